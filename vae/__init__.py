@@ -1,0 +1,1 @@
+"""Experiments with variational autoencoders in JAX and Flax."""
