@@ -1,12 +1,14 @@
 """The configuration of an experiment: every key, every default, and what makes a value valid.
 
-One file under `experiments/` is one experiment: its `get_config()` takes `base()` and changes what it
-is about. `base()` is the only place with defaults. `validate()` refuses, before anything is written or
-compiled, what cannot work.
+One file under `experiments/` is one experiment: its `get_config()` takes `base()` and changes what
+it is about. `base()` is the only place with defaults. `validate()` refuses, before anything is
+written or compiled, what cannot work.
 """
 
 from __future__ import annotations
 
+import difflib
+import json
 from collections.abc import Mapping
 from typing import Any
 
@@ -123,3 +125,169 @@ def base() -> ml_collections.ConfigDict:
     log.num_images = 64
     log.tensorboard = True
     return config.lock()
+
+
+POSITIVE = (
+    "data.batch_size",
+    "data.device_bytes",
+    "data.threads",
+    "model.latent_dim",
+    "model.scale_init",
+    "objective.num_samples",
+    "optimizer.learning_rate",
+    "optimizer.eps",
+    "training.steps",
+    "training.steps_per_call",
+    "training.accumulate",
+    "training.max_nonfinite",
+    "training.retry_scale",
+    "evaluation.batch_size",
+    "evaluation.num_samples",
+    "evaluation.max_bytes",
+    "checkpoint.max_to_keep",
+    "log.every_steps",
+)
+NOT_NEGATIVE = (
+    "seed",
+    "data.seed",
+    "data.channels",
+    "objective.beta",
+    "objective.beta_warmup_steps",
+    "objective.free_bits",
+    "optimizer.warmup_steps",
+    "optimizer.weight_decay",
+    "optimizer.clip_norm",
+    "evaluation.every_steps",
+    "evaluation.seed",
+    "checkpoint.every_steps",
+    "log.images_every_steps",
+    "log.num_images",
+)
+BELOW_ONE = ("optimizer.b1", "optimizer.b2", "training.ema_decay")
+
+
+def validate(config: ml_collections.ConfigDict) -> None:
+    """Checks what can be known without the data and the devices.
+
+    Raises:
+      InputError: a value is out of its range, or two do not go together.
+    """
+    reference = base()
+    _check_keys(config, reference)
+    for key, allowed in CHOICES.items():
+        if (value := get(config, key)) not in allowed:
+            raise InputError(f"config.{key}={value!r} must be one of {', '.join(allowed)}.")
+    for key in POSITIVE:
+        if not (value := get(config, key)) > 0:
+            raise InputError(f"config.{key}={value} must be greater than 0.")
+    for key in NOT_NEGATIVE:
+        if not (value := get(config, key)) >= 0:
+            raise InputError(f"config.{key}={value} must not be negative.")
+    for key in BELOW_ONE:
+        if not 0 <= (value := get(config, key)) < 1:
+            raise InputError(f"config.{key}={value} must be at least 0 and below 1.")
+    for key in ("model.encoder_widths", "model.decoder_widths"):
+        widths = get(config, key)
+        if not all(isinstance(width, int) and width > 0 for width in widths):
+            raise InputError(f"config.{key}={widths} must be a tuple of numbers greater than 0.")
+    _check_combinations(config)
+
+
+def _check_keys(config: ml_collections.ConfigDict, reference: ml_collections.ConfigDict) -> None:
+    """Refuses keys that `base()` lacks, or that lack in `config`."""
+    given, known = set(flatten(config)), set(flatten(reference))
+    if unknown := sorted(given - known):
+        close = difflib.get_close_matches(unknown[0], known, n=1)
+        hint = f"; did you mean {close[0]!r}?" if close else "."
+        raise InputError(f"config.{unknown[0]} is not a key of the configuration{hint}")
+    if missing := sorted(known - given):
+        raise InputError(f"config.{missing[0]} is missing; start from vae.config.base().")
+
+
+def _check_combinations(config: ml_collections.ConfigDict) -> None:
+    batch_size, accumulate = config.data.batch_size, config.training.accumulate
+    if batch_size % accumulate:
+        raise InputError(
+            f"config.data.batch_size={batch_size} must be a multiple of "
+            f"config.training.accumulate={accumulate}."
+        )
+    per_call = config.training.steps_per_call
+    for key in (
+        "training.steps",
+        "log.every_steps",
+        "log.images_every_steps",
+        "evaluation.every_steps",
+        "checkpoint.every_steps",
+    ):
+        if (value := get(config, key)) % per_call:
+            raise InputError(
+                f"config.{key}={value} must be a multiple of "
+                f"config.training.steps_per_call={per_call}."
+            )
+    if config.model.likelihood == "discretized_logistic" and config.model.scale == "optimal":
+        raise InputError(
+            "config.model.scale='optimal' has a closed form only for config.model.likelihood="
+            "'gaussian'; choose 'learned'."
+        )
+    if config.optimizer.weight_decay and config.optimizer.name != "adamw":
+        raise InputError(
+            f"config.optimizer.weight_decay={config.optimizer.weight_decay} has an effect only "
+            "with config.optimizer.name='adamw'."
+        )
+
+
+def get(config: ml_collections.ConfigDict, key: str) -> Any:
+    """The value at a dotted key."""
+    for name in key.split("."):
+        config = config[name]
+    return config
+
+
+def flatten(config: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """{"a": {"b": 1}} to {"a.b": 1}."""
+    flat = {}
+    for name, value in config.items():
+        key = prefix + name
+        nested = isinstance(value, Mapping | ml_collections.ConfigDict)
+        flat |= flatten(value, key + ".") if nested else {key: value}
+    return flat
+
+
+def to_dict(config: ml_collections.ConfigDict) -> dict[str, Any]:
+    """The configuration as JSON would give it back (tuples as lists)."""
+    return json.loads(config.to_json())
+
+
+def from_dict(values: Mapping[str, Any]) -> ml_collections.ConfigDict:
+    """The configuration that `to_dict` was given.
+
+    Raises:
+      InputError: a key is unknown or missing.
+    """
+    config = base()
+    _check_keys(ml_collections.ConfigDict(values), config)
+    for key, value in flatten(values).items():
+        section, name = _parent(config, key)
+        section[name] = tuple(value) if isinstance(value, list) else value
+    return config
+
+
+def _parent(config: ml_collections.ConfigDict, key: str) -> tuple[ml_collections.ConfigDict, str]:
+    path, _, name = key.rpartition(".")
+    return (get(config, path) if path else config), name
+
+
+def differences(old: Mapping[str, Any], new: Mapping[str, Any]) -> dict[str, str]:
+    """Dotted keys in which two configs (as from `to_dict`) differ, each with "old -> new"."""
+    old, new = flatten(old), flatten(new)
+    absent = "(absent)"
+    return {
+        key: f"{old.get(key, absent)!r} -> {new.get(key, absent)!r}"
+        for key in sorted(old | new)
+        if old.get(key, absent) != new.get(key, absent)
+    }
+
+
+def resumable(key: str) -> bool:
+    """Whether a run may go on with another value of this dotted key."""
+    return any(key == allowed or key.startswith(allowed + ".") for allowed in RESUMABLE)

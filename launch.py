@@ -1,0 +1,46 @@
+"""Trains, evaluates and uses variational autoencoders.
+
+    python launch.py train       --config=experiments/digits.py [--workdir=runs/digits]
+                                 [--config.optimizer.learning_rate=3e-4 ...]
+    python launch.py evaluate    --workdir=runs/digits [--num_samples=5000] [--split=test]
+    python launch.py sample      --workdir=runs/digits [--num=64] [--seed=0] [--draw]
+    python launch.py reconstruct --workdir=runs/digits [--num=32] [--split=test]
+    python launch.py list
+
+`train` again with the same --workdir goes on where it stopped. Every other command takes its
+configuration from the run. Exit codes: 0 done; 1 failed; 2 wrong command line or config; 3
+diverged; 75 preempted (run the same command again).
+"""
+
+import sys
+
+from absl import flags
+from ml_collections import config_flags
+
+from vae import commands
+from vae.errors import InputError
+
+_CONFIG = config_flags.DEFINE_config_file(
+    "config", None, "The experiment's file; --config.KEY=VALUE changes one of its values."
+)
+flags.DEFINE_string("workdir", None, "The run directory; runs/NAME of the experiment if absent.")
+flags.DEFINE_integer("cpu_devices", None, "Make the CPU appear as so many devices.", lower_bound=1)
+flags.DEFINE_enum("split", "test", ["train", "valid", "test"], "The split to use.")
+flags.DEFINE_integer("num", None, "How many images.", lower_bound=1)
+flags.DEFINE_integer("num_samples", None, "Importance samples of the NLL.", lower_bound=1)
+flags.DEFINE_integer("seed", 0, "Seed of the samples.")
+flags.DEFINE_bool("draw", False, "Draw the pixels, too, instead of showing their mean.")
+flags.DEFINE_string("step", "latest", "The checkpoint to use: a step, latest, or best.")
+
+
+def main(arguments: list[str]) -> int:
+    """Runs one command; returns the exit code."""
+    try:
+        return commands.run(__doc__, _CONFIG, flags.FLAGS, arguments)
+    except InputError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

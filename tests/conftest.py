@@ -1,0 +1,26 @@
+"""What all tests share: two simulated devices and a cache of compiled programs."""
+
+import os
+import tempfile
+from pathlib import Path
+
+os.environ.setdefault("NPROC", "32")  # collectives need more threads than this machine has cores
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+import jax
+import pytest
+
+jax.config.update("jax_num_cpu_devices", 4)
+cache = Path(tempfile.gettempdir()) / f"vae-test-cache-{os.getuid()}"
+os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", str(cache))  # for subprocesses
+jax.config.update("jax_compilation_cache_dir", os.environ["JAX_COMPILATION_CACHE_DIR"])
+
+DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
+
+
+@pytest.fixture
+def real_data() -> Path:
+    """The folder of real data sets, where it is at hand."""
+    if not DATA.is_dir():
+        pytest.skip(f"the real data sets are not at hand ({DATA.parent.name}/{DATA.name})")
+    return DATA

@@ -1,0 +1,70 @@
+import jax
+import jax.numpy as jnp
+import numpy as np
+import scipy.stats
+
+from vae.probability.distributions import DiagonalGaussian, StandardNormal, kl, normal_log_prob
+
+
+def test_normal_log_prob_is_that_of_scipy():
+    x, mean, std = (
+        np.array([-3.0, 0.1, 50.0]),
+        np.array([0.0, 1.0, 49.0]),
+        np.array([0.1, 2.0, 3.0]),
+    )
+    expected = scipy.stats.norm.logpdf(x, mean, std)
+    np.testing.assert_allclose(normal_log_prob(x, mean, jnp.log(std)), expected, rtol=1e-5)
+
+
+def posterior(num=3, dim=2):
+    outputs = jax.random.normal(jax.random.key(0), (num, 2 * dim))
+    return DiagonalGaussian.from_outputs(outputs), outputs
+
+
+def test_outputs_are_mean_and_log_variance():
+    q, outputs = posterior()
+    np.testing.assert_allclose(q.mean, outputs[:, :2])
+    np.testing.assert_allclose(jnp.exp(q.log_std) ** 2, jnp.exp(outputs[:, 2:]), rtol=1e-6)
+
+
+def test_kl_per_dimension_equals_the_integral():
+    q, _ = posterior()
+    z = np.linspace(-60, 60, 200001)
+    for b in range(3):
+        for d in range(2):
+            log_q = scipy.stats.norm.logpdf(z, q.mean[b, d], np.exp(q.log_std[b, d]))
+            integrand = np.exp(log_q) * (log_q - scipy.stats.norm.logpdf(z))
+            expected = np.trapezoid(integrand, z)
+            np.testing.assert_allclose(kl(q, StandardNormal(2))[d, b], expected, rtol=1e-4)
+
+
+def test_kl_of_the_prior_is_zero_and_accurate_near_it():
+    tiny = DiagonalGaussian(jnp.zeros((1, 1)), jnp.full((1, 1), 1e-4))
+    np.testing.assert_allclose(kl(tiny, StandardNormal(1)), 1e-8, rtol=1e-2)
+
+
+def test_samples_have_the_posteriors_moments_and_density():
+    q, _ = posterior()
+    keys = jax.random.split(jax.random.key(1), 3)
+    z = q.sample(20000, keys=keys)
+    assert z.shape == (20000, 3, 2)
+    np.testing.assert_allclose(z.mean(0), q.mean, atol=0.05)
+    np.testing.assert_allclose(z.std(0), jnp.exp(q.log_std), rtol=0.03)
+    expected = scipy.stats.norm.logpdf(z, q.mean, np.exp(q.log_std)).sum(-1)
+    np.testing.assert_allclose(q.log_prob(z), expected, rtol=1e-4, atol=1e-4)
+
+
+def test_noise_belongs_to_the_example():
+    q, outputs = posterior()
+    keys = jax.random.split(jax.random.key(1), 3)
+    alone = DiagonalGaussian.from_outputs(outputs[1:2]).sample(4, keys=keys[1:2])
+    np.testing.assert_array_equal(q.sample(4, keys=keys)[:, 1:2], alone)
+
+
+def test_prior_samples_and_density():
+    prior = StandardNormal(3)
+    z = prior.sample(keys=jax.random.split(jax.random.key(2), 10000))
+    np.testing.assert_allclose(z.mean(0), 0, atol=0.05)
+    np.testing.assert_allclose(np.cov(z.T), np.eye(3), atol=0.05)
+    expected = scipy.stats.norm.logpdf(z).sum(-1)
+    np.testing.assert_allclose(prior.log_prob(z), expected, rtol=1e-5)

@@ -1,0 +1,134 @@
+"""The commands behind `launch.py`: from flags to functions, from results to exit codes."""
+
+from __future__ import annotations
+
+import ast
+import json
+import logging
+import sys
+from pathlib import Path
+from typing import Any
+
+from absl import flags
+from ml_collections import config_flags
+
+from vae.errors import InputError
+
+EXIT_CODES = {"completed": 0, "failed": 1, "diverged": 3, "preempted": 75}
+
+
+def run(usage: str, config: Any, values: flags.FlagValues, arguments: list[str]) -> int:
+    """Parses the command line and runs its command; returns the exit code.
+
+    Raises:
+      InputError: the command line or something it names is wrong.
+    """
+    command = "train"
+    if arguments and not arguments[0].startswith("-"):
+        command, *arguments = arguments
+    if command == "help" or {"--help", "-h", "--helpfull"} & set(arguments):
+        print(usage.strip(), "\n", _flag_help(values), sep="\n")
+        return 0
+    if command not in COMMANDS:
+        raise InputError(f"{command!r} is no command; there are {', '.join(COMMANDS)}.")
+    _parse(values, arguments)
+    _start_logging()
+    if values.cpu_devices:
+        from vae.training.devices import simulate_cpu_devices
+
+        simulate_cpu_devices(values.cpu_devices)
+    return COMMANDS[command](config, values)
+
+
+def _train(config: Any, values: flags.FlagValues) -> int:
+    if config.value is None:
+        raise InputError("train needs --config=FILE; `python launch.py list` shows experiments.")
+    from vae.experiment import train
+
+    file = Path(config_flags.get_config_filename(values["config"]).split(":")[0])
+    workdir = Path(values.workdir or Path("runs") / file.stem)
+    overrides = config_flags.get_override_values(values["config"])
+    try:
+        result = train(config.value, workdir, overrides=overrides)
+    except (OSError, RuntimeError) as error:
+        print(f"error: {workdir}: {error}", file=sys.stderr)
+        return EXIT_CODES["failed"]
+    _print_result(result, workdir)
+    return EXIT_CODES[result["status"]]
+
+
+def _evaluate(config: Any, values: flags.FlagValues) -> int:
+    from vae.tasks.evaluate import evaluate
+
+    figures = evaluate(_load(values), split=values.split, num_samples=values.num_samples)
+    _print_result(figures, Path(values.workdir))
+    return 0
+
+
+def _sample(config: Any, values: flags.FlagValues) -> int:
+    from vae.tasks.sample import sample
+
+    print(sample(_load(values), num=values.num or 64, draw=values.draw, seed=values.seed))
+    return 0
+
+
+def _reconstruct(config: Any, values: flags.FlagValues) -> int:
+    from vae.tasks.reconstruct import reconstruct
+
+    path, error = reconstruct(_load(values), split=values.split, num=values.num or 32)
+    print(f"{path}  (mean squared error {error:.5f})")
+    return 0
+
+
+def _list(config: Any, values: flags.FlagValues) -> int:
+    for file in sorted(Path("experiments").glob("*.py")):
+        first_line = (ast.get_docstring(ast.parse(file.read_text("utf-8"))) or "").split("\n")[0]
+        print(f"{file!s:36} {first_line}")
+    return 0
+
+
+COMMANDS = {
+    "train": _train,
+    "evaluate": _evaluate,
+    "sample": _sample,
+    "reconstruct": _reconstruct,
+    "list": _list,
+}
+
+
+def _load(values: flags.FlagValues) -> Any:
+    if not values.workdir:
+        raise InputError("--workdir=DIR is missing: the directory of a run.")
+    from vae.run import load
+
+    return load(values.workdir, step=values.step)
+
+
+def _parse(values: flags.FlagValues, arguments: list[str]) -> None:
+    try:
+        rest = values(["launch.py", *arguments])[1:]
+    except (flags.Error, AttributeError, KeyError, TypeError, ValueError, OSError) as error:
+        raise InputError(_one_line(error)) from None
+    if rest:
+        raise InputError(f"{rest[0]!r} is not understood; a flag is written --name=value.")
+
+
+def _one_line(error: Exception) -> str:
+    text = str(error.args[0]) if isinstance(error, KeyError) and error.args else str(error)
+    return " ".join(text.split())
+
+
+def _flag_help(values: flags.FlagValues) -> str:
+    own = values.get_key_flags_for_module("launch.py") or values.get_key_flags_for_module(
+        "__main__"
+    )
+    return "\n".join(f"  --{flag.name:12} {flag.help}" for flag in own)
+
+
+def _print_result(result: dict[str, Any], workdir: Path) -> None:
+    print(json.dumps({"workdir": str(workdir)} | result, indent=2))
+
+
+def _start_logging() -> None:
+    logging.basicConfig(format="%(message)s", level=logging.WARNING, stream=sys.stderr)
+    logging.getLogger("vae").setLevel(logging.INFO)

@@ -1,0 +1,77 @@
+"""From per-example estimates to the figures of a data set, and what they say of the model."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from vae.evaluation.likelihood import Estimate
+
+# A dimension is active if the posterior's mean moves with x (Burda et al. 2016, section 5.3).
+ACTIVE_VARIANCE = 0.01
+
+
+def mean_and_error(values: np.ndarray) -> tuple[float, float]:
+    """The mean over examples and its standard error."""
+    error = values.std(ddof=1) / math.sqrt(len(values)) if len(values) > 1 else math.nan
+    return float(values.mean()), float(error)
+
+
+def active_units(estimate: Estimate) -> int:
+    """Number of latent dimensions d with Var_x(E_q[z_d]) > 0.01."""
+    return int((estimate.mean.var(0) > ACTIVE_VARIANCE).sum())
+
+
+def bits_per_dim(nats: np.ndarray, dimensions: int, *, log_levels: float = 0.0) -> np.ndarray:
+    """-log2 p(x) per value of the image.
+
+    Args:
+      nats: [N] negative log-likelihood.
+      dimensions: H W C.
+      log_levels: where p is a density of dequantised values in [0, 1], the logarithm of the number
+        of
+        levels: the probability of a level is the density integrated over a width of 1 / levels.
+    """
+    return nats / (dimensions * math.log(2)) + log_levels / math.log(2)
+
+
+def summary(
+    estimate: Estimate, split: str, *, dimensions: int, log_levels: float | None
+) -> dict[str, float]:
+    """Figures of a split by name, nats per example unless the name says otherwise.
+
+    Args:
+      estimate: per-example figures.
+      split: the first part of the names.
+      dimensions: H W C.
+      log_levels: see `bits_per_dim`; None where bits per dimension have no meaning (a density of
+        values that were not dequantised).
+    """
+    nll = -estimate.log_likelihood
+    per_example = {"elbo": estimate.elbo, "nll": nll}
+    if log_levels is not None:
+        per_example["bits_per_dim"] = bits_per_dim(nll, dimensions, log_levels=log_levels)
+    figures = {}
+    for name, values in per_example.items():
+        figures[name], figures[f"{name}_stderr"] = mean_and_error(values)
+    figures |= {
+        "reconstruction": float(estimate.reconstruction.mean()),
+        "kl": float(estimate.kl.mean()),
+        "ess": float(estimate.ess.mean()),
+        "active_units": active_units(estimate),
+        "examples": len(nll),
+    }
+    return {f"{split}/{name}": value for name, value in figures.items()}
+
+
+def collapse_warning(estimate: Estimate) -> str | None:
+    """One sentence where the posterior has collapsed onto the prior, else None."""
+    active, dimensions = active_units(estimate), estimate.mean.shape[1]
+    if active >= max(1, dimensions / 10):
+        return None
+    return (
+        f"Posterior collapse: {active} of {dimensions} latent dimensions are active and the KL is "
+        f"{estimate.kl.mean():.3g} nats; a lower objective.beta, objective.beta_warmup_steps or "
+        "objective.free_bits keeps the latents in use."
+    )

@@ -1,0 +1,82 @@
+"""The figures of one split of a data set, under the protocol of a config."""
+
+from __future__ import annotations
+
+import functools
+import logging
+import math
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import jax
+import ml_collections
+from jax.sharding import Mesh
+
+from vae.data.batches import evaluation_batches
+from vae.data.dataset import Dataset
+from vae.data.transforms import prepare
+from vae.evaluation.diagnostics import collapse_warning, summary
+from vae.evaluation.likelihood import Estimate, make_estimator
+from vae.models.vae import VAE
+from vae.training.devices import replicate
+
+logger = logging.getLogger(__name__)
+
+
+class Evaluator(NamedTuple):
+    """A compiled evaluation.
+
+    Attributes:
+      estimate: the model's variables to per-example figures.
+      figures: the model's variables to figures of the split by name, nats per example unless the
+        name says otherwise; warns of a collapsed posterior.
+      protocol: what the figures must be read with.
+    """
+
+    estimate: Callable[[Any], Estimate]
+    figures: Callable[[Any], dict[str, float]]
+    protocol: dict[str, Any]
+
+
+def make_evaluator(
+    model: VAE,
+    dataset: Dataset,
+    split: str,
+    config: ml_collections.ConfigDict,
+    mesh: Mesh,
+    *,
+    num_samples: int,
+) -> Evaluator:
+    """Prepares the evaluation of a split ("train", "valid" or "test") with K = `num_samples`."""
+    examples = getattr(dataset, split)
+    preprocess = functools.partial(prepare, values=dataset.values, config=config.data, train=False)
+    estimator = make_estimator(
+        model, preprocess, mesh, num_samples=num_samples, max_bytes=config.evaluation.max_bytes
+    )
+    table = replicate(examples.table(), mesh)
+    batch_size = -(-config.evaluation.batch_size // mesh.size) * mesh.size
+    if config.data.dequantize:
+        log_levels = math.log(dataset.values.levels)
+    else:
+        log_levels = 0.0 if model.likelihood.discrete else None
+
+    def estimate(variables: Any) -> Estimate:
+        batches = evaluation_batches(examples, batch_size)
+        return estimator(variables, table, batches, key=jax.random.key(config.evaluation.seed))
+
+    def figures(variables: Any) -> dict[str, float]:
+        estimated = estimate(variables)
+        if warning := collapse_warning(estimated):
+            logger.warning(warning)
+        return summary(
+            estimated, split, dimensions=math.prod(model.image_shape), log_levels=log_levels
+        )
+
+    protocol = {
+        "data": dataset.description,
+        "split": f"{config.data[split]} ({len(examples)} examples)",
+        "binarize": config.data.binarize,
+        "num_samples": num_samples,
+        "weights": "averaged" if config.training.ema_decay else "last",
+    }
+    return Evaluator(estimate, figures, protocol)

@@ -1,0 +1,152 @@
+"""Estimates of log p(x), example by example.
+
+    ELBO   = E_q[log p(x | z)] - KL(q(z | x) || p(z))                           K samples
+    log p(x) >= log 1/K sum_k w_k,   w_k = p(x, z_k) / q(z_k | x)               (Burda et al. 2016)
+    ESS    = (sum_k w_k)^2 / sum_k w_k^2                                        in [1, K]
+
+The K samples are drawn in chunks that fit the memory; each chunk leaves log-sums per example, which
+are put together in float64 on the host. Noise is keyed by example, so that a figure depends neither
+on the batch size nor on the devices.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax.sharding import Mesh
+from jax.sharding import PartitionSpec as P
+
+from vae.models.vae import VAE
+from vae.probability.terms import log_weights
+from vae.training.devices import AXIS, map_shards, shard
+
+Array = jax.Array
+
+
+class Estimate(NamedTuple):
+    """Per-example figures of N examples, float64, in nats.
+
+    Attributes:
+      elbo: [N]; reconstruction: [N] E_q[log p(x | z)]; kl: [N] the divergence of the ELBO.
+      log_likelihood: [N] the importance-weighted bound with K samples.
+      ess: [N] effective sample size.
+      group_kl: [N, G] closed-form divergence per latent group, or [N, 0].
+      mean: [N, D] mean of the posterior.
+    """
+
+    elbo: np.ndarray
+    reconstruction: np.ndarray
+    kl: np.ndarray
+    log_likelihood: np.ndarray
+    ess: np.ndarray
+    group_kl: np.ndarray
+    mean: np.ndarray
+
+
+class _Chunk(NamedTuple):
+    """Sums over one chunk of samples, [B] each."""
+
+    log_sum: Array
+    log_sum_squares: Array
+    reconstruction: Array
+    kl: Array
+    group_kl: Array
+    mean: Array
+
+
+def chunks(num_samples: int, images: int, bytes_per_image: int, max_bytes: int) -> tuple[int, int]:
+    """(number of chunks, samples in each) for `images` examples decoded under a bound on memory."""
+    largest = max(1, max_bytes // max(1, images * bytes_per_image))
+    number = math.ceil(num_samples / largest)
+    return number, math.ceil(num_samples / number)
+
+
+def make_estimator(
+    model: VAE, preprocess: Callable[..., Array], mesh: Mesh, *, num_samples: int, max_bytes: int
+) -> Callable[..., Estimate]:
+    """Compiles the estimate of a model.
+
+    Args:
+      model: the model.
+      preprocess: (batch, table, keys=[B]) -> x [B, H, W, C].
+      mesh: devices over which a batch is spread.
+      num_samples: K.
+      max_bytes: bound on the decoded images that one device holds at once.
+
+    Returns:
+      `estimate(variables, table, batches, key=key)` over batches with `index` [B] and `mask` [B],
+      as `evaluation_batches` gives them; its arrays leave the masked examples out.
+    """
+    bytes_per_image = 4 * math.prod(model.image_shape) * model.likelihood.outputs
+
+    def chunk(
+        variables: Any, batch: Any, table: Any, key: Array, start: Array, size: int
+    ) -> _Chunk:
+        keys = jax.vmap(lambda index: jax.random.fold_in(key, index))(batch["index"])
+        data_keys, noise_keys = jax.vmap(jax.random.split, out_axes=1)(keys)
+        x = preprocess(batch, table, keys=data_keys)
+        noise_keys = jax.vmap(lambda key: jax.random.fold_in(key, start))(noise_keys)
+        terms = model.terms(variables, x, num_samples=size, keys=noise_keys)
+        counted = (start + jnp.arange(size) < num_samples)[:, None]
+        weights = jnp.where(counted, log_weights(terms), -jnp.inf)
+        kl = jnp.where(counted, terms.log_qz - terms.log_pz, 0.0).sum(0)
+        group_kl = jnp.zeros((0, x.shape[0])) if terms.kl is None else terms.kl
+        return _Chunk(
+            log_sum=jax.nn.logsumexp(weights, axis=0),
+            log_sum_squares=jax.nn.logsumexp(2 * weights, axis=0),
+            reconstruction=jnp.where(counted, terms.log_px, 0.0).sum(0),
+            kl=kl if terms.kl is None else terms.kl.sum(0) * counted.sum(),
+            group_kl=group_kl.T,
+            mean=model.encode(variables, x).mean,
+        )
+
+    compiled: dict[int, Callable[..., _Chunk]] = {}
+
+    def estimate(
+        variables: Any, table: Any, batches: Iterable[dict[str, np.ndarray]], *, key: Array
+    ) -> Estimate:
+        results = []
+        for batch in batches:
+            mask = batch.pop("mask")
+            number, size = chunks(
+                num_samples, math.ceil(len(mask) / mesh.size), bytes_per_image, max_bytes
+            )
+            if size not in compiled:
+                compiled[size] = map_shards(
+                    lambda *args, size=size: chunk(*args, size),
+                    mesh,
+                    in_specs=(P(), P(AXIS), P(), P(), P()),
+                    out_specs=P(AXIS),
+                )
+            batch = shard(batch, mesh, P(AXIS))
+            parts = [
+                compiled[size](variables, batch, table, key, np.int32(i * size))
+                for i in range(number)
+            ]
+            results.append(_combine(jax.device_get(parts), num_samples, mask))
+        return Estimate(*(np.concatenate(field) for field in zip(*results, strict=True)))
+
+    return estimate
+
+
+def _combine(parts: list[_Chunk], num_samples: int, mask: np.ndarray) -> Estimate:
+    parts = [_Chunk(*(np.asarray(field, np.float64) for field in part)) for part in parts]
+    log_sum = np.logaddexp.reduce([part.log_sum for part in parts])
+    log_sum_squares = np.logaddexp.reduce([part.log_sum_squares for part in parts])
+    reconstruction = sum(part.reconstruction for part in parts) / num_samples
+    kl = sum(part.kl for part in parts) / num_samples
+    estimate = Estimate(
+        elbo=reconstruction - kl,
+        reconstruction=reconstruction,
+        kl=kl,
+        log_likelihood=log_sum - math.log(num_samples),
+        ess=np.exp(2 * log_sum - log_sum_squares),
+        group_kl=parts[0].group_kl,
+        mean=parts[0].mean,
+    )
+    return Estimate(*(field[mask] for field in estimate))

@@ -1,0 +1,234 @@
+"""An experiment from its config to its result: load, train, evaluate, record."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import functools
+import logging
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import jax
+import ml_collections
+import numpy as np
+from jax.sharding import PartitionSpec as P
+
+from vae import data, models
+from vae.config import differences, resumable, to_dict, validate
+from vae.data.batches import Batches
+from vae.data.dataset import Dataset
+from vae.data.transforms import check_likelihood
+from vae.errors import InputError
+from vae.evaluation.evaluator import make_evaluator
+from vae.models.vae import VAE
+from vae.run import Compiled, Run
+from vae.tasks import pictures
+from vae.tasks.reconstruct import prepared_images
+from vae.training import devices, directory, loop
+from vae.training.checkpoints import Checkpoints, digest
+from vae.training.logs import Log
+from vae.training.state import evaluation_variables, initial_state
+from vae.training.step import make_step
+
+logger = logging.getLogger(__name__)
+
+
+def train(
+    config: ml_collections.ConfigDict,
+    workdir: str | Path,
+    *,
+    overrides: dict[str, Any] | None = None,
+) -> dict[str, Any]:
+    """Trains and evaluates an experiment, or goes on where an earlier call stopped.
+
+    Args:
+      config: the experiment, from `vae.config.base()` or a file under `experiments/`.
+      workdir: the run directory.
+      overrides: what the command line changed, for the record.
+
+    Returns:
+      What `result.json` holds: `status` ("completed", "preempted", "diverged", "failed"), `step`,
+      `seconds`, `metrics` (nats per example unless the name says otherwise), `params_sha256`.
+
+    Raises:
+      InputError: something given is wrong; nothing was written.
+    """
+    started = time.monotonic()
+    workdir = Path(workdir)
+    validate(config)
+    _check_devices(config)
+    _check_resume(config, workdir)
+    result = directory.read_json(workdir / "result.json")
+    if result and result["status"] == "completed" and result["step"] >= config.training.steps:
+        logger.info("%s is complete at step %d.", workdir, result["step"])
+        return result
+
+    dataset = data.load(config.data)
+    check_likelihood(dataset.values, config)
+    model = models.build(config.model, dataset.mean_image(), dataset.values.levels)
+
+    with directory.owned(workdir):
+        facts = {
+            "image_shape": list(dataset.image_shape),
+            "values": dataclasses.asdict(dataset.values),
+            "train": len(dataset.train),
+            "valid": len(dataset.valid),
+            "test": len(dataset.test),
+            "description": dataset.description,
+        }
+        with _recorded_failure(workdir, started):
+            directory.write_json(workdir / "config.json", to_dict(config))
+            record = directory.provenance(overrides or {}, facts)
+            directory.write_json(workdir / "provenance.json", record)
+            result = _train(config, workdir, dataset, model)
+            result["seconds"] = time.monotonic() - started
+            directory.write_json(workdir / "result.json", result)
+    return result
+
+
+def _train(
+    config: ml_collections.ConfigDict, workdir: Path, dataset: Dataset, model: VAE
+) -> dict[str, Any]:
+    mesh = devices.make_mesh()
+    log = Log(workdir, tensorboard=config.log.tensorboard)
+    checkpoints = Checkpoints(workdir / "checkpoints", max_to_keep=config.checkpoint.max_to_keep)
+    with (
+        contextlib.closing(log),
+        contextlib.closing(checkpoints),
+        contextlib.closing(_batches(config, dataset)) as batches,
+    ):
+        program = _program(config, workdir, dataset, model, mesh, batches, log)
+        outcome = loop.run(program, config, checkpoints, log)
+        result = {
+            "status": outcome.status,
+            "step": outcome.step,
+            "metrics": outcome.metrics,
+            "params_sha256": digest(outcome.state.params),
+        }
+        if outcome.status == "completed":
+            test = make_evaluator(
+                model, dataset, "test", config, mesh, num_samples=config.evaluation.num_samples
+            )
+            figures = test.figures(evaluation_variables(outcome.state))
+            log.scalars(outcome.step, figures)
+            result["metrics"] |= figures
+            result["protocol"] = test.protocol
+    return result
+
+
+def _batches(config: ml_collections.ConfigDict, dataset: Dataset) -> Batches:
+    return Batches(
+        dataset.train,
+        batch_size=config.data.batch_size,
+        seed=config.data.seed,
+        threads=config.data.threads,
+    )
+
+
+def _program(
+    config: ml_collections.ConfigDict,
+    workdir: Path,
+    dataset: Dataset,
+    model: VAE,
+    mesh: jax.sharding.Mesh,
+    batches: Batches,
+    log: Log,
+) -> loop.Program:
+    step = devices.map_shards(
+        make_step(model, config, dataset.values, axis=devices.AXIS),
+        mesh,
+        in_specs=(P(), P(None, devices.AXIS), P()),
+        out_specs=(P(), P()),
+        donate=(0,),
+    )
+    table = devices.replicate(dataset.train.table(), mesh)
+    validation = make_evaluator(model, dataset, "valid", config, mesh, num_samples=1)
+
+    def batch(first: int) -> Any:
+        steps = range(first, first + config.training.steps_per_call)
+        parts = [batches.batch(step) for step in steps]
+        stacked = jax.tree.map(lambda *x: np.stack(x), *parts)
+        return devices.shard(stacked, mesh, P(None, devices.AXIS))
+
+    return loop.Program(
+        initialise=jax.jit(
+            functools.partial(initial_state, model, config),
+            out_shardings=devices.replicated(mesh),
+        ),
+        step=lambda state, batch: step(state, batch, table),
+        batch=batch,
+        validate=lambda state: validation.figures(evaluation_variables(state)),
+        draw=_drawer(config, workdir, dataset, model, log),
+    )
+
+
+def _drawer(
+    config: ml_collections.ConfigDict, workdir: Path, dataset: Dataset, model: VAE, log: Log
+) -> Callable[[int, Any], None]:
+    """Writes a grid of samples and one of reconstructions of the validation set after a step."""
+    compiled = Compiled(model)
+    number = min(config.log.num_images, len(dataset.valid))
+    originals = prepared_images(dataset, "valid", number, config)
+
+    def draw(step: int, state: Any) -> None:
+        run = Run(
+            config=config,
+            model=model,
+            variables=evaluation_variables(state),
+            values=dataset.values,
+            step=step,
+            workdir=workdir,
+            compiled=compiled,
+        )
+        sheets = {
+            "samples": pictures.grid(run.sample(config.log.num_images)),
+            "reconstructions": pictures.pairs(originals, run.reconstruct(originals)),
+        }
+        for name, sheet in sheets.items():
+            pictures.save(sheet, workdir / "images" / f"{name}_{step:08d}.png")
+            log.image(step, name, sheet)
+
+    return draw
+
+
+def _check_devices(config: ml_collections.ConfigDict) -> None:
+    number = jax.device_count()
+    if (config.data.batch_size // config.training.accumulate) % number:
+        micro = " / config.training.accumulate" if config.training.accumulate > 1 else ""
+        raise InputError(
+            f"config.data.batch_size={config.data.batch_size}{micro} must be a multiple of the "
+            f"number of devices, {number}."
+        )
+
+
+def _check_resume(config: ml_collections.ConfigDict, workdir: Path) -> None:
+    """Refuses to go on with another experiment in the same directory."""
+    earlier = directory.read_json(workdir / "config.json")
+    if earlier is None:
+        return
+    differing = differences(earlier, to_dict(config))
+    refused = [f"{key}: {change}" for key, change in differing.items() if not resumable(key)]
+    if refused:
+        raise InputError(
+            f"{workdir} holds another experiment; choose another --workdir or take back what "
+            f"differs: {'; '.join(refused)}."
+        )
+
+
+@contextlib.contextmanager
+def _recorded_failure(workdir: Path, started: float) -> Iterator[None]:
+    """Leaves a `result.json` behind when training fails, if the disk still takes one."""
+    try:
+        yield
+    except BaseException as error:
+        result = {
+            "status": "failed",
+            "seconds": time.monotonic() - started,
+            "error": f"{type(error).__name__}: {error}",
+        }
+        with contextlib.suppress(OSError):
+            directory.write_json(workdir / "result.json", result)
+        raise

@@ -1,0 +1,26 @@
+"""Schedules: multipliers in [0, 1] as functions of the step, which may be traced."""
+
+from __future__ import annotations
+
+import jax
+import jax.numpy as jnp
+
+Array = jax.Array
+
+
+def warmup(step: Array, steps: int) -> Array:
+    """Rises linearly: 1 / steps at step 0, 1 from step `steps` - 1 on; 1 where `steps` is 0."""
+    return jnp.minimum(1.0, (step + 1) / max(steps, 1))
+
+
+def decay(name: str, step: Array, steps: int) -> Array:
+    """Falls from 1 at step 0 to 0 at `steps`: `constant`, `linear`, or half a `cosine` wave."""
+    remaining = 1.0 - jnp.minimum(step / steps, 1.0)
+    match name:
+        case "constant":
+            return jnp.ones_like(remaining)
+        case "linear":
+            return remaining
+        case "cosine":
+            return 0.5 * (1.0 - jnp.cos(jnp.pi * remaining))
+    raise ValueError(f"unknown schedule {name!r}")

@@ -1,0 +1,40 @@
+"""The one answer that every likelihood-based model gives about a batch.
+
+Objectives, likelihood estimates, diagnostics and scores are functions of `Terms` and know nothing
+else about the model.
+"""
+
+from typing import Any, NamedTuple
+
+import jax
+
+Array = jax.Array
+
+
+class Terms(NamedTuple):
+    """Per-example, per-sample parts of log p(x, z) - log q(z | x), in nats.
+
+    Attributes:
+      log_px: [K, B] log p(x | z).
+      log_pz: [K, B] log p(z), summed over latent groups.
+      log_qz: [K, B] log q(z | x).
+      kl: [G, B] closed-form KL(q(z_g | x) || p(z_g)), or None where there is none. A group is the
+        finest part whose divergence is known alone: for a diagonal posterior each dimension.
+      z: [K, B, ...] the samples.
+      losses: name -> [B] further terms that the objective adds.
+      statistics: the model's running statistics as this batch would leave them; the training
+        step averages them over devices and stores them, everyone else ignores them.
+    """
+
+    log_px: Array
+    log_pz: Array
+    log_qz: Array
+    kl: Array | None
+    z: Any
+    losses: dict[str, Array]
+    statistics: dict[str, Any]
+
+
+def log_weights(terms: Terms) -> Array:
+    """Importance weights [K, B]: log p(x, z) - log q(z | x)."""
+    return terms.log_px + terms.log_pz - terms.log_qz

@@ -1,0 +1,215 @@
+"""A finished (or stopped) run, for use: `run = vae.load("runs/digits")`.
+
+Images go in and come out as float32 [N, H, W, C] in the model's units, where the darkest value of
+the data is 0 and the brightest 1.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import ml_collections
+import numpy as np
+
+from vae import models
+from vae.config import from_dict
+from vae.data.dataset import Values
+from vae.errors import InputError
+from vae.evaluation.likelihood import make_estimator
+from vae.models.vae import VAE
+from vae.training.checkpoints import CheckpointError, Checkpoints
+from vae.training.devices import make_mesh
+from vae.training.directory import read_json
+from vae.training.state import State, evaluation_variables, initial_state
+
+Array = jax.Array
+
+BATCH = 256  # examples in one call
+
+
+class Compiled:
+    """The functions of a model that a run is used by, each compiled once for any variables."""
+
+    def __init__(self, model: VAE) -> None:
+        def sample(variables: Any, keys: Array) -> Array:
+            return model.decode(variables, model.prior.sample(keys=keys))
+
+        def draw(variables: Any, keys: Array) -> Array:
+            return model.sample(variables, keys=keys)
+
+        self.encode = jax.jit(model.encode)
+        self.decode = jax.jit(model.decode)
+        self.sample = jax.jit(sample)
+        self.draw = jax.jit(draw)
+
+
+@dataclasses.dataclass(frozen=True)
+class Run:
+    """A trained model with its configuration.
+
+    Attributes:
+      config: the resolved configuration.
+      model: the model, a record of pure functions.
+      variables: {"params", "statistics"}; the averaged weights where the run has them.
+      values: what a raw value of its data means.
+      step: number of updates.
+      workdir: the run directory.
+      compiled: the model's functions, compiled.
+    """
+
+    config: ml_collections.ConfigDict
+    model: VAE
+    variables: dict[str, Any]
+    values: Values
+    step: int
+    workdir: Path
+    compiled: Compiled
+
+    @property
+    def params(self) -> Any:
+        """The weights, a tree of arrays."""
+        return self.variables["params"]
+
+    def sample(self, num: int, *, draw: bool = False, seed: int = 0) -> np.ndarray:
+        """Images of latents drawn from the prior.
+
+        Args:
+          num: how many.
+          draw: draws x ~ p(x | z), with the likelihood's noise; else the mean of p(x | z).
+          seed: of the draws; image i of a seed is the same whatever `num`.
+
+        Returns:
+          [num, H, W, C] float32.
+        """
+        keys = jax.vmap(functools.partial(jax.random.fold_in, jax.random.key(seed)))(np.arange(num))
+        return self._in_batches(self.compiled.draw if draw else self.compiled.sample, keys)
+
+    def encode(self, x: np.ndarray) -> Any:
+        """q(z | x) of images [N, H, W, C]; for a Gaussian, `mean` and `log_std`, each [N, D]."""
+        return self._in_batches(self.compiled.encode, self._images(x))
+
+    def decode(self, z: np.ndarray) -> np.ndarray:
+        """The mean of p(x | z) for latents [N, D], as [N, H, W, C]."""
+        z = np.asarray(z, np.float32)
+        if z.ndim != 2 or z.shape[1] != self.model.latent_dim:
+            raise InputError(f"latents of shape {z.shape} must be [N, {self.model.latent_dim}].")
+        return self._in_batches(self.compiled.decode, z)
+
+    def reconstruct(self, x: np.ndarray) -> np.ndarray:
+        """The mean of p(x | z) at the posterior's mean, for images [N, H, W, C]."""
+        return self.decode(self.encode(x).mean)
+
+    def log_likelihood(
+        self, x: np.ndarray, *, num_samples: int | None = None, seed: int = 0
+    ) -> np.ndarray:
+        """The importance-weighted estimate of log p(x) in nats, for images [N, H, W, C], as [N].
+
+        Args:
+          x: images.
+          num_samples: K; `evaluation.num_samples` of the config where None.
+          seed: of the samples.
+        """
+        x = self._images(x)
+        estimator = make_estimator(
+            self.model,
+            lambda batch, table, keys: batch["image"],
+            make_mesh(),
+            num_samples=num_samples or self.config.evaluation.num_samples,
+            max_bytes=self.config.evaluation.max_bytes,
+        )
+        batch_size = -(-min(BATCH, len(x)) // jax.device_count()) * jax.device_count()
+        batches = (
+            {
+                "index": np.arange(start, start + batch_size, dtype=np.int32),
+                "image": _padded(x[start : start + batch_size], batch_size),
+                "mask": np.arange(start, start + batch_size) < len(x),
+            }
+            for start in range(0, len(x), batch_size)
+        )
+        key = jax.random.key(seed)
+        return estimator(self.variables, {}, batches, key=key).log_likelihood
+
+    def _images(self, x: np.ndarray) -> np.ndarray:
+        x = np.asarray(x)
+        if x.shape[1:] != self.model.image_shape:
+            shape = ", ".join(map(str, self.model.image_shape))
+            raise InputError(f"images of shape {x.shape} must be [N, {shape}], as the run's data.")
+        scale = self.values.scale if np.issubdtype(x.dtype, np.integer) else 1.0
+        return np.asarray(x, np.float32) / np.float32(scale)
+
+    def _in_batches(self, function: Callable, inputs: Any) -> Any:
+        """Applies a compiled function to [N, ...], B examples at a time, in one shape for all."""
+        number = len(inputs)
+        size = min(BATCH, number)
+        parts = []
+        for start in range(0, number, size):
+            batch = _padded(inputs[start : start + size], size)
+            parts.append(jax.device_get(function(self.variables, batch)))
+        return jax.tree.map(lambda *x: np.concatenate(x)[:number], *parts)
+
+
+def load(workdir: str | Path, *, step: int | str = "latest") -> Run:
+    """Loads a run from its directory.
+
+    Args:
+      workdir: the run directory.
+      step: of the checkpoint; "latest", or "best" by validation ELBO.
+
+    Raises:
+      InputError: there is no run, or no such checkpoint.
+    """
+    workdir = Path(workdir)
+    config, record = read_json(workdir / "config.json"), read_json(workdir / "provenance.json")
+    if config is None or record is None:
+        raise InputError(f"{workdir} holds no run: config.json or provenance.json is missing.")
+    config, facts = from_dict(config), record["data"]
+    shape = tuple(facts["image_shape"])
+    values = Values(**facts["values"])
+    # The decoder's first bias is not needed: a trained one replaces it.
+    model = models.build(config.model, np.zeros(shape, np.float32), values.levels)
+    state = _restore(workdir, step, jax.eval_shape(lambda: initial_state(model, config)))
+    return Run(
+        config=config,
+        model=model,
+        variables=evaluation_variables(state),
+        values=values,
+        step=int(state.step),
+        workdir=workdir,
+        compiled=Compiled(model),
+    )
+
+
+def _restore(workdir: Path, step: int | str, shapes: State) -> State:
+    directory = workdir / "checkpoints"
+    if not directory.is_dir():
+        raise InputError(f"{workdir} holds no checkpoint yet.")
+    checkpoints = Checkpoints(directory, read_only=True)
+    device = jax.sharding.SingleDeviceSharding(jax.local_devices()[0])
+    like = jax.tree.map(lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=device), shapes)
+    steps = checkpoints.steps()
+    try:
+        if step == "latest":
+            state = checkpoints.restore_latest(like)
+            if state is None:
+                raise InputError(f"{workdir} holds no whole checkpoint yet.")
+            return state
+        wanted = checkpoints.best_step() if step == "best" else int(step)
+        if wanted not in steps:
+            raise InputError(f"{workdir} has no checkpoint {step!r}; there are {steps}.")
+        return checkpoints.restore(wanted, like)
+    except CheckpointError as error:
+        raise InputError(f"{error}.") from None
+    finally:
+        checkpoints.close()
+
+
+def _padded(x: Any, size: int) -> Any:
+    if len(x) == size:
+        return x
+    return jnp.concatenate([x, jnp.repeat(x[-1:], size - len(x), axis=0)])

@@ -1,0 +1,37 @@
+"""The figures of a trained model on its data, with the protocol they must be read with."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from vae import data
+from vae.evaluation.evaluator import make_evaluator
+from vae.run import Run
+from vae.training.devices import make_mesh, replicate
+from vae.training.directory import write_json
+
+
+def evaluate(run: Run, *, split: str = "test", num_samples: int | None = None) -> dict[str, Any]:
+    """Evaluates a run and writes `evaluation_SPLIT.json` into its directory.
+
+    Args:
+      run: the run.
+      split: "train", "valid" or "test".
+      num_samples: K of the NLL; `evaluation.num_samples` of the config where None.
+
+    Returns:
+      {"step", "metrics", "protocol"}; metrics in nats per example unless the name says otherwise.
+    """
+    mesh = make_mesh()
+    evaluator = make_evaluator(
+        run.model,
+        data.load(run.config.data),
+        split,
+        run.config,
+        mesh,
+        num_samples=num_samples or run.config.evaluation.num_samples,
+    )
+    metrics = evaluator.figures(replicate(run.variables, mesh))
+    result = {"step": run.step, "metrics": metrics, "protocol": evaluator.protocol}
+    write_json(run.workdir / f"evaluation_{split}.json", result)
+    return result

@@ -1,0 +1,1 @@
+"""Training: devices, state, step, checkpoints, logs, the loop."""

@@ -1,0 +1,63 @@
+"""Devices: the mesh, and how a function of one device's shard is mapped over it.
+
+This is the one file that knows how. A mapped function means what it would mean under `jax.pmap`
+with the axis name `data`: its gradients are the shard's own, and `pmean` makes them the global
+ones. It is `jit` over `shard_map`, which is what `jax.pmap` now is, because arrays laid out so can
+be saved from several processes.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import numpy as np
+from jax.sharding import AxisType, Mesh, NamedSharding
+from jax.sharding import PartitionSpec as P
+
+AXIS = "data"
+
+
+def simulate_cpu_devices(num_devices: int) -> None:
+    """Makes the CPU appear as several devices; to be called before JAX starts its backend."""
+    # XLA sizes its thread pool from the number of cores, and a collective over at least as many
+    # devices then waits for threads that never come.
+    os.environ.setdefault("NPROC", "32")
+    jax.config.update("jax_num_cpu_devices", num_devices)
+
+
+def make_mesh() -> Mesh:
+    """One axis, `data`, over all devices of all processes."""
+    return jax.make_mesh((jax.device_count(),), (AXIS,), axis_types=(AxisType.Auto,))
+
+
+def map_shards(
+    body: Callable, mesh: Mesh, in_specs: Any, out_specs: Any, *, donate: tuple[int, ...] = ()
+) -> Callable:
+    """Compiles `body`, a function of one device's shard, to run on every device of the mesh."""
+    # With check_vma=True the gradient of a replicated parameter would already be the sum over the
+    # devices, and pmean would leave it too large by their number.
+    mapped = jax.shard_map(body, mesh=mesh, in_specs=in_specs, out_specs=out_specs, check_vma=False)
+    return jax.jit(mapped, donate_argnums=donate)
+
+
+def replicated(mesh: Mesh) -> NamedSharding:
+    """The layout of the state: every device holds all of it."""
+    return NamedSharding(mesh, P())
+
+
+def replicate(tree: Any, mesh: Mesh) -> Any:
+    """Puts a tree of host arrays on every device."""
+    return jax.device_put(tree, replicated(mesh))
+
+
+def shard(tree: Any, mesh: Mesh, spec: P) -> Any:
+    """Spreads a tree of host arrays over the devices; each process gives its own slice."""
+    sharding = NamedSharding(mesh, spec)
+    if jax.process_count() == 1:
+        return jax.device_put(tree, sharding)
+    return jax.tree.map(
+        lambda x: jax.make_array_from_process_local_data(sharding, np.asarray(x)), tree
+    )

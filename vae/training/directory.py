@@ -1,0 +1,98 @@
+"""The run directory: who owns it, what it was started with, and how it ended."""
+
+from __future__ import annotations
+
+import contextlib
+import datetime
+import fcntl
+import importlib.metadata
+import json
+import os
+import platform
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import jax
+
+from vae.errors import InputError
+
+PACKAGES = ("jax", "jaxlib", "flax", "optax", "orbax-checkpoint", "ml-collections", "clu", "numpy")
+
+
+@contextlib.contextmanager
+def owned(workdir: Path) -> Iterator[None]:
+    """Holds the run directory's lock; the system gives it back when the process ends, however.
+
+    Raises:
+      InputError: another process holds it, or the directory cannot be written.
+    """
+    try:
+        workdir.mkdir(parents=True, exist_ok=True)
+        file = open(workdir / ".lock", "w")  # noqa: SIM115
+    except OSError as error:
+        raise InputError(f"--workdir={workdir} cannot be written: {error.strerror}.") from None
+    with file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise InputError(
+                f"--workdir={workdir} is in use by another process; wait for it to end or choose "
+                "another directory."
+            ) from None
+        yield
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Writes a JSON file as a whole or not at all."""
+    temporary = path.with_suffix(".tmp")
+    temporary.write_text(json.dumps(value, indent=2) + "\n", encoding="utf-8")
+    os.replace(temporary, path)
+
+
+def read_json(path: Path) -> Any:
+    """Reads a JSON file, None where there is none.
+
+    Raises:
+      InputError: it is no JSON.
+    """
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return None
+    except (json.JSONDecodeError, UnicodeDecodeError):
+        raise InputError(f"{path} is damaged: it holds no JSON.") from None
+
+
+def provenance(overrides: dict[str, Any], data: dict[str, Any]) -> dict[str, Any]:
+    """What else decided the result: overrides, data, code, versions, devices."""
+    return {
+        "time": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+        "command": sys.argv,
+        "overrides": overrides,
+        "data": data,
+        "commit": _commit(),
+        "python": platform.python_version(),
+        "versions": {name: _version(name) for name in PACKAGES},
+        "platform": platform.platform(),
+        "devices": [f"{d.platform}:{d.device_kind}:{d.id}" for d in jax.devices()],
+        "processes": jax.process_count(),
+    }
+
+
+def _version(name: str) -> str | None:
+    try:
+        return importlib.metadata.version(name)
+    except importlib.metadata.PackageNotFoundError:
+        return None
+
+
+def _commit() -> str | None:
+    directory = Path(__file__).resolve().parent
+    command = ["git", "-C", str(directory), "describe", "--always", "--dirty", "--abbrev=40"]
+    try:
+        return subprocess.run(command, capture_output=True, text=True, timeout=5).stdout.strip()
+    except (OSError, subprocess.TimeoutExpired):
+        return None

@@ -1,0 +1,145 @@
+"""What a run writes while it goes on: JSON lines always, TensorBoard where there is one, progress.
+
+`metrics.jsonl` has one object per logged step. Event files are written by a thread of their own,
+because importing TensorFlow takes seconds that training need not wait for.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import queue
+import sys
+import threading
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+logger = logging.getLogger(__name__)
+
+
+class Log:
+    """The log of one run directory."""
+
+    def __init__(self, workdir: Path, *, tensorboard: bool) -> None:
+        self._path = workdir / "metrics.jsonl"
+        self._events = _Events(workdir) if tensorboard else None
+
+    def scalars(self, step: int, values: dict[str, float]) -> None:
+        """Appends one line; a number that is not finite is written as null."""
+        line = {"step": step} | {
+            name: float(value) if np.isfinite(value) else None for name, value in values.items()
+        }
+        with open(self._path, "a", encoding="utf-8") as file:
+            file.write(json.dumps(line) + "\n")
+        if self._events:
+            self._events.put("write_scalars", step, values)
+
+    def image(self, step: int, name: str, image: np.ndarray) -> None:
+        """Gives an image [H, W, C] in [0, 1] to TensorBoard."""
+        if self._events:
+            self._events.put("write_images", step, {name: image[None]})
+
+    def rewind(self, step: int) -> None:
+        """Forgets the lines after `step`: they will be written again."""
+        if not self._path.exists():
+            return
+        lines = self._path.read_text(encoding="utf-8").splitlines(keepends=True)
+        # The last line may have been cut off by a kill.
+        kept = [line for line in lines if line.endswith("\n") and json.loads(line)["step"] <= step]
+        if kept != lines:
+            temporary = self._path.with_suffix(".tmp")
+            temporary.write_text("".join(kept), encoding="utf-8")
+            os.replace(temporary, self._path)
+
+    def close(self) -> None:
+        if self._events:
+            self._events.close()
+
+
+class _Events:
+    """A thread that imports TensorFlow and writes event files in its own time."""
+
+    def __init__(self, workdir: Path) -> None:
+        self._queue: queue.Queue[Any] = queue.Queue()
+        self._thread = threading.Thread(target=self._write, args=(workdir,), daemon=True)
+        self._thread.start()
+
+    def put(self, method: str, step: int, values: dict[str, Any]) -> None:
+        self._queue.put((method, step, values))
+
+    def _write(self, workdir: Path) -> None:
+        first = self._queue.get()  # the import does not compete with the first compilation
+        if first is None:
+            return
+        try:
+            from clu import metric_writers
+        except ImportError as error:
+            logger.info("No TensorBoard events are written: %s", error)
+            return
+        writer = metric_writers.SummaryWriter(os.fspath(workdir))
+        item = first
+        while item is not None:
+            method, step, values = item
+            getattr(writer, method)(step, values)
+            item = self._queue.get()
+        writer.flush()
+        writer.close()
+
+    def close(self) -> None:
+        self._queue.put(None)
+        self._thread.join()
+
+
+class Progress:
+    """A progress line on a terminal, plain lines elsewhere.
+
+    Args:
+      total: steps of the run.
+      start: the step at which this process began.
+      batch_size: images per step.
+    """
+
+    def __init__(self, total: int, start: int, batch_size: int, stream: Any = None) -> None:
+        self._total, self._batch_size = total, batch_size
+        self._stream = stream or sys.stderr
+        self._terminal = self._stream.isatty()
+        self._step, self._time = start, time.monotonic()
+        self._width = 0
+
+    def show(self, step: int, values: dict[str, float]) -> dict[str, float]:
+        """Shows where the run is; returns {"steps_per_second", "images_per_second"} since last."""
+        now = time.monotonic()
+        rate = (step - self._step) / max(now - self._time, 1e-9)
+        self._step, self._time = step, now
+        figures = "  ".join(f"{name.split('/')[-1]} {value:.4g}" for name, value in values.items())
+        left = _duration((self._total - step) / rate) if rate else "?"
+        line = (
+            f"step {step}/{self._total}  {figures}  {rate:.1f} steps/s  "
+            f"{rate * self._batch_size:.0f} images/s  {left} left"
+        )
+        if self._terminal:
+            self._stream.write("\r" + line.ljust(self._width))
+            self._width = len(line)
+        else:
+            self._stream.write(line + "\n")
+        self._stream.flush()
+        return {"steps_per_second": rate, "images_per_second": rate * self._batch_size}
+
+    def restart(self, step: int) -> None:
+        """Leaves what was not training (compilation, evaluation, pictures) out of the rate."""
+        self._step, self._time = step, time.monotonic()
+
+    def close(self) -> None:
+        if self._terminal and self._width:
+            self._stream.write("\n")
+            self._stream.flush()
+
+
+def _duration(seconds: float) -> str:
+    minutes, seconds = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02d}:{seconds:02d}" if hours else f"{minutes}:{seconds:02d}"

@@ -1,0 +1,120 @@
+"""The training state: everything that decides how a run goes on, and nothing else."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import flax.struct
+import jax
+import jax.numpy as jnp
+import ml_collections
+import optax
+from clu import metrics as clu_metrics
+
+from vae.models.vae import VAE
+
+Array = jax.Array
+
+
+@flax.struct.dataclass
+class TrainMetrics(clu_metrics.Collection):
+    """What is averaged between two log lines, over the updates that were applied."""
+
+    loss: clu_metrics.Average.from_output("loss")
+    elbo: clu_metrics.Average.from_output("elbo")
+    reconstruction: clu_metrics.Average.from_output("reconstruction")
+    kl: clu_metrics.Average.from_output("kl")
+    grad_norm: clu_metrics.Average.from_output("grad_norm")
+
+
+@flax.struct.dataclass
+class Guard:
+    """Counts of non-finite updates, all of which were skipped.
+
+    Attributes:
+      skipped: how many, since the start.
+      streak: how many in a row, up to now.
+      diverged_at: the step at which a streak first reached the limit; -1 while none has.
+      retries: how often the run has gone back to a checkpoint.
+    """
+
+    skipped: Array
+    streak: Array
+    diverged_at: Array
+    retries: Array
+
+
+@flax.struct.dataclass
+class State:
+    """State after `step` updates. A resumed run needs this and the config, and is equal to the bit.
+
+    Attributes:
+      step: [] int32.
+      key: base of all noise; the noise of a step is drawn from fold_in(key, step).
+      params, statistics: the model's variables.
+      ema: averaged params, or None.
+      opt_state: of optax.
+      hyper: name -> [] float32, what a sweep may vary without compiling again.
+      guard: counts of skipped updates.
+      metrics: running sums since the last log line; kept here so that the log of a resumed run is
+        the same, too.
+    """
+
+    step: Array
+    key: Array
+    params: Any
+    statistics: Any
+    ema: Any
+    opt_state: Any
+    hyper: dict[str, Array]
+    guard: Guard
+    metrics: TrainMetrics
+
+
+def hyperparameters(config: ml_collections.ConfigDict) -> dict[str, Any]:
+    """The numbers of a config that are traced, not compiled in."""
+    return {
+        "learning_rate": config.optimizer.learning_rate,
+        "weight_decay": config.optimizer.weight_decay,
+        "beta": config.objective.beta,
+        "free_bits": config.objective.free_bits,
+    }
+
+
+def gradient_transformation(config: ml_collections.ConfigDict) -> optax.GradientTransformation:
+    """Gradient to direction; the learning rate and weight decay are applied in the step."""
+    clip = [optax.clip_by_global_norm(config.clip_norm)] if config.clip_norm else []
+    return optax.chain(*clip, optax.scale_by_adam(config.b1, config.b2, config.eps))
+
+
+def initial_state(model: VAE, config: ml_collections.ConfigDict) -> State:
+    """The state before the first step: a pure function of the config."""
+    init_key, noise_key = jax.random.split(jax.random.key(config.seed))
+    variables = model.init(key=init_key)
+    params = variables["params"]
+    zero = jnp.zeros((), jnp.int32)
+    return State(
+        step=zero,
+        key=noise_key,
+        params=params,
+        statistics=variables["statistics"],
+        ema=jax.tree.map(jnp.copy, params) if config.training.ema_decay else None,
+        opt_state=gradient_transformation(config.optimizer).init(params),
+        hyper={k: jnp.asarray(v, jnp.float32) for k, v in hyperparameters(config).items()},
+        guard=Guard(skipped=zero, streak=zero, diverged_at=zero - 1, retries=zero),
+        metrics=train_metrics({}, counted=False),
+    )
+
+
+def train_metrics(values: dict[str, Array], *, counted: Array | bool) -> TrainMetrics:
+    """The metrics of one step, each value a scalar; nothing where it is not `counted`."""
+    values = {name: jnp.zeros((1,)) for name in TrainMetrics.__annotations__} | {
+        name: jnp.reshape(value, (1,)) for name, value in values.items()
+    }
+    return TrainMetrics.single_from_model_output(**values, mask=jnp.reshape(counted, (1,)))
+
+
+def evaluation_variables(state: State) -> dict[str, Any]:
+    """The variables that are evaluated: with the averaged weights where there are any."""
+    params = state.params if state.ema is None else state.ema
+    return {"params": params, "statistics": state.statistics}

@@ -1,0 +1,155 @@
+"""One training step: a pure function of one device's shard.
+
+    (state, batch, table) -> (state, report)
+
+    keys  = fold_in(fold_in(key, step), example)        noise belongs to an example
+    loss  = mean over the batch of objective(terms(x))
+    g     = pmean over devices of its gradient
+    theta = theta - lr(step) (direction(g) + weight decay theta)
+
+An update with a non-finite loss or gradient is not applied, and counted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import ml_collections
+import optax
+
+from vae.data.dataset import Values
+from vae.data.transforms import prepare
+from vae.models.vae import VAE
+from vae.probability import schedules
+from vae.probability.objectives import OBJECTIVES
+from vae.training.state import Guard, State, TrainMetrics, gradient_transformation, train_metrics
+
+Array = jax.Array
+
+OUTPUTS = ("loss", "elbo", "reconstruction", "kl")
+
+
+class Report(NamedTuple):
+    """What the host may look at after a step: averages since the last log line, and the guard."""
+
+    metrics: TrainMetrics
+    guard: Guard
+    learning_rate: Array
+
+
+def make_step(
+    model: VAE, config: ml_collections.ConfigDict, values: Values, *, axis: str | None
+) -> Callable[[State, Any, Any], tuple[State, Report]]:
+    """Builds the step of a config.
+
+    Args:
+      model: the model to be trained.
+      config: the whole config; what is in `State.hyper` is taken from there instead.
+      values: what a raw value of the data means.
+      axis: name of the mapped axis, None where the function is used without mapping.
+
+    Returns:
+      `step(state, batch, table)` with batch leaves [S, b, ...], S = `training.steps_per_call` steps
+      of this device's b examples, and `table` the data set where it lives on the device, else {}.
+    """
+    objective = OBJECTIVES[config.objective.name]
+    transformation = gradient_transformation(config.optimizer)
+    training = config.training
+    # A convolution inside a loop takes a slow path on the CPU, so there loops are unrolled.
+    unroll = jax.default_backend() == "cpu"
+
+    def mean_over_devices(tree: Any) -> Any:
+        return tree if axis is None else jax.lax.pmean(tree, axis)
+
+    def loss_and_terms(params: Any, state: State, batch: Any, table: Any) -> tuple[Array, Any]:
+        step_key = jax.random.fold_in(state.key, state.step)
+        keys = jax.vmap(lambda index: jax.random.fold_in(step_key, index))(batch["index"])
+        data_keys, noise_keys = jax.vmap(jax.random.split, out_axes=1)(keys)
+        x = prepare(batch, table, values, config.data, keys=data_keys, train=True)
+        variables = {"params": params, "statistics": state.statistics}
+        num_samples = config.objective.num_samples
+        terms = model.terms(variables, x, num_samples=num_samples, keys=noise_keys)
+        beta = state.hyper["beta"] * schedules.warmup(
+            state.step, config.objective.beta_warmup_steps
+        )
+        loss = objective(terms, beta=beta, free_bits=state.hyper["free_bits"], axis=axis)
+        reconstruction = terms.log_px.mean()
+        kl = (terms.log_qz - terms.log_pz).mean() if terms.kl is None else terms.kl.sum(0).mean()
+        outputs = (loss.mean(), reconstruction - kl, reconstruction, kl)
+        return loss.mean(), (dict(zip(OUTPUTS, outputs, strict=True)), terms.statistics)
+
+    def gradient(state: State, batch: Any, table: Any) -> tuple[Any, dict[str, Array], Any]:
+        def add(sums: Any, micro_batch: Any) -> tuple[Any, None]:
+            value_and_grad = jax.value_and_grad(loss_and_terms, has_aux=True)
+            (_, aux), grads = value_and_grad(state.params, state, micro_batch, table)
+            return jax.tree.map(jnp.add, sums, (grads, *aux)), None
+
+        parts = training.accumulate
+        micro_batches = jax.tree.map(lambda x: x.reshape(parts, -1, *x.shape[1:]), batch)
+        nothing = (state.params, dict.fromkeys(OUTPUTS, 0.0), state.statistics)
+        nothing = jax.tree.map(jnp.zeros_like, nothing)
+        sums, _ = jax.lax.scan(add, nothing, micro_batches, unroll=unroll)
+        return jax.tree.map(lambda x: x / parts, sums)
+
+    def one_step(state: State, batch: Any, table: Any) -> tuple[State, Array]:
+        grads, outputs, statistics = mean_over_devices(gradient(state, batch, table))
+        grad_norm = optax.global_norm(grads)
+        finite = jnp.isfinite(outputs["loss"]) & jnp.isfinite(grad_norm)
+
+        directions, opt_state = transformation.update(grads, state.opt_state, state.params)
+        learning_rate = (
+            state.hyper["learning_rate"]
+            * schedules.warmup(state.step, config.optimizer.warmup_steps)
+            * schedules.decay(config.optimizer.schedule, state.step, training.steps)
+        )
+        if config.optimizer.name == "adamw":
+            decay = state.hyper["weight_decay"]
+            directions = jax.tree.map(lambda d, p: d + decay * p, directions, state.params)
+        params = jax.tree.map(lambda p, d: p - learning_rate * d, state.params, directions)
+
+        ema = state.ema
+        if ema is not None:
+            # The average is short at first, so that it forgets the initial weights.
+            rate = jnp.minimum(training.ema_decay, (1 + state.step) / (10 + state.step))
+            ema = jax.tree.map(lambda e, p: rate * e + (1 - rate) * p, ema, params)
+
+        updated = (params, statistics, ema, opt_state)
+        kept = (state.params, state.statistics, state.ema, state.opt_state)
+        params, statistics, ema, opt_state = jax.tree.map(
+            lambda new, old: jnp.where(finite, new, old), updated, kept
+        )
+
+        streak = jnp.where(finite, 0, state.guard.streak + 1)
+        diverged = (streak >= training.max_nonfinite) & (state.guard.diverged_at < 0)
+        guard = state.guard.replace(
+            skipped=state.guard.skipped + jnp.where(finite, 0, 1),
+            streak=streak,
+            diverged_at=jnp.where(diverged, state.step, state.guard.diverged_at),
+        )
+        window_starts = state.step % config.log.every_steps == 0
+        metrics = jax.tree.map(
+            lambda zero, total: jnp.where(window_starts, zero, total),
+            train_metrics({}, counted=False),
+            state.metrics,
+        ).merge(train_metrics({**outputs, "grad_norm": grad_norm}, counted=finite))
+        state = state.replace(
+            step=state.step + 1,
+            params=params,
+            statistics=statistics,
+            ema=ema,
+            opt_state=opt_state,
+            guard=guard,
+            metrics=metrics,
+        )
+        return state, learning_rate
+
+    def step(state: State, batch: Any, table: Any) -> tuple[State, Report]:
+        state, rates = jax.lax.scan(
+            lambda state, batch: one_step(state, batch, table), state, batch, unroll=unroll
+        )
+        return state, Report(state.metrics, state.guard, rates[-1])
+
+    return step
