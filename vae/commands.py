@@ -132,3 +132,5 @@ def _print_result(result: dict[str, Any], workdir: Path) -> None:
 def _start_logging() -> None:
     logging.basicConfig(format="%(message)s", level=logging.WARNING, stream=sys.stderr)
     logging.getLogger("vae").setLevel(logging.INFO)
+    # Orbax remarks through absl on every checkpoint that has no validation figure.
+    logging.getLogger("absl").setLevel(logging.ERROR)

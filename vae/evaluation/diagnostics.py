@@ -37,19 +37,22 @@ def bits_per_dim(nats: np.ndarray, dimensions: int, *, log_levels: float = 0.0) 
 
 
 def summary(
-    estimate: Estimate, split: str, *, dimensions: int, log_levels: float | None
+    estimate: Estimate, split: str, *, num_samples: int, dimensions: int, log_levels: float | None
 ) -> dict[str, float]:
     """Figures of a split by name, nats per example unless the name says otherwise.
 
     Args:
       estimate: per-example figures.
       split: the first part of the names.
+      num_samples: K; with one sample the NLL is the ELBO again and is left out.
       dimensions: H W C.
       log_levels: see `bits_per_dim`; None where bits per dimension have no meaning (a density of
         values that were not dequantised).
     """
     nll = -estimate.log_likelihood
-    per_example = {"elbo": estimate.elbo, "nll": nll}
+    per_example = {"elbo": estimate.elbo}
+    if num_samples > 1:
+        per_example |= {"nll": nll, "ess": estimate.ess}
     if log_levels is not None:
         per_example["bits_per_dim"] = bits_per_dim(nll, dimensions, log_levels=log_levels)
     figures = {}
@@ -58,7 +61,6 @@ def summary(
     figures |= {
         "reconstruction": float(estimate.reconstruction.mean()),
         "kl": float(estimate.kl.mean()),
-        "ess": float(estimate.ess.mean()),
         "active_units": active_units(estimate),
         "examples": len(nll),
     }

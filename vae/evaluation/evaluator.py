@@ -69,7 +69,11 @@ def make_evaluator(
         if warning := collapse_warning(estimated):
             logger.warning(warning)
         return summary(
-            estimated, split, dimensions=math.prod(model.image_shape), log_levels=log_levels
+            estimated,
+            split,
+            num_samples=num_samples,
+            dimensions=math.prod(model.image_shape),
+            log_levels=log_levels,
         )
 
     protocol = {

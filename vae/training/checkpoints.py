@@ -41,15 +41,13 @@ class Checkpoints:
     def __init__(
         self, directory: str | os.PathLike, *, max_to_keep: int = 1, read_only: bool = False
     ) -> None:
-        best = policies.BestN(
-            get_metric_fn=lambda metrics: metrics[BEST], n=1, keep_checkpoints_without_metrics=False
-        )
-        # BestN keeps everything while there are no more than n, whether or not it has a metric.
         latest = policies.LatestN(max_to_keep)
+        best = policies.BestN(get_metric_fn=_score, n=1, keep_checkpoints_without_metrics=False)
         self._manager = ocp.CheckpointManager(
             os.path.abspath(directory),
             options=ocp.CheckpointManagerOptions(
                 preservation_policy=policies.AnyPreservationPolicy([latest, best]),
+                best_fn=_score,  # has the metrics written, and answers best_step
                 cleanup_tmp_directories=not read_only,
                 read_only=read_only,
             ),
@@ -66,11 +64,9 @@ class Checkpoints:
             state=ocp.args.StandardSave(state), digest=ocp.args.JsonSave({"sha256": digest(state)})
         )
         try:
-            saved = self._manager.save(step, args=args, metrics=score, force=True)
+            self._manager.save(step, args=args, metrics=score, force=True)
         except Exception as error:
             raise CheckpointError(f"checkpoint {step} could not be written: {error}") from error
-        if not saved:
-            raise CheckpointError(f"checkpoint {step} exists already and was not written again")
 
     def wait(self) -> None:
         """Waits until what was saved is committed.
@@ -89,12 +85,7 @@ class Checkpoints:
 
     def best_step(self) -> int | None:
         """Step of the best checkpoint by validation ELBO, None where none was validated."""
-        scored = [
-            (info.metrics[BEST], info.step)
-            for info in self._manager._checkpoints.get()
-            if info.metrics
-        ]
-        return max(scored)[1] if scored else None
+        return self._manager.best_step()
 
     def restore(self, step: int, like: Any) -> Any:
         """Reads one checkpoint into arrays of the shapes, types and layouts of `like`.
@@ -126,3 +117,7 @@ class Checkpoints:
 
     def close(self) -> None:
         self._manager.close()
+
+
+def _score(metrics: dict[str, float]) -> float:
+    return metrics[BEST]

@@ -128,7 +128,11 @@ def _run(
         if due(config.evaluation.every_steps):
             valid = program.validate(state)
             log.scalars(step, valid)
-            logger.info("step %d  %s", step, "  ".join(f"{k} {v:.5g}" for k, v in valid.items()))
+            logger.info(
+                "step %d  %s",
+                step,
+                "  ".join(f"{k} {v:.5g}" for k, v in valid.items() if "stderr" not in k),
+            )
             metrics |= valid
             progress.restart(step)
         if due(config.log.images_every_steps):

@@ -1,7 +1,5 @@
 """The training state: everything that decides how a run goes on, and nothing else."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import flax.struct

@@ -1,0 +1,48 @@
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from jax.sharding import PartitionSpec as P
+
+from vae.training.devices import AXIS, make_mesh, map_shards, replicate, shard
+
+
+def loss(w, x):
+    return jnp.mean((x @ w) ** 2)
+
+
+def sgd(w, x):
+    gradient = jax.lax.pmean(jax.grad(loss)(w, x), AXIS)
+    return w - 0.1 * gradient
+
+
+@pytest.fixture(scope="module")
+def problem():
+    w, x = (
+        jax.random.normal(jax.random.key(0), (3, 2)),
+        jax.random.normal(jax.random.key(1), (8, 3)),
+    )
+    return np.asarray(w), np.asarray(x)
+
+
+def test_a_mapped_sgd_step_is_that_of_one_device_and_of_pmap(problem):
+    w, x = problem
+    alone = w - 0.1 * jax.grad(loss)(w, x)
+    mesh = make_mesh()
+    assert mesh.size == 4
+    step = map_shards(sgd, mesh, in_specs=(P(), P(AXIS)), out_specs=P())
+    mapped = step(replicate(w, mesh), shard(x, mesh, P(AXIS)))
+    np.testing.assert_allclose(mapped, alone, rtol=1e-5)
+
+    pmapped = jax.pmap(sgd, axis_name=AXIS)(np.stack([w] * 4), x.reshape(4, 2, 3))
+    for device in range(4):
+        np.testing.assert_allclose(pmapped[device], mapped, rtol=1e-6)
+
+
+def test_donated_arguments_are_given_up(problem):
+    w, x = problem
+    mesh = make_mesh()
+    step = map_shards(sgd, mesh, in_specs=(P(), P(AXIS)), out_specs=P(), donate=(0,))
+    given = replicate(w, mesh)
+    step(given, shard(x, mesh, P(AXIS)))
+    assert given.is_deleted()
