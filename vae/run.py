@@ -24,7 +24,7 @@ from vae.errors import InputError
 from vae.evaluation.likelihood import make_estimator
 from vae.models.vae import VAE
 from vae.training.checkpoints import CheckpointError, Checkpoints
-from vae.training.devices import make_mesh
+from vae.training.devices import make_mesh, replicate
 from vae.training.directory import read_json
 from vae.training.state import State, evaluation_variables, initial_state
 
@@ -116,14 +116,15 @@ class Run:
           seed: of the samples.
         """
         x = self._images(x)
+        mesh = make_mesh()
         estimator = make_estimator(
             self.model,
             lambda batch, table, keys: batch["image"],
-            make_mesh(),
+            mesh,
             num_samples=num_samples or self.config.evaluation.num_samples,
             max_bytes=self.config.evaluation.max_bytes,
         )
-        batch_size = -(-min(BATCH, len(x)) // jax.device_count()) * jax.device_count()
+        batch_size = -(-min(BATCH, len(x)) // mesh.size) * mesh.size
         batches = (
             {
                 "index": np.arange(start, start + batch_size, dtype=np.int32),
@@ -132,8 +133,8 @@ class Run:
             }
             for start in range(0, len(x), batch_size)
         )
-        key = jax.random.key(seed)
-        return estimator(self.variables, {}, batches, key=key).log_likelihood
+        variables = replicate(self.variables, mesh)
+        return estimator(variables, {}, batches, key=jax.random.key(seed)).log_likelihood
 
     def _images(self, x: np.ndarray) -> np.ndarray:
         x = np.asarray(x)

@@ -96,7 +96,7 @@ def make_step(
 
     def one_step(state: State, batch: Any, table: Any) -> tuple[State, Array]:
         grads, outputs, statistics = mean_over_devices(gradient(state, batch, table))
-        grad_norm = optax.global_norm(grads)
+        grad_norm = optax.tree.norm(grads)
         finite = jnp.isfinite(outputs["loss"]) & jnp.isfinite(grad_norm)
 
         directions, opt_state = transformation.update(grads, state.opt_state, state.params)

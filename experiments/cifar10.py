@@ -1,0 +1,41 @@
+"""A convolutional VAE without residual blocks on CIFAR-10, with a discretized logistic likelihood.
+
+The pixels keep their 256 levels, so that bits per dimension are those of the data (Kingma et al. 2016,
+"Improving variational inference with inverse autoregressive flow", app. B).
+
+    python launch.py train --config=experiments/cifar10.py
+    python launch.py train --config=experiments/cifar10.py --config.data.path=FILE.npz
+"""
+
+import ml_collections
+
+from vae.config import base
+
+
+def get_config() -> ml_collections.ConfigDict:
+    config = base()
+    config.data.name = "cifar10"
+    config.data.train = "train[:90%]"
+    config.data.valid = "train[90%:]"
+    config.data.test = "test"
+    config.data.batch_size = 128
+    config.data.flip = True
+
+    config.model.encoder = "conv"
+    config.model.encoder_widths = (64, 128, 256)
+    config.model.decoder = "conv"
+    config.model.decoder_widths = (256, 128, 64)
+    config.model.latent_dim = 128
+    config.model.likelihood = "discretized_logistic"
+    config.model.scale = "learned"
+
+    config.optimizer.schedule = "cosine"
+    config.optimizer.warmup_steps = 500
+    config.optimizer.clip_norm = 200.0
+    config.training.steps = 40_000
+    config.training.ema_decay = 0.999
+
+    config.evaluation.every_steps = 2_000
+    config.checkpoint.every_steps = 2_000
+    config.log.images_every_steps = 2_000
+    return config

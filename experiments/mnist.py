@@ -1,0 +1,39 @@
+"""A convolutional VAE on dynamically binarised MNIST.
+
+Every visit to an image draws its pixels anew from their grey values (Salakhutdinov & Murray 2008), in
+training and, once and for all, in evaluation. 50,000 / 10,000 / 10,000 images.
+
+    python launch.py train --config=experiments/mnist.py
+    python launch.py train --config=experiments/mnist.py --config.data.path=DIR   # the four idx files
+    python launch.py train --config=experiments/mnist.py --config.data.manual_dir=DIR
+"""
+
+import ml_collections
+
+from vae.config import base
+
+
+def get_config() -> ml_collections.ConfigDict:
+    config = base()
+    config.data.name = "mnist"
+    config.data.train = "train[:50000]"
+    config.data.valid = "train[50000:]"
+    config.data.test = "test"
+    config.data.batch_size = 128
+    config.data.binarize = "dynamic"
+
+    config.model.encoder = "conv"
+    config.model.encoder_widths = (32, 64, 128)
+    config.model.decoder = "conv"
+    config.model.decoder_widths = (128, 64, 32)
+    config.model.latent_dim = 32
+    config.model.likelihood = "bernoulli"
+
+    config.optimizer.schedule = "cosine"
+    config.training.steps = 8_000
+    config.training.ema_decay = 0.999
+
+    config.evaluation.every_steps = 2_000
+    config.checkpoint.every_steps = 2_000
+    config.log.images_every_steps = 2_000
+    return config

@@ -1,0 +1,45 @@
+"""Imports only point up the list of packages; a misplaced one fails here by name."""
+
+import ast
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1] / "vae"
+ORDER = (
+    "errors",
+    "config",
+    "probability",
+    "networks",
+    "models",
+    "data",
+    "training",
+    "evaluation",
+    "run",
+    "tasks",
+    "experiment",
+    "commands",
+)
+
+
+def imported(tree):
+    """Names of the parts of vae that a module imports at any depth."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ImportFrom) and node.module and node.level == 0:
+            if node.module == "vae":
+                yield from (alias.name for alias in node.names)
+            elif node.module.startswith("vae."):
+                yield node.module.split(".")[1]
+        elif isinstance(node, ast.Import):
+            yield from (a.name.split(".")[1] for a in node.names if a.name.startswith("vae."))
+
+
+@pytest.mark.parametrize(
+    "path", sorted(ROOT.rglob("*.py")), ids=lambda path: str(path.relative_to(ROOT))
+)
+def test_imports_point_up(path):
+    part = path.relative_to(ROOT).parts[0].removesuffix(".py")
+    if part == "__init__":
+        return
+    for name in imported(ast.parse(path.read_text(encoding="utf-8"))):
+        assert ORDER.index(name) <= ORDER.index(part), f"{path} imports vae.{name}"

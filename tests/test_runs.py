@@ -1,0 +1,292 @@
+"""Whole runs: resumed, killed, diverged, on other devices, with bad input."""
+
+import json
+import logging
+import math
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from configs import tiny
+
+import vae
+from vae import experiment
+from vae.errors import InputError
+from vae.training import loop
+from vae.training import step as step_module
+from vae.training.directory import owned
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+def lines(workdir):
+    """metrics.jsonl without what depends on the clock."""
+    text = (workdir / "metrics.jsonl").read_text()
+    return [
+        {k: v for k, v in json.loads(line).items() if "per_second" not in k}
+        for line in text.splitlines()
+    ]
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory):
+    workdir = tmp_path_factory.mktemp("finished")
+    return workdir, vae.train(tiny(), workdir)
+
+
+def interrupt_at(monkeypatch, step):
+    """Sends this process a SIGTERM while the batch of a step is made."""
+    run = loop.run
+
+    def interrupted(program, *args):
+        def batch(first):
+            if first == step:
+                os.kill(os.getpid(), signal.SIGTERM)
+            return program.batch(first)
+
+        return run(loop.dataclasses.replace(program, batch=batch), *args)
+
+    monkeypatch.setattr(loop, "run", interrupted)
+
+
+def test_a_run_leaves_what_it_promises(finished):
+    workdir, result = finished
+    assert result == json.loads((workdir / "result.json").read_text())
+    assert result["status"] == "completed" and result["step"] == 20
+    assert len(result["params_sha256"]) == 64
+    for name in ("valid/elbo", "test/elbo", "test/nll", "test/bits_per_dim", "train/loss"):
+        assert math.isfinite(result["metrics"][name])
+    assert result["metrics"]["test/nll"] <= -result["metrics"]["test/elbo"]
+    assert result["protocol"]["num_samples"] == 4
+    record = json.loads((workdir / "provenance.json").read_text())
+    assert record["versions"]["jax"] and len(record["devices"]) == 4
+    assert record["data"]["train"] + record["data"]["valid"] + record["data"]["test"] == 1797
+    assert [line["step"] for line in lines(workdir)] == [4, 8, 10, 12, 16, 20, 20, 20]
+    assert {p.name for p in (workdir / "checkpoints").iterdir()} >= {"15", "20"}
+
+
+def test_a_complete_run_says_so_and_is_not_trained_again(finished, caplog):
+    workdir, result = finished
+    before = (workdir / "metrics.jsonl").read_text()
+    with caplog.at_level(logging.INFO):
+        assert vae.train(tiny(), workdir) == result
+    assert "is complete" in caplog.text
+    assert (workdir / "metrics.jsonl").read_text() == before
+
+
+def test_a_run_stopped_by_sigterm_goes_on_to_the_bit(finished, tmp_path, monkeypatch):
+    workdir, result = finished
+    with monkeypatch.context() as patch:
+        interrupt_at(patch, 10)
+        stopped = vae.train(tiny(), tmp_path)
+    assert stopped["status"] == "preempted" and stopped["step"] == 11
+    resumed = vae.train(tiny(), tmp_path)
+    assert resumed["params_sha256"] == result["params_sha256"]
+    assert resumed["metrics"] == result["metrics"]
+    assert lines(tmp_path) == lines(workdir)
+
+
+def test_a_longer_schedule_goes_on(finished, tmp_path):
+    _, result = finished
+    vae.train(tiny(training__steps=10), tmp_path)
+    longer = vae.train(tiny(), tmp_path)
+    assert longer["step"] == 20
+    assert longer["params_sha256"] == result["params_sha256"]
+
+
+def test_the_step_is_traced_once(tmp_path, monkeypatch):
+    traces = []
+    make_step = step_module.make_step
+
+    def counted(*args, **kwargs):
+        step = make_step(*args, **kwargs)
+        return lambda *inputs: (traces.append(1), step(*inputs))[1]
+
+    monkeypatch.setattr(experiment, "make_step", counted)
+    with monkeypatch.context() as patch:
+        interrupt_at(patch, 10)
+        vae.train(tiny(), tmp_path)
+    assert len(traces) == 1
+    vae.train(tiny(), tmp_path)
+    assert len(traces) == 2  # once in each process' worth of training
+
+
+def test_steps_per_call_and_accumulation_leave_the_numbers_as_they_are(finished, tmp_path):
+    _, result = finished
+    cadence = {"log__every_steps": 4, "evaluation__every_steps": 8, "checkpoint__every_steps": 8}
+    together = vae.train(tiny(training__steps_per_call=4, **cadence), tmp_path / "together")
+    parts = vae.train(tiny(training__accumulate=2), tmp_path / "parts")
+    for other in (together, parts):
+        for name in ("test/elbo", "train/loss", "test/nll"):
+            assert other["metrics"][name] == pytest.approx(result["metrics"][name], rel=1e-4)
+
+
+def test_nothing_finite_goes_back_once_then_ends_as_diverged(tmp_path, caplog):
+    config = tiny(
+        optimizer__learning_rate=1e30, training__max_nonfinite=3, training__retry_scale=0.5
+    )
+    with caplog.at_level(logging.WARNING):
+        result = vae.train(config, tmp_path)
+    assert result["status"] == "diverged"
+    assert caplog.text.count("going back to step 0") == 1
+    assert 0 < result["step"] < 20
+    assert result["step"] == json.loads((tmp_path / "result.json").read_text())["step"]
+
+
+def test_a_lower_learning_rate_saves_a_run_that_diverged_once(tmp_path, caplog):
+    config = tiny(
+        optimizer__learning_rate=1e30, training__max_nonfinite=3, training__retry_scale=1e-33
+    )
+    with caplog.at_level(logging.WARNING):
+        result = vae.train(config, tmp_path)
+    assert result["status"] == "completed" and math.isfinite(result["metrics"]["test/elbo"])
+    assert [line["step"] for line in lines(tmp_path)] == [4, 8, 10, 12, 16, 20, 20, 20]
+
+
+@pytest.mark.parametrize("num", [1, 2])
+def test_fewer_devices_give_the_same_figures(finished, tmp_path, num, monkeypatch):
+    import jax
+    from jax.sharding import AxisType, Mesh
+
+    from vae.training import devices
+
+    mesh = Mesh(np.array(jax.devices()[:num]), (devices.AXIS,), axis_types=(AxisType.Auto,))
+    monkeypatch.setattr(devices, "make_mesh", lambda: mesh)
+    result = vae.train(tiny(), tmp_path)["metrics"]
+    for name in ("valid/elbo", "test/elbo", "test/nll", "train/loss"):
+        assert result[name] == pytest.approx(finished[1]["metrics"][name], rel=1e-4)
+
+
+def test_another_experiment_in_the_same_directory_is_refused_with_what_differs(finished):
+    workdir, _ = finished
+    before = (workdir / "config.json").read_text()
+    with pytest.raises(InputError, match=r"model\.latent_dim: 4 -> 5"):
+        vae.train(tiny(model__latent_dim=5), workdir)
+    assert (workdir / "config.json").read_text() == before
+
+
+def test_a_run_directory_has_one_owner(tmp_path):
+    with owned(tmp_path), pytest.raises(InputError, match="in use by another process"):
+        vae.train(tiny(), tmp_path)
+    assert not (tmp_path / "config.json").exists()
+
+
+def test_a_batch_that_the_devices_do_not_divide_is_refused(tmp_path):
+    with pytest.raises(InputError, match=r"data\.batch_size=30 .* number of devices, 4"):
+        vae.train(tiny(data__batch_size=30), tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_failure_is_recorded_and_the_checkpoints_stay(tmp_path, monkeypatch):
+    run = loop.run
+
+    def failing(program, *args):
+        def batch(first):
+            if first == 12:
+                raise OSError(28, "No space left on device")
+            return program.batch(first)
+
+        return run(loop.dataclasses.replace(program, batch=batch), *args)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(loop, "run", failing)
+        with pytest.raises(OSError, match="No space left"):
+            vae.train(tiny(), tmp_path)
+    result = json.loads((tmp_path / "result.json").read_text())
+    assert result["status"] == "failed" and "No space left" in result["error"]
+    assert vae.load(tmp_path).step == 10
+
+
+def test_a_loaded_run_is_the_trained_one(finished):
+    workdir, result = finished
+    run = vae.load(workdir)
+    assert run.step == 20 and run.config.model.latent_dim == 4
+    images = run.sample(10)
+    assert images.shape == (10, 8, 8, 1) and images.dtype == np.float32
+    np.testing.assert_array_equal(run.sample(3), images[:3])
+    assert not np.array_equal(run.sample(10, seed=1), images)
+    drawn = run.sample(4, draw=True)
+    np.testing.assert_allclose(drawn * 16, np.round(drawn * 16), atol=1e-4)
+
+    posterior = run.encode(images)
+    assert posterior.mean.shape == (10, 4)
+    np.testing.assert_allclose(run.reconstruct(images), run.decode(posterior.mean), rtol=1e-5)
+    raw = np.round(images * 16).astype(np.uint8)
+    np.testing.assert_allclose(run.encode(raw).mean, run.encode(raw / 16).mean, rtol=1e-5)
+    log_likelihood = run.log_likelihood(raw, num_samples=8)
+    assert log_likelihood.shape == (10,) and np.isfinite(log_likelihood).all()
+    with pytest.raises(InputError, match=r"must be \[N, 8, 8, 1\]"):
+        run.encode(np.zeros((2, 9, 9, 1)))
+
+
+def test_the_best_checkpoint_can_be_loaded(finished):
+    workdir, _ = finished
+    assert vae.load(workdir, step="best").step in (10, 20)
+    with pytest.raises(InputError, match="no checkpoint 3"):
+        vae.load(workdir, step=3)
+
+
+COMMAND = (sys.executable, str(ROOT / "launch.py"), "train", "--config=experiments/digits.py")
+KILLED = (
+    "--config.training.steps=200",
+    "--config.data.batch_size=32",
+    "--config.checkpoint.every_steps=20",
+    "--config.evaluation.every_steps=100",
+    "--config.evaluation.num_samples=2",
+    "--config.log.images_every_steps=0",
+    "--config.log.tensorboard=False",
+)
+
+
+def launch(workdir):
+    workdir.mkdir(exist_ok=True)
+    with open(workdir / "output.txt", "a") as output:
+        return subprocess.Popen(
+            [*COMMAND, *KILLED, f"--workdir={workdir}"], cwd=ROOT, stdout=output, stderr=output
+        )
+
+
+def finish(workdir):
+    assert launch(workdir).wait(timeout=240) == 0, (workdir / "output.txt").read_text()
+    return json.loads((workdir / "result.json").read_text())["params_sha256"]
+
+
+def wait_for_checkpoint(workdir, process):
+    deadline = time.monotonic() + 120
+    while time.monotonic() < deadline and process.poll() is None:
+        if any((workdir / "checkpoints").glob("[0-9]*")):
+            return
+        time.sleep(0.01)
+    raise AssertionError(f"no checkpoint appeared: {(workdir / 'output.txt').read_text()}")
+
+
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory):
+    return finish(tmp_path_factory.mktemp("undisturbed"))
+
+
+@pytest.mark.parametrize(("sign", "code"), [(signal.SIGTERM, 75), (signal.SIGKILL, -9)])
+def test_a_killed_process_goes_on_to_the_same_weights(tmp_path, undisturbed, sign, code):
+    process = launch(tmp_path)
+    wait_for_checkpoint(tmp_path, process)
+    process.send_signal(sign)
+    assert process.wait(timeout=120) == code
+    assert finish(tmp_path) == undisturbed
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("sign", [signal.SIGTERM, signal.SIGKILL])
+def test_twenty_kills_at_random_moments(tmp_path, undisturbed, sign):
+    rng = np.random.default_rng(0)
+    for trial in range(20):
+        workdir = tmp_path / str(trial)
+        process = launch(workdir)
+        time.sleep(rng.uniform(2.0, 8.0))
+        process.send_signal(sign)
+        assert process.wait(timeout=120) in (0, 75, -9, -15)
+        assert finish(workdir) == undisturbed, trial
