@@ -203,7 +203,7 @@ def test_a_failure_is_recorded_and_the_checkpoints_stay(tmp_path, monkeypatch):
 
 
 def test_a_loaded_run_is_the_trained_one(finished):
-    workdir, result = finished
+    workdir, _ = finished
     run = vae.load(workdir)
     assert run.step == 20 and run.config.model.latent_dim == 4
     images = run.sample(10)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import json
 import logging
+import re
 import sys
 from pathlib import Path
 from typing import Any
@@ -41,7 +42,7 @@ def run(usage: str, config: Any, values: flags.FlagValues, arguments: list[str])
 
 
 def _train(config: Any, values: flags.FlagValues) -> int:
-    if config.value is None:
+    if not values["config"].present:
         raise InputError("train needs --config=FILE; `python launch.py list` shows experiments.")
     from vae.experiment import train
 
@@ -105,17 +106,27 @@ def _load(values: flags.FlagValues) -> Any:
 
 
 def _parse(values: flags.FlagValues, arguments: list[str]) -> None:
+    for argument in arguments:
+        file = argument.removeprefix("--config=").split(":")[0]
+        if file != argument.split(":")[0] and not Path(file).is_file():
+            raise InputError(f"--config={file}: there is no such file.")
     try:
         rest = values(["launch.py", *arguments])[1:]
-    except (flags.Error, AttributeError, KeyError, TypeError, ValueError, OSError) as error:
-        raise InputError(_one_line(error)) from None
+    except (AttributeError, KeyError) as error:
+        raise InputError(_unknown_key(str(error))) from None
+    except (flags.Error, TypeError, ValueError, OSError) as error:
+        raise InputError(" ".join(str(error).split())) from None
     if rest:
         raise InputError(f"{rest[0]!r} is not understood; a flag is written --name=value.")
 
 
-def _one_line(error: Exception) -> str:
-    text = str(error.args[0]) if isinstance(error, KeyError) and error.args else str(error)
-    return " ".join(text.split())
+def _unknown_key(message: str) -> str:
+    """From what ml_collections says of a key that a config lacks to one sentence."""
+    names = re.findall(r"Did you mean \\?[\"'](\w+)\\?[\"'] instead of \\?[\"'](\w+)", message)
+    if not names:
+        return "--config has no such key: " + " ".join(message.split())
+    close, given = names[0]
+    return f"--config has no key {given!r}; did you mean {close!r}?"
 
 
 def _flag_help(values: flags.FlagValues) -> str:

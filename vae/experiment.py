@@ -80,7 +80,7 @@ def train(
             "description": dataset.description,
         }
         with _recorded_failure(workdir, started):
-            directory.write_json(workdir / "config.json", to_dict(config))
+            directory.write_json(workdir / "json", to_dict(config))
             record = directory.provenance(overrides or {}, facts)
             directory.write_json(workdir / "provenance.json", record)
             result = _train(config, workdir, dataset, model)
@@ -197,16 +197,16 @@ def _drawer(
 def _check_devices(config: ml_collections.ConfigDict) -> None:
     number = jax.device_count()
     if (config.data.batch_size // config.training.accumulate) % number:
-        micro = " / config.training.accumulate" if config.training.accumulate > 1 else ""
+        micro = " / training.accumulate" if config.training.accumulate > 1 else ""
         raise InputError(
-            f"config.data.batch_size={config.data.batch_size}{micro} must be a multiple of the "
+            f"data.batch_size={config.data.batch_size}{micro} must be a multiple of the "
             f"number of devices, {number}."
         )
 
 
 def _check_resume(config: ml_collections.ConfigDict, workdir: Path) -> None:
     """Refuses to go on with another experiment in the same directory."""
-    earlier = directory.read_json(workdir / "config.json")
+    earlier = directory.read_json(workdir / "json")
     if earlier is None:
         return
     differing = differences(earlier, to_dict(config))

@@ -5,8 +5,8 @@
     ESS    = (sum_k w_k)^2 / sum_k w_k^2                                        in [1, K]
 
 The K samples are drawn in chunks that fit the memory; each chunk leaves log-sums per example, which
-are put together in float64 on the host. Noise is keyed by example, so that a figure depends neither
-on the batch size nor on the devices.
+are put together in float64 on the host. Every sample of an example has a key of its own, so that a
+figure depends neither on the chunks, nor on the batch size, nor on the devices.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from jax.sharding import Mesh
 from jax.sharding import PartitionSpec as P
 
 from vae.models.vae import VAE
+from vae.probability.distributions import sample_keys
 from vae.probability.terms import log_weights
 from vae.training.devices import AXIS, map_shards, shard
 
@@ -90,8 +91,7 @@ def make_estimator(
         keys = jax.vmap(lambda index: jax.random.fold_in(key, index))(batch["index"])
         data_keys, noise_keys = jax.vmap(jax.random.split, out_axes=1)(keys)
         x = preprocess(batch, table, keys=data_keys)
-        noise_keys = jax.vmap(lambda key: jax.random.fold_in(key, start))(noise_keys)
-        terms = model.terms(variables, x, num_samples=size, keys=noise_keys)
+        terms = model.terms(variables, x, keys=sample_keys(noise_keys, size, start))
         counted = (start + jnp.arange(size) < num_samples)[:, None]
         weights = jnp.where(counted, log_weights(terms), -jnp.inf)
         kl = jnp.where(counted, terms.log_qz - terms.log_pz, 0.0).sum(0)

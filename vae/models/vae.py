@@ -76,10 +76,10 @@ class VAE:
         parts = _part(variables, "likelihood")
         return jax.vmap(lambda o, key: self.likelihood.sample(o, parts, key=key))(outputs, x_keys)
 
-    def terms(self, variables: Variables, x: Array, *, num_samples: int = 1, keys: Array) -> Terms:
-        """The parts of log p(x, z) - log q(z | x) for x [B, H, W, C], K samples from keys [B]."""
+    def terms(self, variables: Variables, x: Array, *, keys: Array) -> Terms:
+        """The parts of log p(x, z) - log q(z | x) for x [B, H, W, C], drawn from keys [K, B]."""
         q = self.encode(variables, x)
-        z = q.sample(num_samples, keys=keys)
+        z = q.sample(keys=keys)
         outputs = self._outputs(variables, z)
         parts = _part(variables, "likelihood")
         return Terms(

@@ -24,6 +24,18 @@ def normal_log_prob(x: Array, mean: Array | float, log_std: Array | float) -> Ar
     return -0.5 * (standardised**2 + LOG_2PI) - log_std
 
 
+def sample_keys(keys: Array, num_samples: int, first: Array | int = 0) -> Array:
+    """Keys [K, B] of the samples first, ..., first + K - 1 of examples with keys [B]."""
+    fold = jax.vmap(jax.vmap(jax.random.fold_in, in_axes=(0, None)), in_axes=(None, 0))
+    return fold(keys, first + jnp.arange(num_samples))
+
+
+def standard_normal(keys: Array, dim: int) -> Array:
+    """Standard normal noise [..., dim], a vector from each key [...]."""
+    draw = jax.vmap(lambda key: jax.random.normal(key, (dim,)))
+    return draw(keys.reshape(-1)).reshape(*keys.shape, dim)
+
+
 class DiagonalGaussian(NamedTuple):
     """q(z | x) = N(mean, diag(exp(log_std)^2)); mean and log_std are [B, D]."""
 
@@ -40,11 +52,9 @@ class DiagonalGaussian(NamedTuple):
         mean, log_variance = jnp.split(outputs, 2, axis=-1)
         return cls(mean, 0.5 * log_variance)
 
-    def sample(self, num_samples: int, *, keys: Array) -> Array:
-        """Draws z [K, B, D] by reparameterisation; keys [B], one for each example's noise."""
-        shape = (num_samples, *self.mean.shape[1:])
-        noise = jax.vmap(lambda key: jax.random.normal(key, shape), out_axes=1)(keys)
-        return self.mean + jnp.exp(self.log_std) * noise
+    def sample(self, *, keys: Array) -> Array:
+        """Draws z [K, B, D] by reparameterisation, from keys [K, B]."""
+        return self.mean + jnp.exp(self.log_std) * standard_normal(keys, self.mean.shape[-1])
 
     def log_prob(self, z: Array) -> Array:
         """log q(z | x) for z [K, B, D], as [K, B]."""
@@ -62,7 +72,7 @@ class StandardNormal(NamedTuple):
 
     def sample(self, *, keys: Array) -> Array:
         """Draws z [B, D], one from each key [B]."""
-        return jax.vmap(lambda key: jax.random.normal(key, (self.latent_dim,)))(keys)
+        return standard_normal(keys, self.latent_dim)
 
 
 def kl(posterior: NamedTuple, prior: NamedTuple) -> Array | None:

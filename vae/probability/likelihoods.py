@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+from collections.abc import Callable
 from typing import Any
 
 import jax
@@ -20,7 +21,15 @@ from vae.probability.distributions import normal_log_prob
 Array = jax.Array
 Variables = dict[str, dict[str, Any]]
 
-IMAGE = (-3, -2, -1)
+
+def _sum(log_prob: Callable[..., Array], x: Array, *outputs: Array) -> Array:
+    """Sums a function of single values over H, W, C: of x [B, H, W, C], outputs [..., B, H, W, C].
+
+    The three dimensions are made one first: on a CPU, XLA's loops over several small ones are tens of
+    times slower.
+    """
+    flat = [array.reshape(*array.shape[:-3], -1) for array in (x, *outputs)]
+    return log_prob(*flat).sum(-1)
 
 
 def _init_scale(likelihood: Gaussian | DiscretizedLogistic) -> Variables:
@@ -61,8 +70,12 @@ class Bernoulli:
         return jnp.log(mean) - jnp.log1p(-mean)
 
     def log_prob(self, outputs: Array, x: Array, variables: Variables) -> Array:
-        logits = outputs[..., 0]
-        return (x * logits - jax.nn.softplus(logits)).sum(IMAGE)
+        def log_prob(x: Array, logits: Array) -> Array:
+            # The softplus written out takes a quarter of the time of jax.nn.softplus on a CPU.
+            softplus = jnp.maximum(logits, 0) + jnp.log1p(jnp.exp(-jnp.abs(logits)))
+            return x * logits - softplus
+
+        return _sum(log_prob, x, outputs[..., 0])
 
     def update(self, outputs: Array, x: Array, variables: Variables) -> dict[str, Array]:
         return {}
@@ -100,7 +113,8 @@ class Gaussian:
         return mean
 
     def log_prob(self, outputs: Array, x: Array, variables: Variables) -> Array:
-        return normal_log_prob(x, outputs[..., 0], _log_scale(self, variables)).sum(IMAGE)
+        log_scale = _log_scale(self, variables)
+        return _sum(lambda x, mean: normal_log_prob(x, mean, log_scale), x, outputs[..., 0])
 
     def update(self, outputs: Array, x: Array, variables: Variables) -> dict[str, Array]:
         if self.scale != "optimal":
@@ -148,14 +162,16 @@ class DiscretizedLogistic:
     def log_prob(self, outputs: Array, x: Array, variables: Variables) -> Array:
         inverse_scale = jnp.exp(-_log_scale(self, variables))
         half = 0.5 / (self.levels - 1)
-        centred = x - outputs[..., 0]
-        upper = (centred + half) * inverse_scale
-        lower = (centred - half) * inverse_scale
-        log_below = jax.nn.log_sigmoid(upper)  # log P(X <= x)
-        log_above = jax.nn.log_sigmoid(-lower)  # log P(X >= x)
-        between = log_below + log_above + jnp.log(-jnp.expm1(-2 * half * inverse_scale))
-        log_prob = jnp.where(x < half, log_below, jnp.where(x > 1 - half, log_above, between))
-        return log_prob.sum(IMAGE)
+
+        def log_prob(x: Array, mean: Array) -> Array:
+            upper = (x - mean + half) * inverse_scale
+            lower = (x - mean - half) * inverse_scale
+            log_below = jax.nn.log_sigmoid(upper)  # log P(X <= x)
+            log_above = jax.nn.log_sigmoid(-lower)  # log P(X >= x)
+            between = log_below + log_above + jnp.log(-jnp.expm1(-2 * half * inverse_scale))
+            return jnp.where(x < half, log_below, jnp.where(x > 1 - half, log_above, between))
+
+        return _sum(log_prob, x, outputs[..., 0])
 
     def update(self, outputs: Array, x: Array, variables: Variables) -> dict[str, Array]:
         return {}

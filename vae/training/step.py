@@ -24,6 +24,7 @@ from vae.data.dataset import Values
 from vae.data.transforms import prepare
 from vae.models.vae import VAE
 from vae.probability import schedules
+from vae.probability.distributions import sample_keys
 from vae.probability.objectives import OBJECTIVES
 from vae.training.state import Guard, State, TrainMetrics, gradient_transformation, train_metrics
 
@@ -70,8 +71,9 @@ def make_step(
         data_keys, noise_keys = jax.vmap(jax.random.split, out_axes=1)(keys)
         x = prepare(batch, table, values, config.data, keys=data_keys, train=True)
         variables = {"params": params, "statistics": state.statistics}
-        num_samples = config.objective.num_samples
-        terms = model.terms(variables, x, num_samples=num_samples, keys=noise_keys)
+        terms = model.terms(
+            variables, x, keys=sample_keys(noise_keys, config.objective.num_samples)
+        )
         beta = state.hyper["beta"] * schedules.warmup(
             state.step, config.objective.beta_warmup_steps
         )

@@ -1,0 +1,96 @@
+"""The command line as a person meets it: `launch.py` in a process of its own."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+TINY = (
+    "--config=experiments/digits.py",
+    "--config.training.steps=4",
+    "--config.log.every_steps=2",
+    "--config.log.tensorboard=False",
+    "--config.evaluation.num_samples=2",
+)
+
+
+def launch(*arguments):
+    return subprocess.run(
+        [sys.executable, "launch.py", *map(str, arguments)],
+        cwd=ROOT,
+        env=os.environ | {"COLUMNS": "100"},
+        capture_output=True,
+        text=True,
+        timeout=240,
+    )
+
+
+@pytest.fixture(scope="module")
+def workdir(tmp_path_factory):
+    workdir = tmp_path_factory.mktemp("run")
+    result = launch("train", *TINY, f"--workdir={workdir}", "--cpu_devices=2")
+    assert result.returncode == 0, result.stderr
+    assert '"status": "completed"' in result.stdout
+    return workdir
+
+
+@pytest.mark.parametrize(
+    ("command", "expected"),
+    [
+        (("evaluate", "--split=valid", "--num_samples=3"), '"num_samples": 3'),
+        (("sample", "--num=4"), "samples_00000004_seed0.png"),
+        (("sample", "--draw", "--seed=2"), "draws_00000004_seed2.png"),
+        (("reconstruct", "--num=3"), "reconstructions_00000004_test.png"),
+    ],
+    ids=lambda value: value[0] if isinstance(value, tuple) else "",
+)
+def test_commands_on_a_finished_run(workdir, command, expected):
+    result = launch(*command, f"--workdir={workdir}")
+    assert result.returncode == 0, result.stderr
+    assert expected in result.stdout
+
+
+def test_list_shows_every_experiment():
+    result = launch("list")
+    files = sorted((ROOT / "experiments").glob("*.py"))
+    shown = [line.split()[0] for line in result.stdout.splitlines()]
+    assert shown == [str(file.relative_to(ROOT)) for file in files]
+
+
+def test_help_shows_the_commands_and_flags():
+    for arguments in (("--help",), ("train", "--help"), ("help",)):
+        result = launch(*arguments)
+        assert result.returncode == 0
+        assert "reconstruct" in result.stdout and "--cpu_devices" in result.stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("trian",), "'trian' is no command"),
+        (("train",), "train needs --config=FILE"),
+        (("train", "--config=experiments/nothing.py"), "nothing.py"),
+        (("train", TINY[0], "--config.model.latent_dims=3"), "latent_dim"),
+        (("train", TINY[0], "--config.training.steps=many"), "training.steps"),
+        (("train", TINY[0], "--config.training.steps=-1"), "must be greater than 0"),
+        (("train", TINY[0], "--config.model.likelihood=poison"), "must be one of"),
+        (("train", TINY[0], "--wrokdir=x"), "workdir"),
+        (("train", TINY[0], "latent_dim=3"), "'latent_dim=3' is not understood"),
+        (("train", TINY[0], "--cpu_devices=3"), "number of devices, 3"),
+        (("sample",), "--workdir=DIR is missing"),
+        (("sample", "--workdir=nowhere"), "nowhere holds no run"),
+        (("evaluate", "--workdir=nowhere", "--split=all"), "split"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, tuple) else "",
+)
+def test_a_mistake_is_one_sentence_and_leaves_nothing(tmp_path, arguments, message):
+    extra = (f"--workdir={tmp_path / 'run'}",) if arguments[0] == "train" else ()
+    result = launch(*arguments, *extra)
+    assert result.returncode == 2
+    assert message in result.stderr
+    assert result.stderr.startswith("error: ") and result.stderr.count("\n") == 1
+    assert result.stdout == ""
+    assert not (tmp_path / "run").exists()

@@ -1,0 +1,80 @@
+import json
+
+import ml_collections
+import pytest
+from configs import tiny
+
+from vae import config as config_module
+from vae.config import base, differences, from_dict, resumable, to_dict, validate
+from vae.errors import InputError
+
+
+def test_the_defaults_are_valid():
+    validate(base())
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "message"),
+    [
+        ("model.likelihood", "bernouli", "model.likelihood='bernouli' must be one of bernoulli"),
+        ("data.batch_size", 0, "data.batch_size=0 must be greater than 0"),
+        ("objective.beta", -1.0, "objective.beta=-1.0 must be finite and not negative"),
+        ("training.ema_decay", 1.0, "training.ema_decay=1.0 must be at least 0 and below 1"),
+        ("training.accumulate", 3, "data.batch_size=128 must be a multiple"),
+        ("training.steps_per_call", 7, "must be a multiple of config.training.steps_per_call=7"),
+        ("model.encoder_widths", (32, 0), "encoder_widths=.32, 0. must be a tuple"),
+        ("optimizer.weight_decay", 0.1, "weight_decay=0.1 has an effect only with"),
+        ("optimizer.learning_rate", float("nan"), "learning_rate=nan must be greater than 0"),
+    ],
+)
+def test_a_wrong_value_is_named(key, value, message):
+    config = base()
+    config.update_from_flattened_dict({key: value})
+    with pytest.raises(InputError, match=message):
+        validate(config)
+
+
+def test_an_optimal_scale_needs_a_gaussian():
+    config = tiny(model__scale="optimal")
+    with pytest.raises(InputError, match="has a closed form only for"):
+        validate(config)
+
+
+def test_a_key_of_ones_own_is_refused_with_a_suggestion():
+    config = ml_collections.ConfigDict(to_dict(base()))
+    config.model.latent_dims = 3
+    with pytest.raises(
+        InputError, match=r"model.latent_dims is not .* did you mean 'model.latent_dim'"
+    ):
+        validate(config)
+
+
+def test_a_missing_key_is_named():
+    config = ml_collections.ConfigDict(to_dict(base()))
+    del config.objective.beta
+    with pytest.raises(InputError, match=r"objective\.beta is missing"):
+        validate(config)
+
+
+def test_json_and_back():
+    config = tiny(model__encoder_widths=(3, 4))
+    assert from_dict(json.loads(json.dumps(to_dict(config)))) == config
+
+
+def test_differences_name_the_keys():
+    old, new = to_dict(tiny()), to_dict(tiny(training__steps=30, model__latent_dim=9))
+    assert differences(old, new) == {"model.latent_dim": "4 -> 9", "training.steps": "20 -> 30"}
+    assert resumable("training.steps") and resumable("log.every_steps")
+    assert not resumable("model.latent_dim") and not resumable("training.ema_decay")
+
+
+def test_every_rule_is_about_a_key_there_is():
+    known = set(config_module.flatten(base()))
+    named = {
+        *config_module.CHOICES,
+        *config_module.POSITIVE,
+        *config_module.NOT_NEGATIVE,
+        *config_module.BELOW_ONE,
+    }
+    assert named <= known
+    assert all(any(k == r or k.startswith(r + ".") for k in known) for r in config_module.RESUMABLE)
