@@ -65,7 +65,7 @@ def _matlab(data: bytes, file: Path) -> np.ndarray:
         raise InputError(f'{file} has no array "X": save the examples [N, D] as X.') from None
     except Exception as error:  # scipy raises many kinds for a damaged file
         raise InputError(f"{file} is a damaged MATLAB file ({error}): fetch it again.") from error
-    if array.ndim != 2 or not np.isin(array, (0, 1)).all():
+    if array.ndim != 2 or not ((array == 0) | (array == 1)).all():
         raise InputError(f"{file}: X is not an array [N, D] of 0 and 1.")
     return array.astype(np.uint8)
 

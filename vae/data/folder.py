@@ -23,7 +23,7 @@ from vae.errors import InputError
 
 EXTENSIONS = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif", ".tif", ".tiff", ".ppm", ".pgm")
 _SPLITS = {"train": "train", "valid": "valid", "val": "valid", "test": "test"}
-_PROBE_ALL, _PROBE_SOME = 20_000, 2_000  # of so many headers all are read; of more, so many
+_PROBE_ALL, _PROBE_SOME = 20_000, 1_000  # sizes: so many headers; channels, or more files: fewer
 _ROTATED = (5, 6, 7, 8)  # EXIF orientations that lie on their side
 
 
@@ -133,7 +133,9 @@ def _probe(
     """Finds from the headers the shape of all images, and settles the number of channels."""
     if any(fit.size) and fit.channels:
         return fit, (*fit.size, fit.channels)
-    count = len(files) if len(files) <= _PROBE_ALL else _PROBE_SOME
+    count = min(len(files), _PROBE_SOME)
+    if not any(fit.size) and len(files) <= _PROBE_ALL:
+        count = len(files)
     probed = [files[i] for i in np.linspace(0, len(files) - 1, count).astype(int)]
     with ThreadPoolExecutor(max(1, threads)) as pool:
         headers = list(pool.map(lambda file: _header(directory / file), probed))

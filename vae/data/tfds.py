@@ -91,10 +91,13 @@ class RecordExamples:
                 if seen is not None:
                     seen.append((digest(name.encode()), 0))
                 continue
-            images[row] = fit_image(image, self.fit)
-            if seen is not None:
-                raw = np.asarray(image)
-                seen.append((*digests(raw[None], labels[row : row + 1]), int(raw.max())))
+            if seen is None:
+                images[row] = fit_image(image, self.fit)
+                continue
+            raw = fit_image(image, Fit())
+            seen.append((*digests(raw[None], labels[row : row + 1]), int(raw.max())))
+            same = raw.shape == self.image_shape and not self.fit.resizes
+            images[row] = raw if same else fit_image(image, self.fit)
         return images, labels, ok
 
 
@@ -204,6 +207,7 @@ def _prepared(tfds, name: str, manual_dir: str):
         ) from None
     except Exception as error:
         raise InputError(f'data.name = "{name}" cannot be opened: {_line(error)}.') from error
+    _features(tfds, builder)  # before hours of downloading
     if builder.is_prepared():
         return builder
     if manual_dir and not Path(manual_dir).expanduser().is_dir():
