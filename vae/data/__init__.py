@@ -18,6 +18,7 @@ raw values into x inside the compiled step.
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
 
 import numpy as np
@@ -38,9 +39,16 @@ def load(config) -> Dataset:
     source = _read(config, fit_of(config))
     specs = {f"data.{name}": config[name] for name in ("train", "valid", "test")}
     lengths = {name: len(examples) for name, examples in source.splits.items()}
+    selected = splits.select(specs, lengths)
+    if unused := lengths.keys() - {name for name, _ in selected.values()}:
+        logging.warning(
+            "%s: data.train, data.valid and data.test leave out the split %s",
+            source.description,
+            ", ".join(f"{name} ({lengths[name]} examples)" for name in sorted(unused)),
+        )
     chosen = {
         key.removeprefix("data."): source.splits[name].take(np.arange(span.start, span.stop))
-        for key, (name, span) in splits.select(specs, lengths).items()
+        for key, (name, span) in selected.items()
     }
     resident = sum(examples.nbytes for examples in chosen.values()) <= config.device_bytes
     if resident:

@@ -68,7 +68,7 @@ def read(path: Path, fit: Fit) -> Source:
 def _load(file: Path) -> tuple[dict[str, np.ndarray], list[str]]:
     """Returns the arrays whose names are known, and the names of all."""
     try:
-        with np.load(file, allow_pickle=False) as archive:
+        with open(file, "rb") as opened, np.load(opened, allow_pickle=False) as archive:
             arrays = {name: archive[name] for name in archive.files if _place(name)}
             return arrays, archive.files
     except Exception as error:  # numpy, zipfile and zlib raise many kinds for a damaged file

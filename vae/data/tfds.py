@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import difflib
+import importlib.util
 import io
 import logging
 import os
@@ -195,8 +196,10 @@ def _features(tfds, builder) -> tuple[str, str | None]:
 
 def _prepared(tfds, name: str, manual_dir: str):
     """Returns the builder of a set that is prepared; prepares it first where it is not."""
+    # Given here because tensorflow-datasets itself looks at the variable only when imported.
+    data_dir = os.environ.get("TFDS_DATA_DIR")
     try:
-        builder = tfds.builder(name)
+        builder = tfds.builder(name, data_dir=data_dir)
     except tfds.core.registered.DatasetNotFoundError:
         known = tfds.list_builders(with_community_datasets=False)
         close = difflib.get_close_matches(name, [*known, "digits"], n=3)
@@ -210,6 +213,11 @@ def _prepared(tfds, name: str, manual_dir: str):
     _features(tfds, builder)  # before hours of downloading
     if builder.is_prepared():
         return builder
+    if importlib.util.find_spec("tensorflow") is None:
+        raise InputError(
+            f'data.name = "{name}" is not prepared in {builder.data_path} and preparing it needs '
+            "TensorFlow: install tensorflow-cpu, or copy that directory from a machine that has it."
+        )
     if manual_dir and not Path(manual_dir).expanduser().is_dir():
         raise InputError(f"data.manual_dir = {manual_dir} is no directory: give the files' place.")
     by_hand = (
@@ -229,20 +237,14 @@ def _prepared(tfds, name: str, manual_dir: str):
                 manual_dir=manual_dir or None, try_download_gcs=False
             ),
         )
-    except ImportError as error:
-        raise InputError(
-            f'data.name = "{name}" is not prepared in {builder.data_path} and preparing it needs '
-            f"a package that is missing ({_line(error)}): install it, or copy the directory from a "
-            "machine where it is prepared."
-        ) from error
     except Exception as error:
-        prepared = tfds.builder(name)
+        prepared = tfds.builder(name, data_dir=data_dir)
         if prepared.is_prepared():  # by another process meanwhile
             return prepared
         raise InputError(
             f'data.name = "{name}" cannot be downloaded and prepared ({_line(error)}): {by_hand}.'
         ) from error
-    return tfds.builder(name)
+    return tfds.builder(name, data_dir=data_dir)
 
 
 def _unreachable(builder, manual_dir: str) -> str | None:
