@@ -112,6 +112,8 @@ def read(name: str, fit: Fit, manual_dir: str, threads: int) -> Source:
         builder = _prepared(tfds, name, manual_dir)
         image_key, label_key = _features(tfds, builder)
         shape = fit.shape(builder.info.features[image_key].shape)
+        fit = replace(fit, channels=1 if shape[2] == 1 else 3)  # transparency is not kept
+        shape = fit.shape(shape)
         if None in shape:
             raise InputError(
                 f'data.name = "{name}" has images of different sizes: '
@@ -134,7 +136,6 @@ def read(name: str, fit: Fit, manual_dir: str, threads: int) -> Source:
             ) from None
     total = sum(info.num_examples for info in infos.values())
     unreadable = Unreadable(name, total)
-    fit = replace(fit, channels=shape[2])
     splits = {
         split: RecordExamples(
             source,
