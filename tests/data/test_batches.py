@@ -1,4 +1,5 @@
 import threading
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -47,7 +48,8 @@ def test_processes_share_the_batch():
 
 
 def test_resident_batches_are_indices():
-    with Batches(examples(20), batch_size=6, seed=0, resident=True) as batches:
+    resident = replace(examples(20), resident=True)
+    with Batches(resident, batch_size=6, seed=0) as batches:
         batch = batches.batch(4)
     assert list(batch) == ["index"]
     np.testing.assert_array_equal(batch["index"], indices(4, num_examples=20, batch_size=6, seed=0))
@@ -73,6 +75,9 @@ class Fake:
 
     def __len__(self):
         return self.count
+
+    def table(self):
+        return {}
 
     def read(self, index):
         self.reads += 1
@@ -126,6 +131,12 @@ def test_evaluation_sees_each_once(count, size):
     np.testing.assert_array_equal(image[mask], np.arange(count))
     np.testing.assert_array_equal(index[mask], np.arange(count))
     assert mask.sum() == count and mask[:count].all()
+
+
+def test_evaluation_of_resident_examples_has_no_images():
+    found = list(evaluation_batches(replace(examples(5), resident=True), 4))
+    assert [sorted(batch) for batch in found] == [["index", "label", "mask"]] * 2
+    assert [batch["mask"].sum() for batch in found] == [4, 1]
 
 
 def test_evaluation_processes_and_undecodable():

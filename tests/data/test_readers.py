@@ -39,7 +39,9 @@ def test_digits(configure):
     found = data.load(configure())
     assert [len(s) for s in (found.train, found.valid, found.test)] == [1437, 180, 180]
     assert found.values == Values(16.0, 17)
-    assert (found.image_shape, found.num_classes, found.resident) == ((8, 8, 1), 10, True)
+    assert (found.image_shape, found.num_classes) == ((8, 8, 1), 10)
+    assert found.train.table()["image"] is found.train.images
+    np.testing.assert_allclose(found.mean_image(), (found.train.images / 16).mean(0), rtol=1e-6)
     assert found.train.images.max() == 16
     assert len(np.unique(found.test.labels)) == 10
 
@@ -242,7 +244,7 @@ def test_senseless_shapes_are_refused(configure, keys):
 def test_larger_than_the_device_is_the_same(configure, tmp_path):
     write_idx(tmp_path)
     small = data.load(configure(path=tmp_path, device_bytes=10, **THIRDS))
-    assert not small.resident
+    assert not small.train.table()
     assert isinstance(small.train, ArrayExamples)
     large = data.load(configure(path=tmp_path, **THIRDS))
     np.testing.assert_array_equal(small.train.images, large.train.images)

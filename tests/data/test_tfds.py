@@ -110,7 +110,7 @@ def test_lazy_records(configure, home, monkeypatch, sorted_bytes):
     keys = {"image_size": (16, 16), "channels": 1, **SPLITS}
     memory = data.load(configure(name="varying_shapes", **keys))
     lazy = data.load(configure(name="varying_shapes", device_bytes=0, **keys))
-    assert memory.resident and not lazy.resident and memory.image_shape == (16, 16, 1)
+    assert memory.train.table() and not lazy.train.table() and memory.image_shape == (16, 16, 1)
     for split in ("train", "valid", "test"):
         a, b = getattr(memory, split), getattr(lazy, split)
         images, labels, ok = b.read(np.arange(len(b)))

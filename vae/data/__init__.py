@@ -19,6 +19,7 @@ raw values into x inside the compiled step.
 from __future__ import annotations
 
 import logging
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -32,9 +33,9 @@ from vae.errors import InputError
 def load(config) -> Dataset:
     """Reads the data set that `config` (the section `data`) names.
 
-    Sets of up to `data.device_bytes`, all three splits together, are in memory when this returns;
-    larger folders and record files are read as they are needed. Raises InputError for anything
-    wrong with the data or with what the config says of it.
+    Sets of up to `data.device_bytes`, all three splits together, are in memory when this returns
+    and have a table for the device; larger folders and record files are read as they are needed.
+    Raises InputError for anything wrong with the data or with what the config says of it.
     """
     source = _read(config, fit_of(config))
     specs = {f"data.{name}": config[name] for name in ("train", "valid", "test")}
@@ -50,9 +51,11 @@ def load(config) -> Dataset:
         key.removeprefix("data."): source.splits[name].take(np.arange(span.start, span.stop))
         for key, (name, span) in selected.items()
     }
-    resident = sum(examples.nbytes for examples in chosen.values()) <= config.device_bytes
-    if resident:
-        chosen = {name: load_in_memory(e, config.threads) for name, e in chosen.items()}
+    if sum(examples.nbytes for examples in chosen.values()) <= config.device_bytes:
+        chosen = {
+            name: replace(load_in_memory(examples, config.threads), resident=True)
+            for name, examples in chosen.items()
+        }
     shape = chosen["train"].image_shape
     sizes = ", ".join(f"{name} {len(examples)}" for name, examples in chosen.items())
     return Dataset(
@@ -60,7 +63,6 @@ def load(config) -> Dataset:
         values=source.values,
         image_shape=shape,
         num_classes=source.num_classes,
-        resident=resident,
         description=f"{source.description}: {sizes}; {'x'.join(map(str, shape))}",
     )
 

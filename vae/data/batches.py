@@ -61,9 +61,9 @@ def _permutation(num_examples: int, seed: int, epoch: int) -> np.ndarray:
 class Batches:
     """The training batches of one process.
 
-    With `resident` a batch is {"index": [b] int32}, to gather on the device. Otherwise it is
-    {"index", "image": [b, H, W, C] raw, "label": [b] int32}, read `depth` steps ahead by `threads`
-    threads; where an image cannot be decoded the next one that can stands in for it.
+    Of examples with a table a batch is {"index": [b] int32}, to gather on the device. Otherwise it
+    is {"index", "image": [b, H, W, C] raw, "label": [b] int32}, read `depth` steps ahead by
+    `threads` threads; where an image cannot be decoded the next one that can stands in for it.
 
     Steps may be asked for in any order; asking for consecutive ones is what is fast. Use as a
     context manager, or call `close`.
@@ -75,14 +75,13 @@ class Batches:
         *,
         batch_size: int,
         seed: int,
-        resident: bool = False,
         threads: int = 4,
         depth: int = 0,
         process_index: int = 0,
         process_count: int = 1,
     ):
         self._examples = examples
-        self._resident = resident
+        self._resident = bool(examples.table())
         self._depth = depth or threads + 2
         self._indices = functools.partial(
             indices,
@@ -94,7 +93,7 @@ class Batches:
         )
         self._ahead: dict[int, Future] = {}
         self._pool = None
-        if not resident:
+        if not self._resident:
             self._pool = ThreadPoolExecutor(max(1, threads), thread_name_prefix="data")
 
     def batch(self, step: int) -> dict[str, np.ndarray]:
@@ -140,17 +139,21 @@ def evaluation_batches(
 ) -> Iterator[dict[str, np.ndarray]]:
     """Yields every example once and in order, in batches of one shape.
 
-    A batch is {"index": [b] int32, "image": [b, H, W, C] raw, "label": [b] int32, "mask": [b] bool}
-    with b = batch_size / process_count. The mask is False for the padding of the last batch (index
-    0, an image of zeros) and for what cannot be decoded: leave those out of every mean.
+    A batch is {"index": [b] int32, "label": [b] int32, "mask": [b] bool}, and "image": [b, H, W, C]
+    raw where the examples have no table, with b = batch_size / process_count. The mask is False for
+    the padding of the last batch (index 0, an image of zeros) and for what cannot be decoded: leave
+    those out of every mean.
     """
     rows = _rows(batch_size, process_index, process_count)
+    resident = bool(examples.table())
 
     def read(start: int) -> dict[str, np.ndarray]:
         index = np.arange(start + rows.start, min(start + rows.stop, len(examples)))
         images, labels, ok = examples.read(index)
         padding = len(rows) - len(index)
-        columns = {"index": index.astype(np.int32), "image": images, "label": labels, "mask": ok}
+        columns = {"index": index.astype(np.int32), "label": labels, "mask": ok}
+        if not resident:
+            columns["image"] = images
         if not padding:
             return columns
         return {

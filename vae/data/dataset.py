@@ -67,6 +67,9 @@ class Examples(Protocol):
     def take(self, indices: np.ndarray) -> Examples:
         """Returns the examples at `indices`, in that order."""
 
+    def table(self) -> dict[str, np.ndarray]:
+        """Returns {"image": [N, H, W, C]} for the device to hold, or {}: too large for it."""
+
 
 @dataclass(frozen=True)
 class ArrayExamples:
@@ -79,6 +82,7 @@ class ArrayExamples:
     images: np.ndarray
     labels: np.ndarray
     ok: np.ndarray
+    resident: bool = False  # small enough for the device, see `table`
 
     @property
     def image_shape(self) -> tuple[int, int, int]:
@@ -98,7 +102,12 @@ class ArrayExamples:
         start, stop = (int(indices[0]), int(indices[-1]) + 1) if len(indices) else (0, 0)
         if np.array_equal(indices, np.arange(start, stop)):
             indices = slice(start, stop)  # a view
-        return ArrayExamples(self.images[indices], self.labels[indices], self.ok[indices])
+        return ArrayExamples(
+            self.images[indices], self.labels[indices], self.ok[indices], self.resident
+        )
+
+    def table(self) -> dict[str, np.ndarray]:
+        return {"image": self.images} if self.resident else {}
 
 
 def in_memory(images: np.ndarray, labels: np.ndarray | None = None) -> ArrayExamples:
@@ -120,11 +129,7 @@ class Source:
 
 @dataclass(frozen=True)
 class Dataset:
-    """The three sets of an experiment.
-
-    With `resident` the images fit `data.device_bytes` and all three sets are ArrayExamples: the
-    training loop may keep them on the device and gather there.
-    """
+    """The three sets of an experiment: all resident on the device, or none (`Examples.table`)."""
 
     train: Examples
     valid: Examples
@@ -132,8 +137,20 @@ class Dataset:
     values: Values
     image_shape: tuple[int, int, int]  # H, W, C
     num_classes: int  # 0: unlabelled
-    resident: bool
     description: str
+
+    def mean_image(self) -> np.ndarray:
+        """Returns the mean x of the training set, [H, W, C] float32.
+
+        Of a set in files it is the mean of at most 1,000 examples, evenly spaced.
+        """
+        if isinstance(self.train, ArrayExamples):
+            images = self.train.images
+        else:
+            count = min(len(self.train), 1000)
+            chosen = np.linspace(0, len(self.train) - 1, count).astype(int)
+            images, _, _ = read_complete(self.train, chosen)
+        return (images.mean(0, dtype=np.float64) / self.values.scale).astype(np.float32)
 
 
 @dataclass

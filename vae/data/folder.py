@@ -48,6 +48,9 @@ class FileExamples:
     def take(self, indices: np.ndarray) -> FileExamples:
         return replace(self, paths=self.paths[indices], labels=self.labels[indices])
 
+    def table(self) -> dict[str, np.ndarray]:
+        return {}
+
     def read(self, indices: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         images = np.zeros((len(indices), *self.image_shape), np.uint8)
         ok = np.ones(len(indices), bool)

@@ -66,6 +66,9 @@ class RecordExamples:
     def take(self, indices: np.ndarray) -> RecordExamples:
         return replace(self, records=self.records[indices])
 
+    def table(self) -> dict[str, np.ndarray]:
+        return {}
+
     def read(self, indices: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         return self._read(indices, None)
 
