@@ -224,6 +224,8 @@ def test_npz_damaged(configure, tmp_path):
 
 
 def test_nothing_there(configure, tmp_path):
+    with pytest.raises(InputError, match=r"give a file or directory as data\.path"):
+        data.load(configure(name=""))
     with pytest.raises(InputError, match="does not exist"):
         data.load(configure(path=tmp_path / "missing"))
     with pytest.raises(InputError, match="holds nothing that can be read"):

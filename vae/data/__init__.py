@@ -69,6 +69,10 @@ def load(config) -> Dataset:
 
 def _read(config, fit: Fit) -> Source:
     if not config.path:
+        if not config.name:
+            raise InputError(
+                "There are no data: give a file or directory as data.path, or a set as data.name."
+            )
         if config.name == "digits":
             return digits.read(fit)
         return tfds.read(config.name, fit, config.manual_dir, config.threads)
