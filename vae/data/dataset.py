@@ -142,14 +142,12 @@ class Dataset:
     def mean_image(self) -> np.ndarray:
         """Returns the mean x of the training set, [H, W, C] float32.
 
-        Of a set in files it is the mean of at most 1,000 examples, evenly spaced.
+        Of at most 2,000 examples, evenly spaced, wherever they are kept: that is enough to start a
+        decoder from, and takes less than a second where each has to be decoded.
         """
-        if isinstance(self.train, ArrayExamples):
-            images = self.train.images
-        else:
-            count = min(len(self.train), 1000)
-            chosen = np.linspace(0, len(self.train) - 1, count).astype(int)
-            images, _, _ = read_complete(self.train, chosen)
+        count = min(len(self.train), 2000)
+        chosen = np.linspace(0, len(self.train) - 1, count).astype(int)
+        images, _, _ = read_complete(self.train, chosen)
         return (images.mean(0, dtype=np.float64) / self.values.scale).astype(np.float32)
 
 
@@ -191,6 +189,8 @@ def read_complete(
     """
     images, labels, ok = examples.read(indices)
     for row in np.flatnonzero(~ok):
+        if isinstance(examples, ArrayExamples) and examples.resident:
+            break  # it holds its stand-ins already
         for offset in range(1, len(examples)):
             other = np.array([(int(indices[row]) + offset) % len(examples)])
             image, label, readable = examples.read(other)
