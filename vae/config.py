@@ -60,6 +60,7 @@ def base() -> ml_collections.ConfigDict:
     data.test = "train[90%:]"
     data.batch_size = 128  # over all devices
     data.seed = 0
+    data.crop = (0, 0)  # height, width of the centre to cut out first; (0, 0) cuts nothing
     data.image_size = (0, 0)  # height, width to resize to; (0, 0) keeps the source's
     data.channels = 0  # 1 grey, 3 colour; 0 keeps the source's
     data.binarize = "none"  # none, dynamic (a Bernoulli draw of the grey values at every visit)

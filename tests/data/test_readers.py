@@ -1,0 +1,275 @@
+"""The readers of local arrays: idx, .amat, .npz and the embedded digits."""
+
+import gzip
+import struct
+
+import numpy as np
+import pytest
+import scipy.io
+
+from vae import data
+from vae.data.dataset import BINARY, BYTES, ArrayExamples, Values
+from vae.errors import InputError
+
+THIRDS = {"train": "train[:50%]", "valid": "train[50%:75%]", "test": "train[75%:]"}
+
+
+def idx_bytes(array):
+    return (
+        bytes([0, 0, 8, array.ndim]) + struct.pack(f">{array.ndim}I", *array.shape) + bytes(array)
+    )
+
+
+def write_idx(directory, count=20, size=5, names="train t10k"):
+    rng = np.random.default_rng(0)
+    for name in names.split():
+        images = rng.integers(0, 256, (count, size, size), dtype=np.uint8)
+        labels = np.arange(count, dtype=np.uint8) % 4
+        packed = gzip.compress(idx_bytes(images))
+        (directory / f"{name}-images-idx3-ubyte.gz").write_bytes(packed)
+        (directory / f"{name}-labels-idx1-ubyte").write_bytes(idx_bytes(labels))
+
+
+def pairs(examples):
+    """The set of (image bytes, label) of in-memory examples."""
+    return {(i.tobytes(), int(n)) for i, n in zip(examples.images, examples.labels, strict=True)}
+
+
+def test_digits(configure):
+    found = data.load(configure())
+    assert [len(s) for s in (found.train, found.valid, found.test)] == [1437, 180, 180]
+    assert found.values == Values(16.0, 17)
+    assert (found.image_shape, found.num_classes) == ((8, 8, 1), 10)
+    assert found.train.table()["image"] is found.train.images
+    np.testing.assert_allclose(found.mean_image(), (found.train.images / 16).mean(0), rtol=1e-6)
+    assert found.train.images.max() == 16
+    assert len(np.unique(found.test.labels)) == 10
+
+
+def test_idx(configure, tmp_path):
+    write_idx(tmp_path)
+    found = data.load(configure(path=tmp_path, train="train[:15]", valid="train[15:]", test="test"))
+    assert [len(s) for s in (found.train, found.valid, found.test)] == [15, 5, 20]
+    assert found.values == BYTES
+    assert (found.image_shape, found.num_classes) == ((5, 5, 1), 4)
+    again = data.load(configure(path=tmp_path, train="train", valid="test[:5]", test="test[5:]"))
+    assert pairs(again.train) == pairs(found.train) | pairs(found.valid)
+
+
+def test_idx_sizes_keep_the_splits(configure, tmp_path):
+    write_idx(tmp_path)
+    small = data.load(configure(path=tmp_path, **THIRDS, image_size=(3, 4), channels=3))
+    plain = data.load(configure(path=tmp_path, **THIRDS))
+    assert small.image_shape == (3, 4, 3)
+    np.testing.assert_array_equal(small.train.labels, plain.train.labels)
+
+
+def test_unused_split_is_named(configure, tmp_path, caplog):
+    write_idx(tmp_path)
+    data.load(configure(path=tmp_path, **THIRDS))
+    assert "leave out the split test (20 examples)" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "message"),
+    [
+        ("train-images-idx3-ubyte.gz", b"\x1f\x8bnonsense", "is damaged"),
+        ("train-images-idx3-ubyte", b"\x00\x00\x08", "is no idx file"),
+        ("train-images-idx3-ubyte", idx_bytes(np.zeros((2, 3), np.uint8)), "is no idx file"),
+        ("train-images-idx3-ubyte", idx_bytes(np.zeros((2, 3, 3), np.uint8))[:-1], "holds 17 "),
+        ("train-images-idx3-ubyte", idx_bytes(np.zeros((2, 5, 5), np.uint8)), "20 labels for 2"),
+        ("train-images-idx3-ubyte", idx_bytes(np.zeros((20, 4, 5), np.uint8)), "differ in size"),
+        ("train-images-idx3-ubyte", idx_bytes(np.zeros((0, 5, 5), np.uint8)), "no examples"),
+    ],
+)
+def test_idx_damaged(configure, tmp_path, name, content, message):
+    write_idx(tmp_path)
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(InputError, match=message) as caught:
+        data.load(configure(path=tmp_path))
+    assert "\n" not in str(caught.value)
+
+
+def test_idx_truncated_gzip(configure, tmp_path):
+    write_idx(tmp_path)
+    file = tmp_path / "train-images-idx3-ubyte.gz"
+    file.write_bytes(file.read_bytes()[:-100])
+    with pytest.raises(InputError, match=r"train-images-idx3-ubyte\.gz is damaged"):
+        data.load(configure(path=tmp_path))
+
+
+def test_amat_text_and_matlab_agree(configure, tmp_path):
+    bits = np.random.default_rng(0).integers(0, 2, (12, 16))
+    (tmp_path / "text").mkdir()
+    (tmp_path / "matlab").mkdir()
+    lines = "".join(" ".join(map(str, row)) + " \n" for row in bits)
+    (tmp_path / "text" / "binarized_train.amat").write_text(lines)
+    with open(tmp_path / "matlab" / "binarized_train.amat", "wb") as file:
+        scipy.io.savemat(file, {"X": bits.astype(np.uint8)})
+    text, matlab = (data.load(configure(path=tmp_path / d, **THIRDS)) for d in ("text", "matlab"))
+    assert text.values == matlab.values == BINARY
+    assert text.image_shape == (4, 4, 1)
+    np.testing.assert_array_equal(text.train.images, matlab.train.images)
+    assert (text.train.labels == -1).all()
+    file = tmp_path / "text" / "binarized_train.amat"
+    np.testing.assert_array_equal(
+        data.load(configure(path=file, **THIRDS)).train.images, text.train.images
+    )
+
+
+@pytest.mark.parametrize("text", ["0 1 2\n", "0 1\n1\n", "0.5 1\n", "10 1\n", "", "\n", "x\n"])
+def test_amat_refused(configure, tmp_path, text):
+    (tmp_path / "a.amat").write_text(text)
+    with pytest.raises(InputError, match=r"a\.amat"):
+        data.load(configure(path=tmp_path))
+
+
+def test_amat_matlab_damaged(configure, tmp_path):
+    file = tmp_path / "train.amat"
+    with open(file, "wb") as opened:
+        scipy.io.savemat(opened, {"Y": np.eye(4)})
+    with pytest.raises(InputError, match='no array "X"'):
+        data.load(configure(path=file))
+    file.write_bytes(file.read_bytes()[:150])
+    with pytest.raises(InputError, match=r'damaged|no array "X"'):
+        data.load(configure(path=file))
+
+
+RNG = np.random.default_rng(0)
+
+
+@pytest.mark.parametrize(
+    ("images", "shape", "values"),
+    [
+        (RNG.integers(0, 256, (20, 6, 7, 3), dtype=np.uint8), (6, 7, 3), BYTES),
+        (RNG.integers(0, 256, (20, 6, 7)), (6, 7, 1), BYTES),
+        (RNG.random((20, 9)) < 0.5, (3, 3, 1), BINARY),
+        (RNG.integers(0, 2, (20, 10)).astype(float), (1, 10, 1), BINARY),
+        (np.linspace(-10, 9, 20 * 16).reshape(20, 4, 4), (4, 4, 1), Values(1, None, -10, 9)),
+    ],
+)
+def test_npz_kinds(configure, tmp_path, images, shape, values):
+    np.savez(tmp_path / "set.npz", images=images, labels=np.arange(20) % 3)
+    found = data.load(configure(path=tmp_path, **THIRDS))
+    assert (found.image_shape, found.values, found.num_classes) == (shape, values, 3)
+    assert found.train.images.dtype == (np.float32 if values.levels is None else np.uint8)
+    joined = np.concatenate([s.images for s in (found.train, found.valid, found.test)])
+    assert sorted(joined.astype(float).sum((1, 2, 3))) == pytest.approx(
+        sorted(images.reshape(20, -1).astype(float).sum(1))
+    )
+
+
+@pytest.mark.parametrize("keys", ["x_{} y_{}", "{}_images {}_labels", "{}_x {}_y"])
+def test_npz_splits(configure, tmp_path, keys):
+    arrays = {}
+    for split, count in (("train", 8), ("val", 4), ("test", 6)):
+        image_key, label_key = keys.format(split, split).split()
+        arrays[image_key] = RNG.integers(0, 256, (count, 4, 4), dtype=np.uint8)
+        arrays[label_key] = np.arange(count)[:, None]
+    np.savez(tmp_path / "set.npz", **arrays)
+    found = data.load(
+        configure(path=tmp_path / "set.npz", train="train", valid="valid", test="test")
+    )
+    assert [len(s) for s in (found.train, found.valid, found.test)] == [8, 4, 6]
+    assert sorted(found.train.labels) == list(range(8))
+
+
+def test_npz_one_file_a_split(configure, tmp_path):
+    for split in ("train", "test"):
+        np.savez(tmp_path / f"{split}.npz", x=RNG.integers(0, 256, (8, 4, 4), dtype=np.uint8))
+    found = data.load(configure(path=tmp_path, train="train", valid="test[:3]", test="test[3:]"))
+    assert [len(s) for s in (found.train, found.valid, found.test)] == [8, 3, 5]
+    np.savez(tmp_path / "other.npz", x=np.zeros((8, 4, 4), np.uint8))
+    with pytest.raises(InputError, match=r"has 3 \.npz files"):
+        data.load(configure(path=tmp_path))
+
+
+GOOD = np.ones((4, 3, 3), np.uint8)
+NAN = np.array([[0.0, 1.0], [np.nan, 0.0]])
+
+
+@pytest.mark.parametrize(
+    ("arrays", "message"),
+    [
+        ({"pictures": GOOD}, "has no images, only pictures: name them images, x or data"),
+        ({"labels": np.arange(4)}, "has no images, only labels"),
+        ({"images": NAN}, "NaN or infinity in 1 of 2"),
+        ({"images": np.arange(4)}, r"has the shape \(4,\)"),
+        ({"images": np.zeros((0, 3, 3), np.uint8)}, r"has the shape \(0, 3, 3\)"),
+        ({"images": np.full((4, 3, 3), 256)}, "is int64, not uint8"),
+        ({"images": np.full((4, 3, 3), "a")}, "not uint8"),
+        ({"images": np.full((4, 3, 3), None)}, "cannot be read as .npz"),
+        ({"images": GOOD, "labels": np.arange(3)}, "one label for 4 images"),
+        ({"images": GOOD, "labels": np.arange(4) - 1}, "negative label"),
+        ({"images": GOOD, "labels": np.arange(4) / 2}, "whole numbers"),
+        ({"images": GOOD, "x": GOOD}, "say the same"),
+        ({"x_train": GOOD, "x_test": np.ones((4, 2, 3), np.uint8)}, "one shape and type"),
+        ({"images": np.ones((4, 3, 3, 5), np.uint8)}, "with 5 channels"),
+    ],
+)
+def test_npz_refused(configure, tmp_path, arrays, message):
+    np.savez(tmp_path / "bad.npz", **arrays)
+    with pytest.raises(InputError, match=message) as caught:
+        data.load(configure(path=tmp_path / "bad.npz", channels=3))
+    assert "\n" not in str(caught.value)
+
+
+def test_npz_damaged(configure, tmp_path):
+    file = tmp_path / "a.npz"
+    np.savez(file, images=GOOD)
+    for content in (file.read_bytes()[:-30], b"", b"nonsense"):
+        file.write_bytes(content)
+        with pytest.raises(InputError, match=r"a\.npz cannot be read as \.npz"):
+            data.load(configure(path=file))
+
+
+def test_nothing_there(configure, tmp_path):
+    with pytest.raises(InputError, match=r"give a file or directory as data\.path"):
+        data.load(configure(name=""))
+    with pytest.raises(InputError, match="does not exist"):
+        data.load(configure(path=tmp_path / "missing"))
+    with pytest.raises(InputError, match="holds nothing that can be read"):
+        data.load(configure(path=tmp_path))
+    (tmp_path / "notes.txt").write_text("hello")
+    with pytest.raises(InputError, match="holds nothing that can be read"):
+        data.load(configure(path=tmp_path / "notes.txt"))
+
+
+@pytest.mark.parametrize(
+    "keys", [{"image_size": (8, 0)}, {"crop": (-1, 4)}, {"channels": 2}, {"crop": (9, 9)}]
+)
+def test_senseless_shapes_are_refused(configure, keys):
+    with pytest.raises(InputError, match=f"data.{next(iter(keys))}"):
+        data.load(configure(**keys))
+
+
+def test_larger_than_the_device_is_the_same(configure, tmp_path):
+    write_idx(tmp_path)
+    small = data.load(configure(path=tmp_path, device_bytes=10, **THIRDS))
+    assert not small.train.table()
+    assert isinstance(small.train, ArrayExamples)
+    large = data.load(configure(path=tmp_path, **THIRDS))
+    np.testing.assert_array_equal(small.train.images, large.train.images)
+
+
+def test_real_mnist(configure, real):
+    found = data.load(
+        configure(path=real("mnist"), train="train[:55000]", valid="train[55000:]", test="test")
+    )
+    assert [len(s) for s in (found.train, found.valid, found.test)] == [55000, 5000, 10000]
+    both = np.concatenate([found.train.images, found.valid.images])
+    assert both.mean() / 255 == pytest.approx(0.1307, abs=1e-4)
+    assert np.bincount(found.test.labels).tolist()[:2] == [980, 1135]
+
+
+def test_real_static_mnist(configure, real):
+    path = real("binarized_mnist")
+    found = data.load(configure(path=path, train="train", valid="valid", test="test"))
+    assert [len(s) for s in (found.train, found.valid, found.test)] == [50000, 10000, 10000]
+    assert found.values == BINARY
+    assert found.image_shape == (28, 28, 1)
+
+
+def test_real_cifar(configure, real):
+    found = data.load(configure(path=real("cifar10")))
+    assert (len(found.train), found.image_shape, found.num_classes) == (3200, (32, 32, 3), 10)

@@ -1,0 +1,251 @@
+"""tensorflow-datasets: a tiny set of its own, the real MNIST files, and every way to fail."""
+
+import io
+import os
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+
+from vae import data
+from vae.data.dataset import BYTES, ArrayExamples
+from vae.errors import InputError
+
+pytest.importorskip("tensorflow_datasets")
+SPLITS = {"train": "train[:50%]", "valid": "train[50%:]", "test": "test"}
+
+# Defined in a process of its own: what preparing imports and logs stays out of these tests, and
+# what follows reads the set as a later run would.
+PREPARE = """
+import sys
+import numpy as np
+import tensorflow_datasets as tfds
+
+class Shapes(tfds.core.GeneratorBasedBuilder):
+    VERSION = tfds.core.Version("1.0.0")
+    SHAPE = (6, 8, 3)
+
+    def _info(self):
+        return tfds.core.DatasetInfo(builder=self, features=tfds.features.FeaturesDict({
+            "photo": tfds.features.Image(shape=self.SHAPE),
+            "name": tfds.features.Text(),
+            "kind": tfds.features.ClassLabel(num_classes=3),
+        }))
+
+    def _split_generators(self, manager):
+        return {"train": self._generate_examples(40), "test": self._generate_examples(11)}
+
+    def _generate_examples(self, count):
+        rng = np.random.default_rng(count)
+        for i in range(count):
+            shape = [n or 5 + i % 3 for n in self.SHAPE]
+            image = rng.integers(0, 256, shape, dtype=np.uint8)
+            yield i, {"photo": image, "name": str(i), "kind": i % 3}
+
+class VaryingShapes(Shapes):
+    SHAPE = (None, None, 3)
+
+class RecordShapes(Shapes):
+    pass
+
+for builder in (Shapes, VaryingShapes):
+    builder(data_dir=sys.argv[1]).download_and_prepare(file_format="array_record")
+RecordShapes(data_dir=sys.argv[1]).download_and_prepare(file_format="tfrecord")
+"""
+
+
+@pytest.fixture(scope="module")
+def prepared(tmp_path_factory):
+    pytest.importorskip("array_record", reason="array_record reads the records")
+    directory = tmp_path_factory.mktemp("tfds")
+    script = tmp_path_factory.mktemp("script") / "prepare.py"  # a builder must lie in a file
+    script.write_text(PREPARE)
+    done = subprocess.run(
+        [sys.executable, str(script), str(directory)], capture_output=True, text=True
+    )
+    if "No module named 'tensorflow'" in done.stderr:
+        pytest.skip("preparing a set needs tensorflow")
+    assert done.returncode == 0, done.stderr[-2000:]
+    return directory
+
+
+@pytest.fixture
+def home(prepared, monkeypatch):
+    monkeypatch.setenv("TFDS_DATA_DIR", str(prepared))
+
+
+@pytest.fixture
+def empty(tmp_path, monkeypatch):
+    monkeypatch.setenv("TFDS_DATA_DIR", str(tmp_path))
+    return tmp_path
+
+
+def test_prepared_set(configure, home):
+    found = data.load(configure(name="shapes", **SPLITS))
+    assert [len(s) for s in (found.train, found.valid, found.test)] == [20, 20, 11]
+    assert (found.image_shape, found.num_classes, found.values) == ((6, 8, 3), 3, BYTES)
+    assert isinstance(found.train, ArrayExamples)
+    rng = np.random.default_rng(11)
+    first = rng.integers(0, 256, (6, 8, 3), dtype=np.uint8)
+    row = [i for i, image in enumerate(found.test.images) if np.array_equal(image, first)]
+    assert len(row) == 1 and found.test.labels[row[0]] == 0
+
+
+def test_same_order_from_records_and_arrays(configure, home, tmp_path):
+    found = data.load(configure(name="shapes", **SPLITS))
+    images = np.concatenate([found.valid.images, found.train.images])[::-1]
+    labels = np.concatenate([found.valid.labels, found.train.labels])[::-1]
+    np.savez(tmp_path / "a.npz", x_train=images, y_train=labels, x_test=found.test.images)
+    again = data.load(configure(path=tmp_path, **SPLITS))
+    np.testing.assert_array_equal(found.train.images, again.train.images)
+    np.testing.assert_array_equal(found.valid.labels, again.valid.labels)
+
+
+@pytest.mark.parametrize("sorted_bytes", [0, 20_000])
+def test_lazy_records(configure, home, monkeypatch, sorted_bytes):
+    # 0: the order of the records; 20_000 is more than they take on disk, less than the decoded.
+    monkeypatch.setattr("vae.data.tfds._SORTED_BYTES", sorted_bytes)
+    keys = {"image_size": (16, 16), "channels": 1, **SPLITS}
+    memory = data.load(configure(name="varying_shapes", **keys))
+    lazy = data.load(configure(name="varying_shapes", device_bytes=0, **keys))
+    assert memory.train.table() and not lazy.train.table() and memory.image_shape == (16, 16, 1)
+    for split in ("train", "valid", "test"):
+        a, b = getattr(memory, split), getattr(lazy, split)
+        images, labels, ok = b.read(np.arange(len(b)))
+        np.testing.assert_array_equal(images, a.images)
+        np.testing.assert_array_equal(labels, a.labels)
+        assert ok.all()
+
+
+def test_varying_sizes_need_one(configure, home):
+    with pytest.raises(InputError, match=r"different sizes: set data\.image_size"):
+        data.load(configure(name="varying_shapes", **SPLITS))
+
+
+def test_unreadable_records(configure, home, monkeypatch, caplog):
+    original = io.BytesIO
+    count = iter(range(1000))
+
+    def damaged(content):
+        return original(b"nonsense" if next(count) % 20 == 7 else content)
+
+    monkeypatch.setattr("vae.data.images.io.BytesIO", damaged)
+    with pytest.raises(InputError, match=r"shapes: 1 of 51 images cannot be read"):
+        data.load(configure(name="shapes", **SPLITS))
+
+
+def test_without_random_access(configure, home):
+    with pytest.raises(InputError, match="in a format without random access"):
+        data.load(configure(name="record_shapes", **SPLITS))
+
+
+WITHOUT_TENSORFLOW = """
+import importlib.machinery, sys
+class Without(importlib.machinery.PathFinder):
+    @classmethod
+    def find_spec(cls, name, path=None, target=None):
+        hidden = name.split(".")[0] == "tensorflow"
+        return None if hidden else super().find_spec(name, path, target)
+sys.meta_path = [Without if f is Without.__base__ else f for f in sys.meta_path]
+from vae import config, data
+c = config.base().data
+c.name, c.manual_dir = sys.argv[1:]
+c.train, c.valid, c.test = "train[:50%]", "train[50%:]", "test"
+try:
+    print(len(data.load(c).train))
+except data.InputError as error:
+    print(error)
+"""
+
+
+def without_tensorflow(name, manual_dir, directory):
+    done = subprocess.run(
+        [sys.executable, "-c", WITHOUT_TENSORFLOW, name, str(manual_dir)],
+        env={**os.environ, "TFDS_DATA_DIR": str(directory)},
+        capture_output=True,
+        text=True,
+    )
+    assert done.stderr == ""  # and nothing is logged
+    return done.stdout
+
+
+def test_reading_needs_no_tensorflow(prepared):
+    assert without_tensorflow("shapes", "", prepared) == "20\n"
+
+
+def test_preparing_without_tensorflow_says_so(tmp_path):
+    message = without_tensorflow("mnist", "", tmp_path)
+    assert "preparing it needs TensorFlow: install tensorflow-cpu" in message
+    assert message.count("\n") == 1
+
+
+def test_unknown_name(configure, empty):
+    with pytest.raises(InputError, match=r'"mnst" is neither .* did you mean mnist'):
+        data.load(configure(name="mnst"))
+    with pytest.raises(InputError, match=r'"dogits" is neither .* did you mean digits'):
+        data.load(configure(name="dogits"))
+
+
+def test_not_of_images(configure, empty):
+    with pytest.raises(InputError, match="no single feature that is an image"):
+        data.load(configure(name="imdb_reviews"))
+
+
+def test_no_network(configure, empty, monkeypatch):
+    def refuse(*args, **keys):
+        raise OSError("unreachable")
+
+    for name in ("http_proxy", "https_proxy", "all_proxy", "ftp_proxy"):
+        monkeypatch.delenv(name, raising=False)
+        monkeypatch.delenv(name.upper(), raising=False)
+    monkeypatch.setattr("vae.data.tfds.socket.create_connection", refuse)
+    start = time.monotonic()
+    message = r"storage\.googleapis\.com cannot be reached: .*data\.manual_dir.*data\.path"
+    with pytest.raises(InputError, match=message):
+        data.load(configure(name="mnist"))
+    assert time.monotonic() - start < 10
+    with pytest.raises(InputError, match="is no directory"):
+        data.load(configure(name="mnist", manual_dir=empty / "missing"))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["mnist", "fashion_mnist"])
+def test_real_set_equals_its_idx_files(configure, real, tmp_path, name):
+    directory = real(name)
+    program = (
+        "import sys; from vae import config, data\n"
+        "c = config.base().data; c.name, c.manual_dir = sys.argv[1:]\n"
+        "print(data.load(c).description)\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program, name, str(directory)],
+        env={**os.environ, "TFDS_DATA_DIR": str(tmp_path)},
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0 and "train 48000" in done.stdout, done.stderr
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("TFDS_DATA_DIR", str(tmp_path))
+        records = data.load(
+            configure(name=name, train="train[:90%]", valid="train[90%:]", test="test")
+        )
+    files = data.load(
+        configure(path=directory, train="train[:90%]", valid="train[90%:]", test="test")
+    )
+    for split in ("train", "valid", "test"):
+        a, b = getattr(records, split), getattr(files, split)
+        np.testing.assert_array_equal(a.images, b.images)
+        np.testing.assert_array_equal(a.labels, b.labels)
+
+
+@pytest.mark.slow
+def test_damaged_manual_files(configure, real, tmp_path, monkeypatch):
+    monkeypatch.setenv("TFDS_DATA_DIR", str(tmp_path / "tfds"))
+    manual = tmp_path / "manual"
+    manual.mkdir()
+    for file in real("mnist").iterdir():
+        (manual / file.name).write_bytes(file.read_bytes()[:-1])
+    with pytest.raises(InputError, match=r"cannot be downloaded and prepared"):
+        data.load(configure(name="mnist", manual_dir=manual))

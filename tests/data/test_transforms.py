@@ -1,0 +1,144 @@
+import logging
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from vae import config as configs
+from vae.data.dataset import BINARY, BYTES, Values
+from vae.data.transforms import check_likelihood, prepare
+from vae.errors import InputError
+
+FLOATS = Values(1.0, None, -10.0, 9.0)
+
+
+def keys_of(ids, step=0):
+    key = jax.random.fold_in(jax.random.key(0), step)
+    return jax.vmap(lambda i: jax.random.fold_in(key, i))(jnp.asarray(ids))
+
+
+def images(count, seed=0, high=256, shape=(6, 5, 1)):
+    return np.random.default_rng(seed).integers(0, high, (count, *shape), dtype=np.uint8)
+
+
+def test_plain_scale_and_gather(configure):
+    raw = images(20)
+    index = np.array([3, 3, 19])
+    gathered = prepare(
+        {"index": index},
+        {"image": jnp.asarray(raw)},
+        BYTES,
+        configure(),
+        train=True,
+        keys=keys_of(index),
+    )
+    given = prepare({"image": raw[index]}, {}, BYTES, configure(), train=True, keys=keys_of(index))
+    assert gathered.dtype == jnp.float32
+    np.testing.assert_allclose(gathered, raw[index] / 255, rtol=1e-6)
+    np.testing.assert_array_equal(gathered, given)
+    with pytest.raises(ValueError, match="keys for 3 images"):
+        prepare({"image": raw[:3]}, {}, BYTES, configure(), train=True, keys=keys_of([1]))
+
+
+@pytest.mark.parametrize("name", ["flip", "binarize", "dequantize"])
+def test_noise_belongs_to_the_example(configure, name):
+    config = configure(**{name: "dynamic" if name == "binarize" else True})
+    raw = images(16)
+
+    @jax.jit
+    def run(raw, keys):
+        return prepare({"image": raw}, {}, BYTES, config, train=True, keys=keys)
+
+    whole = run(raw, keys_of(np.arange(16)))
+    shuffled = np.random.default_rng(0).permutation(16)[:4]
+    np.testing.assert_array_equal(run(raw[shuffled], keys_of(shuffled)), whole[shuffled])
+    assert not np.array_equal(run(raw, keys_of(np.arange(16), step=1)), whole)
+
+
+def test_flip_in_training_only(configure):
+    raw = np.broadcast_to(np.arange(5, dtype=np.uint8)[None, None, :, None], (2000, 1, 5, 1))
+    config, keys = configure(flip=True), keys_of(np.arange(2000))
+    trained = np.asarray(prepare({"image": raw}, {}, BYTES, config, train=True, keys=keys))
+    mirrored = trained[:, 0, 0, 0] > 0
+    assert abs(mirrored.mean() - 0.5) < 0.05
+    np.testing.assert_allclose(trained[mirrored][0, 0, ::-1, 0], raw[0, 0, :, 0] / 255)
+    plain = prepare({"image": raw}, {}, BYTES, config, train=False, keys=keys)
+    np.testing.assert_allclose(plain, raw / 255, rtol=1e-6)
+
+
+def test_dynamic_binarisation(configure):
+    raw = np.broadcast_to(np.array([0, 4, 8, 16], np.uint8)[None, :, None, None], (20000, 4, 1, 1))
+    x = np.asarray(
+        prepare(
+            {"image": raw},
+            {},
+            Values(16.0, 17),
+            configure(binarize="dynamic"),
+            train=False,
+            keys=keys_of(np.arange(20000)),
+        )
+    )
+    assert set(np.unique(x)) == {0.0, 1.0}
+    mean = x.mean(0).ravel()
+    assert mean[0] == 0 and mean[3] == 1
+    np.testing.assert_allclose(mean[1:3], [0.25, 0.5], atol=0.015)
+
+
+def test_dequantisation(configure):
+    raw = images(2000, high=17, shape=(4, 4, 1))
+    x = np.asarray(
+        prepare(
+            {"image": raw},
+            {},
+            Values(16.0, 17),
+            configure(dequantize=True),
+            train=False,
+            keys=keys_of(np.arange(2000)),
+        )
+    )
+    assert x.min() >= 0 and x.max() < 1
+    u = x * 17 - raw
+    assert u.min() > -1e-5 and u.max() < 1 + 1e-5
+    assert abs(u.mean() - 0.5) < 0.01 and abs(u.var() - 1 / 12) < 0.005
+
+
+def experiment(likelihood, **data):
+    config = configs.base()
+    config.model.likelihood = likelihood
+    config.data.update(data)
+    return config
+
+
+@pytest.mark.parametrize(
+    ("values", "likelihood", "keys", "message"),
+    [
+        (FLOATS, "bernoulli", {}, r"bernoulli.*range over \[-10, 9\]"),
+        (FLOATS, "gaussian", {"binarize": "dynamic"}, r"\[-10, 9\]"),
+        (FLOATS, "discretized_logistic", {}, "equally spaced levels"),
+        (FLOATS, "gaussian", {"dequantize": True}, "data.dequantize needs"),
+        (BYTES, "discretized_logistic", {"dequantize": True}, "data.dequantize must be off"),
+        (BYTES, "discretized_logistic", {"binarize": "dynamic"}, "data.binarize must be off"),
+        (BYTES, "gaussian", {"binarize": "dynamic", "dequantize": True}, "choose one"),
+    ],
+)
+def test_senseless_combinations(values, likelihood, keys, message):
+    with pytest.raises(InputError, match=message):
+        check_likelihood(values, experiment(likelihood, **keys))
+
+
+@pytest.mark.parametrize(
+    ("values", "likelihood", "keys", "warned"),
+    [
+        (BINARY, "bernoulli", {}, False),
+        (BYTES, "bernoulli", {"binarize": "dynamic"}, False),
+        (BYTES, "bernoulli", {}, True),
+        (BYTES, "gaussian", {"dequantize": True}, False),
+        (BYTES, "discretized_logistic", {}, False),
+        (FLOATS, "gaussian", {}, False),
+    ],
+)
+def test_sensible_combinations(values, likelihood, keys, warned, caplog):
+    with caplog.at_level(logging.WARNING):
+        check_likelihood(values, experiment(likelihood, **keys))
+    assert bool(caplog.records) == warned

@@ -1,0 +1,98 @@
+"""Data: readers of every source, and the batches made of them.
+
+What is read is decided by `data.path` where given, else by `data.name`:
+
+| what is there                                       | reader      |
+|-----------------------------------------------------|-------------|
+| name "digits"                                       | `digits.py` |
+| any other name                                      | `tfds.py`   |
+| a directory with train-images-idx3-ubyte[.gz], ...  | `idx.py`    |
+| an .amat file, or a directory with some             | `amat.py`   |
+| an .npz file, or a directory with some              | `npz.py`    |
+| a directory with images anywhere in it              | `folder.py` |
+
+A reader returns base splits in a canonical order (`splits.py`); `load` cuts data.train, data.valid
+and data.test out of them. `batches.py` says which examples a step sees, `transforms.py` turns their
+raw values into x inside the compiled step.
+"""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from vae.data import amat, digits, folder, idx, npz, splits, tfds
+from vae.data.dataset import Dataset, Source, load_in_memory
+from vae.data.images import Fit, fit_of
+from vae.errors import InputError
+
+
+def load(config) -> Dataset:
+    """Reads the data set that `config` (the section `data`) names.
+
+    Sets of up to `data.device_bytes`, all three splits together, are in memory when this returns
+    and have a table for the device; larger folders and record files are read as they are needed.
+    Raises InputError for anything wrong with the data or with what the config says of it.
+    """
+    source = _read(config, fit_of(config))
+    specs = {f"data.{name}": config[name] for name in ("train", "valid", "test")}
+    lengths = {name: len(examples) for name, examples in source.splits.items()}
+    selected = splits.select(specs, lengths)
+    if unused := lengths.keys() - {name for name, _ in selected.values()}:
+        logging.warning(
+            "%s: data.train, data.valid and data.test leave out the split %s",
+            source.description,
+            ", ".join(f"{name} ({lengths[name]} examples)" for name in sorted(unused)),
+        )
+    chosen = {
+        key.removeprefix("data."): source.splits[name].take(np.arange(span.start, span.stop))
+        for key, (name, span) in selected.items()
+    }
+    if sum(examples.nbytes for examples in chosen.values()) <= config.device_bytes:
+        chosen = {
+            name: replace(load_in_memory(examples, config.threads), resident=True)
+            for name, examples in chosen.items()
+        }
+    shape = chosen["train"].image_shape
+    sizes = ", ".join(f"{name} {len(examples)}" for name, examples in chosen.items())
+    return Dataset(
+        **chosen,
+        values=source.values,
+        image_shape=shape,
+        num_classes=source.num_classes,
+        description=f"{source.description}: {sizes}; {'x'.join(map(str, shape))}",
+    )
+
+
+def _read(config, fit: Fit) -> Source:
+    if not config.path:
+        if not config.name:
+            raise InputError(
+                "There are no data: give a file or directory as data.path, or a set as data.name."
+            )
+        if config.name == "digits":
+            return digits.read(fit)
+        return tfds.read(config.name, fit, config.manual_dir, config.threads)
+    path = Path(config.path).expanduser()
+    if not path.exists():
+        raise InputError(f"data.path = {config.path} does not exist: give a directory or a file.")
+    if path.suffix == ".npz":
+        return npz.read(path, fit)
+    if path.suffix == ".amat":
+        return amat.read(path, fit)
+    if path.is_dir():
+        if idx.find(path):
+            return idx.read(path, fit)
+        if any(path.glob("*.amat")):
+            return amat.read(path, fit)
+        if any(path.glob("*.npz")):
+            return npz.read(path, fit)
+        if folder.has_images(path):
+            return folder.read(path, fit, config.threads)
+    raise InputError(
+        f"data.path = {config.path} holds nothing that can be read: give an .npz or .amat file, or "
+        "a directory with idx files, .amat or .npz files, or images."
+    )

@@ -1,0 +1,175 @@
+"""Which examples a step sees, and reading them ahead.
+
+The batch of step s is a pure function of (seed, s): its positions are p = s B + j, j = 0..B-1, the
+epoch of a position is p // N, and an epoch is a permutation of the N examples keyed by (seed,
+epoch). Batches straddle epochs, so every example is seen once an epoch and none is dropped. Nothing
+here has to be saved or restored with a run but its step.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections import deque
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+
+import numpy as np
+
+from vae.data.dataset import Examples, read_complete
+
+
+def indices(
+    step: int,
+    *,
+    num_examples: int,
+    batch_size: int,
+    seed: int,
+    process_index: int = 0,
+    process_count: int = 1,
+) -> np.ndarray:
+    """Returns the examples of a step, int32 [batch_size / process_count].
+
+    Process i of n gets the i-th of n equal, contiguous pieces of the batch. Raises ValueError where
+    the processes do not divide the batch.
+    """
+    rows = _rows(batch_size, process_index, process_count)
+    positions = step * batch_size + np.arange(rows.start, rows.stop, dtype=np.int64)
+    epochs, offsets = np.divmod(positions, num_examples)
+    result = np.empty(len(positions), np.int32)
+    for epoch in range(int(epochs[0]), int(epochs[-1]) + 1):
+        here = epochs == epoch
+        result[here] = _permutation(num_examples, seed, epoch)[offsets[here]]
+    return result
+
+
+def _rows(batch_size: int, process_index: int, process_count: int) -> range:
+    if batch_size % process_count:
+        raise ValueError(f"{process_count} processes do not divide a batch of {batch_size}.")
+    size = batch_size // process_count
+    return range(process_index * size, (process_index + 1) * size)
+
+
+@functools.lru_cache(maxsize=4)  # this epoch and the next, of training and of one set more
+def _permutation(num_examples: int, seed: int, epoch: int) -> np.ndarray:
+    key = np.array([seed % 2**64, epoch], np.uint64)
+    order = np.random.Generator(np.random.Philox(key=key)).permutation(num_examples)
+    order = order.astype(np.int32)
+    order.setflags(write=False)
+    return order
+
+
+class Batches:
+    """The training batches of one process.
+
+    Of examples with a table a batch is {"index": [b] int32}, to gather on the device. Otherwise it
+    is {"index", "image": [b, H, W, C] raw, "label": [b] int32}, read `depth` steps ahead by
+    `threads` threads; where an image cannot be decoded the next one that can stands in for it.
+
+    Steps may be asked for in any order; asking for consecutive ones is what is fast. Use as a
+    context manager, or call `close`.
+    """
+
+    def __init__(
+        self,
+        examples: Examples,
+        *,
+        batch_size: int,
+        seed: int,
+        threads: int = 4,
+        depth: int = 0,
+        process_index: int = 0,
+        process_count: int = 1,
+    ):
+        self._examples = examples
+        self._resident = bool(examples.table())
+        self._depth = depth or threads + 2
+        self._indices = functools.partial(
+            indices,
+            num_examples=len(examples),
+            batch_size=batch_size,
+            seed=seed,
+            process_index=process_index,
+            process_count=process_count,
+        )
+        self._ahead: dict[int, Future] = {}
+        self._pool = None
+        if not self._resident:
+            self._pool = ThreadPoolExecutor(max(1, threads), thread_name_prefix="data")
+
+    def batch(self, step: int) -> dict[str, np.ndarray]:
+        """Returns the batch of a step; raises here what reading it raised."""
+        if self._resident:
+            return {"index": self._indices(step)}
+        if self._pool is None:
+            raise RuntimeError("The batches have been closed.")
+        wanted = range(step, step + self._depth)
+        for other in [s for s in self._ahead if s not in wanted]:
+            self._ahead.pop(other).cancel()
+        for other in wanted:
+            if other not in self._ahead:
+                self._ahead[other] = self._pool.submit(self._read, other)
+        return self._ahead.pop(step).result()
+
+    def _read(self, step: int) -> dict[str, np.ndarray]:
+        index = self._indices(step)
+        images, labels, _ = read_complete(self._examples, index)
+        return {"index": index, "image": images, "label": labels}
+
+    def close(self) -> None:
+        """Drops what was read ahead and ends the threads."""
+        if self._pool is not None:
+            self._pool.shutdown(wait=True, cancel_futures=True)
+            self._pool = None
+            self._ahead.clear()
+
+    def __enter__(self) -> Batches:
+        return self
+
+    def __exit__(self, *_) -> None:
+        self.close()
+
+
+def evaluation_batches(
+    examples: Examples,
+    batch_size: int,
+    *,
+    threads: int = 4,
+    process_index: int = 0,
+    process_count: int = 1,
+) -> Iterator[dict[str, np.ndarray]]:
+    """Yields every example once and in order, in batches of one shape.
+
+    A batch is {"index": [b] int32, "label": [b] int32, "mask": [b] bool}, and "image": [b, H, W, C]
+    raw where the examples have no table, with b = batch_size / process_count. The mask is False for
+    the padding of the last batch (index 0, an image of zeros) and for what cannot be decoded: leave
+    those out of every mean.
+    """
+    rows = _rows(batch_size, process_index, process_count)
+    resident = bool(examples.table())
+
+    def read(start: int) -> dict[str, np.ndarray]:
+        index = np.arange(start + rows.start, min(start + rows.stop, len(examples)))
+        images, labels, ok = examples.read(index)
+        padding = len(rows) - len(index)
+        columns = {"index": index.astype(np.int32), "label": labels, "mask": ok}
+        if not resident:
+            columns["image"] = images
+        if not padding:
+            return columns
+        return {
+            name: np.concatenate([column, np.zeros((padding, *column.shape[1:]), column.dtype)])
+            for name, column in columns.items()
+        }
+
+    with ThreadPoolExecutor(max(1, threads), thread_name_prefix="data") as pool:
+        ahead: deque[Future] = deque()
+        try:
+            for start in range(0, len(examples), batch_size):
+                ahead.append(pool.submit(read, start))
+                if len(ahead) > threads:
+                    yield ahead.popleft().result()
+            while ahead:
+                yield ahead.popleft().result()
+        finally:
+            for future in ahead:
+                future.cancel()

@@ -1,0 +1,19 @@
+"""The 1,797 handwritten digits of 8x8 pixels that scikit-learn carries with it: no download."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from vae.data.arrays import array_source
+from vae.data.dataset import Source, Values
+from vae.data.images import Fit
+
+
+def read(fit: Fit) -> Source:
+    """Returns the digits as one base split, `train`; a pixel is a count from 0 to 16."""
+    from sklearn.datasets import load_digits  # takes a second to import
+
+    bunch = load_digits()
+    images = bunch.images.astype(np.uint8)[..., None]
+    values = Values(scale=16.0, levels=17)
+    return array_source({"train": (images, bunch.target)}, fit, "digits of scikit-learn", values)

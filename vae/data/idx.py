@@ -1,0 +1,86 @@
+"""The idx files of MNIST and the sets made after it (Fashion-MNIST, Kuzushiji-MNIST).
+
+A file is: two zero bytes, the type (0x08: uint8), the number of dimensions, each dimension as a
+big-endian uint32, the values. Names are the originals', with or without .gz:
+train-images-idx3-ubyte, train-labels-idx1-ubyte, t10k-images-idx3-ubyte, t10k-labels-idx1-ubyte.
+"""
+
+from __future__ import annotations
+
+import gzip
+import math
+import re
+import struct
+import zlib
+from pathlib import Path
+
+import numpy as np
+
+from vae.data.arrays import array_source
+from vae.data.dataset import Source
+from vae.data.images import Fit
+from vae.errors import InputError
+
+_NAME = re.compile(r"(train|t10k)-(images|labels)[-.]idx([13])-ubyte(\.gz)?")
+
+
+def find(directory: Path) -> dict[tuple[str, str], Path]:
+    """Returns the idx files of a directory by (train or t10k, images or labels)."""
+    found = {}
+    for path in sorted(directory.iterdir()):  # the plain file sorts before its .gz
+        if (match := _NAME.fullmatch(path.name)) and path.is_file():
+            found.setdefault(match.group(1, 2), path)
+    return found
+
+
+def read(directory: Path, fit: Fit) -> Source:
+    """Returns the base splits `train` and `test` (the files of t10k), whichever there are.
+
+    Raises InputError for damaged files and for labels that do not belong to the images.
+    """
+    files = find(directory)
+    splits = {}
+    for part, name in (("train", "train"), ("t10k", "test")):
+        if (part, "images") not in files:
+            continue
+        images = _read(files[part, "images"], dimensions=3)
+        labels = None
+        if (part, "labels") in files:
+            labels = _read(files[part, "labels"], dimensions=1)
+            if len(labels) != len(images):
+                raise InputError(
+                    f"{files[part, 'labels']} has {len(labels)} labels for {len(images)} images: "
+                    "fetch both files of one set."
+                )
+        splits[name] = (images[..., None], labels)
+    if not splits:
+        raise InputError(f"{directory} has idx files but no images: add train-images-idx3-ubyte.")
+    shapes = {images.shape[1:] for images, _ in splits.values()}
+    if len(shapes) > 1:
+        raise InputError(
+            f"{directory}: the training and test images differ in size: fetch both of one set."
+        )
+    return array_source(splits, fit, f"idx files of {directory}")
+
+
+def _read(path: Path, dimensions: int) -> np.ndarray:
+    try:
+        data = path.read_bytes()
+        if path.suffix == ".gz":
+            data = gzip.decompress(data)
+    except (OSError, EOFError, zlib.error) as error:
+        raise InputError(f"{path} is damaged ({error}): fetch it again.") from error
+    header = 4 + 4 * dimensions
+    if len(data) < header or data[:4] != bytes([0, 0, 8, dimensions]):
+        raise InputError(
+            f"{path} is no idx file of bytes with {dimensions} dimension(s): fetch it again."
+        )
+    shape = struct.unpack(f">{dimensions}I", data[4:header])
+    if len(data) - header != math.prod(shape):
+        raise InputError(
+            f"{path} holds {len(data) - header} bytes where {math.prod(shape)} are announced: "
+            "fetch it again."
+        )
+    if not math.prod(shape):
+        raise InputError(f"{path} holds no examples: fetch it again.")
+    return np.frombuffer(data, np.uint8, offset=header).reshape(shape)

@@ -1,0 +1,108 @@
+"""Which examples, and in what order: the canonical order of a base split, and slices of it.
+
+A split is written `name` or `name[start:stop]`, in examples or per cent, from the end where
+negative: `train[:90%]`, `train[50000:]`, `test`, `train[-1000:]`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from vae.errors import InputError
+
+_SPLIT = re.compile(r"([\w.-]+)(?:\[(-?\d+%?)?:(-?\d+%?)?\])?")
+
+
+def digest(data: bytes) -> bytes:
+    """Returns the 16-byte hash that examples are sorted by."""
+    return hashlib.blake2b(data, digest_size=16).digest()
+
+
+def digests(images: np.ndarray, labels: np.ndarray) -> list[bytes]:
+    """Returns the hash of each of the images [N, ...] with its label [N] (-1: none).
+
+    Of the raw bytes, not of a shape: 28x28 and 28x28x1 are the same image.
+    """
+    data = memoryview(np.ascontiguousarray(images).view(np.uint8).ravel())
+    names = memoryview(labels.astype("<i4").view(np.uint8))
+    size = len(data) // len(images)
+    hashes = []
+    for i in range(len(images)):
+        state = hashlib.blake2b(data[i * size : (i + 1) * size], digest_size=16)
+        state.update(names[4 * i : 4 * i + 4])
+        hashes.append(state.digest())
+    return hashes
+
+
+def order(hashes: Sequence[bytes]) -> np.ndarray:
+    """Returns the indices that sort `hashes`.
+
+    Sorted by content, a set has the same order wherever it came from, and a slice of a set that was
+    stored class by class is a random sample of it.
+    """
+    return np.array(sorted(range(len(hashes)), key=hashes.__getitem__))
+
+
+def select(specs: Mapping[str, str], lengths: Mapping[str, int]) -> dict[str, tuple[str, range]]:
+    """Resolves split strings against the base splits' lengths.
+
+    `specs` maps a config key ("data.train") to its split string. Returns, for each key, the base
+    split's name and the range of its examples. Raises InputError for an unknown split, an empty
+    slice or bounds outside the split, and for splits that share examples.
+    """
+    selected = {key: _resolve(key, text, lengths) for key, text in specs.items()}
+    _check_disjoint(specs, selected)
+    return selected
+
+
+def _resolve(key: str, text: str, lengths: Mapping[str, int]) -> tuple[str, range]:
+    match = _SPLIT.fullmatch(text.replace(" ", ""))
+    if not match:
+        raise InputError(
+            f'{key} = "{text}" is no split: write a name and a slice, like train[:90%].'
+        )
+    name, start, stop = match.groups()
+    if name not in lengths:
+        there = ", ".join(f"{k} ({n} examples)" for k, n in lengths.items())
+        raise InputError(f'{key} = "{text}": there is no split {name}, only {there}.')
+    length = lengths[name]
+    chosen = range(
+        0 if start is None else _bound(key, text, start, length),
+        length if stop is None else _bound(key, text, stop, length),
+    )
+    if not chosen:
+        raise InputError(
+            f'{key} = "{text}" selects nothing of the {length} examples of {name}: '
+            "give a slice with examples in it."
+        )
+    return name, chosen
+
+
+def _bound(key: str, text: str, bound: str, length: int) -> int:
+    """Returns the example that `bound` ("50000", "-10%") stands for."""
+    magnitude = int(bound.strip("-%"))
+    if bound.endswith("%"):
+        magnitude = length * magnitude // 100 if magnitude <= 100 else length + 1
+    if magnitude > length:
+        raise InputError(
+            f'{key} = "{text}" reaches beyond the {length} examples of the split: '
+            "give bounds within it."
+        )
+    return length - magnitude if bound.startswith("-") else magnitude
+
+
+def _check_disjoint(specs: Mapping[str, str], selected: Mapping[str, tuple[str, range]]) -> None:
+    keys: Sequence[str] = list(selected)
+    for i, first in enumerate(keys):
+        for second in keys[i + 1 :]:
+            (name, a), (other, b) = selected[first], selected[second]
+            shared = min(a.stop, b.stop) - max(a.start, b.start)
+            if name == other and shared > 0:
+                raise InputError(
+                    f'{first} = "{specs[first]}" and {second} = "{specs[second]}" share {shared} '
+                    f"examples of {name}: give slices that do not overlap."
+                )

@@ -1,0 +1,312 @@
+"""Any image data set of tensorflow-datasets, prepared once as array_record and read from there.
+
+Reading needs no TensorFlow; preparing does, and a network, unless the original files lie in
+`data.manual_dir`. Prepared sets lie where the environment variable TFDS_DATA_DIR says, else in
+~/tensorflow_datasets.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import difflib
+import importlib.util
+import io
+import logging
+import os
+import socket
+import sys
+import urllib.parse
+import urllib.request
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from vae.data.dataset import (
+    BINARY,
+    BYTES,
+    ArrayExamples,
+    Examples,
+    Source,
+    Unreadable,
+    Values,
+)
+from vae.data.images import Fit, fit_image, open_image
+from vae.data.splits import digest, digests, order
+from vae.errors import InputError
+
+# Up to this size on disk a set is sorted by content, for which it is read through once; a larger
+# one keeps the order of its records. A constant: a split must not depend on the machine's memory.
+_SORTED_BYTES = 1024**3
+_CONNECT_SECONDS = 10
+
+
+@dataclass(frozen=True)
+class RecordExamples:
+    """Examples in prepared records, decoded when read."""
+
+    source: Any  # the tfds data source of a base split
+    name: str
+    records: np.ndarray  # [N] int64, where in the source
+    image_key: str
+    label_key: str | None
+    fit: Fit
+    image_shape: tuple[int, int, int]
+    unreadable: Unreadable
+
+    @property
+    def nbytes(self) -> int:
+        return len(self) * int(np.prod(self.image_shape))
+
+    def __len__(self) -> int:
+        return len(self.records)
+
+    def take(self, indices: np.ndarray) -> RecordExamples:
+        return replace(self, records=self.records[indices])
+
+    def table(self) -> dict[str, np.ndarray]:
+        return {}
+
+    def read(self, indices: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        return self._read(indices, None)
+
+    def read_with_digests(self, indices: np.ndarray) -> tuple[tuple, list[bytes], int]:
+        """Returns what `read` does, the images' digests before `fit`, and their largest value."""
+        seen: list[tuple[bytes, int]] = []
+        columns = self._read(indices, seen)
+        return columns, [name for name, _ in seen], max(high for _, high in seen)
+
+    def _read(self, indices: np.ndarray, seen: list[tuple[bytes, int]] | None) -> tuple:
+        images = np.zeros((len(indices), *self.image_shape), np.uint8)
+        labels = np.full(len(indices), -1, np.int32)
+        ok = np.ones(len(indices), bool)
+        records = self.records[indices].tolist()
+        for row, record in enumerate(self.source.__getitems__(records)):
+            if self.label_key:
+                labels[row] = record[self.label_key]
+            try:
+                image = open_image(record[self.image_key], self.fit if seen is None else Fit())
+            except Exception as error:  # Pillow's decoders raise nearly anything on bad bytes
+                name = f"{self.name}[{records[row]}]"
+                ok[row] = False
+                self.unreadable.add(name, error)
+                if seen is not None:
+                    seen.append((digest(name.encode()), 0))
+                continue
+            if seen is None:
+                images[row] = fit_image(image, self.fit)
+                continue
+            raw = fit_image(image, Fit())
+            seen.append((*digests(raw[None], labels[row : row + 1]), int(raw.max())))
+            same = raw.shape == self.image_shape and not self.fit.resizes
+            images[row] = raw if same else fit_image(image, self.fit)
+        return images, labels, ok
+
+
+def read(name: str, fit: Fit, manual_dir: str, threads: int) -> Source:
+    """Returns the splits of a set of tensorflow-datasets, preparing it where it is not yet.
+
+    Raises InputError for an unknown name, a set that cannot be downloaded or prepared, one without
+    uint8 images, and images that differ in size where `fit` does not bring them to one.
+    """
+    with _quiet() as tfds:
+        builder = _prepared(tfds, name, manual_dir)
+        image_key, label_key = _features(tfds, builder)
+        shape = fit.shape(builder.info.features[image_key].shape)
+        fit = replace(fit, channels=1 if shape[2] == 1 else 3)  # transparency is not kept
+        shape = fit.shape(shape)
+        if None in shape:
+            raise InputError(
+                f'data.name = "{name}" has images of different sizes: '
+                "set data.image_size to the height and width you want."
+            )
+        # Images are decoded here: only the one that is wanted, and by the rules of every reader.
+        decoders = {
+            key: tfds.decode.SkipDecoding()
+            for key, feature in builder.info.features.items()
+            if isinstance(feature, tfds.features.Image)
+        }
+        infos = {split: info for split, info in builder.info.splits.items() if info.num_examples}
+        try:
+            sources = {split: builder.as_data_source(split, decoders=decoders) for split in infos}
+        except NotImplementedError:
+            raise InputError(
+                f'data.name = "{name}" is prepared in {builder.data_path} in a format without '
+                "random access: move that directory away, or set TFDS_DATA_DIR to another place, "
+                "and it is prepared as array_record."
+            ) from None
+    total = sum(info.num_examples for info in infos.values())
+    unreadable = Unreadable(name, total)
+    splits = {
+        split: RecordExamples(
+            source,
+            f"{name} {split}",
+            np.arange(len(source)),
+            image_key,
+            label_key,
+            fit,
+            shape,
+            unreadable,
+        )
+        for split, source in sources.items()
+    }
+    values = BYTES
+    if sum(info.num_bytes for info in infos.values()) <= _SORTED_BYTES:
+        splits, values = _sorted_by_content(splits, threads)
+    num_classes = builder.info.features[label_key].num_classes if label_key else 0
+    return Source(splits, values, num_classes, f"{builder.info.full_name} of tensorflow-datasets")
+
+
+def _sorted_by_content(
+    splits: dict[str, RecordExamples], threads: int
+) -> tuple[dict[str, Examples], Values]:
+    """Reads all splits once and sorts them as in-memory sets are; keeps the images if small."""
+    keep = sum(examples.nbytes for examples in splits.values()) <= _SORTED_BYTES
+    result: dict[str, Examples] = {}
+    highest = 0
+    for name, examples in splits.items():
+        chunks = np.array_split(np.arange(len(examples)), -(-len(examples) // 256))
+        hashes: list[bytes] = []
+        parts = []
+        with ThreadPoolExecutor(max(1, threads)) as pool:
+            for columns, part, high in pool.map(examples.read_with_digests, chunks):
+                hashes += part
+                highest = max(highest, high)
+                if keep:
+                    parts.append(columns)
+        kept: Examples = examples
+        if keep:
+            kept = ArrayExamples(*(np.concatenate(c) for c in zip(*parts, strict=True)))
+        result[name] = kept.take(order(hashes))
+    return result, BINARY if highest <= 1 else BYTES
+
+
+def _features(tfds, builder) -> tuple[str, str | None]:
+    """Returns the names of the image and of the label (None: there is none), by feature type."""
+    features = builder.info.features
+    images = [k for k, f in features.items() if isinstance(f, tfds.features.Image)]
+    if "image" in images:
+        images = ["image"]
+    if len(images) != 1 or features[images[0]].np_dtype != np.uint8:
+        raise InputError(
+            f'data.name = "{builder.name}" has no single feature that is an image of bytes, only '
+            f"{', '.join(features.keys())}: choose an image data set."
+        )
+    labels = [k for k, f in features.items() if isinstance(f, tfds.features.ClassLabel)]
+    return images[0], "label" if "label" in labels else next(iter(labels), None)
+
+
+def _prepared(tfds, name: str, manual_dir: str):
+    """Returns the builder of a set that is prepared; prepares it first where it is not."""
+    # Given here because tensorflow-datasets itself looks at the variable only when imported.
+    data_dir = os.environ.get("TFDS_DATA_DIR")
+    try:
+        builder = tfds.builder(name, data_dir=data_dir)
+    except tfds.core.registered.DatasetNotFoundError:
+        known = tfds.list_builders(with_community_datasets=False)
+        close = difflib.get_close_matches(name, [*known, "digits"], n=3)
+        hint = f"did you mean {' or '.join(close)}? " if close else ""
+        raise InputError(
+            f'data.name = "{name}" is neither "digits" nor a set of tensorflow-datasets: {hint}'
+            "For files of your own give data.path."
+        ) from None
+    except Exception as error:
+        raise InputError(f'data.name = "{name}" cannot be opened: {_line(error)}.') from error
+    _features(tfds, builder)  # before hours of downloading
+    if builder.is_prepared():
+        return builder
+    if importlib.util.find_spec("tensorflow") is None:
+        raise InputError(
+            f'data.name = "{name}" is not prepared in {builder.data_path} and preparing it needs '
+            "TensorFlow: install tensorflow-cpu, or copy that directory from a machine that has it."
+        )
+    if manual_dir and not Path(manual_dir).expanduser().is_dir():
+        raise InputError(f"data.manual_dir = {manual_dir} is no directory: give the files' place.")
+    by_hand = (
+        "put its original files into a directory and give that as data.manual_dir, "
+        "or give images as data.path"
+    )
+    if host := _unreachable(builder, manual_dir):
+        raise InputError(
+            f'data.name = "{name}" is not prepared in {builder.data_path} and cannot be '
+            f"downloaded, for {host} cannot be reached: {by_hand}."
+        )
+    logging.info("Preparing %s in %s; this is done once.", name, builder.data_path)
+    try:
+        builder.download_and_prepare(
+            file_format="array_record",
+            download_config=tfds.download.DownloadConfig(
+                manual_dir=manual_dir or None, try_download_gcs=False
+            ),
+        )
+    except Exception as error:
+        prepared = tfds.builder(name, data_dir=data_dir)
+        if prepared.is_prepared():  # by another process meanwhile
+            return prepared
+        raise InputError(
+            f'data.name = "{name}" cannot be downloaded and prepared ({_line(error)}): {by_hand}.'
+        ) from error
+    return tfds.builder(name, data_dir=data_dir)
+
+
+def _unreachable(builder, manual_dir: str) -> str | None:
+    """Returns a host that the set would be downloaded from and that does not answer.
+
+    Asked first because a download without a network is given up only after minutes. Nothing is
+    asked where a proxy or an earlier download makes the answer worthless.
+    """
+    downloads = Path(builder.data_dir_root) / "downloads" / builder.name
+    if urllib.request.getproxies() or (downloads.is_dir() and any(downloads.iterdir())):
+        return None
+    given = Path(manual_dir).expanduser() if manual_dir else None
+    missing = {
+        urllib.parse.urlsplit(url)
+        for url, info in (builder.url_infos or {}).items()
+        if not (given and info.filename and (given / info.filename).exists())
+    }
+    ports = {"http": 80, "https": 443, "ftp": 21}
+    for host, port in sorted({(u.hostname, u.port or ports.get(u.scheme)) for u in missing}):
+        try:
+            socket.create_connection((host, port), timeout=_CONNECT_SECONDS).close()
+        except OSError:
+            return host
+    return None
+
+
+@contextlib.contextmanager
+def _quiet():
+    """Yields the tensorflow_datasets module, its logs held back and its bars for terminals only."""
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    import tensorflow_datasets as tfds  # half a second; and not every run needs it
+    from tensorflow_datasets.core.download import downloader
+
+    retries = getattr(downloader, "MAX_RETRIES", None)
+    loggers = {logging.getLogger(n): logging.ERROR for n in ("absl", "urllib3.connectionpool")}
+    before = {logger: logger.level for logger in loggers}
+    terminal = sys.stderr.isatty()
+    try:
+        for logger, level in loggers.items():
+            logger.setLevel(level)
+        if retries:
+            downloader.MAX_RETRIES = 3  # ten take more than three minutes to say there is none
+        if terminal:
+            yield tfds
+        else:
+            tfds.disable_progress_bar()
+            with contextlib.redirect_stdout(io.StringIO()):
+                yield tfds
+    finally:
+        for logger, level in before.items():
+            logger.setLevel(level)
+        if retries:
+            downloader.MAX_RETRIES = retries
+        if not terminal:
+            tfds.enable_progress_bar()
+
+
+def _line(error: Exception) -> str:
+    """Returns the first line of an error's message, cut to a readable length."""
+    line = (str(error).strip() or type(error).__name__).splitlines()[0].rstrip(".")
+    return line if len(line) <= 200 else line[:200] + "..."

@@ -1,0 +1,105 @@
+"""From raw values to x, inside the compiled step; and whether the likelihood can take such x.
+
+All noise is drawn from one key an example, so x does not depend on where or beside which other
+examples it is computed. With raw values v of L levels (0..L-1):
+
+    plain           x = v / scale
+    binarised       x ~ Bernoulli(v / scale), anew at every visit       (Burda et al., 2016)
+    dequantised     x = (v + u) / L,  u ~ U[0, 1)                       (Theis et al., 2016)
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+
+import jax
+import jax.numpy as jnp
+from jax import Array
+
+from vae.data.dataset import Values
+from vae.errors import InputError
+
+
+def prepare(
+    batch: Mapping[str, Array],
+    table: Mapping[str, Array],
+    values: Values,
+    config,
+    *,
+    train: bool,
+    keys: Array,
+) -> Array:
+    """Returns x [B, H, W, C] float32.
+
+    `table` is {"image": [N, H, W, C]}, the raw images that batch["index"] [B] points into, or {},
+    and then they are batch["image"] [B, H, W, C]. `config` is the section `data`; `train` allows
+    random mirroring; `keys` [B] are typed PRNG keys, one an example.
+    """
+    raw = table["image"][batch["index"]] if "image" in table else batch["image"]
+    if keys.shape != raw.shape[:1]:
+        raise ValueError(f"{keys.shape} keys for {raw.shape[0]} images; give one an image.")
+
+    def one(image: Array, key: Array) -> Array:
+        flip_key, noise_key = jax.random.split(key)
+        if config.flip and train:
+            mirror = jax.random.bernoulli(flip_key)
+            image = jnp.where(mirror, image[:, ::-1, :], image)
+        image = image.astype(jnp.float32)
+        if config.binarize == "none" and not config.dequantize:
+            return image / values.scale
+        noise = jax.random.uniform(noise_key, image.shape)
+        if config.binarize == "dynamic":
+            return (noise < image / values.scale).astype(jnp.float32)
+        return (image + noise) / values.levels
+
+    return jax.vmap(one)(raw, keys)
+
+
+def check_likelihood(values: Values, config) -> None:
+    """Refuses what the data's values and `config` (the whole of it) cannot do together.
+
+    Raises InputError for values outside [0, 1] where the likelihood or the binarisation needs them
+    there, and where levels are needed and there are none, or noise would destroy them. Logs a
+    warning where the Bernoulli likelihood is given grey values.
+    """
+    data, likelihood = config.data, config.model.likelihood
+    bounds = f"[{values.low:g}, {values.high:g}]"
+    unit = values.low >= 0 and values.high <= 1
+    if data.binarize == "dynamic" and not unit:
+        raise InputError(
+            f'data.binarize = "dynamic" needs values in [0, 1], but the data range over {bounds}: '
+            "rescale them, or do not binarise."
+        )
+    if data.binarize != "none" and data.dequantize:
+        raise InputError(
+            "data.dequantize adds noise to the levels that data.binarize takes away: choose one."
+        )
+    if data.dequantize and values.levels is None:
+        raise InputError(
+            f"data.dequantize needs values of equally spaced levels, but the data are continuous "
+            f"over {bounds}: set it to False."
+        )
+    if likelihood == "discretized_logistic":
+        if values.levels is None:
+            raise InputError(
+                'model.likelihood = "discretized_logistic" needs values of equally spaced levels, '
+                f'but the data are continuous over {bounds}: use "gaussian".'
+            )
+        if data.dequantize or data.binarize != "none":
+            key = "dequantize" if data.dequantize else "binarize"
+            raise InputError(
+                f'model.likelihood = "discretized_logistic" is of the raw levels: data.{key} must '
+                "be off with it."
+            )
+    if likelihood == "bernoulli":
+        if not unit:
+            raise InputError(
+                f'model.likelihood = "bernoulli" needs values in [0, 1], but the data range over '
+                f'{bounds}: rescale them, or use "gaussian".'
+            )
+        if data.binarize == "none" and (values.levels != 2 or data.dequantize):
+            logging.warning(
+                'model.likelihood = "bernoulli" on grey values is not a likelihood: the figures '
+                'compare with others of its kind only; data.binarize = "dynamic" gives one'
+            )
