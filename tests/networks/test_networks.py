@@ -7,7 +7,7 @@ import pytest
 
 from vae.networks import ACTIVATIONS, DECODERS, ENCODERS
 
-SHAPES = [(28, 28, 1), (8, 8, 1), (11, 9, 3)]
+SHAPES = [(8, 8, 1), (11, 9, 3)]
 NAMES = ["mlp", "conv"]
 
 
@@ -32,8 +32,8 @@ def test_bfloat16_body_float32_parameters(name):
     x = jax.random.uniform(jax.random.key(0), (3, *shape))
     z = jax.random.normal(jax.random.key(1), (3, 5))
     for build, inputs in (
-        (lambda **kw: ENCODERS[name]((16, 16), 10, **kw), x),
-        (lambda **kw: DECODERS[name]((16, 16), shape, 2, **kw), z),
+        (lambda **kw: ENCODERS[name]((16,), 10, **kw), x),
+        (lambda **kw: DECODERS[name]((16,), shape, 2, **kw), z),
     ):
         full, low = build(), build(dtype=jnp.bfloat16)
         variables = jax.jit(low.init)(jax.random.key(2), inputs)
