@@ -1,7 +1,7 @@
 """A convolutional VAE without residual blocks on CIFAR-10, with a discretized logistic likelihood.
 
-The pixels keep their 256 levels, so that bits per dimension are those of the data (Kingma et al. 2016,
-"Improving variational inference with inverse autoregressive flow", app. B).
+The pixels keep their 256 levels, so that bits per dimension are those of the data (Kingma et al.
+2016, "Improving variational inference with inverse autoregressive flow", app. B).
 
     python launch.py train --config=experiments/cifar10.py
     python launch.py train --config=experiments/cifar10.py --config.data.path=FILE.npz

@@ -1,11 +1,13 @@
 """A convolutional VAE on dynamically binarised MNIST.
 
-Every visit to an image draws its pixels anew from their grey values (Salakhutdinov & Murray 2008), in
-training and, once and for all, in evaluation. 50,000 / 10,000 / 10,000 images.
+Every visit to an image draws its pixels anew from their grey values (Salakhutdinov & Murray 2008),
+in training and, once and for all, in evaluation. 50,000 / 10,000 / 10,000 images.
 
     python launch.py train --config=experiments/mnist.py
-    python launch.py train --config=experiments/mnist.py --config.data.path=DIR   # the four idx files
+    python launch.py train --config=experiments/mnist.py --config.data.path=DIR
     python launch.py train --config=experiments/mnist.py --config.data.manual_dir=DIR
+
+The second reads the four idx files; the third has tensorflow-datasets prepare them.
 """
 
 import ml_collections

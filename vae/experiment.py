@@ -80,7 +80,7 @@ def train(
             "description": dataset.description,
         }
         with _recorded_failure(workdir, started):
-            directory.write_json(workdir / "json", to_dict(config))
+            directory.write_json(workdir / "config.json", to_dict(config))
             record = directory.provenance(overrides or {}, facts)
             directory.write_json(workdir / "provenance.json", record)
             result = _train(config, workdir, dataset, model)
@@ -160,7 +160,7 @@ def _program(
         ),
         step=lambda state, batch: step(state, batch, table),
         batch=batch,
-        validate=lambda state: validation.figures(evaluation_variables(state)),
+        validate=lambda state: validation.figures(evaluation_variables(state), warn=False),
         draw=_drawer(config, workdir, dataset, model, log),
     )
 
@@ -206,7 +206,7 @@ def _check_devices(config: ml_collections.ConfigDict) -> None:
 
 def _check_resume(config: ml_collections.ConfigDict, workdir: Path) -> None:
     """Refuses to go on with another experiment in the same directory."""
-    earlier = directory.read_json(workdir / "json")
+    earlier = directory.read_json(workdir / "config.json")
     if earlier is None:
         return
     differing = differences(earlier, to_dict(config))

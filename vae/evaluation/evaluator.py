@@ -29,12 +29,12 @@ class Evaluator(NamedTuple):
     Attributes:
       estimate: the model's variables to per-example figures.
       figures: the model's variables to figures of the split by name, nats per example unless the
-        name says otherwise; warns of a collapsed posterior.
+        name says otherwise; warns of a collapsed posterior unless told not to.
       protocol: what the figures must be read with.
     """
 
     estimate: Callable[[Any], Estimate]
-    figures: Callable[[Any], dict[str, float]]
+    figures: Callable[..., dict[str, float]]
     protocol: dict[str, Any]
 
 
@@ -64,9 +64,9 @@ def make_evaluator(
         batches = evaluation_batches(examples, batch_size)
         return estimator(variables, table, batches, key=jax.random.key(config.evaluation.seed))
 
-    def figures(variables: Any) -> dict[str, float]:
+    def figures(variables: Any, *, warn: bool = True) -> dict[str, float]:
         estimated = estimate(variables)
-        if warning := collapse_warning(estimated):
+        if warn and (warning := collapse_warning(estimated)):
             logger.warning(warning)
         return summary(
             estimated,

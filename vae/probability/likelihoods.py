@@ -25,8 +25,8 @@ Variables = dict[str, dict[str, Any]]
 def _sum(log_prob: Callable[..., Array], x: Array, *outputs: Array) -> Array:
     """Sums a function of single values over H, W, C: of x [B, H, W, C], outputs [..., B, H, W, C].
 
-    The three dimensions are made one first: on a CPU, XLA's loops over several small ones are tens of
-    times slower.
+    The three dimensions are made one first: on a CPU, XLA's loops over several small ones are tens
+    of times slower.
     """
     flat = [array.reshape(*array.shape[:-3], -1) for array in (x, *outputs)]
     return log_prob(*flat).sum(-1)
