@@ -21,7 +21,7 @@ def test_the_defaults_are_valid():
         ("objective.beta", -1.0, "objective.beta=-1.0 must be finite and not negative"),
         ("training.ema_decay", 1.0, "training.ema_decay=1.0 must be at least 0 and below 1"),
         ("training.accumulate", 3, "data.batch_size=128 must be a multiple"),
-        ("training.steps_per_call", 7, "must be a multiple of config.training.steps_per_call=7"),
+        ("training.steps_per_call", 7, "must be a multiple of training.steps_per_call=7"),
         ("model.encoder_widths", (32, 0), "encoder_widths=.32, 0. must be a tuple"),
         ("optimizer.weight_decay", 0.1, "weight_decay=0.1 has an effect only with"),
         ("optimizer.learning_rate", float("nan"), "learning_rate=nan must be greater than 0"),

@@ -21,7 +21,7 @@ from vae import models
 from vae.config import from_dict
 from vae.data.dataset import Values
 from vae.errors import InputError
-from vae.evaluation.likelihood import make_estimator
+from vae.evaluation.likelihood import Estimate, make_estimator
 from vae.models.vae import VAE
 from vae.training.checkpoints import CheckpointError, Checkpoints
 from vae.training.devices import make_mesh, replicate
@@ -43,10 +43,26 @@ class Compiled:
         def draw(variables: Any, keys: Array) -> Array:
             return model.sample(variables, keys=keys)
 
+        self.model = model
+        self.mesh = make_mesh()
+        self._estimators: dict[tuple[int, int], Callable[..., Estimate]] = {}
         self.encode = jax.jit(model.encode)
         self.decode = jax.jit(model.decode)
         self.sample = jax.jit(sample)
         self.draw = jax.jit(draw)
+
+    def estimator(self, num_samples: int, max_bytes: int) -> Callable[..., Estimate]:
+        """See `make_estimator`, for batches with an `image` in the model's units."""
+        settings = (num_samples, max_bytes)
+        if settings not in self._estimators:
+            self._estimators[settings] = make_estimator(
+                self.model,
+                lambda batch, table, keys: batch["image"],
+                self.mesh,
+                num_samples=num_samples,
+                max_bytes=max_bytes,
+            )
+        return self._estimators[settings]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -116,13 +132,9 @@ class Run:
           seed: of the samples.
         """
         x = self._images(x)
-        mesh = make_mesh()
-        estimator = make_estimator(
-            self.model,
-            lambda batch, table, keys: batch["image"],
-            mesh,
-            num_samples=num_samples or self.config.evaluation.num_samples,
-            max_bytes=self.config.evaluation.max_bytes,
+        mesh = self.compiled.mesh
+        estimator = self.compiled.estimator(
+            num_samples or self.config.evaluation.num_samples, self.config.evaluation.max_bytes
         )
         batch_size = -(-min(BATCH, len(x)) // mesh.size) * mesh.size
         batches = (

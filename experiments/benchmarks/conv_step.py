@@ -40,49 +40,49 @@ def measure(step, warm: int, steps: int) -> dict:
     return {"first": first, "times": times}
 
 
-def ours(options: dict):
-    """The step in JAX."""
+def ours():
+    """The training step that `vae.train` runs, with its data on the device."""
     sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2]))
+    import functools
+
     import jax
     import jax.numpy as jnp
-    import optax
+    import numpy as np
+    from jax.sharding import PartitionSpec
 
-    from vae.networks import DECODERS, ENCODERS
+    from vae import models
+    from vae.config import base
+    from vae.data.dataset import BYTES
+    from vae.training import devices
+    from vae.training.state import initial_state
+    from vae.training.step import make_step
 
-    encoder = ENCODERS["conv"](WIDTHS, 2 * LATENT)
-    decoder = DECODERS["conv"](WIDTHS[::-1], (SIZE, SIZE, 3), 1)
-    x = jax.random.uniform(jax.random.key(0), (BATCH, SIZE, SIZE, 3))
-    optimizer = optax.adam(1e-3)
-
-    def init(key):
-        params = {
-            "encoder": encoder.init(key, x),
-            "decoder": decoder.init(key, jnp.zeros((BATCH, LATENT))),
-        }
-        return params, optimizer.init(params), key
-
-    def loss(params, key):
-        mean, log_variance = jnp.split(encoder.apply(params["encoder"], x), 2, axis=-1)
-        z = mean + jnp.exp(log_variance / 2) * jax.random.normal(key, mean.shape)
-        logits = decoder.apply(params["decoder"], z)[..., 0]
-        distortion = optax.sigmoid_binary_cross_entropy(logits, x).sum()
-        rate = 0.5 * (mean**2 + jnp.exp(log_variance) - 1 - log_variance).sum()
-        return (distortion + rate) / BATCH
-
-    def train(state):
-        params, moments, key = state
-        key, noise = jax.random.split(key)
-        value, gradient = jax.value_and_grad(loss)(params, noise)
-        update, moments = optimizer.update(gradient, moments)
-        return (optax.apply_updates(params, update), moments, key), value
-
-    state = jax.jit(init)(jax.random.key(1))
-    train = jax.jit(train, donate_argnums=0, compiler_options=options)
+    config = base()
+    config.data.batch_size = BATCH
+    config.model.encoder = config.model.decoder = "conv"
+    config.model.encoder_widths, config.model.decoder_widths = WIDTHS, WIDTHS[::-1]
+    config.model.latent_dim = LATENT
+    model = models.build(config.model, jnp.full((SIZE, SIZE, 3), 0.5))
+    mesh = devices.make_mesh()
+    mapped = devices.map_shards(
+        make_step(model, config, BYTES, axis=devices.AXIS),
+        mesh,
+        in_specs=(PartitionSpec(), PartitionSpec(None, devices.AXIS), PartitionSpec()),
+        out_specs=(PartitionSpec(), PartitionSpec()),
+        donate=(0,),
+    )
+    images = np.random.default_rng(0).integers(0, 256, (BATCH, SIZE, SIZE, 3), np.uint8)
+    table = devices.replicate({"image": images}, mesh)
+    index = np.arange(BATCH, dtype=np.int32)[None]
+    state = jax.jit(
+        functools.partial(initial_state, model, config), out_shardings=devices.replicated(mesh)
+    )()
 
     def step():
         nonlocal state
-        state, value = jax.block_until_ready(train(state))
-        return float(value)
+        batch = devices.shard({"index": index}, mesh, PartitionSpec(None, devices.AXIS))
+        state, report = jax.block_until_ready(mapped(state, batch, table))
+        return float(report.metrics.loss.total)
 
     return step
 
@@ -129,7 +129,6 @@ def main():
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--steps", type=int, default=20)
     parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--options", default="{}", help="XLA's compiler options, as JSON")
     parser.add_argument("--side", choices=("ours", "contiguous", "channels_last"))
     args = parser.parse_args()
 
@@ -137,10 +136,7 @@ def main():
         # XLA sizes its thread pool from the cores this process may use.
         if hasattr(os, "sched_setaffinity"):
             os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[: args.threads])
-        if args.side == "ours":
-            step = ours(json.loads(args.options))
-        else:
-            step = theirs(args.threads, args.side == "channels_last")
+        step = ours() if args.side == "ours" else theirs(args.threads, args.side == "channels_last")
         print(json.dumps(measure(step, 3, args.steps)))
         return
 
@@ -150,7 +146,7 @@ def main():
     for _ in range(args.rounds):
         for side, python in sides.items():
             command = [python, __file__, "--side", side, "--steps", str(args.steps)]
-            command += ["--threads", str(args.threads), "--options", args.options]
+            command += ["--threads", str(args.threads)]
             run = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
             results[side].append(json.loads(run.stdout))
 

@@ -59,6 +59,19 @@ class Clock:
         return getattr(self._log, name)
 
 
+class NoCheckpoints:
+    """A run that begins anew every time."""
+
+    def restore_latest(self, like: Any) -> None:
+        return None
+
+    def save(self, *_: Any) -> None:
+        pass
+
+    def wait(self) -> None:
+        pass
+
+
 def train(config: ml_collections.ConfigDict, run: Callable[..., loop.Outcome]) -> None:
     """Calls `vae.train` with `run(program, config, checkpoints, log)` in place of its loop."""
     with tempfile.TemporaryDirectory() as workdir, mock.patch.object(loop, "run", run):

@@ -59,7 +59,7 @@ def loop_and_step(args: argparse.Namespace) -> dict[str, Any]:
         batches = [program.batch(step) for step in range(args.steps)]
         for _ in range(args.turns):
             clock = product.Clock(log)
-            outcome = run(program, config, checkpoints, clock)
+            outcome = run(program, config, product.NoCheckpoints(), clock)
             # From the first log line on, so that restoring and compiling are left out.
             counted = args.steps - config.log.every_steps
             seconds["loop"].append((clock.times[-1] - clock.times[0]) / counted)

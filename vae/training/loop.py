@@ -138,7 +138,7 @@ def _run(
         if due(config.log.images_every_steps):
             program.draw(step, state)
             progress.restart(step)
-        saving = due(config.checkpoint.every_steps) or stopping
+        saving = due(config.checkpoint.every_steps) or stopping or step == total
         # A state amid a streak of skipped updates is not one to go back to.
         if saving and (step == total or not int(state.guard.streak)):
             checkpoints.save(step, state, metrics if due(config.evaluation.every_steps) else None)
