@@ -26,6 +26,7 @@ from vae.models.vae import VAE
 from vae.probability import schedules
 from vae.probability.distributions import sample_keys
 from vae.probability.objectives import OBJECTIVES
+from vae.training.devices import scan
 from vae.training.state import Guard, State, TrainMetrics, gradient_transformation, train_metrics
 
 Array = jax.Array
@@ -59,8 +60,6 @@ def make_step(
     objective = OBJECTIVES[config.objective.name]
     transformation = gradient_transformation(config.optimizer)
     training = config.training
-    # A convolution inside a loop takes a slow path on the CPU, so there loops are unrolled.
-    unroll = jax.default_backend() == "cpu"
 
     def mean_over_devices(tree: Any) -> Any:
         return tree if axis is None else jax.lax.pmean(tree, axis)
@@ -93,7 +92,7 @@ def make_step(
         micro_batches = jax.tree.map(lambda x: x.reshape(parts, -1, *x.shape[1:]), batch)
         nothing = (state.params, dict.fromkeys(OUTPUTS, 0.0), state.statistics)
         nothing = jax.tree.map(jnp.zeros_like, nothing)
-        sums, _ = jax.lax.scan(add, nothing, micro_batches, unroll=unroll)
+        sums, _ = scan(add, nothing, micro_batches)
         return jax.tree.map(lambda x: x / parts, sums)
 
     def one_step(state: State, batch: Any, table: Any) -> tuple[State, Array]:
@@ -149,9 +148,7 @@ def make_step(
         return state, learning_rate
 
     def step(state: State, batch: Any, table: Any) -> tuple[State, Report]:
-        state, rates = jax.lax.scan(
-            lambda state, batch: one_step(state, batch, table), state, batch, unroll=unroll
-        )
+        state, rates = scan(lambda state, batch: one_step(state, batch, table), state, batch)
         return state, Report(state.metrics, state.guard, rates[-1])
 
     return step
