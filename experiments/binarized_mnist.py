@@ -1,23 +1,46 @@
-"""The Flax example's VAE on statically binarised MNIST: 784-500-20, batch 128, Adam 1e-3."""
+"""The Flax example's VAE on statically binarised MNIST: 784-500-20, batch 128, Adam 1e-3.
+
+The binarisation of Larochelle & Murray (2011), 50,000 / 10,000 / 10,000 images. Ten epochs. The
+published figure of the example after ten epochs is a test -ELBO of 103.6 nats (google/flax, pull
+request 1361). Here the weights are averaged and the decoder's bias starts at the mean image; `:tuned`
+also raises the learning rate and lets it fall linearly, chosen on the validation set.
+
+    python launch.py train --config=experiments/binarized_mnist.py
+    python launch.py train --config=experiments/binarized_mnist.py --config.data.path=DIR
+    python launch.py train --config=experiments/binarized_mnist.py:tuned --config.data.path=DIR
+
+The second and third read the `.amat` files.
+"""
 
 import ml_collections
 
 from vae.config import base
 
 
-def get_config() -> ml_collections.ConfigDict:
+def get_config(variant: str = "") -> ml_collections.ConfigDict:
     config = base()
     config.data.name = "binarized_mnist"
     config.data.train = "train"
     config.data.valid = "valid"
     config.data.test = "test"
     config.data.batch_size = 128
+
     config.model.encoder_widths = (500,)
     config.model.decoder_widths = (500,)
     config.model.latent_dim = 20
     config.model.likelihood = "bernoulli"
-    config.training.steps = 3906
-    config.log.every_steps = 500
-    config.log.images_every_steps = 0
-    config.log.tensorboard = False
+
+    config.optimizer.learning_rate = 1e-3
+    config.training.steps = 3_906  # ten epochs
+    config.training.ema_decay = 0.999
+    if variant == "tuned":
+        config.optimizer.learning_rate = 6e-3
+        config.optimizer.schedule = "linear"
+        config.optimizer.warmup_steps = 200
+        config.training.ema_decay = 0.998
+
+    config.evaluation.every_steps = 1_953
+    config.checkpoint.every_steps = 1_953
+    config.log.every_steps = 100
+    config.log.images_every_steps = 1_953
     return config

@@ -137,8 +137,10 @@ def _program(
     batches: Batches,
     log: Log,
 ) -> loop.Program:
+    # On one device there is nothing to average, and a collective would copy the gradient.
+    axis = devices.AXIS if mesh.size > 1 else None
     step = devices.map_shards(
-        make_step(model, config, dataset.values, axis=devices.AXIS),
+        make_step(model, config, dataset.values, axis=axis),
         mesh,
         in_specs=(P(), P(None, devices.AXIS), P()),
         out_specs=(P(), P()),

@@ -156,6 +156,8 @@ def read(name: str, fit: Fit, manual_dir: str, threads: int) -> Source:
     if sum(info.num_bytes for info in infos.values()) <= _SORTED_BYTES:
         splits, values = _sorted_by_content(splits, threads)
     num_classes = builder.info.features[label_key].num_classes if label_key else 0
+    if "validation" in splits:
+        splits["valid"] = splits.pop("validation")  # as every other source calls it
     return Source(splits, values, num_classes, f"{builder.info.full_name} of tensorflow-datasets")
 
 

@@ -8,6 +8,7 @@ be saved from several processes.
 
 from __future__ import annotations
 
+import functools
 import os
 from collections.abc import Callable
 from typing import Any
@@ -41,7 +42,20 @@ def map_shards(
     # With check_vma=True the gradient of a replicated parameter would already be the sum over the
     # devices, and pmean would leave it too large by their number.
     mapped = jax.shard_map(body, mesh=mesh, in_specs=in_specs, out_specs=out_specs, check_vma=False)
-    return jax.jit(mapped, donate_argnums=donate)
+    return jax.jit(mapped, donate_argnums=donate, compiler_options=_compiler_options())
+
+
+@functools.cache
+def _compiler_options() -> dict[str, str]:
+    """On a CPU, where XLA would hand convolutions to a library slower than its own (Eigen's)."""
+    options = {"xla_cpu_experimental_ynn_fusion_type": "LIBRARY_FUSION_TYPE_INDIVIDUAL_DOT"}
+    if jax.default_backend() != "cpu":
+        return {}
+    try:
+        jax.jit(lambda x: x, compiler_options=options)(0)
+    except jax.errors.JaxRuntimeError:
+        return {}  # an experimental option: another XLA may not have it
+    return options
 
 
 def scan(body: Callable[[Any, Any], tuple[Any, Any]], carry: Any, xs: Any) -> tuple[Any, Any]:

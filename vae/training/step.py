@@ -18,7 +18,6 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 import ml_collections
-import optax
 
 from vae.data.dataset import Values
 from vae.data.transforms import prepare
@@ -95,32 +94,35 @@ def make_step(
         sums, _ = scan(add, nothing, micro_batches)
         return jax.tree.map(lambda x: x / parts, sums)
 
-    def one_step(state: State, batch: Any, table: Any) -> tuple[State, Array]:
-        grads, outputs, statistics = mean_over_devices(gradient(state, batch, table))
-        grad_norm = optax.tree.norm(grads)
-        finite = jnp.isfinite(outputs["loss"]) & jnp.isfinite(grad_norm)
-
+    def update(state: State, grads: Any, statistics: Any, learning_rate: Array) -> State:
         directions, opt_state = transformation.update(grads, state.opt_state, state.params)
-        learning_rate = (
-            state.hyper["learning_rate"]
-            * schedules.warmup(state.step, config.optimizer.warmup_steps)
-            * schedules.decay(config.optimizer.schedule, state.step, training.steps)
-        )
         if config.optimizer.name == "adamw":
             decay = state.hyper["weight_decay"]
             directions = jax.tree.map(lambda d, p: d + decay * p, directions, state.params)
         params = jax.tree.map(lambda p, d: p - learning_rate * d, state.params, directions)
-
         ema = state.ema
         if ema is not None:
             # The average is short at first, so that it forgets the initial weights.
             rate = jnp.minimum(training.ema_decay, (1 + state.step) / (10 + state.step))
             ema = jax.tree.map(lambda e, p: rate * e + (1 - rate) * p, ema, params)
+        return state.replace(params=params, statistics=statistics, ema=ema, opt_state=opt_state)
 
-        updated = (params, statistics, ema, opt_state)
-        kept = (state.params, state.statistics, state.ema, state.opt_state)
-        params, statistics, ema, opt_state = jax.tree.map(
-            lambda new, old: jnp.where(finite, new, old), updated, kept
+    def one_step(state: State, batch: Any, table: Any) -> tuple[State, Array]:
+        grads, outputs, statistics = mean_over_devices(gradient(state, batch, table))
+        # One pass over the gradient; a norm that squares it first takes two.
+        grad_norm = jnp.sqrt(sum(jnp.vdot(g, g) for g in jax.tree.leaves(grads)))
+        finite = jnp.isfinite(outputs["loss"]) & jnp.isfinite(grad_norm)
+        learning_rate = (
+            state.hyper["learning_rate"]
+            * schedules.warmup(state.step, config.optimizer.warmup_steps)
+            * schedules.decay(config.optimizer.schedule, state.step, training.steps)
+        )
+        # A branch, for choosing value by value would read and write all of the state once more.
+        state = jax.lax.cond(
+            finite,
+            lambda state: update(state, grads, statistics, learning_rate),
+            lambda state: state,
+            state,
         )
 
         streak = jnp.where(finite, 0, state.guard.streak + 1)
@@ -136,16 +138,7 @@ def make_step(
             train_metrics({}, counted=False),
             state.metrics,
         ).merge(train_metrics({**outputs, "grad_norm": grad_norm}, counted=finite))
-        state = state.replace(
-            step=state.step + 1,
-            params=params,
-            statistics=statistics,
-            ema=ema,
-            opt_state=opt_state,
-            guard=guard,
-            metrics=metrics,
-        )
-        return state, learning_rate
+        return state.replace(step=state.step + 1, guard=guard, metrics=metrics), learning_rate
 
     def step(state: State, batch: Any, table: Any) -> tuple[State, Report]:
         state, rates = scan(lambda state, batch: one_step(state, batch, table), state, batch)
