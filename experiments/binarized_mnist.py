@@ -2,8 +2,8 @@
 
 The binarisation of Larochelle & Murray (2011), 50,000 / 10,000 / 10,000 images. Ten epochs. The
 published figure of the example after ten epochs is a test -ELBO of 103.6 nats (google/flax, pull
-request 1361). Here the weights are averaged and the decoder's bias starts at the mean image; `:tuned`
-also raises the learning rate and lets it fall linearly, chosen on the validation set.
+request 1361). Here the weights are averaged and the decoder's bias starts at the mean image;
+`:tuned` also raises the learning rate and lets it fall linearly, chosen on the validation set.
 
     python launch.py train --config=experiments/binarized_mnist.py
     python launch.py train --config=experiments/binarized_mnist.py --config.data.path=DIR

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import json
 import logging
+import os
 import re
 import sys
 from pathlib import Path
@@ -141,6 +142,9 @@ def _print_result(result: dict[str, Any], workdir: Path) -> None:
 
 
 def _start_logging() -> None:
+    # TensorFlow, where it is imported, has remarks of its own amid the progress line.
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "0")
     logging.basicConfig(format="%(message)s", level=logging.WARNING, stream=sys.stderr)
     logging.getLogger("vae").setLevel(logging.INFO)
     # Orbax remarks through absl on every checkpoint that has no validation figure.

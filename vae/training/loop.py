@@ -21,6 +21,7 @@ from typing import Any
 
 import jax
 import ml_collections
+from clu import parameter_overview
 
 from vae.training.checkpoints import Checkpoints
 from vae.training.logs import Log, Progress
@@ -73,6 +74,8 @@ def run(
     log.rewind(start)
     if start:
         logger.info("Going on from step %d.", start)
+    else:
+        logger.info(parameter_overview.get_parameter_overview(state.params, include_stats=False))
     progress = Progress(config.training.steps, start, config.data.batch_size)
     try:
         with _stop_requests() as stop_requested:
