@@ -46,13 +46,14 @@ def _train(config: Any, values: flags.FlagValues) -> int:
     if not values["config"].present:
         raise InputError("train needs --config=FILE; `python launch.py list` shows experiments.")
     from vae.experiment import train
+    from vae.training.checkpoints import CheckpointError
 
     file = Path(config_flags.get_config_filename(values["config"]).split(":")[0])
     workdir = Path(values.workdir or Path("runs") / file.stem)
     overrides = config_flags.get_override_values(values["config"])
     try:
         result = train(config.value, workdir, overrides=overrides)
-    except (OSError, RuntimeError) as error:
+    except (OSError, CheckpointError) as error:
         print(f"error: {workdir}: {error}", file=sys.stderr)
         return EXIT_CODES["failed"]
     _print_result(result, workdir)
@@ -147,5 +148,6 @@ def _start_logging() -> None:
     os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "0")
     logging.basicConfig(format="%(message)s", level=logging.WARNING, stream=sys.stderr)
     logging.getLogger("vae").setLevel(logging.INFO)
-    # Orbax remarks through absl on every checkpoint that has no validation figure.
-    logging.getLogger("absl").setLevel(logging.ERROR)
+    # Orbax remarks through absl on every checkpoint without a validation figure, and prints the
+    # traceback of a failure that is raised, and told in one line, anyway.
+    logging.getLogger("absl").setLevel(logging.CRITICAL)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import logging
 import os
+import re
 from typing import Any
 
 import jax
@@ -66,7 +67,9 @@ class Checkpoints:
         try:
             self._manager.save(step, args=args, metrics=score, force=True)
         except Exception as error:
-            raise CheckpointError(f"checkpoint {step} could not be written: {error}") from error
+            raise CheckpointError(
+                f"checkpoint {step} could not be written: {_cause(error)}"
+            ) from error
 
     def wait(self) -> None:
         """Waits until what was saved is committed.
@@ -77,7 +80,7 @@ class Checkpoints:
         try:
             self._manager.wait_until_finished()
         except Exception as error:
-            raise CheckpointError(f"a checkpoint could not be written: {error}") from error
+            raise CheckpointError(f"a checkpoint could not be written: {_cause(error)}") from error
 
     def steps(self) -> list[int]:
         """Steps of the committed checkpoints, oldest first."""
@@ -99,8 +102,7 @@ class Checkpoints:
         try:
             restored = self._manager.restore(step, args=args)
         except Exception as error:
-            first_line = str(error).strip().split("\n")[0]
-            raise CheckpointError(f"checkpoint {step} cannot be read: {first_line}") from error
+            raise CheckpointError(f"checkpoint {step} cannot be read: {_cause(error)}") from error
         if digest(restored.state) != restored.digest["sha256"]:
             raise CheckpointError(f"checkpoint {step} is not what was written (digests differ)")
         return restored.state
@@ -121,3 +123,9 @@ class Checkpoints:
 
 def _score(metrics: dict[str, float]) -> float:
     return metrics[BEST]
+
+
+def _cause(error: Exception) -> str:
+    """The innermost reason in what TensorStore says, which begins with all that led to it."""
+    text = re.split(r" \[(?:tensorstore|os_error|source)", str(error).strip().split("\n")[0])[0]
+    return text.split(": ")[-1]

@@ -62,6 +62,8 @@ def read_json(path: Path) -> Any:
         return json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         return None
+    except OSError as error:
+        raise InputError(f"{path} cannot be read: {error.strerror}.") from None
     except (json.JSONDecodeError, UnicodeDecodeError):
         raise InputError(f"{path} is damaged: it holds no JSON.") from None
 

@@ -1,0 +1,113 @@
+"""Every experiment trains two steps on tiny data of its own kind; so do other combinations."""
+
+import importlib
+import math
+from pathlib import Path
+
+import numpy as np
+import pytest
+from configs import tiny
+from PIL import Image
+
+import vae
+
+ROOT = Path(__file__).resolve().parents[1]
+EXPERIMENTS = sorted(path.stem for path in (ROOT / "experiments").glob("*.py"))
+VARIANTS = [(name, None) for name in EXPERIMENTS] + [("binarized_mnist", "tuned")]
+
+
+def npz(folder, shape, levels):
+    rng = np.random.default_rng(0)
+    file = folder / "images.npz"
+    splits = {"train": 60, "valid": 12, "test": 12}
+    np.savez(
+        file,
+        **{
+            f"{name}_images": rng.integers(0, levels, (number, *shape), dtype=np.uint8)
+            for name, number in splits.items()
+        },
+    )
+    return file
+
+
+def images(folder):
+    rng = np.random.default_rng(0)
+    for i in range(40):
+        pixels = rng.integers(0, 256, (30 + i % 3, 24, 3), dtype=np.uint8)
+        Image.fromarray(pixels).save(folder / f"{i}.png")
+    return folder
+
+
+DATA = {
+    "mnist": lambda folder: npz(folder, (28, 28), 256),
+    "fashion_mnist": lambda folder: npz(folder, (28, 28), 256),
+    "binarized_mnist": lambda folder: npz(folder, (28, 28), 2),
+    "cifar10": lambda folder: npz(folder, (32, 32, 3), 256),
+    "folder": images,
+}
+
+
+def shrink(config):
+    config.data.batch_size = 8
+    for key in ("encoder_widths", "decoder_widths"):
+        config.model[key] = tuple(4 for _ in config.model[key])
+    config.training.steps = 2
+    config.evaluation.num_samples = 2
+    config.evaluation.batch_size = 8
+    config.log.every_steps = 1
+    config.log.num_images = 4
+    config.log.tensorboard = False
+    return config
+
+
+@pytest.mark.parametrize(("name", "variant"), VARIANTS)
+def test_an_experiment_trains_two_steps(tmp_path, name, variant):
+    module = importlib.import_module(f"experiments.{name}")
+    config = shrink(module.get_config(variant) if variant else module.get_config())
+    if name in DATA:
+        (tmp_path / "data").mkdir()
+        config.data.path = str(DATA[name](tmp_path / "data"))
+        if name in ("mnist", "fashion_mnist"):
+            config.data.train, config.data.valid = "train[:48]", "train[48:]"
+    result = vae.train(config, tmp_path / "run")
+    assert result["status"] == "completed"
+    assert math.isfinite(result["metrics"]["test/nll"])
+    assert len(list((tmp_path / "run" / "images").glob("*_00000002.png"))) == 2
+
+
+@pytest.mark.parametrize(
+    "overrides",
+    [
+        {"model__likelihood": "gaussian", "model__scale": "optimal"},
+        {"model__likelihood": "gaussian", "model__scale": "fixed", "data__dequantize": True},
+        {"model__likelihood": "bernoulli", "data__binarize": "dynamic", "data__flip": True},
+        {"model__encoder": "conv", "model__decoder": "conv", "model__dtype": "bfloat16"},
+        {"optimizer__name": "adamw", "optimizer__weight_decay": 0.1, "optimizer__clip_norm": 1.0},
+        {"objective__beta": 4.0, "objective__beta_warmup_steps": 10, "objective__free_bits": 0.2},
+        {"objective__num_samples": 3, "training__ema_decay": 0.0},
+        {"data__image_size": (11, 9), "model__decoder": "conv"},
+    ],
+    ids=lambda overrides: ",".join(f"{k.split('__')[1]}={v}" for k, v in overrides.items()),
+)
+def test_combinations_learn(tmp_path, overrides):
+    config = tiny(
+        optimizer__learning_rate=3e-3,
+        training__steps=40,
+        checkpoint__every_steps=0,
+        evaluation__every_steps=0,
+        **overrides,
+    )
+    result = vae.train(config, tmp_path)
+    lines = [line for line in (tmp_path / "metrics.jsonl").read_text().splitlines()]
+    first = float(lines[0].split('"train/loss": ')[1].split(",")[0])
+    assert result["metrics"]["train/loss"] < first
+    assert math.isfinite(result["metrics"]["test/nll"])
+
+
+def test_bits_per_dim_of_dequantised_values_counts_the_levels(tmp_path):
+    config = tiny(model__likelihood="gaussian", data__dequantize=True)
+    metrics = vae.train(config, tmp_path)["metrics"]
+    expected = metrics["test/nll"] / (64 * math.log(2)) + math.log2(17)
+    assert metrics["test/bits_per_dim"] == pytest.approx(expected)
+    plain = vae.train(tiny(model__likelihood="gaussian"), tmp_path / "plain")["metrics"]
+    assert "test/bits_per_dim" not in plain  # a density of values on a grid has none
