@@ -18,8 +18,8 @@ closed-form KL, 10,000 test images; NLL with K = 100:
     default     101.09       101.13, 101.06, 101.09       96.84
     tuned        99.65        99.59,  99.60,  99.75       95.15
 
-The standard error over images is 0.26 nats. On the same files and network, after ten epochs too,
-pythae reaches 102.49 and a plain Flax loop 103.3.
+The standard error over images is 0.26 nats. A run takes 33 to 43 s with start and evaluation. On
+the same files and network, after ten epochs too, pythae reaches 102.49 and a plain Flax loop 103.3.
 """
 
 import ml_collections

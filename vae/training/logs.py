@@ -21,6 +21,11 @@ import numpy as np
 logger = logging.getLogger(__name__)
 
 
+# Seconds until TensorFlow is imported: for a while the import halves the speed of small models, so
+# a short run has it at its end.
+IMPORT_AFTER = 60.0
+
+
 class Log:
     """The log of one run directory."""
 
@@ -65,6 +70,7 @@ class _Events:
 
     def __init__(self, workdir: Path) -> None:
         self._queue: queue.Queue[Any] = queue.Queue()
+        self._closing = threading.Event()
         self._thread = threading.Thread(target=self._write, args=(workdir,), daemon=True)
         self._thread.start()
 
@@ -72,7 +78,8 @@ class _Events:
         self._queue.put((method, step, values))
 
     def _write(self, workdir: Path) -> None:
-        first = self._queue.get()  # the import does not compete with the first compilation
+        self._closing.wait(IMPORT_AFTER)
+        first = self._queue.get()
         if first is None:
             return
         try:
@@ -90,6 +97,7 @@ class _Events:
         writer.close()
 
     def close(self) -> None:
+        self._closing.set()
         self._queue.put(None)
         self._thread.join()
 
