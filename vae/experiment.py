@@ -98,7 +98,7 @@ def _train(
     with (
         contextlib.closing(log),
         contextlib.closing(checkpoints),
-        contextlib.closing(_batches(config, dataset)) as batches,
+        _batches(config, dataset) as batches,
     ):
         program = _program(config, workdir, dataset, model, mesh, batches, log)
         outcome = loop.run(program, config, checkpoints, log)
@@ -172,8 +172,10 @@ def _drawer(
 ) -> Callable[[int, Any], None]:
     """Writes a grid of samples and one of reconstructions of the validation set after a step."""
     compiled = Compiled(model)
-    number = min(config.log.num_images, len(dataset.valid))
-    originals = prepared_images(dataset, "valid", number, config)
+
+    @functools.cache  # read and prepared at the first picture, not at the start
+    def originals() -> np.ndarray:
+        return prepared_images(dataset, "valid", config.log.num_images, config)
 
     def draw(step: int, state: Any) -> None:
         run = Run(
@@ -187,7 +189,7 @@ def _drawer(
         )
         sheets = {
             "samples": pictures.grid(run.sample(config.log.num_images)),
-            "reconstructions": pictures.pairs(originals, run.reconstruct(originals)),
+            "reconstructions": pictures.pairs(originals(), run.reconstruct(originals())),
         }
         for name, sheet in sheets.items():
             pictures.save(sheet, workdir / "images" / f"{name}_{step:08d}.png")
