@@ -31,6 +31,8 @@ RESUMABLE = (
 
 CHOICES = {
     "data.binarize": ("none", "dynamic"),
+    "model.name": ("vae",),
+    "model.condition": ("none", "label"),
     "model.encoder": ("mlp", "conv"),
     "model.decoder": ("mlp", "conv"),
     "model.posterior": ("gaussian",),
@@ -70,6 +72,8 @@ def base() -> ml_collections.ConfigDict:
     data.threads = 4
 
     config.model = model = ml_collections.ConfigDict()
+    model.name = "vae"
+    model.condition = "none"  # none, label: what encoder and decoder are also given
     model.encoder = "mlp"  # mlp, conv
     model.encoder_widths = (512,)  # of the hidden layers; of the stride-2 convolutions
     model.decoder = "mlp"

@@ -20,13 +20,14 @@ from vae import data, models
 from vae.config import differences, resumable, to_dict, validate
 from vae.data.batches import Batches
 from vae.data.dataset import Dataset
-from vae.data.transforms import check_likelihood
+from vae.data.transforms import check_likelihood, first_images
 from vae.errors import InputError
 from vae.evaluation.evaluator import make_evaluator
-from vae.models.vae import VAE
+from vae.models.combinations import check_objective
+from vae.models.data import Data
+from vae.probability.terms import Batch
 from vae.run import Compiled, Run
 from vae.tasks import pictures
-from vae.tasks.reconstruct import prepared_images
 from vae.training import devices, directory, loop
 from vae.training.checkpoints import Checkpoints, digest
 from vae.training.logs import Log
@@ -68,12 +69,14 @@ def train(
 
     dataset = data.load(config.data)
     check_likelihood(dataset.values, config)
-    model = models.build(config.model, dataset.mean_image(), dataset.values.levels)
+    model = models.build(config.model, _model_data(dataset, config))
+    check_objective(config.objective, model)
 
     with directory.owned(workdir):
         facts = {
             "image_shape": list(dataset.image_shape),
             "values": dataclasses.asdict(dataset.values),
+            "num_classes": dataset.num_classes,
             "train": len(dataset.train),
             "valid": len(dataset.valid),
             "test": len(dataset.test),
@@ -90,7 +93,7 @@ def train(
 
 
 def _train(
-    config: ml_collections.ConfigDict, workdir: Path, dataset: Dataset, model: VAE
+    config: ml_collections.ConfigDict, workdir: Path, dataset: Dataset, model: Any
 ) -> dict[str, Any]:
     mesh = devices.make_mesh()
     log = Log(workdir, tensorboard=config.log.tensorboard)
@@ -119,6 +122,16 @@ def _train(
     return result
 
 
+def _model_data(dataset: Dataset, config: ml_collections.ConfigDict) -> Data:
+    return Data(
+        mean_image=dataset.mean_image(),
+        scale=dataset.values.scale,
+        levels=dataset.values.levels,
+        num_classes=dataset.num_classes,
+        images=lambda num: first_images(dataset, "train", num, config).x,
+    )
+
+
 def _batches(config: ml_collections.ConfigDict, dataset: Dataset) -> Batches:
     return Batches(
         dataset.train,
@@ -132,7 +145,7 @@ def _program(
     config: ml_collections.ConfigDict,
     workdir: Path,
     dataset: Dataset,
-    model: VAE,
+    model: Any,
     mesh: jax.sharding.Mesh,
     batches: Batches,
     log: Log,
@@ -168,14 +181,14 @@ def _program(
 
 
 def _drawer(
-    config: ml_collections.ConfigDict, workdir: Path, dataset: Dataset, model: VAE, log: Log
+    config: ml_collections.ConfigDict, workdir: Path, dataset: Dataset, model: Any, log: Log
 ) -> Callable[[int, Any], None]:
     """Writes a grid of samples and one of reconstructions of the validation set after a step."""
     compiled = Compiled(model)
 
     @functools.cache  # read and prepared at the first picture, not at the start
-    def originals() -> np.ndarray:
-        return prepared_images(dataset, "valid", config.log.num_images, config)
+    def originals() -> Batch:
+        return first_images(dataset, "valid", config.log.num_images, config)
 
     def draw(step: int, state: Any) -> None:
         run = Run(
@@ -187,9 +200,10 @@ def _drawer(
             workdir=workdir,
             compiled=compiled,
         )
+        images, labels, _ = originals()
         sheets = {
             "samples": pictures.grid(run.sample(config.log.num_images)),
-            "reconstructions": pictures.pairs(originals(), run.reconstruct(originals())),
+            "reconstructions": pictures.pairs(images, run.reconstruct(images, labels)),
         }
         for name, sheet in sheets.items():
             pictures.save(sheet, workdir / "images" / f"{name}_{step:08d}.png")

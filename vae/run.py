@@ -22,9 +22,11 @@ from vae.config import from_dict
 from vae.data.dataset import Values
 from vae.errors import InputError
 from vae.evaluation.likelihood import Estimate, make_estimator
-from vae.models.vae import VAE
+from vae.models.data import Data
+from vae.probability.distributions import example_keys, split
+from vae.probability.terms import Batch
 from vae.training.checkpoints import CheckpointError, Checkpoints
-from vae.training.devices import make_mesh, replicate
+from vae.training.devices import divisible, make_mesh, replicate
 from vae.training.directory import read_json
 from vae.training.state import State, evaluation_variables, initial_state
 
@@ -36,20 +38,26 @@ BATCH = 256  # examples in one call
 class Compiled:
     """The functions of a model that a run is used by, each compiled once for any variables."""
 
-    def __init__(self, model: VAE) -> None:
-        def sample(variables: Any, keys: Array) -> Array:
-            return model.decode(variables, model.prior.sample(keys=keys))
+    def __init__(self, model: Any) -> None:
+        def encode(variables: Any, batch: Batch) -> Any:
+            return model.encode(variables, batch)
 
-        def draw(variables: Any, keys: Array) -> Array:
-            return model.sample(variables, keys=keys)
+        def decode(variables: Any, inputs: tuple[Any, Array]) -> Array:
+            return model.decode(variables, *inputs)
+
+        def sample(variables: Any, inputs: tuple[Array, Array], draw: bool) -> Array:
+            keys, y = inputs
+            z_keys, x_keys = split(keys)
+            z = model.sample(variables, y, keys=z_keys)
+            return model.decode(variables, z, y, keys=x_keys if draw else None)
 
         self.model = model
         self.mesh = make_mesh()
         self._estimators: dict[tuple[int, int], Callable[..., Estimate]] = {}
-        self.encode = jax.jit(model.encode)
-        self.decode = jax.jit(model.decode)
-        self.sample = jax.jit(sample)
-        self.draw = jax.jit(draw)
+        self.encode = jax.jit(encode)
+        self.decode = jax.jit(decode)
+        self.sample = jax.jit(functools.partial(sample, draw=False))
+        self.draw = jax.jit(functools.partial(sample, draw=True))
 
     def estimator(self, num_samples: int, max_bytes: int) -> Callable[..., Estimate]:
         """See `make_estimator`, for batches with an `image` in the model's units."""
@@ -57,7 +65,7 @@ class Compiled:
         if settings not in self._estimators:
             self._estimators[settings] = make_estimator(
                 self.model,
-                lambda batch, table, keys: batch["image"],
+                lambda batch, table, keys: Batch(batch["image"], batch["label"]),
                 self.mesh,
                 num_samples=num_samples,
                 max_bytes=max_bytes,
@@ -80,7 +88,7 @@ class Run:
     """
 
     config: ml_collections.ConfigDict
-    model: VAE
+    model: Any
     variables: dict[str, Any]
     values: Values
     step: int
@@ -92,55 +100,79 @@ class Run:
         """The weights, a tree of arrays."""
         return self.variables["params"]
 
-    def sample(self, num: int, *, draw: bool = False, seed: int = 0) -> np.ndarray:
+    def sample(
+        self, num: int, *, labels: np.ndarray | None = None, draw: bool = False, seed: int = 0
+    ) -> np.ndarray:
         """Images of latents drawn from the prior.
 
         Args:
           num: how many.
+          labels: [num] of a conditional model; one class after the other where None.
           draw: draws x ~ p(x | z), with the likelihood's noise; else the mean of p(x | z).
           seed: of the draws; image i of a seed is the same whatever `num`.
 
         Returns:
           [num, H, W, C] float32.
         """
-        keys = jax.vmap(functools.partial(jax.random.fold_in, jax.random.key(seed)))(np.arange(num))
-        return self._in_batches(self.compiled.draw if draw else self.compiled.sample, keys)
+        keys = example_keys(jax.random.key(seed), np.arange(num))
+        if labels is None and self.model.num_classes:
+            labels = np.arange(num) % self.model.num_classes
+        function = self.compiled.draw if draw else self.compiled.sample
+        return self._in_batches(function, (keys, self._labels(labels, num)))
 
-    def encode(self, x: np.ndarray) -> Any:
-        """q(z | x) of images [N, H, W, C]; for a Gaussian, `mean` and `log_std`, each [N, D]."""
-        return self._in_batches(self.compiled.encode, self._images(x))
+    def encode(self, x: np.ndarray, labels: np.ndarray | None = None) -> Any:
+        """q(z | x) of images [N, H, W, C], and labels [N] if the model takes any.
 
-    def decode(self, z: np.ndarray) -> np.ndarray:
+        A record of numpy arrays with the `mean` that `decode` takes; for a Gaussian [N, D], beside
+        `log_std`.
+        """
+        return self._in_batches(
+            self.compiled.encode, Batch(self._images(x), self._labels(labels, len(x)))
+        )
+
+    def decode(self, z: Any, labels: np.ndarray | None = None) -> np.ndarray:
         """The mean of p(x | z) for latents [N, D], as [N, H, W, C]."""
-        z = np.asarray(z, np.float32)
-        if z.ndim != 2 or z.shape[1] != self.model.latent_dim:
-            raise InputError(f"latents of shape {z.shape} must be [N, {self.model.latent_dim}].")
-        return self._in_batches(self.compiled.decode, z)
+        z = jax.tree.map(lambda leaf: np.asarray(leaf, np.float32), z)
+        image = jnp.zeros((1, *self.model.image_shape))
+        one = Batch(image, jnp.zeros((1,), jnp.int32))
+        like = jax.eval_shape(self.model.encode, self.variables, one).mean
+        given, wanted = (jax.tree.map(lambda leaf: leaf.shape[1:], tree) for tree in (z, like))
+        if given != wanted:
+            raise InputError(f"latents of shape [N, *{given}] must be [N, *{wanted}].")
+        number = len(jax.tree.leaves(z)[0])
+        return self._in_batches(self.compiled.decode, (z, self._labels(labels, number)))
 
-    def reconstruct(self, x: np.ndarray) -> np.ndarray:
+    def reconstruct(self, x: np.ndarray, labels: np.ndarray | None = None) -> np.ndarray:
         """The mean of p(x | z) at the posterior's mean, for images [N, H, W, C]."""
-        return self.decode(self.encode(x).mean)
+        return self.decode(self.encode(x, labels).mean, labels)
 
     def log_likelihood(
-        self, x: np.ndarray, *, num_samples: int | None = None, seed: int = 0
+        self,
+        x: np.ndarray,
+        labels: np.ndarray | None = None,
+        *,
+        num_samples: int | None = None,
+        seed: int = 0,
     ) -> np.ndarray:
         """The importance-weighted estimate of log p(x) in nats, for images [N, H, W, C], as [N].
 
         Args:
           x: images.
+          labels: [N] if the model takes any.
           num_samples: K; `evaluation.num_samples` of the config where None.
           seed: of the samples.
         """
-        x = self._images(x)
+        x, labels = self._images(x), self._labels(labels, len(x))
         mesh = self.compiled.mesh
         estimator = self.compiled.estimator(
             num_samples or self.config.evaluation.num_samples, self.config.evaluation.max_bytes
         )
-        batch_size = -(-min(BATCH, len(x)) // mesh.size) * mesh.size
+        batch_size = divisible(min(BATCH, len(x)), mesh)
         batches = (
             {
                 "index": np.arange(start, start + batch_size, dtype=np.int32),
                 "image": _padded(x[start : start + batch_size], batch_size),
+                "label": _padded(labels[start : start + batch_size], batch_size),
                 "mask": np.arange(start, start + batch_size) < len(x),
             }
             for start in range(0, len(x), batch_size)
@@ -156,13 +188,25 @@ class Run:
         scale = self.values.scale if np.issubdtype(x.dtype, np.integer) else 1.0
         return np.asarray(x, np.float32) / np.float32(scale)
 
+    def _labels(self, labels: np.ndarray | None, num: int) -> np.ndarray:
+        classes = self.model.num_classes
+        if not classes:
+            return np.full(num, -1, np.int32)
+        if labels is None:
+            raise InputError(f"this model is conditional: give labels from 0 to {classes - 1}.")
+        labels = np.asarray(labels)
+        if labels.shape != (num,) or labels.min() < 0 or labels.max() >= classes:
+            raise InputError(f"labels must be {num} whole numbers from 0 to {classes - 1}.")
+        return labels.astype(np.int32)
+
     def _in_batches(self, function: Callable, inputs: Any) -> Any:
-        """Applies a compiled function to [N, ...], B examples at a time, in one shape for all."""
-        number = len(inputs)
+        """Applies a compiled function to leaves [N, ...], B examples at a time, in one shape."""
+        number = len(jax.tree.leaves(inputs)[0])
         size = min(BATCH, number)
         parts = []
         for start in range(0, number, size):
-            batch = _padded(inputs[start : start + size], size)
+            piece = slice(start, start + size)
+            batch = jax.tree.map(lambda x, piece=piece: _padded(x[piece], size), inputs)
             parts.append(jax.device_get(function(self.variables, batch)))
         return jax.tree.map(lambda *x: np.concatenate(x)[:number], *parts)
 
@@ -184,8 +228,15 @@ def load(workdir: str | Path, *, step: int | str = "latest") -> Run:
     config, facts = from_dict(config), record["data"]
     shape = tuple(facts["image_shape"])
     values = Values(**facts["values"])
-    # The decoder's first bias is not needed: a trained one replaces it.
-    model = models.build(config.model, np.zeros(shape, np.float32), values.levels)
+    # What parameters start from is not needed: trained ones replace it.
+    facts = Data(
+        mean_image=np.zeros(shape, np.float32),
+        scale=values.scale,
+        levels=values.levels,
+        num_classes=facts["num_classes"],
+        images=lambda num: np.zeros((num, *shape), np.float32),
+    )
+    model = models.build(config.model, facts)
     state = _restore(workdir, step, jax.eval_shape(lambda: initial_state(model, config)))
     return Run(
         config=config,

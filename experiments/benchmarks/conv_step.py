@@ -46,13 +46,13 @@ def ours():
     import functools
 
     import jax
-    import jax.numpy as jnp
     import numpy as np
     from jax.sharding import PartitionSpec
 
     from vae import models
     from vae.config import base
     from vae.data.dataset import BYTES
+    from vae.models.data import Data
     from vae.training import devices
     from vae.training.state import initial_state
     from vae.training.step import make_step
@@ -62,7 +62,9 @@ def ours():
     config.model.encoder = config.model.decoder = "conv"
     config.model.encoder_widths, config.model.decoder_widths = WIDTHS, WIDTHS[::-1]
     config.model.latent_dim = LATENT
-    model = models.build(config.model, jnp.full((SIZE, SIZE, 3), 0.5))
+    mean = np.full((SIZE, SIZE, 3), 0.5, np.float32)
+    data = Data(mean, BYTES.scale, BYTES.levels, num_classes=0, images=np.zeros)
+    model = models.build(config.model, data)
     mesh = devices.make_mesh()
     mapped = devices.map_shards(
         make_step(model, config, BYTES, axis=devices.AXIS),
@@ -72,7 +74,8 @@ def ours():
         donate=(0,),
     )
     images = np.random.default_rng(0).integers(0, 256, (BATCH, SIZE, SIZE, 3), np.uint8)
-    table = devices.replicate({"image": images}, mesh)
+    labels = np.zeros(BATCH, np.int32)
+    table = devices.replicate({"image": images, "label": labels}, mesh)
     index = np.arange(BATCH, dtype=np.int32)[None]
     state = jax.jit(
         functools.partial(initial_state, model, config), out_shardings=devices.replicated(mesh)

@@ -89,16 +89,19 @@ def here(args: argparse.Namespace) -> dict[str, Any]:
 
     from vae import models
     from vae.evaluation.likelihood import make_estimator
+    from vae.models.data import Data
+    from vae.probability.terms import Batch
     from vae.training.devices import make_mesh, replicate
 
     config = product.mlp(measure.arrays(args), steps=1, log_every=1)
-    model = models.build(config.model, np.zeros((28, 28, 1), np.float32), levels=2)
+    data = Data(np.zeros((28, 28, 1), np.float32), 1.0, levels=2, num_classes=0, images=np.zeros)
+    model = models.build(config.model, data)
     mesh = make_mesh()
     variables = replicate(carried(model.init(key=jax.random.key(0)), args), mesh)
     x = test_images(args)[..., None]
     estimate = make_estimator(
         model,
-        lambda batch, table, keys: batch["image"],
+        lambda batch, table, keys: Batch(batch["image"]),
         mesh,
         num_samples=args.num_samples,
         max_bytes=config.evaluation.max_bytes,

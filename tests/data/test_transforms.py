@@ -22,23 +22,26 @@ def images(count, seed=0, high=256, shape=(6, 5, 1)):
     return np.random.default_rng(seed).integers(0, high, (count, *shape), dtype=np.uint8)
 
 
+def x_of(raw, values, config, *, keys, train=True):
+    """x of raw images given with the batch."""
+    number = np.arange(len(raw))
+    batch = {"index": number, "image": raw, "label": number}
+    return prepare(batch, {}, values, config, train=train, keys=keys).x
+
+
 def test_plain_scale_and_gather(configure):
-    raw = images(20)
+    raw, labels = images(20), np.arange(20, dtype=np.int32)
     index = np.array([3, 3, 19])
-    gathered = prepare(
-        {"index": index},
-        {"image": jnp.asarray(raw)},
-        BYTES,
-        configure(),
-        train=True,
-        keys=keys_of(index),
-    )
-    given = prepare({"image": raw[index]}, {}, BYTES, configure(), train=True, keys=keys_of(index))
-    assert gathered.dtype == jnp.float32
-    np.testing.assert_allclose(gathered, raw[index] / 255, rtol=1e-6)
-    np.testing.assert_array_equal(gathered, given)
+    table = {"image": jnp.asarray(raw), "label": jnp.asarray(labels)}
+    gathered = prepare({"index": index}, table, BYTES, configure(), train=True, keys=keys_of(index))
+    assert gathered.x.dtype == jnp.float32
+    np.testing.assert_allclose(gathered.x, raw[index] / 255, rtol=1e-6)
+    np.testing.assert_array_equal(gathered.y, index)
+    np.testing.assert_array_equal(gathered.index, index)
+    given = x_of(raw[index], BYTES, configure(), keys=keys_of(index))
+    np.testing.assert_array_equal(gathered.x, given)
     with pytest.raises(ValueError, match="keys for 3 images"):
-        prepare({"image": raw[:3]}, {}, BYTES, configure(), train=True, keys=keys_of([1]))
+        x_of(raw[:3], BYTES, configure(), keys=keys_of([1]))
 
 
 @pytest.mark.parametrize("name", ["flip", "binarize", "dequantize"])
@@ -48,7 +51,7 @@ def test_noise_belongs_to_the_example(configure, name):
 
     @jax.jit
     def run(raw, keys):
-        return prepare({"image": raw}, {}, BYTES, config, train=True, keys=keys)
+        return x_of(raw, BYTES, config, keys=keys)
 
     whole = run(raw, keys_of(np.arange(16)))
     shuffled = np.random.default_rng(0).permutation(16)[:4]
@@ -59,20 +62,19 @@ def test_noise_belongs_to_the_example(configure, name):
 def test_flip_in_training_only(configure):
     raw = np.broadcast_to(np.arange(5, dtype=np.uint8)[None, None, :, None], (2000, 1, 5, 1))
     config, keys = configure(flip=True), keys_of(np.arange(2000))
-    trained = np.asarray(prepare({"image": raw}, {}, BYTES, config, train=True, keys=keys))
+    trained = np.asarray(x_of(raw, BYTES, config, keys=keys))
     mirrored = trained[:, 0, 0, 0] > 0
     assert abs(mirrored.mean() - 0.5) < 0.05
     np.testing.assert_allclose(trained[mirrored][0, 0, ::-1, 0], raw[0, 0, :, 0] / 255)
-    plain = prepare({"image": raw}, {}, BYTES, config, train=False, keys=keys)
+    plain = x_of(raw, BYTES, config, train=False, keys=keys)
     np.testing.assert_allclose(plain, raw / 255, rtol=1e-6)
 
 
 def test_dynamic_binarisation(configure):
     raw = np.broadcast_to(np.array([0, 4, 8, 16], np.uint8)[None, :, None, None], (20000, 4, 1, 1))
     x = np.asarray(
-        prepare(
-            {"image": raw},
-            {},
+        x_of(
+            raw,
             Values(16.0, 17),
             configure(binarize="dynamic"),
             train=False,
@@ -88,9 +90,8 @@ def test_dynamic_binarisation(configure):
 def test_dequantisation(configure):
     raw = images(2000, high=17, shape=(4, 4, 1))
     x = np.asarray(
-        prepare(
-            {"image": raw},
-            {},
+        x_of(
+            raw,
             Values(16.0, 17),
             configure(dequantize=True),
             train=False,

@@ -15,9 +15,12 @@ import pytest
 import scipy.stats
 
 from vae.evaluation.likelihood import chunks, make_estimator
+from vae.models import parts
+from vae.models.posteriors.gaussian import Gaussian as GaussianPosterior
+from vae.models.priors.standard import Standard
 from vae.models.vae import VAE
-from vae.probability.distributions import DiagonalGaussian, StandardNormal
 from vae.probability.likelihoods import Gaussian
+from vae.probability.terms import Batch
 from vae.training.devices import make_mesh
 
 SHAPE, SIGMA = (2, 2, 1), 0.7
@@ -28,7 +31,7 @@ VARIANCE = 1 / (1 + (W**2).sum(0) / SIGMA**2)
 class Decoder(nn.Module):
     @nn.compact
     def __call__(self, z):
-        return (z @ W.T).reshape(*z.shape[:-1], *SHAPE, 1)
+        return (z @ W.T).reshape(*z.shape[:-1], *SHAPE)
 
 
 class Encoder(nn.Module):
@@ -44,18 +47,16 @@ def model(wrong=0.0):
     return VAE(
         encoder=Encoder(wrong),
         decoder=Decoder(),
-        posterior=DiagonalGaussian,
-        prior=StandardNormal(2),
+        posterior=GaussianPosterior(2),
+        prior=Standard(2),
         likelihood=Gaussian("fixed", SIGMA),
         image_shape=SHAPE,
-        latent_dim=2,
     )
 
 
-VARIABLES = {
-    "params": {"encoder": {}, "decoder": {}, "likelihood": {}},
-    "statistics": {"likelihood": {}},
-}
+VARIABLES = parts.join(
+    dict.fromkeys(("encoder", "decoder", "posterior", "prior", "likelihood"), parts.nothing())
+)
 
 
 @pytest.fixture(scope="module")
@@ -75,7 +76,7 @@ def exact(x):
 def estimator(wrong, num_samples, max_bytes):
     return make_estimator(
         model(wrong),
-        lambda batch, table, keys: batch["image"],
+        lambda batch, table, keys: Batch(batch["image"]),
         make_mesh(),
         num_samples=num_samples,
         max_bytes=max_bytes,

@@ -6,7 +6,6 @@ import scipy.stats
 from vae.probability.distributions import (
     DiagonalGaussian,
     StandardNormal,
-    kl,
     normal_log_prob,
     sample_keys,
 )
@@ -23,49 +22,54 @@ def test_normal_log_prob_is_that_of_scipy():
 
 
 def posterior(num=3, dim=2):
-    outputs = jax.random.normal(jax.random.key(0), (num, 2 * dim))
-    return DiagonalGaussian.from_outputs(outputs), outputs
-
-
-def test_outputs_are_mean_and_log_variance():
-    q, outputs = posterior()
-    np.testing.assert_allclose(q.mean, outputs[:, :2])
-    np.testing.assert_allclose(jnp.exp(q.log_std) ** 2, jnp.exp(outputs[:, 2:]), rtol=1e-6)
+    return DiagonalGaussian(*jax.random.normal(jax.random.key(0), (2, num, dim)))
 
 
 def test_kl_per_dimension_equals_the_integral():
-    q, _ = posterior()
+    q = posterior()
     z = np.linspace(-60, 60, 200001)
     for b in range(3):
         for d in range(2):
             log_q = scipy.stats.norm.logpdf(z, q.mean[b, d], np.exp(q.log_std[b, d]))
             integrand = np.exp(log_q) * (log_q - scipy.stats.norm.logpdf(z))
             expected = np.trapezoid(integrand, z)
-            np.testing.assert_allclose(kl(q, StandardNormal(2))[d, b], expected, rtol=1e-4)
+            np.testing.assert_allclose(q.kl(StandardNormal(2))[d, b], expected, rtol=1e-4)
+
+
+def test_kl_of_two_gaussians_equals_the_integral():
+    q, p = posterior(), DiagonalGaussian(jnp.array([0.5, -1.0]), jnp.array([0.3, -0.4]))
+    z = np.linspace(-60, 60, 200001)
+    for b in range(3):
+        for d in range(2):
+            log_q = scipy.stats.norm.logpdf(z, q.mean[b, d], np.exp(q.log_std[b, d]))
+            log_p = scipy.stats.norm.logpdf(z, p.mean[d], np.exp(p.log_std[d]))
+            expected = np.trapezoid(np.exp(log_q) * (log_q - log_p), z)
+            np.testing.assert_allclose(q.kl(p)[d, b], expected, rtol=1e-4)
 
 
 def test_kl_of_the_prior_is_zero_and_accurate_near_it():
     tiny = DiagonalGaussian(jnp.zeros((1, 1)), jnp.full((1, 1), 1e-4))
-    np.testing.assert_allclose(kl(tiny, StandardNormal(1)), 1e-8, rtol=1e-2)
+    np.testing.assert_allclose(tiny.kl(StandardNormal(1)), 1e-8, rtol=1e-2)
 
 
 def test_samples_have_the_posteriors_moments_and_density():
-    q, _ = posterior()
+    q = posterior()
     keys = jax.random.split(jax.random.key(1), 3)
-    z = q.sample(keys=sample_keys(keys, 20000))
+    z, log_q = q.sample_and_log_prob(keys=sample_keys(keys, 20000))
     assert z.shape == (20000, 3, 2)
     np.testing.assert_allclose(z.mean(0), q.mean, atol=0.05)
     np.testing.assert_allclose(z.std(0), jnp.exp(q.log_std), rtol=0.03)
     expected = scipy.stats.norm.logpdf(z, q.mean, np.exp(q.log_std)).sum(-1)
     np.testing.assert_allclose(q.log_prob(z), expected, rtol=1e-4, atol=1e-4)
+    np.testing.assert_allclose(log_q, expected, rtol=1e-4, atol=1e-4)
 
 
 def test_noise_belongs_to_the_example_and_the_sample():
-    q, outputs = posterior()
+    q = posterior()
     keys = jax.random.split(jax.random.key(1), 3)
-    whole = q.sample(keys=sample_keys(keys, 4))
-    one = DiagonalGaussian.from_outputs(outputs[1:2])
-    alone = one.sample(keys=sample_keys(keys[1:2], 2, first=2))
+    whole, _ = q.sample_and_log_prob(keys=sample_keys(keys, 4))
+    one = DiagonalGaussian(q.mean[1:2], q.log_std[1:2])
+    alone, _ = one.sample_and_log_prob(keys=sample_keys(keys[1:2], 2, first=2))
     np.testing.assert_array_equal(whole[2:, 1:2], alone)
 
 

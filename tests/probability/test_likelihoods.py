@@ -18,13 +18,13 @@ def variables(likelihood, log_scale=None):
 
 
 def outputs(seed=0, batch=(4,), factor=2.0):
-    return factor * jax.random.normal(jax.random.key(seed), (*batch, *SHAPE, 1))
+    return factor * jax.random.normal(jax.random.key(seed), (*batch, *SHAPE))
 
 
 def test_bernoulli_is_that_of_scipy():
     logits = outputs()
     x = (jax.random.uniform(jax.random.key(1), (4, *SHAPE)) < 0.5).astype(jnp.float32)
-    p = 1 / (1 + np.exp(-np.float64(logits[..., 0])))
+    p = 1 / (1 + np.exp(-np.float64(logits)))
     expected = scipy.stats.bernoulli.logpmf(x, p).sum((-3, -2, -1))
     np.testing.assert_allclose(Bernoulli().log_prob(logits, x, {}), expected, rtol=1e-5)
 
@@ -41,7 +41,7 @@ def test_bernoulli_stays_finite_and_exact_at_large_logits(logit):
 
 def test_bernoulli_outputs_of_a_mean_give_it_back():
     mean = jnp.linspace(0.01, 0.99, 6).reshape(SHAPE)
-    back = Bernoulli().mean(Bernoulli().to_outputs(mean)[..., None])
+    back = Bernoulli().mean(Bernoulli().to_outputs(mean))
     np.testing.assert_allclose(back, mean, rtol=1e-5)
 
 
@@ -50,7 +50,7 @@ def test_gaussian_is_that_of_scipy(scale):
     likelihood = Gaussian(scale, 0.3)
     x = jax.random.uniform(jax.random.key(1), (4, *SHAPE))
     mean = outputs()
-    expected = scipy.stats.norm.logpdf(x, mean[..., 0], 0.3).sum((-3, -2, -1))
+    expected = scipy.stats.norm.logpdf(x, mean, 0.3).sum((-3, -2, -1))
     log_prob = likelihood.log_prob(mean, x, variables(likelihood))
     np.testing.assert_allclose(log_prob, expected, rtol=1e-4)
 
@@ -58,7 +58,7 @@ def test_gaussian_is_that_of_scipy(scale):
 def test_gaussian_learned_scale_is_best_at_the_mean_squared_error():
     likelihood = Gaussian("learned")
     x, mean = jax.random.uniform(jax.random.key(1), (4, *SHAPE)), outputs()
-    optimum = 0.5 * jnp.log(jnp.mean((x - mean[..., 0]) ** 2))
+    optimum = 0.5 * jnp.log(jnp.mean((x - mean) ** 2))
     slope = jax.grad(lambda s: likelihood.log_prob(mean, x, variables(likelihood, s)).mean())(
         optimum
     )
@@ -71,11 +71,11 @@ def test_gaussian_optimal_scale_follows_the_error_with_the_gradient_of_the_optim
     parts = likelihood.init()
     for _ in range(300):
         parts = parts | {"statistics": likelihood.update(mean, x, parts)}
-    error = jnp.mean((x - mean[..., 0]) ** 2)
+    error = jnp.mean((x - mean) ** 2)
     np.testing.assert_allclose(parts["statistics"]["variance"], error, rtol=1e-5)
 
     def inside(mean):  # the optimum in the graph: D / 2 log(MSE), up to a constant
-        return -0.5 * 6 * jnp.log(jnp.mean((x - mean[..., 0]) ** 2))
+        return -0.5 * 6 * jnp.log(jnp.mean((x - mean) ** 2))
 
     kept = jax.grad(lambda mean: likelihood.log_prob(mean, x, parts).mean())(mean)
     np.testing.assert_allclose(kept, jax.grad(inside)(mean), rtol=1e-4, atol=1e-6)
@@ -126,7 +126,7 @@ def test_discretized_logistic_far_from_the_mean_is_finite_and_has_a_gradient():
 )
 def test_gradients_agree_with_finite_differences(likelihood):
     x = np.round(np.random.default_rng(0).uniform(size=(4, *SHAPE)) * 16) / 16
-    mean = np.random.default_rng(1).uniform(0.2, 0.8, (4, *SHAPE, 1))
+    mean = np.random.default_rng(1).uniform(0.2, 0.8, (4, *SHAPE))
     with jax.enable_x64(True):
         parts = jax.tree.map(jnp.float64, likelihood.init())
         check_grads(
@@ -146,7 +146,7 @@ def test_gradients_agree_with_finite_differences(likelihood):
 def test_samples_have_the_likelihoods_mean(likelihood):
     mean = jnp.full((20000, 1, 1, 1), 0.4)
     parts = likelihood.init()
-    raw = likelihood.to_outputs(mean)[..., None]
+    raw = likelihood.to_outputs(mean)
     np.testing.assert_allclose(likelihood.mean(raw)[0], 0.4, rtol=1e-5)
     x = likelihood.sample(raw, parts, key=jax.random.key(0))
     np.testing.assert_allclose(x.mean(), 0.4, atol=0.01)

@@ -19,6 +19,9 @@ def terms(log_px, kl=None, log_qz=None, log_pz=None, losses=None):
         log_qz=zero if log_qz is None else jnp.asarray(log_qz),
         kl=None if kl is None else jnp.asarray(kl, jnp.float32),
         z=None,
+        mean=None,
+        q=None,
+        p=None,
         losses=losses or {},
         statistics={},
     )

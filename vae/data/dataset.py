@@ -68,7 +68,10 @@ class Examples(Protocol):
         """Returns the examples at `indices`, in that order."""
 
     def table(self) -> dict[str, np.ndarray]:
-        """Returns {"image": [N, H, W, C]} for the device to hold, or {}: too large for it."""
+        """Returns what the device is to hold, or {}: too large for it.
+
+        {"image": [N, H, W, C], "label": [N]}.
+        """
 
 
 @dataclass(frozen=True)
@@ -107,7 +110,7 @@ class ArrayExamples:
         )
 
     def table(self) -> dict[str, np.ndarray]:
-        return {"image": self.images} if self.resident else {}
+        return {"image": self.images, "label": self.labels} if self.resident else {}
 
 
 def in_memory(images: np.ndarray, labels: np.ndarray | None = None) -> ArrayExamples:

@@ -10,15 +10,20 @@ examples it is computed. With raw values v of L levels (0..L-1):
 
 from __future__ import annotations
 
+import functools
 import logging
 from collections.abc import Mapping
 
 import jax
 import jax.numpy as jnp
+import ml_collections
+import numpy as np
 from jax import Array
 
-from vae.data.dataset import Values
+from vae.data.dataset import Dataset, Values, read_complete
 from vae.errors import InputError
+from vae.probability.distributions import example_keys
+from vae.probability.terms import Batch
 
 
 def prepare(
@@ -29,14 +34,16 @@ def prepare(
     *,
     train: bool,
     keys: Array,
-) -> Array:
-    """Returns x [B, H, W, C] float32.
+) -> Batch:
+    """Returns the examples as a model is given them, x [B, H, W, C] float32.
 
-    `table` is {"image": [N, H, W, C]}, the raw images that batch["index"] [B] points into, or {},
-    and then they are batch["image"] [B, H, W, C]. `config` is the section `data`; `train` allows
-    random mirroring; `keys` [B] are typed PRNG keys, one an example.
+    `table` is {"image": [N, H, W, C], "label": [N]}, the raw examples that batch["index"] [B]
+    points into, or {}, and then they are batch["image"] [B, H, W, C] and batch["label"] [B].
+    `config` is the section `data`; `train` allows random mirroring; `keys` [B] are typed PRNG keys,
+    one an example.
     """
-    raw = table["image"][batch["index"]] if "image" in table else batch["image"]
+    index = batch["index"]
+    raw, label = (table[k][index] if table else batch[k] for k in ("image", "label"))
     if keys.shape != raw.shape[:1]:
         raise ValueError(f"{keys.shape} keys for {raw.shape[0]} images; give one an image.")
 
@@ -53,7 +60,21 @@ def prepare(
             return (noise < image / values.scale).astype(jnp.float32)
         return (image + noise) / values.levels
 
-    return jax.vmap(one)(raw, keys)
+    return Batch(x=jax.vmap(one)(raw, keys), y=label, index=index)
+
+
+def first_images(
+    dataset: Dataset, split: str, num: int, config: ml_collections.ConfigDict
+) -> Batch:
+    """The first `num` examples of a split as a model is given them, x [num, H, W, C]."""
+    examples = getattr(dataset, split)
+    index = np.arange(min(num, len(examples)))
+    images, labels, _ = read_complete(examples, index)
+    prepared = jax.jit(
+        functools.partial(prepare, values=dataset.values, config=config.data, train=False)
+    )
+    batch = {"index": index.astype(np.int32), "image": images, "label": labels}
+    return jax.device_get(prepared(batch, {}, keys=example_keys(jax.random.key(0), index)))
 
 
 def check_likelihood(values: Values, config) -> None:

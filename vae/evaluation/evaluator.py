@@ -17,8 +17,7 @@ from vae.data.dataset import Dataset
 from vae.data.transforms import prepare
 from vae.evaluation.diagnostics import collapse_warning, summary
 from vae.evaluation.likelihood import Estimate, make_estimator
-from vae.models.vae import VAE
-from vae.training.devices import replicate
+from vae.training.devices import divisible, replicate
 
 logger = logging.getLogger(__name__)
 
@@ -39,7 +38,7 @@ class Evaluator(NamedTuple):
 
 
 def make_evaluator(
-    model: VAE,
+    model: Any,
     dataset: Dataset,
     split: str,
     config: ml_collections.ConfigDict,
@@ -54,7 +53,7 @@ def make_evaluator(
         model, preprocess, mesh, num_samples=num_samples, max_bytes=config.evaluation.max_bytes
     )
     table = replicate(examples.table(), mesh)
-    batch_size = -(-config.evaluation.batch_size // mesh.size) * mesh.size
+    batch_size = divisible(config.evaluation.batch_size, mesh)
     if config.data.dequantize:
         log_levels = math.log(dataset.values.levels)
     else:

@@ -21,9 +21,8 @@ import numpy as np
 from jax.sharding import Mesh
 from jax.sharding import PartitionSpec as P
 
-from vae.models.vae import VAE
-from vae.probability.distributions import sample_keys
-from vae.probability.terms import log_weights
+from vae.probability.distributions import example_keys, sample_keys, split
+from vae.probability.terms import Batch, log_weights
 from vae.training.devices import AXIS, map_shards, shard
 
 Array = jax.Array
@@ -68,13 +67,13 @@ def chunks(num_samples: int, images: int, bytes_per_image: int, max_bytes: int) 
 
 
 def make_estimator(
-    model: VAE, preprocess: Callable[..., Array], mesh: Mesh, *, num_samples: int, max_bytes: int
+    model: Any, preprocess: Callable[..., Batch], mesh: Mesh, *, num_samples: int, max_bytes: int
 ) -> Callable[..., Estimate]:
     """Compiles the estimate of a model.
 
     Args:
       model: the model.
-      preprocess: (batch, table, keys=[B]) -> x [B, H, W, C].
+      preprocess: (batch, table, keys=[B]) to a `Batch`.
       mesh: devices over which a batch is spread.
       num_samples: K.
       max_bytes: bound on the decoded images that one device holds at once.
@@ -83,26 +82,26 @@ def make_estimator(
       `estimate(variables, table, batches, key=key)` over batches with `index` [B] and `mask` [B],
       as `evaluation_batches` gives them; its arrays leave the masked examples out.
     """
-    bytes_per_image = 4 * math.prod(model.image_shape) * model.likelihood.outputs
+    height, width, channels = model.image_shape
+    bytes_per_image = 4 * height * width * model.likelihood.outputs(channels)
 
     def chunk(
         variables: Any, batch: Any, table: Any, key: Array, start: Array, size: int
     ) -> _Chunk:
-        keys = jax.vmap(lambda index: jax.random.fold_in(key, index))(batch["index"])
-        data_keys, noise_keys = jax.vmap(jax.random.split, out_axes=1)(keys)
-        x = preprocess(batch, table, keys=data_keys)
-        terms = model.terms(variables, x, keys=sample_keys(noise_keys, size, start))
+        data_keys, noise_keys = split(example_keys(key, batch["index"]))
+        examples = preprocess(batch, table, keys=data_keys)
+        terms = model.terms(variables, examples, keys=sample_keys(noise_keys, size, start))
         counted = (start + jnp.arange(size) < num_samples)[:, None]
         weights = jnp.where(counted, log_weights(terms), -jnp.inf)
         kl = jnp.where(counted, terms.log_qz - terms.log_pz, 0.0).sum(0)
-        group_kl = jnp.zeros((0, x.shape[0])) if terms.kl is None else terms.kl
+        group_kl = jnp.zeros((0, len(examples.x))) if terms.kl is None else terms.kl
         return _Chunk(
             log_sum=jax.nn.logsumexp(weights, axis=0),
             log_sum_squares=jax.nn.logsumexp(2 * weights, axis=0),
             reconstruction=jnp.where(counted, terms.log_px, 0.0).sum(0),
             kl=kl if terms.kl is None else terms.kl.sum(0) * counted.sum(),
             group_kl=group_kl.T,
-            mean=model.encode(variables, x).mean,
+            mean=terms.mean,
         )
 
     compiled: dict[int, Callable[..., _Chunk]] = {}

@@ -1,57 +1,34 @@
-"""Models: what ties networks to the mathematics. `build` makes one from a config."""
+"""Models: what ties networks to the mathematics. `build` makes one from a config.
+
+Every model is a frozen record that answers the same five methods; evaluation, sampling and every
+task know no other. z is whatever the model's latents are: a vector, or a tuple of arrays.
+
+    init(*, key)                                      the initial variables
+    terms(variables, batch, *, keys, train)           `Terms` of keys [K, B]
+    encode(variables, batch)                          q, whose `mean` is a z with leaves [B, ...]
+    sample(variables, y, *, keys)                     z ~ p(z), leaves [B, ...], of keys [B]
+    decode(variables, z, y, *, keys)                  the mean of p(x | z), or draws, [B, H, W, C]
+
+`inference` names the parts that q is made of; `likelihood` and `image_shape` are what they say;
+`num_classes` is that of the labels y, 0 for a model that takes none.
+"""
 
 from __future__ import annotations
 
-import jax
+from typing import Any
+
 import ml_collections
 
-from vae.models.vae import VAE
-from vae.networks import ACTIVATIONS, DECODERS, ENCODERS
-from vae.probability.distributions import DiagonalGaussian, StandardNormal
-from vae.probability.likelihoods import Bernoulli, DiscretizedLogistic, Gaussian
+from vae.models import vae
+from vae.models.data import Data
 
-POSTERIORS = {"gaussian": DiagonalGaussian}
-PRIORS = {"standard_normal": StandardNormal}
-LIKELIHOODS = {
-    "bernoulli": lambda config, levels: Bernoulli(),
-    "gaussian": lambda config, levels: Gaussian(config.scale, config.scale_init),
-    "discretized_logistic": lambda config, levels: DiscretizedLogistic(
-        levels, config.scale, config.scale_init
-    ),
-}
+MODELS = {"vae": vae.build}
 
 
-def build(
-    config: ml_collections.ConfigDict, mean_image: jax.Array, levels: int | None = None
-) -> VAE:
+def build(config: ml_collections.ConfigDict, data: Data) -> Any:
     """Builds the model of a config's `model` section.
 
-    Args:
-      config: the section.
-      mean_image: [H, W, C] mean of the training data: gives the shape, and the decoder's first
-        output where `output_bias` is "data".
-      levels: number of equally spaced values in [0, 1] that a pixel takes, None if continuous.
+    Raises:
+      InputError: its parts, or a part and the data, do not go together.
     """
-    likelihood = LIKELIHOODS[config.likelihood](config, levels)
-    posterior = POSTERIORS[config.posterior]
-    common = {"activation": ACTIVATIONS[config.activation], "dtype": config.dtype}
-    from_data = config.output_bias == "data"
-    return VAE(
-        encoder=ENCODERS[config.encoder](
-            widths=tuple(config.encoder_widths),
-            outputs=posterior.outputs(config.latent_dim),
-            **common,
-        ),
-        decoder=DECODERS[config.decoder](
-            widths=tuple(config.decoder_widths),
-            image_shape=mean_image.shape,
-            outputs=likelihood.outputs,
-            output_bias=likelihood.to_outputs(mean_image) if from_data else None,
-            **common,
-        ),
-        posterior=posterior,
-        prior=PRIORS[config.prior](config.latent_dim),
-        likelihood=likelihood,
-        image_shape=mean_image.shape,
-        latent_dim=config.latent_dim,
-    )
+    return MODELS[config.name](config, data)

@@ -1,10 +1,10 @@
-"""The variational autoencoder with one layer of latents (Kingma & Welling 2014).
+"""The variational autoencoder with one layer of latents, conditional or not.
 
-    p(x, z) = p(z) p(x | z),    q(z | x)
+    p(x, z | y) = p(z) p(x | z, y),    q(z | x, y)
 
-A model is a frozen record of pure parts: two Linen modules, a posterior, a prior, a likelihood. It
-holds no arrays; everything learned or tracked is in `variables`, a dict of two collections:
-`params` (by gradient) and `statistics` (running averages), each with one entry per part.
+(Kingma & Welling 2014; conditional: Sohn et al. 2015.) A model is a frozen record of pure parts. It
+holds no arrays but those that its parameters start from; what is learned or tracked is in its
+variables (`parts.py`).
 """
 
 from __future__ import annotations
@@ -15,12 +15,21 @@ from typing import Any
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
+import ml_collections
 
-from vae.probability import distributions
-from vae.probability.terms import Terms
+from vae.errors import InputError
+from vae.models import parts
+from vae.models.data import Data
+from vae.models.likelihoods import LIKELIHOODS
+from vae.models.parts import Variables, part
+from vae.models.posteriors import POSTERIORS
+from vae.models.priors import PRIORS
+from vae.networks import ACTIVATIONS, DECODERS, ENCODERS
+from vae.probability.terms import Batch, Terms
 
 Array = jax.Array
-Variables = dict[str, dict[str, Any]]
+
+SPACES = {"real": "R^D", "sphere": "the unit sphere", "categorical": "one-hot blocks"}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -29,12 +38,12 @@ class VAE:
 
     Attributes:
       encoder: x [B, H, W, C] to the posterior's outputs [B, P].
-      decoder: z [..., D] to the likelihood's outputs [..., H, W, C, O].
-      posterior: the class of q(z | x), with `outputs`, `from_outputs`, `sample`, `log_prob`.
-      prior: p(z), with `log_prob` and `sample`.
+      decoder: z [..., D] to the likelihood's outputs [..., H, W, P].
+      posterior: the family of q(z | x), see `posteriors/`.
+      prior: the family of p(z), see `priors/`.
       likelihood: p(x | z), see `probability/likelihoods.py`.
       image_shape: (H, W, C).
-      latent_dim: D.
+      num_classes: of the labels that both networks are given; 0 for a model without condition.
     """
 
     encoder: nn.Module
@@ -43,58 +52,142 @@ class VAE:
     prior: Any
     likelihood: Any
     image_shape: tuple[int, int, int]
-    latent_dim: int
+    num_classes: int = 0
+
+    inference = ("encoder", "posterior")  # the parts that q(z | x) is made of
 
     def init(self, *, key: Array) -> Variables:
         """Draws the initial variables."""
-        encoder_key, decoder_key = jax.random.split(key)
-        x = jnp.zeros((1, *self.image_shape))
-        z = jnp.zeros((1, self.latent_dim))
-        likelihood = self.likelihood.init()
-        return {
-            "params": {
-                "encoder": self.encoder.init(encoder_key, x)["params"],
-                "decoder": self.decoder.init(decoder_key, z)["params"],
-                "likelihood": likelihood["params"],
-            },
-            "statistics": {"likelihood": likelihood["statistics"]},
-        }
-
-    def encode(self, variables: Variables, x: Array) -> Any:
-        """q(z | x) for x [B, H, W, C]."""
-        outputs = self.encoder.apply({"params": variables["params"]["encoder"]}, x)
-        return self.posterior.from_outputs(outputs)
-
-    def decode(self, variables: Variables, z: Array) -> Array:
-        """The mean of p(x | z) for z [..., D], as [..., H, W, C]."""
-        return self.likelihood.mean(self._outputs(variables, z))
-
-    def sample(self, variables: Variables, *, keys: Array) -> Array:
-        """Ancestral samples x ~ p(x | z), z ~ p(z), one per key [B], as [B, H, W, C]."""
-        z_keys, x_keys = jax.vmap(jax.random.split, out_axes=1)(keys)
-        outputs = self._outputs(variables, self.prior.sample(keys=z_keys))
-        parts = _part(variables, "likelihood")
-        return jax.vmap(lambda o, key: self.likelihood.sample(o, parts, key=key))(outputs, x_keys)
-
-    def terms(self, variables: Variables, x: Array, *, keys: Array) -> Terms:
-        """The parts of log p(x, z) - log q(z | x) for x [B, H, W, C], drawn from keys [K, B]."""
-        q = self.encode(variables, x)
-        z = q.sample(keys=keys)
-        outputs = self._outputs(variables, z)
-        parts = _part(variables, "likelihood")
-        return Terms(
-            log_px=self.likelihood.log_prob(outputs, x, parts),
-            log_pz=self.prior.log_prob(z),
-            log_qz=q.log_prob(z),
-            kl=distributions.kl(q, self.prior),
-            z=z,
-            losses={},
-            statistics={"likelihood": self.likelihood.update(outputs, x, parts)},
+        keys = jax.random.split(key, 4)
+        y = jnp.zeros((1,), jnp.int32)
+        x = self._with_planes(jnp.zeros((1, *self.image_shape)), y)
+        z = self._with_label(jnp.zeros((1, self.posterior.size)), y)
+        return parts.join(
+            {
+                "encoder": parts.of_module(self.encoder, x, key=keys[0]),
+                "decoder": parts.of_module(self.decoder, z, key=keys[1]),
+                "posterior": self.posterior.init(key=keys[2]),
+                "prior": self.prior.init(key=keys[3]),
+                "likelihood": self.likelihood.init(),
+            }
         )
 
-    def _outputs(self, variables: Variables, z: Array) -> Array:
+    def encode(self, variables: Variables, batch: Batch, *, train: bool = False) -> Any:
+        """q(z | x), whose `mean` [B, D] is what `decode` takes."""
+        x = self._with_planes(batch.x, batch.y)
+        outputs = self.encoder.apply({"params": variables["params"]["encoder"]}, x)
+        return self.posterior.distribution(outputs, part(variables, "posterior"), train=train)
+
+    def decode(
+        self, variables: Variables, z: Array, y: Array | None = None, *, keys: Array | None = None
+    ) -> Array:
+        """The mean of p(x | z) for z [B, D], as [B, H, W, C]; with keys [B], draws x instead."""
+        outputs = self._outputs(variables, z, y)
+        if keys is None:
+            return self.likelihood.mean(outputs)
+        own = part(variables, "likelihood")
+        return jax.vmap(lambda o, key: self.likelihood.sample(o, own, key=key))(outputs, keys)
+
+    def sample(self, variables: Variables, y: Array | None = None, *, keys: Array) -> Array:
+        """Latents z ~ p(z), one from each key [B], as [B, D]."""
+        return self._prior(variables, None, train=False).sample(keys=keys)
+
+    def terms(
+        self, variables: Variables, batch: Batch, *, keys: Array, train: bool = False
+    ) -> Terms:
+        """The parts of log p(x, z) - log q(z | x), drawn from keys [K, B].
+
+        With `train`, q may be a relaxation of itself (of a discrete posterior) and p(z) may leave
+        the batch's own images out; without, both are the densities that figures are quoted for.
+        """
+        q = self.encode(variables, batch, train=train)
+        p = self._prior(variables, batch, train=train)
+        z, log_qz = q.sample_and_log_prob(keys=keys)
+        outputs = self._outputs(variables, z, batch.y)
+        own = part(variables, "likelihood")
+        return Terms(
+            log_px=self.likelihood.log_prob(outputs, batch.x, own),
+            log_pz=p.log_prob(z),
+            log_qz=log_qz,
+            kl=q.kl(p),
+            z=z,
+            mean=q.mean,
+            q=q,
+            p=p,
+            losses={},
+            statistics=variables["statistics"]
+            | {"likelihood": self.likelihood.update(outputs, batch.x, own)},
+        )
+
+    def _prior(self, variables: Variables, batch: Batch | None, *, train: bool) -> Any:
+        def encode(others: Batch) -> Any:
+            return self.encode(variables, others, train=train)
+
+        return self.prior.distribution(part(variables, "prior"), batch, encode, train=train)
+
+    def _outputs(self, variables: Variables, z: Array, y: Array | None) -> Array:
+        z = self._with_label(z, y)
         return self.decoder.apply({"params": variables["params"]["decoder"]}, z)
 
+    def _with_planes(self, x: Array, y: Array | None) -> Array:
+        """Adds to images [B, H, W, C] one constant channel for every class."""
+        if not self.num_classes:
+            return x
+        planes = jax.nn.one_hot(y, self.num_classes)[:, None, None]
+        return jnp.concatenate(
+            [x, jnp.broadcast_to(planes, (*x.shape[:3], self.num_classes))], axis=-1
+        )
 
-def _part(variables: Variables, name: str) -> Variables:
-    return {collection: parts[name] for collection, parts in variables.items() if name in parts}
+    def _with_label(self, z: Array, y: Array | None) -> Array:
+        """Appends to latents [..., B, D] the label's one-hot code."""
+        if not self.num_classes:
+            return z
+        code = jax.nn.one_hot(y, self.num_classes)
+        return jnp.concatenate(
+            [z, jnp.broadcast_to(code, (*z.shape[:-1], self.num_classes))], axis=-1
+        )
+
+
+def build(config: ml_collections.ConfigDict, data: Data) -> VAE:
+    """The model of a config's `model` section with `name` "vae".
+
+    Raises:
+      InputError: posterior and prior are not of the same space, or there is nothing to condition
+        on.
+    """
+    likelihood = LIKELIHOODS[config.likelihood](config, data)
+    posterior = POSTERIORS[config.posterior](config)
+    prior = PRIORS[config.prior](config, posterior.size, data)
+    if posterior.space != prior.space:
+        raise InputError(
+            f"model.posterior={config.posterior!r} has latents in {SPACES[posterior.space]}, but "
+            f"model.prior={config.prior!r} in {SPACES[prior.space]}: choose two of one space."
+        )
+    if config.condition == "label" and data.num_classes == 0:
+        raise InputError("model.condition='label' needs labels, but the data have none.")
+    if config.condition == "label" and prior.uses_encoder:
+        raise InputError(
+            f"model.prior={config.prior!r} is made of encoded images without labels, so "
+            "model.condition must be 'none'."
+        )
+    channels = data.image_shape[-1]
+    common = {"activation": ACTIVATIONS[config.activation], "dtype": config.dtype}
+    return VAE(
+        encoder=ENCODERS[config.encoder](
+            widths=tuple(config.encoder_widths), outputs=posterior.outputs, **common
+        ),
+        decoder=DECODERS[config.decoder](
+            widths=tuple(config.decoder_widths),
+            image_shape=data.image_shape,
+            outputs=likelihood.outputs(channels),
+            output_bias=(
+                likelihood.to_outputs(data.mean_image) if config.output_bias == "data" else None
+            ),
+            **common,
+        ),
+        posterior=posterior,
+        prior=prior,
+        likelihood=likelihood,
+        image_shape=data.image_shape,
+        num_classes=data.num_classes if config.condition == "label" else 0,
+    )

@@ -3,7 +3,7 @@
     Encoder(widths, outputs, activation, dtype)
         [B, H, W, C] -> [B, outputs]
     Decoder(widths, image_shape, outputs, activation, dtype, output_bias)
-        [..., D] -> [..., H, W, C, outputs]
+        [..., D] -> [..., H, W, outputs]
 
 Both give float32, whatever the `dtype` of the arithmetic in their body.
 """

@@ -14,7 +14,7 @@ import jax
 import jax.numpy as jnp
 
 from vae.networks.convolutions import Conv, ConvTranspose, he_normal_transposed
-from vae.networks.mlp import HE, SMALL, first_parameter_bias
+from vae.networks.mlp import HE, SMALL, starting_at
 
 Array = jax.Array
 
@@ -36,12 +36,11 @@ class Encoder(nn.Module):
 
 
 class Decoder(nn.Module):
-    """Decoder(widths, (H, W, C), outputs): [..., D] -> [..., H, W, C, outputs], float32.
+    """Decoder(widths, (H, W, C), outputs): [..., D] -> [..., H, W, outputs], float32.
 
-    `widths` runs from the smallest grid up to the image. `outputs` counts the parameters of a
-    pixel's distribution; `output_bias`, [H, W, C] or None, is where the bias of the first one
-    starts, as the mean of each channel, for a convolution's bias knows no place. The others start
-    at 0.
+    `widths` runs from the smallest grid up to the image. `outputs` counts the numbers for each
+    pixel; the last bias starts at the mean over the image of `output_bias` [H, W, outputs], for a
+    convolution's bias knows no place, or at 0 where that is None.
     """
 
     widths: tuple[int, ...]
@@ -53,7 +52,7 @@ class Decoder(nn.Module):
 
     @nn.compact
     def __call__(self, z: Array) -> Array:
-        height, width, channels = self.image_shape
+        height, width, _ = self.image_shape
         sizes = [(height, width)]
         for _ in self.widths:
             sizes.append(tuple(-(-n // 2) for n in sizes[-1]))
@@ -69,11 +68,11 @@ class Decoder(nn.Module):
         if bias is not None:
             bias = jnp.mean(jnp.asarray(bias, jnp.float32), axis=(0, 1))
         head = ConvTranspose(
-            channels * self.outputs,
+            self.outputs,
             kernel_init=he_normal_transposed(2, scale=0.01),
-            bias_init=first_parameter_bias(bias, (channels,)),
+            bias_init=starting_at(bias),
             dtype=jnp.float32,
             name="head",
         )
         x = head(h, sizes.pop())
-        return x.reshape(*z.shape[:-1], height, width, channels, self.outputs)
+        return x.reshape(*z.shape[:-1], height, width, self.outputs)

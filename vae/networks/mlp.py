@@ -38,10 +38,10 @@ class Encoder(nn.Module):
 
 
 class Decoder(nn.Module):
-    """Decoder(widths, (H, W, C), outputs): [..., D] -> [..., H, W, C, outputs], float32.
+    """Decoder(widths, (H, W, C), outputs): [..., D] -> [..., H, W, outputs], float32.
 
-    `outputs` counts the parameters of a pixel's distribution; `output_bias`, [H, W, C] or None, is
-    where the bias of the first one starts, the others start at 0.
+    `outputs` counts the numbers for each pixel; the last bias starts at `output_bias`
+    [H, W, outputs], or at 0 where that is None.
     """
 
     widths: tuple[int, ...]
@@ -58,29 +58,19 @@ class Decoder(nn.Module):
             h = nn.Dense(width, kernel_init=HE, dtype=self.dtype)(h)
             h = self.activation(h)
 
-        shape = (*self.image_shape, self.outputs)
+        shape = (*self.image_shape[:2], self.outputs)
         head = nn.Dense(
             math.prod(shape),
             kernel_init=SMALL,
-            bias_init=first_parameter_bias(self.output_bias, self.image_shape),
+            bias_init=starting_at(self.output_bias),
             dtype=jnp.float32,
             name="head",
         )
         return head(h).reshape(*z.shape[:-1], *shape)
 
 
-def first_parameter_bias(
-    values: Array | None, shape: tuple[int, ...]
-) -> nn.initializers.Initializer:
-    """Initialises a [prod(shape) * outputs] bias: `values` in the first output, 0 elsewhere."""
-
-    def init(key, size, dtype=jnp.float32):
-        bias = jnp.zeros((math.prod(shape), size[0] // math.prod(shape)), dtype)
-        if values is not None:
-            start = jnp.asarray(values, dtype)
-            if start.shape != tuple(shape):
-                raise ValueError(f"the output bias has the shape {start.shape}, not {shape}")
-            bias = bias.at[:, 0].set(start.reshape(-1))
-        return bias.reshape(-1)
-
-    return init
+def starting_at(values: Array | None) -> nn.initializers.Initializer:
+    """Initialises a bias with the `values`, flattened; with 0 where there are none."""
+    if values is None:
+        return nn.initializers.zeros
+    return lambda key, shape, dtype: jnp.asarray(values, dtype).reshape(shape)

@@ -1,9 +1,9 @@
-"""Likelihoods p(x | z) of images, given what the decoder puts out for every value.
+"""Likelihoods p(x | z) of images, given what the decoder puts out for every pixel.
 
-A likelihood is a small frozen record with the same five methods. `outputs` numbers per value of the
-image come from the decoder, [..., H, W, C, outputs]; what a likelihood shares over all images (one
-scale) lives in the model's variables: `params` are learned by gradient, `statistics` are running
-averages. `log_prob` sums over H, W, C and returns nats.
+A likelihood is a small frozen record with the same methods. `outputs(C)` numbers per pixel come
+from the decoder, [..., H, W, P]; what a likelihood shares over all images (one scale) lives in its
+variables: `params` are learned by gradient, `statistics` are running averages. `log_prob` sums over
+H, W, C and returns nats.
 """
 
 from __future__ import annotations
@@ -58,14 +58,16 @@ class Bernoulli:
     On grey values in (0, 1) it is the cross-entropy, which is not a likelihood.
     """
 
-    outputs = 1
     discrete = True
+
+    def outputs(self, channels: int) -> int:
+        return channels
 
     def init(self) -> Variables:
         return {"params": {}, "statistics": {}}
 
     def to_outputs(self, mean: Array) -> Array:
-        """The decoder output that gives this mean: where a decoder starts."""
+        """The outputs [H, W, P] that give a mean image [H, W, C]: where a decoder starts."""
         mean = jnp.clip(mean, 0.005, 0.995)
         return jnp.log(mean) - jnp.log1p(-mean)
 
@@ -75,13 +77,13 @@ class Bernoulli:
             softplus = jnp.maximum(logits, 0) + jnp.log1p(jnp.exp(-jnp.abs(logits)))
             return x * logits - softplus
 
-        return _sum(log_prob, x, outputs[..., 0])
+        return _sum(log_prob, x, outputs)
 
     def update(self, outputs: Array, x: Array, variables: Variables) -> dict[str, Array]:
         return {}
 
     def mean(self, outputs: Array) -> Array:
-        return jax.nn.sigmoid(outputs[..., 0])
+        return jax.nn.sigmoid(outputs)
 
     def sample(self, outputs: Array, variables: Variables, *, key: Array) -> Array:
         return jax.random.bernoulli(key, self.mean(outputs)).astype(jnp.float32)
@@ -102,9 +104,11 @@ class Gaussian:
     scale: str = "learned"
     scale_init: float = 0.1
 
-    outputs = 1
     discrete = False
     momentum = 0.9  # follows the error within tens of steps
+
+    def outputs(self, channels: int) -> int:
+        return channels
 
     def init(self) -> Variables:
         return _init_scale(self)
@@ -114,19 +118,19 @@ class Gaussian:
 
     def log_prob(self, outputs: Array, x: Array, variables: Variables) -> Array:
         log_scale = _log_scale(self, variables)
-        return _sum(lambda x, mean: normal_log_prob(x, mean, log_scale), x, outputs[..., 0])
+        return _sum(lambda x, mean: normal_log_prob(x, mean, log_scale), x, outputs)
 
     def update(self, outputs: Array, x: Array, variables: Variables) -> dict[str, Array]:
         if self.scale != "optimal":
             return {}
-        error = jax.lax.stop_gradient(jnp.mean((x - outputs[..., 0]) ** 2))
+        error = jax.lax.stop_gradient(jnp.mean((x - outputs) ** 2))
         previous = variables["statistics"]["variance"]
         # A perfectly fitted batch (all black) must not make the density infinite.
         variance = jnp.maximum(self.momentum * previous + (1 - self.momentum) * error, 1e-8)
         return {"variance": variance}
 
     def mean(self, outputs: Array) -> Array:
-        return outputs[..., 0]
+        return outputs
 
     def sample(self, outputs: Array, variables: Variables, *, key: Array) -> Array:
         mean = self.mean(outputs)
@@ -150,8 +154,10 @@ class DiscretizedLogistic:
     scale: str = "learned"
     scale_init: float = 0.1
 
-    outputs = 1
     discrete = True
+
+    def outputs(self, channels: int) -> int:
+        return channels
 
     def init(self) -> Variables:
         return _init_scale(self)
@@ -171,16 +177,16 @@ class DiscretizedLogistic:
             between = log_below + log_above + jnp.log(-jnp.expm1(-2 * half * inverse_scale))
             return jnp.where(x < half, log_below, jnp.where(x > 1 - half, log_above, between))
 
-        return _sum(log_prob, x, outputs[..., 0])
+        return _sum(log_prob, x, outputs)
 
     def update(self, outputs: Array, x: Array, variables: Variables) -> dict[str, Array]:
         return {}
 
     def mean(self, outputs: Array) -> Array:
-        return jnp.clip(outputs[..., 0], 0.0, 1.0)
+        return jnp.clip(outputs, 0.0, 1.0)
 
     def sample(self, outputs: Array, variables: Variables, *, key: Array) -> Array:
-        mean = outputs[..., 0]
+        mean = outputs
         noise = jax.random.logistic(key, mean.shape)
         x = jnp.clip(mean + jnp.exp(_log_scale(self, variables)) * noise, 0.0, 1.0)
         return jnp.round(x * (self.levels - 1)) / (self.levels - 1)

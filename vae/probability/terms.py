@@ -1,4 +1,4 @@
-"""The one answer that every likelihood-based model gives about a batch.
+"""The one question that every model is asked, and the one answer it gives.
 
 Objectives, likelihood estimates, diagnostics and scores are functions of `Terms` and know nothing
 else about the model.
@@ -11,6 +11,21 @@ import jax
 Array = jax.Array
 
 
+class Batch(NamedTuple):
+    """Examples as a model is given them.
+
+    Attributes:
+      x: [B, H, W, C] images in the model's units.
+      y: what is known of them: [B] int32 labels, -1 where unknown; or [B, A] float attributes; or
+        None.
+      index: [B] int32, which examples of the training set they are; None of other images.
+    """
+
+    x: Array
+    y: Array | None = None
+    index: Array | None = None
+
+
 class Terms(NamedTuple):
     """Per-example, per-sample parts of log p(x, z) - log q(z | x), in nats.
 
@@ -21,7 +36,11 @@ class Terms(NamedTuple):
       kl: [G, B] closed-form KL(q(z_g | x) || p(z_g)), or None where there is none. A group is the
         finest part whose divergence is known alone: for a diagonal posterior each dimension.
       z: [K, B, ...] the samples.
-      losses: name -> [B] further terms that the objective adds.
+      mean: [B, D] the posterior's centre, whose variance over x tells which units are active; D = 0
+        where that has no meaning.
+      q: q(z | x), and p: p(z), where z is one vector; else None. What they answer is written in
+        `models/posteriors` and `models/priors`.
+      losses: name -> [B] further terms that every objective adds.
       statistics: the model's running statistics as this batch would leave them; the training
         step averages them over devices and stores them, everyone else ignores them.
     """
@@ -31,6 +50,9 @@ class Terms(NamedTuple):
     log_qz: Array
     kl: Array | None
     z: Any
+    mean: Array
+    q: Any
+    p: Any
     losses: dict[str, Array]
     statistics: dict[str, Any]
 

@@ -73,6 +73,11 @@ def scan(body: Callable[[Any, Any], tuple[Any, Any]], carry: Any, xs: Any) -> tu
     return carry, jax.tree.map(lambda *leaves: jnp.stack(leaves), *outputs)
 
 
+def divisible(number: int, mesh: Mesh) -> int:
+    """The next larger number of examples that the devices divide."""
+    return -(-number // mesh.size) * mesh.size
+
+
 def replicated(mesh: Mesh) -> NamedSharding:
     """The layout of the state: every device holds all of it."""
     return NamedSharding(mesh, P())

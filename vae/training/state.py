@@ -9,8 +9,6 @@ import ml_collections
 import optax
 from clu import metrics as clu_metrics
 
-from vae.models.vae import VAE
-
 Array = jax.Array
 
 
@@ -74,9 +72,7 @@ def hyperparameters(config: ml_collections.ConfigDict) -> dict[str, Any]:
     return {
         "learning_rate": config.optimizer.learning_rate,
         "weight_decay": config.optimizer.weight_decay,
-        "beta": config.objective.beta,
-        "free_bits": config.objective.free_bits,
-    }
+    } | {name: value for name, value in config.objective.items() if isinstance(value, float)}
 
 
 def gradient_transformation(config: ml_collections.ConfigDict) -> optax.GradientTransformation:
@@ -85,7 +81,7 @@ def gradient_transformation(config: ml_collections.ConfigDict) -> optax.Gradient
     return optax.chain(*clip, optax.scale_by_adam(config.b1, config.b2, config.eps))
 
 
-def initial_state(model: VAE, config: ml_collections.ConfigDict) -> State:
+def initial_state(model: Any, config: ml_collections.ConfigDict) -> State:
     """The state before the first step: a pure function of the config."""
     init_key, noise_key = jax.random.split(jax.random.key(config.seed))
     variables = model.init(key=init_key)

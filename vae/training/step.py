@@ -4,7 +4,7 @@
 
     keys  = fold_in(fold_in(key, step), example)        noise belongs to an example
     loss  = mean over the batch of objective(terms(x))
-    g     = pmean over devices of its gradient
+    g     = pmean over devices of its gradient; the parts of q may have a loss of their own
     theta = theta - lr(step) (direction(g) + weight decay theta)
 
 An update with a non-finite loss or gradient is not applied, and counted.
@@ -21,10 +21,10 @@ import ml_collections
 
 from vae.data.dataset import Values
 from vae.data.transforms import prepare
-from vae.models.vae import VAE
 from vae.probability import schedules
-from vae.probability.distributions import sample_keys
-from vae.probability.objectives import OBJECTIVES
+from vae.probability.distributions import example_keys, sample_keys, split
+from vae.probability.objectives import OBJECTIVES, divergence
+from vae.probability.terms import Terms
 from vae.training.devices import scan
 from vae.training.state import Guard, State, TrainMetrics, gradient_transformation, train_metrics
 
@@ -41,8 +41,16 @@ class Report(NamedTuple):
     learning_rate: Array
 
 
+def objective_settings(
+    config: ml_collections.ConfigDict, hyper: dict[str, Array], step: Array
+) -> dict[str, Any]:
+    """What an objective may read of the config's section at a step: floats are traced."""
+    beta = hyper["beta"] * schedules.warmup(step, config.beta_warmup_steps)
+    return dict(config.items()) | hyper | {"beta": beta}
+
+
 def make_step(
-    model: VAE, config: ml_collections.ConfigDict, values: Values, *, axis: str | None
+    model: Any, config: ml_collections.ConfigDict, values: Values, *, axis: str | None
 ) -> Callable[[State, Any, Any], tuple[State, Report]]:
     """Builds the step of a config.
 
@@ -63,29 +71,41 @@ def make_step(
     def mean_over_devices(tree: Any) -> Any:
         return tree if axis is None else jax.lax.pmean(tree, axis)
 
-    def loss_and_terms(params: Any, state: State, batch: Any, table: Any) -> tuple[Array, Any]:
-        step_key = jax.random.fold_in(state.key, state.step)
-        keys = jax.vmap(lambda index: jax.random.fold_in(step_key, index))(batch["index"])
-        data_keys, noise_keys = jax.vmap(jax.random.split, out_axes=1)(keys)
-        x = prepare(batch, table, values, config.data, keys=data_keys, train=True)
-        variables = {"params": params, "statistics": state.statistics}
-        terms = model.terms(
-            variables, x, keys=sample_keys(noise_keys, config.objective.num_samples)
-        )
-        beta = state.hyper["beta"] * schedules.warmup(
-            state.step, config.objective.beta_warmup_steps
-        )
-        loss = objective(terms, beta=beta, free_bits=state.hyper["free_bits"], axis=axis)
-        reconstruction = terms.log_px.mean()
-        kl = (terms.log_qz - terms.log_pz).mean() if terms.kl is None else terms.kl.sum(0).mean()
-        outputs = (loss.mean(), reconstruction - kl, reconstruction, kl)
-        return loss.mean(), (dict(zip(OUTPUTS, outputs, strict=True)), terms.statistics)
+    def micro_gradient(state: State, batch: Any, table: Any) -> tuple[Any, dict[str, Array], Any]:
+        """The gradient, the outputs and the statistics of one micro-batch."""
+        keys = example_keys(jax.random.fold_in(state.key, state.step), batch["index"])
+        data_keys, noise_keys = split(keys)
+        examples = prepare(batch, table, values, config.data, keys=data_keys, train=True)
+        sampled = sample_keys(noise_keys, config.objective.num_samples)
+
+        def terms_of(params: Any) -> Terms:
+            variables = {"params": params, "statistics": state.statistics}
+            return model.terms(variables, examples, keys=sampled, train=True)
+
+        settings = objective_settings(config.objective, state.hyper, state.step)
+        settings |= {"axis": axis, "keys": noise_keys}
+        settings = {name: settings[name] for name in objective.reads}
+        terms, pull_back = jax.vjp(terms_of, state.params)
+
+        def gradient_of(objective: Callable[..., Array]) -> tuple[Array, Any]:
+            loss, slope = jax.value_and_grad(
+                lambda terms: objective(terms, **settings).mean(), allow_int=True
+            )(terms)
+            return loss, pull_back(slope)[0]
+
+        loss, grads = gradient_of(objective.loss)
+        if objective.inference_loss is not None:
+            _, own = gradient_of(objective.inference_loss)
+            grads = {
+                name: own[name] if name in model.inference else grad for name, grad in grads.items()
+            }
+        reconstruction, kl = terms.log_px.mean(), divergence(terms).sum(0).mean()
+        outputs = (loss, reconstruction - kl, reconstruction, kl)
+        return grads, dict(zip(OUTPUTS, outputs, strict=True)), terms.statistics
 
     def gradient(state: State, batch: Any, table: Any) -> tuple[Any, dict[str, Array], Any]:
         def add(sums: Any, micro_batch: Any) -> tuple[Any, None]:
-            value_and_grad = jax.value_and_grad(loss_and_terms, has_aux=True)
-            (_, aux), grads = value_and_grad(state.params, state, micro_batch, table)
-            return jax.tree.map(jnp.add, sums, (grads, *aux)), None
+            return jax.tree.map(jnp.add, sums, micro_gradient(state, micro_batch, table)), None
 
         parts = training.accumulate
         micro_batches = jax.tree.map(lambda x: x.reshape(parts, -1, *x.shape[1:]), batch)

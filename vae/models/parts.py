@@ -1,0 +1,39 @@
+"""What the parts of a model have in common.
+
+A part is a frozen record without arrays. What it learns by gradient (`params`) or tracks as running
+averages (`statistics`) is in its variables, a dict of these two collections; the model's variables
+hold, in each collection, one entry per part.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import flax.linen as nn
+import jax
+
+Array = jax.Array
+Variables = dict[str, dict[str, Any]]
+
+
+def nothing() -> Variables:
+    """The variables of a part that neither learns nor tracks anything."""
+    return {"params": {}, "statistics": {}}
+
+
+def of_module(module: nn.Module, *inputs: Array, key: Array) -> Variables:
+    """The initial variables of a part that is one Linen module."""
+    return {"params": module.init(key, *inputs)["params"], "statistics": {}}
+
+
+def join(parts: dict[str, Variables]) -> Variables:
+    """The model's variables from those of its parts, by name."""
+    return {
+        collection: {name: variables[collection] for name, variables in parts.items()}
+        for collection in ("params", "statistics")
+    }
+
+
+def part(variables: Variables, name: str) -> Variables:
+    """One part's variables from those of the model."""
+    return {collection: parts[name] for collection, parts in variables.items()}
