@@ -67,6 +67,8 @@ def train(
         logger.info("%s is complete at step %d.", workdir, result["step"])
         return result
 
+    started -= result["seconds"] if result else 0.0  # what earlier calls on this run took
+
     dataset = data.load(config.data)
     check_likelihood(dataset.values, config)
     model = models.build(config.model, _model_data(dataset, config))

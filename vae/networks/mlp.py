@@ -73,4 +73,4 @@ def starting_at(values: Array | None) -> nn.initializers.Initializer:
     """Initialises a bias with the `values`, flattened; with 0 where there are none."""
     if values is None:
         return nn.initializers.zeros
-    return lambda key, shape, dtype: jnp.asarray(values, dtype).reshape(shape)
+    return lambda key, shape, dtype=jnp.float32: jnp.asarray(values, dtype).reshape(shape)
