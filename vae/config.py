@@ -33,8 +33,8 @@ CHOICES = {
     "data.binarize": ("none", "dynamic"),
     "model.name": ("vae",),
     "model.condition": ("none", "label"),
-    "model.encoder": ("mlp", "conv"),
-    "model.decoder": ("mlp", "conv"),
+    "model.encoder": ("mlp", "gated_mlp", "conv", "resnet"),
+    "model.decoder": ("mlp", "gated_mlp", "conv", "resnet"),
     "model.posterior": ("gaussian",),
     "model.prior": ("standard_normal",),
     "model.likelihood": ("bernoulli", "gaussian", "discretized_logistic"),
@@ -74,11 +74,14 @@ def base() -> ml_collections.ConfigDict:
     config.model = model = ml_collections.ConfigDict()
     model.name = "vae"
     model.condition = "none"  # none, label: what encoder and decoder are also given
-    model.encoder = "mlp"  # mlp, conv
-    model.encoder_widths = (512,)  # of the hidden layers; of the stride-2 convolutions
+    model.encoder = "mlp"  # mlp, gated_mlp, conv, resnet
+    # Of the hidden layers; of the stride-2 convolutions; of the resolutions, the image's first.
+    model.encoder_widths = (512,)
     model.decoder = "mlp"
-    model.decoder_widths = (512,)
-    model.activation = "relu"  # relu, gelu, silu, tanh, softplus, leaky_relu
+    model.decoder_widths = (512,)  # the same from z to the image
+    model.blocks = 1  # layers, convolutions or residual blocks for each of these widths
+    # relu, gelu, silu, tanh, softplus, leaky_relu; a gated_mlp has its gates instead.
+    model.activation = "relu"
     model.latent_dim = 16
     model.posterior = "gaussian"
     model.prior = "standard_normal"
@@ -137,6 +140,7 @@ POSITIVE = (
     "data.batch_size",
     "data.device_bytes",
     "data.threads",
+    "model.blocks",
     "model.latent_dim",
     "model.scale_init",
     "objective.num_samples",
