@@ -171,10 +171,7 @@ def _program(
         return devices.shard(stacked, mesh, P(None, devices.AXIS))
 
     return loop.Program(
-        initialise=jax.jit(
-            functools.partial(initial_state, model, config),
-            out_shardings=devices.replicated(mesh),
-        ),
+        initialise=lambda: devices.run_once(lambda: initial_state(model, config), mesh),
         step=lambda state, batch: step(state, batch, table),
         batch=batch,
         validate=lambda state: validation.figures(evaluation_variables(state), warn=False),
