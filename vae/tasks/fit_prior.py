@@ -143,7 +143,7 @@ def fit_prior(run: Run, name: str) -> Standardised:
     z = aggregate_posterior(run, key=posterior_key)
     if len(z) <= COMPONENTS * HELD_OUT:
         raise InputError(f"--prior={name} cannot be fitted to {len(z)} training images.")
-    mean, std = z.mean(0), z.std(0)
+    mean, std = z.mean(0), np.maximum(z.std(0), 1e-6)  # a latent may be constant
     z = (z - mean) / std
     split_at = len(z) // HELD_OUT  # the data are in random order
     p = fit(start(posterior.size, key=start_key), z[split_at:], z[:split_at], key=fit_key)
@@ -185,8 +185,8 @@ def _write(path: Path, tree: Any) -> None:
 def _read(path: Path, like: Any) -> Any:
     """The tree that was written, or None where there is no such file or it is of another tree."""
     try:
-        with np.load(path) as file:
-            leaves = [jnp.asarray(file[name]) for name in file.files]
+        with open(path, "rb") as file, np.load(file) as arrays:
+            leaves = [jnp.asarray(arrays[name]) for name in arrays.files]
     except (OSError, ValueError, zipfile.BadZipFile):
         return None
     wanted, treedef = jax.tree.flatten(like)

@@ -45,9 +45,10 @@ def start(dim: int, *, key: Array) -> SecondStage:
     config.encoder_widths = config.decoder_widths = WIDTHS
     config.latent_dim = dim
     config.likelihood, config.scale, config.scale_init = "gaussian", "learned", 1.0
+    config.output_bias = "zeros"  # so that models of one size are equal, as a pytree's must be
     pixel = np.zeros((1, 1, dim), np.float32)
     facts = Data(mean_image=pixel, scale=1.0, levels=None, num_classes=0, images=lambda num: pixel)
-    model = models.build(config.copy_and_resolve_references(), facts)
+    model = models.build(config, facts)
     return SecondStage(model.init(key=key), model)
 
 
