@@ -71,7 +71,14 @@ def _evaluate(config: Any, values: flags.FlagValues) -> int:
 def _sample(config: Any, values: flags.FlagValues) -> int:
     from vae.tasks.sample import sample
 
-    print(sample(_load(values), num=values.num or 64, draw=values.draw, seed=values.seed))
+    path = sample(
+        _load(values),
+        num=values.num or 64,
+        draw=values.draw,
+        seed=values.seed,
+        prior=values.prior,
+    )
+    print(path)
     return 0
 
 

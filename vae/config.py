@@ -36,7 +36,15 @@ CHOICES = {
     "model.encoder": ("mlp", "gated_mlp", "conv", "resnet"),
     "model.decoder": ("mlp", "gated_mlp", "conv", "resnet"),
     "model.posterior": ("gaussian",),
-    "model.prior": ("standard_normal",),
+    "model.prior": (
+        "standard_normal",
+        "mixture",
+        "vamp",
+        "exemplar",
+        "conditional",
+        "coupling",
+        "maf",
+    ),
     "model.likelihood": ("bernoulli", "gaussian", "discretized_logistic"),
     "model.scale": ("fixed", "learned", "optimal"),
     "model.output_bias": ("zeros", "data"),
@@ -90,7 +98,10 @@ def base() -> ml_collections.ConfigDict:
     model.activation = "relu"
     model.latent_dim = 16
     model.posterior = "gaussian"
-    model.prior = "standard_normal"
+    model.prior = "standard_normal"  # mixture, vamp, exemplar, conditional, coupling, maf
+    model.prior_components = 100  # of a mixture; images that a vamp or exemplar prior is made of
+    model.prior_flows = 4  # layers of a coupling or maf prior
+    model.prior_widths = (128, 128)  # of the hidden layers in each of them
     model.likelihood = "bernoulli"  # bernoulli, gaussian, discretized_logistic
     model.scale = "learned"  # of a gaussian or logistic likelihood: fixed, learned, optimal
     model.scale_init = 0.1  # in units of x; the value of a fixed scale
@@ -162,6 +173,8 @@ POSITIVE = (
     "data.threads",
     "model.blocks",
     "model.latent_dim",
+    "model.prior_components",
+    "model.prior_flows",
     "model.scale_init",
     "objective.num_samples",
     "objective.groups",
@@ -230,7 +243,7 @@ def validate(config: ml_collections.ConfigDict) -> None:
     for key in AT_MOST_ONE:
         if (value := get(config, key)) > 1:
             raise InputError(f"{key}={value} must be at most 1.")
-    for key in ("model.encoder_widths", "model.decoder_widths"):
+    for key in ("model.encoder_widths", "model.decoder_widths", "model.prior_widths"):
         widths = get(config, key)
         if not all(isinstance(width, int) and width > 0 for width in widths):
             raise InputError(f"{key}={widths} must be a tuple of numbers greater than 0.")
