@@ -35,8 +35,16 @@ CHOICES = {
     "model.condition": ("none", "label"),
     "model.encoder": ("mlp", "conv"),
     "model.decoder": ("mlp", "conv"),
-    "model.posterior": ("gaussian",),
-    "model.prior": ("standard_normal",),
+    "model.posterior": (
+        "gaussian",
+        "full_gaussian",
+        "planar",
+        "sylvester",
+        "iaf",
+        "vmf",
+        "categorical",
+    ),
+    "model.prior": ("standard_normal", "uniform_sphere", "uniform_categorical"),
     "model.likelihood": ("bernoulli", "gaussian", "discretized_logistic"),
     "model.scale": ("fixed", "learned", "optimal"),
     "model.output_bias": ("zeros", "data"),
@@ -79,9 +87,14 @@ def base() -> ml_collections.ConfigDict:
     model.decoder = "mlp"
     model.decoder_widths = (512,)
     model.activation = "relu"  # relu, gelu, silu, tanh, softplus, leaky_relu
-    model.latent_dim = 16
-    model.posterior = "gaussian"
-    model.prior = "standard_normal"
+    model.latent_dim = 16  # numbers; of a categorical posterior, variables
+    model.posterior = "gaussian"  # full_gaussian, planar, sylvester, iaf, vmf, categorical
+    model.posterior_flows = 4  # transformations of a planar, sylvester or iaf posterior
+    model.posterior_width = 64  # of the hidden layers, and the context, of an iaf posterior
+    model.categories = 10  # of each variable of a categorical posterior or prior
+    model.temperature = 0.5  # of a categorical posterior's relaxed samples in training
+    model.straight_through = False  # rounds them to one-hot vectors, with the relaxed gradient
+    model.prior = "standard_normal"  # uniform_sphere for vmf, uniform_categorical for categorical
     model.likelihood = "bernoulli"  # bernoulli, gaussian, discretized_logistic
     model.scale = "learned"  # of a gaussian or logistic likelihood: fixed, learned, optimal
     model.scale_init = 0.1  # in units of x; the value of a fixed scale
@@ -138,6 +151,10 @@ POSITIVE = (
     "data.device_bytes",
     "data.threads",
     "model.latent_dim",
+    "model.posterior_flows",
+    "model.posterior_width",
+    "model.categories",
+    "model.temperature",
     "model.scale_init",
     "objective.num_samples",
     "optimizer.learning_rate",
@@ -232,6 +249,10 @@ def _check_combinations(config: ml_collections.ConfigDict) -> None:
         raise InputError(
             "model.scale='optimal' has a closed form only for model.likelihood="
             "'gaussian'; choose 'learned'."
+        )
+    if config.model.posterior == "vmf" and config.model.latent_dim < 2:
+        raise InputError(
+            "model.posterior='vmf' lies on a sphere, so model.latent_dim must be at least 2."
         )
     if config.optimizer.weight_decay and config.optimizer.name != "adamw":
         raise InputError(

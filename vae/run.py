@@ -135,7 +135,7 @@ class Run:
         z = jax.tree.map(lambda leaf: np.asarray(leaf, np.float32), z)
         image = jnp.zeros((1, *self.model.image_shape))
         one = Batch(image, jnp.zeros((1,), jnp.int32))
-        like = jax.eval_shape(self.model.encode, self.variables, one).mean
+        like = jax.eval_shape(lambda *args: self.model.encode(*args).mean, self.variables, one)
         given, wanted = (jax.tree.map(lambda leaf: leaf.shape[1:], tree) for tree in (z, like))
         if given != wanted:
             raise InputError(f"latents of shape [N, *{given}] must be [N, *{wanted}].")

@@ -16,6 +16,12 @@ dataclass of arrays registered as a pytree, answers
 A new family is a file here and a row in the table.
 """
 
+from vae.models.priors.categorical import UniformCategorical
+from vae.models.priors.sphere import UniformSphere
 from vae.models.priors.standard import Standard
 
-PRIORS = {"standard_normal": lambda config, size, data: Standard(size)}
+PRIORS = {
+    "standard_normal": lambda config, size, data: Standard(size),
+    "uniform_sphere": lambda config, size, data: UniformSphere(size),
+    "uniform_categorical": lambda config, size, data: UniformCategorical(size, config.categories),
+}
