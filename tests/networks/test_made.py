@@ -12,10 +12,9 @@ from vae.networks.made import MADE
 def test_an_output_sees_the_dimensions_before_it_and_the_context(dim, widths):
     network = MADE(2, widths, jnp.tanh)
     z, context = jax.random.normal(jax.random.key(0), (dim,)), jnp.ones(3)
-    variables = network.init(jax.random.key(1), z, context)
-    of_z, of_context = jax.jacrev(
-        lambda z, context: network.apply(variables, z, context), argnums=(0, 1)
-    )(z, context)
+    variables = jax.jit(network.init)(jax.random.key(1), z, context)
+    jacobians = jax.jacrev(lambda *inputs: network.apply(variables, *inputs), argnums=(0, 1))
+    of_z, of_context = jax.jit(jacobians)(z, context)
     assert of_z.shape == (dim, 2, dim)
     before = np.tri(dim, k=-1, dtype=bool)
     np.testing.assert_array_equal(of_z[:, 0][~before], 0.0)

@@ -16,7 +16,7 @@ import flax.struct
 import jax
 import jax.numpy as jnp
 
-from vae.probability.distributions import DiagonalGaussian
+from vae.probability.distributions import DiagonalGaussian, einsum
 
 Array = jax.Array
 
@@ -77,7 +77,7 @@ def planar(parameters: tuple[Array, Array, Array], z: Array) -> tuple[Array, Arr
     one_plus_m = jax.nn.softplus(inner + jnp.log(jnp.expm1(1.0)))
     squared = (w**2).sum(-1) + 1e-12  # m(x) - x is as small as w, also for w = 0
     u = u + ((one_plus_m - 1 - inner) / squared)[..., None] * w
-    tanh = jnp.tanh((z * w).sum(-1) + b)
+    tanh = jnp.tanh(einsum("...d,...d->...", w, z) + b)
     return z + u * tanh[..., None], _log_one_plus(one_plus_m, tanh)
 
 
@@ -88,9 +88,9 @@ def sylvester(parameters: tuple[Array, Array, Array, Array], z: Array) -> tuple[
     and every product of their diagonals must be above -1.
     """
     q, r1, r2, b = parameters
-    rotated = jnp.einsum("...dm,...d->...m", q, z)
-    tanh = jnp.tanh(jnp.einsum("...mn,...n->...m", r2, rotated) + b)
-    moved = jnp.einsum("...dm,...mn,...n->...d", q, r1, tanh)
+    rotated = einsum("...dm,...d->...m", q, z)
+    tanh = jnp.tanh(einsum("...mn,...n->...m", r2, rotated) + b)
+    moved = einsum("...dm,...mn,...n->...d", q, r1, tanh)
     diagonals = jnp.diagonal(r1, axis1=-2, axis2=-1) * jnp.diagonal(r2, axis1=-2, axis2=-1)
     return z + moved, _log_one_plus(1 + diagonals, tanh).sum(-1)
 

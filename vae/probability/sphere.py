@@ -22,7 +22,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from vae.probability.distributions import draw_each, split, standard_normal
+from vae.probability.distributions import draw_each, einsum, split, standard_normal
 
 Array = jax.Array
 
@@ -114,7 +114,7 @@ def turned_to(mean: Array, x: Array) -> Array:
     s = jnp.where(mean[..., :1] < 0, -1.0, 1.0)
     e = jnp.eye(mean.shape[-1])[0]
     normal = mean + s * e  # its square is 2 (1 + |mean_1|)
-    along = (normal * x).sum(-1, keepdims=True) / (1 + s * mean[..., :1])
+    along = einsum("...d,...d->...", normal, x)[..., None] / (1 + s * mean[..., :1])
     return s * (normal * along - x)
 
 
