@@ -27,6 +27,7 @@ from vae.probability.distributions import draw_each, einsum, split, standard_nor
 Array = jax.Array
 
 PIECES = 64
+PI = 3.14159  # just below: rounding must not make the sine of an angle negative
 REACH = 12.0  # from the peak to the ends of the range, in widths of the peak
 NODES, WEIGHTS = np.polynomial.legendre.leggauss(4)  # on [-1, 1]
 NEWTON_STEPS = 6
@@ -36,7 +37,7 @@ SMALLEST = 1e-6  # of g / g(peak) where it divides: what float32 samples of (0, 
 class _Angle:
     """g of concentrations kappa [B], relative to its value at a point near the peak.
 
-    The point and the pieces are constants, of which no result depends: they have no gradient.
+    No result depends on the point and the pieces, so they are constants to differentiation.
 
         cos = 2 kappa / (D - 2 + r),  sin^2 = 2 (D - 2) / (D - 2 + r),  r^2 = (D - 2)^2 + 4 kappa^2
 
@@ -52,7 +53,7 @@ class _Angle:
         self.peak = jnp.arctan2(self.sin, self.cos)
         reach = REACH / jnp.sqrt(root)
         start = jnp.maximum(self.peak - reach, 0.0)
-        self.piece = (jnp.minimum(self.peak + reach, math.pi) - start) / PIECES
+        self.piece = (jnp.minimum(self.peak + reach, PI) - start) / PIECES
         self.starts = start + jnp.arange(PIECES)[:, None] * self.piece  # [PIECES, B]
 
     def density(self, t: Array) -> Array:
