@@ -15,6 +15,26 @@ from vae.tasks.sample import sample
 
 POSTERIORS = {
     "gaussian": {},
+    "full_gaussian": {"model__posterior": "full_gaussian"},
+    "planar": {"model__posterior": "planar"},
+    "sylvester": {"model__posterior": "sylvester", "model__posterior_flows": 2},
+    "iaf": {
+        "model__posterior": "iaf",
+        "model__posterior_flows": 2,
+        "model__posterior_width": 8,
+    },
+    "vmf": {"model__posterior": "vmf", "model__prior": "uniform_sphere"},
+    "categorical": {
+        "model__posterior": "categorical",
+        "model__prior": "uniform_categorical",
+        "model__categories": 3,
+    },
+    "straight_through": {
+        "model__posterior": "categorical",
+        "model__prior": "uniform_categorical",
+        "model__categories": 3,
+        "model__straight_through": True,
+    },
 }
 PRIORS = {
     "mixture": {"model__prior": "mixture", "model__prior_components": 5},

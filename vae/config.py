@@ -35,7 +35,15 @@ CHOICES = {
     "model.condition": ("none", "label"),
     "model.encoder": ("mlp", "gated_mlp", "conv", "resnet"),
     "model.decoder": ("mlp", "gated_mlp", "conv", "resnet"),
-    "model.posterior": ("gaussian",),
+    "model.posterior": (
+        "gaussian",
+        "full_gaussian",
+        "planar",
+        "sylvester",
+        "iaf",
+        "vmf",
+        "categorical",
+    ),
     "model.prior": (
         "standard_normal",
         "mixture",
@@ -44,6 +52,8 @@ CHOICES = {
         "conditional",
         "coupling",
         "maf",
+        "uniform_sphere",
+        "uniform_categorical",
     ),
     "model.likelihood": ("bernoulli", "gaussian", "discretized_logistic"),
     "model.scale": ("fixed", "learned", "optimal"),
@@ -96,9 +106,16 @@ def base() -> ml_collections.ConfigDict:
     model.blocks = 1  # layers, convolutions or residual blocks for each of these widths
     # relu, gelu, silu, tanh, softplus, leaky_relu; a gated_mlp has its gates instead.
     model.activation = "relu"
-    model.latent_dim = 16
-    model.posterior = "gaussian"
-    model.prior = "standard_normal"  # mixture, vamp, exemplar, conditional, coupling, maf
+    model.latent_dim = 16  # numbers; of a categorical posterior, variables
+    model.posterior = "gaussian"  # full_gaussian, planar, sylvester, iaf, vmf, categorical
+    model.posterior_flows = 4  # transformations of a planar, sylvester or iaf posterior
+    model.posterior_width = 64  # of the hidden layers, and the context, of an iaf posterior
+    model.categories = 10  # of each variable of a categorical posterior or prior
+    model.temperature = 0.5  # of a categorical posterior's relaxed samples in training
+    model.straight_through = False  # rounds them to one-hot vectors, with the relaxed gradient
+    # mixture, vamp, exemplar, conditional, coupling, maf; uniform_sphere is the prior of a vmf
+    # posterior, uniform_categorical that of a categorical one.
+    model.prior = "standard_normal"
     model.prior_components = 100  # of a mixture; images that a vamp or exemplar prior is made of
     model.prior_flows = 4  # layers of a coupling or maf prior
     model.prior_widths = (128, 128)  # of the hidden layers in each of them
@@ -175,6 +192,10 @@ POSITIVE = (
     "model.latent_dim",
     "model.prior_components",
     "model.prior_flows",
+    "model.posterior_flows",
+    "model.posterior_width",
+    "model.categories",
+    "model.temperature",
     "model.scale_init",
     "objective.num_samples",
     "objective.groups",
@@ -284,6 +305,10 @@ def _check_combinations(config: ml_collections.ConfigDict) -> None:
         raise InputError(
             "model.scale='optimal' has a closed form only for model.likelihood="
             "'gaussian'; choose 'learned'."
+        )
+    if config.model.posterior == "vmf" and config.model.latent_dim < 2:
+        raise InputError(
+            "model.posterior='vmf' lies on a sphere, so model.latent_dim must be at least 2."
         )
     if config.optimizer.weight_decay and config.optimizer.name != "adamw":
         raise InputError(

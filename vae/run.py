@@ -26,7 +26,7 @@ from vae.models.data import Data
 from vae.probability.distributions import example_keys, split
 from vae.probability.terms import Batch
 from vae.training.checkpoints import CheckpointError, Checkpoints
-from vae.training.devices import divisible, make_mesh, replicate
+from vae.training.devices import divisible, jit, make_mesh, replicate
 from vae.training.directory import read_json
 from vae.training.state import State, evaluation_variables, initial_state
 
@@ -57,10 +57,10 @@ class Compiled:
         self.model = model
         self.mesh = make_mesh()
         self._estimators: dict[tuple[int, int], Callable[..., Estimate]] = {}
-        self.encode = jax.jit(encode)
-        self.decode = jax.jit(decode)
-        self.sample = jax.jit(functools.partial(sample, draw=False))
-        self.draw = jax.jit(functools.partial(sample, draw=True))
+        self.encode = jit(encode)
+        self.decode = jit(decode)
+        self.sample = jit(functools.partial(sample, draw=False))
+        self.draw = jit(functools.partial(sample, draw=True))
 
     def estimator(self, num_samples: int, max_bytes: int) -> Callable[..., Estimate]:
         """See `make_estimator`, for batches with an `image` in the model's units."""
@@ -146,7 +146,7 @@ class Run:
         z = jax.tree.map(lambda leaf: np.asarray(leaf, np.float32), z)
         image = jnp.zeros((1, *self.model.image_shape))
         one = Batch(image, jnp.zeros((1,), jnp.int32))
-        like = jax.eval_shape(self.model.encode, self.variables, one).mean
+        like = jax.eval_shape(lambda *args: self.model.encode(*args).mean, self.variables, one)
         given, wanted = (jax.tree.map(lambda leaf: leaf.shape[1:], tree) for tree in (z, like))
         if given != wanted:
             raise InputError(f"latents of shape [N, *{given}] must be [N, *{wanted}].")

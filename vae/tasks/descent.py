@@ -10,6 +10,8 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 
+from vae.training.devices import jit
+
 Array = jax.Array
 
 LEARNING_RATE = 1e-3
@@ -38,11 +40,11 @@ def descend(
     """
     transformation = optax.adam(LEARNING_RATE)
 
-    @jax.jit
+    @jit
     def mean_loss(params: Any, examples: Array, key: Array) -> Array:
         return loss(params, examples, jax.random.split(key, len(examples))).mean()
 
-    @jax.jit
+    @jit
     def steps(params: Any, state: Any, examples: Array, key: Array) -> tuple[Any, Any]:
         def step(carry: tuple[Any, Any], key: Array) -> tuple[tuple[Any, Any], None]:
             params, state = carry

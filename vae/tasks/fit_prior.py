@@ -37,6 +37,7 @@ from vae.probability.terms import Batch
 from vae.run import BATCH, Run
 from vae.tasks import second_stage
 from vae.tasks.descent import descend
+from vae.training.devices import jit
 
 Array = jax.Array
 
@@ -156,7 +157,7 @@ def aggregate_posterior(run: Run, *, key: Array) -> np.ndarray:
     """One z ~ q(z | x) of every readable image of the training set, [N, D]."""
     dataset = data.load(run.config.data)
 
-    @jax.jit
+    @jit
     def draw(variables: Any, batch: Any, table: Any) -> Array:
         data_keys, noise_keys = split(example_keys(key, batch["index"]))
         examples = prepare(

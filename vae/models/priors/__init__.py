@@ -23,9 +23,11 @@ import numpy as np
 from vae.errors import InputError
 from vae.models.data import Data
 from vae.models.priors import flow
+from vae.models.priors.categorical import UniformCategorical
 from vae.models.priors.conditional import Conditional
 from vae.models.priors.exemplar import Exemplar
 from vae.models.priors.mixture import Mixture
+from vae.models.priors.sphere import UniformSphere
 from vae.models.priors.standard import Standard
 from vae.models.priors.vamp import Vamp
 
@@ -68,4 +70,6 @@ PRIORS = {
     "conditional": _conditional,
     "coupling": lambda config, size, data: flow.coupling(size, **_flow(config)),
     "maf": lambda config, size, data: flow.maf(size, **_flow(config)),
+    "uniform_sphere": lambda config, size, data: UniformSphere(size),
+    "uniform_categorical": lambda config, size, data: UniformCategorical(size, config.categories),
 }
