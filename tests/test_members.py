@@ -49,8 +49,12 @@ LIKELIHOODS = {
     "gaussian": {"model__likelihood": "gaussian"},
 }
 OBJECTIVES = {
-    "beta": {"objective__beta": 0.5, "objective__free_bits": 0.1},
-    "cyclical": {"objective__beta_schedule": "cyclical", "objective__beta_warmup_steps": 10},
+    "elbo": {
+        "objective__beta": 0.5,
+        "objective__beta_schedule": "cyclical",
+        "objective__beta_warmup_steps": 10,
+        "objective__free_bits": 0.1,
+    },
     "capacity": {"objective__name": "capacity", "objective__capacity_steps": 30},
     "stl": {"objective__name": "stl"},
     "iwae": {"objective__name": "iwae", "objective__num_samples": 4},
