@@ -176,7 +176,11 @@ def build(config: ml_collections.ConfigDict, data: Data) -> VAE:
             "model.condition must be 'none'."
         )
     channels = data.image_shape[-1]
-    common = {"activation": ACTIVATIONS[config.activation], "dtype": config.dtype}
+    common = {
+        "activation": ACTIVATIONS[config.activation],
+        "dtype": config.dtype,
+        "blocks": config.blocks,
+    }
     return VAE(
         encoder=ENCODERS[config.encoder](
             widths=tuple(config.encoder_widths), outputs=posterior.outputs, **common
