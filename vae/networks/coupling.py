@@ -8,7 +8,7 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
-from vae.networks.mlp import HE, SMALL
+from vae.networks.blocks import HE, SMALL
 
 Array = jax.Array
 

@@ -18,7 +18,7 @@ import flax.linen as nn
 import jax
 import numpy as np
 
-from vae.networks.mlp import HE, SMALL
+from vae.networks.blocks import HE, SMALL
 
 Array = jax.Array
 
