@@ -31,7 +31,7 @@ RESUMABLE = (
 
 CHOICES = {
     "data.binarize": ("none", "dynamic"),
-    "model.name": ("vae",),
+    "model.name": ("vae", "two_layer", "ladder"),
     "model.condition": ("none", "label"),
     "model.encoder": ("mlp", "gated_mlp", "conv", "resnet"),
     "model.decoder": ("mlp", "gated_mlp", "conv", "resnet"),
@@ -72,7 +72,7 @@ def base() -> ml_collections.ConfigDict:
     data.threads = 4
 
     config.model = model = ml_collections.ConfigDict()
-    model.name = "vae"
+    model.name = "vae"  # vae, two_layer, ladder
     model.condition = "none"  # none, label: what encoder and decoder are also given
     model.encoder = "mlp"  # mlp, gated_mlp, conv, resnet
     # Of the hidden layers; of the stride-2 convolutions; of the resolutions, the image's first.
@@ -82,7 +82,14 @@ def base() -> ml_collections.ConfigDict:
     model.blocks = 1  # layers, convolutions or residual blocks for each of these widths
     # relu, gelu, silu, tanh, softplus, leaky_relu; a gated_mlp has its gates instead.
     model.activation = "relu"
-    model.latent_dim = 16
+    model.latent_dim = 16  # of a ladder: of each group, at each place of its grid
+    model.top_dim = 16  # of two_layer: of the upper latent
+    model.top_widths = (64,)  # of two_layer: of the networks between the two latents, from below
+    # Of a ladder: latent groups on each grid, from the smallest up to the finest, each grid half as
+    # high and wide as the next; as many as encoder_widths (which start with the finest grid's) and
+    # decoder_widths (with the smallest's); `blocks` residual blocks for each group and path.
+    model.groups = (1,)
+    model.stem_stride = 1  # of a ladder: by which the finest grid is smaller than the image
     model.posterior = "gaussian"
     model.prior = "standard_normal"
     model.likelihood = "bernoulli"  # bernoulli, gaussian, discretized_logistic
@@ -95,7 +102,7 @@ def base() -> ml_collections.ConfigDict:
     objective.name = "elbo"
     objective.beta = 1.0
     objective.beta_warmup_steps = 0  # beta rises linearly from 0 over so many steps
-    objective.free_bits = 0.0  # nats per latent dimension, on the batch mean
+    objective.free_bits = 0.0  # nats per latent dimension or group, on the batch mean
     objective.num_samples = 1  # K
 
     config.optimizer = optimizer = ml_collections.ConfigDict()
@@ -108,6 +115,7 @@ def base() -> ml_collections.ConfigDict:
     optimizer.eps = 1e-8
     optimizer.weight_decay = 0.0  # of adamw
     optimizer.clip_norm = 0.0  # of the global gradient norm; 0 does not clip
+    optimizer.skip_norm = 0.0  # updates with a larger gradient norm are skipped; 0 skips none
 
     config.training = training = ml_collections.ConfigDict()
     training.steps = 1000
@@ -142,6 +150,8 @@ POSITIVE = (
     "data.threads",
     "model.blocks",
     "model.latent_dim",
+    "model.top_dim",
+    "model.stem_stride",
     "model.scale_init",
     "objective.num_samples",
     "optimizer.learning_rate",
@@ -167,12 +177,18 @@ NOT_NEGATIVE = (
     "optimizer.warmup_steps",
     "optimizer.weight_decay",
     "optimizer.clip_norm",
+    "optimizer.skip_norm",
     "evaluation.every_steps",
     "evaluation.seed",
     "checkpoint.every_steps",
     "log.images_every_steps",
     "log.num_images",
 )
+UNREAD = {  # keys of `model` in which a model has nothing to choose
+    "vae": ("top_dim", "top_widths", "groups", "stem_stride"),
+    "two_layer": ("condition", "posterior", "prior", "groups", "stem_stride"),
+    "ladder": ("condition", "posterior", "prior", "encoder", "decoder", "top_dim", "top_widths"),
+}
 BELOW_ONE = ("optimizer.b1", "optimizer.b2", "training.ema_decay")
 
 
@@ -196,11 +212,12 @@ def validate(config: ml_collections.ConfigDict) -> None:
     for key in BELOW_ONE:
         if not 0 <= (value := get(config, key)) < 1:
             raise InputError(f"{key}={value} must be at least 0 and below 1.")
-    for key in ("model.encoder_widths", "model.decoder_widths"):
+    for key in ("model.encoder_widths", "model.decoder_widths", "model.top_widths"):
         widths = get(config, key)
         if not all(isinstance(width, int) and width > 0 for width in widths):
             raise InputError(f"{key}={widths} must be a tuple of numbers greater than 0.")
     _check_combinations(config)
+    _check_model(config.model, reference.model)
 
 
 def _check_keys(config: ml_collections.ConfigDict, reference: ml_collections.ConfigDict) -> None:
@@ -241,6 +258,23 @@ def _check_combinations(config: ml_collections.ConfigDict) -> None:
         raise InputError(
             f"optimizer.weight_decay={config.optimizer.weight_decay} has an effect only "
             "with optimizer.name='adamw'."
+        )
+
+
+def _check_model(config: ml_collections.ConfigDict, reference: ml_collections.ConfigDict) -> None:
+    for key in UNREAD.get(config.name, ()):
+        if config[key] != reference[key]:
+            raise InputError(
+                f"model.{key}={config[key]!r} has no effect with model.name={config.name!r}."
+            )
+    groups = config.groups
+    if not all(isinstance(n, int) and n >= 0 for n in groups) or sum(groups) == 0:
+        raise InputError(f"model.groups={groups} must be a tuple of numbers, not all of them 0.")
+    grids = {len(groups), len(config.encoder_widths), len(config.decoder_widths)}
+    if config.name == "ladder" and len(grids) > 1:
+        raise InputError(
+            f"model.groups={groups}, model.encoder_widths={config.encoder_widths} and "
+            f"model.decoder_widths={config.decoder_widths} must have one number for each grid."
         )
 
 

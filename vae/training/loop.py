@@ -124,7 +124,10 @@ def _run(
         if due(config.log.every_steps):
             train = train_metrics(report)
             if train["train/skipped"]:
-                logger.warning("%d updates were not finite, and skipped", train["train/skipped"])
+                logger.warning(
+                    "%d updates were skipped: not finite, or above optimizer.skip_norm",
+                    train["train/skipped"],
+                )
             rates = progress.show(step, {k: train[k] for k in ("train/loss", "train/kl")})
             log.scalars(step, train | {f"train/{name}": rate for name, rate in rates.items()})
             metrics |= train
