@@ -2,7 +2,7 @@
 
     z2 ~ N(0, I),  z1 = A z2 + s noise,  x = W z1 + sigma noise
 
-With a diagonal A and orthogonal columns of W the exact posterior has diagonal q(z1 | x), q(z2 | z1).
+With a diagonal A and orthogonal columns of W both q(z1 | x) and q(z2 | z1) are diagonal.
 """
 
 import flax.linen as nn
@@ -11,6 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 import scipy.stats
+from linear_gaussian import SHAPE, SIGMA, Decoder, W
 
 from vae.models import parts
 from vae.models.two_layer import TwoLayer
@@ -18,8 +19,7 @@ from vae.probability.distributions import example_keys, sample_keys
 from vae.probability.likelihoods import Gaussian
 from vae.probability.terms import Batch, log_weights
 
-SHAPE, SIGMA, S = (2, 2, 1), 0.7, 0.5
-W = np.array([[1.0, 0.5], [-0.5, 1.0], [1.0, 0.5], [-0.5, 1.0]])
+S = 0.5
 A = np.array([0.8, -1.2])
 VARIANCE1 = 1 / (1 / (A**2 + S**2) + (W**2).sum(0) / SIGMA**2)  # of z1 given x
 VARIANCE2 = S**2 / (A**2 + S**2)  # of z2 given z1
@@ -36,12 +36,6 @@ class Linear(nn.Module):
     def __call__(self, inputs):
         mean = inputs.reshape(len(inputs), -1) @ self.matrix + self.wrong
         return jnp.concatenate([mean, jnp.log(self.variance) + self.wrong + 0 * mean], axis=-1)
-
-
-class Decoder(nn.Module):
-    @nn.compact
-    def __call__(self, z):
-        return (z @ W.T).reshape(*z.shape[:-1], *SHAPE)
 
 
 def model(wrong=0.0):

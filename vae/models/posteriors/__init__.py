@@ -14,6 +14,9 @@ and q, a dataclass of arrays registered as a pytree, answers
     mean                          [B, size] its centre
     sample_and_log_prob(*, keys)  keys [K, B] to z [K, B, size], log q(z | x) [K, B]
     log_prob(z)                   [K, B], where `any_density`
+    log_prob_per_dim(z)           [..., size], where q is a product over dimensions; the leaves of
+                                  such a q are [B, ...]
+    log_std                       [B, size], where that is known
     kl(p)                         [G, B] KL(q || p) in closed form, or None
 
 A new family is a file here and a row in the table.
