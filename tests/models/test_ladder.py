@@ -103,5 +103,5 @@ def test_a_deep_stack_starts_at_the_prior_with_a_moderate_gradient():
         return value, kl, sum(jnp.vdot(g, g) for g in jax.tree.leaves(grads)) ** 0.5
 
     value, kl, norm = first_step(jax.random.key(0))
-    assert value == pytest.approx(4 * np.log(2) + kl.sum(0).mean(), rel=0.1)
-    assert np.abs(kl).max() < 0.5 and np.isfinite(norm) and norm < 100
+    assert float(value) == pytest.approx(float(4 * np.log(2) + kl.sum(0).mean()), rel=0.1)
+    assert kl.max() < 0.2 and norm < 100

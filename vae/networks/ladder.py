@@ -9,8 +9,8 @@
 inference share: Kingma et al., "Improving variational inference with inverse autoregressive flow",
 2016; q relative to p: Vahdat and Kautz, "NVAE", 2020, section 3.2.) The grids are ceil-halved from
 the finest, the image's own or `stem_stride` times smaller. A deep stack starts tame: every block is
-the identity, q equals p, and each of G projections adds a variance of 1 / G to the stream (Child,
-"Very deep VAEs", 2021, section 3).
+the identity, q is close to p, and each of G projections adds a variance of 1 / G to the stream
+(Child, "Very deep VAEs", 2021, section 3).
 """
 
 from __future__ import annotations

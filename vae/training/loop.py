@@ -21,6 +21,7 @@ from typing import Any
 
 import jax
 import ml_collections
+import numpy as np
 from clu import parameter_overview
 
 from vae.training.checkpoints import Checkpoints
@@ -156,8 +157,9 @@ def _run(
 
 
 def train_metrics(report: Report) -> dict[str, float]:
-    """The averages of a report (nats per example), by name."""
-    values = {name: float(value) for name, value in report.metrics.compute().items()}
+    """The averages of a report (nats per example), by name; NaN where no update was applied."""
+    with np.errstate(invalid="ignore"):
+        values = {name: float(value) for name, value in report.metrics.compute().items()}
     values |= {"learning_rate": float(report.learning_rate), "skipped": int(report.guard.skipped)}
     return {f"train/{name}": value for name, value in values.items()}
 
