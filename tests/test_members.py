@@ -70,6 +70,14 @@ OBJECTIVES = {
 }
 MODELS = {
     "conditional": {"model__condition": "label"},
+    "two_layer": {"model__name": "two_layer", "model__top_dim": 2, "model__top_widths": (8,)},
+    "ladder": {
+        "model__name": "ladder",
+        "model__groups": (1, 1),
+        "model__encoder_widths": (8, 8),
+        "model__decoder_widths": (8, 8),
+        "model__latent_dim": 2,
+    },
 }
 MEMBERS = POSTERIORS | PRIORS | LIKELIHOODS | OBJECTIVES | MODELS
 

@@ -31,7 +31,7 @@ RESUMABLE = (
 
 CHOICES = {
     "data.binarize": ("none", "dynamic"),
-    "model.name": ("vae",),
+    "model.name": ("vae", "two_layer", "ladder"),
     "model.condition": ("none", "label"),
     "model.encoder": ("mlp", "gated_mlp", "conv", "resnet"),
     "model.decoder": ("mlp", "gated_mlp", "conv", "resnet"),
@@ -96,7 +96,7 @@ def base() -> ml_collections.ConfigDict:
     data.threads = 4
 
     config.model = model = ml_collections.ConfigDict()
-    model.name = "vae"
+    model.name = "vae"  # vae, two_layer, ladder
     model.condition = "none"  # none, label: what encoder and decoder are also given
     model.encoder = "mlp"  # mlp, gated_mlp, conv, resnet
     # Of the hidden layers; of the stride-2 convolutions; of the resolutions, the image's first.
@@ -106,7 +106,15 @@ def base() -> ml_collections.ConfigDict:
     model.blocks = 1  # layers, convolutions or residual blocks for each of these widths
     # relu, gelu, silu, tanh, softplus, leaky_relu; a gated_mlp has its gates instead.
     model.activation = "relu"
-    model.latent_dim = 16  # numbers; of a categorical posterior, variables
+    # Numbers; of a categorical posterior variables; of a ladder, at each place of a group's grid.
+    model.latent_dim = 16
+    model.top_dim = 16  # of two_layer: of the upper latent
+    model.top_widths = (64,)  # of two_layer: of the networks between the two latents, from below
+    # Of a ladder: latent groups on each grid, from the smallest up to the finest, each grid half as
+    # high and wide as the next; as many as encoder_widths (which start with the finest grid's) and
+    # decoder_widths (with the smallest's); `blocks` residual blocks for each group and path.
+    model.groups = (1,)
+    model.stem_stride = 1  # of a ladder: by which the finest grid is smaller than the image
     model.posterior = "gaussian"  # full_gaussian, planar, sylvester, iaf, vmf, categorical
     model.posterior_flows = 4  # transformations of a planar, sylvester or iaf posterior
     model.posterior_width = 64  # of the hidden layers, and the context, of an iaf posterior
@@ -131,7 +139,7 @@ def base() -> ml_collections.ConfigDict:
     objective.beta = 1.0  # of the KL, by objectives that have one; beta_tc: of the correlation
     objective.beta_schedule = "linear"  # linear, cosine; cyclical rises, holds as long, and again
     objective.beta_warmup_steps = 0  # beta rises from 0 over so many steps
-    objective.free_bits = 0.0  # elbo: nats per latent dimension, on the batch mean
+    objective.free_bits = 0.0  # elbo: nats per latent dimension or group, on the batch mean
     objective.capacity = 25.0  # capacity: nats that the KL is drawn to
     objective.capacity_steps = 0  # they rise linearly from 0 over so many steps
     objective.groups = 1  # miwae, piwae: M groups of num_samples / M
@@ -154,6 +162,7 @@ def base() -> ml_collections.ConfigDict:
     optimizer.eps = 1e-8
     optimizer.weight_decay = 0.0  # of adamw
     optimizer.clip_norm = 0.0  # of the global gradient norm; 0 does not clip
+    optimizer.skip_norm = 0.0  # updates with a larger gradient norm are skipped; 0 skips none
 
     config.training = training = ml_collections.ConfigDict()
     training.steps = 1000
@@ -196,6 +205,8 @@ POSITIVE = (
     "model.posterior_width",
     "model.categories",
     "model.temperature",
+    "model.top_dim",
+    "model.stem_stride",
     "model.scale_init",
     "objective.num_samples",
     "objective.groups",
@@ -231,12 +242,18 @@ NOT_NEGATIVE = (
     "optimizer.warmup_steps",
     "optimizer.weight_decay",
     "optimizer.clip_norm",
+    "optimizer.skip_norm",
     "evaluation.every_steps",
     "evaluation.seed",
     "checkpoint.every_steps",
     "log.images_every_steps",
     "log.num_images",
 )
+UNREAD = {  # keys of `model` in which a model has nothing to choose
+    "vae": ("top_dim", "top_widths", "groups", "stem_stride"),
+    "two_layer": ("condition", "posterior", "prior", "groups", "stem_stride"),
+    "ladder": ("condition", "posterior", "prior", "encoder", "decoder", "top_dim", "top_widths"),
+}
 BELOW_ONE = ("optimizer.b1", "optimizer.b2", "training.ema_decay")
 AT_MOST_ONE = ("objective.ciwae_weight", "objective.alpha")
 
@@ -264,11 +281,12 @@ def validate(config: ml_collections.ConfigDict) -> None:
     for key in AT_MOST_ONE:
         if (value := get(config, key)) > 1:
             raise InputError(f"{key}={value} must be at most 1.")
-    for key in ("model.encoder_widths", "model.decoder_widths", "model.prior_widths"):
-        widths = get(config, key)
+    for key in ("encoder_widths", "decoder_widths", "prior_widths", "top_widths"):
+        widths = config.model[key]
         if not all(isinstance(width, int) and width > 0 for width in widths):
-            raise InputError(f"{key}={widths} must be a tuple of numbers greater than 0.")
+            raise InputError(f"model.{key}={widths} must be a tuple of numbers greater than 0.")
     _check_combinations(config)
+    _check_model(config.model, reference.model)
 
 
 def _check_keys(config: ml_collections.ConfigDict, reference: ml_collections.ConfigDict) -> None:
@@ -314,6 +332,23 @@ def _check_combinations(config: ml_collections.ConfigDict) -> None:
         raise InputError(
             f"optimizer.weight_decay={config.optimizer.weight_decay} has an effect only "
             "with optimizer.name='adamw'."
+        )
+
+
+def _check_model(config: ml_collections.ConfigDict, reference: ml_collections.ConfigDict) -> None:
+    for key in UNREAD.get(config.name, ()):
+        if config[key] != reference[key]:
+            raise InputError(
+                f"model.{key}={config[key]!r} has no effect with model.name={config.name!r}."
+            )
+    groups = config.groups
+    if not all(isinstance(n, int) and n >= 0 for n in groups) or sum(groups) == 0:
+        raise InputError(f"model.groups={groups} must be a tuple of numbers, not all of them 0.")
+    grids = {len(groups), len(config.encoder_widths), len(config.decoder_widths)}
+    if config.name == "ladder" and len(grids) > 1:
+        raise InputError(
+            f"model.groups={groups}, model.encoder_widths={config.encoder_widths} and "
+            f"model.decoder_widths={config.decoder_widths} must have one number for each grid."
         )
 
 

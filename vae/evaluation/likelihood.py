@@ -76,14 +76,16 @@ def make_estimator(
       preprocess: (batch, table, keys=[B]) to a `Batch`.
       mesh: devices over which a batch is spread.
       num_samples: K.
-      max_bytes: bound on the decoded images that one device holds at once.
+      max_bytes: bound on the decoded samples that one device holds at once.
 
     Returns:
       `estimate(variables, table, batches, key=key)` over batches with `index` [B] and `mask` [B],
       as `evaluation_batches` gives them; its arrays leave the masked examples out.
     """
     height, width, channels = model.image_shape
-    bytes_per_image = 4 * height * width * model.likelihood.outputs(channels)
+    bytes_per_image = max(
+        4 * height * width * model.likelihood.outputs(channels), getattr(model, "sample_bytes", 0)
+    )
 
     def chunk(
         variables: Any, batch: Any, table: Any, key: Array, start: Array, size: int

@@ -10,7 +10,8 @@ task know no other. z is whatever the model's latents are: a vector, or a tuple 
     decode(variables, z, y, *, keys)                  the mean of p(x | z), or draws, [B, H, W, C]
 
 `inference` names the parts that q is made of; `likelihood` and `image_shape` are what they say;
-`num_classes` is that of the labels y, 0 for a model that takes none.
+`num_classes` is that of the labels y, 0 for a model that takes none. A model whose networks hold
+much more than the image has `sample_bytes`, about what `terms` holds of one sample of one image.
 """
 
 from __future__ import annotations
@@ -19,10 +20,10 @@ from typing import Any
 
 import ml_collections
 
-from vae.models import vae
+from vae.models import ladder, two_layer, vae
 from vae.models.data import Data
 
-MODELS = {"vae": vae.build}
+MODELS = {"vae": vae.build, "two_layer": two_layer.build, "ladder": ladder.build}
 
 
 def build(config: ml_collections.ConfigDict, data: Data) -> Any:

@@ -82,11 +82,7 @@ class VAE:
         self, variables: Variables, z: Array, y: Array | None = None, *, keys: Array | None = None
     ) -> Array:
         """The mean of p(x | z) for z [B, D], as [B, H, W, C]; with keys [B], draws x instead."""
-        outputs = self._outputs(variables, z, y)
-        if keys is None:
-            return self.likelihood.mean(outputs)
-        own = part(variables, "likelihood")
-        return jax.vmap(lambda o, key: self.likelihood.sample(o, own, key=key))(outputs, keys)
+        return parts.images(self.likelihood, self._outputs(variables, z, y), variables, keys)
 
     def sample(self, variables: Variables, y: Array | None = None, *, keys: Array) -> Array:
         """Latents z ~ p(z), one from each key [B], as [B, D]."""
@@ -175,28 +171,40 @@ def build(config: ml_collections.ConfigDict, data: Data) -> VAE:
             f"model.prior={config.prior!r} is made of encoded images without labels, so "
             "model.condition must be 'none'."
         )
-    channels = data.image_shape[-1]
-    common = {
-        "activation": ACTIVATIONS[config.activation],
-        "dtype": config.dtype,
-        "blocks": config.blocks,
-    }
     return VAE(
-        encoder=ENCODERS[config.encoder](
-            widths=tuple(config.encoder_widths), outputs=posterior.outputs, **common
-        ),
-        decoder=DECODERS[config.decoder](
-            widths=tuple(config.decoder_widths),
-            image_shape=data.image_shape,
-            outputs=likelihood.outputs(channels),
-            output_bias=(
-                likelihood.to_outputs(data.mean_image) if config.output_bias == "data" else None
-            ),
-            **common,
-        ),
+        encoder=make_encoder(config, posterior.outputs),
+        decoder=make_decoder(config, data, likelihood),
         posterior=posterior,
         prior=prior,
         likelihood=likelihood,
         image_shape=data.image_shape,
         num_classes=data.num_classes if config.condition == "label" else 0,
     )
+
+
+def make_encoder(config: ml_collections.ConfigDict, outputs: int) -> nn.Module:
+    """The encoder of a config's `model` section."""
+    return ENCODERS[config.encoder](
+        widths=tuple(config.encoder_widths), outputs=outputs, **_common(config)
+    )
+
+
+def make_decoder(config: ml_collections.ConfigDict, data: Data, likelihood: Any) -> nn.Module:
+    """The decoder of a config's `model` section, whose bias starts where `output_bias` says."""
+    return DECODERS[config.decoder](
+        widths=tuple(config.decoder_widths),
+        image_shape=data.image_shape,
+        outputs=likelihood.outputs(data.image_shape[-1]),
+        output_bias=(
+            likelihood.to_outputs(data.mean_image) if config.output_bias == "data" else None
+        ),
+        **_common(config),
+    )
+
+
+def _common(config: ml_collections.ConfigDict) -> dict[str, Any]:
+    return {
+        "activation": ACTIVATIONS[config.activation],
+        "dtype": config.dtype,
+        "blocks": config.blocks,
+    }

@@ -7,7 +7,9 @@
     g     = pmean over devices of its gradient; the parts of q may have a loss of their own
     theta = theta - lr(step) (direction(g) + weight decay theta)
 
-An update with a non-finite loss or gradient is not applied, and counted.
+An update with a non-finite loss or gradient is not applied, and counted; so is one whose gradient
+is larger than `optimizer.skip_norm` (Child, "Very deep VAEs", 2021, appendix), but it is no sign of
+divergence.
 """
 
 from __future__ import annotations
@@ -142,6 +144,7 @@ def make_step(
         # One pass over the gradient; a norm that squares it first takes two.
         grad_norm = jnp.sqrt(sum(jnp.vdot(g, g) for g in jax.tree.leaves(grads)))
         finite = jnp.isfinite(outputs["loss"]) & jnp.isfinite(grad_norm)
+        applied = finite & (grad_norm <= (config.optimizer.skip_norm or jnp.inf))
         learning_rate = (
             state.hyper["learning_rate"]
             * schedules.warmup(state.step, config.optimizer.warmup_steps)
@@ -149,7 +152,7 @@ def make_step(
         )
         # A branch, for choosing value by value would read and write all of the state once more.
         state = jax.lax.cond(
-            finite,
+            applied,
             lambda state: update(state, grads, statistics, learning_rate),
             lambda state: state,
             state,
@@ -158,7 +161,7 @@ def make_step(
         streak = jnp.where(finite, 0, state.guard.streak + 1)
         diverged = (streak >= training.max_nonfinite) & (state.guard.diverged_at < 0)
         guard = state.guard.replace(
-            skipped=state.guard.skipped + jnp.where(finite, 0, 1),
+            skipped=state.guard.skipped + jnp.where(applied, 0, 1),
             streak=streak,
             diverged_at=jnp.where(diverged, state.step, state.guard.diverged_at),
         )
@@ -167,7 +170,7 @@ def make_step(
             lambda zero, total: jnp.where(window_starts, zero, total),
             train_metrics({}, counted=False),
             state.metrics,
-        ).merge(train_metrics({**outputs, "grad_norm": grad_norm}, counted=finite))
+        ).merge(train_metrics({**outputs, "grad_norm": grad_norm}, counted=applied))
         return state.replace(step=state.step + 1, guard=guard, metrics=metrics), learning_rate
 
     def step(state: State, batch: Any, table: Any) -> tuple[State, Report]:
