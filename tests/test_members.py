@@ -22,7 +22,14 @@ LIKELIHOODS = {
     "gaussian": {"model__likelihood": "gaussian"},
 }
 OBJECTIVES = {}
+CODES = {
+    "model__num_latents": 4,
+    "model__transformer_width": 16,
+    "model__transformer_layers": 1,
+}
 MODELS = {
+    "vq": {"model__name": "vq", "model__codebook_size": 16, **CODES},
+    "fsq": {"model__name": "fsq", "model__levels": (4, 4), **CODES},
     "conditional": {"model__condition": "label"},
 }
 MEMBERS = POSTERIORS | PRIORS | LIKELIHOODS | OBJECTIVES | MODELS

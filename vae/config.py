@@ -31,10 +31,10 @@ RESUMABLE = (
 
 CHOICES = {
     "data.binarize": ("none", "dynamic"),
-    "model.name": ("vae",),
+    "model.name": ("vae", "vq", "fsq"),
     "model.condition": ("none", "label"),
-    "model.encoder": ("mlp", "conv"),
-    "model.decoder": ("mlp", "conv"),
+    "model.encoder": ("mlp", "conv", "grid"),
+    "model.decoder": ("mlp", "conv", "grid"),
     "model.posterior": ("gaussian",),
     "model.prior": ("standard_normal",),
     "model.likelihood": ("bernoulli", "gaussian", "discretized_logistic"),
@@ -72,20 +72,26 @@ def base() -> ml_collections.ConfigDict:
     data.threads = 4
 
     config.model = model = ml_collections.ConfigDict()
-    model.name = "vae"
+    model.name = "vae"  # vae; vq, fsq (discrete latents)
     model.condition = "none"  # none, label: what encoder and decoder are also given
-    model.encoder = "mlp"  # mlp, conv
+    model.encoder = "mlp"  # mlp, conv, grid (stride-2 convolutions without a dense layer)
     model.encoder_widths = (512,)  # of the hidden layers; of the stride-2 convolutions
     model.decoder = "mlp"
     model.decoder_widths = (512,)
     model.activation = "relu"  # relu, gelu, silu, tanh, softplus, leaky_relu
-    model.latent_dim = 16
+    model.latent_dim = 16  # of vq: numbers of each code
     model.posterior = "gaussian"
     model.prior = "standard_normal"
     model.likelihood = "bernoulli"  # bernoulli, gaussian, discretized_logistic
     model.scale = "learned"  # of a gaussian or logistic likelihood: fixed, learned, optimal
     model.scale_init = 0.1  # in units of x; the value of a fixed scale
     model.output_bias = "data"  # the decoder's first mean: zeros (0.5), data (the mean image)
+    model.codebook_size = 512  # of vq
+    model.commitment = 0.25  # of vq: weight of the distance from what is encoded to its code
+    model.levels = (8, 5, 5, 5)  # of fsq: of each number of a code
+    model.num_latents = 16  # of vq, fsq: codes of an image, where the encoder is not a grid
+    model.transformer_width = 128  # of vq, fsq: of the prior
+    model.transformer_layers = 2
     model.dtype = "float32"  # of the networks' arithmetic: float32, bfloat16
 
     config.objective = objective = ml_collections.ConfigDict()
@@ -138,6 +144,10 @@ POSITIVE = (
     "data.device_bytes",
     "data.threads",
     "model.latent_dim",
+    "model.codebook_size",
+    "model.num_latents",
+    "model.transformer_width",
+    "model.transformer_layers",
     "model.scale_init",
     "objective.num_samples",
     "optimizer.learning_rate",
@@ -157,6 +167,7 @@ NOT_NEGATIVE = (
     "seed",
     "data.seed",
     "data.channels",
+    "model.commitment",
     "objective.beta",
     "objective.beta_warmup_steps",
     "objective.free_bits",
@@ -196,6 +207,8 @@ def validate(config: ml_collections.ConfigDict) -> None:
         widths = get(config, key)
         if not all(isinstance(width, int) and width > 0 for width in widths):
             raise InputError(f"{key}={widths} must be a tuple of numbers greater than 0.")
+    if not all(isinstance(n, int) and n > 1 for n in config.model.levels):
+        raise InputError(f"model.levels={config.model.levels} must be a tuple of numbers above 1.")
     _check_combinations(config)
 
 

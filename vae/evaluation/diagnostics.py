@@ -61,16 +61,17 @@ def summary(
     figures |= {
         "reconstruction": float(estimate.reconstruction.mean()),
         "kl": float(estimate.kl.mean()),
-        "active_units": active_units(estimate),
         "examples": len(nll),
     }
+    if estimate.mean.shape[1]:
+        figures["active_units"] = active_units(estimate)
     return {f"{split}/{name}": value for name, value in figures.items()}
 
 
 def collapse_warning(estimate: Estimate) -> str | None:
     """One sentence where the posterior has collapsed onto the prior, else None."""
     active, dimensions = active_units(estimate), estimate.mean.shape[1]
-    if active >= max(1, dimensions / 10):
+    if not dimensions or active >= max(1, dimensions / 10):
         return None
     return (
         f"Posterior collapse: {active} of {dimensions} latent dimensions are active and the KL is "

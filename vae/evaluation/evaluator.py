@@ -67,13 +67,15 @@ def make_evaluator(
         estimated = estimate(variables)
         if warn and (warning := collapse_warning(estimated)):
             logger.warning(warning)
-        return summary(
+        named = summary(
             estimated,
             split,
             num_samples=num_samples,
             dimensions=math.prod(model.image_shape),
             log_levels=log_levels,
         )
+        own = model.figures(estimated.measured) if estimated.measured else {}
+        return named | {f"{split}/{name}": value for name, value in own.items()}
 
     protocol = {
         "data": dataset.description,

@@ -25,6 +25,7 @@ from vae.models.parts import Variables, part
 from vae.models.posteriors import POSTERIORS
 from vae.models.priors import PRIORS
 from vae.networks import ACTIVATIONS, DECODERS, ENCODERS
+from vae.networks.convolutions import halvings
 from vae.probability.terms import Batch, Terms
 
 Array = jax.Array
@@ -170,24 +171,60 @@ def build(config: ml_collections.ConfigDict, data: Data) -> VAE:
             f"model.prior={config.prior!r} is made of encoded images without labels, so "
             "model.condition must be 'none'."
         )
-    channels = data.image_shape[-1]
-    common = {"activation": ACTIVATIONS[config.activation], "dtype": config.dtype}
+    check_grids(config, data, posterior.size)
     return VAE(
-        encoder=ENCODERS[config.encoder](
-            widths=tuple(config.encoder_widths), outputs=posterior.outputs, **common
-        ),
-        decoder=DECODERS[config.decoder](
-            widths=tuple(config.decoder_widths),
-            image_shape=data.image_shape,
-            outputs=likelihood.outputs(channels),
-            output_bias=(
-                likelihood.to_outputs(data.mean_image) if config.output_bias == "data" else None
-            ),
-            **common,
-        ),
+        encoder=make_encoder(config, posterior.outputs),
+        decoder=make_decoder(config, data, likelihood),
         posterior=posterior,
         prior=prior,
         likelihood=likelihood,
         image_shape=data.image_shape,
         num_classes=data.num_classes if config.condition == "label" else 0,
     )
+
+
+def make_encoder(config: ml_collections.ConfigDict, outputs: int) -> nn.Module:
+    """The encoder of a config's `model` section."""
+    return ENCODERS[config.encoder](
+        widths=tuple(config.encoder_widths),
+        outputs=outputs,
+        activation=ACTIVATIONS[config.activation],
+        dtype=config.dtype,
+    )
+
+
+def make_decoder(config: ml_collections.ConfigDict, data: Data, likelihood: Any) -> nn.Module:
+    """The decoder of a config's `model` section, which starts where `output_bias` says."""
+    mean = likelihood.to_outputs(data.mean_image) if config.output_bias == "data" else None
+    return DECODERS[config.decoder](
+        widths=tuple(config.decoder_widths),
+        image_shape=data.image_shape,
+        outputs=likelihood.outputs(data.image_shape[-1]),
+        activation=ACTIVATIONS[config.activation],
+        dtype=config.dtype,
+        output_bias=mean,
+    )
+
+
+def check_grids(config: ml_collections.ConfigDict, data: Data, size: int) -> None:
+    """Refuses latents of `size` numbers that do not fill the grids of the networks.
+
+    Raises:
+      InputError: one sentence that says what does not go together.
+    """
+    grids = {
+        key: halvings(data.image_shape[:2], len(config[f"{key}_widths"]))[-1]
+        for key in ("encoder", "decoder")
+        if config[key] == "grid"
+    }
+    for key, (height, width) in grids.items():
+        if size % (height * width):
+            raise InputError(
+                f"model.{key}='grid' with model.{key}_widths of {len(config[f'{key}_widths'])} has "
+                f"{height}x{width} places, which do not divide the {size} numbers of z."
+            )
+    if len(set(grids.values())) > 1:
+        raise InputError(
+            "model.encoder_widths and model.decoder_widths must be equally many, so that the two "
+            "grids are one."
+        )

@@ -11,10 +11,10 @@ Both give float32, whatever the `dtype` of the arithmetic in their body.
 import flax.linen as nn
 import jax.numpy as jnp
 
-from vae.networks import conv, mlp
+from vae.networks import conv, grid, mlp
 
-ENCODERS = {"mlp": mlp.Encoder, "conv": conv.Encoder}
-DECODERS = {"mlp": mlp.Decoder, "conv": conv.Decoder}
+ENCODERS = {"mlp": mlp.Encoder, "conv": conv.Encoder, "grid": grid.Encoder}
+DECODERS = {"mlp": mlp.Decoder, "conv": conv.Decoder, "grid": grid.Decoder}
 
 ACTIVATIONS = {
     "relu": nn.relu,

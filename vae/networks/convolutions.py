@@ -132,6 +132,14 @@ def _transposed_backward(stride, size, residuals, g):
 transposed.defvjp(_transposed_forward, _transposed_backward)
 
 
+def halvings(size: tuple[int, int], times: int) -> list[tuple[int, int]]:
+    """The sizes from (H, W) through `times` stride-2 layers: (H, W), (ceil(H/2), ceil(W/2)), ..."""
+    sizes = [tuple(size)]
+    for _ in range(times):
+        sizes.append(tuple(-(-n // 2) for n in sizes[-1]))
+    return sizes
+
+
 def he_normal_transposed(stride: int, scale: float = 2.0) -> nn.initializers.Initializer:
     """Initialises [k, k, C, F] kernels of a transposed convolution from F channels to C.
 
