@@ -35,9 +35,10 @@ CHOICES = {
     "model.condition": ("none", "label"),
     "model.encoder": ("mlp", "conv", "grid"),
     "model.decoder": ("mlp", "conv", "grid"),
-    "model.posterior": ("gaussian",),
+    "model.posterior": ("gaussian", "point"),
     "model.prior": ("standard_normal",),
     "model.likelihood": ("bernoulli", "gaussian", "discretized_logistic"),
+    "model.regularizer": ("none", "l2", "gradient_penalty"),
     "model.scale": ("fixed", "learned", "optimal"),
     "model.output_bias": ("zeros", "data"),
     "model.activation": ("relu", "gelu", "silu", "tanh", "softplus", "leaky_relu"),
@@ -80,12 +81,14 @@ def base() -> ml_collections.ConfigDict:
     model.decoder_widths = (512,)
     model.activation = "relu"  # relu, gelu, silu, tanh, softplus, leaky_relu
     model.latent_dim = 16  # of vq: numbers of each code
-    model.posterior = "gaussian"
+    model.posterior = "gaussian"  # gaussian, point (an autoencoder without noise: no bounds)
     model.prior = "standard_normal"
     model.likelihood = "bernoulli"  # bernoulli, gaussian, discretized_logistic
     model.scale = "learned"  # of a gaussian or logistic likelihood: fixed, learned, optimal
     model.scale_init = 0.1  # in units of x; the value of a fixed scale
     model.output_bias = "data"  # the decoder's first mean: zeros (0.5), data (the mean image)
+    model.regularizer = "none"  # of the decoder: none, l2, gradient_penalty
+    model.regularizer_weight = 1e-3
     model.codebook_size = 512  # of vq
     model.commitment = 0.25  # of vq: weight of the distance from what is encoded to its code
     model.levels = (8, 5, 5, 5)  # of fsq: of each number of a code
@@ -168,6 +171,7 @@ NOT_NEGATIVE = (
     "data.seed",
     "data.channels",
     "model.commitment",
+    "model.regularizer_weight",
     "objective.beta",
     "objective.beta_warmup_steps",
     "objective.free_bits",

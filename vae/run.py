@@ -21,7 +21,7 @@ from vae import models
 from vae.config import from_dict
 from vae.data.dataset import Values
 from vae.errors import InputError
-from vae.evaluation.likelihood import Estimate, make_estimator
+from vae.evaluation.likelihood import Estimate, has_density, make_estimator
 from vae.models.data import Data
 from vae.probability.distributions import example_keys, split
 from vae.probability.terms import Batch
@@ -161,7 +161,12 @@ class Run:
           labels: [N] if the model takes any.
           num_samples: K; `evaluation.num_samples` of the config where None.
           seed: of the samples.
+
+        Raises:
+          InputError: the posterior is a point, from which nothing can be estimated.
         """
+        if not has_density(self.model):
+            raise InputError("this model's q(z | x) has no density, so log p(x) has no estimate.")
         x, labels = self._images(x), self._labels(labels, len(x))
         mesh = self.compiled.mesh
         estimator = self.compiled.estimator(

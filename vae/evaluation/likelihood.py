@@ -62,6 +62,11 @@ class _Chunk(NamedTuple):
     measured: dict[str, Array]
 
 
+def has_density(model: Any) -> bool:
+    """Whether q(z | x) has a density; without one no estimate is a bound on log p(x)."""
+    return getattr(getattr(model, "posterior", None), "is_density", True)
+
+
 def chunks(num_samples: int, images: int, bytes_per_image: int, max_bytes: int) -> tuple[int, int]:
     """(number of chunks, samples in each) for `images` examples decoded under a bound on memory."""
     largest = max(1, max_bytes // max(1, images * bytes_per_image))

@@ -169,7 +169,7 @@ def build(config: ml_collections.ConfigDict, data: Data) -> Quantized:
     Raises:
       InputError: something is set that has no use here, or sizes do not go together.
     """
-    for key in ("condition", "posterior", "prior"):
+    for key in ("condition", "posterior", "prior", "regularizer"):
         if config[key] != base().model[key]:
             raise InputError(
                 f"model.{key}={config[key]!r} has no effect with model.name={config.name!r}."

@@ -10,6 +10,7 @@ variables (`parts.py`).
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Callable
 from typing import Any
 
 import flax.linen as nn
@@ -24,6 +25,7 @@ from vae.models.likelihoods import LIKELIHOODS
 from vae.models.parts import Variables, part
 from vae.models.posteriors import POSTERIORS
 from vae.models.priors import PRIORS
+from vae.models.regularizers import REGULARIZERS
 from vae.networks import ACTIVATIONS, DECODERS, ENCODERS
 from vae.networks.convolutions import halvings
 from vae.probability.terms import Batch, Terms
@@ -45,6 +47,7 @@ class VAE:
       likelihood: p(x | z), see `probability/likelihoods.py`.
       image_shape: (H, W, C).
       num_classes: of the labels that both networks are given; 0 for a model without condition.
+      regularizer: of the decoder, see `regularizers.py`, or None; and its weight in the loss.
     """
 
     encoder: nn.Module
@@ -54,6 +57,8 @@ class VAE:
     likelihood: Any
     image_shape: tuple[int, int, int]
     num_classes: int = 0
+    regularizer: Callable[..., Array] | None = None
+    regularizer_weight: float = 0.0
 
     inference = ("encoder", "posterior")  # the parts that q(z | x) is made of
 
@@ -106,6 +111,15 @@ class VAE:
         z, log_qz = q.sample_and_log_prob(keys=keys)
         outputs = self._outputs(variables, z, batch.y)
         own = part(variables, "likelihood")
+        losses = {}
+        if self.regularizer is not None:
+            penalty = self.regularizer(
+                lambda z: self.likelihood.mean(self._outputs(variables, z, batch.y)),
+                variables["params"]["decoder"],
+                z,
+                keys=keys,
+            )
+            losses["regularizer"] = self.regularizer_weight * penalty
         return Terms(
             log_px=self.likelihood.log_prob(outputs, batch.x, own),
             log_pz=p.log_prob(z),
@@ -115,7 +129,7 @@ class VAE:
             mean=q.mean,
             q=q,
             p=p,
-            losses={},
+            losses=losses,
             statistics=variables["statistics"]
             | {"likelihood": self.likelihood.update(outputs, batch.x, own)},
         )
@@ -180,6 +194,8 @@ def build(config: ml_collections.ConfigDict, data: Data) -> VAE:
         likelihood=likelihood,
         image_shape=data.image_shape,
         num_classes=data.num_classes if config.condition == "label" else 0,
+        regularizer=REGULARIZERS[config.regularizer],
+        regularizer_weight=config.regularizer_weight,
     )
 
 

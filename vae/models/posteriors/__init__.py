@@ -6,6 +6,7 @@ A family is a frozen record with
                   prior's must be the same
     size          numbers in z; outputs: numbers that the encoder gives for each example
     any_density   whether log q(z | x) is known at any z, not only at q's own samples
+    is_density    False of a family without log q(z | x), whose figures then are no bounds
     init(*, key)  the family's own variables (the weights of a flow)
     distribution(outputs [B, outputs], variables, *, train) -> q
 
@@ -20,5 +21,9 @@ A new family is a file here and a row in the table.
 """
 
 from vae.models.posteriors.gaussian import Gaussian
+from vae.models.posteriors.point import Point
 
-POSTERIORS = {"gaussian": lambda config: Gaussian(config.latent_dim)}
+POSTERIORS = {
+    "gaussian": lambda config: Gaussian(config.latent_dim),
+    "point": lambda config: Point(config.latent_dim),
+}

@@ -21,6 +21,7 @@ class Gaussian:
 
     space = "real"
     any_density = True
+    is_density = True
 
     @property
     def outputs(self) -> int:
