@@ -5,11 +5,13 @@
     python launch.py evaluate    --workdir=runs/digits [--num_samples=5000] [--split=test]
     python launch.py sample      --workdir=runs/digits [--num=64] [--seed=0] [--draw]
     python launch.py reconstruct --workdir=runs/digits [--num=32] [--split=test]
+    python launch.py results     --workdir=runs
     python launch.py list
 
 `train` again with the same --workdir goes on where it stopped. Every other command takes its
-configuration from the run. Exit codes: 0 done; 1 failed; 2 wrong command line or config; 3
-diverged; 75 preempted (run the same command again).
+configuration from the run; `results` writes experiments/RESULTS.md from all runs in --workdir.
+Exit codes: 0 done; 1 failed; 2 wrong command line or config; 3 diverged; 75 preempted (run the same
+command again).
 """
 
 import sys

@@ -26,6 +26,11 @@ import ml_collections
 
 from vae.config import base
 
+PUBLISHED = {
+    "": ("test/elbo", -101.5, "google/flax, pull request 1361, after 21 epochs"),
+    "tuned": ("test/elbo", -101.5, "google/flax, pull request 1361, after 21 epochs"),
+}
+
 
 def get_config(variant: str = "") -> ml_collections.ConfigDict:
     config = base()

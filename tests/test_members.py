@@ -22,7 +22,22 @@ LIKELIHOODS = {
     "bernoulli": {"data__binarize": "dynamic", "model__likelihood": "bernoulli"},
     "gaussian": {"model__likelihood": "gaussian"},
 }
-OBJECTIVES = {}
+OBJECTIVES = {
+    "beta": {"objective__beta": 0.5, "objective__free_bits": 0.1},
+    "cyclical": {"objective__beta_schedule": "cyclical", "objective__beta_warmup_steps": 10},
+    "capacity": {"objective__name": "capacity", "objective__capacity_steps": 30},
+    "stl": {"objective__name": "stl"},
+    "iwae": {"objective__name": "iwae", "objective__num_samples": 4},
+    "dreg": {"objective__name": "dreg", "objective__num_samples": 4},
+    "miwae": {"objective__name": "miwae", "objective__num_samples": 4, "objective__groups": 2},
+    "piwae": {"objective__name": "piwae", "objective__num_samples": 4, "objective__groups": 2},
+    "ciwae": {"objective__name": "ciwae", "objective__num_samples": 4},
+    "beta_tc": {"objective__name": "beta_tc", "objective__beta": 4.0},
+    "dip_i": {"objective__name": "dip_i"},
+    "dip_ii": {"objective__name": "dip_ii"},
+    "info_vae": {"objective__name": "info_vae", "objective__alpha": 0.5},
+    "wae": {"objective__name": "wae", "objective__kernel": "rbf"},
+}
 CODES = {
     "model__num_latents": 4,
     "model__transformer_width": 16,

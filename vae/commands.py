@@ -83,6 +83,13 @@ def _reconstruct(config: Any, values: flags.FlagValues) -> int:
     return 0
 
 
+def _results(config: Any, values: flags.FlagValues) -> int:
+    from vae.report.results import write
+
+    print(write(Path(values.workdir or "runs"), Path("experiments")))
+    return 0
+
+
 def _list(config: Any, values: flags.FlagValues) -> int:
     for file in sorted(Path("experiments").glob("*.py")):
         first_line = (ast.get_docstring(ast.parse(file.read_text("utf-8"))) or "").split("\n")[0]
@@ -95,6 +102,7 @@ COMMANDS = {
     "evaluate": _evaluate,
     "sample": _sample,
     "reconstruct": _reconstruct,
+    "results": _results,
     "list": _list,
 }
 

@@ -33,8 +33,8 @@ CHOICES = {
     "data.binarize": ("none", "dynamic"),
     "model.name": ("vae", "vq", "fsq"),
     "model.condition": ("none", "label"),
-    "model.encoder": ("mlp", "conv", "grid"),
-    "model.decoder": ("mlp", "conv", "grid"),
+    "model.encoder": ("mlp", "gated_mlp", "conv", "resnet", "grid"),
+    "model.decoder": ("mlp", "gated_mlp", "conv", "resnet", "grid"),
     "model.posterior": ("gaussian", "point"),
     "model.prior": ("standard_normal",),
     "model.likelihood": ("bernoulli", "gaussian", "discretized_logistic"),
@@ -43,7 +43,13 @@ CHOICES = {
     "model.output_bias": ("zeros", "data"),
     "model.activation": ("relu", "gelu", "silu", "tanh", "softplus", "leaky_relu"),
     "model.dtype": ("float32", "bfloat16"),
-    "objective.name": ("elbo",),
+    "objective.name": (
+        *("elbo", "capacity", "stl"),
+        *("iwae", "dreg", "miwae", "piwae", "ciwae"),
+        *("beta_tc", "dip_i", "dip_ii", "info_vae", "wae"),
+    ),
+    "objective.beta_schedule": ("linear", "cosine", "cyclical"),
+    "objective.kernel": ("rbf", "imq"),
     "optimizer.name": ("adam", "adamw"),
     "optimizer.schedule": ("constant", "cosine", "linear"),
 }
@@ -75,11 +81,14 @@ def base() -> ml_collections.ConfigDict:
     config.model = model = ml_collections.ConfigDict()
     model.name = "vae"  # vae; vq, fsq (discrete latents)
     model.condition = "none"  # none, label: what encoder and decoder are also given
-    model.encoder = "mlp"  # mlp, conv, grid (stride-2 convolutions without a dense layer)
-    model.encoder_widths = (512,)  # of the hidden layers; of the stride-2 convolutions
+    model.encoder = "mlp"  # mlp, gated_mlp, conv, resnet, grid (no dense layer)
+    # Of the hidden layers; of the stride-2 convolutions; of the resolutions, the image's first.
+    model.encoder_widths = (512,)
     model.decoder = "mlp"
-    model.decoder_widths = (512,)
-    model.activation = "relu"  # relu, gelu, silu, tanh, softplus, leaky_relu
+    model.decoder_widths = (512,)  # the same from z to the image
+    model.blocks = 1  # layers, convolutions or residual blocks for each of these widths
+    # relu, gelu, silu, tanh, softplus, leaky_relu; a gated_mlp has its gates instead.
+    model.activation = "relu"
     model.latent_dim = 16  # of vq: numbers of each code
     model.posterior = "gaussian"  # gaussian, point (an autoencoder without noise: no bounds)
     model.prior = "standard_normal"
@@ -98,11 +107,23 @@ def base() -> ml_collections.ConfigDict:
     model.dtype = "float32"  # of the networks' arithmetic: float32, bfloat16
 
     config.objective = objective = ml_collections.ConfigDict()
-    objective.name = "elbo"
-    objective.beta = 1.0
-    objective.beta_warmup_steps = 0  # beta rises linearly from 0 over so many steps
-    objective.free_bits = 0.0  # nats per latent dimension, on the batch mean
+    objective.name = "elbo"  # the table of vae/probability/objectives says what each one reads
     objective.num_samples = 1  # K
+    objective.beta = 1.0  # of the KL, by objectives that have one; beta_tc: of the correlation
+    objective.beta_schedule = "linear"  # linear, cosine; cyclical rises, holds as long, and again
+    objective.beta_warmup_steps = 0  # beta rises from 0 over so many steps
+    objective.free_bits = 0.0  # elbo: nats per latent dimension, on the batch mean
+    objective.capacity = 25.0  # capacity: nats that the KL is drawn to
+    objective.capacity_steps = 0  # they rise linearly from 0 over so many steps
+    objective.groups = 1  # miwae, piwae: M groups of num_samples / M
+    objective.ciwae_weight = 0.5  # ciwae: of the ELBO; the rest is of IWAE
+    objective.mi_weight = 1.0  # beta_tc: of the mutual information of x and z
+    objective.dimwise_weight = 1.0  # beta_tc: of the KL of each dimension
+    objective.dip_diagonal = 10.0  # dip_i, dip_ii: of the squares of diagonal less 1
+    objective.dip_off_diagonal = 10.0  # dip_i, dip_ii: of the squares off the diagonal
+    objective.mmd_weight = 10.0  # info_vae, wae: lambda
+    objective.alpha = 0.0  # info_vae: the KL counts 1 - alpha, the MMD alpha + mmd_weight - 1
+    objective.kernel = "imq"  # info_vae, wae: rbf, imq
 
     config.optimizer = optimizer = ml_collections.ConfigDict()
     optimizer.name = "adam"  # adam, adamw
@@ -142,10 +163,13 @@ def base() -> ml_collections.ConfigDict:
     return config.lock()
 
 
+COUPLED = ("beta_tc", "dip_i", "dip_ii", "info_vae", "wae")  # objectives of a batch, not an example
+
 POSITIVE = (
     "data.batch_size",
     "data.device_bytes",
     "data.threads",
+    "model.blocks",
     "model.latent_dim",
     "model.codebook_size",
     "model.num_latents",
@@ -153,6 +177,7 @@ POSITIVE = (
     "model.transformer_layers",
     "model.scale_init",
     "objective.num_samples",
+    "objective.groups",
     "optimizer.learning_rate",
     "optimizer.eps",
     "training.steps",
@@ -175,6 +200,15 @@ NOT_NEGATIVE = (
     "objective.beta",
     "objective.beta_warmup_steps",
     "objective.free_bits",
+    "objective.capacity",
+    "objective.capacity_steps",
+    "objective.ciwae_weight",
+    "objective.mi_weight",
+    "objective.dimwise_weight",
+    "objective.dip_diagonal",
+    "objective.dip_off_diagonal",
+    "objective.mmd_weight",
+    "objective.alpha",
     "optimizer.warmup_steps",
     "optimizer.weight_decay",
     "optimizer.clip_norm",
@@ -185,6 +219,7 @@ NOT_NEGATIVE = (
     "log.num_images",
 )
 BELOW_ONE = ("optimizer.b1", "optimizer.b2", "training.ema_decay")
+AT_MOST_ONE = ("objective.ciwae_weight", "objective.alpha")
 
 
 def validate(config: ml_collections.ConfigDict) -> None:
@@ -207,6 +242,9 @@ def validate(config: ml_collections.ConfigDict) -> None:
     for key in BELOW_ONE:
         if not 0 <= (value := get(config, key)) < 1:
             raise InputError(f"{key}={value} must be at least 0 and below 1.")
+    for key in AT_MOST_ONE:
+        if (value := get(config, key)) > 1:
+            raise InputError(f"{key}={value} must be at most 1.")
     for key in ("model.encoder_widths", "model.decoder_widths"):
         widths = get(config, key)
         if not all(isinstance(width, int) and width > 0 for width in widths):
@@ -245,6 +283,7 @@ def _check_combinations(config: ml_collections.ConfigDict) -> None:
             raise InputError(
                 f"{key}={value} must be a multiple of training.steps_per_call={per_call}."
             )
+    _check_objective(config.objective, batch_size // accumulate)
     if config.model.likelihood == "discretized_logistic" and config.model.scale == "optimal":
         raise InputError(
             "model.scale='optimal' has a closed form only for model.likelihood="
@@ -254,6 +293,29 @@ def _check_combinations(config: ml_collections.ConfigDict) -> None:
         raise InputError(
             f"optimizer.weight_decay={config.optimizer.weight_decay} has an effect only "
             "with optimizer.name='adamw'."
+        )
+
+
+def _check_objective(objective: ml_collections.ConfigDict, batch_size: int) -> None:
+    if objective.num_samples % objective.groups:
+        raise InputError(
+            f"objective.num_samples={objective.num_samples} must be a multiple of "
+            f"objective.groups={objective.groups}."
+        )
+    if objective.beta_schedule != "linear" and not objective.beta_warmup_steps:
+        raise InputError(
+            f"objective.beta_schedule={objective.beta_schedule!r} has no effect with "
+            "objective.beta_warmup_steps=0."
+        )
+    if objective.name == "info_vae" and objective.alpha + objective.mmd_weight < 1:
+        raise InputError(
+            f"objective.alpha={objective.alpha} + objective.mmd_weight={objective.mmd_weight} must "
+            "be at least 1, or objective.name='info_vae' would reward a mismatch."
+        )
+    if objective.name in COUPLED and batch_size < 2:
+        raise InputError(
+            f"objective.name={objective.name!r} compares the examples of a batch, so "
+            "data.batch_size / training.accumulate must be at least 2."
         )
 
 

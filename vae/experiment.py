@@ -67,10 +67,12 @@ def train(
         logger.info("%s is complete at step %d.", workdir, result["step"])
         return result
 
+    started -= result["seconds"] if result else 0.0  # what earlier calls on this run took
+
     dataset = data.load(config.data)
     check_likelihood(dataset.values, config)
     model = models.build(config.model, _model_data(dataset, config))
-    check_objective(config.objective, model)
+    check_objective(config.objective, model, lambda: first_images(dataset, "train", 1, config))
 
     with directory.owned(workdir):
         facts = {
@@ -153,7 +155,7 @@ def _program(
     # On one device there is nothing to average, and a collective would copy the gradient.
     axis = devices.AXIS if mesh.size > 1 else None
     step = devices.map_shards(
-        make_step(model, config, dataset.values, axis=axis),
+        make_step(model, config, dataset.values, num_examples=len(dataset.train), axis=axis),
         mesh,
         in_specs=(P(), P(None, devices.AXIS), P()),
         out_specs=(P(), P()),
@@ -169,10 +171,7 @@ def _program(
         return devices.shard(stacked, mesh, P(None, devices.AXIS))
 
     return loop.Program(
-        initialise=jax.jit(
-            functools.partial(initial_state, model, config),
-            out_shardings=devices.replicated(mesh),
-        ),
+        initialise=lambda: devices.run_once(lambda: initial_state(model, config), mesh),
         step=lambda state, batch: step(state, batch, table),
         batch=batch,
         validate=lambda state: validation.figures(evaluation_variables(state), warn=False),

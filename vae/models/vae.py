@@ -206,6 +206,7 @@ def make_encoder(config: ml_collections.ConfigDict, outputs: int) -> nn.Module:
         outputs=outputs,
         activation=ACTIVATIONS[config.activation],
         dtype=config.dtype,
+        blocks=config.blocks,
     )
 
 
@@ -218,6 +219,7 @@ def make_decoder(config: ml_collections.ConfigDict, data: Data, likelihood: Any)
         outputs=likelihood.outputs(data.image_shape[-1]),
         activation=ACTIVATIONS[config.activation],
         dtype=config.dtype,
+        blocks=config.blocks,
         output_bias=mean,
     )
 

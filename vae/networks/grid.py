@@ -1,7 +1,8 @@
 """Convolutional encoder and decoder without dense layers: each latent has a place on a grid.
 
-The image (H, W) is halved once for every width, to the grid (h, w). The numbers of a grid are laid
-out channel by channel, [E, h, w], so that halves of the channels are halves of the vector.
+The image (H, W) is halved once for every width, to the grid (h, w); with `blocks` above 1, 3x3
+convolutions follow at each size but the image's. The numbers of a grid are laid out channel by
+channel, [E, h, w], so that halves of the channels are halves of the vector.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
+from vae.networks.blocks import starting_bias
 from vae.networks.convolutions import Conv, ConvTranspose, halvings, he_normal_transposed
 
 Array = jax.Array
@@ -28,11 +30,14 @@ class Encoder(nn.Module):
     outputs: int
     activation: Callable[[Array], Array] = nn.relu
     dtype: jnp.dtype = jnp.float32
+    blocks: int = 1
 
     @nn.compact
     def __call__(self, x: Array) -> Array:
         for width in self.widths:
             x = self.activation(Conv(width, dtype=self.dtype)(x))
+            for _ in range(self.blocks - 1):
+                x = self.activation(Conv(width, kernel_size=3, stride=1, dtype=self.dtype)(x))
         batch, height, width, _ = x.shape
         x = nn.Dense(self.outputs // (height * width), dtype=jnp.float32, name="head")(x)
         return jnp.moveaxis(x, -1, 1).reshape(batch, self.outputs)
@@ -50,6 +55,7 @@ class Decoder(nn.Module):
     outputs: int
     activation: Callable[[Array], Array] = nn.relu
     dtype: jnp.dtype = jnp.float32
+    blocks: int = 1
     output_bias: Array | None = None
 
     @nn.compact
@@ -58,15 +64,17 @@ class Decoder(nn.Module):
         sizes = halvings(size, len(self.widths))
         channels = z.shape[-1] // math.prod(sizes[-1])
         h = jnp.moveaxis(z.reshape(-1, channels, *sizes[-1]), 1, -1)
-        h = self.activation(Conv(self.widths[0], kernel_size=3, stride=1, dtype=self.dtype)(h))
-        for width, larger in zip(self.widths[1:], sizes[-2:0:-1], strict=True):
-            h = self.activation(ConvTranspose(width, dtype=self.dtype)(h, larger))
+        for i, width in enumerate(self.widths):
+            if i > 0:
+                h = self.activation(ConvTranspose(width, dtype=self.dtype)(h, sizes[-1 - i]))
+            for _ in range(self.blocks if i == 0 else self.blocks - 1):
+                h = self.activation(Conv(width, kernel_size=3, stride=1, dtype=self.dtype)(h))
 
-        bias = 0.0 if self.output_bias is None else jnp.mean(jnp.asarray(self.output_bias), (0, 1))
+        bias = starting_bias(self.output_bias, (*size, self.outputs))
         head = ConvTranspose(
             self.outputs,
             kernel_init=he_normal_transposed(2, scale=0.01),
-            bias_init=nn.initializers.constant(bias),
+            bias_init=nn.initializers.constant(bias.mean((0, 1))),
             dtype=jnp.float32,
             name="head",
         )

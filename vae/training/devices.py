@@ -45,6 +45,16 @@ def map_shards(
     return jax.jit(mapped, donate_argnums=donate, compiler_options=_compiler_options())
 
 
+def run_once(function: Callable[[], Any], mesh: Mesh) -> Any:
+    """Calls a function on the devices, its results on every one of them.
+
+    It is compiled without optimisation: drawing the initial weights of a deep network takes
+    milliseconds, and compiling that took up to ten seconds.
+    """
+    options = {"xla_backend_optimization_level": 0}
+    return jax.jit(function, out_shardings=replicated(mesh), compiler_options=options)()
+
+
 @functools.cache
 def _compiler_options() -> dict[str, str]:
     """On a CPU, where XLA would hand convolutions to a library slower than its own (Eigen's)."""

@@ -79,9 +79,21 @@ def provenance(overrides: dict[str, Any], data: dict[str, Any]) -> dict[str, Any
         "python": platform.python_version(),
         "versions": {name: _version(name) for name in PACKAGES},
         "platform": platform.platform(),
+        "hardware": _hardware(),
         "devices": [f"{d.platform}:{d.device_kind}:{d.id}" for d in jax.devices()],
         "processes": jax.process_count(),
     }
+
+
+def _hardware() -> str:
+    """What computes, for a person: "2 cores of AMD EPYC 7B13", "8 x NVIDIA H200"."""
+    if jax.default_backend() != "cpu":
+        return f"{jax.device_count()} x {jax.devices()[0].device_kind}"
+    cores, name = os.cpu_count(), platform.processor() or platform.machine()
+    with contextlib.suppress(OSError):
+        lines = Path("/proc/cpuinfo").read_text("utf-8").splitlines()
+        name = next((x.split(":")[1].strip() for x in lines if x.startswith("model name")), name)
+    return f"{cores} cores of {name}"
 
 
 def _version(name: str) -> str | None:

@@ -45,12 +45,21 @@ def objective_settings(
     config: ml_collections.ConfigDict, hyper: dict[str, Array], step: Array
 ) -> dict[str, Any]:
     """What an objective may read of the config's section at a step: floats are traced."""
-    beta = hyper["beta"] * schedules.warmup(step, config.beta_warmup_steps)
-    return dict(config.items()) | hyper | {"beta": beta}
+    rise = schedules.rise(config.beta_schedule, step, config.beta_warmup_steps)
+    scheduled = {
+        "beta": hyper["beta"] * rise,
+        "capacity": hyper["capacity"] * schedules.warmup(step, config.capacity_steps),
+    }
+    return dict(config.items()) | hyper | scheduled
 
 
 def make_step(
-    model: Any, config: ml_collections.ConfigDict, values: Values, *, axis: str | None
+    model: Any,
+    config: ml_collections.ConfigDict,
+    values: Values,
+    *,
+    num_examples: int,
+    axis: str | None,
 ) -> Callable[[State, Any, Any], tuple[State, Report]]:
     """Builds the step of a config.
 
@@ -58,6 +67,7 @@ def make_step(
       model: the model to be trained.
       config: the whole config; what is in `State.hyper` is taken from there instead.
       values: what a raw value of the data means.
+      num_examples: of the training set.
       axis: name of the mapped axis, None where the function is used without mapping.
 
     Returns:
@@ -74,7 +84,7 @@ def make_step(
     def micro_gradient(state: State, batch: Any, table: Any) -> tuple[Any, dict[str, Array], Any]:
         """The gradient, the outputs and the statistics of one micro-batch."""
         keys = example_keys(jax.random.fold_in(state.key, state.step), batch["index"])
-        data_keys, noise_keys = split(keys)
+        data_keys, noise_keys, own_keys = split(keys, 3)
         examples = prepare(batch, table, values, config.data, keys=data_keys, train=True)
         sampled = sample_keys(noise_keys, config.objective.num_samples)
 
@@ -83,7 +93,7 @@ def make_step(
             return model.terms(variables, examples, keys=sampled, train=True)
 
         settings = objective_settings(config.objective, state.hyper, state.step)
-        settings |= {"axis": axis, "keys": noise_keys}
+        settings |= {"axis": axis, "keys": own_keys, "num_examples": num_examples}
         settings = {name: settings[name] for name in objective.reads}
         terms, pull_back = jax.vjp(terms_of, state.params)
 

@@ -6,7 +6,7 @@ A family is a frozen record with
                   prior's must be the same
     size          numbers in z; outputs: numbers that the encoder gives for each example
     any_density   whether log q(z | x) is known at any z, not only at q's own samples
-    is_density    False of a family without log q(z | x), whose figures then are no bounds
+    is_density    False of a family without log q(z | x), whose figures are no bounds; else absent
     init(*, key)  the family's own variables (the weights of a flow)
     distribution(outputs [B, outputs], variables, *, train) -> q
 
@@ -15,6 +15,9 @@ and q, a dataclass of arrays registered as a pytree, answers
     mean                          [B, size] its centre
     sample_and_log_prob(*, keys)  keys [K, B] to z [K, B, size], log q(z | x) [K, B]
     log_prob(z)                   [K, B], where `any_density`
+    log_prob_per_dim(z)           [..., size], where q is a product over dimensions; the leaves of
+                                  such a q are [B, ...]
+    log_std                       [B, size], where that is known
     kl(p)                         [G, B] KL(q || p) in closed form, or None
 
 A new family is a file here and a row in the table.

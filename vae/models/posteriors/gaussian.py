@@ -21,7 +21,6 @@ class Gaussian:
 
     space = "real"
     any_density = True
-    is_density = True
 
     @property
     def outputs(self) -> int:
