@@ -57,6 +57,7 @@ MODELS = {
     "vq": {"model__name": "vq", "model__codebook_size": 16, **CODES},
     "fsq": {"model__name": "fsq", "model__levels": (4, 4), **CODES},
     "conditional": {"model__condition": "label"},
+    "semi_supervised": {"model__name": "semi_supervised", "data__labelled": 100},
 }
 MEMBERS = POSTERIORS | PRIORS | LIKELIHOODS | OBJECTIVES | MODELS
 

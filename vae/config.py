@@ -31,7 +31,7 @@ RESUMABLE = (
 
 CHOICES = {
     "data.binarize": ("none", "dynamic"),
-    "model.name": ("vae", "vq", "fsq"),
+    "model.name": ("vae", "vq", "fsq", "semi_supervised"),
     "model.condition": ("none", "label"),
     "model.encoder": ("mlp", "gated_mlp", "conv", "resnet", "grid"),
     "model.decoder": ("mlp", "gated_mlp", "conv", "resnet", "grid"),
@@ -69,6 +69,7 @@ def base() -> ml_collections.ConfigDict:
     data.test = "train[90%:]"
     data.batch_size = 128  # over all devices
     data.seed = 0
+    data.labelled = 0  # training images that keep their label, evenly over classes; 0 keeps all
     data.crop = (0, 0)  # height, width of the centre to cut out first; (0, 0) cuts nothing
     data.image_size = (0, 0)  # height, width to resize to; (0, 0) keeps the source's
     data.channels = 0  # 1 grey, 3 colour; 0 keeps the source's
@@ -79,7 +80,7 @@ def base() -> ml_collections.ConfigDict:
     data.threads = 4
 
     config.model = model = ml_collections.ConfigDict()
-    model.name = "vae"  # vae; vq, fsq (discrete latents)
+    model.name = "vae"  # vae; vq, fsq (discrete latents); semi_supervised (images and labels)
     model.condition = "none"  # none, label: what encoder and decoder are also given
     model.encoder = "mlp"  # mlp, gated_mlp, conv, resnet, grid (no dense layer)
     # Of the hidden layers; of the stride-2 convolutions; of the resolutions, the image's first.
@@ -104,6 +105,7 @@ def base() -> ml_collections.ConfigDict:
     model.num_latents = 16  # of vq, fsq: codes of an image, where the encoder is not a grid
     model.transformer_width = 128  # of vq, fsq: of the prior
     model.transformer_layers = 2
+    model.classification_weight = 10.0  # of semi_supervised, for each labelled image
     model.dtype = "float32"  # of the networks' arithmetic: float32, bfloat16
 
     config.objective = objective = ml_collections.ConfigDict()
@@ -194,7 +196,9 @@ POSITIVE = (
 NOT_NEGATIVE = (
     "seed",
     "data.seed",
+    "data.labelled",
     "data.channels",
+    "model.classification_weight",
     "model.commitment",
     "model.regularizer_weight",
     "objective.beta",

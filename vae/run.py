@@ -197,11 +197,12 @@ class Run:
         classes = self.model.num_classes
         if not classes:
             return np.full(num, -1, np.int32)
-        if labels is None:
+        lowest = -1 if getattr(self.model, "takes_unlabelled", False) else 0
+        if labels is None and lowest == 0:
             raise InputError(f"this model is conditional: give labels from 0 to {classes - 1}.")
-        labels = np.asarray(labels)
-        if labels.shape != (num,) or labels.min() < 0 or labels.max() >= classes:
-            raise InputError(f"labels must be {num} whole numbers from 0 to {classes - 1}.")
+        labels = np.full(num, -1) if labels is None else np.asarray(labels)
+        if labels.shape != (num,) or labels.min() < lowest or labels.max() >= classes:
+            raise InputError(f"labels must be {num} whole numbers from {lowest} to {classes - 1}.")
         return labels.astype(np.int32)
 
     def _in_batches(self, function: Callable, inputs: Any) -> Any:

@@ -15,7 +15,8 @@ A model may have more to measure in an evaluation than its terms:
     figures(measured)                                 figures by name, of these arrays of a split
 
 `inference` names the parts that q is made of; `likelihood` and `image_shape` are what they say;
-`num_classes` is that of the labels y, 0 for a model that takes none.
+`num_classes` is that of the labels y, 0 for a model that takes none; with `takes_unlabelled` y may
+be -1, unknown.
 """
 
 from __future__ import annotations
@@ -24,10 +25,15 @@ from typing import Any
 
 import ml_collections
 
-from vae.models import quantized, vae
+from vae.models import quantized, semi_supervised, vae
 from vae.models.data import Data
 
-MODELS = {"vae": vae.build, "vq": quantized.build, "fsq": quantized.build}
+MODELS = {
+    "vae": vae.build,
+    "vq": quantized.build,
+    "fsq": quantized.build,
+    "semi_supervised": semi_supervised.build,
+}
 
 
 def build(config: ml_collections.ConfigDict, data: Data) -> Any:
