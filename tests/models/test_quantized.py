@@ -20,7 +20,7 @@ from vae.networks.transformer import Transformer
 from vae.probability.terms import Batch
 from vae.training import devices
 
-DATA = Data(np.full((8, 8, 1), 0.5, np.float32), 16.0, 17, 0, lambda num: None)
+DATA = Data(np.full((8, 8, 1), 0.5, np.float32), 16.0, 17, 10, lambda num: None)
 
 
 def codebook(codes, usage):
@@ -225,6 +225,7 @@ def test_a_grid_gives_each_code_a_place():
     [
         ({"model__name": "vq", "model__condition": "label"}, "model.condition='label' has no eff"),
         ({"model__name": "vq", "model__transformer_width": 6}, "must be a multiple of 4"),
+        ({"model__decoder": "grid", "model__condition": "label"}, "has no place for a label"),
         ({"model__encoder": "grid"}, "has 4x4 places, which do not divide the 4 numbers"),
         (
             {

@@ -235,6 +235,8 @@ def check_grids(config: ml_collections.ConfigDict, data: Data, size: int) -> Non
         for key in ("encoder", "decoder")
         if config[key] == "grid"
     }
+    if "decoder" in grids and config.condition == "label":
+        raise InputError("model.decoder='grid' has no place for a label; choose 'conv'.")
     for key, (height, width) in grids.items():
         if size % (height * width):
             raise InputError(
