@@ -43,6 +43,7 @@ def workdir(tmp_path_factory):
         (("evaluate", "--split=valid", "--num_samples=3"), '"num_samples": 3'),
         (("sample", "--num=4"), "samples_00000004_seed0.png"),
         (("sample", "--draw", "--seed=2"), "draws_00000004_seed2.png"),
+        (("sample", "--num=4", "--prior=mixture"), "samples_mixture_00000004_seed0.png"),
         (("reconstruct", "--num=3"), "reconstructions_00000004_test.png"),
     ],
     ids=lambda value: value[0] if isinstance(value, tuple) else "",

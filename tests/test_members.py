@@ -17,7 +17,14 @@ POSTERIORS = {
     "gaussian": {},
     "point": {"model__posterior": "point"},
 }
-PRIORS = {}
+PRIORS = {
+    "mixture": {"model__prior": "mixture", "model__prior_components": 5},
+    "vamp": {"model__prior": "vamp", "model__prior_components": 5},
+    "exemplar": {"model__prior": "exemplar", "model__prior_components": 5},
+    "conditional_prior": {"model__prior": "conditional", "model__condition": "label"},
+    "coupling": {"model__prior": "coupling", "model__prior_widths": (8,)},
+    "maf": {"model__prior": "maf", "model__prior_flows": 2, "model__prior_widths": (8,)},
+}
 LIKELIHOODS = {
     "bernoulli": {"data__binarize": "dynamic", "model__likelihood": "bernoulli"},
     "gaussian": {"model__likelihood": "gaussian"},

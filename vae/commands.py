@@ -75,8 +75,15 @@ def _sample(config: Any, values: flags.FlagValues) -> int:
         labels = [int(label) for label in values.labels or ()]
     except ValueError:
         raise InputError(f"--labels={','.join(values.labels)} must be whole numbers.") from None
-    run, num = _load(values), values.num or 64
-    print(sample(run, num=num, labels=labels, draw=values.draw, seed=values.seed))
+    path = sample(
+        _load(values),
+        num=values.num or 64,
+        labels=labels,
+        draw=values.draw,
+        seed=values.seed,
+        prior=values.prior,
+    )
+    print(path)
     return 0
 
 

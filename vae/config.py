@@ -36,7 +36,15 @@ CHOICES = {
     "model.encoder": ("mlp", "gated_mlp", "conv", "resnet", "grid"),
     "model.decoder": ("mlp", "gated_mlp", "conv", "resnet", "grid"),
     "model.posterior": ("gaussian", "point"),
-    "model.prior": ("standard_normal",),
+    "model.prior": (
+        "standard_normal",
+        "mixture",
+        "vamp",
+        "exemplar",
+        "conditional",
+        "coupling",
+        "maf",
+    ),
     "model.likelihood": ("bernoulli", "gaussian", "discretized_logistic"),
     "model.regularizer": ("none", "l2", "gradient_penalty"),
     "model.scale": ("fixed", "learned", "optimal"),
@@ -92,7 +100,10 @@ def base() -> ml_collections.ConfigDict:
     model.activation = "relu"
     model.latent_dim = 16  # of vq: numbers of each code
     model.posterior = "gaussian"  # gaussian, point (an autoencoder without noise: no bounds)
-    model.prior = "standard_normal"
+    model.prior = "standard_normal"  # mixture, vamp, exemplar, conditional, coupling, maf
+    model.prior_components = 100  # of a mixture; images that a vamp or exemplar prior is made of
+    model.prior_flows = 4  # layers of a coupling or maf prior
+    model.prior_widths = (128, 128)  # of the hidden layers in each of them
     model.likelihood = "bernoulli"  # bernoulli, gaussian, discretized_logistic
     model.scale = "learned"  # of a gaussian or logistic likelihood: fixed, learned, optimal
     model.scale_init = 0.1  # in units of x; the value of a fixed scale
@@ -173,6 +184,8 @@ POSITIVE = (
     "data.threads",
     "model.blocks",
     "model.latent_dim",
+    "model.prior_components",
+    "model.prior_flows",
     "model.codebook_size",
     "model.num_latents",
     "model.transformer_width",
@@ -249,7 +262,7 @@ def validate(config: ml_collections.ConfigDict) -> None:
     for key in AT_MOST_ONE:
         if (value := get(config, key)) > 1:
             raise InputError(f"{key}={value} must be at most 1.")
-    for key in ("model.encoder_widths", "model.decoder_widths"):
+    for key in ("model.encoder_widths", "model.decoder_widths", "model.prior_widths"):
         widths = get(config, key)
         if not all(isinstance(width, int) and width > 0 for width in widths):
             raise InputError(f"{key}={widths} must be a tuple of numbers greater than 0.")

@@ -45,10 +45,13 @@ class Compiled:
         def decode(variables: Any, inputs: tuple[Any, Array]) -> Array:
             return model.decode(variables, *inputs)
 
-        def sample(variables: Any, inputs: tuple[Array, Array], draw: bool) -> Array:
+        def sample(variables: Any, inputs: tuple[Array, Array], prior: Any, draw: bool) -> Array:
             keys, y = inputs
             z_keys, x_keys = split(keys)
-            z = model.sample(variables, y, keys=z_keys)
+            if prior is None:
+                z = model.sample(variables, y, keys=z_keys)
+            else:
+                z = prior.sample(keys=z_keys)
             return model.decode(variables, z, y, keys=x_keys if draw else None)
 
         self.model = model
@@ -101,7 +104,13 @@ class Run:
         return self.variables["params"]
 
     def sample(
-        self, num: int, *, labels: np.ndarray | None = None, draw: bool = False, seed: int = 0
+        self,
+        num: int,
+        *,
+        labels: np.ndarray | None = None,
+        draw: bool = False,
+        seed: int = 0,
+        prior: Any = None,
     ) -> np.ndarray:
         """Images of latents drawn from the prior.
 
@@ -110,6 +119,7 @@ class Run:
           labels: [num] of a conditional model; one class after the other where None.
           draw: draws x ~ p(x | z), with the likelihood's noise; else the mean of p(x | z).
           seed: of the draws; image i of a seed is the same whatever `num`.
+          prior: what the latents are drawn from instead, as `vae.tasks.fit_prior` gives it.
 
         Returns:
           [num, H, W, C] float32.
@@ -118,6 +128,7 @@ class Run:
         if labels is None and self.model.num_classes:
             labels = np.arange(num) % self.model.num_classes
         function = self.compiled.draw if draw else self.compiled.sample
+        function = functools.partial(function, prior=prior)
         return self._in_batches(function, (keys, self._labels(labels, num)))
 
     def encode(self, x: np.ndarray, labels: np.ndarray | None = None) -> Any:

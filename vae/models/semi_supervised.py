@@ -65,10 +65,6 @@ class SemiSupervised:
     takes_unlabelled = True
 
     @property
-    def posterior(self) -> Any:
-        return self.vae.posterior
-
-    @property
     def likelihood(self) -> Any:
         return self.vae.likelihood
 
@@ -197,6 +193,11 @@ def build(config: ml_collections.ConfigDict, data: Data) -> SemiSupervised:
         raise InputError(
             "model.name='semi_supervised' classifies with the same kind of network, which "
             "model.encoder='grid' is too small for; choose 'conv'."
+        )
+    if config.posterior == "point":
+        raise InputError(
+            "model.posterior='point' has no density beside which that of labels could be weighed; "
+            "choose another with model.name='semi_supervised'."
         )
     if config.scale == "optimal":
         raise InputError(

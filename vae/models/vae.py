@@ -96,7 +96,7 @@ class VAE:
 
     def sample(self, variables: Variables, y: Array | None = None, *, keys: Array) -> Array:
         """Latents z ~ p(z), one from each key [B], as [B, D]."""
-        return self._prior(variables, None, train=False).sample(keys=keys)
+        return self._prior(variables, Batch(None, y), train=False).sample(keys=keys)
 
     def terms(
         self, variables: Variables, batch: Batch, *, keys: Array, train: bool = False
@@ -134,7 +134,7 @@ class VAE:
             | {"likelihood": self.likelihood.update(outputs, batch.x, own)},
         )
 
-    def _prior(self, variables: Variables, batch: Batch | None, *, train: bool) -> Any:
+    def _prior(self, variables: Variables, batch: Batch, *, train: bool) -> Any:
         def encode(others: Batch) -> Any:
             return self.encode(variables, others, train=train)
 
@@ -180,6 +180,11 @@ def build(config: ml_collections.ConfigDict, data: Data) -> VAE:
         )
     if config.condition == "label" and data.num_classes == 0:
         raise InputError("model.condition='label' needs labels, but the data have none.")
+    if prior.uses_encoder and not posterior.any_density:
+        raise InputError(
+            f"model.prior={config.prior!r} is made of densities q(z | x) at any z, which "
+            f"model.posterior={config.posterior!r} does not have; 'gaussian' has it."
+        )
     if config.condition == "label" and prior.uses_encoder:
         raise InputError(
             f"model.prior={config.prior!r} is made of encoded images without labels, so "
