@@ -71,9 +71,14 @@ def _evaluate(config: Any, values: flags.FlagValues) -> int:
 def _sample(config: Any, values: flags.FlagValues) -> int:
     from vae.tasks.sample import sample
 
+    try:
+        labels = [int(label) for label in values.labels or ()]
+    except ValueError:
+        raise InputError(f"--labels={','.join(values.labels)} must be whole numbers.") from None
     path = sample(
         _load(values),
         num=values.num or 64,
+        labels=labels,
         draw=values.draw,
         seed=values.seed,
         prior=values.prior,

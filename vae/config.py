@@ -31,10 +31,10 @@ RESUMABLE = (
 
 CHOICES = {
     "data.binarize": ("none", "dynamic"),
-    "model.name": ("vae", "two_layer", "ladder"),
+    "model.name": ("vae", "two_layer", "ladder", "vq", "fsq", "semi_supervised"),
     "model.condition": ("none", "label"),
-    "model.encoder": ("mlp", "gated_mlp", "conv", "resnet"),
-    "model.decoder": ("mlp", "gated_mlp", "conv", "resnet"),
+    "model.encoder": ("mlp", "gated_mlp", "conv", "resnet", "grid"),
+    "model.decoder": ("mlp", "gated_mlp", "conv", "resnet", "grid"),
     "model.posterior": (
         "gaussian",
         "full_gaussian",
@@ -43,6 +43,7 @@ CHOICES = {
         "iaf",
         "vmf",
         "categorical",
+        "point",
     ),
     "model.prior": (
         "standard_normal",
@@ -56,6 +57,7 @@ CHOICES = {
         "uniform_categorical",
     ),
     "model.likelihood": ("bernoulli", "gaussian", "discretized_logistic"),
+    "model.regularizer": ("none", "l2", "gradient_penalty"),
     "model.scale": ("fixed", "learned", "optimal"),
     "model.output_bias": ("zeros", "data"),
     "model.activation": ("relu", "gelu", "silu", "tanh", "softplus", "leaky_relu"),
@@ -86,6 +88,7 @@ def base() -> ml_collections.ConfigDict:
     data.test = "train[90%:]"
     data.batch_size = 128  # over all devices
     data.seed = 0
+    data.labelled = 0  # training images that keep their label, evenly over classes; 0 keeps all
     data.crop = (0, 0)  # height, width of the centre to cut out first; (0, 0) cuts nothing
     data.image_size = (0, 0)  # height, width to resize to; (0, 0) keeps the source's
     data.channels = 0  # 1 grey, 3 colour; 0 keeps the source's
@@ -96,9 +99,11 @@ def base() -> ml_collections.ConfigDict:
     data.threads = 4
 
     config.model = model = ml_collections.ConfigDict()
-    model.name = "vae"  # vae, two_layer, ladder
+    # vae; two_layer, ladder (hierarchical); vq, fsq (discrete latents); semi_supervised (images and
+    # labels).
+    model.name = "vae"
     model.condition = "none"  # none, label: what encoder and decoder are also given
-    model.encoder = "mlp"  # mlp, gated_mlp, conv, resnet
+    model.encoder = "mlp"  # mlp, gated_mlp, conv, resnet, grid (no dense layer)
     # Of the hidden layers; of the stride-2 convolutions; of the resolutions, the image's first.
     model.encoder_widths = (512,)
     model.decoder = "mlp"
@@ -106,7 +111,8 @@ def base() -> ml_collections.ConfigDict:
     model.blocks = 1  # layers, convolutions or residual blocks for each of these widths
     # relu, gelu, silu, tanh, softplus, leaky_relu; a gated_mlp has its gates instead.
     model.activation = "relu"
-    # Numbers; of a categorical posterior variables; of a ladder, at each place of a group's grid.
+    # Numbers; of a categorical posterior variables; of a ladder, at each place of a group's grid;
+    # of vq, of each code.
     model.latent_dim = 16
     model.top_dim = 16  # of two_layer: of the upper latent
     model.top_widths = (64,)  # of two_layer: of the networks between the two latents, from below
@@ -115,7 +121,9 @@ def base() -> ml_collections.ConfigDict:
     # decoder_widths (with the smallest's); `blocks` residual blocks for each group and path.
     model.groups = (1,)
     model.stem_stride = 1  # of a ladder: by which the finest grid is smaller than the image
-    model.posterior = "gaussian"  # full_gaussian, planar, sylvester, iaf, vmf, categorical
+    # gaussian, full_gaussian, planar, sylvester, iaf, vmf, categorical; point (an autoencoder
+    # without noise: no bounds).
+    model.posterior = "gaussian"
     model.posterior_flows = 4  # transformations of a planar, sylvester or iaf posterior
     model.posterior_width = 64  # of the hidden layers, and the context, of an iaf posterior
     model.categories = 10  # of each variable of a categorical posterior or prior
@@ -131,6 +139,15 @@ def base() -> ml_collections.ConfigDict:
     model.scale = "learned"  # of a gaussian or logistic likelihood: fixed, learned, optimal
     model.scale_init = 0.1  # in units of x; the value of a fixed scale
     model.output_bias = "data"  # the decoder's first mean: zeros (0.5), data (the mean image)
+    model.regularizer = "none"  # of the decoder: none, l2, gradient_penalty
+    model.regularizer_weight = 1e-3
+    model.codebook_size = 512  # of vq
+    model.commitment = 0.25  # of vq: weight of the distance from what is encoded to its code
+    model.levels = (8, 5, 5, 5)  # of fsq: of each number of a code
+    model.num_latents = 16  # of vq, fsq: codes of an image, where the encoder is not a grid
+    model.transformer_width = 128  # of vq, fsq: of the prior
+    model.transformer_layers = 2
+    model.classification_weight = 10.0  # of semi_supervised, for each labelled image
     model.dtype = "float32"  # of the networks' arithmetic: float32, bfloat16
 
     config.objective = objective = ml_collections.ConfigDict()
@@ -207,6 +224,10 @@ POSITIVE = (
     "model.temperature",
     "model.top_dim",
     "model.stem_stride",
+    "model.codebook_size",
+    "model.num_latents",
+    "model.transformer_width",
+    "model.transformer_layers",
     "model.scale_init",
     "objective.num_samples",
     "objective.groups",
@@ -226,7 +247,11 @@ POSITIVE = (
 NOT_NEGATIVE = (
     "seed",
     "data.seed",
+    "data.labelled",
     "data.channels",
+    "model.classification_weight",
+    "model.commitment",
+    "model.regularizer_weight",
     "objective.beta",
     "objective.beta_warmup_steps",
     "objective.free_bits",
@@ -285,6 +310,8 @@ def validate(config: ml_collections.ConfigDict) -> None:
         widths = config.model[key]
         if not all(isinstance(width, int) and width > 0 for width in widths):
             raise InputError(f"model.{key}={widths} must be a tuple of numbers greater than 0.")
+    if not all(isinstance(n, int) and n > 1 for n in config.model.levels):
+        raise InputError(f"model.levels={config.model.levels} must be a tuple of numbers above 1.")
     _check_combinations(config)
     _check_model(config.model, reference.model)
 

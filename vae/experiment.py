@@ -20,6 +20,7 @@ from vae import data, models
 from vae.config import differences, resumable, to_dict, validate
 from vae.data.batches import Batches
 from vae.data.dataset import Dataset
+from vae.data.labels import check_labels
 from vae.data.transforms import check_likelihood, first_images
 from vae.errors import InputError
 from vae.evaluation.evaluator import Evaluator, make_evaluator
@@ -71,6 +72,7 @@ def train(
 
     dataset = data.load(config.data)
     check_likelihood(dataset.values, config)
+    check_labels(dataset, config)
     model = models.build(config.model, _model_data(dataset, config))
     check_objective(config.objective, model, lambda: first_images(dataset, "train", 1, config))
 

@@ -21,7 +21,7 @@ from vae import models
 from vae.config import from_dict
 from vae.data.dataset import Values
 from vae.errors import InputError
-from vae.evaluation.likelihood import Estimate, make_estimator
+from vae.evaluation.likelihood import Estimate, has_density, make_estimator
 from vae.models.data import Data
 from vae.probability.distributions import example_keys, split
 from vae.probability.terms import Batch
@@ -172,7 +172,12 @@ class Run:
           labels: [N] if the model takes any.
           num_samples: K; `evaluation.num_samples` of the config where None.
           seed: of the samples.
+
+        Raises:
+          InputError: the posterior is a point, from which nothing can be estimated.
         """
+        if not has_density(self.model):
+            raise InputError("this model's q(z | x) has no density, so log p(x) has no estimate.")
         x, labels = self._images(x), self._labels(labels, len(x))
         mesh = self.compiled.mesh
         estimator = self.compiled.estimator(
@@ -203,11 +208,12 @@ class Run:
         classes = self.model.num_classes
         if not classes:
             return np.full(num, -1, np.int32)
-        if labels is None:
+        lowest = -1 if getattr(self.model, "takes_unlabelled", False) else 0
+        if labels is None and lowest == 0:
             raise InputError(f"this model is conditional: give labels from 0 to {classes - 1}.")
-        labels = np.asarray(labels)
-        if labels.shape != (num,) or labels.min() < 0 or labels.max() >= classes:
-            raise InputError(f"labels must be {num} whole numbers from 0 to {classes - 1}.")
+        labels = np.full(num, -1) if labels is None else np.asarray(labels)
+        if labels.shape != (num,) or labels.min() < lowest or labels.max() >= classes:
+            raise InputError(f"labels must be {num} whole numbers from {lowest} to {classes - 1}.")
         return labels.astype(np.int32)
 
     def _in_batches(self, function: Callable, inputs: Any) -> Any:

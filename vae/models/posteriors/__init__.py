@@ -6,6 +6,7 @@ A family is a frozen record with
                   prior's must be the same
     size          numbers in z; outputs: numbers that the encoder gives for each example
     any_density   whether log q(z | x) is known at any z, not only at q's own samples
+    is_density    False of a family without log q(z | x), whose figures are no bounds; else absent
     init(*, key)  the family's own variables (the weights of a flow)
     distribution(outputs [B, outputs], variables, *, train) -> q
 
@@ -28,6 +29,7 @@ from vae.models.posteriors.full_gaussian import Full
 from vae.models.posteriors.gaussian import Gaussian
 from vae.models.posteriors.iaf import IAF
 from vae.models.posteriors.planar import Planar
+from vae.models.posteriors.point import Point
 from vae.models.posteriors.sylvester import Sylvester
 from vae.models.posteriors.vmf import VMF
 from vae.networks import ACTIVATIONS
@@ -47,4 +49,5 @@ POSTERIORS = {
     "categorical": lambda config: Categorical(
         config.latent_dim, config.categories, config.temperature, config.straight_through
     ),
+    "point": lambda config: Point(config.latent_dim),
 }
