@@ -52,6 +52,7 @@ def shrink(config):
         config.model[key] = tuple(4 for _ in config.model[key])
     config.model.prior_components = 4
     config.training.steps = 2
+    config.training.steps_per_call = 1
     config.evaluation.num_samples = 2
     config.evaluation.batch_size = 8
     config.log.every_steps = 1

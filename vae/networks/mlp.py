@@ -58,7 +58,7 @@ class Decoder(nn.Module):
 
     @nn.compact
     def __call__(self, z: Array) -> Array:
-        # One dimension of examples: of two, XLA makes the kernels' gradients much more slowly.
+        # One dimension of examples: with two, XLA makes kernel gradients of transposed copies.
         h = z.reshape(-1, z.shape[-1])
         for width in self.widths:
             for _ in range(self.blocks):
