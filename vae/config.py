@@ -37,14 +37,31 @@ CHOICES = {
     "model.decoder": ("mlp", "conv"),
     "model.posterior": ("gaussian",),
     "model.prior": ("standard_normal",),
-    "model.likelihood": ("bernoulli", "gaussian", "discretized_logistic"),
-    "model.scale": ("fixed", "learned", "optimal"),
+    "model.likelihood": (
+        "bernoulli",
+        "continuous_bernoulli",
+        "gaussian",
+        "laplace",
+        "discretized_logistic",
+        "mixture_of_logistics",
+        "categorical",
+        "poisson",
+        "negative_binomial",
+    ),
+    "model.scale": ("fixed", "learned", "per_pixel", "optimal"),
     "model.output_bias": ("zeros", "data"),
     "model.activation": ("relu", "gelu", "silu", "tanh", "softplus", "leaky_relu"),
     "model.dtype": ("float32", "bfloat16"),
     "objective.name": ("elbo",),
     "optimizer.name": ("adam", "adamw"),
     "optimizer.schedule": ("constant", "cosine", "linear"),
+}
+
+# The scales that a likelihood takes; any other takes none and leaves model.scale at its default.
+SCALES = {
+    "gaussian": ("fixed", "learned", "per_pixel", "optimal"),
+    "laplace": ("fixed", "learned", "per_pixel", "optimal"),
+    "discretized_logistic": ("fixed", "learned", "per_pixel"),
 }
 
 
@@ -82,9 +99,15 @@ def base() -> ml_collections.ConfigDict:
     model.latent_dim = 16
     model.posterior = "gaussian"
     model.prior = "standard_normal"
-    model.likelihood = "bernoulli"  # bernoulli, gaussian, discretized_logistic
-    model.scale = "learned"  # of a gaussian or logistic likelihood: fixed, learned, optimal
+    # Of values 0 and 1: bernoulli. Of grey values: continuous_bernoulli, gaussian, laplace. Of
+    # levels: discretized_logistic, mixture_of_logistics, categorical. Of counts: poisson,
+    # negative_binomial.
+    model.likelihood = "bernoulli"
+    # Of a gaussian, laplace or discretized_logistic: fixed, learned (one number), per_pixel (from
+    # the decoder), optimal (one number in closed form; not of a discretized_logistic).
+    model.scale = "learned"
     model.scale_init = 0.1  # in units of x; the value of a fixed scale
+    model.likelihood_components = 10  # of a mixture_of_logistics
     model.output_bias = "data"  # the decoder's first mean: zeros (0.5), data (the mean image)
     model.dtype = "float32"  # of the networks' arithmetic: float32, bfloat16
 
@@ -139,6 +162,7 @@ POSITIVE = (
     "data.threads",
     "model.latent_dim",
     "model.scale_init",
+    "model.likelihood_components",
     "objective.num_samples",
     "optimizer.learning_rate",
     "optimizer.eps",
@@ -228,10 +252,17 @@ def _check_combinations(config: ml_collections.ConfigDict) -> None:
             raise InputError(
                 f"{key}={value} must be a multiple of training.steps_per_call={per_call}."
             )
-    if config.model.likelihood == "discretized_logistic" and config.model.scale == "optimal":
+    likelihood, scale = config.model.likelihood, config.model.scale
+    if scale not in (scales := SCALES.get(likelihood, (base().model.scale,))):
         raise InputError(
-            "model.scale='optimal' has a closed form only for model.likelihood="
-            "'gaussian'; choose 'learned'."
+            f"model.scale={scale!r} does not go with model.likelihood={likelihood!r}: choose "
+            f"{' or '.join(scales)}."
+        )
+    components = config.model.likelihood_components
+    if likelihood != "mixture_of_logistics" and components != base().model.likelihood_components:
+        raise InputError(
+            f"model.likelihood_components={components} has an effect only with "
+            "model.likelihood='mixture_of_logistics'."
         )
     if config.optimizer.weight_decay and config.optimizer.name != "adamw":
         raise InputError(
