@@ -6,6 +6,8 @@ from pathlib import Path
 
 os.environ.setdefault("NPROC", "32")  # collectives need more threads than this machine has cores
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+# Most of the time of a tiny run is compilation, and most of that optimisation.
+os.environ.setdefault("XLA_FLAGS", "--xla_backend_optimization_level=0")
 
 import jax
 import pytest

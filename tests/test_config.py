@@ -23,6 +23,9 @@ def test_the_defaults_are_valid():
         ("training.accumulate", 3, "data.batch_size=128 must be a multiple"),
         ("training.steps_per_call", 7, "must be a multiple of training.steps_per_call=7"),
         ("model.encoder_widths", (32, 0), "encoder_widths=.32, 0. must be a tuple"),
+        ("objective.alpha", 1.5, "objective.alpha=1.5 must be at most 1"),
+        ("objective.groups", 2, "num_samples=1 must be a multiple of objective.groups=2"),
+        ("objective.beta_schedule", "cosine", "has no effect with objective.beta_warmup_steps=0"),
         ("optimizer.weight_decay", 0.1, "weight_decay=0.1 has an effect only with"),
         ("optimizer.learning_rate", float("nan"), "learning_rate=nan must be greater than 0"),
     ],
@@ -45,6 +48,17 @@ def test_a_wrong_value_is_named(key, value, message):
 def test_keys_of_another_likelihood_are_refused(overrides, message):
     with pytest.raises(InputError, match=message):
         validate(tiny(**overrides))
+
+
+def test_objectives_that_compare_examples_need_two():
+    config = tiny(objective__name="dip_i", data__batch_size=4, training__accumulate=4)
+    with pytest.raises(InputError, match="compares the examples of a batch"):
+        validate(config)
+
+
+def test_a_mismatch_with_the_prior_is_not_rewarded():
+    with pytest.raises(InputError, match=r"mmd_weight=0.5 must be at least 1"):
+        validate(tiny(objective__name="info_vae", objective__mmd_weight=0.5))
 
 
 def test_a_key_of_ones_own_is_refused_with_a_suggestion():

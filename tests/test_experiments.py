@@ -10,6 +10,7 @@ from configs import tiny
 from PIL import Image
 
 import vae
+from vae.config import validate
 
 ROOT = Path(__file__).resolve().parents[1]
 EXPERIMENTS = sorted(path.stem for path in (ROOT / "experiments").glob("*.py"))
@@ -38,10 +39,8 @@ def images(folder):
     return folder
 
 
-DATA = {
-    "mnist": lambda folder: npz(folder, (28, 28), 256),
-    "fashion_mnist": lambda folder: npz(folder, (28, 28), 256),
-    "binarized_mnist": lambda folder: npz(folder, (28, 28), 2),
+OWN_DATA = {  # the others are of 28x28 grey images
+    "digits": None,
     "cifar10": lambda folder: npz(folder, (32, 32, 3), 256),
     "folder": images,
 }
@@ -51,24 +50,36 @@ def shrink(config):
     config.data.batch_size = 8
     for key in ("encoder_widths", "decoder_widths"):
         config.model[key] = tuple(4 for _ in config.model[key])
+    config.model.prior_components = 4
     config.training.steps = 2
     config.evaluation.num_samples = 2
     config.evaluation.batch_size = 8
     config.log.every_steps = 1
+    config.log.images_every_steps = 2
     config.log.num_images = 4
     config.log.tensorboard = False
     return config
+
+
+@pytest.mark.parametrize("name", EXPERIMENTS)
+def test_published_variants_are_valid(name):
+    module = importlib.import_module(f"experiments.{name}")
+    for variant, (metric, _, _) in getattr(module, "PUBLISHED", {}).items():
+        validate(module.get_config(variant) if variant else module.get_config())
+        assert metric.startswith("test/")
 
 
 @pytest.mark.parametrize(("name", "variant"), VARIANTS)
 def test_an_experiment_trains_two_steps(tmp_path, name, variant):
     module = importlib.import_module(f"experiments.{name}")
     config = shrink(module.get_config(variant) if variant else module.get_config())
-    if name in DATA:
+    levels = 2 if config.data.name == "binarized_mnist" else 256
+    make = OWN_DATA.get(name, lambda folder: npz(folder, (28, 28), levels))
+    if make:
         (tmp_path / "data").mkdir()
-        config.data.path = str(DATA[name](tmp_path / "data"))
-        if name in ("mnist", "fashion_mnist"):
-            config.data.train, config.data.valid = "train[:48]", "train[48:]"
+        config.data.path = str(make(tmp_path / "data"))
+    if "train[:" in config.data.train and "%" not in config.data.train:
+        config.data.train, config.data.valid = "train[:48]", "train[48:]"
     result = vae.train(config, tmp_path / "run")
     assert result["status"] == "completed"
     assert math.isfinite(result["metrics"]["test/nll"])

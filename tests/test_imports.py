@@ -17,6 +17,7 @@ ORDER = (
     "evaluation",
     "run",
     "tasks",
+    "report",
     "experiment",
     "commands",
 )

@@ -71,7 +71,19 @@ def _evaluate(config: Any, values: flags.FlagValues) -> int:
 def _sample(config: Any, values: flags.FlagValues) -> int:
     from vae.tasks.sample import sample
 
-    print(sample(_load(values), num=values.num or 64, draw=values.draw, seed=values.seed))
+    try:
+        labels = [int(label) for label in values.labels or ()]
+    except ValueError:
+        raise InputError(f"--labels={','.join(values.labels)} must be whole numbers.") from None
+    path = sample(
+        _load(values),
+        num=values.num or 64,
+        labels=labels,
+        draw=values.draw,
+        seed=values.seed,
+        prior=values.prior,
+    )
+    print(path)
     return 0
 
 
@@ -80,6 +92,13 @@ def _reconstruct(config: Any, values: flags.FlagValues) -> int:
 
     path, error = reconstruct(_load(values), split=values.split, num=values.num or 32)
     print(f"{path}  (mean squared error {error:.5f})")
+    return 0
+
+
+def _results(config: Any, values: flags.FlagValues) -> int:
+    from vae.report.results import write
+
+    print(write(Path(values.workdir or "runs"), Path("experiments")))
     return 0
 
 
@@ -95,6 +114,7 @@ COMMANDS = {
     "evaluate": _evaluate,
     "sample": _sample,
     "reconstruct": _reconstruct,
+    "results": _results,
     "list": _list,
 }
 

@@ -67,7 +67,7 @@ def ours():
     model = models.build(config.model, data)
     mesh = devices.make_mesh()
     mapped = devices.map_shards(
-        make_step(model, config, BYTES, axis=devices.AXIS),
+        make_step(model, config, BYTES, num_examples=BATCH, axis=devices.AXIS),
         mesh,
         in_specs=(PartitionSpec(), PartitionSpec(None, devices.AXIS), PartitionSpec()),
         out_specs=(PartitionSpec(), PartitionSpec()),

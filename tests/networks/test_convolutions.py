@@ -36,9 +36,11 @@ def reference_transposed(y, kernel, stride, size):
     return jax.vjp(lambda x: reference(x, kernel, stride), x)[1](y)[0]
 
 
-def test_conv_equals_flax_with_gradients():
-    x, weights = normal(0, 3, 8, 6, 5), normal(1, 3, 4, 3, 7)
-    ours, theirs = Conv(7), nn.Conv(7, (4, 4), strides=2, padding="SAME")
+@pytest.mark.parametrize("kernel_size, stride", [(4, 2), (3, 1), (1, 1)])
+def test_conv_equals_flax_with_gradients(kernel_size, stride):
+    x, weights = normal(0, 3, 8, 6, 5), normal(1, 3, 8 // stride, 6 // stride, 7)
+    ours = Conv(7, kernel_size, stride)
+    theirs = nn.Conv(7, (kernel_size, kernel_size), strides=stride, padding="SAME")
     params = jax.jit(ours.init)(jax.random.key(2), x)
 
     def loss(layer):

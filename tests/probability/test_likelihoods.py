@@ -23,6 +23,7 @@ from vae.probability.likelihoods import (
 )
 from vae.probability.likelihoods.bernoulli import log_normaliser
 from vae.probability.likelihoods.counts import log_stirling
+from vae.training.devices import jit
 
 SHAPE = (2, 3, 1)
 SCALED = [
@@ -64,12 +65,12 @@ def random_outputs(likelihood, shape, factor=1.0, seed=0):
     return factor * jax.random.normal(jax.random.key(seed), (*shape[:-1], number))
 
 
-@functools.partial(jax.jit, static_argnums=0)
+@functools.partial(jit, static_argnums=0)
 def log_prob_of(likelihood, raw, x):
     return likelihood.log_prob(raw, x, likelihood.init())
 
 
-@functools.partial(jax.jit, static_argnums=(0, 3))
+@functools.partial(jit, static_argnums=(0, 3))
 def draw(likelihood, raw, seed, number):
     """[number, 1, 1, C] draws, given one pixel's outputs [1, 1, P]."""
     many = jnp.broadcast_to(raw, (number, *raw.shape))
@@ -85,10 +86,10 @@ def probabilities(likelihood, raw, x):
 @pytest.mark.parametrize("likelihood", ALL, ids=name)
 def test_shapes_and_the_mean_of_the_first_outputs(likelihood):
     mean = jnp.linspace(0.1, 0.9, 12).reshape(2, 2, 3)
-    raw = jax.jit(likelihood.to_outputs)(mean)
+    raw = jit(likelihood.to_outputs)(mean)
     assert raw.shape == (2, 2, likelihood.outputs(3))
-    np.testing.assert_allclose(jax.jit(likelihood.mean)(raw), mean, rtol=1e-4)
-    assert np.isfinite(jax.jit(likelihood.to_outputs)(jnp.zeros((2, 2, 3)))).all()
+    np.testing.assert_allclose(jit(likelihood.mean)(raw), mean, rtol=1e-4)
+    assert np.isfinite(jit(likelihood.to_outputs)(jnp.zeros((2, 2, 3)))).all()
 
     def every(raw, x):
         parts, key = likelihood.init(), jax.random.key(0)
@@ -106,7 +107,7 @@ def test_shapes_and_the_mean_of_the_first_outputs(likelihood):
 @pytest.mark.parametrize("likelihood", ALL, ids=name)
 def test_large_outputs_stay_finite_and_so_do_their_gradients(likelihood):
     x = jnp.asarray([0.0, 0.25, 1.0]).reshape(3, 1, 1, 1) * jnp.ones(3)
-    function = jax.jit(
+    function = jit(
         jax.value_and_grad(lambda raw: likelihood.log_prob(raw, x, likelihood.init()).sum())
     )
     for size in (-200.0, 200.0):
@@ -122,9 +123,7 @@ def test_gradients_agree_with_finite_differences(likelihood):
         raw = np.float64(random_outputs(likelihood, shape, 0.5))
         parts = jax.tree.map(np.float64, likelihood.init())
         check_grads(
-            jax.jit(
-                lambda raw, params: likelihood.log_prob(raw, x, parts | {"params": params}).sum()
-            ),
+            jit(lambda raw, params: likelihood.log_prob(raw, x, parts | {"params": params}).sum()),
             (raw, parts["params"]),
             order=1,
             modes=["rev"],
@@ -209,7 +208,7 @@ def test_the_optimal_scale_follows_the_error_and_is_what_is_best_learned(kind, p
     likelihood = kind("optimal", 1.0)
     x, mean = jax.random.uniform(jax.random.key(1), (4, *SHAPE)), outputs()
     parts = likelihood.init()
-    update = jax.jit(likelihood.update)
+    update = jit(likelihood.update)
     for _ in range(300):
         parts = parts | {"statistics": update(mean, x, parts)}
     error = jnp.mean(jnp.abs(x - mean) ** power)
@@ -236,7 +235,7 @@ def test_the_optimal_scale_follows_the_error_and_is_what_is_best_learned(kind, p
 def test_discretized_logistic_sums_to_one(levels):
     likelihood = DiscretizedLogistic(levels)
     x = jnp.linspace(0, 1, levels).reshape(levels, 1, 1, 1)
-    log_prob = jax.jit(likelihood.log_prob)
+    log_prob = jit(likelihood.log_prob)
     for mean, log_scale in [(0.5, -2.0), (0.0, -5.0), (-3.0, 1.0), (2.0, -3.0)]:
         p = np.exp(
             log_prob(jnp.full((1, 1, 1, 1), mean), x, variables(likelihood, log_scale)), dtype=float
@@ -326,8 +325,8 @@ def test_a_mixtures_components_start_apart():
 def test_categorical_is_the_softmax():
     raw = random_outputs(Categorical(5), (2, 2, 3), 2.0)
     x = np.array([0, 1, 2, 3, 4, 0, 1, 2, 3, 4, 2, 2]).reshape(1, 2, 2, 3)
-    p = scipy.special.log_softmax(np.float64(raw).reshape(2, 2, 3, 5), axis=-1)
-    expected = np.take_along_axis(p[None], x[..., None], -1).sum()
+    p = scipy.special.log_softmax(np.float64(raw).reshape(2, 2, 5, 3), axis=-2)
+    expected = np.take_along_axis(p[None], x[..., None, :], -2).sum()
     log_prob = log_prob_of(Categorical(5), raw[None], jnp.asarray(x / 4, jnp.float32))
     np.testing.assert_allclose(log_prob, [expected], rtol=1e-5)
 

@@ -5,7 +5,8 @@ import pytest
 from jax.sharding import PartitionSpec as P
 
 from vae.probability import schedules
-from vae.probability.objectives import elbo
+from vae.probability.distributions import DiagonalGaussian, normal_log_prob
+from vae.probability.objectives import capacity, elbo, stl
 from vae.probability.terms import Terms
 from vae.training.devices import AXIS
 
@@ -69,10 +70,52 @@ def test_free_bits_see_the_whole_batch_on_several_devices():
     np.testing.assert_allclose(mapped(kl), elbo(terms(jnp.zeros((1, 4)), kl=kl), free_bits=0.5))
 
 
+def test_the_divergence_is_drawn_to_the_capacity_from_either_side():
+    at = terms([[-10.0, -10.0]], kl=[[1.0, 6.0], [2.0, 3.0]], losses={"a": jnp.ones(2)})
+    np.testing.assert_allclose(capacity(at, beta=10.0, capacity=5.0), [11 + 20, 11 + 40])
+
+
+def gaussian(mean, log_std, noise):
+    """Terms of log p(x, z) = -(z - 1)^2 / 2 + const, whose posterior is N(1, 1), with K samples."""
+    q = DiagonalGaussian(mean, log_std)
+    z = mean + jnp.exp(log_std) * noise
+    at = terms(jnp.zeros(noise.shape[:2]), log_qz=q.log_prob(z))
+    return at._replace(log_pz=normal_log_prob(z, 1.0, 0.0).sum(-1), z=z, q=q)
+
+
+def test_sticking_the_landing_is_the_elbo_with_another_gradient():
+    noise = jax.random.normal(jax.random.key(0), (50_000, 1, 1))
+    at = jnp.array([[0.4]]), jnp.array([[-0.2]])
+
+    def slopes(objective, at, noise):
+        return jax.value_and_grad(lambda at: objective(gaussian(*at, noise), beta=2.0).sum())(at)
+
+    (value, own), (expected, slope) = slopes(stl, at, noise), slopes(elbo, at, noise)
+    np.testing.assert_allclose(value, expected, rtol=1e-4)
+    np.testing.assert_allclose(own, slope, atol=0.03)  # the mean of the score that is left out
+    exact = jnp.ones((1, 1)), jnp.zeros((1, 1))
+    np.testing.assert_allclose(slopes(stl, exact, noise[:3])[1], 0, atol=1e-6)
+    assert np.abs(slopes(elbo, exact, noise[:3])[1]).max() > 0.1
+
+
 def test_warmup_reaches_one_at_its_last_step():
     values = [float(schedules.warmup(jnp.int32(s), 4)) for s in range(6)]
     np.testing.assert_allclose(values, [0.25, 0.5, 0.75, 1, 1, 1])
     assert float(schedules.warmup(jnp.int32(0), 0)) == 1
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("linear", [0.25, 0.5, 0.75, 1, 1, 1, 1, 1, 1, 1]),
+        ("cosine", [0.5 - 0.25 * 2**0.5, 0.5, 0.5 + 0.25 * 2**0.5, 1, 1, 1, 1, 1, 1, 1]),
+        ("cyclical", [0.25, 0.5, 0.75, 1, 1, 1, 1, 1, 0.25, 0.5]),
+    ],
+)
+def test_rise_goes_from_zero_to_one(name, expected):
+    values = [float(schedules.rise(name, jnp.int32(step), 4)) for step in range(10)]
+    np.testing.assert_allclose(values, expected, atol=1e-6)
+    assert float(schedules.rise(name, jnp.int32(5), 0)) == 1
 
 
 @pytest.mark.parametrize(("name", "half"), [("constant", 1.0), ("linear", 0.5), ("cosine", 0.5)])

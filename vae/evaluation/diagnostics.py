@@ -8,8 +8,10 @@ import numpy as np
 
 from vae.evaluation.likelihood import Estimate
 
-# A dimension is active if the posterior's mean moves with x (Burda et al. 2016, section 5.3).
+# A dimension is active if the posterior's mean moves with x (Burda et al. 2016, section 5.3); where
+# there is no one vector of means, a latent group is active if it carries so many nats.
 ACTIVE_VARIANCE = 0.01
+ACTIVE_NATS = 0.01
 
 
 def mean_and_error(values: np.ndarray) -> tuple[float, float]:
@@ -21,6 +23,18 @@ def mean_and_error(values: np.ndarray) -> tuple[float, float]:
 def active_units(estimate: Estimate) -> int:
     """Number of latent dimensions d with Var_x(E_q[z_d]) > 0.01."""
     return int((estimate.mean.var(0) > ACTIVE_VARIANCE).sum())
+
+
+def active_groups(estimate: Estimate) -> int:
+    """Number of latent groups g with E_x[KL_g] > 0.01 nats."""
+    return int((estimate.group_kl.mean(0) > ACTIVE_NATS).sum())
+
+
+def activity(estimate: Estimate) -> tuple[str, int, int]:
+    """What is counted ("units" or "groups"), how many of them are active, and of how many."""
+    if dimensions := estimate.mean.shape[1]:
+        return "units", active_units(estimate), dimensions
+    return "groups", active_groups(estimate), estimate.group_kl.shape[1]
 
 
 def bits_per_dim(nats: np.ndarray, dimensions: int, *, log_levels: float = 0.0) -> np.ndarray:
@@ -60,19 +74,21 @@ def summary(
     figures |= {
         "reconstruction": float(estimate.reconstruction.mean()),
         "kl": float(estimate.kl.mean()),
-        "active_units": active_units(estimate),
         "examples": len(nll),
     }
+    counted, active, total = activity(estimate)
+    if total:
+        figures[f"active_{counted}"] = active
     return {f"{split}/{name}": value for name, value in figures.items()}
 
 
 def collapse_warning(estimate: Estimate) -> str | None:
     """One sentence where the posterior has collapsed onto the prior, else None."""
-    active, dimensions = active_units(estimate), estimate.mean.shape[1]
-    if active >= max(1, dimensions / 10):
+    counted, active, total = activity(estimate)
+    if active >= min(total, max(1, total / 10)):
         return None
     return (
-        f"Posterior collapse: {active} of {dimensions} latent dimensions are active and the KL is "
+        f"Posterior collapse: {active} of {total} latent {counted} are active and the KL is "
         f"{estimate.kl.mean():.3g} nats; a lower objective.beta, objective.beta_warmup_steps or "
         "objective.free_bits keeps the latents in use."
     )

@@ -2,23 +2,38 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
+import jax
 import ml_collections
 
 from vae.config import base
 from vae.errors import InputError
+from vae.probability.distributions import example_keys
 from vae.probability.objectives import OBJECTIVES
+from vae.probability.terms import Batch
+
+Array = jax.Array
 
 SHARED = ("name", "num_samples")  # keys of `config.objective` that every objective reads
+NEEDS = {  # what an objective may ask of q(z | x), see `models/posteriors`
+    "mean": "latents that are one vector",
+    "log_prob": "the density of q(z | x) at any z",
+    "log_prob_per_dim": "the density of each dimension of q(z | x) at any z",
+    "log_std": "the standard deviation of each dimension of q(z | x)",
+}
 
 
-def check_objective(config: ml_collections.ConfigDict, model: Any) -> None:
+def check_objective(
+    config: ml_collections.ConfigDict, model: Any, example: Callable[[], Batch]
+) -> None:
     """Refuses an objective that the model cannot serve, or that has no use for what is set.
 
     Args:
       config: the section `objective`.
       model: the model.
+      example: gives a batch of one example, where the model has to be asked what it is.
 
     Raises:
       InputError: one sentence that says what does not go together.
@@ -30,14 +45,29 @@ def check_objective(config: ml_collections.ConfigDict, model: Any) -> None:
             raise InputError(
                 f"objective.{key}={value} has no effect with objective.name={config.name!r}."
             )
-    posterior = getattr(model, "posterior", None)
-    if objective.any_density and not getattr(posterior, "any_density", False):
+    for name in _missing(objective.needs, model, example):
         raise InputError(
-            f"objective.name={config.name!r} needs the density of q(z | x) at any z, which this "
-            "model's posterior does not have; model.posterior='gaussian' has it."
+            f"objective.name={config.name!r} needs {NEEDS[name]}, which this model does not have; "
+            "model.name='vae' with model.posterior='gaussian' has it."
         )
-    if objective.inference_loss and model.prior.uses_encoder:
+    prior = getattr(model, "prior", None)
+    if objective.inference_loss and getattr(prior, "uses_encoder", False):
         raise InputError(
             f"objective.name={config.name!r} trains the encoder apart from the rest, but the prior "
             "is made of the encoder; choose another model.prior."
         )
+
+
+def _missing(needs: tuple[str, ...], model: Any, example: Callable[[], Batch]) -> list[str]:
+    """What the q of the model's `Terms` does not answer; the model is traced, not computed."""
+    if not needs:
+        return []
+    batch, missing = example(), []
+
+    def ask(key: Array) -> None:
+        keys = example_keys(key, batch.index)[None]
+        q = model.terms(model.init(key=key), batch, keys=keys, train=True).q
+        missing.extend(name for name in needs if not hasattr(q, name))
+
+    jax.eval_shape(ask, jax.random.key(0))
+    return missing

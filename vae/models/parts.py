@@ -37,3 +37,11 @@ def join(parts: dict[str, Variables]) -> Variables:
 def part(variables: Variables, name: str) -> Variables:
     """One part's variables from those of the model."""
     return {collection: parts[name] for collection, parts in variables.items()}
+
+
+def images(likelihood: Any, outputs: Array, variables: Variables, keys: Array | None) -> Array:
+    """The mean of p(x | z) for a decoder's outputs [B, ...]; with keys [B], draws x instead."""
+    if keys is None:
+        return likelihood.mean(outputs)
+    own = part(variables, "likelihood")
+    return jax.vmap(lambda o, key: likelihood.sample(o, own, key=key))(outputs, keys)

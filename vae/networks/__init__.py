@@ -1,20 +1,35 @@
 """Networks: pure Linen modules without mutable state, chosen by name in a config.
 
-    Encoder(widths, outputs, activation, dtype)
+    Encoder(widths, outputs, activation, dtype, blocks)
         [B, H, W, C] -> [B, outputs]
-    Decoder(widths, image_shape, outputs, activation, dtype, output_bias)
+    Decoder(widths, image_shape, outputs, activation, dtype, blocks, output_bias)
         [..., D] -> [..., H, W, outputs]
 
-Both give float32, whatever the `dtype` of the arithmetic in their body.
+A decoder's `outputs` are all the numbers of one pixel, its channels together. Both give float32,
+whatever the `dtype` of the arithmetic in their body.
 """
+
+import functools
 
 import flax.linen as nn
 import jax.numpy as jnp
 
-from vae.networks import conv, mlp
+from vae.networks import conv, grid, mlp, resnet
 
-ENCODERS = {"mlp": mlp.Encoder, "conv": conv.Encoder}
-DECODERS = {"mlp": mlp.Decoder, "conv": conv.Decoder}
+ENCODERS = {
+    "mlp": mlp.Encoder,
+    "gated_mlp": functools.partial(mlp.Encoder, gated=True),
+    "conv": conv.Encoder,
+    "resnet": resnet.Encoder,
+    "grid": grid.Encoder,
+}
+DECODERS = {
+    "mlp": mlp.Decoder,
+    "gated_mlp": functools.partial(mlp.Decoder, gated=True),
+    "conv": conv.Decoder,
+    "resnet": resnet.Decoder,
+    "grid": grid.Decoder,
+}
 
 ACTIVATIONS = {
     "relu": nn.relu,

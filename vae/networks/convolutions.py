@@ -132,6 +132,14 @@ def _transposed_backward(stride, size, residuals, g):
 transposed.defvjp(_transposed_forward, _transposed_backward)
 
 
+def halvings(size: tuple[int, int], times: int) -> list[tuple[int, int]]:
+    """The sizes from (H, W) through `times` stride-2 layers: (H, W), (ceil(H/2), ceil(W/2)), ..."""
+    sizes = [tuple(size)]
+    for _ in range(times):
+        sizes.append(tuple(-(-n // 2) for n in sizes[-1]))
+    return sizes
+
+
 def he_normal_transposed(stride: int, scale: float = 2.0) -> nn.initializers.Initializer:
     """Initialises [k, k, C, F] kernels of a transposed convolution from F channels to C.
 
@@ -152,12 +160,14 @@ class Conv(nn.Module):
     kernel_size: int = 4
     stride: int = 2
     dtype: jnp.dtype = jnp.float32
+    kernel_init: nn.initializers.Initializer = nn.initializers.he_normal()
+    bias_init: nn.initializers.Initializer = nn.initializers.zeros
 
     @nn.compact
     def __call__(self, x: Array) -> Array:
         shape = (self.kernel_size, self.kernel_size, x.shape[-1], self.features)
-        kernel = self.param("kernel", nn.initializers.he_normal(), shape)
-        bias = self.param("bias", nn.initializers.zeros, (self.features,))
+        kernel = self.param("kernel", self.kernel_init, shape)
+        bias = self.param("bias", self.bias_init, (self.features,))
         x, kernel, bias = (a.astype(self.dtype) for a in (x, kernel, bias))
         return strided(x, kernel, self.stride) + bias
 

@@ -1,8 +1,7 @@
-"""Fully connected encoder and decoder: dense layers with an activation between them.
+"""Fully connected encoder and decoder: dense layers, plain or gated.
 
-Kernels start with variance 2 / fan_in, which keeps the scale through a rectifier (He et
-al., 2015). The heads start small: the encoder's so that q(z | x) starts near N(0, 1), where the KL
-is near 0 and no scale is extreme, the decoder's so that the first images are near the output bias.
+The heads start small: the encoder's so that q(z | x) starts near N(0, 1), where the KL is near 0
+and no scale is extreme, the decoder's so that the first images are near the output bias.
 """
 
 from __future__ import annotations
@@ -14,34 +13,38 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
-Array = jax.Array
+from vae.networks.blocks import SMALL, DenseLayer, starting_bias
 
-HE = nn.initializers.he_normal()
-SMALL = nn.initializers.variance_scaling(0.01, "fan_in", "truncated_normal")
+Array = jax.Array
 
 
 class Encoder(nn.Module):
-    """Encoder(widths, outputs): [B, H, W, C] -> [B, outputs], float32."""
+    """Encoder(widths, outputs): [B, H, W, C] -> [B, outputs], float32.
+
+    `blocks` layers of each of the `widths`; a gated layer has no `activation` but its gate.
+    """
 
     widths: tuple[int, ...]
     outputs: int
     activation: Callable[[Array], Array] = nn.relu
     dtype: jnp.dtype = jnp.float32
+    blocks: int = 1
+    gated: bool = False
 
     @nn.compact
     def __call__(self, x: Array) -> Array:
         x = x.reshape(x.shape[0], -1)
         for width in self.widths:
-            x = nn.Dense(width, kernel_init=HE, dtype=self.dtype)(x)
-            x = self.activation(x)
+            for _ in range(self.blocks):
+                x = DenseLayer(width, self.activation, self.gated, self.dtype)(x)
         return nn.Dense(self.outputs, kernel_init=SMALL, dtype=jnp.float32, name="head")(x)
 
 
 class Decoder(nn.Module):
     """Decoder(widths, (H, W, C), outputs): [..., D] -> [..., H, W, outputs], float32.
 
-    `outputs` counts the numbers for each pixel; the last bias starts at `output_bias`
-    [H, W, outputs], or at 0 where that is None.
+    `outputs` counts the numbers of a pixel, all its channels together; `output_bias`, [H, W,
+    outputs] or None, is where the head's bias starts. The rest is the encoder's.
     """
 
     widths: tuple[int, ...]
@@ -49,28 +52,25 @@ class Decoder(nn.Module):
     outputs: int
     activation: Callable[[Array], Array] = nn.relu
     dtype: jnp.dtype = jnp.float32
+    blocks: int = 1
+    gated: bool = False
     output_bias: Array | None = None
 
     @nn.compact
     def __call__(self, z: Array) -> Array:
-        h = z
+        # One dimension of examples: of two, XLA makes the kernels' gradients much more slowly.
+        h = z.reshape(-1, z.shape[-1])
         for width in self.widths:
-            h = nn.Dense(width, kernel_init=HE, dtype=self.dtype)(h)
-            h = self.activation(h)
+            for _ in range(self.blocks):
+                h = DenseLayer(width, self.activation, self.gated, self.dtype)(h)
 
         shape = (*self.image_shape[:2], self.outputs)
+        bias = starting_bias(self.output_bias, shape)
         head = nn.Dense(
             math.prod(shape),
             kernel_init=SMALL,
-            bias_init=starting_at(self.output_bias),
+            bias_init=nn.initializers.constant(bias.reshape(-1)),
             dtype=jnp.float32,
             name="head",
         )
         return head(h).reshape(*z.shape[:-1], *shape)
-
-
-def starting_at(values: Array | None) -> nn.initializers.Initializer:
-    """Initialises a bias with the `values`, flattened; with 0 where there are none."""
-    if values is None:
-        return nn.initializers.zeros
-    return lambda key, shape, dtype: jnp.asarray(values, dtype).reshape(shape)

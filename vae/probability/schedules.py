@@ -13,6 +13,22 @@ def warmup(step: Array, steps: int) -> Array:
     return jnp.minimum(1.0, (step + 1) / max(steps, 1))
 
 
+def rise(name: str, step: Array, steps: int) -> Array:
+    """Rises from 0 to 1 over `steps`: `linear`, half a `cosine` wave, or `cyclical`.
+
+    The cyclical one rises linearly over `steps`, holds as long, and begins again at 0 (Fu et al.
+    2019, with R = 0.5). All are 1 where `steps` is 0.
+    """
+    match name:
+        case "linear":
+            return warmup(step, steps)
+        case "cosine":
+            return 0.5 * (1.0 - jnp.cos(jnp.pi * warmup(step, steps)))
+        case "cyclical":
+            return warmup(step % max(2 * steps, 1), steps)
+    raise ValueError(f"unknown schedule {name!r}")
+
+
 def decay(name: str, step: Array, steps: int) -> Array:
     """Falls from 1 at step 0 to 0 at `steps`: `constant`, `linear`, or half a `cosine` wave."""
     remaining = 1.0 - jnp.minimum(step / steps, 1.0)

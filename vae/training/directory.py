@@ -29,12 +29,12 @@ def owned(workdir: Path) -> Iterator[None]:
     Raises:
       InputError: another process holds it, or the directory cannot be written.
     """
-    try:
-        workdir.mkdir(parents=True, exist_ok=True)
-        file = open(workdir / ".lock", "w")  # noqa: SIM115
-    except OSError as error:
-        raise InputError(f"--workdir={workdir} cannot be written: {error.strerror}.") from None
-    with file:
+    with contextlib.ExitStack() as stack:
+        try:
+            workdir.mkdir(parents=True, exist_ok=True)
+            file = stack.enter_context(open(workdir / ".lock", "w"))
+        except OSError as error:
+            raise InputError(f"--workdir={workdir} cannot be written: {error.strerror}.") from None
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -79,9 +79,21 @@ def provenance(overrides: dict[str, Any], data: dict[str, Any]) -> dict[str, Any
         "python": platform.python_version(),
         "versions": {name: _version(name) for name in PACKAGES},
         "platform": platform.platform(),
+        "hardware": _hardware(),
         "devices": [f"{d.platform}:{d.device_kind}:{d.id}" for d in jax.devices()],
         "processes": jax.process_count(),
     }
+
+
+def _hardware() -> str:
+    """What computes, for a person: "2 cores of AMD EPYC 7B13", "8 x NVIDIA H200"."""
+    if jax.default_backend() != "cpu":
+        return f"{jax.device_count()} x {jax.devices()[0].device_kind}"
+    cores, name = os.cpu_count(), platform.processor() or platform.machine()
+    with contextlib.suppress(OSError):
+        lines = Path("/proc/cpuinfo").read_text("utf-8").splitlines()
+        name = next((x.split(":")[1].strip() for x in lines if x.startswith("model name")), name)
+    return f"{cores} cores of {name}"
 
 
 def _version(name: str) -> str | None:

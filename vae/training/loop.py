@@ -21,6 +21,7 @@ from typing import Any
 
 import jax
 import ml_collections
+import numpy as np
 from clu import parameter_overview
 
 from vae.training.checkpoints import Checkpoints
@@ -124,7 +125,10 @@ def _run(
         if due(config.log.every_steps):
             train = train_metrics(report)
             if train["train/skipped"]:
-                logger.warning("%d updates were not finite, and skipped", train["train/skipped"])
+                logger.warning(
+                    "%d updates were skipped: not finite, or above optimizer.skip_norm",
+                    train["train/skipped"],
+                )
             rates = progress.show(step, {k: train[k] for k in ("train/loss", "train/kl")})
             log.scalars(step, train | {f"train/{name}": rate for name, rate in rates.items()})
             metrics |= train
@@ -153,8 +157,9 @@ def _run(
 
 
 def train_metrics(report: Report) -> dict[str, float]:
-    """The averages of a report (nats per example), by name."""
-    values = {name: float(value) for name, value in report.metrics.compute().items()}
+    """The averages of a report (nats per example), by name; NaN where no update was applied."""
+    with np.errstate(invalid="ignore"):
+        values = {name: float(value) for name, value in report.metrics.compute().items()}
     values |= {"learning_rate": float(report.learning_rate), "skipped": int(report.guard.skipped)}
     return {f"train/{name}": value for name, value in values.items()}
 

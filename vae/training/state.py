@@ -25,11 +25,11 @@ class TrainMetrics(clu_metrics.Collection):
 
 @flax.struct.dataclass
 class Guard:
-    """Counts of non-finite updates, all of which were skipped.
+    """Counts of updates that were not applied.
 
     Attributes:
       skipped: how many, since the start.
-      streak: how many in a row, up to now.
+      streak: how many in a row were not finite, up to now.
       diverged_at: the step at which a streak first reached the limit; -1 while none has.
       retries: how often the run has gone back to a checkpoint.
     """

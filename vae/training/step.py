@@ -7,7 +7,9 @@
     g     = pmean over devices of its gradient; the parts of q may have a loss of their own
     theta = theta - lr(step) (direction(g) + weight decay theta)
 
-An update with a non-finite loss or gradient is not applied, and counted.
+An update with a non-finite loss or gradient is not applied, and counted; so is one whose gradient
+is larger than `optimizer.skip_norm` (Child, "Very deep VAEs", 2021, appendix), but it is no sign of
+divergence.
 """
 
 from __future__ import annotations
@@ -45,12 +47,21 @@ def objective_settings(
     config: ml_collections.ConfigDict, hyper: dict[str, Array], step: Array
 ) -> dict[str, Any]:
     """What an objective may read of the config's section at a step: floats are traced."""
-    beta = hyper["beta"] * schedules.warmup(step, config.beta_warmup_steps)
-    return dict(config.items()) | hyper | {"beta": beta}
+    rise = schedules.rise(config.beta_schedule, step, config.beta_warmup_steps)
+    scheduled = {
+        "beta": hyper["beta"] * rise,
+        "capacity": hyper["capacity"] * schedules.warmup(step, config.capacity_steps),
+    }
+    return dict(config.items()) | hyper | scheduled
 
 
 def make_step(
-    model: Any, config: ml_collections.ConfigDict, values: Values, *, axis: str | None
+    model: Any,
+    config: ml_collections.ConfigDict,
+    values: Values,
+    *,
+    num_examples: int,
+    axis: str | None,
 ) -> Callable[[State, Any, Any], tuple[State, Report]]:
     """Builds the step of a config.
 
@@ -58,6 +69,7 @@ def make_step(
       model: the model to be trained.
       config: the whole config; what is in `State.hyper` is taken from there instead.
       values: what a raw value of the data means.
+      num_examples: of the training set.
       axis: name of the mapped axis, None where the function is used without mapping.
 
     Returns:
@@ -74,7 +86,7 @@ def make_step(
     def micro_gradient(state: State, batch: Any, table: Any) -> tuple[Any, dict[str, Array], Any]:
         """The gradient, the outputs and the statistics of one micro-batch."""
         keys = example_keys(jax.random.fold_in(state.key, state.step), batch["index"])
-        data_keys, noise_keys = split(keys)
+        data_keys, noise_keys, own_keys = split(keys, 3)
         examples = prepare(batch, table, values, config.data, keys=data_keys, train=True)
         sampled = sample_keys(noise_keys, config.objective.num_samples)
 
@@ -83,7 +95,7 @@ def make_step(
             return model.terms(variables, examples, keys=sampled, train=True)
 
         settings = objective_settings(config.objective, state.hyper, state.step)
-        settings |= {"axis": axis, "keys": noise_keys}
+        settings |= {"axis": axis, "keys": own_keys, "num_examples": num_examples}
         settings = {name: settings[name] for name in objective.reads}
         terms, pull_back = jax.vjp(terms_of, state.params)
 
@@ -132,6 +144,7 @@ def make_step(
         # One pass over the gradient; a norm that squares it first takes two.
         grad_norm = jnp.sqrt(sum(jnp.vdot(g, g) for g in jax.tree.leaves(grads)))
         finite = jnp.isfinite(outputs["loss"]) & jnp.isfinite(grad_norm)
+        applied = finite & (grad_norm <= (config.optimizer.skip_norm or jnp.inf))
         learning_rate = (
             state.hyper["learning_rate"]
             * schedules.warmup(state.step, config.optimizer.warmup_steps)
@@ -139,7 +152,7 @@ def make_step(
         )
         # A branch, for choosing value by value would read and write all of the state once more.
         state = jax.lax.cond(
-            finite,
+            applied,
             lambda state: update(state, grads, statistics, learning_rate),
             lambda state: state,
             state,
@@ -148,7 +161,7 @@ def make_step(
         streak = jnp.where(finite, 0, state.guard.streak + 1)
         diverged = (streak >= training.max_nonfinite) & (state.guard.diverged_at < 0)
         guard = state.guard.replace(
-            skipped=state.guard.skipped + jnp.where(finite, 0, 1),
+            skipped=state.guard.skipped + jnp.where(applied, 0, 1),
             streak=streak,
             diverged_at=jnp.where(diverged, state.step, state.guard.diverged_at),
         )
@@ -157,7 +170,7 @@ def make_step(
             lambda zero, total: jnp.where(window_starts, zero, total),
             train_metrics({}, counted=False),
             state.metrics,
-        ).merge(train_metrics({**outputs, "grad_norm": grad_norm}, counted=finite))
+        ).merge(train_metrics({**outputs, "grad_norm": grad_norm}, counted=applied))
         return state.replace(step=state.step + 1, guard=guard, metrics=metrics), learning_rate
 
     def step(state: State, batch: Any, table: Any) -> tuple[State, Report]:

@@ -1,0 +1,100 @@
+import dataclasses
+
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from vae import models
+from vae.config import base
+from vae.errors import InputError
+from vae.models.combinations import check_objective
+from vae.models.data import Data
+from vae.models.posteriors.gaussian import Gaussian
+from vae.models.priors.standard import Standard
+from vae.models.vae import VAE
+from vae.probability.objectives import OBJECTIVES
+from vae.probability.terms import Batch
+
+SHAPE = (2, 2, 1)
+
+
+def example():
+    return Batch(jnp.zeros((1, *SHAPE)), jnp.zeros(1, int), jnp.zeros(1, int))
+
+
+def check(model, **settings):
+    config = base().objective
+    config.update(settings)
+    check_objective(config, model, example)
+
+
+class Hierarchical(VAE):
+    def terms(self, *args, **kwargs):
+        return super().terms(*args, **kwargs)._replace(q=None, p=None)
+
+
+@dataclasses.dataclass(frozen=True)
+class Implicit(Gaussian):
+    """A posterior whose density is known at its own samples alone."""
+
+    def distribution(self, *args, **kwargs):
+        q = super().distribution(*args, **kwargs)
+
+        class Q:
+            mean, kl, sample_and_log_prob = q.mean, q.kl, q.sample_and_log_prob
+
+        return Q()
+
+
+@dataclasses.dataclass(frozen=True)
+class Encoded(Standard):
+    uses_encoder = True
+
+
+MODEL = models.build(base().model, Data(np.full(SHAPE, 0.5), 1.0, 2, 0, images=None))
+
+
+@pytest.mark.parametrize("name", OBJECTIVES)
+def test_a_gaussian_serves_every_objective(name):
+    check(MODEL, name=name)
+
+
+def test_what_an_objective_does_not_read_is_refused():
+    with pytest.raises(InputError, match=r"beta=4.0 has no effect with objective.name='iwae'"):
+        check(MODEL, name="iwae", beta=4.0)
+    with pytest.raises(InputError, match=r"beta_warmup_steps=9 has no effect"):
+        check(MODEL, name="wae", beta_warmup_steps=9)
+    check(MODEL, name="capacity", beta=4.0, beta_warmup_steps=9, capacity_steps=3)
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("stl", "density of q.z . x. at any z"),
+        ("dreg", "density of q.z . x. at any z"),
+        ("beta_tc", "density of each dimension"),
+        ("dip_ii", "standard deviation of each dimension"),
+    ],
+)
+def test_a_posterior_that_lacks_what_is_asked_is_refused(name, message):
+    implicit = dataclasses.replace(MODEL, posterior=Implicit(16))
+    with pytest.raises(InputError, match=message):
+        check(implicit, name=name)
+    check(implicit, name="iwae")
+    check(implicit, name="dip_i")
+
+
+@pytest.mark.parametrize("name", ["dreg", "beta_tc", "dip_i", "wae"])
+def test_latents_that_are_not_one_vector_are_refused(name):
+    fields = {field.name: getattr(MODEL, field.name) for field in dataclasses.fields(MODEL)}
+    with pytest.raises(InputError, match="which this model does not have"):
+        check(Hierarchical(**fields), name=name)
+    check(Hierarchical(**fields), name="piwae")
+
+
+@pytest.mark.parametrize("name", ["dreg", "piwae"])
+def test_the_encoder_is_not_trained_apart_where_the_prior_is_made_of_it(name):
+    encoded = dataclasses.replace(MODEL, prior=Encoded(16))
+    with pytest.raises(InputError, match=r"choose another model.prior"):
+        check(encoded, name=name)
+    check(encoded, name="stl")

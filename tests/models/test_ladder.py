@@ -1,0 +1,107 @@
+"""A ladder of groups: closed forms against samples, one path down for inference and generation."""
+
+import functools
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from vae.models.ladder import Ladder
+from vae.networks.ladder import BottomUp, TopDown
+from vae.probability.distributions import example_keys, sample_keys
+from vae.probability.likelihoods import Bernoulli
+from vae.probability.terms import Batch, log_weights
+
+
+def ladder(shape, groups, *, stem_stride=1, width=6, channels=2):
+    common = {"groups": groups, "widths": (width,) * len(groups), "stem_stride": stem_stride}
+    likelihood = Bernoulli()
+    down = TopDown(
+        channels=channels, image_shape=shape, outputs=likelihood.outputs(shape[-1]), **common
+    )
+    return Ladder(BottomUp(**common), down, likelihood, shape)
+
+
+@functools.cache
+def example(shape, groups, stem_stride=1):
+    """A model, variables away from where they start (where q is p), and three images."""
+    model, rng = ladder(shape, groups, stem_stride=stem_stride), np.random.default_rng(0)
+    variables = jax.tree.map(
+        lambda leaf: 0.2 * rng.normal(size=leaf.shape).astype(np.float32),
+        jax.eval_shape(lambda: model.init(key=jax.random.key(0))),
+    )
+    return model, variables, Batch(rng.integers(0, 2, (3, *shape)).astype(np.float32))
+
+
+def noise(num_samples, number=3, first=0):
+    keys = example_keys(jax.random.key(0), jnp.arange(number))
+    return sample_keys(keys, num_samples, first)
+
+
+CASES = [((7, 5, 3), (1, 1, 2), 1), ((28, 28, 1), (1, 1), 2)]
+
+
+@pytest.mark.parametrize(("shape", "groups", "stem_stride"), CASES)
+def test_generation_goes_down_the_path_of_inference(shape, groups, stem_stride):
+    model, variables, batch = example(shape, groups, stem_stride)
+    terms = jax.jit(model.terms)(variables, batch, keys=noise(2))
+    assert terms.kl.shape == (sum(groups), 3) and terms.mean.shape == (3, 0)
+    z = jax.tree.map(lambda leaf: leaf[1], terms.z)
+    mean = jax.jit(model.decode)(variables, z)
+    assert mean.shape == (3, *shape)
+    log_px = jnp.log(jnp.where(batch.x == 1, mean, 1 - mean)).sum((1, 2, 3))
+    np.testing.assert_allclose(log_px, terms.log_px[1], rtol=1e-4)
+
+    centre = jax.jit(model.encode)(variables, batch).mean
+    drawn = jax.jit(model.sample)(variables, keys=noise(1)[0])
+    sizes = [leaf.shape for leaf in z]
+    assert [leaf.shape for leaf in centre] == [leaf.shape for leaf in drawn] == sizes
+    assert all(np.isfinite(leaf).all() for leaf in drawn)
+
+
+def test_the_grids_are_halved_from_the_finest_up_to_the_top():
+    model, variables, batch = example((7, 5, 3), (1, 1, 2))
+    means = jax.eval_shape(model.encode, variables, batch).mean
+    sizes = [leaf.shape[-1] for leaf in means]
+    assert sizes == [2 * 2 * 2, 4 * 3 * 2, 7 * 5 * 2, 7 * 5 * 2]
+
+
+def test_closed_form_divergence_is_the_mean_of_the_sampled_one():
+    model, variables, batch = example((3, 2, 1), (1, 2))
+    terms = jax.jit(model.terms)(variables, batch, keys=noise(20_000))
+    sampled = terms.log_qz - terms.log_pz
+    error = np.std(sampled, axis=0) / np.sqrt(len(sampled))
+    assert (terms.kl > 0.01).all()
+    assert (np.abs(terms.kl.sum(0) - sampled.mean(0)) < 4 * error).all()
+
+
+def test_samples_do_not_depend_on_how_many_are_drawn():
+    model, variables, batch = example((3, 2, 1), (1, 2))
+    terms = jax.jit(model.terms)
+    together = terms(variables, batch, keys=noise(4))
+    apart = [terms(variables, batch, keys=noise(1, first=k)) for k in range(4)]
+    np.testing.assert_allclose(
+        log_weights(together), jnp.concatenate([log_weights(t) for t in apart]), rtol=1e-4
+    )
+    np.testing.assert_allclose(together.kl, sum(t.kl for t in apart) / 4, rtol=1e-4)
+
+
+def test_a_deep_stack_starts_at_the_prior_with_a_moderate_gradient():
+    model = ladder((2, 2, 1), (20,), width=4)
+    batch = Batch(np.ones((3, 2, 2, 1), np.float32))
+
+    @jax.jit
+    def first_step(key):
+        variables = model.init(key=key)
+
+        def loss(params):
+            terms = model.terms(variables | {"params": params}, batch, keys=noise(1))
+            return (terms.kl.sum(0) - terms.log_px.mean(0)).mean(), terms.kl
+
+        (value, kl), grads = jax.value_and_grad(loss, has_aux=True)(variables["params"])
+        return value, kl, sum(jnp.vdot(g, g) for g in jax.tree.leaves(grads)) ** 0.5
+
+    value, kl, norm = first_step(jax.random.key(0))
+    assert float(value) == pytest.approx(float(4 * np.log(2) + kl.sum(0).mean()), rel=0.1)
+    assert kl.max() < 0.2 and norm < 100

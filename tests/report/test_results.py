@@ -1,0 +1,79 @@
+"""The table of results is made of run directories and of nothing else."""
+
+import json
+
+import pytest
+
+from vae.errors import InputError
+from vae.report.results import write
+
+EXPERIMENT = '''"""Small networks on small pictures.
+
+More.
+"""
+
+PUBLISHED = {
+    "": ("test/nll", 86.76, "Someone 2016"),
+    "wide": ("test/bits_per_dim", None, ""),
+}
+'''
+
+
+def finished(directory, config, nll, *, seed=0, status="completed", **overrides):
+    directory.mkdir(parents=True)
+    result = {
+        "status": status,
+        "step": 1500,
+        "seconds": 90.0,
+        "metrics": {"test/nll": nll, "test/nll_stderr": 0.25},
+        "protocol": {
+            "data": "pictures",
+            "split": "test (9 examples)",
+            "binarize": "none",
+            "num_samples": 7,
+            "weights": "last",
+        },
+    }
+    record = {
+        "command": ["launch.py", f"--config={config}"],
+        "overrides": {"seed": seed, "data.path": "somewhere"} | overrides,
+        "hardware": "3 cores of an abacus",
+    }
+    (directory / "result.json").write_text(json.dumps(result))
+    (directory / "provenance.json").write_text(json.dumps(record))
+
+
+@pytest.fixture
+def experiments(tmp_path):
+    folder = tmp_path / "experiments"
+    folder.mkdir()
+    (folder / "small.py").write_text(EXPERIMENT)
+    (folder / "unpublished.py").write_text('"""No figures."""\n')
+    return folder
+
+
+def rows(path):
+    lines = path.read_text().splitlines()
+    return [line.strip("| ").split(" | ") for line in lines if line.startswith("| `")]
+
+
+def test_seeds_make_one_row_and_overrides_another(tmp_path, experiments):
+    runs = tmp_path / "runs"
+    for seed, nll in enumerate((80.0, 82.0, 84.0)):
+        finished(runs / str(seed), "experiments/small.py", nll, seed=seed)
+    finished(runs / "a" / "b", "experiments/small.py", 90.0, **{"model.latent_dim": 3})
+    finished(runs / "cut", "experiments/small.py", 1.0, status="preempted")
+    first, second, third = rows(write(runs, experiments))
+    assert first[3] == "86.76 (Someone 2016)"
+    assert first[4:8] == ["82.00 +- 1.2", "3", "1,500", "1.5"]  # 2 / sqrt(3) over seeds
+    assert "K = 7" in first[2] and first[8] == "3 cores of an abacus"
+    assert "`--config.model.latent_dim=3`" in second[0] and second[4] == "90.00 +- 0.25*"
+    assert third[0] == "`wide`" and third[4] == "not run"
+    text = (experiments / "RESULTS.md").read_text()
+    assert "python launch.py train --config=experiments/small.py:wide" in text
+    assert "somewhere" not in text and "unpublished" not in text
+
+
+def test_a_missing_directory_is_named(tmp_path, experiments):
+    with pytest.raises(InputError, match="nowhere"):
+        write(tmp_path / "nowhere", experiments)

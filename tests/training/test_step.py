@@ -1,0 +1,65 @@
+"""What an objective is to the training step."""
+
+import functools
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from configs import tiny
+
+from vae import models
+from vae.data.dataset import Values
+from vae.models.data import Data
+from vae.training.state import initial_state
+from vae.training.step import make_step, objective_settings
+
+VALUES = Values(scale=16.0, levels=17)
+IMAGES = np.random.default_rng(0).integers(0, 17, (8, 4, 4, 1)).astype(np.uint8)
+BATCH = {
+    "index": np.arange(8)[None],
+    "image": IMAGES[None],
+    "label": np.zeros((1, 8), np.int32),
+}
+
+
+@functools.cache
+def gradient(name, groups=1):
+    config = tiny(
+        objective__name=name,
+        objective__num_samples=4,
+        objective__groups=groups,
+        data__batch_size=8,
+    )
+    data = Data(IMAGES.mean(0) / 16, VALUES.scale, VALUES.levels, num_classes=0, images=None)
+    model = models.build(config.model, data)
+    step = make_step(model, config, VALUES, num_examples=8, axis=None)
+    state, _ = jax.jit(step)(initial_state(model, config), BATCH, {})
+    return jax.device_get(state.opt_state[0].mu)  # times 0.1, of Adam
+
+
+def distance(a, b):
+    return max(jax.tree.leaves(jax.tree.map(lambda a, b: np.abs(a - b).max(), a, b)))
+
+
+def test_the_encoder_may_have_a_loss_of_its_own():
+    iwae, dreg = gradient("iwae"), gradient("dreg")
+    miwae, piwae = gradient("miwae", 2), gradient("piwae", 2)
+    for part in ("decoder", "likelihood"):
+        assert distance(dreg[part], iwae[part]) < 1e-6
+        assert distance(piwae[part], iwae[part]) < 1e-6
+        assert distance(miwae[part], iwae[part]) > 1e-4
+    assert distance(dreg["encoder"], iwae["encoder"]) > 1e-4
+    assert distance(piwae["encoder"], iwae["encoder"]) > 1e-4
+    assert distance(piwae["encoder"], miwae["encoder"]) < 1e-6
+
+
+def test_beta_and_capacity_follow_their_schedules():
+    objective = tiny(
+        objective__beta_schedule="cyclical",
+        objective__beta_warmup_steps=2,
+        objective__capacity_steps=4,
+    ).objective
+    hyper = {"beta": jnp.float32(8.0), "capacity": jnp.float32(20.0)}
+    settings = [objective_settings(objective, hyper, jnp.int32(step)) for step in range(6)]
+    np.testing.assert_allclose([s["beta"] for s in settings], [4, 8, 8, 8, 4, 8])
+    np.testing.assert_allclose([s["capacity"] for s in settings], [5, 10, 15, 20, 20, 20])

@@ -1,0 +1,143 @@
+"""The model with two layers of latents of Burda et al. 2016, "Importance weighted autoencoders".
+
+    p(x, z1, z2) = p(z2) p(z1 | z2) p(x | z1),    q(z1, z2 | x) = q(z1 | x) q(z2 | z1)
+
+p(z2) is the standard normal, the other three densities of latents are diagonal Gaussians. Given x
+the divergence has no closed form: q(z1 | x) does not know z2.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any, NamedTuple
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+import ml_collections
+
+from vae.models import parts
+from vae.models.data import Data
+from vae.models.likelihoods import LIKELIHOODS
+from vae.models.parts import Variables, part
+from vae.models.vae import make_decoder, make_encoder
+from vae.networks import ACTIVATIONS
+from vae.networks.mlp import Encoder
+from vae.probability.distributions import DiagonalGaussian, StandardNormal, split
+from vae.probability.terms import Batch, Terms
+
+Array = jax.Array
+Latents = tuple[Array, Array]  # z1 [..., D1], z2 [..., D2]
+
+
+class Centre(NamedTuple):
+    """The `mean` (z1 [B, D1], z2 [B, D2]) of q, the second given the first."""
+
+    mean: Latents
+
+
+@dataclasses.dataclass(frozen=True)
+class TwoLayer:
+    """Four networks tied to the mathematics.
+
+    Attributes:
+      encoder: x [B, H, W, C] to mean and log-variance of q(z1 | x), [B, 2 D1].
+      top_encoder: z1 [N, D1] to those of q(z2 | z1), [N, 2 D2].
+      top_decoder: z2 [N, D2] to those of p(z1 | z2), [N, 2 D1].
+      decoder: z1 [..., D1] to the likelihood's outputs [..., H, W, P].
+      likelihood: p(x | z1).
+      dims: (D1, D2).
+      image_shape: (H, W, C).
+    """
+
+    encoder: nn.Module
+    top_encoder: nn.Module
+    top_decoder: nn.Module
+    decoder: nn.Module
+    likelihood: Any
+    dims: tuple[int, int]
+    image_shape: tuple[int, int, int]
+
+    inference = ("encoder", "top_encoder")
+    num_classes = 0
+
+    def init(self, *, key: Array) -> Variables:
+        """Draws the initial variables."""
+        x, z1, z2 = (jnp.zeros((1, *shape)) for shape in (self.image_shape, *zip(self.dims)))
+        inputs = {"encoder": x, "top_encoder": z1, "top_decoder": z2, "decoder": z1}
+        keys = jax.random.split(key, len(inputs))
+        networks = {
+            name: parts.of_module(getattr(self, name), value, key=key)
+            for (name, value), key in zip(inputs.items(), keys, strict=True)
+        }
+        return parts.join(networks | {"likelihood": self.likelihood.init()})
+
+    def encode(self, variables: Variables, batch: Batch, *, train: bool = False) -> Centre:
+        """The mean of q(z1 | x), and that of q(z2 | z1) there."""
+        z1 = self._normal(variables, "encoder", batch.x).mean
+        return Centre((z1, self._normal(variables, "top_encoder", z1).mean))
+
+    def decode(
+        self, variables: Variables, z: Latents, y: Array | None = None, *, keys: Array | None = None
+    ) -> Array:
+        """The mean of p(x | z1), as [B, H, W, C]; with keys [B], draws x instead."""
+        return parts.images(self.likelihood, self._outputs(variables, z[0]), variables, keys)
+
+    def sample(self, variables: Variables, y: Array | None = None, *, keys: Array) -> Latents:
+        """Latents z2 ~ p(z2), z1 ~ p(z1 | z2), from keys [B]."""
+        keys = split(keys)
+        z2 = StandardNormal(self.dims[1]).sample(keys=keys[0])
+        return self._normal(variables, "top_decoder", z2).sample(keys=keys[1]), z2
+
+    def terms(
+        self, variables: Variables, batch: Batch, *, keys: Array, train: bool = False
+    ) -> Terms:
+        """The parts of log p(x, z) - log q(z | x), drawn from keys [K, B]."""
+        keys = split(keys)
+        q1 = self._normal(variables, "encoder", batch.x)
+        z1, log_q1 = q1.sample_and_log_prob(keys=keys[0])
+        q2 = self._normal(variables, "top_encoder", z1)
+        z2, log_q2 = q2.sample_and_log_prob(keys=keys[1])
+        p1 = self._normal(variables, "top_decoder", z2)
+        outputs = self._outputs(variables, z1)
+        own = part(variables, "likelihood")
+        return Terms(
+            log_px=self.likelihood.log_prob(outputs, batch.x, own),
+            log_pz=StandardNormal(self.dims[1]).log_prob(z2) + p1.log_prob(z1),
+            log_qz=log_q1 + log_q2,
+            kl=None,
+            z=(z1, z2),
+            mean=jnp.concatenate([q1.mean, q2.mean.mean(0)], axis=-1),
+            q=None,
+            p=None,
+            losses={},
+            statistics=variables["statistics"]
+            | {"likelihood": self.likelihood.update(outputs, batch.x, own)},
+        )
+
+    def _normal(self, variables: Variables, name: str, inputs: Array) -> DiagonalGaussian:
+        """What a network makes of an image or a latent [..., D]."""
+        leading = inputs.shape[: 1 if name == "encoder" else -1]
+        flat = inputs if name == "encoder" else inputs.reshape(-1, inputs.shape[-1])
+        outputs = getattr(self, name).apply({"params": variables["params"][name]}, flat)
+        mean, log_variance = jnp.split(outputs.reshape(*leading, -1), 2, axis=-1)
+        return DiagonalGaussian(mean, 0.5 * log_variance)
+
+    def _outputs(self, variables: Variables, z1: Array) -> Array:
+        return self.decoder.apply({"params": variables["params"]["decoder"]}, z1)
+
+
+def build(config: ml_collections.ConfigDict, data: Data) -> TwoLayer:
+    """The model of a config's `model` section with `name` "two_layer"."""
+    likelihood = LIKELIHOODS[config.likelihood](config, data)
+    common = {"activation": ACTIVATIONS[config.activation], "dtype": config.dtype}
+    widths = tuple(config.top_widths)
+    return TwoLayer(
+        encoder=make_encoder(config, 2 * config.latent_dim),
+        top_encoder=Encoder(widths, 2 * config.top_dim, **common),
+        top_decoder=Encoder(widths[::-1], 2 * config.latent_dim, **common),
+        decoder=make_decoder(config, data, likelihood),
+        likelihood=likelihood,
+        dims=(config.latent_dim, config.top_dim),
+        image_shape=data.image_shape,
+    )

@@ -1,0 +1,82 @@
+"""Residual encoder and decoder: residual blocks at each resolution, attention at the small ones.
+
+The sizes are H, ceil(H/2), ceil(H/4), ..., one for each width, the first of them the image's own.
+Between two of them stands a linear stride-2 convolution, or its transpose. A normalisation and an
+activation close the blocks before the head, which starts small, as in `mlp`.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+
+from vae.networks.blocks import LINEAR, SMALL, Stage, group_norm, starting_bias
+from vae.networks.convolutions import Conv, ConvTranspose, halvings, he_normal_transposed
+
+Array = jax.Array
+
+
+class Encoder(nn.Module):
+    """Encoder(widths, outputs): [B, H, W, C] -> [B, outputs], float32."""
+
+    widths: tuple[int, ...]
+    outputs: int
+    activation: Callable[[Array], Array] = nn.relu
+    dtype: jnp.dtype = jnp.float32
+    blocks: int = 1
+
+    @nn.compact
+    def __call__(self, x: Array) -> Array:
+        for i, width in enumerate(self.widths):
+            kernel_size, stride = (4, 2) if i > 0 else (3, 1)
+            x = Conv(width, kernel_size, stride, self.dtype, LINEAR)(x)
+            x = Stage(width, self.blocks, self.activation, self.dtype)(x)
+        x = self.activation(group_norm(x, self.dtype)).reshape(x.shape[0], -1)
+        return nn.Dense(self.outputs, kernel_init=SMALL, dtype=jnp.float32, name="head")(x)
+
+
+class Decoder(nn.Module):
+    """Decoder(widths, (H, W, C), outputs): [..., D] -> [..., H, W, outputs], float32.
+
+    `widths` runs from the smallest grid up to the image. `outputs` and `output_bias` are as in
+    `conv.Decoder`.
+    """
+
+    widths: tuple[int, ...]
+    image_shape: tuple[int, int, int]
+    outputs: int
+    activation: Callable[[Array], Array] = nn.relu
+    dtype: jnp.dtype = jnp.float32
+    blocks: int = 1
+    output_bias: Array | None = None
+
+    @nn.compact
+    def __call__(self, z: Array) -> Array:
+        size = self.image_shape[:2]
+        sizes = halvings(size, len(self.widths) - 1)
+        grid = (*sizes.pop(), self.widths[0])
+
+        h = z.reshape(-1, z.shape[-1])
+        h = nn.Dense(math.prod(grid), kernel_init=LINEAR, dtype=self.dtype)(h).reshape(-1, *grid)
+        for i, width in enumerate(self.widths):
+            if i > 0:
+                kernel_init = he_normal_transposed(2, scale=1.0)
+                h = ConvTranspose(width, dtype=self.dtype, kernel_init=kernel_init)(h, sizes.pop())
+            h = Stage(width, self.blocks, self.activation, self.dtype)(h)
+        h = self.activation(group_norm(h, self.dtype))
+
+        bias = starting_bias(self.output_bias, (*size, self.outputs))
+        head = Conv(
+            self.outputs,
+            kernel_size=3,
+            stride=1,
+            kernel_init=SMALL,
+            bias_init=nn.initializers.constant(bias.mean((0, 1))),
+            dtype=jnp.float32,
+            name="head",
+        )
+        return head(h).reshape(*z.shape[:-1], *size, self.outputs)

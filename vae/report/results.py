@@ -1,0 +1,155 @@
+"""The table of results: what was published, and what the runs in a directory reached.
+
+An experiment file says beside `get_config` what is known of its variants:
+
+    PUBLISHED = {variant: (metric, figure, source)}
+
+Runs that differ only in their seeds make one row. Every figure comes from a `result.json`; what has
+no run stays in the table as not run.
+"""
+
+from __future__ import annotations
+
+import ast
+import datetime
+import math
+import statistics
+from collections import defaultdict
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from vae.errors import InputError
+from vae.training.directory import read_json
+
+SEEDS = ("seed", "data.seed")
+# What a run may change without being another experiment: where its data lie and what it writes.
+ASIDE = (*SEEDS, "data.path", "data.manual_dir", "log.", "checkpoint.")
+
+HEADER = """# Results
+
+A row is an experiment, its figure the mean over seeds +- its standard error over seeds; of a single
+run, +- the standard error over the images, marked *. Nats per example, or bits per dimension where
+the figure is named so. The commands are below each table; they take `--config.data.path=DIR` for
+local files and `--config.seed=S --config.data.seed=S` for a seed. Written from run directories by
+
+    python launch.py results --workdir=RUNS
+"""
+COLUMNS = (
+    "variant",
+    "data",
+    "figure",
+    "published",
+    "here",
+    "seeds",
+    "steps",
+    "minutes a run",
+    "hardware",
+)
+
+
+class Trial(NamedTuple):
+    """A completed run: what it was started with, and what it left."""
+
+    overrides: tuple[str, ...]
+    record: dict[str, Any]
+    result: dict[str, Any]
+
+
+def write(runs: Path, experiments: Path) -> Path:
+    """Writes `RESULTS.md` into the directory of the experiment files; returns its path.
+
+    Args:
+      runs: a directory with run directories at any depth.
+      experiments: the directory of the experiment files.
+
+    Raises:
+      InputError: there is no such directory, or a file of a run is damaged.
+    """
+    if not runs.is_dir():
+        raise InputError(f"--workdir={runs} is no directory; give one that holds runs.")
+    trials: dict[str, list[Trial]] = defaultdict(list)
+    for file in sorted(runs.rglob("result.json")):
+        _read(file.parent, trials)
+    date = datetime.datetime.now(datetime.UTC).date()
+    sections = [f"{HEADER}\n{date}\n"]
+    for file in sorted(experiments.glob("*.py")):
+        if published := _published(file):
+            sections.append(_section(file, published, trials))
+    path = experiments / "RESULTS.md"
+    path.write_text("\n".join(sections), encoding="utf-8")
+    return path
+
+
+def _read(directory: Path, trials: dict[str, list[Trial]]) -> None:
+    """Files a completed run under its experiment, "iwae.py:dreg-50"."""
+    result, record = (read_json(directory / f"{name}.json") for name in ("result", "provenance"))
+    if result["status"] != "completed" or record is None:
+        return
+    config = [a.split("=", 1)[1] for a in record["command"] if a.startswith("--config=")]
+    if not config:
+        return  # trained from Python, not by a command that could be printed
+    kept = tuple(
+        f"--config.{key}={value}"
+        for key, value in sorted(record["overrides"].items())
+        if not key.startswith(ASIDE)
+    )
+    trials[Path(config[0]).name].append(Trial(kept, record, result))
+
+
+def _published(file: Path) -> dict[str, tuple[str, float | None, str]]:
+    """The experiment's PUBLISHED, read without running the file."""
+    for node in ast.parse(file.read_text("utf-8")).body:
+        if isinstance(node, ast.Assign) and getattr(node.targets[0], "id", "") == "PUBLISHED":
+            return ast.literal_eval(node.value)
+    return {}
+
+
+def _section(
+    file: Path,
+    published: dict[str, tuple[str, float | None, str]],
+    trials: dict[str, list[Trial]],
+) -> str:
+    """The table of one experiment file and the commands that make its rows."""
+    title = (ast.get_docstring(ast.parse(file.read_text("utf-8"))) or "").split("\n")[0]
+    rows, commands = [], []
+    for variant, (metric, figure, source) in published.items():
+        name = f"{file.name}:{variant}" if variant else file.name
+        groups: dict[tuple[str, ...], list[Trial]] = defaultdict(list)
+        for trial in trials.get(name, ()):
+            groups[trial.overrides].append(trial)
+        for overrides, group in groups.items() or [((), [])]:
+            known = "" if figure is None else f"{figure:g} ({source})"
+            label = " ".join([f"`{variant or file.stem}`", *(f"`{o}`" for o in overrides)])
+            rows.append((label, *_cells(group, metric, known)))
+            commands.append(
+                " ".join(["python launch.py train", f"--config=experiments/{name}", *overrides])
+            )
+    lines = [f"## {file.stem}", "", title, ""]
+    lines += [f"| {' | '.join(COLUMNS)} |", "|" + "---|" * len(COLUMNS)]
+    lines += [f"| {' | '.join(row)} |" for row in rows]
+    return "\n".join([*lines, "", "```", *commands, "```", ""])
+
+
+def _cells(group: list[Trial], metric: str, known: str) -> tuple[str, ...]:
+    name = metric.removeprefix("test/")
+    if not group:
+        return "", name, known, "not run", "", "", "", ""
+    values = [trial.result["metrics"][metric] for trial in group]
+    if len(values) > 1:
+        error = f"{statistics.stdev(values) / math.sqrt(len(values)):.2g}"
+    else:
+        error = f"{group[0].result['metrics'][f'{metric}_stderr']:.2g}*"
+    protocol = group[0].result["protocol"]
+    data = f"{protocol['data']}, binarisation {protocol['binarize']}; test {protocol['split']}"
+    samples = f", K = {protocol['num_samples']}" if name in ("nll", "bits_per_dim") else ""
+    digits = 3 if name == "bits_per_dim" else 2
+    return (
+        data,
+        f"{name}{samples}, {protocol['weights']} weights",
+        known,
+        f"{statistics.mean(values):.{digits}f} +- {error}",
+        str(len(values)),
+        f"{group[0].result['step']:,}",
+        f"{statistics.mean(trial.result['seconds'] for trial in group) / 60:.1f}",
+        group[0].record["hardware"],
+    )
