@@ -123,7 +123,9 @@ def test_gradients_agree_with_finite_differences(likelihood):
         raw = np.float64(random_outputs(likelihood, shape, 0.5))
         parts = jax.tree.map(np.float64, likelihood.init())
         check_grads(
-            jit(lambda raw, params: likelihood.log_prob(raw, x, parts | {"params": params}).sum()),
+            jax.jit(
+                lambda raw, params: likelihood.log_prob(raw, x, parts | {"params": params}).sum()
+            ),
             (raw, parts["params"]),
             order=1,
             modes=["rev"],
