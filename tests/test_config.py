@@ -37,10 +37,17 @@ def test_a_wrong_value_is_named(key, value, message):
         validate(config)
 
 
-def test_an_optimal_scale_needs_a_gaussian():
-    config = tiny(model__scale="optimal")
-    with pytest.raises(InputError, match="has a closed form only for"):
-        validate(config)
+@pytest.mark.parametrize(
+    ("overrides", "message"),
+    [
+        ({"model__scale": "optimal"}, "scale='optimal' does not go with .*: choose fixed or lea"),
+        ({"model__likelihood": "poisson", "model__scale": "fixed"}, "choose learned"),
+        ({"model__likelihood_components": 3}, "only with model.likelihood='mixture_of_logistics'"),
+    ],
+)
+def test_keys_of_another_likelihood_are_refused(overrides, message):
+    with pytest.raises(InputError, match=message):
+        validate(tiny(**overrides))
 
 
 def test_objectives_that_compare_examples_need_two():

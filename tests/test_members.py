@@ -47,7 +47,26 @@ PRIORS = {
 }
 LIKELIHOODS = {
     "bernoulli": {"data__binarize": "dynamic", "model__likelihood": "bernoulli"},
+    "continuous_bernoulli": {"model__likelihood": "continuous_bernoulli"},
     "gaussian": {"model__likelihood": "gaussian"},
+    "laplace": {"model__likelihood": "laplace", "model__scale": "optimal"},
+    "laplace_per_pixel": {
+        "data__dequantize": True,
+        "model__likelihood": "laplace",
+        "model__scale": "per_pixel",
+    },
+    "discretized_logistic": {
+        "model__likelihood": "discretized_logistic",
+        "model__scale": "per_pixel",
+    },
+    "mixture_of_logistics": {
+        "data__channels": 3,
+        "model__likelihood": "mixture_of_logistics",
+        "model__likelihood_components": 3,
+    },
+    "categorical": {"model__likelihood": "categorical"},
+    "poisson": {"model__likelihood": "poisson"},
+    "negative_binomial": {"model__likelihood": "negative_binomial"},
 }
 OBJECTIVES = {
     "elbo": {

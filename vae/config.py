@@ -56,9 +56,19 @@ CHOICES = {
         "uniform_sphere",
         "uniform_categorical",
     ),
-    "model.likelihood": ("bernoulli", "gaussian", "discretized_logistic"),
+    "model.likelihood": (
+        "bernoulli",
+        "continuous_bernoulli",
+        "gaussian",
+        "laplace",
+        "discretized_logistic",
+        "mixture_of_logistics",
+        "categorical",
+        "poisson",
+        "negative_binomial",
+    ),
     "model.regularizer": ("none", "l2", "gradient_penalty"),
-    "model.scale": ("fixed", "learned", "optimal"),
+    "model.scale": ("fixed", "learned", "per_pixel", "optimal"),
     "model.output_bias": ("zeros", "data"),
     "model.activation": ("relu", "gelu", "silu", "tanh", "softplus", "leaky_relu"),
     "model.dtype": ("float32", "bfloat16"),
@@ -71,6 +81,13 @@ CHOICES = {
     "objective.kernel": ("rbf", "imq"),
     "optimizer.name": ("adam", "adamw"),
     "optimizer.schedule": ("constant", "cosine", "linear"),
+}
+
+# The scales that a likelihood takes; any other takes none and leaves model.scale at its default.
+SCALES = {
+    "gaussian": ("fixed", "learned", "per_pixel", "optimal"),
+    "laplace": ("fixed", "learned", "per_pixel", "optimal"),
+    "discretized_logistic": ("fixed", "learned", "per_pixel"),
 }
 
 
@@ -135,9 +152,15 @@ def base() -> ml_collections.ConfigDict:
     model.prior_components = 100  # of a mixture; images that a vamp or exemplar prior is made of
     model.prior_flows = 4  # layers of a coupling or maf prior
     model.prior_widths = (128, 128)  # of the hidden layers in each of them
-    model.likelihood = "bernoulli"  # bernoulli, gaussian, discretized_logistic
-    model.scale = "learned"  # of a gaussian or logistic likelihood: fixed, learned, optimal
+    # Of values 0 and 1: bernoulli. Of grey values: continuous_bernoulli, gaussian, laplace. Of
+    # levels: discretized_logistic, mixture_of_logistics, categorical. Of counts: poisson,
+    # negative_binomial.
+    model.likelihood = "bernoulli"
+    # Of a gaussian, laplace or discretized_logistic: fixed, learned (one number), per_pixel (from
+    # the decoder), optimal (one number in closed form; not of a discretized_logistic).
+    model.scale = "learned"
     model.scale_init = 0.1  # in units of x; the value of a fixed scale
+    model.likelihood_components = 10  # of a mixture_of_logistics
     model.output_bias = "data"  # the decoder's first mean: zeros (0.5), data (the mean image)
     model.regularizer = "none"  # of the decoder: none, l2, gradient_penalty
     model.regularizer_weight = 1e-3
@@ -229,6 +252,7 @@ POSITIVE = (
     "model.transformer_width",
     "model.transformer_layers",
     "model.scale_init",
+    "model.likelihood_components",
     "objective.num_samples",
     "objective.groups",
     "optimizer.learning_rate",
@@ -346,10 +370,17 @@ def _check_combinations(config: ml_collections.ConfigDict) -> None:
                 f"{key}={value} must be a multiple of training.steps_per_call={per_call}."
             )
     _check_objective(config.objective, batch_size // accumulate)
-    if config.model.likelihood == "discretized_logistic" and config.model.scale == "optimal":
+    likelihood, scale = config.model.likelihood, config.model.scale
+    if scale not in (scales := SCALES.get(likelihood, (base().model.scale,))):
         raise InputError(
-            "model.scale='optimal' has a closed form only for model.likelihood="
-            "'gaussian'; choose 'learned'."
+            f"model.scale={scale!r} does not go with model.likelihood={likelihood!r}: choose "
+            f"{' or '.join(scales)}."
+        )
+    components = config.model.likelihood_components
+    if likelihood != "mixture_of_logistics" and components != base().model.likelihood_components:
+        raise InputError(
+            f"model.likelihood_components={components} has an effect only with "
+            "model.likelihood='mixture_of_logistics'."
         )
     if config.model.posterior == "vmf" and config.model.latent_dim < 2:
         raise InputError(

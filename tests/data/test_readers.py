@@ -142,7 +142,14 @@ RNG = np.random.default_rng(0)
     ("images", "shape", "values"),
     [
         (RNG.integers(0, 256, (20, 6, 7, 3), dtype=np.uint8), (6, 7, 3), BYTES),
-        (RNG.integers(0, 256, (20, 6, 7)), (6, 7, 1), BYTES),
+        (RNG.integers(0, 256, (20, 6, 7), dtype=np.uint8), (6, 7, 1), BYTES),
+        (np.arange(20 * 42).reshape(20, 6, 7), (6, 7, 1), Values(839, 840, counts=True)),
+        (
+            np.arange(20 * 9, dtype=np.uint16).reshape(20, 9),
+            (3, 3, 1),
+            Values(179, 180, counts=True),
+        ),
+        (RNG.integers(0, 2, (20, 9)), (3, 3, 1), BINARY),
         (RNG.random((20, 9)) < 0.5, (3, 3, 1), BINARY),
         (RNG.integers(0, 2, (20, 10)).astype(float), (1, 10, 1), BINARY),
         (np.linspace(-10, 9, 20 * 16).reshape(20, 4, 4), (4, 4, 1), Values(1, None, -10, 9)),
@@ -152,11 +159,23 @@ def test_npz_kinds(configure, tmp_path, images, shape, values):
     np.savez(tmp_path / "set.npz", images=images, labels=np.arange(20) % 3)
     found = data.load(configure(path=tmp_path, **THIRDS))
     assert (found.image_shape, found.values, found.num_classes) == (shape, values, 3)
-    assert found.train.images.dtype == (np.float32 if values.levels is None else np.uint8)
+    stored = np.float32 if values.levels is None else np.int32 if values.counts else np.uint8
+    assert found.train.images.dtype == stored
     joined = np.concatenate([s.images for s in (found.train, found.valid, found.test)])
     assert sorted(joined.astype(float).sum((1, 2, 3))) == pytest.approx(
         sorted(images.reshape(20, -1).astype(float).sum(1))
     )
+
+
+def test_npz_counts_may_be_resized(configure, tmp_path):
+    images = np.repeat(RNG.integers(0, 3000, (20, 1, 1, 3)), 8, axis=1).repeat(8, axis=2)
+    np.savez(tmp_path / "set.npz", images=images)
+    path = tmp_path / "set.npz"
+    small = data.load(configure(path=path, **THIRDS, image_size=(3, 2)))
+    plain = data.load(configure(path=path, **THIRDS))
+    np.testing.assert_array_equal(small.train.images, plain.train.images[:, :3, :2])
+    grey = data.load(configure(path=path, **THIRDS, channels=1)).train.images
+    assert grey.dtype == np.int32 and grey.max() > 255
 
 
 @pytest.mark.parametrize("keys", ["x_{} y_{}", "{}_images {}_labels", "{}_x {}_y"])
@@ -196,8 +215,9 @@ NAN = np.array([[0.0, 1.0], [np.nan, 0.0]])
         ({"images": NAN}, "NaN or infinity in 1 of 2"),
         ({"images": np.arange(4)}, r"has the shape \(4,\)"),
         ({"images": np.zeros((0, 3, 3), np.uint8)}, r"has the shape \(0, 3, 3\)"),
-        ({"images": np.full((4, 3, 3), 256)}, "is int64, not uint8"),
-        ({"images": np.full((4, 3, 3), "a")}, "not uint8"),
+        ({"images": np.full((4, 3, 3), -1)}, "integers from -1 to -1"),
+        ({"images": np.full((4, 3, 3), 2**25)}, "to 33554432, where .* at most 16777216"),
+        ({"images": np.full((4, 3, 3), "a")}, "neither numbers nor bool"),
         ({"images": np.full((4, 3, 3), None)}, "cannot be read as .npz"),
         ({"images": GOOD, "labels": np.arange(3)}, "one label for 4 images"),
         ({"images": GOOD, "labels": np.arange(4) - 1}, "negative label"),

@@ -11,6 +11,7 @@ from vae.data.transforms import check_likelihood, prepare
 from vae.errors import InputError
 
 FLOATS = Values(1.0, None, -10.0, 9.0)
+COUNTS = Values(3000.0, 3001, counts=True)
 
 
 def keys_of(ids, step=0):
@@ -121,6 +122,13 @@ def experiment(likelihood, **data):
         (BYTES, "discretized_logistic", {"dequantize": True}, "data.dequantize must be off"),
         (BYTES, "discretized_logistic", {"binarize": "dynamic"}, "data.binarize must be off"),
         (BYTES, "gaussian", {"binarize": "dynamic", "dequantize": True}, "choose one"),
+        (FLOATS, "poisson", {}, "equally spaced levels"),
+        (BYTES, "negative_binomial", {"binarize": "dynamic"}, "data.binarize must be off"),
+        (FLOATS, "continuous_bernoulli", {}, r"continuous_bernoulli.*range over \[-10, 9\]"),
+        (BINARY, "continuous_bernoulli", {}, "all 0 or 1"),
+        (COUNTS, "bernoulli", {}, '"bernoulli" is for grey values, .* counts up to 3000'),
+        (COUNTS, "continuous_bernoulli", {}, "is for grey values"),
+        (COUNTS, "gaussian", {"binarize": "dynamic"}, "data.binarize is for grey values"),
     ],
 )
 def test_senseless_combinations(values, likelihood, keys, message):
@@ -137,6 +145,11 @@ def test_senseless_combinations(values, likelihood, keys, message):
         (BYTES, "gaussian", {"dequantize": True}, False),
         (BYTES, "discretized_logistic", {}, False),
         (FLOATS, "gaussian", {}, False),
+        (BYTES, "continuous_bernoulli", {}, False),
+        (BYTES, "poisson", {}, False),
+        (COUNTS, "negative_binomial", {}, False),
+        (COUNTS, "mixture_of_logistics", {}, False),
+        (COUNTS, "gaussian", {"dequantize": True}, False),
     ],
 )
 def test_sensible_combinations(values, likelihood, keys, warned, caplog):

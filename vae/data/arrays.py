@@ -19,8 +19,9 @@ def array_source(
 ) -> Source:
     """Sorts each split canonically and brings its images to the shape asked for.
 
-    `splits` maps a base split to images [N, H, W, C] (uint8 or float32, the same H, W, C and dtype
-    in all) and labels [N], 0 upwards, or None. `values` is found from the images where not given.
+    `splits` maps a base split to images [N, H, W, C] (uint8, int32 or float32, the same H, W, C
+    and dtype in all) and labels [N], 0 upwards, or None. `values` is found from the images where
+    not given.
     """
     values = values or values_of([images for images, _ in splits.values()])
     ordered = {}

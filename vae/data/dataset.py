@@ -25,13 +25,15 @@ class Values:
     """The meaning of a raw value: x = raw / scale.
 
     `levels` is the number of equally spaced values x takes in [0, 1], 0 and 1 among them, or None
-    where x is continuous; `low` and `high` bound x.
+    where x is continuous; `low` and `high` bound x. `counts` says that the highest level is the
+    largest number that was counted, where there might have been a larger one.
     """
 
     scale: float
     levels: int | None
     low: float = 0.0
     high: float = 1.0
+    counts: bool = False
 
 
 BYTES = Values(scale=255.0, levels=256)
@@ -39,10 +41,15 @@ BINARY = Values(scale=1.0, levels=2)
 
 
 def values_of(arrays: list[np.ndarray]) -> Values:
-    """Returns what the values of raw images mean, given all of them; uint8 0/1 is binary."""
-    if arrays[0].dtype == np.uint8:
-        return BINARY if max(int(a.max()) for a in arrays) <= 1 else BYTES
+    """Returns what the values of raw images mean, given all of them.
+
+    uint8 is binary if all are 0 or 1, wider integers are counts, floats are continuous.
+    """
     low, high = min(float(a.min()) for a in arrays), max(float(a.max()) for a in arrays)
+    if arrays[0].dtype == np.uint8:
+        return BINARY if high <= 1 else BYTES
+    if np.issubdtype(arrays[0].dtype, np.integer):
+        return Values(scale=high, levels=int(high) + 1, counts=True)
     return Values(scale=1.0, levels=None, low=low, high=high)
 
 
@@ -76,10 +83,10 @@ class Examples(Protocol):
 
 @dataclass(frozen=True)
 class ArrayExamples:
-    """Examples in memory: images [N, H, W, C] uint8 or float32, labels [N] int32, ok [N] bool.
+    """Examples in memory: images [N, H, W, C], labels [N] int32, ok [N] bool.
 
-    Where `ok` is False the image is a stand-in (see `read_complete`), not an example of its own:
-    training may see it, an evaluation leaves it out.
+    Images are uint8, int32 or float32. Where `ok` is False the image is a stand-in (see
+    `read_complete`), not an example of its own: training may see it, an evaluation leaves it out.
     """
 
     images: np.ndarray

@@ -88,9 +88,9 @@ def fit_image(image: Image.Image, fit: Fit) -> np.ndarray:
 
 
 def fit_images(images: np.ndarray, fit: Fit) -> np.ndarray:
-    """Returns images [N, H, W, C], uint8 or float32, after `fit`, in their dtype.
+    """Returns images [N, H, W, C], uint8, int32 or float32, after `fit`, in their dtype.
 
-    A uint8 result is rounded to the raw values there are, so 0/1 and 0..16 stay what they are.
+    Integers are rounded to the raw values there are, so 0/1 and 0..16 stay what they are.
     """
     if fit.resizes:
         height, width, _ = fit.shape(images.shape[1:])
@@ -110,7 +110,8 @@ def fit_images(images: np.ndarray, fit: Fit) -> np.ndarray:
             "set data.channels to 0."
         )
     grey = (images.astype(np.float32) @ _GREY_WEIGHTS)[..., None]
-    return np.rint(grey).astype(np.uint8) if images.dtype == np.uint8 else grey
+    whole = np.issubdtype(images.dtype, np.integer)
+    return np.rint(grey).astype(images.dtype) if whole else grey
 
 
 def _resize(image: Image.Image, fit: Fit) -> Image.Image:

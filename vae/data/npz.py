@@ -1,7 +1,7 @@
 """A numpy archive: images with or without labels, in one split or several.
 
-Images are [N, H, W], [N, H, W, C] or [N, D], and uint8 (0 to 255), bool or float. See `KEYS` for
-the names.
+Images are [N, H, W], [N, H, W, C] or [N, D], and uint8 (0 to 255), bool or float; wider integers
+are counts, unless all are 0 or 1. See `KEYS` for the names.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from vae.errors import InputError
 
 _IMAGES, _LABELS = ("images", "x", "data"), ("labels", "y")
 _SPLITS = {"train": "train", "valid": "valid", "val": "valid", "test": "test"}
+LARGEST = 2**24  # float32 has every whole number up to it
 KEYS = "images, x or data (with labels or y), or train_images, x_train, test_labels, y_test, ..."
 
 
@@ -121,12 +122,15 @@ def _images(array: np.ndarray, what: str) -> np.ndarray:
         if bad:
             raise InputError(f"{what} has NaN or infinity in {bad} of {len(array)} examples.")
         array = array.astype(np.float32)
-    elif np.issubdtype(array.dtype, np.integer) and array.min() >= 0 and array.max() <= 255:
-        array = array.astype(np.uint8)
-    else:
+    elif not np.issubdtype(array.dtype, np.integer):
+        raise InputError(f"{what} is {array.dtype}, neither numbers nor bool: convert it.")
+    elif array.min() < 0 or array.max() > LARGEST:
         raise InputError(
-            f"{what} is {array.dtype}, not uint8, bool or float: convert it, integers to 0..255."
+            f"{what} has integers from {array.min()} to {array.max()}, where levels and counts are "
+            f"from 0 to at most {LARGEST}: convert it, for instance to float."
         )
+    else:
+        array = array.astype(np.uint8 if array.dtype.itemsize == 1 else np.int32)
     if array.ndim == 2:
         return as_images(array)
     return array[..., None] if array.ndim == 3 else array
@@ -144,8 +148,7 @@ def _labels(array: np.ndarray, count: int, what: str) -> np.ndarray:
 
 
 def _binary(splits: dict) -> dict:
-    """Stores floats that are all 0 or 1 as the bytes they are."""
-    floats = [images for images, _ in splits.values() if images.dtype == np.float32]
-    if not floats or not all(((a == 0) | (a == 1)).all() for a in floats):
+    """Stores what is all 0 or 1 as the bytes they are."""
+    if not all(((images == 0) | (images == 1)).all() for images, _ in splits.values()):
         return splits
     return {name: (images.astype(np.uint8), labels) for name, (images, labels) in splits.items()}

@@ -25,6 +25,15 @@ from vae.errors import InputError
 from vae.probability.distributions import example_keys
 from vae.probability.terms import Batch
 
+OF_GREY = ("bernoulli", "continuous_bernoulli")  # their mean is a grey value in [0, 1]
+OF_LEVELS = (
+    "discretized_logistic",
+    "mixture_of_logistics",
+    "categorical",
+    "poisson",
+    "negative_binomial",
+)
+
 
 def prepare(
     batch: Mapping[str, Array],
@@ -77,12 +86,18 @@ def first_images(
     return jax.device_get(prepared(batch, {}, keys=example_keys(jax.random.key(0), index)))
 
 
+def binary(values: Values, config) -> bool:
+    """Whether every x is 0 or 1; `config` is the section `data`."""
+    return config.binarize == "dynamic" or (values.levels == 2 and not config.dequantize)
+
+
 def check_likelihood(values: Values, config) -> None:
     """Refuses what the data's values and `config` (the whole of it) cannot do together.
 
     Raises InputError for values outside [0, 1] where the likelihood or the binarisation needs them
-    there, and where levels are needed and there are none, or noise would destroy them. Logs a
-    warning where the Bernoulli likelihood is given grey values.
+    there, for counts that either would take to be grey values, and where levels are needed and
+    there are none, or noise would destroy them. Logs a warning where the Bernoulli likelihood is
+    given grey values.
     """
     data, likelihood = config.data, config.model.likelihood
     bounds = f"[{values.low:g}, {values.high:g}]"
@@ -101,26 +116,36 @@ def check_likelihood(values: Values, config) -> None:
             f"data.dequantize needs values of equally spaced levels, but the data are continuous "
             f"over {bounds}: set it to False."
         )
-    if likelihood == "discretized_logistic":
+    if likelihood in OF_LEVELS:
         if values.levels is None:
             raise InputError(
-                'model.likelihood = "discretized_logistic" needs values of equally spaced levels, '
+                f'model.likelihood = "{likelihood}" needs values of equally spaced levels, '
                 f'but the data are continuous over {bounds}: use "gaussian".'
             )
         if data.dequantize or data.binarize != "none":
             key = "dequantize" if data.dequantize else "binarize"
             raise InputError(
-                f'model.likelihood = "discretized_logistic" is of the raw levels: data.{key} must '
-                "be off with it."
+                f'model.likelihood = "{likelihood}" is of the raw levels: data.{key} must be off '
+                "with it."
             )
-    if likelihood == "bernoulli":
-        if not unit:
-            raise InputError(
-                f'model.likelihood = "bernoulli" needs values in [0, 1], but the data range over '
-                f'{bounds}: rescale them, or use "gaussian".'
-            )
-        if data.binarize == "none" and (values.levels != 2 or data.dequantize):
-            logging.warning(
-                'model.likelihood = "bernoulli" on grey values is not a likelihood: the figures '
-                'compare with others of its kind only; data.binarize = "dynamic" gives one'
-            )
+    if values.counts and (likelihood in OF_GREY or data.binarize != "none"):
+        what = f'model.likelihood = "{likelihood}"' if likelihood in OF_GREY else "data.binarize"
+        raise InputError(
+            f"{what} is for grey values, but the data are counts up to {values.scale:g}: use "
+            'model.likelihood = "poisson" or "negative_binomial", or save grey values as uint8.'
+        )
+    if likelihood in OF_GREY and not unit:
+        raise InputError(
+            f'model.likelihood = "{likelihood}" needs values in [0, 1], but the data range over '
+            f'{bounds}: rescale them, or use "gaussian".'
+        )
+    if likelihood == "continuous_bernoulli" and binary(values, data):
+        raise InputError(
+            'model.likelihood = "continuous_bernoulli" is a density of grey values, and has no '
+            'bound on values that are all 0 or 1: use "bernoulli".'
+        )
+    if likelihood == "bernoulli" and not binary(values, data):
+        logging.warning(
+            'model.likelihood = "bernoulli" on grey values is not a likelihood: the figures '
+            'compare with others of its kind only; data.binarize = "dynamic" gives one'
+        )

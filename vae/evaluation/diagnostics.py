@@ -44,8 +44,7 @@ def bits_per_dim(nats: np.ndarray, dimensions: int, *, log_levels: float = 0.0) 
       nats: [N] negative log-likelihood.
       dimensions: H W C.
       log_levels: where p is a density of dequantised values in [0, 1], the logarithm of the number
-        of
-        levels: the probability of a level is the density integrated over a width of 1 / levels.
+        of levels: the probability of a level is the density integrated over a width of 1 / levels.
     """
     return nats / (dimensions * math.log(2)) + log_levels / math.log(2)
 
@@ -61,7 +60,7 @@ def summary(
       num_samples: K; with one sample the NLL is the ELBO again and is left out.
       dimensions: H W C.
       log_levels: see `bits_per_dim`; None where bits per dimension have no meaning (a density of
-        values that were not dequantised).
+        values that were not dequantised, a Bernoulli's cross-entropy of grey values).
     """
     nll = -estimate.log_likelihood
     per_example = {"elbo": estimate.elbo}

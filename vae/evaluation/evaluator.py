@@ -13,8 +13,8 @@ import ml_collections
 from jax.sharding import Mesh
 
 from vae.data.batches import evaluation_batches
-from vae.data.dataset import Dataset
-from vae.data.transforms import prepare
+from vae.data.dataset import Dataset, Values
+from vae.data.transforms import binary, prepare
 from vae.evaluation.diagnostics import collapse_warning, summary
 from vae.evaluation.likelihood import Estimate, has_density, make_estimator
 from vae.training.devices import divisible, replicate
@@ -61,12 +61,7 @@ def make_evaluator(
     )
     table = replicate(examples.table(), mesh)
     batch_size = divisible(config.evaluation.batch_size, mesh)
-    if not bounded:
-        log_levels = None
-    elif config.data.dequantize:
-        log_levels = math.log(dataset.values.levels)
-    else:
-        log_levels = 0.0 if model.likelihood.discrete else None
+    log_levels = log_levels_of(model.likelihood, dataset.values, config) if bounded else None
 
     def estimate(variables: Any) -> Estimate:
         batches = evaluation_batches(examples, batch_size)
@@ -98,3 +93,14 @@ def make_evaluator(
     if not bounded:
         protocol["bound"] = NO_BOUND
     return Evaluator(estimate, figures, protocol)
+
+
+def log_levels_of(
+    likelihood: Any, values: Values, config: ml_collections.ConfigDict
+) -> float | None:
+    """What `summary` must know to give bits per dimension; None where they have no meaning."""
+    if not likelihood.discrete:
+        return math.log(values.levels) if config.data.dequantize else None
+    if config.model.likelihood == "bernoulli" and not binary(values, config.data):
+        return None
+    return 0.0

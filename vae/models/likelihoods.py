@@ -1,11 +1,19 @@
 """Which likelihood a name in a config stands for."""
 
-from vae.probability.likelihoods import Bernoulli, DiscretizedLogistic, Gaussian
+from vae.probability import likelihoods
 
 LIKELIHOODS = {
-    "bernoulli": lambda config, data: Bernoulli(),
-    "gaussian": lambda config, data: Gaussian(config.scale, config.scale_init),
-    "discretized_logistic": lambda config, data: DiscretizedLogistic(
+    "bernoulli": lambda config, data: likelihoods.Bernoulli(),
+    "continuous_bernoulli": lambda config, data: likelihoods.ContinuousBernoulli(),
+    "gaussian": lambda config, data: likelihoods.Gaussian(config.scale, config.scale_init),
+    "laplace": lambda config, data: likelihoods.Laplace(config.scale, config.scale_init),
+    "discretized_logistic": lambda config, data: likelihoods.DiscretizedLogistic(
         data.levels, config.scale, config.scale_init
     ),
+    "mixture_of_logistics": lambda config, data: likelihoods.MixtureOfLogistics(
+        data.levels, config.likelihood_components, config.scale_init
+    ),
+    "categorical": lambda config, data: likelihoods.Categorical(data.levels),
+    "poisson": lambda config, data: likelihoods.Poisson(data.scale),
+    "negative_binomial": lambda config, data: likelihoods.NegativeBinomial(data.scale),
 }

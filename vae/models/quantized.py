@@ -55,7 +55,7 @@ class Quantized:
       quantizer: see `quantizers.py`.
       prior: p(c), of the places in order.
       places: (h, w), or (L,) for codes that have no order in the image.
-      likelihood: p(x | z), see `probability/likelihoods.py`.
+      likelihood: p(x | z), see `probability/likelihoods/`.
       image_shape: (H, W, C).
     """
 

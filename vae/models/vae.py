@@ -44,7 +44,7 @@ class VAE:
       decoder: z [..., D] to the likelihood's outputs [..., H, W, P].
       posterior: the family of q(z | x), see `posteriors/`.
       prior: the family of p(z), see `priors/`.
-      likelihood: p(x | z), see `probability/likelihoods.py`.
+      likelihood: p(x | z), see `probability/likelihoods/`.
       image_shape: (H, W, C).
       num_classes: of the labels that both networks are given; 0 for a model without condition.
       regularizer: of the decoder, see `regularizers.py`, or None; and its weight in the loss.

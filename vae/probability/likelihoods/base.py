@@ -1,0 +1,61 @@
+"""What likelihoods have in common: the empty defaults, and sums over an image."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+Array = jax.Array
+Variables = dict[str, dict[str, Any]]
+
+
+class Likelihood:
+    """A likelihood that shares nothing over the images; the protocol is that of the package."""
+
+    def init(self) -> Variables:
+        return {"params": {}, "statistics": {}}
+
+    def update(self, outputs: Array, x: Array, variables: Variables) -> dict[str, Array]:
+        return {}
+
+
+def sum_values(log_prob: Callable[..., Array], x: Array, *outputs: Array) -> Array:
+    """Sums a function of single values over H, W, C.
+
+    The three dimensions are made one first: on a CPU, XLA's loops over several small ones are tens
+    of times slower.
+
+    Args:
+      log_prob: elementwise, of x and the outputs.
+      x: [B, H, W, C].
+      outputs: [..., B, H, W, C], or [] what all values share.
+
+    Returns:
+      [..., B].
+    """
+    flat = (a.reshape(*a.shape[:-3], -1) if a.ndim else a for a in (x, *outputs))
+    return log_prob(*flat).sum(-1)
+
+
+def softplus(x: Array) -> Array:
+    """log(1 + exp(x)); on a CPU in a quarter of the time of jax.nn.softplus."""
+    return jnp.maximum(x, 0) + jnp.log1p(jnp.exp(-jnp.abs(x)))
+
+
+def bounded(raw: Array, bound: float = 5.0) -> Array:
+    """bound tanh(raw / bound): nearly `raw` around 0, and never beyond the bound.
+
+    It keeps what a decoder says of the logarithm of a scale sensible; e^5 is a factor of 148. A
+    value that can be predicted exactly (a border that is always black) would otherwise draw its
+    scale to 0 and the density to infinity.
+    """
+    return bound * jnp.tanh(raw / bound)
+
+
+def logit(mean: Array, lowest: float, highest: float) -> Array:
+    """log(mean / (1 - mean)) of the mean clipped to [lowest, highest], both within (0, 1)."""
+    mean = jnp.clip(mean, lowest, highest)
+    return jnp.log(mean) - jnp.log1p(-mean)

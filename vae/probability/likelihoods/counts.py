@@ -1,0 +1,130 @@
+"""Counts: whole numbers without an upper end. The count is k = scale x.
+
+The mean is scale sigmoid(output): that it cannot exceed `scale`, the largest count of the data,
+costs nothing and keeps every output finite, and it is what an encoder sees, between 0 and 1. Where
+it is small, sigmoid is exp and this the usual log link.
+
+log p is written as a divergence of k from its mean and a rest that is small (Loader 2000, "Fast and
+accurate computation of binomial probabilities"): the terms of the textbooks' form, each of the size
+of k log k, would leave nothing of a float32 at large counts.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+
+import jax
+import jax.numpy as jnp
+from jax.scipy.special import gammaln, xlogy
+
+from vae.probability.likelihoods.base import (
+    Array,
+    Likelihood,
+    Variables,
+    bounded,
+    logit,
+    softplus,
+    sum_values,
+)
+
+
+@dataclasses.dataclass(frozen=True)
+class Poisson(Likelihood):
+    """k ~ Poisson(mean):
+
+    log p = k log(mean / k) + k - mean + log_stirling(k).
+    """
+
+    scale: float
+
+    discrete = True
+
+    def outputs(self, channels: int) -> int:
+        return channels
+
+    def to_outputs(self, mean: Array) -> Array:
+        return _to_raw(mean, self.scale)
+
+    def log_prob(self, outputs: Array, x: Array, variables: Variables) -> Array:
+        def divergence(x: Array, raw: Array) -> Array:
+            return _x_log_ratio(x, raw) + x - jax.nn.sigmoid(raw)
+
+        rest = sum_values(log_stirling, self.scale * x)  # once for all samples of z
+        return self.scale * sum_values(divergence, x, outputs) + rest
+
+    def mean(self, outputs: Array) -> Array:
+        return jax.nn.sigmoid(outputs)
+
+    def sample(self, outputs: Array, variables: Variables, *, key: Array) -> Array:
+        return jax.random.poisson(key, self.scale * self.mean(outputs)) / self.scale
+
+
+@dataclasses.dataclass(frozen=True)
+class NegativeBinomial(Likelihood):
+    """A Poisson whose rate is drawn from Gamma(r, mean / r): the variance is mean + mean^2 / r.
+
+    log p = k log(mean / k) + (k + r) log((k + r) / (mean + r)) + log(r / (k + r))
+            + log_stirling(k) + log_stirling(r) - log_stirling(k + r).
+
+    The decoder's second output is log r, bounded by 10: from 5e-5 to 22,000, which is a Poisson.
+    """
+
+    scale: float
+
+    discrete = True
+
+    def outputs(self, channels: int) -> int:
+        return 2 * channels
+
+    def to_outputs(self, mean: Array) -> Array:
+        raw = _to_raw(mean, self.scale)
+        return jnp.concatenate([raw, jnp.zeros_like(raw)], axis=-1)
+
+    def log_prob(self, outputs: Array, x: Array, variables: Variables) -> Array:
+        def without_rest(x: Array, raw: Array, raw_r: Array) -> Array:
+            k, mean, r = self.scale * x, self.scale * jax.nn.sigmoid(raw), _dispersion(raw_r)
+            return (
+                self.scale * _x_log_ratio(x, raw)
+                + (k + r) * jnp.log1p((k - mean) / (mean + r))
+                - jnp.log1p(k / r)
+                + log_stirling(r)
+                - log_stirling(k + r)
+            )
+
+        rest = sum_values(log_stirling, self.scale * x)  # once for all samples of z
+        return sum_values(without_rest, x, *jnp.split(outputs, 2, axis=-1)) + rest
+
+    def mean(self, outputs: Array) -> Array:
+        return jax.nn.sigmoid(jnp.split(outputs, 2, axis=-1)[0])
+
+    def sample(self, outputs: Array, variables: Variables, *, key: Array) -> Array:
+        r = _dispersion(jnp.split(outputs, 2, axis=-1)[1])
+        gamma_key, poisson_key = jax.random.split(key)
+        rate = self.scale * self.mean(outputs) * jax.random.gamma(gamma_key, r) / r
+        return jax.random.poisson(poisson_key, rate) / self.scale
+
+
+def log_stirling(k: Array) -> Array:
+    """log(k^k e^-k / Gamma(k + 1)) for k >= 0, elementwise; from 10 on by Stirling's series."""
+    small, large = jnp.minimum(k, 10.0), jnp.maximum(k, 10.0)
+    series = 1 / (12 * large) - 1 / (360 * large**3) + 1 / (1260 * large**5)
+    return jnp.where(
+        k < 10.0,
+        xlogy(small, small) - small - gammaln(small + 1),
+        -0.5 * jnp.log(2 * math.pi * large) - series,
+    )
+
+
+def _to_raw(mean: Array, scale: float) -> Array:
+    """The output of a mean; the lowest leaves a count of 1 a probability of a hundredth."""
+    return logit(mean, 0.01 / scale, 0.99)
+
+
+def _x_log_ratio(x: Array, raw: Array) -> Array:
+    """x log(sigmoid(raw) / x), elementwise: a count's k log(mean / k), over `scale`."""
+    return -x * softplus(-raw) - xlogy(x, x)
+
+
+def _dispersion(raw: Array) -> Array:
+    return jnp.exp(bounded(raw, 10.0))

@@ -1,0 +1,120 @@
+"""Values spread around a mean by a scale, and the four ways of coming by the scale.
+
+| `scale`   | what it is                                                                      |
+|-----------|---------------------------------------------------------------------------------|
+| fixed     | `scale_init`                                                                    |
+| learned   | one number for all values, learned by gradient (a calibrated decoder)           |
+| per_pixel | a second output of the decoder, within a factor of 148 of `scale_init`          |
+| optimal   | one number for all values, the maximum-likelihood scale                         |
+
+The optimum is sigma^2 = E[(x - mean)^2] for a Gaussian (Rybkin et al. 2021, "Simple and effective
+VAE training with calibrated decoders", eq. 9) and b = E|x - mean| for a Laplace density. The
+gradient of the network is the same whether the scale is that optimum inside the graph or a constant
+equal to it, so the optimum is kept as a running average: p(x | z) stays a density that does not
+depend on x, and a reported likelihood is one.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+
+import jax
+import jax.numpy as jnp
+
+from vae.probability.distributions import normal_log_prob
+from vae.probability.likelihoods.base import Array, Likelihood, Variables, bounded, sum_values
+
+MOMENTUM = 0.9  # of the running average: it follows the error within tens of steps
+LOWEST = 1e-4  # a perfectly fitted batch (all black) must not make the density infinite
+
+
+class LocationScale(Likelihood):
+    """A location for every value, and a scale.
+
+    A subclass is a dataclass with the fields `scale` and `scale_init`, in units of x, and gives the
+    log-probability of one value, `_log_prob(x, location, log_scale)`, and the noise of location 0
+    and scale 1, `_noise(key, shape)`. Where it takes an optimal scale, that is
+    E[|x - location|^power]^(1 / power).
+    """
+
+    scale: str
+    scale_init: float
+    power: int
+
+    def outputs(self, channels: int) -> int:
+        return 2 * channels if self.scale == "per_pixel" else channels
+
+    def init(self) -> Variables:
+        variables = super().init()
+        match self.scale:
+            case "learned":
+                variables["params"]["log_scale"] = jnp.float32(math.log(self.scale_init))
+            case "optimal":
+                variables["statistics"]["error"] = jnp.float32(self.scale_init**self.power)
+        return variables
+
+    def to_outputs(self, mean: Array) -> Array:
+        parts = [mean, jnp.zeros_like(mean)] if self.scale == "per_pixel" else [mean]
+        return jnp.concatenate(parts, axis=-1)
+
+    def log_prob(self, outputs: Array, x: Array, variables: Variables) -> Array:
+        log_scale = self._log_scale(outputs, variables)
+        return sum_values(self._log_prob, x, self._location(outputs), log_scale)
+
+    def update(self, outputs: Array, x: Array, variables: Variables) -> dict[str, Array]:
+        if self.scale != "optimal":
+            return {}
+        error = jax.lax.stop_gradient(jnp.mean(jnp.abs(x - outputs) ** self.power))
+        average = MOMENTUM * variables["statistics"]["error"] + (1 - MOMENTUM) * error
+        return {"error": jnp.maximum(average, LOWEST**self.power)}
+
+    def mean(self, outputs: Array) -> Array:
+        return self._location(outputs)
+
+    def sample(self, outputs: Array, variables: Variables, *, key: Array) -> Array:
+        location = self._location(outputs)
+        noise = self._noise(key, location.shape)
+        return location + jnp.exp(self._log_scale(outputs, variables)) * noise
+
+    def _location(self, outputs: Array) -> Array:
+        return jnp.split(outputs, 2, axis=-1)[0] if self.scale == "per_pixel" else outputs
+
+    def _log_scale(self, outputs: Array, variables: Variables) -> Array:
+        match self.scale:
+            case "learned":
+                return variables["params"]["log_scale"]
+            case "optimal":
+                return jnp.log(variables["statistics"]["error"]) / self.power
+            case "per_pixel":
+                return math.log(self.scale_init) + bounded(jnp.split(outputs, 2, axis=-1)[1])
+        return jnp.float32(math.log(self.scale_init))
+
+
+@dataclasses.dataclass(frozen=True)
+class Gaussian(LocationScale):
+    """x ~ N(mean, scale^2)."""
+
+    scale: str = "learned"
+    scale_init: float = 0.1
+
+    discrete = False
+    power = 2
+    _log_prob = staticmethod(normal_log_prob)
+    _noise = staticmethod(jax.random.normal)
+
+
+@dataclasses.dataclass(frozen=True)
+class Laplace(LocationScale):
+    """p(x) = exp(-|x - mean| / scale) / (2 scale)."""
+
+    scale: str = "learned"
+    scale_init: float = 0.1
+
+    discrete = False
+    power = 1
+    _noise = staticmethod(jax.random.laplace)
+
+    @staticmethod
+    def _log_prob(x: Array, location: Array, log_scale: Array) -> Array:
+        return -jnp.abs(x - location) * jnp.exp(-log_scale) - log_scale - math.log(2)

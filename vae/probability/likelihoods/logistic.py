@@ -1,0 +1,156 @@
+"""Logistic densities integrated over the bins of equally spaced levels, alone and in mixtures.
+
+With a = (x + h - m) / s and b = (x - h - m) / s, h half the distance of two levels, and the
+outermost bins reaching to infinity (Kingma et al. 2016, "Improving variational inference with
+inverse autoregressive flow", app. B),
+
+    p(x) = sigmoid(a) - sigmoid(b) = sigmoid(a) sigmoid(-b) (1 - exp(b - a)),
+
+whose logarithm is exact in floating point however far x lies from m.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+
+from vae.probability.likelihoods.base import Array, Likelihood, Variables, bounded, softplus
+from vae.probability.likelihoods.location_scale import LocationScale
+
+
+def log_bin(x: Array, location: Array, log_scale: Array, levels: int) -> Array:
+    """The log-probability of the bin of x, one of `levels` values in [0, 1], elementwise."""
+    half = 0.5 / (levels - 1)
+    inverse_scale = jnp.exp(-log_scale)
+    log_below = -softplus((location - x - half) * inverse_scale)  # log P(X <= x)
+    log_above = -softplus((x - half - location) * inverse_scale)  # log P(X >= x)
+    between = log_below + log_above + jnp.log(-jnp.expm1(-2 * half * inverse_scale))
+    return jnp.where(x < half, log_below, jnp.where(x > 1 - half, log_above, between))
+
+
+def nearest_level(x: Array, levels: int) -> Array:
+    """The level in whose bin x lies."""
+    return jnp.round(jnp.clip(x, 0.0, 1.0) * (levels - 1)) / (levels - 1)
+
+
+@dataclasses.dataclass(frozen=True)
+class DiscretizedLogistic(LocationScale):
+    """One logistic for every value. Its mean leaves out what the rounding to levels changes."""
+
+    levels: int
+    scale: str = "learned"
+    scale_init: float = 0.1
+
+    discrete = True
+    _noise = staticmethod(jax.random.logistic)
+
+    def _log_prob(self, x: Array, location: Array, log_scale: Array) -> Array:
+        return log_bin(x, location, log_scale, self.levels)
+
+    def mean(self, outputs: Array) -> Array:
+        return jnp.clip(self._location(outputs), 0.0, 1.0)
+
+    def sample(self, outputs: Array, variables: Variables, *, key: Array) -> Array:
+        return nearest_level(super().sample(outputs, variables, key=key), self.levels)
+
+
+@dataclasses.dataclass(frozen=True)
+class MixtureOfLogistics(Likelihood):
+    """A mixture of K logistics for every pixel, whose channels depend on each other.
+
+    (Salimans et al. 2017, "PixelCNN++", section 2.1 and 2.2.) All channels of a pixel share the
+    component k; within it, channel c has the location
+
+        m_kc + sum_{d < c} a_kcd (x_d - clip(m_kd, 0, 1)),    |a_kcd| < 1.
+
+    The paper adds a_kcd x_d. The family is the same; the difference makes m_kc the component's
+    mean, so that the mean of p(x | z) is sum_k pi_k clip(m_kc, 0, 1) but for the rounding to levels
+    and for scales so wide that a component is cut off on one side.
+
+    The outputs are blocks of K numbers: the logits of pi; m_k0, m_k1, ...; the logarithms of the
+    scales, bounded; the a_kcd of (c, d) = (1, 0), (2, 0), (2, 1), ..., through tanh.
+    """
+
+    levels: int
+    components: int = 10
+    scale_init: float = 0.1
+
+    discrete = True
+
+    def outputs(self, channels: int) -> int:
+        return self.components * (1 + 2 * channels + math.comb(channels, 2))
+
+    def to_outputs(self, mean: Array) -> Array:
+        # Components are spread evenly around the mean as far as [0, 1] has room on both sides.
+        centred = (2 * jnp.arange(self.components) + 1) / self.components - 1
+        room = jnp.clip(jnp.minimum(mean, 1 - mean), 0.0)
+        locations = mean[..., None] + room[..., None] * centred  # [H, W, C, K]
+        locations = locations.reshape(*mean.shape[:-1], -1)
+        before = self.components
+        after = self.outputs(mean.shape[-1]) - before - locations.shape[-1]
+        return jnp.pad(locations, ((0, 0), (0, 0), (before, after)))
+
+    def log_prob(self, outputs: Array, x: Array, variables: Variables) -> Array:
+        parts = self._parts(outputs)
+        x = jnp.split(_pixels_last(x), x.shape[-1], axis=-2)
+        log_prob = parts.log_weights
+        for c in range(len(x)):
+            log_prob += log_bin(x[c], parts.location(c, x), parts.log_scales[c], self.levels)
+        return jax.nn.logsumexp(log_prob, axis=-2).sum(-1)
+
+    def mean(self, outputs: Array) -> Array:
+        parts = self._parts(outputs)
+        weights = jnp.exp(parts.log_weights)
+        means = [(weights * jnp.clip(m, 0, 1)).sum(-2) for m in parts.locations]
+        return jnp.stack(means, axis=-1).reshape(*outputs.shape[:-1], -1)
+
+    def sample(self, outputs: Array, variables: Variables, *, key: Array) -> Array:
+        parts = self._parts(outputs)
+        component_key, noise_key = jax.random.split(key)
+        component = jax.random.categorical(component_key, parts.log_weights, axis=-2)
+        chosen = jax.nn.one_hot(component, self.components, axis=-2)
+        parts = jax.tree.map(lambda part: (chosen * part).sum(-2, keepdims=True), parts)
+        x = []
+        for c, channel_key in enumerate(jax.random.split(noise_key, len(parts.locations))):
+            location = parts.location(c, x)
+            noise = jax.random.logistic(channel_key, location.shape)
+            x.append(nearest_level(location + jnp.exp(parts.log_scales[c]) * noise, self.levels))
+        x = jnp.concatenate(x, axis=-2)  # [..., C, N]
+        return jnp.swapaxes(x, -1, -2).reshape(*outputs.shape[:-1], -1)
+
+    def _parts(self, outputs: Array) -> _Parts:
+        number = outputs.shape[-1] // self.components
+        channels = math.isqrt(2 * number) - 1  # there are (C + 1) (C + 2) / 2 blocks
+        blocks = iter(jnp.split(_pixels_last(outputs), number, axis=-2))
+        log_init = math.log(self.scale_init)
+        return _Parts(
+            log_weights=jax.nn.log_softmax(next(blocks), axis=-2),
+            locations=[next(blocks) for _ in range(channels)],
+            log_scales=[log_init + bounded(next(blocks)) for _ in range(channels)],
+            coefficients=[[jnp.tanh(next(blocks)) for _ in range(c)] for c in range(channels)],
+        )
+
+
+class _Parts(NamedTuple):
+    """What the outputs of a mixture say: arrays [..., K, N] of the N = H W pixels."""
+
+    log_weights: Array
+    locations: list[Array]  # of each channel
+    log_scales: list[Array]
+    coefficients: list[list[Array]]  # of each channel and each one before it
+
+    def location(self, channel: int, x: list[Array]) -> Array:
+        """The location of a channel, given at least all channels of x before it [..., 1, N]."""
+        location = self.locations[channel]
+        for before, coefficient in enumerate(self.coefficients[channel]):
+            location += coefficient * (x[before] - jnp.clip(self.locations[before], 0, 1))
+        return location
+
+
+def _pixels_last(array: Array) -> Array:
+    """[..., H, W, P] to [..., P, H W]: a loop over the components last would be too short."""
+    return jnp.swapaxes(array.reshape(*array.shape[:-3], -1, array.shape[-1]), -1, -2)
