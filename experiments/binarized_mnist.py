@@ -46,7 +46,8 @@ def get_config(variant: str = "") -> ml_collections.ConfigDict:
     config.model.likelihood = "bernoulli"
 
     config.optimizer.learning_rate = 1e-3
-    config.training.steps = 3_906  # ten epochs
+    config.training.steps = 3_900  # ten epochs
+    config.training.steps_per_call = 50
     config.training.ema_decay = 0.999
     if variant == "tuned":
         config.optimizer.learning_rate = 6e-3
@@ -54,8 +55,8 @@ def get_config(variant: str = "") -> ml_collections.ConfigDict:
         config.optimizer.warmup_steps = 200
         config.training.ema_decay = 0.998
 
-    config.evaluation.every_steps = 1_953
-    config.checkpoint.every_steps = 1_953
+    config.evaluation.every_steps = 1_950
+    config.checkpoint.every_steps = 1_950
     config.log.every_steps = 100
-    config.log.images_every_steps = 1_953
+    config.log.images_every_steps = 1_950
     return config

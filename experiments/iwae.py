@@ -52,6 +52,7 @@ def get_config(variant: str = "vae-1") -> ml_collections.ConfigDict:
     config.optimizer.schedule = "cosine"
     config.optimizer.warmup_steps = 1_000
     config.training.steps = EPOCHS.get(int(samples), 150) * 590
+    config.training.steps_per_call = 10
     config.training.ema_decay = 0.999
 
     config.evaluation.num_samples = 5_000

@@ -54,6 +54,7 @@ def get_config(variant: str = "static-vamp") -> ml_collections.ConfigDict:
     config.optimizer.learning_rate = 1e-3
     config.optimizer.schedule = "cosine"
     config.training.steps = 200 * EPOCH
+    config.training.steps_per_call = 10
     config.training.ema_decay = 0.999
 
     config.evaluation.num_samples = 5_000

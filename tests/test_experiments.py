@@ -50,10 +50,13 @@ def shrink(config):
     config.data.batch_size = 8
     for key in ("encoder_widths", "decoder_widths"):
         config.model[key] = tuple(4 for _ in config.model[key])
+    config.model.prior_components = 4
     config.training.steps = 2
+    config.training.steps_per_call = 1
     config.evaluation.num_samples = 2
     config.evaluation.batch_size = 8
     config.log.every_steps = 1
+    config.log.images_every_steps = 2
     config.log.num_images = 4
     config.log.tensorboard = False
     return config

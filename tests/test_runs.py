@@ -91,6 +91,18 @@ def test_a_run_stopped_by_sigterm_goes_on_to_the_bit(finished, tmp_path, monkeyp
     assert lines(tmp_path) == lines(workdir)
 
 
+def test_so_does_one_of_several_steps_a_call(tmp_path, monkeypatch):
+    config = tiny(training__steps_per_call=4, evaluation__every_steps=8, checkpoint__every_steps=8)
+    whole = vae.train(config, tmp_path / "whole")
+    with monkeypatch.context() as patch:
+        interrupt_at(patch, 8)
+        stopped = vae.train(config, tmp_path / "stopped")
+    assert stopped["status"] == "preempted" and stopped["step"] == 12
+    resumed = vae.train(config, tmp_path / "stopped")
+    assert resumed["params_sha256"] == whole["params_sha256"]
+    assert lines(tmp_path / "stopped") == lines(tmp_path / "whole")
+
+
 def test_a_longer_schedule_goes_on(finished, tmp_path):
     _, result = finished
     vae.train(tiny(training__steps=10), tmp_path)

@@ -71,7 +71,19 @@ def _evaluate(config: Any, values: flags.FlagValues) -> int:
 def _sample(config: Any, values: flags.FlagValues) -> int:
     from vae.tasks.sample import sample
 
-    print(sample(_load(values), num=values.num or 64, draw=values.draw, seed=values.seed))
+    try:
+        labels = [int(label) for label in values.labels or ()]
+    except ValueError:
+        raise InputError(f"--labels={','.join(values.labels)} must be whole numbers.") from None
+    path = sample(
+        _load(values),
+        num=values.num or 64,
+        labels=labels,
+        draw=values.draw,
+        seed=values.seed,
+        prior=values.prior,
+    )
+    print(path)
     return 0
 
 

@@ -31,13 +31,33 @@ RESUMABLE = (
 
 CHOICES = {
     "data.binarize": ("none", "dynamic"),
-    "model.name": ("vae", "two_layer", "ladder"),
+    "model.name": ("vae", "two_layer", "ladder", "vq", "fsq", "semi_supervised"),
     "model.condition": ("none", "label"),
-    "model.encoder": ("mlp", "gated_mlp", "conv", "resnet"),
-    "model.decoder": ("mlp", "gated_mlp", "conv", "resnet"),
-    "model.posterior": ("gaussian",),
-    "model.prior": ("standard_normal",),
+    "model.encoder": ("mlp", "gated_mlp", "conv", "resnet", "grid"),
+    "model.decoder": ("mlp", "gated_mlp", "conv", "resnet", "grid"),
+    "model.posterior": (
+        "gaussian",
+        "full_gaussian",
+        "planar",
+        "sylvester",
+        "iaf",
+        "vmf",
+        "categorical",
+        "point",
+    ),
+    "model.prior": (
+        "standard_normal",
+        "mixture",
+        "vamp",
+        "exemplar",
+        "conditional",
+        "coupling",
+        "maf",
+        "uniform_sphere",
+        "uniform_categorical",
+    ),
     "model.likelihood": ("bernoulli", "gaussian", "discretized_logistic"),
+    "model.regularizer": ("none", "l2", "gradient_penalty"),
     "model.scale": ("fixed", "learned", "optimal"),
     "model.output_bias": ("zeros", "data"),
     "model.activation": ("relu", "gelu", "silu", "tanh", "softplus", "leaky_relu"),
@@ -68,6 +88,7 @@ def base() -> ml_collections.ConfigDict:
     data.test = "train[90%:]"
     data.batch_size = 128  # over all devices
     data.seed = 0
+    data.labelled = 0  # training images that keep their label, evenly over classes; 0 keeps all
     data.crop = (0, 0)  # height, width of the centre to cut out first; (0, 0) cuts nothing
     data.image_size = (0, 0)  # height, width to resize to; (0, 0) keeps the source's
     data.channels = 0  # 1 grey, 3 colour; 0 keeps the source's
@@ -78,9 +99,11 @@ def base() -> ml_collections.ConfigDict:
     data.threads = 4
 
     config.model = model = ml_collections.ConfigDict()
-    model.name = "vae"  # vae, two_layer, ladder
+    # vae; two_layer, ladder (hierarchical); vq, fsq (discrete latents); semi_supervised (images and
+    # labels).
+    model.name = "vae"
     model.condition = "none"  # none, label: what encoder and decoder are also given
-    model.encoder = "mlp"  # mlp, gated_mlp, conv, resnet
+    model.encoder = "mlp"  # mlp, gated_mlp, conv, resnet, grid (no dense layer)
     # Of the hidden layers; of the stride-2 convolutions; of the resolutions, the image's first.
     model.encoder_widths = (512,)
     model.decoder = "mlp"
@@ -88,7 +111,9 @@ def base() -> ml_collections.ConfigDict:
     model.blocks = 1  # layers, convolutions or residual blocks for each of these widths
     # relu, gelu, silu, tanh, softplus, leaky_relu; a gated_mlp has its gates instead.
     model.activation = "relu"
-    model.latent_dim = 16  # of a ladder: of each group, at each place of its grid
+    # Numbers; of a categorical posterior variables; of a ladder, at each place of a group's grid;
+    # of vq, of each code.
+    model.latent_dim = 16
     model.top_dim = 16  # of two_layer: of the upper latent
     model.top_widths = (64,)  # of two_layer: of the networks between the two latents, from below
     # Of a ladder: latent groups on each grid, from the smallest up to the finest, each grid half as
@@ -96,12 +121,33 @@ def base() -> ml_collections.ConfigDict:
     # decoder_widths (with the smallest's); `blocks` residual blocks for each group and path.
     model.groups = (1,)
     model.stem_stride = 1  # of a ladder: by which the finest grid is smaller than the image
+    # gaussian, full_gaussian, planar, sylvester, iaf, vmf, categorical; point (an autoencoder
+    # without noise: no bounds).
     model.posterior = "gaussian"
+    model.posterior_flows = 4  # transformations of a planar, sylvester or iaf posterior
+    model.posterior_width = 64  # of the hidden layers, and the context, of an iaf posterior
+    model.categories = 10  # of each variable of a categorical posterior or prior
+    model.temperature = 0.5  # of a categorical posterior's relaxed samples in training
+    model.straight_through = False  # rounds them to one-hot vectors, with the relaxed gradient
+    # mixture, vamp, exemplar, conditional, coupling, maf; uniform_sphere is the prior of a vmf
+    # posterior, uniform_categorical that of a categorical one.
     model.prior = "standard_normal"
+    model.prior_components = 100  # of a mixture; images that a vamp or exemplar prior is made of
+    model.prior_flows = 4  # layers of a coupling or maf prior
+    model.prior_widths = (128, 128)  # of the hidden layers in each of them
     model.likelihood = "bernoulli"  # bernoulli, gaussian, discretized_logistic
     model.scale = "learned"  # of a gaussian or logistic likelihood: fixed, learned, optimal
     model.scale_init = 0.1  # in units of x; the value of a fixed scale
     model.output_bias = "data"  # the decoder's first mean: zeros (0.5), data (the mean image)
+    model.regularizer = "none"  # of the decoder: none, l2, gradient_penalty
+    model.regularizer_weight = 1e-3
+    model.codebook_size = 512  # of vq
+    model.commitment = 0.25  # of vq: weight of the distance from what is encoded to its code
+    model.levels = (8, 5, 5, 5)  # of fsq: of each number of a code
+    model.num_latents = 16  # of vq, fsq: codes of an image, where the encoder is not a grid
+    model.transformer_width = 128  # of vq, fsq: of the prior
+    model.transformer_layers = 2
+    model.classification_weight = 10.0  # of semi_supervised, for each labelled image
     model.dtype = "float32"  # of the networks' arithmetic: float32, bfloat16
 
     config.objective = objective = ml_collections.ConfigDict()
@@ -137,7 +183,7 @@ def base() -> ml_collections.ConfigDict:
 
     config.training = training = ml_collections.ConfigDict()
     training.steps = 1000
-    training.steps_per_call = 1  # steps in one compiled call; more pays on an accelerator
+    training.steps_per_call = 1  # steps in one compiled call; on a CPU more pays for dense networks
     training.accumulate = 1  # micro-batches a step's gradient is averaged over
     training.ema_decay = 0.0  # of the averaged weights, which are then evaluated; 0 has none
     training.max_nonfinite = 20  # skipped updates in a row before going back to a checkpoint
@@ -170,8 +216,18 @@ POSITIVE = (
     "data.threads",
     "model.blocks",
     "model.latent_dim",
+    "model.prior_components",
+    "model.prior_flows",
+    "model.posterior_flows",
+    "model.posterior_width",
+    "model.categories",
+    "model.temperature",
     "model.top_dim",
     "model.stem_stride",
+    "model.codebook_size",
+    "model.num_latents",
+    "model.transformer_width",
+    "model.transformer_layers",
     "model.scale_init",
     "objective.num_samples",
     "objective.groups",
@@ -191,7 +247,11 @@ POSITIVE = (
 NOT_NEGATIVE = (
     "seed",
     "data.seed",
+    "data.labelled",
     "data.channels",
+    "model.classification_weight",
+    "model.commitment",
+    "model.regularizer_weight",
     "objective.beta",
     "objective.beta_warmup_steps",
     "objective.free_bits",
@@ -246,10 +306,12 @@ def validate(config: ml_collections.ConfigDict) -> None:
     for key in AT_MOST_ONE:
         if (value := get(config, key)) > 1:
             raise InputError(f"{key}={value} must be at most 1.")
-    for key in ("model.encoder_widths", "model.decoder_widths", "model.top_widths"):
-        widths = get(config, key)
+    for key in ("encoder_widths", "decoder_widths", "prior_widths", "top_widths"):
+        widths = config.model[key]
         if not all(isinstance(width, int) and width > 0 for width in widths):
-            raise InputError(f"{key}={widths} must be a tuple of numbers greater than 0.")
+            raise InputError(f"model.{key}={widths} must be a tuple of numbers greater than 0.")
+    if not all(isinstance(n, int) and n > 1 for n in config.model.levels):
+        raise InputError(f"model.levels={config.model.levels} must be a tuple of numbers above 1.")
     _check_combinations(config)
     _check_model(config.model, reference.model)
 
@@ -288,6 +350,10 @@ def _check_combinations(config: ml_collections.ConfigDict) -> None:
         raise InputError(
             "model.scale='optimal' has a closed form only for model.likelihood="
             "'gaussian'; choose 'learned'."
+        )
+    if config.model.posterior == "vmf" and config.model.latent_dim < 2:
+        raise InputError(
+            "model.posterior='vmf' lies on a sphere, so model.latent_dim must be at least 2."
         )
     if config.optimizer.weight_decay and config.optimizer.name != "adamw":
         raise InputError(

@@ -20,9 +20,10 @@ from vae import data, models
 from vae.config import differences, resumable, to_dict, validate
 from vae.data.batches import Batches
 from vae.data.dataset import Dataset
+from vae.data.labels import check_labels
 from vae.data.transforms import check_likelihood, first_images
 from vae.errors import InputError
-from vae.evaluation.evaluator import make_evaluator
+from vae.evaluation.evaluator import Evaluator, make_evaluator
 from vae.models.combinations import check_objective
 from vae.models.data import Data
 from vae.probability.terms import Batch
@@ -71,6 +72,7 @@ def train(
 
     dataset = data.load(config.data)
     check_likelihood(dataset.values, config)
+    check_labels(dataset, config)
     model = models.build(config.model, _model_data(dataset, config))
     check_objective(config.objective, model, lambda: first_images(dataset, "train", 1, config))
 
@@ -162,7 +164,10 @@ def _program(
         donate=(0,),
     )
     table = devices.replicate(dataset.train.table(), mesh)
-    validation = make_evaluator(model, dataset, "valid", config, mesh, num_samples=1)
+
+    @functools.cache  # made at the first validation: a run may have none
+    def validation() -> Evaluator:
+        return make_evaluator(model, dataset, "valid", config, mesh, num_samples=1)
 
     def batch(first: int) -> Any:
         steps = range(first, first + config.training.steps_per_call)
@@ -174,7 +179,7 @@ def _program(
         initialise=lambda: devices.run_once(lambda: initial_state(model, config), mesh),
         step=lambda state, batch: step(state, batch, table),
         batch=batch,
-        validate=lambda state: validation.figures(evaluation_variables(state), warn=False),
+        validate=lambda state: validation().figures(evaluation_variables(state), warn=False),
         draw=_drawer(config, workdir, dataset, model, log),
     )
 

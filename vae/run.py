@@ -21,12 +21,12 @@ from vae import models
 from vae.config import from_dict
 from vae.data.dataset import Values
 from vae.errors import InputError
-from vae.evaluation.likelihood import Estimate, make_estimator
+from vae.evaluation.likelihood import Estimate, has_density, make_estimator
 from vae.models.data import Data
 from vae.probability.distributions import example_keys, split
 from vae.probability.terms import Batch
 from vae.training.checkpoints import CheckpointError, Checkpoints
-from vae.training.devices import divisible, make_mesh, replicate
+from vae.training.devices import divisible, jit, make_mesh, replicate
 from vae.training.directory import read_json
 from vae.training.state import State, evaluation_variables, initial_state
 
@@ -45,19 +45,22 @@ class Compiled:
         def decode(variables: Any, inputs: tuple[Any, Array]) -> Array:
             return model.decode(variables, *inputs)
 
-        def sample(variables: Any, inputs: tuple[Array, Array], draw: bool) -> Array:
+        def sample(variables: Any, inputs: tuple[Array, Array], prior: Any, draw: bool) -> Array:
             keys, y = inputs
             z_keys, x_keys = split(keys)
-            z = model.sample(variables, y, keys=z_keys)
+            if prior is None:
+                z = model.sample(variables, y, keys=z_keys)
+            else:
+                z = prior.sample(keys=z_keys)
             return model.decode(variables, z, y, keys=x_keys if draw else None)
 
         self.model = model
         self.mesh = make_mesh()
         self._estimators: dict[tuple[int, int], Callable[..., Estimate]] = {}
-        self.encode = jax.jit(encode)
-        self.decode = jax.jit(decode)
-        self.sample = jax.jit(functools.partial(sample, draw=False))
-        self.draw = jax.jit(functools.partial(sample, draw=True))
+        self.encode = jit(encode)
+        self.decode = jit(decode)
+        self.sample = jit(functools.partial(sample, draw=False))
+        self.draw = jit(functools.partial(sample, draw=True))
 
     def estimator(self, num_samples: int, max_bytes: int) -> Callable[..., Estimate]:
         """See `make_estimator`, for batches with an `image` in the model's units."""
@@ -101,7 +104,13 @@ class Run:
         return self.variables["params"]
 
     def sample(
-        self, num: int, *, labels: np.ndarray | None = None, draw: bool = False, seed: int = 0
+        self,
+        num: int,
+        *,
+        labels: np.ndarray | None = None,
+        draw: bool = False,
+        seed: int = 0,
+        prior: Any = None,
     ) -> np.ndarray:
         """Images of latents drawn from the prior.
 
@@ -110,6 +119,7 @@ class Run:
           labels: [num] of a conditional model; one class after the other where None.
           draw: draws x ~ p(x | z), with the likelihood's noise; else the mean of p(x | z).
           seed: of the draws; image i of a seed is the same whatever `num`.
+          prior: what the latents are drawn from instead, as `vae.tasks.fit_prior` gives it.
 
         Returns:
           [num, H, W, C] float32.
@@ -118,6 +128,7 @@ class Run:
         if labels is None and self.model.num_classes:
             labels = np.arange(num) % self.model.num_classes
         function = self.compiled.draw if draw else self.compiled.sample
+        function = functools.partial(function, prior=prior)
         return self._in_batches(function, (keys, self._labels(labels, num)))
 
     def encode(self, x: np.ndarray, labels: np.ndarray | None = None) -> Any:
@@ -135,7 +146,7 @@ class Run:
         z = jax.tree.map(lambda leaf: np.asarray(leaf, np.float32), z)
         image = jnp.zeros((1, *self.model.image_shape))
         one = Batch(image, jnp.zeros((1,), jnp.int32))
-        like = jax.eval_shape(self.model.encode, self.variables, one).mean
+        like = jax.eval_shape(lambda *args: self.model.encode(*args).mean, self.variables, one)
         given, wanted = (jax.tree.map(lambda leaf: leaf.shape[1:], tree) for tree in (z, like))
         if given != wanted:
             raise InputError(f"latents of shape [N, *{given}] must be [N, *{wanted}].")
@@ -161,7 +172,12 @@ class Run:
           labels: [N] if the model takes any.
           num_samples: K; `evaluation.num_samples` of the config where None.
           seed: of the samples.
+
+        Raises:
+          InputError: the posterior is a point, from which nothing can be estimated.
         """
+        if not has_density(self.model):
+            raise InputError("this model's q(z | x) has no density, so log p(x) has no estimate.")
         x, labels = self._images(x), self._labels(labels, len(x))
         mesh = self.compiled.mesh
         estimator = self.compiled.estimator(
@@ -192,11 +208,12 @@ class Run:
         classes = self.model.num_classes
         if not classes:
             return np.full(num, -1, np.int32)
-        if labels is None:
+        lowest = -1 if getattr(self.model, "takes_unlabelled", False) else 0
+        if labels is None and lowest == 0:
             raise InputError(f"this model is conditional: give labels from 0 to {classes - 1}.")
-        labels = np.asarray(labels)
-        if labels.shape != (num,) or labels.min() < 0 or labels.max() >= classes:
-            raise InputError(f"labels must be {num} whole numbers from 0 to {classes - 1}.")
+        labels = np.full(num, -1) if labels is None else np.asarray(labels)
+        if labels.shape != (num,) or labels.min() < lowest or labels.max() >= classes:
+            raise InputError(f"labels must be {num} whole numbers from {lowest} to {classes - 1}.")
         return labels.astype(np.int32)
 
     def _in_batches(self, function: Callable, inputs: Any) -> Any:

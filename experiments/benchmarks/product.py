@@ -18,7 +18,9 @@ from vae.training import loop
 BATCH_SIZE = 100
 
 
-def mlp(file: Path, *, steps: int, log_every: int) -> ml_collections.ConfigDict:
+def mlp(
+    file: Path, *, steps: int, log_every: int, steps_per_call: int
+) -> ml_collections.ConfigDict:
     """784-512-16 and back on an .npz file; nothing but training, and a log line now and then."""
     config = base()
     config.data.path = str(file)
@@ -33,6 +35,7 @@ def mlp(file: Path, *, steps: int, log_every: int) -> ml_collections.ConfigDict:
     config.model.output_bias = "zeros"  # as the others begin
     config.optimizer.learning_rate = 1e-3
     config.training.steps = steps
+    config.training.steps_per_call = steps_per_call
     config.log.every_steps = log_every
     config.log.images_every_steps = 0
     config.log.tensorboard = False

@@ -8,7 +8,7 @@ to the first line of its metrics.jsonl, that is interpreter, imports, data, comp
 
 Loop: milliseconds per step in the loop that `vae.train` runs (batches, log lines, progress), and of
 its compiled step alone on batches made beforehand, in turns in one process; the MLP of
-`mlp_training.py`.
+`mlp_training.py`, one step a call, where a loop can add most.
 
     python experiments/benchmarks/startup.py --data=DIR        # no peers needed
 """
@@ -72,7 +72,9 @@ def loop_and_step(args: argparse.Namespace) -> dict[str, Any]:
             seconds["step"].append((time.perf_counter() - start) / (args.steps - 1))
         return outcome
 
-    config = product.mlp(measure.arrays(args), steps=args.steps, log_every=args.log_every)
+    config = product.mlp(
+        measure.arrays(args), steps=args.steps, log_every=args.log_every, steps_per_call=1
+    )
     product.train(config, in_turns)
     return seconds
 

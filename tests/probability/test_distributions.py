@@ -5,9 +5,11 @@ import scipy.stats
 
 from vae.probability.distributions import (
     DiagonalGaussian,
+    FullGaussian,
     StandardNormal,
     normal_log_prob,
     sample_keys,
+    strictly_lower,
 )
 
 
@@ -80,3 +82,41 @@ def test_prior_samples_and_density():
     np.testing.assert_allclose(np.cov(z.T), np.eye(3), atol=0.05)
     expected = scipy.stats.norm.logpdf(z).sum(-1)
     np.testing.assert_allclose(prior.log_prob(z), expected, rtol=1e-5)
+
+
+def full_posterior():
+    below = jnp.array([[0.7], [-2.0], [0.0]])
+    diagonal = jnp.array([[0.5, 1.0], [2.0, 0.3], [1.0, 1.0]])
+    scale_tril = diagonal[..., None] * jnp.eye(2) + strictly_lower(below, 2)
+    return FullGaussian(jnp.array([[0.5, -1.0], [0.0, 0.2], [0.0, 0.0]]), scale_tril)
+
+
+def test_strictly_lower_goes_row_by_row():
+    matrix = strictly_lower(jnp.array([1.0, 2.0, 3.0]), 3)
+    np.testing.assert_array_equal(matrix, [[0, 0, 0], [1, 0, 0], [2, 3, 0]])
+
+
+def test_full_gaussian_samples_have_its_moments_and_density():
+    q = full_posterior()
+    z, log_q = q.sample_and_log_prob(keys=jax.random.split(jax.random.key(1), (20000, 3)))
+    np.testing.assert_allclose(z.mean(0), q.mean, atol=0.06)
+    for b in range(3):
+        covariance = np.asarray(q.scale_tril[b] @ q.scale_tril[b].T, np.float64)
+        np.testing.assert_allclose(np.cov(z[:, b].T), covariance, atol=0.2)
+        law = scipy.stats.multivariate_normal(q.mean[b], covariance)
+        np.testing.assert_allclose(log_q[:, b], law.logpdf(z[:, b]), rtol=1e-3, atol=1e-3)
+    np.testing.assert_allclose(q.log_prob(z), log_q, rtol=1e-3, atol=1e-3)
+    others = q.log_prob(z[:2, :, None])  # of every z under every q
+    assert others.shape == (2, 3, 3)
+    np.testing.assert_allclose(others[0, 1, 1], log_q[0, 1], rtol=1e-3)
+
+
+def test_full_gaussian_kl_equals_the_integral():
+    q, p = full_posterior(), StandardNormal(2)
+    axis = jnp.linspace(-14, 14, 561)
+    z = jnp.stack(jnp.meshgrid(axis, axis), axis=-1).reshape(-1, 1, 2)
+    log_q = q.log_prob(z)
+    mass = jnp.exp(log_q) * (axis[1] - axis[0]) ** 2
+    np.testing.assert_allclose(mass.sum(0), 1, rtol=1e-4)
+    assert q.kl(p).shape == (1, 3) and q.kl(posterior()) is None
+    np.testing.assert_allclose(q.kl(p)[0], (mass * (log_q - p.log_prob(z))).sum(0), atol=1e-3)

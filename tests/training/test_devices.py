@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from jax.sharding import PartitionSpec as P
 
-from vae.training.devices import AXIS, make_mesh, map_shards, replicate, shard
+from vae.training.devices import AXIS, jit, make_mesh, map_shards, replicate, shard
 
 
 def loss(w, x):
@@ -46,3 +46,12 @@ def test_donated_arguments_are_given_up(problem):
     given = replicate(w, mesh)
     step(given, shard(x, mesh, P(AXIS)))
     assert given.is_deleted()
+
+
+def test_sums_of_products_are_right_where_xla_alone_gets_them_wrong():
+    m = jax.random.normal(jax.random.key(0), (3, 2))
+    x = jax.random.normal(jax.random.key(1), (20_000, 3, 2))
+    computed = jit(lambda m, x: m * (m * x).sum(-1, keepdims=True) - x)(m, x)
+    m, x = np.asarray(m), np.asarray(x)
+    expected = m * (m * x).sum(-1, keepdims=True) - x
+    np.testing.assert_allclose(computed, expected, rtol=1e-4, atol=1e-4)

@@ -1,19 +1,57 @@
 import jax
 import jax.numpy as jnp
 import numpy as np
+import pytest
 
 from vae.training.devices import scan
 
 
-def body(carry, x):
+def dense(carry, x):
     return carry * x["a"] + 1, {"carry": carry, "none": None}
 
 
-def test_written_out_it_is_the_scan_of_jax():
+def convolving(carry, x):
+    """Has its convolution inside of a branch."""
+    window = jnp.ones(3)
+
+    def convolve(carry):
+        return jnp.convolve(carry, window, "same")
+
+    carry = jax.lax.cond(x["a"] > 0, convolve, lambda carry: carry, carry)
+    return carry * x["a"], {"carry": carry, "none": None}
+
+
+def test_on_a_cpu_a_convolution_is_written_out_and_all_else_is_a_loop():
     xs = {"a": jnp.arange(1.0, 5.0)}
-    carry, outputs = jax.jit(lambda xs: scan(body, jnp.float32(2.0), xs))(xs)
-    expected, expected_outputs = jax.lax.scan(body, jnp.float32(2.0), xs)
-    np.testing.assert_allclose(carry, expected)
-    np.testing.assert_allclose(outputs["carry"], expected_outputs["carry"])
-    text = jax.jit(lambda xs: scan(body, jnp.float32(2.0), xs)).lower(xs).as_text()
-    assert "while" not in text
+    for body, loop in ((dense, True), (convolving, False)):
+        text = jax.jit(lambda xs, body=body: scan(body, jnp.ones(5), xs)).lower(xs).as_text()
+        assert ("stablehlo.while" in text) == loop
+
+
+@pytest.mark.parametrize("body", [dense, convolving])
+@pytest.mark.parametrize("turns", [1, 4])
+def test_it_is_the_scan_of_jax(body, turns):
+    xs = {"a": jnp.arange(1.0, 1.0 + turns)}
+    carry, outputs = jax.jit(lambda xs: scan(body, jnp.ones(5), xs))(xs)
+    expected, expected_outputs = jax.lax.scan(body, jnp.ones(5), xs)
+    np.testing.assert_allclose(carry, expected, rtol=1e-6)
+    np.testing.assert_allclose(outputs["carry"], expected_outputs["carry"], rtol=1e-6)
+    assert outputs["none"] is None
+
+
+@pytest.mark.parametrize("body", [dense, convolving])
+def test_the_body_is_traced_once_and_may_use_what_is_traced_outside(body):
+    traces = []
+
+    @jax.jit
+    def twice(xs, scale):
+        def counted(carry, x):
+            traces.append(1)
+            carry, outputs = body(carry, x)
+            return scale * carry, outputs
+
+        return scan(counted, jnp.ones(5), xs)[0]
+
+    xs = {"a": jnp.ones(3)}
+    np.testing.assert_allclose(twice(xs, 0.0), np.zeros(5))
+    assert len(traces) == 1

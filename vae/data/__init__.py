@@ -27,6 +27,7 @@ import numpy as np
 from vae.data import amat, digits, folder, idx, npz, splits, tfds
 from vae.data.dataset import Dataset, Source, load_in_memory
 from vae.data.images import Fit, fit_of
+from vae.data.labels import with_labels
 from vae.errors import InputError
 
 
@@ -56,6 +57,7 @@ def load(config) -> Dataset:
             name: replace(load_in_memory(examples, config.threads), resident=True)
             for name, examples in chosen.items()
         }
+    chosen["train"] = with_labels(chosen["train"], config.labelled, seed=config.seed)
     shape = chosen["train"].image_shape
     sizes = ", ".join(f"{name} {len(examples)}" for name, examples in chosen.items())
     return Dataset(

@@ -16,10 +16,12 @@ from vae.data.batches import evaluation_batches
 from vae.data.dataset import Dataset
 from vae.data.transforms import prepare
 from vae.evaluation.diagnostics import collapse_warning, summary
-from vae.evaluation.likelihood import Estimate, make_estimator
+from vae.evaluation.likelihood import Estimate, has_density, make_estimator
 from vae.training.devices import divisible, replicate
 
 logger = logging.getLogger(__name__)
+
+NO_BOUND = "q(z | x) has no density: elbo is log p(x, z) and kl is -log p(z) at one z, no bounds"
 
 
 class Evaluator(NamedTuple):
@@ -46,7 +48,12 @@ def make_evaluator(
     *,
     num_samples: int,
 ) -> Evaluator:
-    """Prepares the evaluation of a split ("train", "valid" or "test") with K = `num_samples`."""
+    """Prepares the evaluation of a split ("train", "valid" or "test") with K = `num_samples`.
+
+    Of a model without a density q(z | x) there is no NLL, and the protocol says what the ELBO is.
+    """
+    bounded = has_density(model)
+    num_samples = num_samples if bounded else 1
     examples = getattr(dataset, split)
     preprocess = functools.partial(prepare, values=dataset.values, config=config.data, train=False)
     estimator = make_estimator(
@@ -54,7 +61,9 @@ def make_evaluator(
     )
     table = replicate(examples.table(), mesh)
     batch_size = divisible(config.evaluation.batch_size, mesh)
-    if config.data.dequantize:
+    if not bounded:
+        log_levels = None
+    elif config.data.dequantize:
         log_levels = math.log(dataset.values.levels)
     else:
         log_levels = 0.0 if model.likelihood.discrete else None
@@ -67,13 +76,17 @@ def make_evaluator(
         estimated = estimate(variables)
         if warn and (warning := collapse_warning(estimated)):
             logger.warning(warning)
-        return summary(
+        if warn and not bounded:
+            logger.warning("%s.", NO_BOUND)
+        named = summary(
             estimated,
             split,
             num_samples=num_samples,
             dimensions=math.prod(model.image_shape),
             log_levels=log_levels,
         )
+        own = model.figures(estimated.measured) if estimated.measured else {}
+        return named | {f"{split}/{name}": value for name, value in own.items()}
 
     protocol = {
         "data": dataset.description,
@@ -82,4 +95,6 @@ def make_evaluator(
         "num_samples": num_samples,
         "weights": "averaged" if config.training.ema_decay else "last",
     }
+    if not bounded:
+        protocol["bound"] = NO_BOUND
     return Evaluator(estimate, figures, protocol)

@@ -37,6 +37,7 @@ class Estimate(NamedTuple):
       ess: [N] effective sample size.
       group_kl: [N, G] closed-form divergence per latent group, or [N, 0].
       mean: [N, D] mean of the posterior.
+      measured: what else the model measures, arrays [N, ...] by name.
     """
 
     elbo: np.ndarray
@@ -46,10 +47,11 @@ class Estimate(NamedTuple):
     ess: np.ndarray
     group_kl: np.ndarray
     mean: np.ndarray
+    measured: dict[str, np.ndarray]
 
 
 class _Chunk(NamedTuple):
-    """Sums over one chunk of samples, [B] each."""
+    """Sums over one chunk of samples, [B] each; and what does not depend on the samples."""
 
     log_sum: Array
     log_sum_squares: Array
@@ -57,6 +59,12 @@ class _Chunk(NamedTuple):
     kl: Array
     group_kl: Array
     mean: Array
+    measured: dict[str, Array]
+
+
+def has_density(model: Any) -> bool:
+    """Whether q(z | x) has a density; without one no estimate is a bound on log p(x)."""
+    return getattr(getattr(model, "posterior", None), "is_density", True)
 
 
 def chunks(num_samples: int, images: int, bytes_per_image: int, max_bytes: int) -> tuple[int, int]:
@@ -104,6 +112,7 @@ def make_estimator(
             kl=kl if terms.kl is None else terms.kl.sum(0) * counted.sum(),
             group_kl=group_kl.T,
             mean=terms.mean,
+            measured=model.measure(variables, examples) if hasattr(model, "measure") else {},
         )
 
     compiled: dict[int, Callable[..., _Chunk]] = {}
@@ -130,13 +139,13 @@ def make_estimator(
                 for i in range(number)
             ]
             results.append(_combine(jax.device_get(parts), num_samples, mask))
-        return Estimate(*(np.concatenate(field) for field in zip(*results, strict=True)))
+        return jax.tree.map(lambda *parts: np.concatenate(parts), *results)
 
     return estimate
 
 
 def _combine(parts: list[_Chunk], num_samples: int, mask: np.ndarray) -> Estimate:
-    parts = [_Chunk(*(np.asarray(field, np.float64) for field in part)) for part in parts]
+    parts = jax.tree.map(lambda field: np.asarray(field, np.float64), parts)
     log_sum = np.logaddexp.reduce([part.log_sum for part in parts])
     log_sum_squares = np.logaddexp.reduce([part.log_sum_squares for part in parts])
     reconstruction = sum(part.reconstruction for part in parts) / num_samples
@@ -149,5 +158,6 @@ def _combine(parts: list[_Chunk], num_samples: int, mask: np.ndarray) -> Estimat
         ess=np.exp(2 * log_sum - log_sum_squares),
         group_kl=parts[0].group_kl,
         mean=parts[0].mean,
+        measured=parts[0].measured,
     )
-    return Estimate(*(field[mask] for field in estimate))
+    return jax.tree.map(lambda field: field[mask], estimate)

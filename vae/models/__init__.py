@@ -9,9 +9,15 @@ task know no other. z is whatever the model's latents are: a vector, or a tuple 
     sample(variables, y, *, keys)                     z ~ p(z), leaves [B, ...], of keys [B]
     decode(variables, z, y, *, keys)                  the mean of p(x | z), or draws, [B, H, W, C]
 
+A model may have more to measure in an evaluation than its terms:
+
+    measure(variables, batch)                         a dict of arrays [B, ...]
+    figures(measured)                                 figures by name, of these arrays of a split
+
 `inference` names the parts that q is made of; `likelihood` and `image_shape` are what they say;
-`num_classes` is that of the labels y, 0 for a model that takes none. A model whose networks hold
-much more than the image has `sample_bytes`, about what `terms` holds of one sample of one image.
+`num_classes` is that of the labels y, 0 for a model that takes none; with `takes_unlabelled` y may
+be -1, unknown. A model whose networks hold much more than the image has `sample_bytes`, about what
+`terms` holds of one sample of one image.
 """
 
 from __future__ import annotations
@@ -20,10 +26,17 @@ from typing import Any
 
 import ml_collections
 
-from vae.models import ladder, two_layer, vae
+from vae.models import ladder, quantized, semi_supervised, two_layer, vae
 from vae.models.data import Data
 
-MODELS = {"vae": vae.build, "two_layer": two_layer.build, "ladder": ladder.build}
+MODELS = {
+    "vae": vae.build,
+    "two_layer": two_layer.build,
+    "ladder": ladder.build,
+    "vq": quantized.build,
+    "fsq": quantized.build,
+    "semi_supervised": semi_supervised.build,
+}
 
 
 def build(config: ml_collections.ConfigDict, data: Data) -> Any:

@@ -10,6 +10,7 @@ variables (`parts.py`).
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Callable
 from typing import Any
 
 import flax.linen as nn
@@ -24,7 +25,9 @@ from vae.models.likelihoods import LIKELIHOODS
 from vae.models.parts import Variables, part
 from vae.models.posteriors import POSTERIORS
 from vae.models.priors import PRIORS
+from vae.models.regularizers import REGULARIZERS
 from vae.networks import ACTIVATIONS, DECODERS, ENCODERS
+from vae.networks.convolutions import halvings
 from vae.probability.terms import Batch, Terms
 
 Array = jax.Array
@@ -44,6 +47,7 @@ class VAE:
       likelihood: p(x | z), see `probability/likelihoods.py`.
       image_shape: (H, W, C).
       num_classes: of the labels that both networks are given; 0 for a model without condition.
+      regularizer: of the decoder, see `regularizers.py`, or None; and its weight in the loss.
     """
 
     encoder: nn.Module
@@ -53,6 +57,8 @@ class VAE:
     likelihood: Any
     image_shape: tuple[int, int, int]
     num_classes: int = 0
+    regularizer: Callable[..., Array] | None = None
+    regularizer_weight: float = 0.0
 
     inference = ("encoder", "posterior")  # the parts that q(z | x) is made of
 
@@ -86,7 +92,7 @@ class VAE:
 
     def sample(self, variables: Variables, y: Array | None = None, *, keys: Array) -> Array:
         """Latents z ~ p(z), one from each key [B], as [B, D]."""
-        return self._prior(variables, None, train=False).sample(keys=keys)
+        return self._prior(variables, Batch(None, y), train=False).sample(keys=keys)
 
     def terms(
         self, variables: Variables, batch: Batch, *, keys: Array, train: bool = False
@@ -101,6 +107,15 @@ class VAE:
         z, log_qz = q.sample_and_log_prob(keys=keys)
         outputs = self._outputs(variables, z, batch.y)
         own = part(variables, "likelihood")
+        losses = {}
+        if self.regularizer is not None:
+            penalty = self.regularizer(
+                lambda z: self.likelihood.mean(self._outputs(variables, z, batch.y)),
+                variables["params"]["decoder"],
+                z,
+                keys=keys,
+            )
+            losses["regularizer"] = self.regularizer_weight * penalty
         return Terms(
             log_px=self.likelihood.log_prob(outputs, batch.x, own),
             log_pz=p.log_prob(z),
@@ -110,12 +125,12 @@ class VAE:
             mean=q.mean,
             q=q,
             p=p,
-            losses={},
+            losses=losses,
             statistics=variables["statistics"]
             | {"likelihood": self.likelihood.update(outputs, batch.x, own)},
         )
 
-    def _prior(self, variables: Variables, batch: Batch | None, *, train: bool) -> Any:
+    def _prior(self, variables: Variables, batch: Batch, *, train: bool) -> Any:
         def encode(others: Batch) -> Any:
             return self.encode(variables, others, train=train)
 
@@ -161,11 +176,17 @@ def build(config: ml_collections.ConfigDict, data: Data) -> VAE:
         )
     if config.condition == "label" and data.num_classes == 0:
         raise InputError("model.condition='label' needs labels, but the data have none.")
+    if prior.uses_encoder and not posterior.any_density:
+        raise InputError(
+            f"model.prior={config.prior!r} is made of densities q(z | x) at any z, which "
+            f"model.posterior={config.posterior!r} does not have; 'gaussian' has it."
+        )
     if config.condition == "label" and prior.uses_encoder:
         raise InputError(
             f"model.prior={config.prior!r} is made of encoded images without labels, so "
             "model.condition must be 'none'."
         )
+    check_grids(config, data, posterior.size)
     return VAE(
         encoder=make_encoder(config, posterior.outputs),
         decoder=make_decoder(config, data, likelihood),
@@ -174,6 +195,8 @@ def build(config: ml_collections.ConfigDict, data: Data) -> VAE:
         likelihood=likelihood,
         image_shape=data.image_shape,
         num_classes=data.num_classes if config.condition == "label" else 0,
+        regularizer=REGULARIZERS[config.regularizer],
+        regularizer_weight=config.regularizer_weight,
     )
 
 
@@ -203,3 +226,29 @@ def _common(config: ml_collections.ConfigDict) -> dict[str, Any]:
         "dtype": config.dtype,
         "blocks": config.blocks,
     }
+
+
+def check_grids(config: ml_collections.ConfigDict, data: Data, size: int) -> None:
+    """Refuses latents of `size` numbers that do not fill the grids of the networks.
+
+    Raises:
+      InputError: one sentence that says what does not go together.
+    """
+    grids = {
+        key: halvings(data.image_shape[:2], len(config[f"{key}_widths"]))[-1]
+        for key in ("encoder", "decoder")
+        if config[key] == "grid"
+    }
+    if "decoder" in grids and config.condition == "label":
+        raise InputError("model.decoder='grid' has no place for a label; choose 'conv'.")
+    for key, (height, width) in grids.items():
+        if size % (height * width):
+            raise InputError(
+                f"model.{key}='grid' with model.{key}_widths of {len(config[f'{key}_widths'])} has "
+                f"{height}x{width} places, which do not divide the {size} numbers of z."
+            )
+    if len(set(grids.values())) > 1:
+        raise InputError(
+            "model.encoder_widths and model.decoder_widths must be equally many, so that the two "
+            "grids are one."
+        )

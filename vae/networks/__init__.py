@@ -14,19 +14,21 @@ import functools
 import flax.linen as nn
 import jax.numpy as jnp
 
-from vae.networks import conv, mlp, resnet
+from vae.networks import conv, grid, mlp, resnet
 
 ENCODERS = {
     "mlp": mlp.Encoder,
     "gated_mlp": functools.partial(mlp.Encoder, gated=True),
     "conv": conv.Encoder,
     "resnet": resnet.Encoder,
+    "grid": grid.Encoder,
 }
 DECODERS = {
     "mlp": mlp.Decoder,
     "gated_mlp": functools.partial(mlp.Decoder, gated=True),
     "conv": conv.Decoder,
     "resnet": resnet.Decoder,
+    "grid": grid.Decoder,
 }
 
 ACTIVATIONS = {

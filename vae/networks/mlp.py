@@ -58,7 +58,8 @@ class Decoder(nn.Module):
 
     @nn.compact
     def __call__(self, z: Array) -> Array:
-        h = z
+        # One dimension of examples: with two, XLA makes kernel gradients of transposed copies.
+        h = z.reshape(-1, z.shape[-1])
         for width in self.widths:
             for _ in range(self.blocks):
                 h = DenseLayer(width, self.activation, self.gated, self.dtype)(h)

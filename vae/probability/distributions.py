@@ -6,15 +6,21 @@ batch, the device or the chunk in which a sample was drawn.
 
 from __future__ import annotations
 
+import functools
 import math
+from collections.abc import Callable
 
 import flax.struct
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 Array = jax.Array
 
 LOG_2PI = math.log(2 * math.pi)
+
+# An accelerator rounds the factors of a product by default, which costs a density whole digits.
+einsum = functools.partial(jnp.einsum, precision=jax.lax.Precision.HIGHEST)
 
 
 def normal_log_prob(x: Array, mean: Array | float, log_std: Array | float) -> Array:
@@ -40,10 +46,15 @@ def split(keys: Array, num: int = 2) -> Array:
     return parts.reshape(num, *keys.shape)
 
 
+def draw_each(draw: Callable[[Array], Array], keys: Array) -> Array:
+    """What `draw` makes of a key, of each key [...], as [..., *shape of one]."""
+    drawn = jax.vmap(draw)(keys.reshape(-1))
+    return drawn.reshape(*keys.shape, *drawn.shape[1:])
+
+
 def standard_normal(keys: Array, dim: int) -> Array:
     """Standard normal noise [..., dim], a vector from each key [...]."""
-    draw = jax.vmap(lambda key: jax.random.normal(key, (dim,)))
-    return draw(keys.reshape(-1)).reshape(*keys.shape, dim)
+    return draw_each(lambda key: jax.random.normal(key, (dim,)), keys)
 
 
 @flax.struct.dataclass
@@ -102,3 +113,49 @@ class StandardNormal:
     def sample(self, *, keys: Array) -> Array:
         """Draws z [B, D], one from each key [B]."""
         return standard_normal(keys, self.dim)
+
+
+def strictly_lower(values: Array, dim: int) -> Array:
+    """Matrices [..., D, D] with `values` [..., D (D - 1) / 2] below the diagonal, row by row."""
+    rows, columns = np.tril_indices(dim, -1)
+    matrix = jnp.zeros((*values.shape[:-1], dim, dim), values.dtype)
+    return matrix.at[..., rows, columns].set(values)
+
+
+@flax.struct.dataclass
+class FullGaussian:
+    """N(mean, L L^T) with L lower triangular, its diagonal positive; [..., D] and [..., D, D]."""
+
+    mean: Array
+    scale_tril: Array
+
+    @property
+    def log_diagonal(self) -> Array:
+        """The logarithm of L's diagonal, [..., D]; its sum is log |det L|."""
+        return jnp.log(jnp.diagonal(self.scale_tril, axis1=-2, axis2=-1))
+
+    def sample_and_log_prob(self, *, keys: Array) -> tuple[Array, Array]:
+        """Draws z [K, B, D] by reparameterisation, from keys [K, B]; log q(z) is [K, B]."""
+        noise = standard_normal(keys, self.mean.shape[-1])
+        log_prob = normal_log_prob(noise, 0.0, 0.0) - self.log_diagonal
+        z = self.mean + einsum("...ij,...j->...i", self.scale_tril, noise)
+        return z, log_prob.sum(-1)
+
+    def log_prob(self, z: Array) -> Array:
+        """The log-density of z [..., D], as [...]."""
+        identity = jnp.broadcast_to(jnp.eye(self.mean.shape[-1]), self.scale_tril.shape)
+        inverse = jax.lax.linalg.triangular_solve(
+            self.scale_tril, identity, left_side=True, lower=True
+        )
+        noise = einsum("...ij,...j->...i", inverse, z - self.mean)
+        return (normal_log_prob(noise, 0.0, 0.0) - self.log_diagonal).sum(-1)
+
+    def kl(self, p: object) -> Array | None:
+        """KL(self || p) [1, B] in closed form, or None where there is none.
+
+        KL(N(m, L L^T) || N(0, I)) = (|m|^2 + |L|^2 - D) / 2 - log |det L|.
+        """
+        if not isinstance(p, StandardNormal):
+            return None
+        squares = (self.mean**2 - 1).sum(-1) + (self.scale_tril**2).sum((-2, -1))
+        return (0.5 * squares - self.log_diagonal.sum(-1))[None]

@@ -15,13 +15,13 @@ class Batch(NamedTuple):
     """Examples as a model is given them.
 
     Attributes:
-      x: [B, H, W, C] images in the model's units.
+      x: [B, H, W, C] images in the model's units; None where there are none yet, in sampling.
       y: what is known of them: [B] int32 labels, -1 where unknown; or [B, A] float attributes; or
         None.
       index: [B] int32, which examples of the training set they are; None of other images.
     """
 
-    x: Array
+    x: Array | None
     y: Array | None = None
     index: Array | None = None
 

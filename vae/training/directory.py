@@ -29,12 +29,12 @@ def owned(workdir: Path) -> Iterator[None]:
     Raises:
       InputError: another process holds it, or the directory cannot be written.
     """
-    try:
-        workdir.mkdir(parents=True, exist_ok=True)
-        file = open(workdir / ".lock", "w")  # noqa: SIM115
-    except OSError as error:
-        raise InputError(f"--workdir={workdir} cannot be written: {error.strerror}.") from None
-    with file:
+    with contextlib.ExitStack() as stack:
+        try:
+            workdir.mkdir(parents=True, exist_ok=True)
+            file = stack.enter_context(open(workdir / ".lock", "w"))
+        except OSError as error:
+            raise InputError(f"--workdir={workdir} cannot be written: {error.strerror}.") from None
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:

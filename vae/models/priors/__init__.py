@@ -7,15 +7,69 @@ A family is a frozen record with
     init(*, key)  the family's own variables
     distribution(variables, batch, encode, *, train) -> p
 
-where `encode` takes a `Batch` to q(z | x), for those that are made of posteriors, and p, a
-dataclass of arrays registered as a pytree, answers
+where `batch` holds the examples whose latents are asked for (in sampling its x is None and its y
+[B] the labels), `encode` takes a `Batch` to q(z | x), for those that are made of posteriors, and p,
+a dataclass of arrays registered as a pytree, answers
 
-    log_prob(z)     z [..., size] to [...]
+    log_prob(z)     z [..., size] to [...]; [..., B, size] where p differs with the example
     sample(*, keys) keys [B] to z [B, size]
 
-A new family is a file here and a row in the table.
+A new family is a file here and a row in the table; README.md beside this file is an example.
 """
 
-from vae.models.priors.standard import Standard
+import ml_collections
+import numpy as np
 
-PRIORS = {"standard_normal": lambda config, size, data: Standard(size)}
+from vae.errors import InputError
+from vae.models.data import Data
+from vae.models.priors import flow
+from vae.models.priors.categorical import UniformCategorical
+from vae.models.priors.conditional import Conditional
+from vae.models.priors.exemplar import Exemplar
+from vae.models.priors.mixture import Mixture
+from vae.models.priors.sphere import UniformSphere
+from vae.models.priors.standard import Standard
+from vae.models.priors.vamp import Vamp
+
+
+def _images(config: ml_collections.ConfigDict, data: Data) -> np.ndarray:
+    """The first `prior_components` images of the training data."""
+    images = data.images(config.prior_components)
+    if len(images) < config.prior_components:
+        raise InputError(
+            f"model.prior_components={config.prior_components} is more than the {len(images)} "
+            "images of the training set."
+        )
+    return images
+
+
+def _exemplar(config: ml_collections.ConfigDict, size: int, data: Data) -> Exemplar:
+    if config.prior_components < 2:
+        raise InputError(
+            "model.prior='exemplar' leaves an example itself out, so model.prior_components must "
+            "be at least 2."
+        )
+    return Exemplar(size, _images(config, data))
+
+
+def _conditional(config: ml_collections.ConfigDict, size: int, data: Data) -> Conditional:
+    if config.condition != "label":
+        raise InputError("model.prior='conditional' needs model.condition='label'.")
+    return Conditional(size, data.num_classes)
+
+
+def _flow(config: ml_collections.ConfigDict) -> dict:
+    return {"layers": config.prior_flows, "widths": tuple(config.prior_widths)}
+
+
+PRIORS = {
+    "standard_normal": lambda config, size, data: Standard(size),
+    "mixture": lambda config, size, data: Mixture(size, config.prior_components),
+    "vamp": lambda config, size, data: Vamp(size, _images(config, data)),
+    "exemplar": _exemplar,
+    "conditional": _conditional,
+    "coupling": lambda config, size, data: flow.coupling(size, **_flow(config)),
+    "maf": lambda config, size, data: flow.maf(size, **_flow(config)),
+    "uniform_sphere": lambda config, size, data: UniformSphere(size),
+    "uniform_categorical": lambda config, size, data: UniformCategorical(size, config.categories),
+}

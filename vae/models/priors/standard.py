@@ -30,7 +30,7 @@ class Standard:
     def distribution(
         self,
         variables: parts.Variables,
-        batch: Batch | None,
+        batch: Batch,
         encode: Callable[[Batch], Any],
         *,
         train: bool,

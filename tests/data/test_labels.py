@@ -1,0 +1,46 @@
+import numpy as np
+import pytest
+from configs import tiny
+
+import vae
+from vae import data
+from vae.data.labels import keep
+from vae.errors import InputError
+
+LABELS = np.resize(np.array([0, 0, 0, 1, 2, -1], np.int32), 600)
+
+
+@pytest.mark.parametrize("number", [0, 1, 30, 31, 290, 500])
+def test_labels_are_kept_evenly(number):
+    kept = keep(LABELS, number, seed=0)
+    known = kept >= 0
+    assert known.sum() == number and (kept[known] == LABELS[known]).all()
+    counts = np.bincount(kept[known], minlength=3)
+    share = number / 3
+    assert counts[1:].min() >= min(100, int(share)) and counts.max() <= max(share + 1, number - 200)
+
+
+def test_which_labels_are_kept_depends_on_the_seed_and_more_keep_the_same():
+    few, other, more = keep(LABELS, 30, seed=0), keep(LABELS, 30, seed=1), keep(LABELS, 60, seed=0)
+    assert (few != other).any()
+    assert (more[few >= 0] == few[few >= 0]).all()
+
+
+def test_only_training_labels_are_hidden(configure):
+    every, some = data.load(configure(name="digits")), data.load(configure(labelled=50))
+    assert (some.train.table()["label"] >= 0).sum() == 50
+    np.testing.assert_array_equal(some.train.images, every.train.images)
+    for name in ("valid", "test"):
+        np.testing.assert_array_equal(getattr(some, name).labels, getattr(every, name).labels)
+
+
+def test_more_labels_than_there_are_are_refused(configure):
+    with pytest.raises(InputError, match=r"data\.labelled=2000 is more than the 1437 labels"):
+        data.load(configure(labelled=2000))
+
+
+def test_a_condition_on_missing_labels_is_refused(tmp_path):
+    config = tiny(model__condition="label", data__labelled=1430)
+    with pytest.raises(InputError, match="but 7 of 1437 train images have none"):
+        vae.train(config, tmp_path / "run")
+    assert not (tmp_path / "run").exists()

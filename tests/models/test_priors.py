@@ -1,0 +1,150 @@
+import re
+from pathlib import Path
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+import scipy.special
+import scipy.stats
+from configs import tiny
+
+import vae
+from vae import config as config_module
+from vae import models
+from vae.errors import InputError
+from vae.models import priors
+from vae.models.data import Data
+from vae.models.parts import part
+from vae.models.posteriors.gaussian import Gaussian
+from vae.models.priors import PRIORS
+from vae.probability.distributions import DiagonalGaussian, sample_keys
+from vae.probability.mixtures import EqualMixture
+from vae.probability.terms import Batch
+
+IMAGES = np.random.default_rng(0).uniform(size=(7, 4, 4, 1)).astype(np.float32)
+DATA = Data(
+    mean_image=IMAGES.mean(0),
+    scale=1.0,
+    levels=256,
+    num_classes=3,
+    images=lambda num: IMAGES[:num],
+)
+KEYS = jax.random.split(jax.random.key(9), 2)
+
+
+def build(prior, **overrides):
+    overrides = {"model__prior_components": 4, "model__prior_widths": (8,)} | overrides
+    model = models.build(tiny(model__prior=prior, **overrides).model, DATA)
+    return model, model.init(key=jax.random.key(0))
+
+
+def prior_of(model, variables, batch, *, train=False):
+    return model.prior.distribution(
+        part(variables, "prior"), batch, lambda other: model.encode(variables, other), train=train
+    )
+
+
+def test_the_tables_agree():
+    assert tuple(PRIORS) == config_module.CHOICES["model.prior"]
+
+
+@pytest.mark.parametrize("name", PRIORS)
+def test_every_prior_has_a_gradient_in_all_it_learns(name):
+    model, variables = build(name, model__condition="label" if name == "conditional" else "none")
+    batch = Batch(IMAGES[:2], jnp.array([0, 2]), jnp.array([0, 5]))
+
+    def loss(params):
+        terms = model.terms(
+            variables | {"params": params}, batch, keys=sample_keys(KEYS, 3), train=True
+        )
+        return -terms.log_pz.sum()
+
+    slopes = jax.grad(loss)(variables["params"])["prior"]
+    assert all(np.isfinite(leaf).all() for leaf in jax.tree.leaves(slopes))
+    assert all(np.abs(leaf).max() > 0 for leaf in jax.tree.leaves(slopes))
+    assert model.sample(variables, jnp.array([0, 1]), keys=KEYS).shape == (2, 4)
+
+
+def test_vamp_is_the_mean_of_the_posteriors_of_its_images():
+    model, variables = build("vamp")
+    u = jax.nn.sigmoid(variables["params"]["prior"]["logits"])
+    np.testing.assert_allclose(u, np.clip(IMAGES[:4], 0.01, 0.99), rtol=1e-5)
+    q = model.encode(variables, Batch(u))
+    z = jax.random.normal(jax.random.key(1), (5, 2, 4))
+    densities = [
+        scipy.stats.norm.pdf(z, mean, np.exp(log_std)).prod(-1)
+        for mean, log_std in zip(q.mean, q.log_std, strict=True)
+    ]
+    p = prior_of(model, variables, Batch(IMAGES[:2]))
+    np.testing.assert_allclose(p.log_prob(z), np.log(np.mean(densities, axis=0)), rtol=1e-4)
+    general = EqualMixture(q, 4)
+    np.testing.assert_allclose(p.log_prob(z), general.log_prob(z), rtol=1e-4)
+
+
+def test_an_exemplar_is_left_out_of_its_own_prior_in_training_only():
+    model, variables = build("exemplar")
+    variables["params"]["prior"]["log_std"] = jnp.array(-0.5)
+    batch = Batch(IMAGES[[2, 6]], None, jnp.array([2, 6]))  # the second is no exemplar
+    means = np.asarray(model.encode(variables, Batch(IMAGES[:4])).mean)
+    z = np.asarray(jax.random.normal(jax.random.key(1), (5, 2, 4)))
+    each = scipy.stats.norm.logpdf(z[..., None, :], means, np.exp(-0.5)).sum(-1)
+    whole = scipy.special.logsumexp(each, axis=-1) - np.log(4)
+    without = scipy.special.logsumexp(np.delete(each[:, 0], 2, axis=-1), axis=-1) - np.log(3)
+    trained = prior_of(model, variables, batch, train=True).log_prob(jnp.asarray(z))
+    np.testing.assert_allclose(trained[:, 0], without, rtol=1e-5)
+    np.testing.assert_allclose(trained[:, 1], whole[:, 1], rtol=1e-5)
+    evaluated = prior_of(model, variables, batch).log_prob(jnp.asarray(z))
+    np.testing.assert_allclose(evaluated, whole, rtol=1e-5)
+
+
+def test_a_conditional_prior_is_that_of_the_label():
+    model, variables = build("conditional", model__condition="label")
+    own = variables["params"]["prior"]
+    own["mean"], own["log_std"] = jnp.full((3, 4), 0.1), jnp.full((3, 4), -9.0)
+    own["mean"] = own["mean"].at[2].set(5.0)
+    y = jnp.array([2, 0])
+    np.testing.assert_allclose(
+        model.sample(variables, y, keys=KEYS), [[5.0] * 4, [0.1] * 4], atol=0.01
+    )
+    unknown = prior_of(model, variables, Batch(None, jnp.array([-1])))
+    np.testing.assert_array_equal(unknown.mean, 0)
+    np.testing.assert_array_equal(unknown.log_std, 0)
+    terms = model.terms(variables, Batch(IMAGES[:2], y), keys=sample_keys(KEYS, 1))
+    assert isinstance(terms.p, DiagonalGaussian) and terms.kl.shape == (4, 2)
+
+
+@pytest.mark.parametrize(
+    ("overrides", "message"),
+    [
+        ({"prior": "conditional"}, "needs model.condition='label'"),
+        ({"prior": "vamp", "model__prior_components": 8}, "more than the 7 images"),
+        ({"prior": "exemplar", "model__prior_components": 1}, "must be at least 2"),
+        ({"prior": "coupling", "model__latent_dim": 1}, "needs at least 2 latent dimensions"),
+    ],
+)
+def test_what_does_not_go_together_is_refused(overrides, message):
+    with pytest.raises(InputError, match=message):
+        build(**overrides)
+
+
+def test_a_prior_of_posteriors_needs_their_density(monkeypatch):
+    monkeypatch.setattr(Gaussian, "any_density", False)
+    with pytest.raises(InputError, match="made of densities"):
+        build("vamp")
+
+
+def test_the_page_on_a_new_prior_can_be_followed(tmp_path):
+    page = (Path(priors.__file__).parent / "README.md").read_text("utf-8")
+    file, rows = re.findall(r"```python\n(.*?)```", page, re.S)
+    before = dict(PRIORS), dict(config_module.CHOICES)
+    try:
+        exec(file + rows, {"PRIORS": PRIORS, "CHOICES": config_module.CHOICES, "__name__": "page"})
+        result = vae.train(tiny(model__prior="laplace"), tmp_path)
+        assert result["status"] == "completed" and np.isfinite(result["metrics"]["test/nll"])
+        run = vae.load(tmp_path)
+        assert "log_width" in run.params["prior"] and np.isfinite(run.sample(3)).all()
+    finally:
+        for table, kept in zip((PRIORS, config_module.CHOICES), before, strict=True):
+            table.clear()
+            table.update(kept)

@@ -1,0 +1,59 @@
+"""A prior over sequences of codes that reads them one after the other.
+
+log p(c) = sum_i log p(c_i | c_1, ..., c_{i-1})
+"""
+
+from __future__ import annotations
+
+import dataclasses
+
+import jax
+import jax.numpy as jnp
+
+from vae.models import parts
+from vae.networks.transformer import Transformer
+
+Array = jax.Array
+
+
+@dataclasses.dataclass(frozen=True)
+class Autoregressive:
+    """p(c) of codes 0, ..., V - 1 at L places.
+
+    Attributes:
+      network: the logits of each code given those before it.
+    """
+
+    network: Transformer
+
+    uses_encoder = False
+
+    def init(self, *, key: Array) -> parts.Variables:
+        """Draws the initial variables; with them every sequence is as probable as any other."""
+        memory = self.network.memory(1)
+        return parts.of_module(self.network, jnp.zeros((1, 1), jnp.int32), memory, 0, key=key)
+
+    def log_prob(self, codes: Array, variables: parts.Variables) -> Array:
+        """log p(c) of codes [B, L], as [B]."""
+        before = jnp.pad(codes[:, :-1], ((0, 0), (1, 0)), constant_values=self.network.vocabulary)
+        logits, _ = self._network(variables, before, self.network.memory(len(codes)), 0)
+        log_prob = jnp.take_along_axis(jax.nn.log_softmax(logits), codes[..., None], axis=-1)
+        return log_prob.sum((-2, -1))
+
+    def sample(self, variables: parts.Variables, *, keys: Array) -> Array:
+        """Draws codes [B, L], one sequence from each key [B]."""
+
+        def draw(carry: tuple, place: Array) -> tuple[tuple, Array]:
+            before, memory = carry
+            logits, memory = self._network(variables, before[:, None], memory, place)
+            place_keys = jax.vmap(jax.random.fold_in, in_axes=(0, None))(keys, place)
+            code = jax.vmap(jax.random.categorical)(place_keys, logits[:, 0])
+            return (code, memory), code
+
+        start = jnp.full(len(keys), self.network.vocabulary)
+        carry = (start, self.network.memory(len(keys)))
+        _, codes = jax.lax.scan(draw, carry, jnp.arange(self.network.length))
+        return codes.T
+
+    def _network(self, variables: parts.Variables, *inputs: object) -> tuple:
+        return self.network.apply({"params": variables["params"]}, *inputs)

@@ -1,0 +1,58 @@
+"""Inverse autoregressive flows (Kingma et al. 2016)."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import jax
+import jax.numpy as jnp
+
+from vae.models import parts
+from vae.networks.made import MADE
+from vae.probability import flows
+from vae.probability.distributions import DiagonalGaussian
+
+Array = jax.Array
+
+
+@dataclasses.dataclass(frozen=True)
+class IAF:
+    """z = f_F(... f_1(u)), u ~ N(mean(x), diag(std(x)^2)), with networks f given a context c(x).
+
+    The encoder gives the mean, the log-variance and the context, which has the size of the
+    network's last layer.
+    """
+
+    size: int
+    flows: int
+    network: MADE
+
+    space = "real"
+    any_density = False
+
+    @property
+    def outputs(self) -> int:
+        return 2 * self.size + self.network.widths[-1]
+
+    def init(self, *, key: Array) -> parts.Variables:
+        z, context = jnp.zeros((1, self.size)), jnp.zeros((1, self.network.widths[-1]))
+        keys = jax.random.split(key, self.flows)
+        params = {
+            f"flow_{i}": self.network.init(key, z, context)["params"] for i, key in enumerate(keys)
+        }
+        return {"params": params, "statistics": {}}
+
+    def distribution(
+        self, outputs: Array, variables: parts.Variables, *, train: bool
+    ) -> flows.TransformedGaussian:
+        mean, log_variance, context = jnp.split(outputs, (self.size, 2 * self.size), axis=-1)
+        weights = jax.tree.map(lambda leaf: leaf[None], variables["params"])
+        steps = tuple((weights[f"flow_{i}"], context) for i in range(self.flows))
+        base = DiagonalGaussian(mean, 0.5 * log_variance)
+        return flows.TransformedGaussian(base, steps, self._transform)
+
+    def _transform(self, step: tuple[parts.Variables, Array], z: Array) -> tuple[Array, Array]:
+        weights, context = step
+        params = jax.tree.map(lambda leaf: leaf[0], weights)
+        outputs = self.network.apply({"params": params}, z, context)
+        return flows.inverse_autoregressive(outputs, z)

@@ -1,0 +1,47 @@
+"""Planar flows with parameters of each example (Rezende & Mohamed 2015)."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import jax
+import jax.numpy as jnp
+
+from vae.models import parts
+from vae.probability import flows
+from vae.probability.distributions import DiagonalGaussian
+
+Array = jax.Array
+
+
+@dataclasses.dataclass(frozen=True)
+class Planar:
+    """z = f_F(... f_1(u)), u ~ N(mean(x), diag(std(x)^2)), f(z) = z + u(x) tanh(w(x).z + b(x)).
+
+    The encoder gives the mean, the log-variance and (u, w, b) of each of the `flows`.
+    """
+
+    size: int
+    flows: int
+
+    space = "real"
+    any_density = False
+
+    @property
+    def outputs(self) -> int:
+        return 2 * self.size + self.flows * (2 * self.size + 1)
+
+    def init(self, *, key: Array) -> parts.Variables:
+        return parts.nothing()
+
+    def distribution(
+        self, outputs: Array, variables: parts.Variables, *, train: bool
+    ) -> flows.TransformedGaussian:
+        dim = self.size
+        mean, log_variance, rest = jnp.split(outputs, (dim, 2 * dim), axis=-1)
+        steps = tuple(
+            (step[..., :dim], step[..., dim:-1], step[..., -1])
+            for step in jnp.split(rest, self.flows, axis=-1)
+        )
+        base = DiagonalGaussian(mean, 0.5 * log_variance)
+        return flows.TransformedGaussian(base, steps, flows.planar)

@@ -1,0 +1,56 @@
+"""A posterior that is one point: the deterministic autoencoder.
+
+With log q = 0 the objective is -log p(x | z) - beta log p(z) at z = z(x). Under a standard normal
+prior that is the reconstruction's loss and beta |z|^2 / 2, up to a constant: a plain autoencoder at
+beta = 0; with `model.regularizer` a regularised one (Ghosh et al., "From variational to
+deterministic autoencoders", 2020, eq. 11). It is no bound on log p(x), since a point has no
+density.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+
+import flax.struct
+import jax
+import jax.numpy as jnp
+
+from vae.models import parts
+
+Array = jax.Array
+
+
+@flax.struct.dataclass
+class Delta:
+    """All mass at mean [B, D]."""
+
+    mean: Array
+
+    def sample_and_log_prob(self, *, keys: Array) -> tuple[Array, Array]:
+        """The mean, as [K, B, D], and zeros [K, B], for keys [K, B]."""
+        return jnp.broadcast_to(self.mean, (len(keys), *self.mean.shape)), jnp.zeros(keys.shape)
+
+    def kl(self, p: object) -> None:
+        """There is none, so that objectives take log q - log p at the point."""
+        return None
+
+
+@dataclasses.dataclass(frozen=True)
+class Point:
+    """z = z(x); the encoder gives z itself."""
+
+    size: int
+
+    space = "real"
+    any_density = False
+    is_density = False
+
+    @property
+    def outputs(self) -> int:
+        return self.size
+
+    def init(self, *, key: Array) -> parts.Variables:
+        return parts.nothing()
+
+    def distribution(self, outputs: Array, variables: parts.Variables, *, train: bool) -> Delta:
+        return Delta(outputs)

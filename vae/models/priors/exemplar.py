@@ -1,0 +1,57 @@
+"""The exemplar prior (Norouzi, Fleet & Norouzi 2020, "Exemplar VAE")."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from vae.models import parts
+from vae.probability.mixtures import GaussianMixture
+from vae.probability.terms import Batch
+
+Array = jax.Array
+
+
+@dataclasses.dataclass(frozen=True)
+class Exemplar:
+    """p(z) = 1/M sum_m N(z; mean(x_m), s^2 I) of training images x_m, with s learned.
+
+    The mean is that of the encoder, with its gradient. In training an example is not its own
+    exemplar (section 3.1): of those with a place among the exemplars, the others make the prior.
+    `images` [M, H, W, C] are the first of the training set, so that exemplar m is example m. All
+    are encoded at every step, which costs as much as so many more images in the batch; the paper,
+    with all of a training set, looks for nearest neighbours instead.
+    """
+
+    size: int
+    images: np.ndarray
+
+    space = "real"
+    uses_encoder = True
+
+    def init(self, *, key: Array) -> parts.Variables:
+        return {
+            "params": {"log_std": jnp.zeros(())},
+            "statistics": {"images": jnp.asarray(self.images)},
+        }
+
+    def distribution(
+        self,
+        variables: parts.Variables,
+        batch: Batch,
+        encode: Callable[[Batch], Any],
+        *,
+        train: bool,
+    ) -> GaussianMixture:
+        mean = encode(Batch(variables["statistics"]["images"])).mean
+        logits = jnp.zeros(len(mean))
+        if train:
+            own = batch.index[:, None] == jnp.arange(len(mean))
+            logits = jnp.where(own, -jnp.inf, logits)
+        log_std = jnp.broadcast_to(variables["params"]["log_std"], mean.shape)
+        return GaussianMixture(logits, mean, log_std)

@@ -1,0 +1,46 @@
+"""The learned mixture of Gaussians (for instance Dilokthanakul et al. 2016, section 3)."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+from vae.models import parts
+from vae.probability.mixtures import GaussianMixture
+from vae.probability.terms import Batch
+
+Array = jax.Array
+
+
+@dataclasses.dataclass(frozen=True)
+class Mixture:
+    """p(z) = sum_m w_m N(mean_m, diag(std_m^2)) of `components`, whose means start as N(0, I)."""
+
+    size: int
+    components: int
+
+    space = "real"
+    uses_encoder = False
+
+    def init(self, *, key: Array) -> parts.Variables:
+        shape = (self.components, self.size)
+        params = {
+            "logits": jnp.zeros(self.components),
+            "mean": jax.random.normal(key, shape),
+            "log_std": jnp.zeros(shape),
+        }
+        return {"params": params, "statistics": {}}
+
+    def distribution(
+        self,
+        variables: parts.Variables,
+        batch: Batch,
+        encode: Callable[[Batch], Any],
+        *,
+        train: bool,
+    ) -> GaussianMixture:
+        return GaussianMixture(**variables["params"])

@@ -1,0 +1,53 @@
+"""The VampPrior: a mixture of posteriors (Tomczak & Welling 2018, "VAE with a VampPrior")."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from vae.models import parts
+from vae.probability.distributions import DiagonalGaussian
+from vae.probability.mixtures import EqualMixture, GaussianMixture
+from vae.probability.terms import Batch
+
+Array = jax.Array
+
+MARGIN = 0.01  # from black and white at the start, where the sigmoid's slope is not yet 0
+
+
+@dataclasses.dataclass(frozen=True)
+class Vamp:
+    """p(z) = 1/M sum_m q(z | u_m), of learned images u_m in [0, 1] (section 3).
+
+    They start as `images` [M, H, W, C] of the training data. The paper keeps them in [0, 1] by
+    clipping, where a value that leaves the range has no gradient to return; here it is a sigmoid.
+    All M are encoded at every step.
+    """
+
+    size: int
+    images: np.ndarray
+
+    space = "real"
+    uses_encoder = True
+
+    def init(self, *, key: Array) -> parts.Variables:
+        u = jnp.clip(self.images, MARGIN, 1 - MARGIN)
+        return {"params": {"logits": jnp.log(u) - jnp.log1p(-u)}, "statistics": {}}
+
+    def distribution(
+        self,
+        variables: parts.Variables,
+        batch: Batch,
+        encode: Callable[[Batch], Any],
+        *,
+        train: bool,
+    ) -> GaussianMixture | EqualMixture:
+        q = encode(Batch(jax.nn.sigmoid(variables["params"]["logits"])))
+        if isinstance(q, DiagonalGaussian):
+            return GaussianMixture(jnp.zeros(len(self.images)), q.mean, q.log_std)
+        return EqualMixture(q, len(self.images))

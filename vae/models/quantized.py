@@ -1,0 +1,206 @@
+"""Autoencoders whose latents are codes, with a learned prior over them.
+
+    p(x, c) = p(c) p(x | c),   q(c | x) = 1 at the codes nearest to what is encoded
+
+(van den Oord et al. 2017; the two ways to quantize are in `quantizers.py`.) The prior, which reads
+the codes one after the other, is trained in the same run. The encoder is not drawn towards it, for
+codes have no gradient, and the decoder's gradient passes straight through the rounding. Since q is
+certain, log q(c | x) = 0 and log p(x) >= log p(x | c) + log p(c): -ELBO is a bound like any other.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from typing import Any
+
+import flax.linen as nn
+import flax.struct
+import jax
+import jax.numpy as jnp
+import ml_collections
+import numpy as np
+
+from vae.config import base
+from vae.errors import InputError
+from vae.models import parts
+from vae.models.autoregressive import Autoregressive
+from vae.models.data import Data
+from vae.models.likelihoods import LIKELIHOODS
+from vae.models.parts import Variables, part
+from vae.models.quantizers import Codebook, Scalars
+from vae.models.vae import check_grids, make_decoder, make_encoder
+from vae.networks.convolutions import halvings
+from vae.networks.transformer import HEADS, Transformer
+from vae.probability.terms import Batch, Terms
+
+Array = jax.Array
+
+
+@flax.struct.dataclass
+class Codes:
+    """q(c | x), with all mass at `codes` [B, *places]; `mean` [B, *places, E] are their vectors."""
+
+    mean: Array
+    codes: Array
+
+
+@dataclasses.dataclass(frozen=True)
+class Quantized:
+    """Encoder, codes and decoder. A latent z is the codes' vectors, [..., *places, E].
+
+    Attributes:
+      encoder: x [B, H, W, C] to [B, E L], number by number, for the L places.
+      decoder: [..., E L] to the likelihood's outputs [..., H, W, P].
+      quantizer: see `quantizers.py`.
+      prior: p(c), of the places in order.
+      places: (h, w), or (L,) for codes that have no order in the image.
+      likelihood: p(x | z), see `probability/likelihoods.py`.
+      image_shape: (H, W, C).
+    """
+
+    encoder: nn.Module
+    decoder: nn.Module
+    quantizer: Any
+    prior: Autoregressive
+    places: tuple[int, ...]
+    likelihood: Any
+    image_shape: tuple[int, int, int]
+
+    inference = ("encoder", "quantizer")
+    num_classes = 0
+
+    def init(self, *, key: Array) -> Variables:
+        """Draws the initial variables."""
+        keys = jax.random.split(key, 4)
+        x = jnp.zeros((1, *self.image_shape))
+        z = jnp.zeros((1, self.quantizer.size * math.prod(self.places)))
+        return parts.join(
+            {
+                "encoder": parts.of_module(self.encoder, x, key=keys[0]),
+                "decoder": parts.of_module(self.decoder, z, key=keys[1]),
+                "quantizer": self.quantizer.init(key=keys[2]),
+                "prior": self.prior.init(key=keys[3]),
+                "likelihood": self.likelihood.init(),
+            }
+        )
+
+    def encode(self, variables: Variables, batch: Batch) -> Codes:
+        """The codes of images, and as `mean` their vectors, which `decode` takes."""
+        own = part(variables, "quantizer")
+        codes = self.quantizer.nearest(self._encode(variables, batch.x), own)
+        return Codes(self.quantizer.look_up(codes, own), codes)
+
+    def decode(
+        self, variables: Variables, z: Array, y: Array | None = None, *, keys: Array | None = None
+    ) -> Array:
+        """The mean of p(x | z) for z [B, *places, E], as [B, H, W, C]; with keys [B], draws x."""
+        outputs = self._outputs(variables, z)
+        if keys is None:
+            return self.likelihood.mean(outputs)
+        own = part(variables, "likelihood")
+        return jax.vmap(lambda o, key: self.likelihood.sample(o, own, key=key))(outputs, keys)
+
+    def sample(self, variables: Variables, y: Array | None = None, *, keys: Array) -> Array:
+        """The vectors of codes c ~ p(c), one sequence from each key [B], as [B, *places, E]."""
+        codes = self.prior.sample(part(variables, "prior"), keys=keys)
+        codes = codes.reshape(-1, *self.places)
+        return self.quantizer.look_up(codes, part(variables, "quantizer"))
+
+    def terms(
+        self, variables: Variables, batch: Batch, *, keys: Array, train: bool = False
+    ) -> Terms:
+        """The parts of log p(x, c) - log q(c | x); all K of keys [K, B] are the same."""
+        quantizer, likelihood = part(variables, "quantizer"), part(variables, "likelihood")
+        u = self._encode(variables, batch.x)
+        codes = self.quantizer.nearest(u, quantizer)
+        nearest = self.quantizer.look_up(codes, quantizer)
+        z = u + jax.lax.stop_gradient(nearest - u)
+        outputs = self._outputs(variables, z)
+        log_px = self.likelihood.log_prob(outputs, batch.x, likelihood)
+        log_pz = self.prior.log_prob(codes.reshape(len(codes), -1), part(variables, "prior"))
+        losses = {}
+        if self.quantizer.commitment:
+            distance = (u - jax.lax.stop_gradient(nearest)) ** 2
+            distance = distance.reshape(len(distance), -1).sum(-1)
+            losses["commitment"] = self.quantizer.commitment * distance
+        return Terms(
+            log_px=jnp.broadcast_to(log_px, keys.shape),
+            log_pz=jnp.broadcast_to(log_pz, keys.shape),
+            log_qz=jnp.zeros(keys.shape),
+            kl=None,
+            z=jnp.broadcast_to(z, (len(keys), *z.shape)),
+            mean=jnp.zeros((len(z), 0)),
+            q=None,
+            p=None,
+            losses=losses,
+            statistics=variables["statistics"]
+            | {
+                "quantizer": self.quantizer.update(u, codes, quantizer),
+                "likelihood": self.likelihood.update(outputs, batch.x, likelihood),
+            },
+        )
+
+    def measure(self, variables: Variables, batch: Batch) -> dict[str, Array]:
+        """The codes of images, [B, L]."""
+        codes = self.encode(variables, batch).codes
+        return {"codes": codes.reshape(len(codes), -1)}
+
+    def figures(self, measured: dict[str, np.ndarray]) -> dict[str, float]:
+        """The perplexity of the codes: as many equally frequent ones have the same entropy."""
+        _, counts = np.unique(measured["codes"], return_counts=True)
+        share = counts / counts.sum()
+        return {"code_perplexity": float(np.exp(-np.sum(share * np.log(share))))}
+
+    def _encode(self, variables: Variables, x: Array) -> Array:
+        """What is to be quantized, [B, *places, E]."""
+        e = self.encoder.apply({"params": variables["params"]["encoder"]}, x)
+        e = e.reshape(len(x), self.quantizer.size, *self.places)
+        return self.quantizer.bound(jnp.moveaxis(e, 1, -1))
+
+    def _outputs(self, variables: Variables, z: Array) -> Array:
+        z = jnp.moveaxis(z, -1, 1).reshape(len(z), -1)
+        return self.decoder.apply({"params": variables["params"]["decoder"]}, z)
+
+
+def build(config: ml_collections.ConfigDict, data: Data) -> Quantized:
+    """The model of a config's `model` section with `name` "vq" or "fsq".
+
+    Raises:
+      InputError: something is set that has no use here, or sizes do not go together.
+    """
+    for key in ("condition", "posterior", "prior", "regularizer"):
+        if config[key] != base().model[key]:
+            raise InputError(
+                f"model.{key}={config[key]!r} has no effect with model.name={config.name!r}."
+            )
+    if config.transformer_width % HEADS:
+        raise InputError(
+            f"model.transformer_width={config.transformer_width} must be a multiple of {HEADS}."
+        )
+    places = (config.num_latents,)
+    if config.encoder == "grid":
+        places = halvings(data.image_shape[:2], len(config.encoder_widths))[-1]
+    if config.name == "vq":
+        quantizer = Codebook(config.latent_dim, config.codebook_size, config.commitment)
+    else:
+        quantizer = Scalars(tuple(config.levels))
+    size = quantizer.size * math.prod(places)
+    check_grids(config, data, size)
+    likelihood = LIKELIHOODS[config.likelihood](config, data)
+    transformer = Transformer(
+        vocabulary=quantizer.num_codes,
+        length=math.prod(places),
+        width=config.transformer_width,
+        layers=config.transformer_layers,
+        dtype=config.dtype,
+    )
+    return Quantized(
+        encoder=make_encoder(config, size),
+        decoder=make_decoder(config, data, likelihood),
+        quantizer=quantizer,
+        prior=Autoregressive(transformer),
+        places=places,
+        likelihood=likelihood,
+        image_shape=data.image_shape,
+    )

@@ -1,0 +1,145 @@
+"""Quantizers: from vectors u [..., E] to the nearest of V codes, each a vector of its own.
+
+A quantizer is a frozen record with
+
+    size, num_codes           E, V
+    commitment                weight of |u - sg(code)|^2 in the loss, 0 for none
+    init(*, key)              its variables
+    bound(e)                  the encoder's outputs to the space of the codes, [..., E] to [..., E]
+    nearest(u, variables)     [..., E] to codes [...] int32
+    look_up(codes, variables) [...] to [..., E]
+    update(u, codes, variables)  its statistics as a batch would leave them
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from vae.models import parts
+
+Array = jax.Array
+
+
+@dataclasses.dataclass(frozen=True)
+class Codebook:
+    """Codes learned as running averages of the vectors that choose them: online k-means.
+
+    van den Oord et al., "Neural discrete representation learning", 2017, appendix A.1. With n_v the
+    share of the batch's vectors whose nearest code is v, and m_v their sum over the batch's size,
+
+        N_v = decay N_v + (1 - decay) n_v,   M_v = decay M_v + (1 - decay) m_v,   code_v = M_v / N_v
+
+    N and M are linear in the batch, so their average over devices is that of the whole batch.
+
+    A code is dead when its share of all N falls below a tenth of an even one. The least used then
+    take over half of what the most used have, as when a cell is split in two (Linde, Buzo and Gray,
+    "An algorithm for vector quantizer design", 1980): the dead code moves to the other, all but a
+    hundredth of the way, and from that side it draws the cell's half. This asks for nothing but N
+    and M, so it is the same on every device. The averages start so light that the first batches
+    place all codes.
+    """
+
+    size: int
+    num_codes: int
+    commitment: float
+
+    decay = 0.99
+    dead = 0.1
+    start = 1e-4
+
+    def init(self, *, key: Array) -> parts.Variables:
+        usage = jnp.full((self.num_codes,), self.start / self.num_codes)
+        codes = jax.random.normal(key, (self.num_codes, self.size))
+        return {"params": {}, "statistics": {"usage": usage, "sums": usage[:, None] * codes}}
+
+    def bound(self, e: Array) -> Array:
+        return e
+
+    def nearest(self, u: Array, variables: parts.Variables) -> Array:
+        # argmin_v |u - code_v|^2, without what does not depend on v.
+        codes = self.codes(variables["statistics"])
+        distance = jnp.sum(codes**2, -1) - 2 * jnp.matmul(u, codes.T, precision="highest")
+        return jnp.argmin(distance, axis=-1)
+
+    def look_up(self, codes: Array, variables: parts.Variables) -> Array:
+        return self.codes(variables["statistics"])[codes]
+
+    def update(self, u: Array, codes: Array, variables: parts.Variables) -> dict[str, Array]:
+        u, codes = u.reshape(-1, self.size), codes.reshape(-1)
+        # A product, for sums scattered over an accelerator's threads come in any order.
+        chosen = jax.nn.one_hot(codes, self.num_codes) / len(codes)
+        seen = {"usage": chosen.sum(0), "sums": jnp.matmul(chosen.T, u, precision="highest")}
+        return jax.tree.map(
+            lambda old, new: self.decay * old + (1 - self.decay) * new,
+            self.revive(variables["statistics"]),
+            jax.lax.stop_gradient(seen),
+        )
+
+    def codes(self, statistics: dict[str, Array]) -> Array:
+        """The codebook [V, E]."""
+        return statistics["sums"] / statistics["usage"][:, None]
+
+    def revive(self, statistics: dict[str, Array]) -> dict[str, Array]:
+        """Moves every dead code beside one in use, the least used beside the most used."""
+        order = jnp.argsort(statistics["usage"])
+        usage, codes = statistics["usage"][order], self.codes(statistics)[order]
+        share = usage * self.num_codes / usage.sum()
+        revived = (share < self.dead) & (share[::-1] > 2 * self.dead)
+        halved = revived[::-1]
+        usage = jnp.where(revived, usage[::-1] / 2, jnp.where(halved, usage / 2, usage))
+        beside = codes[::-1] + 0.01 * (codes - codes[::-1])
+        codes = jnp.where(revived[:, None], beside, codes)
+        back = jnp.argsort(order)
+        return {"usage": usage[back], "sums": (usage[:, None] * codes)[back]}
+
+
+@dataclasses.dataclass(frozen=True)
+class Scalars:
+    """Finite scalar quantization (Mentzer et al., "Finite scalar quantization", 2023).
+
+    Number d of a vector is squashed into (-1, 1) and rounded to the nearest of `levels[d]` equally
+    spaced values from -1 to 1. The V = prod(levels) combinations are the codes; there is nothing to
+    learn and none can die. (For an even number of levels the paper shifts the rounding so that 0 is
+    a level; here -1 and 1 are levels always.)
+    """
+
+    levels: tuple[int, ...]
+
+    commitment = 0.0
+
+    @property
+    def size(self) -> int:
+        return len(self.levels)
+
+    @property
+    def num_codes(self) -> int:
+        return math.prod(self.levels)
+
+    @property
+    def _places(self) -> np.ndarray:
+        """The value of each digit in a code: 1, L_1, L_1 L_2, ..."""
+        return np.cumprod((1, *self.levels[:-1])).astype(np.int32)
+
+    def init(self, *, key: Array) -> parts.Variables:
+        return parts.nothing()
+
+    def bound(self, e: Array) -> Array:
+        return jnp.tanh(e)
+
+    def nearest(self, u: Array, variables: parts.Variables) -> Array:
+        steps = np.array(self.levels) - 1
+        digits = jnp.round((u + 1) / 2 * steps).astype(jnp.int32)
+        return (digits * self._places).sum(-1)
+
+    def look_up(self, codes: Array, variables: parts.Variables) -> Array:
+        levels = np.array(self.levels)
+        digits = codes[..., None] // self._places % levels
+        return 2 * digits / (levels - 1) - 1.0
+
+    def update(self, u: Array, codes: Array, variables: parts.Variables) -> dict[str, Array]:
+        return {}

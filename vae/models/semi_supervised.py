@@ -1,0 +1,213 @@
+"""A generative model of images and labels, where not every image has its label.
+
+    p(x, y, z) = p(y) p(z) p(x | y, z),    q(y, z | x) = q(y | x) q(z | x, y)
+
+(Kingma et al., "Semi-supervised learning with deep generative models", 2014, model M2.) It is a
+conditional VAE and a classifier q(y | x). Labels are uniform, p(y) = 1 / C. Where the label is
+unknown all classes are summed over, so that a sample's term log w = E_q(y | x)[log p(x, y, z_y) -
+log q(y, z_y | x)] is at most log p(x) in expectation, and so is its importance-weighted mean; where
+it is known the terms are those of log p(x, y), and the classifier has a loss of its own (eq. 9).
+
+Labels are given in training. An evaluation is of log p(x), whatever is known of y.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from typing import Any
+
+import flax.linen as nn
+import flax.struct
+import jax
+import jax.numpy as jnp
+import ml_collections
+import numpy as np
+
+from vae.errors import InputError
+from vae.models import parts, vae
+from vae.models.data import Data
+from vae.models.parts import Variables
+from vae.probability.distributions import split
+from vae.probability.terms import Batch, Terms
+
+Array = jax.Array
+
+
+@flax.struct.dataclass
+class Encoded:
+    """The most probable label, or the known one, and the centre of q(z | x, y) with it.
+
+    Attributes:
+      mean: (one-hot label [B, C], z [B, D]), which `decode` takes.
+      label_log_prob: [B, C] log q(y | x).
+    """
+
+    mean: tuple[Array, Array]
+    label_log_prob: Array
+
+
+@dataclasses.dataclass(frozen=True)
+class SemiSupervised:
+    """A conditional VAE with a classifier. A latent is (y, z): [..., C] one-hot and [..., D].
+
+    Attributes:
+      vae: p(z), p(x | y, z) and q(z | x, y).
+      classifier: x [B, H, W, C] to logits of q(y | x).
+      classification_weight: of -log q(y | x), for a labelled image.
+    """
+
+    vae: vae.VAE
+    classifier: nn.Module
+    classification_weight: float
+
+    inference = ("encoder", "posterior", "classifier")
+    takes_unlabelled = True
+
+    @property
+    def likelihood(self) -> Any:
+        return self.vae.likelihood
+
+    @property
+    def image_shape(self) -> tuple[int, int, int]:
+        return self.vae.image_shape
+
+    @property
+    def num_classes(self) -> int:
+        return self.vae.num_classes
+
+    def init(self, *, key: Array) -> Variables:
+        """Draws the initial variables: those of the VAE, and beside them the classifier's."""
+        vae_key, key = jax.random.split(key)
+        x = jnp.zeros((1, *self.image_shape))
+        own = parts.join({"classifier": parts.of_module(self.classifier, x, key=key)})
+        variables = self.vae.init(key=vae_key)
+        return {name: variables[name] | own[name] for name in variables}
+
+    def classify(self, variables: Variables, x: Array) -> Array:
+        """log q(y | x) of images [B, H, W, C], as [B, C]."""
+        logits = self.classifier.apply({"params": variables["params"]["classifier"]}, x)
+        return jax.nn.log_softmax(logits)
+
+    def encode(self, variables: Variables, batch: Batch) -> Encoded:
+        """The label, where unknown the most probable one, and z given it."""
+        log_prob = self.classify(variables, batch.x)
+        y = jnp.where(batch.y >= 0, batch.y, log_prob.argmax(-1))
+        q = self.vae.encode(variables, batch._replace(y=y))
+        return Encoded((jax.nn.one_hot(y, self.num_classes), q.mean), log_prob)
+
+    def decode(
+        self,
+        variables: Variables,
+        z: tuple[Array, Array],
+        y: Array | None = None,
+        *,
+        keys: Array | None = None,
+    ) -> Array:
+        """The mean of p(x | y, z), or draws from it with keys [B], as [B, H, W, C].
+
+        Of the latents (y, z) the label is the largest of the C numbers; the argument y is not used.
+        """
+        code, z = z
+        return self.vae.decode(variables, z, code.argmax(-1), keys=keys)
+
+    def sample(
+        self, variables: Variables, y: Array | None = None, *, keys: Array
+    ) -> tuple[Array, Array]:
+        """Latents (y, z) from each key [B]; labels [B] that are given, and not -1, are kept."""
+        label_keys, z_keys = split(keys)
+        drawn = jax.vmap(lambda key: jax.random.randint(key, (), 0, self.num_classes))(label_keys)
+        y = drawn if y is None else jnp.where(y >= 0, y, drawn)
+        z = self.vae.sample(variables, y, keys=z_keys)
+        return jax.nn.one_hot(y, self.num_classes), z
+
+    def terms(
+        self, variables: Variables, batch: Batch, *, keys: Array, train: bool = False
+    ) -> Terms:
+        """The parts of log p(x, y, z) - log q(y, z | x), expected over y where it is unknown.
+
+        Without `train` it is unknown everywhere. The groups of the divergence are those of z, and
+        then the label.
+        """
+        num_samples, batch_size = keys.shape
+        unknown = jnp.full((batch_size,), -1)
+        y = batch.y if train else unknown
+        log_prob = self.classify(variables, batch.x)
+        known = jax.nn.one_hot(y, self.num_classes)  # 0 everywhere at -1
+        weights = jnp.where((y >= 0)[:, None], known, jnp.exp(log_prob)).T
+
+        def of_class(label: Array) -> Terms:
+            labelled = batch._replace(y=jnp.full((batch_size,), label))
+            return self.vae.terms(variables, labelled, keys=keys, train=train)
+
+        each = jax.vmap(of_class)(jnp.arange(self.num_classes))
+
+        def expected(values: Array) -> Array:
+            """E_q(y | x) of values [C, ..., B]."""
+            return jnp.einsum("c...b,cb->...b", values, weights)
+
+        log_py = -math.log(self.num_classes)
+        log_qy = jnp.where(y >= 0, 0.0, (weights * log_prob.T).sum(0))
+        kl = None
+        if each.kl is not None:
+            kl = jnp.concatenate([expected(each.kl), (log_qy - log_py)[None]])
+        classification = -(known * log_prob).sum(-1)
+        codes = jnp.broadcast_to(weights.T, (num_samples, batch_size, self.num_classes))
+        return Terms(
+            log_px=expected(each.log_px),
+            log_pz=expected(each.log_pz) + log_py,
+            log_qz=expected(each.log_qz) + log_qy,
+            kl=kl,
+            z=(codes, jnp.moveaxis(each.z, 0, 2)),
+            mean=jnp.einsum("cbd,cb->bd", each.mean, weights),
+            q=None,
+            p=None,
+            losses={name: expected(loss) for name, loss in each.losses.items()}
+            | {"classification": self.classification_weight * classification},
+            statistics=variables["statistics"],
+        )
+
+    def measure(self, variables: Variables, batch: Batch) -> dict[str, Array]:
+        """Labels as they are and as they are classified, [B]."""
+        return {"label": batch.y, "classified": self.classify(variables, batch.x).argmax(-1)}
+
+    def figures(self, measured: dict[str, np.ndarray]) -> dict[str, float]:
+        """The share of the labelled images that are classified right, and its standard error."""
+        right = (measured["label"] == measured["classified"])[measured["label"] >= 0]
+        if not len(right):
+            return {}
+        accuracy = float(right.mean())
+        error = math.sqrt(accuracy * (1 - accuracy) / len(right))
+        return {"accuracy": accuracy, "accuracy_stderr": error}
+
+
+def build(config: ml_collections.ConfigDict, data: Data) -> SemiSupervised:
+    """The model of a config's `model` section with `name` "semi_supervised".
+
+    Raises:
+      InputError: there are no labels, or something that is set cannot be had with it.
+    """
+    if data.num_classes == 0:
+        raise InputError("model.name='semi_supervised' needs labels, but the data have none.")
+    if config.encoder == "grid":
+        raise InputError(
+            "model.name='semi_supervised' classifies with the same kind of network, which "
+            "model.encoder='grid' is too small for; choose 'conv'."
+        )
+    if config.posterior == "point":
+        raise InputError(
+            "model.posterior='point' has no density beside which that of labels could be weighed; "
+            "choose another with model.name='semi_supervised'."
+        )
+    if config.scale == "optimal":
+        raise InputError(
+            "model.scale='optimal' would average over all classes alike with "
+            "model.name='semi_supervised'; choose 'learned'."
+        )
+    conditional = config.copy_and_resolve_references()
+    conditional.condition = "label"
+    return SemiSupervised(
+        vae=vae.build(conditional, data),
+        classifier=vae.make_encoder(config, data.num_classes),
+        classification_weight=config.classification_weight,
+    )

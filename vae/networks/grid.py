@@ -1,0 +1,81 @@
+"""Convolutional encoder and decoder without dense layers: each latent has a place on a grid.
+
+The image (H, W) is halved once for every width, to the grid (h, w); with `blocks` above 1, 3x3
+convolutions follow at each size but the image's. The numbers of a grid are laid out channel by
+channel, [E, h, w], so that halves of the channels are halves of the vector.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+
+from vae.networks.blocks import starting_bias
+from vae.networks.convolutions import Conv, ConvTranspose, halvings, he_normal_transposed
+
+Array = jax.Array
+
+
+class Encoder(nn.Module):
+    """Encoder(widths, outputs): [B, H, W, C] -> [B, outputs], float32; outputs = E h w.
+
+    The head is a linear map of each place.
+    """
+
+    widths: tuple[int, ...]
+    outputs: int
+    activation: Callable[[Array], Array] = nn.relu
+    dtype: jnp.dtype = jnp.float32
+    blocks: int = 1
+
+    @nn.compact
+    def __call__(self, x: Array) -> Array:
+        for width in self.widths:
+            x = self.activation(Conv(width, dtype=self.dtype)(x))
+            for _ in range(self.blocks - 1):
+                x = self.activation(Conv(width, kernel_size=3, stride=1, dtype=self.dtype)(x))
+        batch, height, width, _ = x.shape
+        x = nn.Dense(self.outputs // (height * width), dtype=jnp.float32, name="head")(x)
+        return jnp.moveaxis(x, -1, 1).reshape(batch, self.outputs)
+
+
+class Decoder(nn.Module):
+    """Decoder(widths, (H, W, C), outputs): [..., E h w] -> [..., H, W, outputs], float32.
+
+    `widths` runs from the grid up to the image. `outputs` counts the numbers for each pixel; the
+    last bias starts at the mean over the image of `output_bias`, [H, W, outputs] or None.
+    """
+
+    widths: tuple[int, ...]
+    image_shape: tuple[int, int, int]
+    outputs: int
+    activation: Callable[[Array], Array] = nn.relu
+    dtype: jnp.dtype = jnp.float32
+    blocks: int = 1
+    output_bias: Array | None = None
+
+    @nn.compact
+    def __call__(self, z: Array) -> Array:
+        size = self.image_shape[:2]
+        sizes = halvings(size, len(self.widths))
+        channels = z.shape[-1] // math.prod(sizes[-1])
+        h = jnp.moveaxis(z.reshape(-1, channels, *sizes[-1]), 1, -1)
+        for i, width in enumerate(self.widths):
+            if i > 0:
+                h = self.activation(ConvTranspose(width, dtype=self.dtype)(h, sizes[-1 - i]))
+            for _ in range(self.blocks if i == 0 else self.blocks - 1):
+                h = self.activation(Conv(width, kernel_size=3, stride=1, dtype=self.dtype)(h))
+
+        bias = starting_bias(self.output_bias, (*size, self.outputs))
+        head = ConvTranspose(
+            self.outputs,
+            kernel_init=he_normal_transposed(2, scale=0.01),
+            bias_init=nn.initializers.constant(bias.mean((0, 1))),
+            dtype=jnp.float32,
+            name="head",
+        )
+        return head(h, size).reshape(*z.shape[:-1], *size, self.outputs)

@@ -1,0 +1,95 @@
+"""A causal Transformer over sequences of codes, of dense layers alone.
+
+Every place sees itself and those before it. The keys and values that a place has been asked by are
+kept in a memory, so that the same network reads a whole sequence at once, when it is trained, and
+one code after the other, when it samples (Vaswani et al., "Attention is all you need", 2017; with
+the normalisation first, as in Radford et al., "Language models are unsupervised multitask
+learners", 2019).
+"""
+
+from __future__ import annotations
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+
+Array = jax.Array
+Memory = tuple[Array, Array]
+
+HEADS = 4
+SMALL = nn.initializers.normal(0.02)
+
+
+class Transformer(nn.Module):
+    """Codes to the logits of the code that follows each of them.
+
+    Attributes:
+      vocabulary: number V of codes; a further one, V, stands before the sequence.
+      length: number L of places.
+      width: numbers for each place, a multiple of HEADS.
+      layers: number of blocks.
+      dtype: of the arithmetic.
+    """
+
+    vocabulary: int
+    length: int
+    width: int
+    layers: int
+    dtype: jnp.dtype = jnp.float32
+
+    def memory(self, batch: int) -> list[Memory]:
+        """An empty memory for each layer: keys and values, [B, L, heads, width / heads]."""
+        empty = jnp.zeros((batch, self.length, HEADS, self.width // HEADS), self.dtype)
+        return [(empty, empty) for _ in range(self.layers)]
+
+    @nn.compact
+    def __call__(
+        self, codes: Array, memory: list[Memory], start: Array | int
+    ) -> tuple[Array, list[Memory]]:
+        """Reads the inputs of the places start, ..., start + T - 1.
+
+        Args:
+          codes: [B, T], the code before each of these places.
+          memory: of the places before `start`.
+          start: [] the first place.
+
+        Returns:
+          Logits [B, T, V] of the codes at these places, float32, and the memory with them.
+        """
+        positions = self.param("positions", SMALL, (self.length, self.width))
+        positions = jax.lax.dynamic_slice_in_dim(positions, start, codes.shape[1])
+        # A product: the gradient of a look-up would be summed in any order on an accelerator.
+        codes = jax.nn.one_hot(codes, self.vocabulary + 1, dtype=self.dtype)
+        embed = nn.Dense(
+            self.width, use_bias=False, kernel_init=SMALL, dtype=self.dtype, name="codes"
+        )
+        h = embed(codes) + positions.astype(self.dtype)
+        grown = []
+        for layer, past in enumerate(memory):
+            h, past = Block(self.dtype, name=f"block_{layer}")(h, past, start)
+            grown.append(past)
+        h = nn.LayerNorm(dtype=self.dtype)(h)
+        # Uniform at first.
+        head = nn.Dense(self.vocabulary, kernel_init=nn.initializers.zeros, name="head")
+        return head(h.astype(jnp.float32)), grown
+
+
+class Block(nn.Module):
+    """h + attention(h), then h + MLP(h), each after a normalisation: [B, T, width] -> same."""
+
+    dtype: jnp.dtype
+
+    @nn.compact
+    def __call__(self, h: Array, memory: Memory, start: Array | int) -> tuple[Array, Memory]:
+        batch, number, width = h.shape
+        asked = nn.Dense(3 * width, dtype=self.dtype)(nn.LayerNorm(dtype=self.dtype)(h))
+        query, *new = jnp.split(asked.reshape(batch, number, 3 * HEADS, -1), 3, axis=2)
+        keys, values = (
+            jax.lax.dynamic_update_slice_in_dim(old, part, start, axis=1)
+            for old, part in zip(memory, new, strict=True)
+        )
+        seen = jnp.arange(keys.shape[1]) <= start + jnp.arange(number)[:, None]
+        found = jax.nn.dot_product_attention(query, keys, values, mask=seen[None, None])
+        h = h + nn.Dense(width, dtype=self.dtype)(found.reshape(h.shape))
+        inner = nn.Dense(4 * width, dtype=self.dtype)(nn.LayerNorm(dtype=self.dtype)(h))
+        return h + nn.Dense(width, dtype=self.dtype)(nn.gelu(inner)), (keys, values)

@@ -1,0 +1,92 @@
+"""Normalizing flows of affine layers, for densities: from z to noise in one pass.
+
+    u_d = (z_d - shift_d) exp(-log_scale_d),    log |det du/dz| = -sum_d log_scale_d,
+
+where shift_d and log_scale_d depend on dimensions before d only. They are all those before it in a
+masked autoregressive flow (MAF; Papamakarios et al. 2017, eq. 3-5), and in a coupling layer the
+known part of z, which itself is kept (RealNVP; Dinh et al. 2017, eq. 7-8). The way back,
+
+    z_d = u_d exp(log_scale_d) + shift_d,
+
+is right in the dimensions that depend on none, then in those that depend on these, and so on: all
+of z after D rounds of it for MAF, after one for a coupling layer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import flax.struct
+import jax
+import jax.numpy as jnp
+
+from vae.probability.distributions import normal_log_prob, standard_normal
+
+Array = jax.Array
+
+LARGEST = 3.0  # of |log scale| in one layer, so that no step of training leaves the finite numbers
+
+
+@flax.struct.dataclass
+class AffineLayer:
+    """One layer.
+
+    Attributes:
+      conditioner: z [..., D] to shift and log-scale (before its bound) [..., D, 2]; a pytree.
+      rounds: after how many the way back is exact.
+    """
+
+    conditioner: Callable[[Array], Array]
+    rounds: int = flax.struct.field(pytree_node=False)
+
+    def forward(self, z: Array) -> tuple[Array, Array]:
+        """u [..., D] of z [..., D], and log |det du/dz| [...]."""
+        shift, log_scale = self._shift_and_log_scale(z)
+        return (z - shift) * jnp.exp(-log_scale), -log_scale.sum(-1)
+
+    def inverse(self, u: Array) -> Array:
+        """z [..., D] of u [..., D]."""
+
+        def refine(_: int, z: Array) -> Array:
+            shift, log_scale = self._shift_and_log_scale(z)
+            return u * jnp.exp(log_scale) + shift
+
+        return jax.lax.fori_loop(0, self.rounds, refine, u)
+
+    def _shift_and_log_scale(self, z: Array) -> tuple[Array, Array]:
+        outputs = self.conditioner(z)
+        return outputs[..., 0], LARGEST * jnp.tanh(outputs[..., 1] / LARGEST)
+
+
+@flax.struct.dataclass
+class AffineFlow:
+    """p(z) of z in R^`dim` that the layers, each in the reverse order of the last, take to N(0, I).
+
+    The order is reversed after every layer, so that who depends on whom alternates.
+    """
+
+    layers: tuple[AffineLayer, ...]
+    dim: int = flax.struct.field(pytree_node=False)
+
+    def forward(self, z: Array) -> tuple[Array, Array]:
+        """The noise u [..., D] of z [..., D], and log |det du/dz| [...]."""
+        log_det = jnp.zeros(z.shape[:-1])
+        for layer in self.layers:
+            z, change = layer.forward(z)
+            z, log_det = z[..., ::-1], log_det + change
+        return z, log_det
+
+    def inverse(self, u: Array) -> Array:
+        """z [..., D] of noise u [..., D]."""
+        for layer in reversed(self.layers):
+            u = layer.inverse(u[..., ::-1])
+        return u
+
+    def log_prob(self, z: Array) -> Array:
+        """The log-density of z [..., D], as [...]."""
+        u, log_det = self.forward(z)
+        return normal_log_prob(u, 0.0, 0.0).sum(-1) + log_det
+
+    def sample(self, *, keys: Array) -> Array:
+        """Draws z [B, D], one from each key [B]."""
+        return self.inverse(standard_normal(keys, self.dim))

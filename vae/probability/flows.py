@@ -1,0 +1,116 @@
+"""Normalizing flows from a Gaussian, for posteriors: z and its own density in one pass.
+
+    z = f_F(... f_1(u)),    log q(z) = log N(u; mean, std^2) - sum_f log |det df_f|
+
+(Rezende & Mohamed 2015, eq. 13.) One transformation is a function `(parameters, z [..., B, D])` to
+the new z and the logarithm of the determinant [..., B]; its parameters are a tree of arrays.
+There is no way back, so the density is known of q's own samples only.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import flax.struct
+import jax
+import jax.numpy as jnp
+
+from vae.probability.distributions import DiagonalGaussian, einsum
+
+Array = jax.Array
+
+GATE = 1.5  # added to an autoregressive gate's input, so that a flow starts near the identity
+
+
+@flax.struct.dataclass
+class TransformedGaussian:
+    """A diagonal Gaussian after a chain of transformations.
+
+    Attributes:
+      base: of u, [B, D].
+      steps: the parameters of each transformation.
+      transform: the transformation.
+    """
+
+    base: DiagonalGaussian
+    steps: tuple[Any, ...]
+    transform: Callable[[Any, Array], tuple[Array, Array]] = flax.struct.field(pytree_node=False)
+
+    @property
+    def mean(self) -> Array:
+        """Where the base's mean is taken to, [B, D]; the expectation has no closed form."""
+        return self._forward(self.base.mean)[0]
+
+    def sample_and_log_prob(self, *, keys: Array) -> tuple[Array, Array]:
+        """Draws z [K, B, D] by reparameterisation, from keys [K, B]; log q(z) is [K, B]."""
+        u, log_prob = self.base.sample_and_log_prob(keys=keys)
+        z, log_det = self._forward(u)
+        return z, log_prob - log_det
+
+    def kl(self, p: object) -> None:
+        """There is no closed form."""
+        return None
+
+    def _forward(self, z: Array) -> tuple[Array, Array]:
+        log_det = jnp.zeros(z.shape[:-1])
+        for parameters in self.steps:
+            z, change = self.transform(parameters, z)
+            log_det = log_det + change
+        return z, log_det
+
+
+def _log_one_plus(one_plus_r: Array, tanh: Array) -> Array:
+    """log(1 + r tanh'(a)) of 1 + r > 0 and tanh(a), without the cancellation near r = -1."""
+    return jnp.log(one_plus_r + (1 - one_plus_r) * tanh**2)
+
+
+def planar(parameters: tuple[Array, Array, Array], z: Array) -> tuple[Array, Array]:
+    """z + u tanh(w.z + b), with (u, w, b) [B, D], [B, D], [B].
+
+    Source: Rezende & Mohamed 2015, eq. 10-12 and appendix A.1. What is invertible has w.u > -1, so
+    u is moved along w until w.u = m(w.u), m(x) = -1 + log(1 + (e - 1) exp(x)). The factor e - 1 is
+    not in the paper: with it m(0) = 0, and small parameters are near the identity.
+    """
+    u, w, b = parameters
+    inner = (w * u).sum(-1)
+    one_plus_m = jax.nn.softplus(inner + jnp.log(jnp.expm1(1.0)))
+    squared = (w**2).sum(-1) + 1e-12  # m(x) - x is as small as w, also for w = 0
+    u = u + ((one_plus_m - 1 - inner) / squared)[..., None] * w
+    tanh = jnp.tanh(einsum("...d,...d->...", w, z) + b)
+    return z + u * tanh[..., None], _log_one_plus(one_plus_m, tanh)
+
+
+def sylvester(parameters: tuple[Array, Array, Array, Array], z: Array) -> tuple[Array, Array]:
+    """z + Q R1 tanh(R2 Q^T z + b), with (Q, R1, R2, b) three times [B, D, D] and [B, D].
+
+    Source: van den Berg et al. 2018, eq. 8-10. Q is orthogonal; R1 and R2 are upper triangular,
+    and every product of their diagonals must be above -1.
+    """
+    q, r1, r2, b = parameters
+    rotated = einsum("...dm,...d->...m", q, z)
+    tanh = jnp.tanh(einsum("...mn,...n->...m", r2, rotated) + b)
+    moved = einsum("...dm,...mn,...n->...d", q, r1, tanh)
+    diagonals = jnp.diagonal(r1, axis1=-2, axis2=-1) * jnp.diagonal(r2, axis1=-2, axis2=-1)
+    return z + moved, _log_one_plus(1 + diagonals, tanh).sum(-1)
+
+
+def cayley(skew: Array) -> Array:
+    """The rotation (I + S)^-1 (I - S) of a skew-symmetric matrix S, [..., D, D].
+
+    Every rotation without the eigenvalue -1 is one of these, and the inverse always exists.
+    """
+    identity = jnp.eye(skew.shape[-1])
+    return jnp.linalg.solve(identity + skew, identity - skew)
+
+
+def inverse_autoregressive(outputs: Array, z: Array) -> tuple[Array, Array]:
+    """s z + (1 - s) m, in the reverse order of dimensions for the next transformation.
+
+    Source: Kingma et al. 2016, eq. 13-14 and algorithm 1. The `outputs` [..., B, D, 2] are m and
+    the input of the gate s. Those of dimension d depend on the dimensions of z before d alone, so
+    that the determinant is the product of the gates.
+    """
+    m, gate = outputs[..., 0], outputs[..., 1] + GATE
+    s = jax.nn.sigmoid(gate)
+    return (s * z + (1 - s) * m)[..., ::-1], jax.nn.log_sigmoid(gate).sum(-1)

@@ -1,0 +1,182 @@
+"""The von Mises-Fisher distribution on the unit sphere S^(D-1), and the uniform one.
+
+    q(z) = exp(kappa mean.z - L(kappa)) / |S|,    |S| = 2 pi^(D/2) / Gamma(D/2)
+    L(kappa) = log E exp(kappa z_1), z uniform    = log [Gamma(v+1) (2/kappa)^v I_v(kappa)],
+
+v = D/2 - 1, with I_v the modified Bessel function (Davidson et al. 2018, eq. 3-4). All that is
+needed follows from the law of the angle t between z and the mean, on [0, pi],
+
+    g(t) = exp(kappa cos t) sin(t)^(D-2),    L(kappa) = log int g - log int sin(t)^(D-2)
+
+(Poisson's integral of I_v). g is smooth with one peak, so that Gauss and Legendre's rule on a few
+pieces is exact to rounding, for any kappa and D. And the integrals up to each piece are the
+distribution function: an angle is drawn by its inverse, without the rejection of the paper.
+"""
+
+from __future__ import annotations
+
+import math
+
+import flax.struct
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from vae.probability.distributions import draw_each, einsum, split, standard_normal
+
+Array = jax.Array
+
+PIECES = 64
+PI = 3.14159  # just below: rounding must not make the sine of an angle negative
+REACH = 12.0  # from the peak to the ends of the range, in widths of the peak
+NODES, WEIGHTS = np.polynomial.legendre.leggauss(4)  # on [-1, 1]
+NEWTON_STEPS = 6
+SMALLEST = 1e-6  # of g / g(peak) where it divides: what float32 samples of (0, 1) can reach
+
+
+class _Angle:
+    """g of concentrations kappa [B], relative to its value at a point near the peak.
+
+    No result depends on the point and the pieces, so they are constants to differentiation.
+
+        cos = 2 kappa / (D - 2 + r),  sin^2 = 2 (D - 2) / (D - 2 + r),  r^2 = (D - 2)^2 + 4 kappa^2
+
+    is the peak, where -(log g)'' = r for D > 2; for D = 2 it is r / 2.
+    """
+
+    def __init__(self, kappa: Array, dim: int) -> None:
+        self.kappa, self.dim = kappa, dim
+        constant = jax.lax.stop_gradient(kappa)
+        root = jnp.hypot(dim - 2.0, 2 * constant)
+        self.cos = 2 * constant / (dim - 2 + root)
+        self.sin = jnp.sqrt(2 * (dim - 2) / (dim - 2 + root))
+        self.peak = jnp.arctan2(self.sin, self.cos)
+        reach = REACH / jnp.sqrt(root)
+        start = jnp.maximum(self.peak - reach, 0.0)
+        self.piece = (jnp.minimum(self.peak + reach, PI) - start) / PIECES
+        self.starts = start + jnp.arange(PIECES)[:, None] * self.piece  # [PIECES, B]
+
+    def density(self, t: Array) -> Array:
+        """g(t) / g(peak) of t [..., B]."""
+        difference = -2 * jnp.sin((t + self.peak) / 2) * jnp.sin((t - self.peak) / 2)  # of cosines
+        exponent = self.kappa * difference
+        if self.dim > 2:
+            exponent += (self.dim - 2) * jnp.log(jnp.sin(t) / self.sin)
+        return jnp.exp(exponent)
+
+    def integral(self, start: Array, length: Array) -> Array:
+        """The integral of `density` over [start, start + length], at most a piece; [..., B]."""
+        points = (start + (1 + x) / 2 * length for x in NODES.tolist())
+        terms = zip(WEIGHTS.tolist(), points, strict=True)
+        return length / 2 * sum(weight * self.density(t) for weight, t in terms)
+
+
+def log_expectation(kappa: Array, dim: int) -> Array:
+    """L(kappa) - kappa of kappa [B], as [B]: the logarithm of E exp(kappa (z_1 - 1)), z uniform."""
+    angle = _Angle(kappa, dim)
+    peak = -kappa * angle.sin**2 / (1 + angle.cos)  # kappa (cos - 1)
+    if dim > 2:
+        peak += (dim - 2) * jnp.log(angle.sin)
+    integral = angle.integral(angle.starts, angle.piece).sum(0)
+    beta = math.lgamma((dim - 1) / 2) + math.lgamma(0.5) - math.lgamma(dim / 2)
+    return peak + jnp.log(integral) - beta
+
+
+def sample_angle(kappa: Array, dim: int, uniform: Array) -> Array:
+    """The angle t [K, B] whose distribution function is `uniform` [K, B] in [0, 1).
+
+    Newton's method finds it. Its last step starts at a constant, so that the step's gradient is
+    that of the implicit function, dt/dkappa = -(dG/dkappa) / g(t) with G the distribution function
+    (Figurnov et al. 2018, eq. 6).
+    """
+    angle = _Angle(kappa, dim)
+    whole = jnp.cumsum(angle.integral(angle.starts, angle.piece), axis=0)
+    before = jnp.concatenate([jnp.zeros_like(whole[:1]), whole[:-1]])
+    wanted = uniform * whole[-1]
+    index = jnp.minimum((whole[:, None] <= wanted).sum(0), PIECES - 1)  # [K, B]
+    start = jnp.take_along_axis(angle.starts, index, axis=0)
+    rest = wanted - jnp.take_along_axis(before, index, axis=0)
+
+    length = jnp.full_like(rest, 0.5) * angle.piece
+    for _ in range(NEWTON_STEPS):
+        length = jax.lax.stop_gradient(length)
+        slope = jnp.maximum(jax.lax.stop_gradient(angle.density(start + length)), SMALLEST)
+        length -= (angle.integral(start, length) - rest) / slope
+        length = jnp.clip(length, 0.0, angle.piece)
+    return start + length
+
+
+def turned_to(mean: Array, x: Array) -> Array:
+    """x [..., D] turned so that the first axis e is taken to the unit vector `mean` [..., D].
+
+    It is -s H x, with s = +-1 the sign of mean_1 and H the reflection along mean + s e, which is
+    never short: the gradient is bounded.
+    """
+    s = jnp.where(mean[..., :1] < 0, -1.0, 1.0)
+    e = jnp.eye(mean.shape[-1])[0]
+    normal = mean + s * e  # its square is 2 (1 + |mean_1|)
+    along = einsum("...d,...d->...", normal, x)[..., None] / (1 + s * mean[..., :1])
+    return s * (normal * along - x)
+
+
+@flax.struct.dataclass
+class VonMisesFisher:
+    """The density exp(kappa mean.z) up to a factor; unit vectors mean [B, D], kappa [B]."""
+
+    mean: Array
+    kappa: Array
+
+    def sample_and_log_prob(self, *, keys: Array) -> tuple[Array, Array]:
+        """Draws z [K, B, D] from keys [K, B], with gradients; log q(z) is [K, B]."""
+        dim = self.mean.shape[-1]
+        angle_keys, axis_keys = split(keys)
+        t = sample_angle(self.kappa, dim, draw_each(jax.random.uniform, angle_keys))[..., None]
+        around = jnp.sin(t) * uniform_direction(axis_keys, dim - 1)
+        z = turned_to(self.mean, jnp.concatenate([jnp.cos(t), around], axis=-1))
+        return z, self.log_prob(z)
+
+    def log_prob(self, z: Array) -> Array:
+        """The log-density of unit vectors z [..., D] on the sphere, as [...]."""
+        dim = self.mean.shape[-1]
+        one_minus_cos = 0.5 * ((z - self.mean) ** 2).sum(-1)  # exact where kappa is large
+        return -self.kappa * one_minus_cos - log_expectation(self.kappa, dim) - log_surface(dim)
+
+    def kl(self, p: object) -> Array | None:
+        """KL(self || p) [1, B] in closed form, or None where there is none.
+
+        KL(q || uniform) = kappa L'(kappa) - L(kappa), for L' is the mean of z along `mean`.
+        """
+        if not isinstance(p, UniformSphere):
+            return None
+        log_expected, slope = jax.jvp(
+            lambda kappa: log_expectation(kappa, self.mean.shape[-1]),
+            (self.kappa,),
+            (jnp.ones_like(self.kappa),),
+        )
+        return (self.kappa * slope - log_expected)[None]
+
+
+@flax.struct.dataclass
+class UniformSphere:
+    """The uniform density on the unit vectors in `dim` dimensions."""
+
+    dim: int = flax.struct.field(pytree_node=False)
+
+    def log_prob(self, z: Array) -> Array:
+        """The log-density of unit vectors z [..., D] on the sphere, as [...]."""
+        return jnp.full(z.shape[:-1], -log_surface(self.dim))
+
+    def sample(self, *, keys: Array) -> Array:
+        """Draws z [B, D], one from each key [B]."""
+        return uniform_direction(keys, self.dim)
+
+
+def log_surface(dim: int) -> float:
+    """log |S^(D-1)|."""
+    return math.log(2) + 0.5 * dim * math.log(math.pi) - math.lgamma(dim / 2)
+
+
+def uniform_direction(keys: Array, dim: int) -> Array:
+    """Unit vectors [..., D], each from a key [...]."""
+    noise = standard_normal(keys, dim)
+    return noise / jnp.linalg.norm(noise, axis=-1, keepdims=True)

@@ -1,0 +1,72 @@
+"""A small model fitted to an array in memory by Adam, until held-out data say that it is enough."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+
+from vae.training.devices import jit
+
+Array = jax.Array
+
+LEARNING_RATE = 1e-3
+BATCH = 256
+STEPS = 200  # between two looks at the held-out data
+LOOKS = 100  # at most
+PATIENCE = 5  # looks without improvement, after which it stops
+
+
+def descend(
+    loss: Callable[[Any, Array, Array], Array],
+    params: Any,
+    examples: np.ndarray,
+    held_out: np.ndarray,
+    *,
+    key: Array,
+) -> Any:
+    """Returns the parameters of the lowest held-out loss.
+
+    Args:
+      loss: (params, examples [B, ...], keys [B]) to [B].
+      params: a tree of float arrays.
+      examples: [N, ...].
+      held_out: [M, ...].
+      key: of batches and noise.
+    """
+    transformation = optax.adam(LEARNING_RATE)
+
+    @jit
+    def mean_loss(params: Any, examples: Array, key: Array) -> Array:
+        return loss(params, examples, jax.random.split(key, len(examples))).mean()
+
+    @jit
+    def steps(params: Any, state: Any, examples: Array, key: Array) -> tuple[Any, Any]:
+        def step(carry: tuple[Any, Any], key: Array) -> tuple[tuple[Any, Any], None]:
+            params, state = carry
+            batch_key, loss_key = jax.random.split(key)
+            batch = examples[jax.random.randint(batch_key, (BATCH,), 0, len(examples))]
+            updates, state = transformation.update(
+                jax.grad(mean_loss)(params, batch, loss_key), state
+            )
+            return (optax.apply_updates(params, updates), state), None
+
+        return jax.lax.scan(step, (params, state), jax.random.split(key, STEPS))[0]
+
+    state = transformation.init(params)
+    examples, held_out = jnp.asarray(examples), jnp.asarray(held_out)
+    best, lowest, waited = params, np.inf, 0
+    for look in range(LOOKS):
+        params, state = steps(params, state, examples, jax.random.fold_in(key, look))
+        reached = float(mean_loss(params, held_out, key))
+        if reached < lowest:
+            best, lowest, waited = params, reached, 0
+        else:
+            waited += 1
+            if waited == PATIENCE:
+                break
+    return best

@@ -1,0 +1,196 @@
+"""Priors fitted after training, for sampling.
+
+The decoder has learned from latents of the aggregate posterior q(z) = 1/N sum_n q(z | x_n), samples
+are of p(z), and where the two differ samples suffer. So q(z) itself is learned, from one z of each
+training image:
+
+    mixture  ten Gaussians with full covariance   (ex-post density estimation; Ghosh et al. 2020,
+                                                  "From variational to deterministic autoencoders")
+    flow     a masked autoregressive flow         (Papamakarios et al. 2017)
+    vae      a second VAE with as many latents    (Dai & Wipf 2019, "Diagnosing and enhancing VAE
+                                                  models")
+
+The likelihoods of a run are those of its own p(z), before and after.
+"""
+
+from __future__ import annotations
+
+import os
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import flax.struct
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from vae import data
+from vae.data.batches import evaluation_batches
+from vae.data.transforms import prepare
+from vae.errors import InputError
+from vae.models.priors import flow
+from vae.probability.distributions import example_keys, split
+from vae.probability.mixtures import CorrelatedGaussianMixture
+from vae.probability.terms import Batch
+from vae.run import BATCH, Run
+from vae.tasks import second_stage
+from vae.tasks.descent import descend
+from vae.training.devices import jit
+
+Array = jax.Array
+
+COMPONENTS = 10
+LAYERS, WIDTHS = 5, (128, 128)  # of the flow
+HELD_OUT = 10  # one latent in so many decides when fitting by gradient stops
+
+
+class Fit(NamedTuple):
+    """One row of the table, for latents of mean 0 and variance 1.
+
+    Attributes:
+      start: (dim, *, key) to p before it is fitted; a pytree with `sample(*, keys)`.
+      fit: (p, z [N, D], held_out [M, D], *, key) to p.
+    """
+
+    start: Callable[..., Any]
+    fit: Callable[..., Any]
+
+
+@flax.struct.dataclass
+class Standardised:
+    """The distribution of mean + std z with z ~ p, dimension by dimension."""
+
+    p: Any
+    mean: Array
+    std: Array
+
+    def sample(self, *, keys: Array) -> Array:
+        """Draws z [B, D], one from each key [B]."""
+        return self.mean + self.std * self.p.sample(keys=keys)
+
+
+def _start_mixture(dim: int, *, key: Array) -> CorrelatedGaussianMixture:
+    scale = jnp.broadcast_to(jnp.eye(dim), (COMPONENTS, dim, dim))
+    return CorrelatedGaussianMixture(jnp.zeros(COMPONENTS), jnp.zeros((COMPONENTS, dim)), scale)
+
+
+def _fit_mixture(
+    p: CorrelatedGaussianMixture, z: np.ndarray, held_out: np.ndarray, *, key: Array
+) -> CorrelatedGaussianMixture:
+    from sklearn.mixture import GaussianMixture  # takes a second to import
+
+    seed = int(jax.random.bits(key)) % 2**31
+    mixture = GaussianMixture(COMPONENTS, random_state=seed).fit(np.asarray(z, np.float64))
+    arrays = (np.log(mixture.weights_), mixture.means_, np.linalg.cholesky(mixture.covariances_))
+    return CorrelatedGaussianMixture(*(jnp.asarray(a, jnp.float32) for a in arrays))
+
+
+def _start_flow(dim: int, *, key: Array) -> Any:
+    prior = flow.maf(dim, layers=LAYERS, widths=WIDTHS)
+    return prior.distribution(prior.init(key=key), Batch(None), None, train=True)
+
+
+def _fit_flow(p: Any, z: np.ndarray, held_out: np.ndarray, *, key: Array) -> Any:
+    return descend(lambda p, z, keys: -p.log_prob(z), p, z, held_out, key=key)
+
+
+def _fit_vae(p: Any, z: np.ndarray, held_out: np.ndarray, *, key: Array) -> Any:
+    return descend(second_stage.loss, p, z, held_out, key=key)
+
+
+FITS = {
+    "mixture": Fit(_start_mixture, _fit_mixture),
+    "flow": Fit(_start_flow, _fit_flow),
+    "vae": Fit(second_stage.start, _fit_vae),
+}
+
+
+def fit_prior(run: Run, name: str) -> Standardised:
+    """Fits a prior to the latents of a run's training set, for `run.sample(num, prior=...)`.
+
+    It is kept in the run directory as `priors/NAME_STEP.npz` and fitted once.
+
+    Args:
+      run: the run.
+      name: "mixture", "flow" or "vae".
+
+    Returns:
+      The distribution, with `sample(*, keys)`: keys [B] to z [B, D].
+
+    Raises:
+      InputError: the model's latents are not one vector in R^D, or depend on a label beforehand.
+    """
+    posterior = getattr(run.model, "posterior", None)
+    if getattr(posterior, "space", None) != "real":
+        raise InputError(
+            f"--prior={name} is fitted to latents that are one vector of real numbers, which those "
+            "of this run's model are not."
+        )
+    if run.config.model.prior == "conditional":
+        raise InputError(f"--prior={name} knows no labels, but this run's prior is of a label's z.")
+    start, fit = FITS[name]
+    start_key, fit_key, posterior_key = jax.random.split(jax.random.key(run.config.seed), 3)
+
+    def blank() -> Standardised:
+        zeros = jnp.zeros(posterior.size)
+        return Standardised(start(posterior.size, key=start_key), zeros, zeros)
+
+    path = run.workdir / "priors" / f"{name}_{run.step:08d}.npz"
+    kept = _read(path, jax.eval_shape(blank))
+    if kept is not None:
+        return kept
+    z = aggregate_posterior(run, key=posterior_key)
+    if len(z) <= COMPONENTS * HELD_OUT:
+        raise InputError(f"--prior={name} cannot be fitted to {len(z)} training images.")
+    mean, std = z.mean(0), np.maximum(z.std(0), 1e-6)  # a latent may be constant
+    z = (z - mean) / std
+    split_at = len(z) // HELD_OUT  # the data are in random order
+    p = fit(start(posterior.size, key=start_key), z[split_at:], z[:split_at], key=fit_key)
+    fitted = Standardised(p, jnp.asarray(mean), jnp.asarray(std))
+    _write(path, fitted)
+    return fitted
+
+
+def aggregate_posterior(run: Run, *, key: Array) -> np.ndarray:
+    """One z ~ q(z | x) of every readable image of the training set, [N, D]."""
+    dataset = data.load(run.config.data)
+
+    @jit
+    def draw(variables: Any, batch: Any, table: Any) -> Array:
+        data_keys, noise_keys = split(example_keys(key, batch["index"]))
+        examples = prepare(
+            batch, table, dataset.values, run.config.data, train=False, keys=data_keys
+        )
+        q = run.model.encode(variables, examples)
+        return q.sample_and_log_prob(keys=noise_keys[None])[0][0]
+
+    table = jax.device_put(dataset.train.table())
+    drawn = []
+    for batch in evaluation_batches(dataset.train, BATCH, threads=run.config.data.threads):
+        mask = batch.pop("mask")
+        drawn.append(jax.device_get(draw(run.variables, batch, table))[mask])
+    return np.concatenate(drawn)
+
+
+def _write(path: Path, tree: Any) -> None:
+    """Writes the leaves of a tree, as a whole or not at all."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_suffix(".tmp")
+    with open(temporary, "wb") as file:
+        np.savez(file, *jax.tree.leaves(tree))
+    os.replace(temporary, path)
+
+
+def _read(path: Path, like: Any) -> Any:
+    """The tree that was written, or None where there is no such file or it is of another tree."""
+    try:
+        with open(path, "rb") as file, np.load(file) as arrays:
+            leaves = [jnp.asarray(arrays[name]) for name in arrays.files]
+    except (OSError, ValueError, zipfile.BadZipFile):
+        return None
+    wanted, treedef = jax.tree.flatten(like)
+    if [leaf.shape for leaf in leaves] != [leaf.shape for leaf in wanted]:
+        return None
+    return jax.tree.unflatten(treedef, leaves)

@@ -1,0 +1,58 @@
+"""A VAE of another VAE's latents (Dai & Wipf 2019, "Diagnosing and enhancing VAE models").
+
+    p(z) = integral of p(u) p(z | u) over u,    p(u) = N(0, I),    p(z | u) = N(mean(u), s^2 I)
+
+with as many u as z. It is the package's own model, to which z is an image of one pixel.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import flax.struct
+import jax
+import numpy as np
+
+from vae import models
+from vae.config import base
+from vae.models.data import Data
+from vae.probability.distributions import split
+from vae.probability.objectives import elbo
+from vae.probability.terms import Batch
+
+Array = jax.Array
+
+WIDTHS = (256, 256)
+
+
+@flax.struct.dataclass
+class SecondStage:
+    """p(z); `variables` are those of the `model`."""
+
+    variables: Any
+    model: Any = flax.struct.field(pytree_node=False)
+
+    def sample(self, *, keys: Array) -> Array:
+        """Draws z [B, D], one from each key [B]."""
+        u_keys, z_keys = split(keys)
+        u = self.model.sample(self.variables, keys=u_keys)
+        return self.model.decode(self.variables, u, keys=z_keys)[:, 0, 0]
+
+
+def start(dim: int, *, key: Array) -> SecondStage:
+    """Before training, for z of about unit variance."""
+    config = base().model
+    config.encoder_widths = config.decoder_widths = WIDTHS
+    config.latent_dim = dim
+    config.likelihood, config.scale, config.scale_init = "gaussian", "learned", 1.0
+    config.output_bias = "zeros"  # so that models of one size are equal, as a pytree's must be
+    pixel = np.zeros((1, 1, dim), np.float32)
+    facts = Data(mean_image=pixel, scale=1.0, levels=None, num_classes=0, images=lambda num: pixel)
+    model = models.build(config, facts)
+    return SecondStage(model.init(key=key), model)
+
+
+def loss(p: SecondStage, z: Array, keys: Array) -> Array:
+    """The negative ELBO [B] of z [B, D] from keys [B]."""
+    batch = Batch(z[:, None, None])
+    return elbo(p.model.terms(p.variables, batch, keys=keys[None], train=True))
