@@ -23,6 +23,8 @@ def test_the_defaults_are_valid():
         ("training.accumulate", 3, "data.batch_size=128 must be a multiple"),
         ("training.steps_per_call", 7, "must be a multiple of training.steps_per_call=7"),
         ("model.encoder_widths", (32, 0), "encoder_widths=.32, 0. must be a tuple"),
+        ("model.groups", (0, 0), "groups=.0, 0. must be a tuple of numbers, not all of them 0"),
+        ("model.groups", (1, 2), "groups=.1, 2. has no effect with model.name='vae'"),
         ("objective.alpha", 1.5, "objective.alpha=1.5 must be at most 1"),
         ("objective.groups", 2, "num_samples=1 must be a multiple of objective.groups=2"),
         ("objective.beta_schedule", "cosine", "has no effect with objective.beta_warmup_steps=0"),
@@ -48,6 +50,11 @@ def test_a_wrong_value_is_named(key, value, message):
 def test_keys_of_another_likelihood_are_refused(overrides, message):
     with pytest.raises(InputError, match=message):
         validate(tiny(**overrides))
+
+
+def test_a_ladder_has_a_width_for_each_grid():
+    with pytest.raises(InputError, match="must have one number for each grid"):
+        validate(tiny(model__name="ladder", model__groups=(1, 2)))
 
 
 def test_objectives_that_compare_examples_need_two():

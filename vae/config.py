@@ -300,8 +300,11 @@ NOT_NEGATIVE = (
 )
 UNREAD = {  # keys of `model` in which a model has nothing to choose
     "vae": ("top_dim", "top_widths", "groups", "stem_stride"),
-    "two_layer": ("condition", "posterior", "prior", "groups", "stem_stride"),
-    "ladder": ("condition", "posterior", "prior", "encoder", "decoder", "top_dim", "top_widths"),
+    "two_layer": ("condition", "posterior", "prior", "regularizer", "groups", "stem_stride"),
+    "ladder": (
+        *("condition", "posterior", "prior", "regularizer"),
+        *("encoder", "decoder", "top_dim", "top_widths"),
+    ),
 }
 BELOW_ONE = ("optimizer.b1", "optimizer.b2", "training.ema_decay")
 AT_MOST_ONE = ("objective.ciwae_weight", "objective.alpha")
@@ -394,14 +397,14 @@ def _check_combinations(config: ml_collections.ConfigDict) -> None:
 
 
 def _check_model(config: ml_collections.ConfigDict, reference: ml_collections.ConfigDict) -> None:
+    groups = config.groups
+    if not all(isinstance(n, int) and n >= 0 for n in groups) or sum(groups) == 0:
+        raise InputError(f"model.groups={groups} must be a tuple of numbers, not all of them 0.")
     for key in UNREAD.get(config.name, ()):
         if config[key] != reference[key]:
             raise InputError(
                 f"model.{key}={config[key]!r} has no effect with model.name={config.name!r}."
             )
-    groups = config.groups
-    if not all(isinstance(n, int) and n >= 0 for n in groups) or sum(groups) == 0:
-        raise InputError(f"model.groups={groups} must be a tuple of numbers, not all of them 0.")
     grids = {len(groups), len(config.encoder_widths), len(config.decoder_widths)}
     if config.name == "ladder" and len(grids) > 1:
         raise InputError(

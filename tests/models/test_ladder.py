@@ -67,6 +67,13 @@ def test_the_grids_are_halved_from_the_finest_up_to_the_top():
     assert sizes == [2 * 2 * 2, 4 * 3 * 2, 7 * 5 * 2, 7 * 5 * 2]
 
 
+def test_memory_of_a_sample_is_about_what_is_said():
+    model, variables, batch = example((28, 28, 1), (1, 1), 2)
+    compiled = jax.jit(model.terms).lower(variables, batch, keys=noise(2)).compile()
+    held = compiled.memory_analysis().temp_size_in_bytes / (2 * 3)
+    assert 0.5 < held / model.sample_bytes < 2
+
+
 def test_closed_form_divergence_is_the_mean_of_the_sampled_one():
     model, variables, batch = example((3, 2, 1), (1, 2))
     terms = jax.jit(model.terms)(variables, batch, keys=noise(20_000))
@@ -104,4 +111,4 @@ def test_a_deep_stack_starts_at_the_prior_with_a_moderate_gradient():
 
     value, kl, norm = first_step(jax.random.key(0))
     assert float(value) == pytest.approx(float(4 * np.log(2) + kl.sum(0).mean()), rel=0.1)
-    assert kl.max() < 0.2 and norm < 100
+    assert kl.max() < 1 and norm < 100

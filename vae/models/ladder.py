@@ -53,6 +53,18 @@ class Ladder:
     inference = ("encoder", "decoder")
     num_classes = 0
 
+    @property
+    def sample_bytes(self) -> int:
+        """About what `terms` holds at once of one sample of one image, as XLA lays it out.
+
+        That is what every group is told of x, and on the finest grid eight arrays of the width of
+        the stream: the stream itself and what its blocks make of it.
+        """
+        places = [height * width for height, width in self.decoder.sizes]
+        told = zip(self.decoder.groups, places, reversed(self.encoder.widths), strict=True)
+        stream = places[-1] * self.decoder.widths[-1]
+        return 4 * (sum(groups * size * width for groups, size, width in told) + 8 * stream)
+
     def init(self, *, key: Array) -> Variables:
         """Draws the initial variables."""
         encoder_key, decoder_key = jax.random.split(key)

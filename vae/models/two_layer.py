@@ -20,7 +20,7 @@ from vae.models import parts
 from vae.models.data import Data
 from vae.models.likelihoods import LIKELIHOODS
 from vae.models.parts import Variables, part
-from vae.models.vae import make_decoder, make_encoder
+from vae.models.vae import check_grids, make_decoder, make_encoder
 from vae.networks import ACTIVATIONS
 from vae.networks.mlp import Encoder
 from vae.probability.distributions import DiagonalGaussian, StandardNormal, split
@@ -128,10 +128,15 @@ class TwoLayer:
 
 
 def build(config: ml_collections.ConfigDict, data: Data) -> TwoLayer:
-    """The model of a config's `model` section with `name` "two_layer"."""
+    """The model of a config's `model` section with `name` "two_layer".
+
+    Raises:
+      InputError: the latents do not fill the grids of the networks.
+    """
     likelihood = LIKELIHOODS[config.likelihood](config, data)
     common = {"activation": ACTIVATIONS[config.activation], "dtype": config.dtype}
     widths = tuple(config.top_widths)
+    check_grids(config, data, config.latent_dim)
     return TwoLayer(
         encoder=make_encoder(config, 2 * config.latent_dim),
         top_encoder=Encoder(widths, 2 * config.top_dim, **common),

@@ -117,22 +117,28 @@ class TopDown(nn.Module):
     dtype: jnp.dtype = jnp.float32
     output_bias: Array | None = None
 
+    @property
+    def sizes(self) -> list[tuple[int, int]]:
+        """The grids, from the smallest up."""
+        finest = tuple(-(-n // self.stem_stride) for n in self.image_shape[:2])
+        return halvings(finest, len(self.groups) - 1)[::-1]
+
     @nn.compact
     def __call__(self, number: int, contexts: Sequence[Array] | None, choose: Choose) -> Array:
         size, stride = self.image_shape[:2], self.stem_stride
-        finest = tuple(-(-n // stride) for n in size)
-        sizes = halvings(finest, len(self.groups) - 1)[::-1]
         contexts = iter([None] * sum(self.groups) if contexts is None else contexts)
         latent_init = nn.initializers.variance_scaling(
             1 / sum(self.groups), "fan_in", "truncated_normal"
         )
 
-        start = self.param("start", nn.initializers.zeros, (*sizes[0], self.widths[0]))
+        start = self.param("start", nn.initializers.zeros, (*self.sizes[0], self.widths[0]))
         h = jnp.broadcast_to(start.astype(self.dtype), (number, *start.shape))
         for i, (groups, width) in enumerate(zip(self.groups, self.widths, strict=True)):
             if i > 0:
                 kernel_init = he_normal_transposed(2, scale=1.0)
-                h = ConvTranspose(width, dtype=self.dtype, kernel_init=kernel_init)(h, sizes[i])
+                h = ConvTranspose(width, dtype=self.dtype, kernel_init=kernel_init)(
+                    h, self.sizes[i]
+                )
             for _ in range(groups):
                 group = Group(self.channels, latent_init, self.blocks, self.activation, self.dtype)
                 h = group(h, next(contexts), choose)

@@ -34,7 +34,8 @@ class Terms(NamedTuple):
       log_pz: [K, B] log p(z), summed over latent groups.
       log_qz: [K, B] log q(z | x).
       kl: [G, B] closed-form KL(q(z_g | x) || p(z_g)), or None where there is none. A group is the
-        finest part whose divergence is known alone: for a diagonal posterior each dimension.
+        finest part whose divergence is known alone: for a diagonal posterior each dimension, of
+        a ladder the latents of one step down.
       z: [K, B, ...] the samples.
       mean: [B, D] the posterior's centre, whose variance over x tells which units are active; D = 0
         where that has no meaning.
