@@ -10,6 +10,10 @@ import pytest
 from configs import tiny
 
 import vae
+from vae import models
+from vae.config import CHOICES, get
+from vae.models import likelihoods, posteriors, priors
+from vae.probability import objectives
 from vae.tasks.reconstruct import reconstruct
 from vae.tasks.sample import sample
 
@@ -118,6 +122,22 @@ MODELS = {
     "semi_supervised": {"model__name": "semi_supervised", "data__labelled": 100},
 }
 MEMBERS = POSTERIORS | PRIORS | LIKELIHOODS | OBJECTIVES | MODELS
+
+
+@pytest.mark.parametrize(
+    ("key", "table"),
+    [
+        ("model.name", models.MODELS),
+        ("model.posterior", posteriors.POSTERIORS),
+        ("model.prior", priors.PRIORS),
+        ("model.likelihood", likelihoods.LIKELIHOODS),
+        ("objective.name", objectives.OBJECTIVES),
+    ],
+)
+def test_every_choice_is_a_row_of_its_table_and_has_a_member(key, table):
+    assert set(CHOICES[key]) == set(table)
+    used = {get(tiny(**overrides), key) for overrides in MEMBERS.values()}
+    assert used == set(table)
 
 
 @pytest.mark.parametrize("name", MEMBERS)

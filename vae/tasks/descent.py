@@ -40,7 +40,6 @@ def descend(
     """
     transformation = optax.adam(LEARNING_RATE)
 
-    @jit
     def mean_loss(params: Any, examples: Array, key: Array) -> Array:
         return loss(params, examples, jax.random.split(key, len(examples))).mean()
 
@@ -57,12 +56,13 @@ def descend(
 
         return jax.lax.scan(step, (params, state), jax.random.split(key, STEPS))[0]
 
+    look_at = jit(mean_loss)
     state = transformation.init(params)
     examples, held_out = jnp.asarray(examples), jnp.asarray(held_out)
     best, lowest, waited = params, np.inf, 0
     for look in range(LOOKS):
         params, state = steps(params, state, examples, jax.random.fold_in(key, look))
-        reached = float(mean_loss(params, held_out, key))
+        reached = float(look_at(params, held_out, key))
         if reached < lowest:
             best, lowest, waited = params, reached, 0
         else:
