@@ -48,7 +48,8 @@ def get_config(variant: str = "static-vamp") -> ml_collections.ConfigDict:
     config.model.latent_dim = 40
     config.model.likelihood = "bernoulli"
     config.model.prior = prior
-    config.model.prior_components = 500
+    if prior != "standard_normal":
+        config.model.prior_components = 500
 
     config.objective.beta_warmup_steps = 20 * EPOCH
     config.optimizer.learning_rate = 1e-3

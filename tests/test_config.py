@@ -4,8 +4,18 @@ import ml_collections
 import pytest
 from configs import tiny
 
-from vae import config as config_module
-from vae.config import base, differences, from_dict, resumable, to_dict, validate
+from vae.config import (
+    CHOICES,
+    base,
+    differences,
+    flatten,
+    from_dict,
+    resumable,
+    to_dict,
+    validate,
+    validation,
+)
+from vae.config.mapping import RESUMABLE
 from vae.errors import InputError
 
 
@@ -23,12 +33,15 @@ def test_the_defaults_are_valid():
         ("training.accumulate", 3, "data.batch_size=128 must be a multiple"),
         ("training.steps_per_call", 7, "must be a multiple of training.steps_per_call=7"),
         ("model.encoder_widths", (32, 0), "encoder_widths=.32, 0. must be a tuple"),
-        ("model.groups", (0, 0), "groups=.0, 0. must be a tuple of numbers, not all of them 0"),
         ("model.groups", (1, 2), "groups=.1, 2. has no effect with model.name='vae'"),
         ("objective.alpha", 1.5, "objective.alpha=1.5 must be at most 1"),
         ("objective.groups", 2, "num_samples=1 must be a multiple of objective.groups=2"),
         ("objective.beta_schedule", "cosine", "has no effect with objective.beta_warmup_steps=0"),
-        ("optimizer.weight_decay", 0.1, "weight_decay=0.1 has an effect only with"),
+        (
+            "optimizer.weight_decay",
+            0.1,
+            "no effect with optimizer.name='adam', only with adamw",
+        ),
         ("optimizer.learning_rate", float("nan"), "learning_rate=nan must be greater than 0"),
     ],
 )
@@ -44,7 +57,7 @@ def test_a_wrong_value_is_named(key, value, message):
     [
         ({"model__scale": "optimal"}, "scale='optimal' does not go with .*: choose fixed or lea"),
         ({"model__likelihood": "poisson", "model__scale": "fixed"}, "choose learned"),
-        ({"model__likelihood_components": 3}, "only with model.likelihood='mixture_of_logistics'"),
+        ({"model__likelihood_components": 3}, "only with mixture_of_logistics"),
     ],
 )
 def test_keys_of_another_likelihood_are_refused(overrides, message):
@@ -55,6 +68,8 @@ def test_keys_of_another_likelihood_are_refused(overrides, message):
 def test_a_ladder_has_a_width_for_each_grid():
     with pytest.raises(InputError, match="must have one number for each grid"):
         validate(tiny(model__name="ladder", model__groups=(1, 2)))
+    with pytest.raises(InputError, match="must be a tuple of numbers, not all of them 0"):
+        validate(tiny(model__name="ladder", model__groups=(0, 0)))
 
 
 def test_objectives_that_compare_examples_need_two():
@@ -97,12 +112,16 @@ def test_differences_name_the_keys():
 
 
 def test_every_rule_is_about_a_key_there_is():
-    known = set(config_module.flatten(base()))
+    known = set(flatten(base()))
     named = {
-        *config_module.CHOICES,
-        *config_module.POSITIVE,
-        *config_module.NOT_NEGATIVE,
-        *config_module.BELOW_ONE,
+        *CHOICES,
+        *validation.POSITIVE,
+        *validation.NOT_NEGATIVE,
+        *validation.BELOW_ONE,
+        *validation.AT_MOST_ONE,
+        *validation.ONLY_WITH,
     }
     assert named <= known
-    assert all(any(k == r or k.startswith(r + ".") for k in known) for r in config_module.RESUMABLE)
+    assert all(any(k == r or k.startswith(r + ".") for k in known) for r in RESUMABLE)
+    for other, users in validation.ONLY_WITH.values():
+        assert set(users) <= set(CHOICES[other])

@@ -21,7 +21,6 @@ import jax.numpy as jnp
 import ml_collections
 import numpy as np
 
-from vae.config import base
 from vae.errors import InputError
 from vae.models import parts
 from vae.models.autoregressive import Autoregressive
@@ -167,13 +166,8 @@ def build(config: ml_collections.ConfigDict, data: Data) -> Quantized:
     """The model of a config's `model` section with `name` "vq" or "fsq".
 
     Raises:
-      InputError: something is set that has no use here, or sizes do not go together.
+      InputError: sizes do not go together.
     """
-    for key in ("condition", "posterior", "prior", "regularizer"):
-        if config[key] != base().model[key]:
-            raise InputError(
-                f"model.{key}={config[key]!r} has no effect with model.name={config.name!r}."
-            )
     if config.transformer_width % HEADS:
         raise InputError(
             f"model.transformer_width={config.transformer_width} must be a multiple of {HEADS}."

@@ -1,0 +1,145 @@
+"""Every key of a configuration, and every default."""
+
+from __future__ import annotations
+
+import ml_collections
+
+
+def base() -> ml_collections.ConfigDict:
+    """Returns the configuration with every default, locked against unknown keys."""
+    config = ml_collections.ConfigDict()
+    config.seed = 0  # of the weights and the noise; the order of the data has data.seed
+
+    config.data = data = ml_collections.ConfigDict()
+    data.name = "digits"  # "digits" (embedded) or any image dataset of tensorflow-datasets
+    data.path = ""  # local idx, .amat or .npz files, or a folder of images, instead of `name`
+    data.manual_dir = ""  # files downloaded by hand, for tensorflow-datasets to prepare from
+    data.train = "train[:80%]"  # splits: a name and a slice, in examples or per cent
+    data.valid = "train[80%:90%]"
+    data.test = "train[90%:]"
+    data.batch_size = 128  # over all devices
+    data.seed = 0
+    data.labelled = 0  # training images that keep their label, evenly over classes; 0 keeps all
+    data.crop = (0, 0)  # height, width of the centre to cut out first; (0, 0) cuts nothing
+    data.image_size = (0, 0)  # height, width to resize to; (0, 0) keeps the source's
+    data.channels = 0  # 1 grey, 3 colour; 0 keeps the source's
+    data.binarize = "none"  # none, dynamic (a Bernoulli draw of the grey values at every visit)
+    data.flip = False  # mirror at random, left to right
+    data.dequantize = False  # add uniform noise of one level's width
+    data.device_bytes = 2 * 1024**3  # a larger data set is read ahead from files by threads
+    data.threads = 4
+
+    config.model = model = ml_collections.ConfigDict()
+    # vae; two_layer, ladder (hierarchical); vq, fsq (discrete latents); semi_supervised (images and
+    # labels).
+    model.name = "vae"
+    model.condition = "none"  # none, label: what encoder and decoder are also given
+    model.encoder = "mlp"  # mlp, gated_mlp, conv, resnet, grid (no dense layer)
+    # Of the hidden layers; of the stride-2 convolutions; of the resolutions, the image's first.
+    model.encoder_widths = (512,)
+    model.decoder = "mlp"
+    model.decoder_widths = (512,)  # the same from z to the image
+    model.blocks = 1  # layers, convolutions or residual blocks for each of these widths
+    # relu, gelu, silu, tanh, softplus, leaky_relu; a gated_mlp has its gates instead.
+    model.activation = "relu"
+    # Numbers; of a categorical posterior variables; of a ladder, at each place of a group's grid;
+    # of vq, of each code.
+    model.latent_dim = 16
+    model.top_dim = 16  # of two_layer: of the upper latent
+    model.top_widths = (64,)  # of two_layer: of the networks between the two latents, from below
+    # Of a ladder: latent groups on each grid, from the smallest up to the finest, each grid half as
+    # high and wide as the next; as many as encoder_widths (which start with the finest grid's) and
+    # decoder_widths (with the smallest's); `blocks` residual blocks for each group and path.
+    model.groups = (1,)
+    model.stem_stride = 1  # of a ladder: by which the finest grid is smaller than the image
+    # gaussian, full_gaussian, planar, sylvester, iaf, vmf, categorical; point (an autoencoder
+    # without noise: no bounds).
+    model.posterior = "gaussian"
+    model.posterior_flows = 4  # transformations of a planar, sylvester or iaf posterior
+    model.posterior_width = 64  # of the hidden layers, and the context, of an iaf posterior
+    model.categories = 10  # of each variable of a categorical posterior or prior
+    model.temperature = 0.5  # of a categorical posterior's relaxed samples in training
+    model.straight_through = False  # rounds them to one-hot vectors, with the relaxed gradient
+    # mixture, vamp, exemplar, conditional, coupling, maf; uniform_sphere is the prior of a vmf
+    # posterior, uniform_categorical that of a categorical one.
+    model.prior = "standard_normal"
+    model.prior_components = 100  # of a mixture; images that a vamp or exemplar prior is made of
+    model.prior_flows = 4  # layers of a coupling or maf prior
+    model.prior_widths = (128, 128)  # of the hidden layers in each of them
+    # Of values 0 and 1: bernoulli. Of grey values: continuous_bernoulli, gaussian, laplace. Of
+    # levels: discretized_logistic, mixture_of_logistics, categorical. Of counts: poisson,
+    # negative_binomial.
+    model.likelihood = "bernoulli"
+    # Of a gaussian, laplace or discretized_logistic: fixed, learned (one number), per_pixel (from
+    # the decoder), optimal (one number in closed form; not of a discretized_logistic).
+    model.scale = "learned"
+    model.scale_init = 0.1  # in units of x; the value of a fixed scale
+    model.likelihood_components = 10  # of a mixture_of_logistics
+    model.output_bias = "data"  # the decoder's first mean: zeros (0.5), data (the mean image)
+    model.regularizer = "none"  # of the decoder: none, l2, gradient_penalty
+    model.regularizer_weight = 1e-3
+    model.codebook_size = 512  # of vq
+    model.commitment = 0.25  # of vq: weight of the distance from what is encoded to its code
+    model.levels = (8, 5, 5, 5)  # of fsq: of each number of a code
+    model.num_latents = 16  # of vq, fsq: codes of an image, where the encoder is not a grid
+    model.transformer_width = 128  # of vq, fsq: of the prior
+    model.transformer_layers = 2
+    model.classification_weight = 10.0  # of semi_supervised, for each labelled image
+    model.dtype = "float32"  # of the networks' arithmetic: float32, bfloat16
+
+    config.objective = objective = ml_collections.ConfigDict()
+    objective.name = "elbo"  # the table of vae/probability/objectives says what each one reads
+    objective.num_samples = 1  # K
+    objective.beta = 1.0  # of the KL, by objectives that have one; beta_tc: of the correlation
+    objective.beta_schedule = "linear"  # linear, cosine; cyclical rises, holds as long, and again
+    objective.beta_warmup_steps = 0  # beta rises from 0 over so many steps
+    objective.free_bits = 0.0  # elbo: nats per latent dimension or group, on the batch mean
+    objective.capacity = 25.0  # capacity: nats that the KL is drawn to
+    objective.capacity_steps = 0  # they rise linearly from 0 over so many steps
+    objective.groups = 1  # miwae, piwae: M groups of num_samples / M
+    objective.ciwae_weight = 0.5  # ciwae: of the ELBO; the rest is of IWAE
+    objective.mi_weight = 1.0  # beta_tc: of the mutual information of x and z
+    objective.dimwise_weight = 1.0  # beta_tc: of the KL of each dimension
+    objective.dip_diagonal = 10.0  # dip_i, dip_ii: of the squares of diagonal less 1
+    objective.dip_off_diagonal = 10.0  # dip_i, dip_ii: of the squares off the diagonal
+    objective.mmd_weight = 10.0  # info_vae, wae: lambda
+    objective.alpha = 0.0  # info_vae: the KL counts 1 - alpha, the MMD alpha + mmd_weight - 1
+    objective.kernel = "imq"  # info_vae, wae: rbf, imq
+
+    config.optimizer = optimizer = ml_collections.ConfigDict()
+    optimizer.name = "adam"  # adam, adamw
+    optimizer.learning_rate = 1e-3
+    optimizer.schedule = "constant"  # constant, cosine, linear: to 0 at training.steps
+    optimizer.warmup_steps = 0
+    optimizer.b1 = 0.9
+    optimizer.b2 = 0.999
+    optimizer.eps = 1e-8
+    optimizer.weight_decay = 0.0  # of adamw
+    optimizer.clip_norm = 0.0  # of the global gradient norm; 0 does not clip
+    optimizer.skip_norm = 0.0  # updates with a larger gradient norm are skipped; 0 skips none
+
+    config.training = training = ml_collections.ConfigDict()
+    training.steps = 1000
+    training.steps_per_call = 1  # steps in one compiled call; on a CPU more pays for dense networks
+    training.accumulate = 1  # micro-batches a step's gradient is averaged over
+    training.ema_decay = 0.0  # of the averaged weights, which are then evaluated; 0 has none
+    training.max_nonfinite = 20  # skipped updates in a row before going back to a checkpoint
+    training.retry_scale = 0.3  # of the learning rate after going back
+
+    config.evaluation = evaluation = ml_collections.ConfigDict()
+    evaluation.every_steps = 1000  # on the validation set
+    evaluation.batch_size = 250
+    evaluation.num_samples = 100  # K of the test NLL
+    evaluation.max_bytes = 8 * 1024**2  # decoded in one call: a CPU's cache; accelerators like more
+    evaluation.seed = 0
+
+    config.checkpoint = checkpoint = ml_collections.ConfigDict()
+    checkpoint.every_steps = 1000
+    checkpoint.max_to_keep = 2  # the latest; the best by valid/elbo is kept beside them
+
+    config.log = log = ml_collections.ConfigDict()
+    log.every_steps = 100
+    log.images_every_steps = 1000
+    log.num_images = 64
+    log.tensorboard = True
+    return config.lock()

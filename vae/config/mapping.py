@@ -1,0 +1,93 @@
+"""A configuration as a flat mapping: kept in a file, compared, and read by dotted keys."""
+
+from __future__ import annotations
+
+import difflib
+import json
+from collections.abc import Mapping
+from typing import Any
+
+import ml_collections
+
+from vae.config.defaults import base
+from vae.errors import InputError
+
+# A run may be continued with these keys changed; any other difference is a different experiment.
+RESUMABLE = (
+    "training.steps",
+    "evaluation",
+    "checkpoint",
+    "log",
+    "data.path",
+    "data.manual_dir",
+    "data.device_bytes",
+    "data.threads",
+)
+
+
+def check_keys(config: ml_collections.ConfigDict, reference: ml_collections.ConfigDict) -> None:
+    """Refuses keys that `base()` lacks, or that lack in `config`."""
+    given, known = set(flatten(config)), set(flatten(reference))
+    if unknown := sorted(given - known):
+        close = difflib.get_close_matches(unknown[0], known, n=1)
+        hint = f"; did you mean {close[0]!r}?" if close else "."
+        raise InputError(f"{unknown[0]} is not a key of the configuration{hint}")
+    if missing := sorted(known - given):
+        raise InputError(f"{missing[0]} is missing; start from vae.config.base().")
+
+
+def get(config: ml_collections.ConfigDict, key: str) -> Any:
+    """The value at a dotted key."""
+    for name in key.split("."):
+        config = config[name]
+    return config
+
+
+def flatten(config: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """{"a": {"b": 1}} to {"a.b": 1}."""
+    flat = {}
+    for name, value in config.items():
+        key = prefix + name
+        nested = isinstance(value, Mapping | ml_collections.ConfigDict)
+        flat |= flatten(value, key + ".") if nested else {key: value}
+    return flat
+
+
+def to_dict(config: ml_collections.ConfigDict) -> dict[str, Any]:
+    """The configuration as JSON would give it back (tuples as lists)."""
+    return json.loads(config.to_json())
+
+
+def from_dict(values: Mapping[str, Any]) -> ml_collections.ConfigDict:
+    """The configuration that `to_dict` was given.
+
+    Raises:
+      InputError: a key is unknown or missing.
+    """
+    config = base()
+    check_keys(ml_collections.ConfigDict(values), config)
+    for key, value in flatten(values).items():
+        section, name = _parent(config, key)
+        section[name] = tuple(value) if isinstance(value, list) else value
+    return config
+
+
+def _parent(config: ml_collections.ConfigDict, key: str) -> tuple[ml_collections.ConfigDict, str]:
+    path, _, name = key.rpartition(".")
+    return (get(config, path) if path else config), name
+
+
+def differences(old: Mapping[str, Any], new: Mapping[str, Any]) -> dict[str, str]:
+    """Dotted keys in which two configs (as from `to_dict`) differ, each with "old -> new"."""
+    old, new = flatten(old), flatten(new)
+    absent = "(absent)"
+    return {
+        key: f"{old.get(key, absent)!r} -> {new.get(key, absent)!r}"
+        for key in sorted(old | new)
+        if old.get(key, absent) != new.get(key, absent)
+    }
+
+
+def resumable(key: str) -> bool:
+    """Whether a run may go on with another value of this dotted key."""
+    return any(key == allowed or key.startswith(allowed + ".") for allowed in RESUMABLE)

@@ -1,0 +1,291 @@
+"""What makes a configuration valid, as far as it can be told without the data and the devices."""
+
+from __future__ import annotations
+
+import math
+
+import ml_collections
+
+from vae.config.defaults import base
+from vae.config.mapping import check_keys, get
+from vae.errors import InputError
+
+CHOICES = {
+    "data.binarize": ("none", "dynamic"),
+    "model.name": ("vae", "two_layer", "ladder", "vq", "fsq", "semi_supervised"),
+    "model.condition": ("none", "label"),
+    "model.encoder": ("mlp", "gated_mlp", "conv", "resnet", "grid"),
+    "model.decoder": ("mlp", "gated_mlp", "conv", "resnet", "grid"),
+    "model.posterior": (
+        "gaussian",
+        "full_gaussian",
+        "planar",
+        "sylvester",
+        "iaf",
+        "vmf",
+        "categorical",
+        "point",
+    ),
+    "model.prior": (
+        "standard_normal",
+        "mixture",
+        "vamp",
+        "exemplar",
+        "conditional",
+        "coupling",
+        "maf",
+        "uniform_sphere",
+        "uniform_categorical",
+    ),
+    "model.likelihood": (
+        "bernoulli",
+        "continuous_bernoulli",
+        "gaussian",
+        "laplace",
+        "discretized_logistic",
+        "mixture_of_logistics",
+        "categorical",
+        "poisson",
+        "negative_binomial",
+    ),
+    "model.regularizer": ("none", "l2", "gradient_penalty"),
+    "model.scale": ("fixed", "learned", "per_pixel", "optimal"),
+    "model.output_bias": ("zeros", "data"),
+    "model.activation": ("relu", "gelu", "silu", "tanh", "softplus", "leaky_relu"),
+    "model.dtype": ("float32", "bfloat16"),
+    "objective.name": (
+        *("elbo", "capacity", "stl"),
+        *("iwae", "dreg", "miwae", "piwae", "ciwae"),
+        *("beta_tc", "dip_i", "dip_ii", "info_vae", "wae"),
+    ),
+    "objective.beta_schedule": ("linear", "cosine", "cyclical"),
+    "objective.kernel": ("rbf", "imq"),
+    "optimizer.name": ("adam", "adamw"),
+    "optimizer.schedule": ("constant", "cosine", "linear"),
+}
+
+# The scales that a likelihood takes; any other takes none and leaves model.scale at its default.
+SCALES = {
+    "gaussian": ("fixed", "learned", "per_pixel", "optimal"),
+    "laplace": ("fixed", "learned", "per_pixel", "optimal"),
+    "discretized_logistic": ("fixed", "learned", "per_pixel"),
+}
+
+# Keys with a use only where another one has one of these values. A key that is set and not read is
+# refused: whoever set it expects something of it. `models/combinations.py` does so for objectives.
+ENCODING = ("vae", "two_layer", "vq", "fsq", "semi_supervised")
+ONE_LAYER = ("vae", "semi_supervised")
+QUANTIZED = ("vq", "fsq")
+FLOWS = ("planar", "sylvester", "iaf")
+ONLY_WITH = {
+    "data.labelled": ("model.name", ("semi_supervised",)),
+    "model.condition": ("model.name", ("vae",)),
+    "model.encoder": ("model.name", ENCODING),
+    "model.decoder": ("model.name", ENCODING),
+    "model.top_dim": ("model.name", ("two_layer",)),
+    "model.top_widths": ("model.name", ("two_layer",)),
+    "model.groups": ("model.name", ("ladder",)),
+    "model.stem_stride": ("model.name", ("ladder",)),
+    "model.posterior": ("model.name", ONE_LAYER),
+    "model.posterior_flows": ("model.posterior", FLOWS),
+    "model.posterior_width": ("model.posterior", ("iaf",)),
+    "model.categories": ("model.posterior", ("categorical",)),
+    "model.temperature": ("model.posterior", ("categorical",)),
+    "model.straight_through": ("model.posterior", ("categorical",)),
+    "model.prior": ("model.name", ONE_LAYER),
+    "model.prior_components": ("model.prior", ("mixture", "vamp", "exemplar")),
+    "model.prior_flows": ("model.prior", ("coupling", "maf")),
+    "model.prior_widths": ("model.prior", ("coupling", "maf")),
+    "model.likelihood_components": ("model.likelihood", ("mixture_of_logistics",)),
+    "model.regularizer": ("model.name", ONE_LAYER),
+    "model.regularizer_weight": ("model.regularizer", ("l2", "gradient_penalty")),
+    "model.codebook_size": ("model.name", ("vq",)),
+    "model.commitment": ("model.name", ("vq",)),
+    "model.levels": ("model.name", ("fsq",)),
+    "model.num_latents": ("model.name", QUANTIZED),
+    "model.transformer_width": ("model.name", QUANTIZED),
+    "model.transformer_layers": ("model.name", QUANTIZED),
+    "model.classification_weight": ("model.name", ("semi_supervised",)),
+    "optimizer.weight_decay": ("optimizer.name", ("adamw",)),
+}
+
+COUPLED = ("beta_tc", "dip_i", "dip_ii", "info_vae", "wae")  # objectives of a batch, not an example
+
+POSITIVE = (
+    "data.batch_size",
+    "data.device_bytes",
+    "data.threads",
+    "model.blocks",
+    "model.latent_dim",
+    "model.prior_components",
+    "model.prior_flows",
+    "model.posterior_flows",
+    "model.posterior_width",
+    "model.categories",
+    "model.temperature",
+    "model.top_dim",
+    "model.stem_stride",
+    "model.codebook_size",
+    "model.num_latents",
+    "model.transformer_width",
+    "model.transformer_layers",
+    "model.scale_init",
+    "model.likelihood_components",
+    "objective.num_samples",
+    "objective.groups",
+    "optimizer.learning_rate",
+    "optimizer.eps",
+    "training.steps",
+    "training.steps_per_call",
+    "training.accumulate",
+    "training.max_nonfinite",
+    "training.retry_scale",
+    "evaluation.batch_size",
+    "evaluation.num_samples",
+    "evaluation.max_bytes",
+    "checkpoint.max_to_keep",
+    "log.every_steps",
+)
+NOT_NEGATIVE = (
+    "seed",
+    "data.seed",
+    "data.labelled",
+    "data.channels",
+    "model.classification_weight",
+    "model.commitment",
+    "model.regularizer_weight",
+    "objective.beta",
+    "objective.beta_warmup_steps",
+    "objective.free_bits",
+    "objective.capacity",
+    "objective.capacity_steps",
+    "objective.ciwae_weight",
+    "objective.mi_weight",
+    "objective.dimwise_weight",
+    "objective.dip_diagonal",
+    "objective.dip_off_diagonal",
+    "objective.mmd_weight",
+    "objective.alpha",
+    "optimizer.warmup_steps",
+    "optimizer.weight_decay",
+    "optimizer.clip_norm",
+    "optimizer.skip_norm",
+    "evaluation.every_steps",
+    "evaluation.seed",
+    "checkpoint.every_steps",
+    "log.images_every_steps",
+    "log.num_images",
+)
+BELOW_ONE = ("optimizer.b1", "optimizer.b2", "training.ema_decay")
+AT_MOST_ONE = ("objective.ciwae_weight", "objective.alpha")
+
+
+def validate(config: ml_collections.ConfigDict) -> None:
+    """Checks what can be known without the data and the devices.
+
+    Raises:
+      InputError: a value is out of its range, or two do not go together.
+    """
+    reference = base()
+    check_keys(config, reference)
+    for key, allowed in CHOICES.items():
+        if (value := get(config, key)) not in allowed:
+            raise InputError(f"{key}={value!r} must be one of {', '.join(allowed)}.")
+    for key in POSITIVE:
+        if not 0 < (value := get(config, key)) < math.inf:
+            raise InputError(f"{key}={value} must be greater than 0 and finite.")
+    for key in NOT_NEGATIVE:
+        if not 0 <= (value := get(config, key)) < math.inf:
+            raise InputError(f"{key}={value} must be finite and not negative.")
+    for key in BELOW_ONE:
+        if not 0 <= (value := get(config, key)) < 1:
+            raise InputError(f"{key}={value} must be at least 0 and below 1.")
+    for key in AT_MOST_ONE:
+        if (value := get(config, key)) > 1:
+            raise InputError(f"{key}={value} must be at most 1.")
+    for key in ("encoder_widths", "decoder_widths", "prior_widths", "top_widths"):
+        widths = config.model[key]
+        if not all(isinstance(width, int) and width > 0 for width in widths):
+            raise InputError(f"model.{key}={widths} must be a tuple of numbers greater than 0.")
+    if not all(isinstance(n, int) and n > 1 for n in config.model.levels):
+        raise InputError(f"model.levels={config.model.levels} must be a tuple of numbers above 1.")
+    _check_used(config, reference)
+    _check_combinations(config)
+    _check_model(config.model)
+
+
+def _check_used(config: ml_collections.ConfigDict, reference: ml_collections.ConfigDict) -> None:
+    """Refuses keys that are set and that nothing reads."""
+    for key, (other, users) in ONLY_WITH.items():
+        value, choice = get(config, key), get(config, other)
+        if value != get(reference, key) and choice not in users:
+            raise InputError(
+                f"{key}={value!r} has no effect with {other}={choice!r}, only with "
+                f"{' or '.join(users)}."
+            )
+
+
+def _check_combinations(config: ml_collections.ConfigDict) -> None:
+    batch_size, accumulate = config.data.batch_size, config.training.accumulate
+    if batch_size % accumulate:
+        raise InputError(
+            f"data.batch_size={batch_size} must be a multiple of training.accumulate={accumulate}."
+        )
+    per_call = config.training.steps_per_call
+    for key in (
+        "training.steps",
+        "log.every_steps",
+        "log.images_every_steps",
+        "evaluation.every_steps",
+        "checkpoint.every_steps",
+    ):
+        if (value := get(config, key)) % per_call:
+            raise InputError(
+                f"{key}={value} must be a multiple of training.steps_per_call={per_call}."
+            )
+    _check_objective(config.objective, batch_size // accumulate)
+    likelihood, scale = config.model.likelihood, config.model.scale
+    if scale not in (scales := SCALES.get(likelihood, (base().model.scale,))):
+        raise InputError(
+            f"model.scale={scale!r} does not go with model.likelihood={likelihood!r}: choose "
+            f"{' or '.join(scales)}."
+        )
+    if config.model.posterior == "vmf" and config.model.latent_dim < 2:
+        raise InputError(
+            "model.posterior='vmf' lies on a sphere, so model.latent_dim must be at least 2."
+        )
+
+
+def _check_model(config: ml_collections.ConfigDict) -> None:
+    groups = config.groups
+    if not all(isinstance(n, int) and n >= 0 for n in groups) or sum(groups) == 0:
+        raise InputError(f"model.groups={groups} must be a tuple of numbers, not all of them 0.")
+    grids = {len(groups), len(config.encoder_widths), len(config.decoder_widths)}
+    if config.name == "ladder" and len(grids) > 1:
+        raise InputError(
+            f"model.groups={groups}, model.encoder_widths={config.encoder_widths} and "
+            f"model.decoder_widths={config.decoder_widths} must have one number for each grid."
+        )
+
+
+def _check_objective(objective: ml_collections.ConfigDict, batch_size: int) -> None:
+    if objective.num_samples % objective.groups:
+        raise InputError(
+            f"objective.num_samples={objective.num_samples} must be a multiple of "
+            f"objective.groups={objective.groups}."
+        )
+    if objective.beta_schedule != "linear" and not objective.beta_warmup_steps:
+        raise InputError(
+            f"objective.beta_schedule={objective.beta_schedule!r} has no effect with "
+            "objective.beta_warmup_steps=0."
+        )
+    if objective.name == "info_vae" and objective.alpha + objective.mmd_weight < 1:
+        raise InputError(
+            f"objective.alpha={objective.alpha} + objective.mmd_weight={objective.mmd_weight} must "
+            "be at least 1, or objective.name='info_vae' would reward a mismatch."
+        )
+    if objective.name in COUPLED and batch_size < 2:
+        raise InputError(
+            f"objective.name={objective.name!r} compares the examples of a batch, so "
+            "data.batch_size / training.accumulate must be at least 2."
+        )
