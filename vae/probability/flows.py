@@ -4,7 +4,7 @@
 
 (Rezende & Mohamed 2015, eq. 13.) One transformation is a function `(parameters, z [..., B, D])` to
 the new z and the logarithm of the determinant [..., B]; its parameters are a tree of arrays.
-There is no way back, so the density is known of q's own samples only.
+Where there is no way back, the density is known of q's own samples only.
 """
 
 from __future__ import annotations
@@ -58,6 +58,26 @@ class TransformedGaussian:
             z, change = self.transform(parameters, z)
             log_det = log_det + change
         return z, log_det
+
+
+@flax.struct.dataclass
+class InvertibleGaussian(TransformedGaussian):
+    """One whose transformations can be undone: its density is known everywhere.
+
+    Attributes:
+      undo: (parameters, new z [..., B, D]) to z.
+    """
+
+    undo: Callable[[Any, Array], Array] = flax.struct.field(pytree_node=False)
+
+    def log_prob(self, z: Array) -> Array:
+        """log q(z | x) of z [..., B, D], as [..., B]."""
+        z = jnp.broadcast_to(z, jnp.broadcast_shapes(z.shape, self.base.mean.shape))
+        log_det = jnp.zeros(z.shape[:-1])
+        for parameters in reversed(self.steps):
+            z = self.undo(parameters, z)
+            log_det = log_det + self.transform(parameters, z)[1]
+        return self.base.log_prob(z) - log_det
 
 
 def _log_one_plus(one_plus_r: Array, tanh: Array) -> Array:
@@ -114,3 +134,19 @@ def inverse_autoregressive(outputs: Array, z: Array) -> tuple[Array, Array]:
     m, gate = outputs[..., 0], outputs[..., 1] + GATE
     s = jax.nn.sigmoid(gate)
     return (s * z + (1 - s) * m)[..., ::-1], jax.nn.log_sigmoid(gate).sum(-1)
+
+
+def undo_inverse_autoregressive(network: Callable[[Array], Array], z: Array) -> Array:
+    """What `inverse_autoregressive` with the outputs of `network` took to z [..., B, D].
+
+    After d rounds the first d dimensions are right, for they depend on those before them alone. So
+    it costs D passes where the way forward costs one.
+    """
+    z = z[..., ::-1]
+
+    def refine(_: int, guess: Array) -> Array:
+        outputs = network(guess)
+        s = jax.nn.sigmoid(outputs[..., 1] + GATE)
+        return (z - (1 - s) * outputs[..., 0]) / s
+
+    return jax.lax.fori_loop(0, z.shape[-1], refine, z)

@@ -20,7 +20,7 @@ class IAF:
     """z = f_F(... f_1(u)), u ~ N(mean(x), diag(std(x)^2)), with networks f given a context c(x).
 
     The encoder gives the mean, the log-variance and the context, which has the size of the
-    network's last layer.
+    network's last layer. The density of any other z than q's own samples costs `size` passes.
     """
 
     size: int
@@ -28,7 +28,7 @@ class IAF:
     network: MADE
 
     space = "real"
-    any_density = False
+    any_density = True
 
     @property
     def outputs(self) -> int:
@@ -44,15 +44,20 @@ class IAF:
 
     def distribution(
         self, outputs: Array, variables: parts.Variables, *, train: bool
-    ) -> flows.TransformedGaussian:
+    ) -> flows.InvertibleGaussian:
         mean, log_variance, context = jnp.split(outputs, (self.size, 2 * self.size), axis=-1)
         weights = jax.tree.map(lambda leaf: leaf[None], variables["params"])
         steps = tuple((weights[f"flow_{i}"], context) for i in range(self.flows))
         base = DiagonalGaussian(mean, 0.5 * log_variance)
-        return flows.TransformedGaussian(base, steps, self._transform)
+        return flows.InvertibleGaussian(base, steps, self._transform, self._undo)
 
-    def _transform(self, step: tuple[parts.Variables, Array], z: Array) -> tuple[Array, Array]:
+    def _outputs(self, step: tuple[parts.Variables, Array], z: Array) -> Array:
         weights, context = step
         params = jax.tree.map(lambda leaf: leaf[0], weights)
-        outputs = self.network.apply({"params": params}, z, context)
-        return flows.inverse_autoregressive(outputs, z)
+        return self.network.apply({"params": params}, z, context)
+
+    def _transform(self, step: tuple[parts.Variables, Array], z: Array) -> tuple[Array, Array]:
+        return flows.inverse_autoregressive(self._outputs(step, z), z)
+
+    def _undo(self, step: tuple[parts.Variables, Array], z: Array) -> Array:
+        return flows.undo_inverse_autoregressive(lambda z: self._outputs(step, z), z)
