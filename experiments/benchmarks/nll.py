@@ -93,7 +93,7 @@ def here(args: argparse.Namespace) -> dict[str, Any]:
     from vae.probability.terms import Batch
     from vae.training.devices import make_mesh, replicate
 
-    config = product.mlp(measure.arrays(args), steps=1, log_every=1)
+    config = product.mlp(measure.arrays(args), steps=1, log_every=1, steps_per_call=1)
     data = Data(np.zeros((28, 28, 1), np.float32), 1.0, levels=2, num_classes=0, images=np.zeros)
     model = models.build(config.model, data)
     mesh = make_mesh()
