@@ -28,6 +28,10 @@ def check(model, **settings):
     check_objective(config, model, example)
 
 
+class Shared(VAE):
+    inference = ("encoder", "decoder")
+
+
 class Hierarchical(VAE):
     def terms(self, *args, **kwargs):
         return super().terms(*args, **kwargs)._replace(q=None, p=None)
@@ -98,3 +102,10 @@ def test_the_encoder_is_not_trained_apart_where_the_prior_is_made_of_it(name):
     with pytest.raises(InputError, match=r"choose another model.prior"):
         check(encoded, name=name)
     check(encoded, name="stl")
+
+
+def test_a_posterior_that_shares_the_decoder_has_no_loss_of_its_own():
+    shared = Shared(**{f.name: getattr(MODEL, f.name) for f in dataclasses.fields(MODEL)})
+    with pytest.raises(InputError, match="made of the decoder, too"):
+        check(shared, name="piwae")
+    check(shared, name="iwae")

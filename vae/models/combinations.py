@@ -56,6 +56,11 @@ def check_objective(
             f"objective.name={config.name!r} trains the encoder apart from the rest, but the prior "
             "is made of the encoder; choose another model.prior."
         )
+    if objective.inference_loss and "decoder" in model.inference:
+        raise InputError(
+            f"objective.name={config.name!r} trains the encoder apart from the rest, but this "
+            "model's q(z | x) is made of the decoder, too; choose objective.name='iwae'."
+        )
 
 
 def _missing(needs: tuple[str, ...], model: Any, example: Callable[[], Batch]) -> list[str]:
