@@ -39,6 +39,8 @@ def finished(directory, config, nll, *, seed=0, status="completed", **overrides)
         "overrides": {"seed": seed, "data.path": "somewhere"} | overrides,
         "hardware": "3 cores of an abacus",
     }
+    data = {"name": "", "path": "somewhere/photographs"}
+    (directory / "config.json").write_text(json.dumps({"data": data}))
     (directory / "result.json").write_text(json.dumps(result))
     (directory / "provenance.json").write_text(json.dumps(record))
 
@@ -71,6 +73,7 @@ def test_seeds_make_one_row_and_overrides_another(tmp_path, experiments):
     assert third[0] == "`wide`" and third[4] == "not run"
     text = (experiments / "RESULTS.md").read_text()
     assert "python launch.py train --config=experiments/small.py:wide" in text
+    assert first[1] == "photographs, test (9 examples)"
     assert "somewhere" not in text and "unpublished" not in text
 
 

@@ -13,6 +13,7 @@ from __future__ import annotations
 import ast
 import datetime
 import math
+import runpy
 import statistics
 from collections import defaultdict
 from pathlib import Path
@@ -51,6 +52,7 @@ class Trial(NamedTuple):
     """A completed run: what it was started with, and what it left."""
 
     overrides: tuple[str, ...]
+    data: dict[str, Any]  # the config's section
     record: dict[str, Any]
     result: dict[str, Any]
 
@@ -73,7 +75,7 @@ def write(runs: Path, experiments: Path) -> Path:
     date = datetime.datetime.now(datetime.UTC).date()
     sections = [f"{HEADER}\n{date}\n"]
     for file in sorted(experiments.glob("*.py")):
-        if published := _published(file):
+        if published := runpy.run_path(str(file)).get("PUBLISHED"):
             sections.append(_section(file, published, trials))
     path = experiments / "RESULTS.md"
     path.write_text("\n".join(sections), encoding="utf-8")
@@ -82,8 +84,9 @@ def write(runs: Path, experiments: Path) -> Path:
 
 def _read(directory: Path, trials: dict[str, list[Trial]]) -> None:
     """Files a completed run under its experiment, "iwae.py:dreg-50"."""
-    result, record = (read_json(directory / f"{name}.json") for name in ("result", "provenance"))
-    if result["status"] != "completed" or record is None:
+    names = ("result", "config", "provenance")
+    result, settings, record = (read_json(directory / f"{name}.json") for name in names)
+    if result["status"] != "completed" or settings is None or record is None:
         return
     config = [a.split("=", 1)[1] for a in record["command"] if a.startswith("--config=")]
     if not config:
@@ -93,15 +96,7 @@ def _read(directory: Path, trials: dict[str, list[Trial]]) -> None:
         for key, value in sorted(record["overrides"].items())
         if not key.startswith(ASIDE)
     )
-    trials[Path(config[0]).name].append(Trial(kept, record, result))
-
-
-def _published(file: Path) -> dict[str, tuple[str, float | None, str]]:
-    """The experiment's PUBLISHED, read without running the file."""
-    for node in ast.parse(file.read_text("utf-8")).body:
-        if isinstance(node, ast.Assign) and getattr(node.targets[0], "id", "") == "PUBLISHED":
-            return ast.literal_eval(node.value)
-    return {}
+    trials[Path(config[0]).name].append(Trial(kept, settings["data"], record, result))
 
 
 def _section(
@@ -140,7 +135,9 @@ def _cells(group: list[Trial], metric: str, known: str) -> tuple[str, ...]:
     else:
         error = f"{group[0].result['metrics'][f'{metric}_stderr']:.2g}*"
     protocol = group[0].result["protocol"]
-    data = f"{protocol['data']}, binarisation {protocol['binarize']}; test {protocol['split']}"
+    source = group[0].data["name"] or Path(group[0].data["path"]).name
+    binarised = " binarised anew at every visit," if protocol["binarize"] == "dynamic" else ""
+    data = f"{source},{binarised} {protocol['split']}"
     samples = f", K = {protocol['num_samples']}" if name in ("nll", "bits_per_dim") else ""
     digits = 3 if name == "bits_per_dim" else 2
     return (
