@@ -51,7 +51,8 @@ def shrink(config):
     for key in ("encoder_widths", "decoder_widths"):
         config.model[key] = tuple(4 for _ in config.model[key])
     config.model.groups = tuple(1 for _ in config.model.groups)
-    config.model.prior_components = 4
+    if config.model.prior in ("vamp", "exemplar"):
+        config.model.prior_components = 4
     config.training.steps = 2
     config.training.steps_per_call = 1
     config.evaluation.num_samples = 2
