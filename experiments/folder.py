@@ -6,6 +6,16 @@ Any size, grey or colour; subfolders are labels. Images are cropped in the middl
     python launch.py train --config=experiments/folder.py --config.data.path=DIR
     python launch.py train --config=experiments/folder.py --config.data.path=DIR \\
         --config.data.image_size='(96, 128)' --config.data.channels=1
+
+The noise of the pixels is fitted, so the latents are used in full, and samples from N(0, I) come late;
+those of a mixture fitted to the latents come early:
+
+    python launch.py sample --workdir=runs/folder --prior=mixture
+
+2026-11-21, 2 cores of an AMD EPYC, 15 minutes beside other work for a fifth of the schedule
+(`--config.training.steps=2000 --config.data.crop='(74, 74)'`) on 10,000 CelebA faces of 89x109
+pixels: log-density of the pixels in [0, 1], test ELBO 12,976 +- 92, 128 of 128 latents active;
+reconstructions and samples of the mixture are blurred faces, samples of N(0, I) are none yet.
 """
 
 import ml_collections
