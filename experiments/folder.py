@@ -7,8 +7,8 @@ Any size, grey or colour; subfolders are labels. Images are cropped in the middl
     python launch.py train --config=experiments/folder.py --config.data.path=DIR \\
         --config.data.image_size='(96, 128)' --config.data.channels=1
 
-The noise of the pixels is fitted, so the latents are used in full, and samples from N(0, I) come late;
-those of a mixture fitted to the latents come early:
+The noise of the pixels is fitted, so the latents are used in full, and samples from N(0, I) come
+late; those of a mixture fitted to the latents come early:
 
     python launch.py sample --workdir=runs/folder --prior=mixture
 
