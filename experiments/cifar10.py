@@ -5,6 +5,10 @@ The pixels keep their 256 levels, so that bits per dimension are those of the da
 
     python launch.py train --config=experiments/cifar10.py
     python launch.py train --config=experiments/cifar10.py --config.data.path=FILE.npz
+
+A smoke figure, not one of CIFAR-10: on its first 4,000 images only, 3,200 / 400 / 400 of them, and
+2,000 steps, 2026-11-21, 2 cores of an AMD EPYC, 8.5 minutes: 6.697 +- 0.015 bits/dim
+(K = 100, 400 images), test ELBO -14316 +- 32 nats.
 """
 
 import ml_collections
