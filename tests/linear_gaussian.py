@@ -12,7 +12,7 @@ import scipy.stats
 
 from vae.models import parts
 from vae.models.posteriors.gaussian import Gaussian as GaussianPosterior
-from vae.models.priors.standard import Standard
+from vae.models.priors.fixed import standard_normal
 from vae.models.vae import VAE
 from vae.probability.likelihoods import Gaussian
 
@@ -41,7 +41,7 @@ def model(wrong=0.0):
         encoder=Encoder(wrong),
         decoder=Decoder(),
         posterior=GaussianPosterior(2),
-        prior=Standard(2),
+        prior=standard_normal(2),
         likelihood=Gaussian("fixed", SIGMA),
         image_shape=SHAPE,
     )

@@ -10,7 +10,7 @@ from vae.errors import InputError
 from vae.models.combinations import check_objective
 from vae.models.data import Data
 from vae.models.posteriors.gaussian import Gaussian
-from vae.models.priors.standard import Standard
+from vae.models.priors.fixed import Fixed
 from vae.models.vae import VAE
 from vae.probability.objectives import OBJECTIVES
 from vae.probability.terms import Batch
@@ -51,7 +51,7 @@ class Implicit(Gaussian):
 
 
 @dataclasses.dataclass(frozen=True)
-class Encoded(Standard):
+class Encoded(Fixed):
     uses_encoder = True
 
 
@@ -98,7 +98,7 @@ def test_latents_that_are_not_one_vector_are_refused(name):
 
 @pytest.mark.parametrize("name", ["dreg", "piwae"])
 def test_the_encoder_is_not_trained_apart_where_the_prior_is_made_of_it(name):
-    encoded = dataclasses.replace(MODEL, prior=Encoded(16))
+    encoded = dataclasses.replace(MODEL, prior=Encoded(MODEL.prior.p, "real"))
     with pytest.raises(InputError, match=r"choose another model.prior"):
         check(encoded, name=name)
     check(encoded, name="stl")

@@ -20,6 +20,35 @@ from vae.networks.convolutions import Conv, ConvTranspose, halvings, he_normal_t
 Array = jax.Array
 
 
+def halve(module: Encoder, x: Array) -> Array:
+    """The body of an encoder: an activated stride-2 convolution for every width."""
+    for width in module.widths:
+        x = module.activation(Conv(width, dtype=module.dtype)(x))
+        for _ in range(module.blocks - 1):
+            x = module.activation(Conv(width, kernel_size=3, stride=1, dtype=module.dtype)(x))
+    return x
+
+
+def double(module: Decoder, h: Array) -> Array:
+    """The body of a decoder and its head: from the smallest grid [N, h, w, E] up to the image."""
+    size = module.image_shape[:2]
+    sizes = halvings(size, len(module.widths))
+    for i, width in enumerate(module.widths):
+        if i > 0:
+            h = module.activation(ConvTranspose(width, dtype=module.dtype)(h, sizes[-1 - i]))
+        for _ in range(module.blocks - 1):
+            h = module.activation(Conv(width, kernel_size=3, stride=1, dtype=module.dtype)(h))
+    bias = starting_bias(module.output_bias, (*size, module.outputs))
+    head = ConvTranspose(
+        module.outputs,
+        kernel_init=he_normal_transposed(2, scale=0.01),
+        bias_init=nn.initializers.constant(bias.mean((0, 1))),
+        dtype=jnp.float32,
+        name="head",
+    )
+    return head(h, size)
+
+
 class Encoder(nn.Module):
     """Encoder(widths, outputs): [B, H, W, C] -> [B, outputs], float32."""
 
@@ -31,10 +60,7 @@ class Encoder(nn.Module):
 
     @nn.compact
     def __call__(self, x: Array) -> Array:
-        for width in self.widths:
-            x = self.activation(Conv(width, dtype=self.dtype)(x))
-            for _ in range(self.blocks - 1):
-                x = self.activation(Conv(width, kernel_size=3, stride=1, dtype=self.dtype)(x))
+        x = halve(self, x)
         x = x.reshape(x.shape[0], -1)
         return nn.Dense(self.outputs, kernel_init=SMALL, dtype=jnp.float32, name="head")(x)
 
@@ -58,24 +84,8 @@ class Decoder(nn.Module):
     @nn.compact
     def __call__(self, z: Array) -> Array:
         size = self.image_shape[:2]
-        sizes = halvings(size, len(self.widths))
-        grid = (*sizes.pop(), self.widths[0])
-
+        grid = (*halvings(size, len(self.widths))[-1], self.widths[0])
         h = z.reshape(-1, z.shape[-1])
         h = nn.Dense(math.prod(grid), kernel_init=HE, dtype=self.dtype)(h)
-        h = self.activation(h).reshape(-1, *grid)
-        for i, width in enumerate(self.widths):
-            if i > 0:
-                h = self.activation(ConvTranspose(width, dtype=self.dtype)(h, sizes.pop()))
-            for _ in range(self.blocks - 1):
-                h = self.activation(Conv(width, kernel_size=3, stride=1, dtype=self.dtype)(h))
-
-        bias = starting_bias(self.output_bias, (*size, self.outputs))
-        head = ConvTranspose(
-            self.outputs,
-            kernel_init=he_normal_transposed(2, scale=0.01),
-            bias_init=nn.initializers.constant(bias.mean((0, 1))),
-            dtype=jnp.float32,
-            name="head",
-        )
-        return head(h, size).reshape(*z.shape[:-1], *size, self.outputs)
+        x = double(self, self.activation(h).reshape(-1, *grid))
+        return x.reshape(*z.shape[:-1], *size, self.outputs)

@@ -14,8 +14,8 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
-from vae.networks.blocks import starting_bias
-from vae.networks.convolutions import Conv, ConvTranspose, halvings, he_normal_transposed
+from vae.networks.conv import double, halve
+from vae.networks.convolutions import Conv, halvings
 
 Array = jax.Array
 
@@ -34,10 +34,7 @@ class Encoder(nn.Module):
 
     @nn.compact
     def __call__(self, x: Array) -> Array:
-        for width in self.widths:
-            x = self.activation(Conv(width, dtype=self.dtype)(x))
-            for _ in range(self.blocks - 1):
-                x = self.activation(Conv(width, kernel_size=3, stride=1, dtype=self.dtype)(x))
+        x = halve(self, x)
         batch, height, width, _ = x.shape
         x = nn.Dense(self.outputs // (height * width), dtype=jnp.float32, name="head")(x)
         return jnp.moveaxis(x, -1, 1).reshape(batch, self.outputs)
@@ -61,21 +58,7 @@ class Decoder(nn.Module):
     @nn.compact
     def __call__(self, z: Array) -> Array:
         size = self.image_shape[:2]
-        sizes = halvings(size, len(self.widths))
-        channels = z.shape[-1] // math.prod(sizes[-1])
-        h = jnp.moveaxis(z.reshape(-1, channels, *sizes[-1]), 1, -1)
-        for i, width in enumerate(self.widths):
-            if i > 0:
-                h = self.activation(ConvTranspose(width, dtype=self.dtype)(h, sizes[-1 - i]))
-            for _ in range(self.blocks if i == 0 else self.blocks - 1):
-                h = self.activation(Conv(width, kernel_size=3, stride=1, dtype=self.dtype)(h))
-
-        bias = starting_bias(self.output_bias, (*size, self.outputs))
-        head = ConvTranspose(
-            self.outputs,
-            kernel_init=he_normal_transposed(2, scale=0.01),
-            bias_init=nn.initializers.constant(bias.mean((0, 1))),
-            dtype=jnp.float32,
-            name="head",
-        )
-        return head(h, size).reshape(*z.shape[:-1], *size, self.outputs)
+        grid = halvings(size, len(self.widths))[-1]
+        h = jnp.moveaxis(z.reshape(-1, z.shape[-1] // math.prod(grid), *grid), 1, -1)
+        h = self.activation(Conv(self.widths[0], kernel_size=3, stride=1, dtype=self.dtype)(h))
+        return double(self, h).reshape(*z.shape[:-1], *size, self.outputs)

@@ -17,7 +17,7 @@ import flax.struct
 import jax
 import jax.numpy as jnp
 
-from vae.probability.distributions import LOG_2PI, split, standard_normal
+from vae.probability.distributions import LOG_2PI, FullGaussian, split, standard_normal
 
 Array = jax.Array
 
@@ -95,14 +95,7 @@ class CorrelatedGaussianMixture:
 
     def log_prob(self, z: Array) -> Array:
         """The log-density of z [..., D], as [...]."""
-
-        def component(mean: Array, scale: Array) -> Array:
-            difference = (z - mean).reshape(-1, z.shape[-1]).T
-            noise = jax.scipy.linalg.solve_triangular(scale, difference, lower=True)
-            log_det = jnp.log(jnp.diagonal(scale)).sum()
-            return -0.5 * (noise**2 + LOG_2PI).sum(0).reshape(z.shape[:-1]) - log_det
-
-        components = jax.vmap(component, out_axes=-1)(self.mean, self.scale)
+        components = FullGaussian(self.mean, self.scale).log_prob(z[..., None, :])
         return jax.nn.logsumexp(jax.nn.log_softmax(self.logits) + components, axis=-1)
 
     def sample(self, *, keys: Array) -> Array:

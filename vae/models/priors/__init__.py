@@ -23,13 +23,13 @@ import numpy as np
 from vae.errors import InputError
 from vae.models.data import Data
 from vae.models.priors import flow
-from vae.models.priors.categorical import UniformCategorical
 from vae.models.priors.conditional import Conditional
 from vae.models.priors.exemplar import Exemplar
+from vae.models.priors.fixed import Fixed, standard_normal
 from vae.models.priors.mixture import Mixture
-from vae.models.priors.sphere import UniformSphere
-from vae.models.priors.standard import Standard
 from vae.models.priors.vamp import Vamp
+from vae.probability.categorical import UniformCategorical
+from vae.probability.sphere import UniformSphere
 
 
 def _images(config: ml_collections.ConfigDict, data: Data) -> np.ndarray:
@@ -63,13 +63,15 @@ def _flow(config: ml_collections.ConfigDict) -> dict:
 
 
 PRIORS = {
-    "standard_normal": lambda config, size, data: Standard(size),
+    "standard_normal": lambda config, size, data: standard_normal(size),
     "mixture": lambda config, size, data: Mixture(size, config.prior_components),
     "vamp": lambda config, size, data: Vamp(size, _images(config, data)),
     "exemplar": _exemplar,
     "conditional": _conditional,
     "coupling": lambda config, size, data: flow.coupling(size, **_flow(config)),
     "maf": lambda config, size, data: flow.maf(size, **_flow(config)),
-    "uniform_sphere": lambda config, size, data: UniformSphere(size),
-    "uniform_categorical": lambda config, size, data: UniformCategorical(size, config.categories),
+    "uniform_sphere": lambda config, size, data: Fixed(UniformSphere(size), "sphere"),
+    "uniform_categorical": lambda config, size, data: Fixed(
+        UniformCategorical(size // config.categories, config.categories), "categorical"
+    ),
 }

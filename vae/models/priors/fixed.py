@@ -1,4 +1,4 @@
-"""The standard normal prior."""
+"""Priors with nothing to learn: the standard normal, and the uniform ones of other spaces."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ Array = jax.Array
 
 
 @dataclasses.dataclass(frozen=True)
-class Standard:
-    """p(z) = N(0, I)."""
+class Fixed:
+    """p(z) as it is given, in its `space`."""
 
-    size: int
+    p: Any
+    space: str
 
-    space = "real"
     uses_encoder = False
 
     def init(self, *, key: Array) -> parts.Variables:
@@ -34,5 +34,10 @@ class Standard:
         encode: Callable[[Batch], Any],
         *,
         train: bool,
-    ) -> StandardNormal:
-        return StandardNormal(self.size)
+    ) -> Any:
+        return self.p
+
+
+def standard_normal(size: int) -> Fixed:
+    """p(z) = N(0, I)."""
+    return Fixed(StandardNormal(size), "real")
