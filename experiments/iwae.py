@@ -6,11 +6,14 @@ reparameterised gradient (Tucker et al. 2019). Variants name the objective and K
     python launch.py train --config=experiments/iwae.py:vae-1 --config.data.path=DIR
     python launch.py train --config=experiments/iwae.py:iwae-5 --config.data.path=DIR
     python launch.py train --config=experiments/iwae.py:iwae-50 --config.data.path=DIR
+    python launch.py train --config=experiments/iwae.py:dreg-5 --config.data.path=DIR
     python launch.py train --config=experiments/iwae.py:dreg-50 --config.data.path=DIR
 
 The paper trains with batches of 20 for 3,280 epochs, Adam with the learning rate falling in eight
-stages from 1e-3 to 1e-4. Here the schedule is shortened: batches of 100, and a learning rate that
-falls along a cosine. NLL with K = 5000 on the 10,000 test images.
+stages from 1e-3 to 1e-4. Here the schedule is shortened to 300 epochs of K = 1, 150 of K = 5 and 40
+of K = 50: batches of 100, and a learning rate that falls along a cosine from 3e-3 (after 40 epochs
+of K = 1 the validation ELBO was -97.6 with it, -99.7 with 1e-3). NLL with K = 5000 on the 10,000
+test images.
 """
 
 import ml_collections
@@ -24,10 +27,11 @@ PUBLISHED = {
     "vae-50": ("test/nll", 86.35, PAPER),
     "iwae-5": ("test/nll", 85.54, PAPER),
     "iwae-50": ("test/nll", 84.78, PAPER),
+    "dreg-5": ("test/nll", 84.90, "nbip/IWAE on GitHub"),
     "dreg-50": ("test/nll", 84.32, "nbip/IWAE on GitHub"),
 }
 
-EPOCHS = {1: 300, 5: 150, 50: 60}
+EPOCHS = {1: 300, 5: 150, 50: 40}
 
 
 def get_config(variant: str = "vae-1") -> ml_collections.ConfigDict:
@@ -48,7 +52,7 @@ def get_config(variant: str = "vae-1") -> ml_collections.ConfigDict:
 
     config.objective.name = "elbo" if name == "vae" else name
     config.objective.num_samples = int(samples)
-    config.optimizer.learning_rate = 2e-3
+    config.optimizer.learning_rate = 3e-3
     config.optimizer.schedule = "cosine"
     config.optimizer.warmup_steps = 1_000
     config.training.steps = EPOCHS.get(int(samples), 150) * 590
