@@ -4,7 +4,7 @@
                                  [--config.optimizer.learning_rate=3e-4 ...]
     python launch.py evaluate    --workdir=runs/digits [--num_samples=5000] [--split=test]
     python launch.py sample      --workdir=runs/digits [--num=64] [--seed=0] [--draw] [--labels=0,1]
-                                 [--prior=mixture|flow|vae]
+                                 [--attributes=Eyeglasses=1,Male=0] [--prior=mixture|flow|vae]
     python launch.py reconstruct --workdir=runs/digits [--num=32] [--split=test]
     python launch.py results     --workdir=runs
     python launch.py list
@@ -34,6 +34,7 @@ flags.DEFINE_integer("num_samples", None, "Importance samples of the NLL.", lowe
 flags.DEFINE_integer("seed", 0, "Seed of the samples.")
 flags.DEFINE_bool("draw", False, "Draw the pixels, too, instead of showing their mean.")
 flags.DEFINE_list("labels", None, "Classes of the samples, one after the other; all if absent.")
+flags.DEFINE_list("attributes", None, "Attributes of the samples: Eyeglasses=1,Male=0.")
 flags.DEFINE_enum(
     "prior", None, ["mixture", "flow", "vae"], "Fit it to the latents and sample from it instead."
 )

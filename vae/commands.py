@@ -79,12 +79,25 @@ def _sample(config: Any, values: flags.FlagValues) -> int:
         _load(values),
         num=values.num or 64,
         labels=labels,
+        attributes=_settings(values.attributes or ()),
         draw=values.draw,
         seed=values.seed,
         prior=values.prior,
     )
     print(path)
     return 0
+
+
+def _settings(pairs: list[str]) -> dict[str, float]:
+    """From "Smiling=1", or "Smiling" alone, to what is set to which value."""
+    settings = {}
+    for pair in pairs:
+        name, _, value = pair.partition("=")
+        try:
+            settings[name] = float(value or 1)
+        except ValueError:
+            raise InputError(f"--attributes={pair}: {value!r} must be a number.") from None
+    return settings
 
 
 def _reconstruct(config: Any, values: flags.FlagValues) -> int:

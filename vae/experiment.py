@@ -81,6 +81,7 @@ def train(
             "image_shape": list(dataset.image_shape),
             "values": dataclasses.asdict(dataset.values),
             "num_classes": dataset.num_classes,
+            "attributes": list(dataset.attributes),
             "train": len(dataset.train),
             "valid": len(dataset.valid),
             "test": len(dataset.test),
@@ -132,6 +133,7 @@ def _model_data(dataset: Dataset, config: ml_collections.ConfigDict) -> Data:
         scale=dataset.values.scale,
         levels=dataset.values.levels,
         num_classes=dataset.num_classes,
+        num_attributes=len(dataset.attributes),
         images=lambda num: first_images(dataset, "train", num, config).x,
     )
 
@@ -202,11 +204,13 @@ def _drawer(
             values=dataset.values,
             step=step,
             workdir=workdir,
+            attributes=dataset.attributes,
             compiled=compiled,
         )
         images, labels, _ = originals()
+        wanted = labels if config.model.condition == "attributes" else None
         sheets = {
-            "samples": pictures.grid(run.sample(config.log.num_images)),
+            "samples": pictures.grid(run.sample(len(images), labels=wanted)),
             "reconstructions": pictures.pairs(images, run.reconstruct(images, labels)),
         }
         for name, sheet in sheets.items():

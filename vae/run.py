@@ -87,6 +87,7 @@ class Run:
       values: what a raw value of its data means.
       step: number of updates.
       workdir: the run directory.
+      attributes: names of the data's attributes; none where it has classes or no labels.
       compiled: the model's functions, compiled.
     """
 
@@ -96,6 +97,7 @@ class Run:
     values: Values
     step: int
     workdir: Path
+    attributes: tuple[str, ...]
     compiled: Compiled
 
     @property
@@ -116,7 +118,8 @@ class Run:
 
         Args:
           num: how many.
-          labels: [num] of a conditional model; one class after the other where None.
+          labels: [num] classes of a conditional model, one after the other where None; or
+            attributes [num, A].
           draw: draws x ~ p(x | z), with the likelihood's noise; else the mean of p(x | z).
           seed: of the draws; image i of a seed is the same whatever `num`.
           prior: what the latents are drawn from instead, as `vae.tasks.fit_prior` gives it.
@@ -125,14 +128,15 @@ class Run:
           [num, H, W, C] float32.
         """
         keys = example_keys(jax.random.key(seed), np.arange(num))
-        if labels is None and self.model.num_classes:
-            labels = np.arange(num) % self.model.num_classes
+        condition = self.model.condition
+        if labels is None and condition and condition.kind == "label":
+            labels = np.arange(num) % condition.size
         function = self.compiled.draw if draw else self.compiled.sample
         function = functools.partial(function, prior=prior)
         return self._in_batches(function, (keys, self._labels(labels, num)))
 
     def encode(self, x: np.ndarray, labels: np.ndarray | None = None) -> Any:
-        """q(z | x) of images [N, H, W, C], and labels [N] if the model takes any.
+        """q(z | x) of images [N, H, W, C], and labels [N] or attributes [N, A] if it takes any.
 
         A record of numpy arrays with the `mean` that `decode` takes; for a Gaussian [N, D], beside
         `log_std`.
@@ -145,7 +149,8 @@ class Run:
         """The mean of p(x | z) for latents [N, D], as [N, H, W, C]."""
         z = jax.tree.map(lambda leaf: np.asarray(leaf, np.float32), z)
         image = jnp.zeros((1, *self.model.image_shape))
-        one = Batch(image, jnp.zeros((1,), jnp.int32))
+        condition = self.model.condition
+        one = Batch(image, condition.unknown(1) if condition else None)
         like = jax.eval_shape(lambda *args: self.model.encode(*args).mean, self.variables, one)
         given, wanted = (jax.tree.map(lambda leaf: leaf.shape[1:], tree) for tree in (z, like))
         if given != wanted:
@@ -169,7 +174,7 @@ class Run:
 
         Args:
           x: images.
-          labels: [N] if the model takes any.
+          labels: [N], or attributes [N, A], if the model takes any.
           num_samples: K; `evaluation.num_samples` of the config where None.
           seed: of the samples.
 
@@ -205,9 +210,12 @@ class Run:
         return np.asarray(x, np.float32) / np.float32(scale)
 
     def _labels(self, labels: np.ndarray | None, num: int) -> np.ndarray:
-        classes = self.model.num_classes
-        if not classes:
+        condition = self.model.condition
+        if not condition:
             return np.full(num, -1, np.int32)
+        if condition.kind == "attributes":
+            return self._attributes(labels, num)
+        classes = condition.size
         lowest = -1 if getattr(self.model, "takes_unlabelled", False) else 0
         if labels is None and lowest == 0:
             raise InputError(f"this model is conditional: give labels from 0 to {classes - 1}.")
@@ -215,6 +223,17 @@ class Run:
         if labels.shape != (num,) or labels.min() < lowest or labels.max() >= classes:
             raise InputError(f"labels must be {num} whole numbers from {lowest} to {classes - 1}.")
         return labels.astype(np.int32)
+
+    def _attributes(self, values: np.ndarray | None, num: int) -> np.ndarray:
+        names = ", ".join(self.attributes)
+        if values is None:
+            raise InputError(f"this model is conditional: give the attributes {names}.")
+        values = np.asarray(values, np.float32)
+        if values.shape != (num, len(self.attributes)) or not np.isfinite(values).all():
+            raise InputError(
+                f"attributes must be [{num}, {len(self.attributes)}] numbers: {names}."
+            )
+        return values
 
     def _in_batches(self, function: Callable, inputs: Any) -> Any:
         """Applies a compiled function to leaves [N, ...], B examples at a time, in one shape."""
@@ -243,6 +262,7 @@ def load(workdir: str | Path, *, step: int | str = "latest") -> Run:
     if config is None or record is None:
         raise InputError(f"{workdir} holds no run: config.json or provenance.json is missing.")
     config, facts = from_dict(config), record["data"]
+    attributes = tuple(facts["attributes"])
     shape = tuple(facts["image_shape"])
     values = Values(**facts["values"])
     # What parameters start from is not needed: trained ones replace it.
@@ -251,6 +271,7 @@ def load(workdir: str | Path, *, step: int | str = "latest") -> Run:
         scale=values.scale,
         levels=values.levels,
         num_classes=facts["num_classes"],
+        num_attributes=len(attributes),
         images=lambda num: np.zeros((num, *shape), np.float32),
     )
     model = models.build(config.model, facts)
@@ -262,6 +283,7 @@ def load(workdir: str | Path, *, step: int | str = "latest") -> Run:
         values=values,
         step=int(state.step),
         workdir=workdir,
+        attributes=attributes,
         compiled=Compiled(model),
     )
 

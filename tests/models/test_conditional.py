@@ -5,6 +5,7 @@ import pytest
 from configs import tiny
 
 import vae
+from vae.data.dataset import BYTES, ArrayExamples, Source
 from vae.errors import InputError
 from vae.tasks.sample import sample
 
@@ -63,3 +64,56 @@ def test_pictures_of_the_classes_that_are_asked_for(runs):
         sample(runs["none"][1], num=5, labels=[0])
     with pytest.raises(InputError, match="give labels from 0 to 9"):
         run.encode(np.zeros((2, 8, 8, 1)))
+
+
+@pytest.fixture(scope="module")
+def of_attributes(tmp_path_factory):
+    """A model of bars that is told whether they stand low and are bright, not in which column."""
+    rng = np.random.default_rng(0)
+    y = rng.integers(0, 2, (400, 2)).astype(np.float32)
+    low, bright, column = *y.T.reshape(2, -1, 1, 1), rng.integers(0, 8, (400, 1, 1))
+    rows, columns = np.arange(8)[:, None], np.arange(8)
+    lit = (rows // 4 == low) & (columns == column)
+    images = (lit * (100 + 150 * bright)).astype(np.uint8)[..., None]
+    source = Source(
+        {"train": ArrayExamples(images, y, np.ones(400, bool))}, BYTES, 0, "bars", ("Low", "Bright")
+    )
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("vae.data.digits.read", lambda fit: source)
+        config = tiny(
+            model__condition="attributes",
+            model__prior="conditional",
+            model__likelihood="gaussian",
+            model__encoder_widths=(64,),
+            model__decoder_widths=(64,),
+            data__train="train[:80%]",
+            data__valid="train[80%:90%]",
+            data__test="train[90%:]",
+            data__batch_size=64,
+            optimizer__learning_rate=5e-3,
+            training__steps=300,
+            training__ema_decay=0.0,
+            evaluation__every_steps=0,
+            checkpoint__every_steps=0,
+        )
+        workdir = tmp_path_factory.mktemp("attributes")
+        vae.train(config, workdir)
+        yield vae.load(workdir)
+
+
+def test_attributes_decide_what_is_drawn(of_attributes):
+    assert of_attributes.attributes == ("Low", "Bright")
+    y = np.array([[0, 0], [0, 1], [1, 0], [1, 1]]).repeat(25, 0)
+    drawn = of_attributes.sample(100, labels=y).reshape(4, 25, 2, 4, 8)
+    halves = drawn.sum((3, 4)).mean(1)  # [y, upper or lower]
+    assert (halves[:2, 0] > 3 * np.abs(halves[:2, 1])).all()
+    assert (halves[2:, 1] > 3 * np.abs(halves[2:, 0])).all()
+    assert (halves.sum(1)[1::2] > 1.5 * halves.sum(1)[::2]).all()
+
+
+def test_attributes_that_are_not_there_are_refused(of_attributes):
+    with pytest.raises(InputError, match="no attribute 'Hat'; there are Low, Bright"):
+        sample(of_attributes, num=2, attributes={"Hat": 1.0})
+    with pytest.raises(InputError, match=r"attributes must be \[3, 2\] numbers: Low, Bright"):
+        of_attributes.sample(3, labels=np.zeros((3, 5)))
+    assert sample(of_attributes, num=2, attributes={"Bright": 0.0}).stem.endswith("_Bright0")

@@ -33,7 +33,7 @@ def base() -> ml_collections.ConfigDict:
     # vae; two_layer, ladder (hierarchical); vq, fsq (discrete latents); semi_supervised (images and
     # labels).
     model.name = "vae"
-    model.condition = "none"  # none, label: what encoder and decoder are also given
+    model.condition = "none"  # none, label, attributes: what encoder and decoder are also given
     model.encoder = "mlp"  # mlp, gated_mlp, conv, resnet, grid (no dense layer)
     # Of the hidden layers; of the stride-2 convolutions; of the resolutions, the image's first.
     model.encoder_widths = (512,)

@@ -13,7 +13,7 @@ from vae.errors import InputError
 CHOICES = {
     "data.binarize": ("none", "dynamic"),
     "model.name": ("vae", "two_layer", "ladder", "vq", "fsq", "semi_supervised"),
-    "model.condition": ("none", "label"),
+    "model.condition": ("none", "label", "attributes"),
     "model.encoder": ("mlp", "gated_mlp", "conv", "resnet", "grid"),
     "model.decoder": ("mlp", "gated_mlp", "conv", "resnet", "grid"),
     "model.posterior": (

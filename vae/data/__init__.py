@@ -65,6 +65,7 @@ def load(config) -> Dataset:
         values=source.values,
         image_shape=shape,
         num_classes=source.num_classes,
+        attributes=source.attributes,
         description=f"{source.description}: {sizes}; {'x'.join(map(str, shape))}",
     )
 

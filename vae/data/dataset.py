@@ -54,9 +54,13 @@ def values_of(arrays: list[np.ndarray]) -> Values:
 
 
 class Examples(Protocol):
-    """Labelled images, read by index."""
+    """Labelled images, read by index.
+
+    `identities` [N] int32 says who is on them, where that is known: it is not given to models.
+    """
 
     image_shape: tuple[int, int, int]
+    identities: np.ndarray | None
 
     def __len__(self) -> int: ...
 
@@ -65,7 +69,9 @@ class Examples(Protocol):
         """The size of all images as an array."""
 
     def read(self, indices: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Returns images [n, H, W, C] raw, labels [n] int32 (-1: none) and ok [n] bool.
+        """Returns images [n, H, W, C] raw, labels and ok [n] bool.
+
+        Labels are classes [n] int32 (-1: none) or attributes [n, A] float32 in [0, 1].
 
         An example that cannot be decoded has ok False and an image of zeros. Callable from any
         number of threads. Raises InputError when too many cannot be decoded.
@@ -83,7 +89,7 @@ class Examples(Protocol):
 
 @dataclass(frozen=True)
 class ArrayExamples:
-    """Examples in memory: images [N, H, W, C], labels [N] int32, ok [N] bool.
+    """Examples in memory: images [N, H, W, C], labels [N] or [N, A], ok [N] bool.
 
     Images are uint8, int32 or float32. Where `ok` is False the image is a stand-in (see
     `read_complete`), not an example of its own: training may see it, an evaluation leaves it out.
@@ -93,6 +99,7 @@ class ArrayExamples:
     labels: np.ndarray
     ok: np.ndarray
     resident: bool = False  # small enough for the device, see `table`
+    identities: np.ndarray | None = None
 
     @property
     def image_shape(self) -> tuple[int, int, int]:
@@ -112,9 +119,9 @@ class ArrayExamples:
         start, stop = (int(indices[0]), int(indices[-1]) + 1) if len(indices) else (0, 0)
         if np.array_equal(indices, np.arange(start, stop)):
             indices = slice(start, stop)  # a view
-        return ArrayExamples(
-            self.images[indices], self.labels[indices], self.ok[indices], self.resident
-        )
+        identities = None if self.identities is None else self.identities[indices]
+        columns = (self.images[indices], self.labels[indices], self.ok[indices])
+        return ArrayExamples(*columns, self.resident, identities)
 
     def table(self) -> dict[str, np.ndarray]:
         return {"image": self.images, "label": self.labels} if self.resident else {}
@@ -133,8 +140,9 @@ class Source:
 
     splits: dict[str, Examples]
     values: Values
-    num_classes: int  # 0: unlabelled
+    num_classes: int  # 0: labels are attributes, or there are none
     description: str
+    attributes: tuple[str, ...] = ()  # their names
 
 
 @dataclass(frozen=True)
@@ -146,8 +154,9 @@ class Dataset:
     test: Examples
     values: Values
     image_shape: tuple[int, int, int]  # H, W, C
-    num_classes: int  # 0: unlabelled
+    num_classes: int  # 0: labels are attributes, or there are none
     description: str
+    attributes: tuple[str, ...] = ()  # their names
 
     def mean_image(self) -> np.ndarray:
         """Returns the mean x of the training set, [H, W, C] float32.
@@ -224,4 +233,5 @@ def load_in_memory(examples: Examples, threads: int) -> ArrayExamples:
         except BaseException:
             pool.shutdown(wait=False, cancel_futures=True)
             raise
-    return ArrayExamples(*(np.concatenate(column) for column in zip(*parts, strict=True)))
+    columns = (np.concatenate(column) for column in zip(*parts, strict=True))
+    return ArrayExamples(*columns, identities=examples.identities)

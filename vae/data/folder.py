@@ -38,6 +38,8 @@ class FileExamples:
     image_shape: tuple[int, int, int]
     unreadable: Unreadable
 
+    identities = None
+
     @property
     def nbytes(self) -> int:
         return len(self) * int(np.prod(self.image_shape))

@@ -40,6 +40,8 @@ def with_labels(examples: Examples, number: int, *, seed: int) -> Examples:
         raise InputError(
             f"data.labelled={number} needs the data in memory: raise data.device_bytes."
         )
+    if labels.ndim > 1:
+        raise InputError(f"data.labelled={number} needs classes, but the data have attributes.")
     if number > (there := int((labels >= 0).sum())):
         raise InputError(f"data.labelled={number} is more than the {there} labels there are.")
     return replace(examples, labels=keep(labels, number, seed=seed))

@@ -15,8 +15,8 @@ A model may have more to measure in an evaluation than its terms:
     figures(measured)                                 figures by name, of these arrays of a split
 
 `inference` names the parts that q is made of; `likelihood` and `image_shape` are what they say;
-`num_classes` is that of the labels y, 0 for a model that takes none; with `takes_unlabelled` y may
-be -1, unknown. A model whose networks hold much more than the image has `sample_bytes`, about what
+`condition` says what y is, None for a model that takes none; with `takes_unlabelled` a label may be
+-1, unknown. A model whose networks hold much more than the image has `sample_bytes`, about what
 `terms` holds of one sample of one image.
 """
 

@@ -17,6 +17,7 @@ class Data(NamedTuple):
       levels: number of equally spaced values in [0, 1] that x takes, None if it is continuous.
       num_classes: of the labels; 0 where there are none.
       images: number to the first so many images of the training data, [n, H, W, C].
+      num_attributes: of the images; 0 where there are none.
     """
 
     mean_image: np.ndarray
@@ -24,6 +25,7 @@ class Data(NamedTuple):
     levels: int | None
     num_classes: int
     images: Callable[[int], np.ndarray]
+    num_attributes: int = 0
 
     @property
     def image_shape(self) -> tuple[int, int, int]:

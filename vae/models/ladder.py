@@ -51,7 +51,7 @@ class Ladder:
     image_shape: tuple[int, int, int]
 
     inference = ("encoder", "decoder")
-    num_classes = 0
+    condition = None
 
     @property
     def sample_bytes(self) -> int:

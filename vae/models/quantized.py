@@ -67,7 +67,7 @@ class Quantized:
     image_shape: tuple[int, int, int]
 
     inference = ("encoder", "quantizer")
-    num_classes = 0
+    condition = None
 
     def init(self, *, key: Array) -> Variables:
         """Draws the initial variables."""

@@ -26,6 +26,7 @@ import numpy as np
 
 from vae.errors import InputError
 from vae.models import parts, vae
+from vae.models.condition import Condition
 from vae.models.data import Data
 from vae.models.parts import Variables
 from vae.probability.distributions import split
@@ -73,8 +74,12 @@ class SemiSupervised:
         return self.vae.image_shape
 
     @property
+    def condition(self) -> Condition:
+        return self.vae.condition
+
+    @property
     def num_classes(self) -> int:
-        return self.vae.num_classes
+        return self.condition.size
 
     def init(self, *, key: Array) -> Variables:
         """Draws the initial variables: those of the VAE, and beside them the classifier's."""

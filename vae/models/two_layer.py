@@ -59,7 +59,7 @@ class TwoLayer:
     image_shape: tuple[int, int, int]
 
     inference = ("encoder", "top_encoder")
-    num_classes = 0
+    condition = None
 
     def init(self, *, key: Array) -> Variables:
         """Draws the initial variables."""

@@ -20,6 +20,7 @@ import ml_collections
 
 from vae.errors import InputError
 from vae.models import parts
+from vae.models.condition import Condition, condition_of
 from vae.models.data import Data
 from vae.models.likelihoods import LIKELIHOODS
 from vae.models.parts import Variables, part
@@ -46,7 +47,7 @@ class VAE:
       prior: the family of p(z), see `priors/`.
       likelihood: p(x | z), see `probability/likelihoods/`.
       image_shape: (H, W, C).
-      num_classes: of the labels that both networks are given; 0 for a model without condition.
+      condition: the y that both networks are given, or None.
       regularizer: of the decoder, see `regularizers.py`, or None; and its weight in the loss.
     """
 
@@ -56,7 +57,7 @@ class VAE:
     prior: Any
     likelihood: Any
     image_shape: tuple[int, int, int]
-    num_classes: int = 0
+    condition: Condition | None = None
     regularizer: Callable[..., Array] | None = None
     regularizer_weight: float = 0.0
 
@@ -65,9 +66,9 @@ class VAE:
     def init(self, *, key: Array) -> Variables:
         """Draws the initial variables."""
         keys = jax.random.split(key, 4)
-        y = jnp.zeros((1,), jnp.int32)
+        y = self.condition.unknown(1) if self.condition else None
         x = self._with_planes(jnp.zeros((1, *self.image_shape)), y)
-        z = self._with_label(jnp.zeros((1, self.posterior.size)), y)
+        z = self._with_code(jnp.zeros((1, self.posterior.size)), y)
         return parts.join(
             {
                 "encoder": parts.of_module(self.encoder, x, key=keys[0]),
@@ -137,26 +138,23 @@ class VAE:
         return self.prior.distribution(part(variables, "prior"), batch, encode, train=train)
 
     def _outputs(self, variables: Variables, z: Array, y: Array | None) -> Array:
-        z = self._with_label(z, y)
+        z = self._with_code(z, y)
         return self.decoder.apply({"params": variables["params"]["decoder"]}, z)
 
     def _with_planes(self, x: Array, y: Array | None) -> Array:
-        """Adds to images [B, H, W, C] one constant channel for every class."""
-        if not self.num_classes:
+        """Adds to images [B, H, W, C] one constant channel for every number of the code of y."""
+        if not self.condition:
             return x
-        planes = jax.nn.one_hot(y, self.num_classes)[:, None, None]
-        return jnp.concatenate(
-            [x, jnp.broadcast_to(planes, (*x.shape[:3], self.num_classes))], axis=-1
-        )
+        planes = self.condition.code(y)[:, None, None]
+        planes = jnp.broadcast_to(planes, (*x.shape[:3], self.condition.size))
+        return jnp.concatenate([x, planes], axis=-1)
 
-    def _with_label(self, z: Array, y: Array | None) -> Array:
-        """Appends to latents [..., B, D] the label's one-hot code."""
-        if not self.num_classes:
+    def _with_code(self, z: Array, y: Array | None) -> Array:
+        """Appends to latents [..., B, D] the code of y."""
+        if not self.condition:
             return z
-        code = jax.nn.one_hot(y, self.num_classes)
-        return jnp.concatenate(
-            [z, jnp.broadcast_to(code, (*z.shape[:-1], self.num_classes))], axis=-1
-        )
+        code = jnp.broadcast_to(self.condition.code(y), (*z.shape[:-1], self.condition.size))
+        return jnp.concatenate([z, code], axis=-1)
 
 
 def build(config: ml_collections.ConfigDict, data: Data) -> VAE:
@@ -168,22 +166,21 @@ def build(config: ml_collections.ConfigDict, data: Data) -> VAE:
     """
     likelihood = LIKELIHOODS[config.likelihood](config, data)
     posterior = POSTERIORS[config.posterior](config)
+    condition = condition_of(config, data)
     prior = PRIORS[config.prior](config, posterior.size, data)
     if posterior.space != prior.space:
         raise InputError(
             f"model.posterior={config.posterior!r} has latents in {SPACES[posterior.space]}, but "
             f"model.prior={config.prior!r} in {SPACES[prior.space]}: choose two of one space."
         )
-    if config.condition == "label" and data.num_classes == 0:
-        raise InputError("model.condition='label' needs labels, but the data have none.")
     if prior.uses_encoder and not posterior.any_density:
         raise InputError(
             f"model.prior={config.prior!r} is made of densities q(z | x) at any z, which "
             f"model.posterior={config.posterior!r} does not have; 'gaussian' has it."
         )
-    if config.condition == "label" and prior.uses_encoder:
+    if condition and prior.uses_encoder:
         raise InputError(
-            f"model.prior={config.prior!r} is made of encoded images without labels, so "
+            f"model.prior={config.prior!r} is made of encoded images alone, so "
             "model.condition must be 'none'."
         )
     check_grids(config, data, posterior.size)
@@ -194,7 +191,7 @@ def build(config: ml_collections.ConfigDict, data: Data) -> VAE:
         prior=prior,
         likelihood=likelihood,
         image_shape=data.image_shape,
-        num_classes=data.num_classes if config.condition == "label" else 0,
+        condition=condition,
         regularizer=REGULARIZERS[config.regularizer],
         regularizer_weight=config.regularizer_weight,
     )
@@ -239,8 +236,11 @@ def check_grids(config: ml_collections.ConfigDict, data: Data, size: int) -> Non
         for key in ("encoder", "decoder")
         if config[key] == "grid"
     }
-    if "decoder" in grids and config.condition == "label":
-        raise InputError("model.decoder='grid' has no place for a label; choose 'conv'.")
+    if "decoder" in grids and config.condition != "none":
+        raise InputError(
+            f"model.decoder='grid' has no place for model.condition={config.condition!r}; choose "
+            "'conv'."
+        )
     for key, (height, width) in grids.items():
         if size % (height * width):
             raise InputError(

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 
+from vae import data
+from vae.data.transforms import first_images
 from vae.errors import InputError
 from vae.run import Run
 from vae.tasks import pictures
 from vae.tasks.fit_prior import fit_prior
+from vae.tasks.inputs import with_attributes
 
 
 def sample(
@@ -18,6 +21,7 @@ def sample(
     *,
     num: int = 64,
     labels: Sequence[int] = (),
+    attributes: Mapping[str, float] | None = None,
     draw: bool = False,
     seed: int = 0,
     prior: str | None = None,
@@ -28,6 +32,8 @@ def sample(
       run: the run.
       num: how many samples.
       labels: classes of a model that takes labels, repeated to so many; all in turn where empty.
+      attributes: of a model that takes attributes, by name: what is set for all; the others are
+        those of the first test images.
       draw: draws the pixels too, where the default shows the mean of p(x | z).
       seed: of the latents and pixels.
       prior: "mixture", "flow" or "vae" is fitted to the training set's latents, see `fit_prior`;
@@ -36,14 +42,23 @@ def sample(
     Raises:
       InputError: the model takes no labels, or not these.
     """
-    if labels and not run.model.num_classes:
+    condition = run.model.condition
+    if labels and not (condition and condition.kind == "label"):
         raise InputError("this model takes no labels; one with model.condition='label' does.")
     kind = "draws" if draw else "samples"
     name = f"{kind}_{prior}" if prior else kind
     chosen = f"_labels{'-'.join(map(str, labels))}" if labels else ""
+    chosen += "".join(f"_{key}{value:g}" for key, value in (attributes or {}).items())
     path = run.workdir / "images" / f"{name}_{run.step:08d}_seed{seed}{chosen}.png"
     fitted = fit_prior(run, prior) if prior else None
     given = np.resize(labels, num) if labels else None
+    if condition and condition.kind == "attributes":
+        y = first_images(data.load(run.config.data), "test", num, run.config).y
+        given = with_attributes(y[np.arange(num) % len(y)], attributes or {}, run)
+    elif attributes:
+        raise InputError(
+            "this model takes no attributes; one with model.condition='attributes' does."
+        )
     images = run.sample(num, labels=given, draw=draw, seed=seed, prior=fitted)
     pictures.save(pictures.grid(images), path)
     return path

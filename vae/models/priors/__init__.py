@@ -21,6 +21,7 @@ import ml_collections
 import numpy as np
 
 from vae.errors import InputError
+from vae.models.condition import condition_of
 from vae.models.data import Data
 from vae.models.priors import flow
 from vae.models.priors.conditional import Conditional
@@ -53,9 +54,10 @@ def _exemplar(config: ml_collections.ConfigDict, size: int, data: Data) -> Exemp
 
 
 def _conditional(config: ml_collections.ConfigDict, size: int, data: Data) -> Conditional:
-    if config.condition != "label":
-        raise InputError("model.prior='conditional' needs model.condition='label'.")
-    return Conditional(size, data.num_classes)
+    condition = condition_of(config, data)
+    if condition is None:
+        raise InputError("model.prior='conditional' needs model.condition='label' or 'attributes'.")
+    return Conditional(size, condition)
 
 
 def _flow(config: ml_collections.ConfigDict) -> dict:

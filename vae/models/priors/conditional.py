@@ -1,4 +1,4 @@
-"""The prior of a label's latents (conditional prior network: Sohn et al. 2015, section 4)."""
+"""The prior of the latents of a label or of attributes (Sohn et al. 2015, section 4)."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import jax
 import jax.numpy as jnp
 
 from vae.models import parts
+from vae.models.condition import Condition
 from vae.probability.distributions import DiagonalGaussian
 from vae.probability.terms import Batch
 
@@ -18,16 +19,19 @@ Array = jax.Array
 
 @dataclasses.dataclass(frozen=True)
 class Conditional:
-    """p(z | y) = N(mean_y, diag(std_y^2)), learned for each label; N(0, I) where it is unknown."""
+    """p(z | y) = N(mean_y, diag(std_y^2)), both learned and log-linear in the code of y.
+
+    For labels that is a mean and a deviation of each, and N(0, I) where the label is unknown.
+    """
 
     size: int
-    num_classes: int
+    condition: Condition
 
     space = "real"
     uses_encoder = False
 
     def init(self, *, key: Array) -> parts.Variables:
-        table = jnp.zeros((self.num_classes, self.size))
+        table = jnp.zeros((self.condition.size, self.size))
         return {"params": {"mean": table, "log_std": table}, "statistics": {}}
 
     def distribution(
@@ -38,8 +42,5 @@ class Conditional:
         *,
         train: bool,
     ) -> DiagonalGaussian:
-        params, known = variables["params"], (batch.y >= 0)[:, None]
-        return DiagonalGaussian(
-            mean=jnp.where(known, params["mean"][batch.y], 0.0),
-            log_std=jnp.where(known, params["log_std"][batch.y], 0.0),
-        )
+        params, code = variables["params"], self.condition.code(batch.y)
+        return DiagonalGaussian(code @ params["mean"], code @ params["log_std"])

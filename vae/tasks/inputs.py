@@ -1,0 +1,87 @@
+"""The user's own images and attributes, as a run's model is given them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from vae.data.folder import EXTENSIONS
+from vae.data.images import fit_image, fit_of, open_image
+from vae.errors import InputError
+from vae.run import Run
+
+
+def image_files(paths: Sequence[str | Path]) -> list[Path]:
+    """The image files among `paths` and in the folders among them, in order.
+
+    Raises:
+      InputError: there is nothing at a path, or no image in a folder.
+    """
+    files: list[Path] = []
+    for path in map(Path, paths):
+        if path.is_dir():
+            found = [p for p in sorted(path.rglob("*")) if p.suffix.lower() in EXTENSIONS]
+            if not found:
+                raise InputError(f"{path} has no images in it: give image files or a folder.")
+            files += found
+        elif path.is_file():
+            files.append(path)
+        else:
+            raise InputError(f"{path} does not exist: give image files or a folder of them.")
+    return files
+
+
+def read_images(files: Sequence[Path], run: Run) -> np.ndarray:
+    """Images from files of any size, as x [N, H, W, C] of the run's model.
+
+    They are cropped as the training images were where they are large enough for that, and else to
+    the aspect of the model's images; resized; and rounded to the levels of its data.
+
+    Raises:
+      InputError: a file cannot be read as an image.
+    """
+    height, width, channels = run.model.image_shape
+    config = run.config.data.copy_and_resolve_references()
+    config.image_size, config.channels = (height, width), channels
+    cropped = fit_of(config)
+    config.crop = (0, 0)
+    whole = fit_of(config)
+    images = np.empty((len(files), height, width, channels), np.float32)
+    for row, file in enumerate(files):
+        try:
+            image = open_image(file, cropped)
+        except Exception as error:  # Pillow's decoders raise nearly anything on bad bytes
+            raise InputError(f"{file} cannot be read as an image: {error}.") from None
+        fits = image.height >= cropped.crop[0] and image.width >= cropped.crop[1]
+        images[row] = fit_image(image, cropped if fits else whole)
+    x = images / 255
+    levels = run.values.levels
+    return x if levels is None else np.rint(x * (levels - 1)) / np.float32(levels - 1)
+
+
+def attribute_columns(names: Sequence[str], run: Run) -> list[int]:
+    """The columns of attributes in the y of a run's data.
+
+    Raises:
+      InputError: the data have no attributes, or not these.
+    """
+    if not run.attributes:
+        raise InputError(f"the data of {run.workdir} have no attributes.")
+    for name in names:
+        if name not in run.attributes:
+            there = ", ".join(run.attributes)
+            raise InputError(f"there is no attribute {name!r}; there are {there}.")
+    return [run.attributes.index(name) for name in names]
+
+
+def with_attributes(y: np.ndarray, values: Mapping[str, float], run: Run) -> np.ndarray:
+    """Attributes [N, A] with some of them set, by name, to one value for all.
+
+    Raises:
+      InputError: the data have no attributes, or not these.
+    """
+    y = np.array(y, np.float32)
+    y[:, attribute_columns(list(values), run)] = list(values.values())
+    return y
