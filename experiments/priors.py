@@ -9,7 +9,9 @@ binarisation of Larochelle & Murray, `mnist` and `fashion` are binarised anew at
     python launch.py train --config=experiments/priors.py:fashion-standard_normal
 
 The papers train with Adam at 5e-4 until the validation loss has not fallen for 50 epochs, up to
-2,000 epochs. Here the schedule is 200 epochs with the learning rate falling along a cosine.
+2,000 epochs. Here the schedule is 100 epochs with the learning rate falling along a cosine from 3e-3
+(the validation ELBO of static-standard_normal after 20 epochs: -99.72 with 1e-3, -97.29 with 2e-3,
+-96.30 with 4e-3).
 """
 
 import ml_collections
@@ -52,9 +54,9 @@ def get_config(variant: str = "static-vamp") -> ml_collections.ConfigDict:
         config.model.prior_components = 500
 
     config.objective.beta_warmup_steps = 20 * EPOCH
-    config.optimizer.learning_rate = 1e-3
+    config.optimizer.learning_rate = 3e-3
     config.optimizer.schedule = "cosine"
-    config.training.steps = 200 * EPOCH
+    config.training.steps = 100 * EPOCH
     config.training.steps_per_call = 10
     config.training.ema_decay = 0.999
 
