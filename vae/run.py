@@ -262,7 +262,7 @@ def load(workdir: str | Path, *, step: int | str = "latest") -> Run:
     if config is None or record is None:
         raise InputError(f"{workdir} holds no run: config.json or provenance.json is missing.")
     config, facts = from_dict(config), record["data"]
-    attributes = tuple(facts["attributes"])
+    attributes = tuple(facts.get("attributes", ()))  # runs of before had none
     shape = tuple(facts["image_shape"])
     values = Values(**facts["values"])
     # What parameters start from is not needed: trained ones replace it.
