@@ -4,6 +4,7 @@ import json
 import logging
 import math
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -101,6 +102,13 @@ def test_so_does_one_of_several_steps_a_call(tmp_path, monkeypatch):
     resumed = vae.train(config, tmp_path / "stopped")
     assert resumed["params_sha256"] == whole["params_sha256"]
     assert lines(tmp_path / "stopped") == lines(tmp_path / "whole")
+
+
+def test_a_run_killed_before_its_result_has_all_figures(finished, tmp_path):
+    workdir, result = finished
+    copy = shutil.copytree(workdir, tmp_path / "run")
+    (copy / "result.json").unlink()
+    assert vae.train(tiny(), copy)["metrics"] == result["metrics"]
 
 
 def test_a_longer_schedule_goes_on(finished, tmp_path):

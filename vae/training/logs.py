@@ -48,17 +48,31 @@ class Log:
         if self._events:
             self._events.put("write_images", step, {name: image[None]})
 
-    def rewind(self, step: int) -> None:
-        """Forgets the lines after `step`: they will be written again."""
+    def rewind(self, step: int) -> dict[str, float]:
+        """Forgets the lines after `step`: they will be written again.
+
+        Returns the latest figure of each name in what is left, but rates, which are of a machine.
+        """
         if not self._path.exists():
-            return
+            return {}
         lines = self._path.read_text(encoding="utf-8").splitlines(keepends=True)
-        # The last line may have been cut off by a kill.
-        kept = [line for line in lines if line.endswith("\n") and json.loads(line)["step"] <= step]
+        kept, latest = [], {}
+        for line in lines:
+            if not line.endswith("\n"):
+                continue  # the last line may have been cut off by a kill
+            figures = json.loads(line)
+            if figures.pop("step") <= step:
+                kept.append(line)
+                latest |= figures
         if kept != lines:
             temporary = self._path.with_suffix(".tmp")
             temporary.write_text("".join(kept), encoding="utf-8")
             os.replace(temporary, self._path)
+        return {
+            name: value
+            for name, value in latest.items()
+            if value is not None and not name.endswith("_per_second")
+        }
 
     def close(self) -> None:
         if self._events:

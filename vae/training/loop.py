@@ -72,7 +72,7 @@ def run(
     state = program.initialise()
     state = checkpoints.restore_latest(state) or state
     start = int(state.step)
-    log.rewind(start)
+    metrics = log.rewind(start)
     if start:
         logger.info("Going on from step %d.", start)
     else:
@@ -80,7 +80,7 @@ def run(
     progress = Progress(config.training.steps, start, config.data.batch_size)
     try:
         with _stop_requests() as stop_requested:
-            return _run(state, program, config, checkpoints, log, progress, stop_requested)
+            return _run(state, program, config, checkpoints, log, progress, metrics, stop_requested)
     finally:
         progress.close()
 
@@ -92,12 +92,12 @@ def _run(
     checkpoints: Checkpoints,
     log: Log,
     progress: Progress,
+    metrics: dict[str, float],
     stop_requested: threading.Event,
 ) -> Outcome:
     total = config.training.steps
     step = start = int(state.step)
     in_flight: collections.deque[Report] = collections.deque()
-    metrics: dict[str, float] = {}
 
     def due(every: int) -> bool:
         return every > 0 and (step % every == 0 or step == total)
@@ -120,7 +120,7 @@ def _run(
                 state = _go_back(program, config, checkpoints, int(report.guard.diverged_at))
                 step = int(state.step)
                 in_flight.clear()
-                log.rewind(step)
+                metrics = log.rewind(step)
                 continue
         if due(config.log.every_steps):
             train = train_metrics(report)
