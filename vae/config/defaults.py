@@ -11,7 +11,7 @@ def base() -> ml_collections.ConfigDict:
     config.seed = 0  # of the weights and the noise; the order of the data has data.seed
 
     config.data = data = ml_collections.ConfigDict()
-    data.name = "digits"  # "digits" (embedded) or any image dataset of tensorflow-datasets
+    data.name = "digits"  # "digits", "faces" (embedded), or an image dataset of tensorflow-datasets
     data.path = ""  # local idx, .amat or .npz files, or a folder of images, instead of `name`
     data.manual_dir = ""  # files downloaded by hand, for tensorflow-datasets to prepare from
     data.train = "train[:80%]"  # splits: a name and a slice, in examples or per cent

@@ -5,6 +5,7 @@ What is read is decided by `data.path` where given, else by `data.name`:
 | what is there                                       | reader      |
 |-----------------------------------------------------|-------------|
 | name "digits"                                       | `digits.py` |
+| name "faces"                                        | `faces/`    |
 | any other name                                      | `tfds.py`   |
 | a directory with train-images-idx3-ubyte[.gz], ...  | `idx.py`    |
 | an .amat file, or a directory with some             | `amat.py`   |
@@ -24,7 +25,7 @@ from pathlib import Path
 
 import numpy as np
 
-from vae.data import amat, digits, folder, idx, npz, splits, tfds
+from vae.data import amat, digits, faces, folder, idx, npz, splits, tfds
 from vae.data.dataset import Dataset, Source, load_in_memory
 from vae.data.images import Fit, fit_of
 from vae.data.labels import with_labels
@@ -78,6 +79,8 @@ def _read(config, fit: Fit) -> Source:
             )
         if config.name == "digits":
             return digits.read(fit)
+        if config.name == "faces":
+            return faces.read(fit)
         return tfds.read(config.name, fit, config.manual_dir, config.threads)
     path = Path(config.path).expanduser()
     if not path.exists():

@@ -1,0 +1,42 @@
+"""A convolutional VAE on faces that are drawn, with known factors: no download.
+
+    python launch.py train --config=experiments/faces.py
+    python launch.py sample --workdir=runs/faces --prior=mixture
+
+The factors (glasses, smile, turn of the head, hair, ...) come along as attributes, so that an edit
+or a latent can be held against what was drawn: `vae/data/faces/factors.py` lists them. Any number
+of faces, at any size: `--config.data.train='train[:100000]' --config.data.image_size='(128, 128)'`.
+"""
+
+import ml_collections
+
+from vae.config import base
+
+
+def get_config() -> ml_collections.ConfigDict:
+    config = base()
+    config.data.name = "faces"
+    config.data.image_size = (64, 64)
+    config.data.train = "train[:20000]"
+    config.data.valid = "valid[:1000]"
+    config.data.test = "test[:1000]"
+    config.data.batch_size = 64
+
+    config.model.encoder = "conv"
+    config.model.encoder_widths = (32, 64, 128, 256)
+    config.model.decoder = "conv"
+    config.model.decoder_widths = (256, 128, 64, 32)
+    config.model.latent_dim = 64
+    config.model.likelihood = "gaussian"
+    config.model.scale = "optimal"
+
+    config.optimizer.schedule = "cosine"
+    config.optimizer.warmup_steps = 100
+    config.training.steps = 3_000
+    config.training.ema_decay = 0.995
+
+    config.evaluation.every_steps = 1_000
+    config.evaluation.batch_size = 64
+    config.checkpoint.every_steps = 500
+    config.log.images_every_steps = 400
+    return config
