@@ -4,8 +4,11 @@
     python launch.py sample --workdir=runs/faces --prior=mixture
 
 The factors (glasses, smile, turn of the head, hair, ...) come along as attributes, so that an edit
-or a latent can be held against what was drawn: `vae/data/faces/factors.py` lists them. Any number
-of faces, at any size: `--config.data.train='train[:100000]' --config.data.image_size='(128, 128)'`.
+or a latent can be held against what was drawn; `vae/data/faces/attributes.py` lists them. There are
+100,000 faces to train on, at any size:
+
+    python launch.py train --config=experiments/faces.py --config.data.train=train \\
+        --config.data.image_size='(128, 128)'
 """
 
 import ml_collections

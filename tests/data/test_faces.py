@@ -5,9 +5,9 @@ import pytest
 
 from vae import data
 from vae.data.faces import NAMES, SPLITS, factors, render
+from vae.data.faces.attributes import FACTORS
 from vae.data.faces.canvas import Canvas
-from vae.data.faces.factors import FACTORS
-from vae.data.faces.render import _Face
+from vae.data.faces.drawing import _Face
 
 SOME = {"train": "train[:30]", "valid": "valid[:6]", "test": "test[:6]"}
 

@@ -1,8 +1,8 @@
 """Faces drawn as they are read: any number of them, with every factor known, and no download.
 
-    factors.py   what differs between two faces, and its value for any index
-    canvas.py    shapes with smooth edges, painted on many pictures at once
-    render.py    the parts of a face
+    attributes.py   what differs between two faces, and its value for any index
+    canvas.py       shapes with smooth edges, painted on many pictures at once
+    drawing.py      the parts of a face
 
 2026-11-21, one core of an AMD EPYC beside other work, 64x64: 0.7 ms a face, by
 
@@ -17,8 +17,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from vae.data.dataset import BYTES, Source
-from vae.data.faces.factors import NAMES, factors
-from vae.data.faces.render import SMALLEST, render
+from vae.data.faces.attributes import NAMES, factors
+from vae.data.faces.drawing import SMALLEST, render
 from vae.data.images import Fit, fit_images
 
 SIZE = 64  # where data.image_size does not say another

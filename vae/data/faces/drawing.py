@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from vae.data.faces.attributes import NAMES
 from vae.data.faces.canvas import Canvas, box, ellipse, palette, soft, wave
-from vae.data.faces.factors import NAMES
 
 SMALLEST = 16  # pixels a side in which a face can be drawn
 CHUNK = 16  # faces painted together: few enough for their planes to stay in the cache
@@ -61,7 +61,7 @@ CHIN, NECK = 0.57, 0.19  # the half-height of the head, the half-width of the ne
 def render(factors: np.ndarray, size: int = 64) -> np.ndarray:
     """Returns the faces with these factors, uint8 [N, size, size, 3].
 
-    `factors` [N, A] in [0, 1], in the order of factors.NAMES; what is 0 or 1 may be in between, and
+    `factors` [N, A] in [0, 1], in the order of NAMES; what is 0 or 1 may be in between, and
     is then seen through. `size` is at least SMALLEST. A face does not depend on the others.
     """
     factors = np.asarray(factors, np.float32)
