@@ -10,6 +10,7 @@ What is read is decided by `data.path` where given, else by `data.name`:
 | a directory with train-images-idx3-ubyte[.gz], ...  | `idx.py`    |
 | an .amat file, or a directory with some             | `amat.py`   |
 | an .npz file, or a directory with some              | `npz.py`    |
+| a directory with the tables of CelebA               | `celeba.py` |
 | a directory with images anywhere in it              | `folder.py` |
 
 A reader returns base splits in a canonical order (`splits.py`); `load` cuts data.train, data.valid
@@ -25,7 +26,7 @@ from pathlib import Path
 
 import numpy as np
 
-from vae.data import amat, digits, faces, folder, idx, npz, splits, tfds
+from vae.data import amat, celeba, digits, faces, folder, idx, npz, splits, tfds
 from vae.data.dataset import Dataset, Source, load_in_memory
 from vae.data.images import Fit, fit_of
 from vae.data.labels import with_labels
@@ -96,6 +97,8 @@ def _read(config, fit: Fit) -> Source:
             return amat.read(path, fit)
         if any(path.glob("*.npz")):
             return npz.read(path, fit)
+        if celeba.has_tables(path):
+            return celeba.read(path, fit, config.threads)
         if folder.has_images(path):
             return folder.read(path, fit, config.threads)
     raise InputError(

@@ -2,13 +2,17 @@
 
 faces/train/anna/1.jpg     top-level folders named train, valid (or val) and test are splits;
 faces/train/bert/2.png     folders in a split (or in the folder itself, where it has no splits)
-faces/test/anna/3.jpg      are labels, numbered by name
+faces/test/anna/3.jpg      are labels, numbered by name,
+faces/attributes.csv       unless there is this table, with attributes instead (`attributes.py`)
 """
 
 from __future__ import annotations
 
+import functools
+import io
 import logging
 import os
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -16,6 +20,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from vae.data import attributes
 from vae.data.dataset import BYTES, Source, Unreadable
 from vae.data.images import Fit, channels_of, fit_image, open_image
 from vae.data.splits import digest, order
@@ -31,14 +36,14 @@ _ROTATED = (5, 6, 7, 8)  # EXIF orientations that lie on their side
 class FileExamples:
     """Examples in image files, decoded when read."""
 
-    root: str
-    paths: np.ndarray  # [N] of str, relative to root
-    labels: np.ndarray  # [N] int32
+    root: str  # a folder, or an archive
+    content: Callable[[str], str | bytes]  # of a path in it: where the file lies, or its bytes
+    paths: np.ndarray  # [N] of str, in root
+    labels: np.ndarray  # [N] int32 or [N, A] float32
+    identities: np.ndarray | None
     fit: Fit
     image_shape: tuple[int, int, int]
     unreadable: Unreadable
-
-    identities = None
 
     @property
     def nbytes(self) -> int:
@@ -48,7 +53,12 @@ class FileExamples:
         return len(self.paths)
 
     def take(self, indices: np.ndarray) -> FileExamples:
-        return replace(self, paths=self.paths[indices], labels=self.labels[indices])
+        return replace(
+            self,
+            paths=self.paths[indices],
+            labels=self.labels[indices],
+            identities=None if self.identities is None else self.identities[indices],
+        )
 
     def table(self) -> dict[str, np.ndarray]:
         return {}
@@ -58,7 +68,7 @@ class FileExamples:
         ok = np.ones(len(indices), bool)
         for row, path in enumerate(self.paths[indices]):
             try:
-                opened = open_image(os.path.join(self.root, path), self.fit)
+                opened = open_image(self.content(path), self.fit)
             except Exception as error:  # Pillow's decoders raise nearly anything on bad bytes
                 ok[row] = False
                 self.unreadable.add(os.path.join(self.root, path), error)
@@ -78,8 +88,8 @@ def has_images(directory: Path) -> bool:
 def read(directory: Path, fit: Fit, threads: int) -> Source:
     """Returns the base splits of a folder, sorted by the hash of each file's path in it.
 
-    Raises InputError where there are no images, none can be read, or their sizes differ and `fit`
-    does not bring them to one.
+    Raises InputError where there are no images, none can be read, their sizes differ and `fit`
+    does not bring them to one, or the table of attributes is not of these images.
     """
     files = list(_walk(directory))
     if not files:
@@ -92,34 +102,41 @@ def read(directory: Path, fit: Fit, threads: int) -> Source:
             directory,
             len(files) - len(inside),
         )
-    by_split: dict[str, list[str]] = {}
-    for file in inside or files:
-        name = _SPLITS[parts[file][0]] if inside else "train"
-        by_split.setdefault(name, []).append(file)
-
-    depth = 1 if inside else 0  # of the folder that is the label
     kept = inside or files
-    classes = sorted({parts[f][depth] for f in kept if len(parts[f]) > depth + 1})
-    number = {c: i for i, c in enumerate(classes)} if len(classes) > 1 else {}
-    fit, shape = _probe(directory, kept, fit, threads)
-    unreadable = Unreadable(str(directory), len(kept))
-    splits = {}
-    for name in ("train", "valid", "test"):
-        if name in by_split:
-            paths = by_split[name]
-            paths = [paths[i] for i in order([digest(path.encode()) for path in paths])]
-            labels = [
-                number.get(parts[p][depth], -1) if len(parts[p]) > depth + 1 else -1 for p in paths
-            ]
-            splits[name] = FileExamples(
-                str(directory),
-                np.array(paths, dtype=object),
-                np.array(labels, np.int32),
-                fit,
-                shape,
-                unreadable,
-            )
-    return Source(splits, BYTES, len(number), f"images of {directory}")
+    split = np.array([_SPLITS[parts[file][0]] if inside else "train" for file in kept])
+    names, labels, identities = (), None, None
+    if (table := directory / attributes.FILE).exists():
+        names, labels, identities = attributes.read_csv(table, kept, files)
+    number = {}
+    if not names:
+        depth = 1 if inside else 0  # of the folder that is the label
+        folders = [parts[file][depth] if len(parts[file]) > depth + 1 else "" for file in kept]
+        classes = sorted(set(folders) - {""})
+        number = {c: i for i, c in enumerate(classes)} if len(classes) > 1 else {}
+        labels = np.array([number.get(folder, -1) for folder in folders], np.int32)
+    content = functools.partial(os.path.join, str(directory))
+    fit, shape = probe(str(directory), content, kept, fit, threads)
+    examples = FileExamples(
+        str(directory),
+        content,
+        np.array(kept, dtype=object),
+        labels,
+        identities,
+        fit,
+        shape,
+        Unreadable(str(directory), len(kept)),
+    )
+    return Source(in_splits(examples, split), BYTES, len(number), f"images of {directory}", names)
+
+
+def in_splits(examples: FileExamples, split: np.ndarray) -> dict[str, FileExamples]:
+    """Returns the examples of each split [N] of train, valid, test, sorted by their paths' hash."""
+    ordered = order([digest(path.encode()) for path in examples.paths])
+    return {
+        name: examples.take(ordered[split[ordered] == name])
+        for name in ("train", "valid", "test")
+        if name in split
+    }
 
 
 def _walk(directory: Path):
@@ -132,10 +149,14 @@ def _walk(directory: Path):
                 yield name if relative == "." else f"{relative}/{name}"
 
 
-def _probe(
-    directory: Path, files: list[str], fit: Fit, threads: int
+def probe(
+    root: str, content: Callable[[str], str | bytes], files: list[str], fit: Fit, threads: int
 ) -> tuple[Fit, tuple[int, int, int]]:
-    """Finds from the headers the shape of all images, and settles the number of channels."""
+    """Finds from the headers the shape of all images, and settles the number of channels.
+
+    `root` and `content` are those of `FileExamples`. Raises InputError where the shapes differ and
+    `fit` does not bring them to one, or no image can be read.
+    """
     if any(fit.size) and fit.channels:
         return fit, (*fit.size, fit.channels)
     count = min(len(files), _PROBE_SOME)
@@ -143,21 +164,22 @@ def _probe(
         count = len(files)
     probed = [files[i] for i in np.linspace(0, len(files) - 1, count).astype(int)]
     with ThreadPoolExecutor(max(1, threads)) as pool:
-        headers = list(pool.map(lambda file: _header(directory / file), probed))
+        headers = list(pool.map(lambda file: _header(content, file), probed))
     shapes = {file: shape for file, shape in zip(probed, headers, strict=True) if shape}
     if not shapes:
-        raise InputError(f"{directory}: none of {count} images can be read: replace them.")
+        raise InputError(f"{root}: none of {count} images can be read: replace them.")
     fit = replace(fit, channels=fit.channels or max(shape[2] for shape in shapes.values()))
     sizes = {fit.shape(shape): file for file, shape in shapes.items()}
     if len(sizes) > 1:
         (first, _), (second, file) = list(sizes.items())[:2]
-        raise _sizes_differ(str(directory), file, second[:2], first[:2])
+        raise _sizes_differ(root, file, second[:2], first[:2])
     return fit, next(iter(sizes))
 
 
-def _header(path: Path) -> tuple[int, int, int] | None:
+def _header(content: Callable[[str], str | bytes], path: str) -> tuple[int, int, int] | None:
     try:
-        with Image.open(path) as image:
+        file = content(path)
+        with Image.open(io.BytesIO(file) if isinstance(file, bytes) else file) as image:
             width, height = image.size
             if image.getexif().get(0x0112) in _ROTATED:
                 width, height = height, width

@@ -18,12 +18,13 @@ _GREY_WEIGHTS = np.array([0.299, 0.587, 0.114], np.float32)  # ITU-R 601 luma, a
 class Fit:
     """How a source's images are brought to one shape.
 
-    The centre is cropped to `crop` (height, width; 0 keeps all), then to the aspect of `size`, then
-    resized to it with antialiasing; (0, 0) keeps the size. `channels` is 1 or 3, or 0 to keep.
+    The centre is cropped to `crop` (height, width; in pixels or, up to 1, in parts of the image's;
+    0 keeps all), then to the aspect of `size`, then resized to it with antialiasing; (0, 0) keeps
+    the size. `channels` is 1 or 3, or 0 to keep.
     """
 
     size: tuple[int, int] = (0, 0)
-    crop: tuple[int, int] = (0, 0)
+    crop: tuple[float, float] = (0, 0)
     channels: int = 0
 
     @property
@@ -32,15 +33,27 @@ class Fit:
 
     def shape(self, source: tuple[int | None, int | None, int]) -> tuple[int | None, ...]:
         """Returns the (H, W, C) that images of shape `source` get; None where it varies."""
-        height, width = (s or c or n for s, c, n in zip(self.size, self.crop, source, strict=False))
+        height, width = self.size
+        if not any(self.size):
+            known = None not in source or max(self.crop) > 1
+            height, width = self.cropped(*source[:2]) if known else (None, None)
         return height, width, self.channels or source[2]
+
+    def cropped(self, height: int, width: int) -> tuple[int, int]:
+        """Returns the height and width that `crop` leaves of an image's."""
+        if not any(self.crop):
+            return height, width
+        if max(self.crop) > 1:
+            return int(self.crop[0]), int(self.crop[1])
+        return round(self.crop[0] * height) or 1, round(self.crop[1] * width) or 1
 
 
 def fit_of(config) -> Fit:
     """Returns the Fit of `config.data`; raises InputError for a senseless one."""
     size, crop = tuple(config.image_size), tuple(config.crop)
     for key, pair in (("image_size", size), ("crop", crop)):
-        if len(pair) != 2 or min(pair) < 0 or (min(pair) == 0) != (max(pair) == 0):
+        whole = all(n == int(n) for n in pair) or (key == "crop" and max(pair) <= 1)
+        if len(pair) != 2 or min(pair) < 0 or (min(pair) == 0) != (max(pair) == 0) or not whole:
             raise InputError(
                 f"data.{key} = {pair} is no (height, width): give two sizes or (0, 0)."
             )
@@ -116,7 +129,7 @@ def fit_images(images: np.ndarray, fit: Fit) -> np.ndarray:
 
 def _resize(image: Image.Image, fit: Fit) -> Image.Image:
     width, height = image.size
-    crop_height, crop_width = fit.crop if any(fit.crop) else (height, width)
+    crop_height, crop_width = fit.cropped(height, width)
     if crop_height > height or crop_width > width:
         raise InputError(
             f"data.crop = {fit.crop} is larger than an image of {height}x{width}: "

@@ -18,9 +18,8 @@ import sys
 import urllib.parse
 import urllib.request
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -33,78 +32,15 @@ from vae.data.dataset import (
     Unreadable,
     Values,
 )
-from vae.data.images import Fit, fit_image, open_image
-from vae.data.splits import digest, digests, order
+from vae.data.images import Fit
+from vae.data.records import Label, RecordExamples
+from vae.data.splits import order
 from vae.errors import InputError
 
 # Up to this size on disk a set is sorted by content, for which it is read through once; a larger
 # one keeps the order of its records. A constant: a split must not depend on the machine's memory.
 _SORTED_BYTES = 1024**3
 _CONNECT_SECONDS = 10
-
-
-@dataclass(frozen=True)
-class RecordExamples:
-    """Examples in prepared records, decoded when read."""
-
-    source: Any  # the tfds data source of a base split
-    name: str
-    records: np.ndarray  # [N] int64, where in the source
-    image_key: str
-    label_key: str | None
-    fit: Fit
-    image_shape: tuple[int, int, int]
-    unreadable: Unreadable
-
-    identities = None
-
-    @property
-    def nbytes(self) -> int:
-        return len(self) * int(np.prod(self.image_shape))
-
-    def __len__(self) -> int:
-        return len(self.records)
-
-    def take(self, indices: np.ndarray) -> RecordExamples:
-        return replace(self, records=self.records[indices])
-
-    def table(self) -> dict[str, np.ndarray]:
-        return {}
-
-    def read(self, indices: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        return self._read(indices, None)
-
-    def read_with_digests(self, indices: np.ndarray) -> tuple[tuple, list[bytes], int]:
-        """Returns what `read` does, the images' digests before `fit`, and their largest value."""
-        seen: list[tuple[bytes, int]] = []
-        columns = self._read(indices, seen)
-        return columns, [name for name, _ in seen], max(high for _, high in seen)
-
-    def _read(self, indices: np.ndarray, seen: list[tuple[bytes, int]] | None) -> tuple:
-        images = np.zeros((len(indices), *self.image_shape), np.uint8)
-        labels = np.full(len(indices), -1, np.int32)
-        ok = np.ones(len(indices), bool)
-        records = self.records[indices].tolist()
-        for row, record in enumerate(self.source.__getitems__(records)):
-            if self.label_key:
-                labels[row] = record[self.label_key]
-            try:
-                image = open_image(record[self.image_key], self.fit if seen is None else Fit())
-            except Exception as error:  # Pillow's decoders raise nearly anything on bad bytes
-                name = f"{self.name}[{records[row]}]"
-                ok[row] = False
-                self.unreadable.add(name, error)
-                if seen is not None:
-                    seen.append((digest(name.encode()), 0))
-                continue
-            if seen is None:
-                images[row] = fit_image(image, self.fit)
-                continue
-            raw = fit_image(image, Fit())
-            seen.append((*digests(raw[None], labels[row : row + 1]), int(raw.max())))
-            same = raw.shape == self.image_shape and not self.fit.resizes
-            images[row] = raw if same else fit_image(image, self.fit)
-        return images, labels, ok
 
 
 def read(name: str, fit: Fit, manual_dir: str, threads: int) -> Source:
@@ -115,7 +51,7 @@ def read(name: str, fit: Fit, manual_dir: str, threads: int) -> Source:
     """
     with _quiet() as tfds:
         builder = _prepared(tfds, name, manual_dir)
-        image_key, label_key = _features(tfds, builder)
+        image_key, label = _features(tfds, builder)
         shape = fit.shape(builder.info.features[image_key].shape)
         fit = replace(fit, channels=1 if shape[2] == 1 else 3)  # transparency is not kept
         shape = fit.shape(shape)
@@ -147,7 +83,7 @@ def read(name: str, fit: Fit, manual_dir: str, threads: int) -> Source:
             f"{name} {split}",
             np.arange(len(source)),
             image_key,
-            label_key,
+            label,
             fit,
             shape,
             unreadable,
@@ -157,10 +93,12 @@ def read(name: str, fit: Fit, manual_dir: str, threads: int) -> Source:
     values = BYTES
     if sum(info.num_bytes for info in infos.values()) <= _SORTED_BYTES:
         splits, values = _sorted_by_content(splits, threads)
-    num_classes = builder.info.features[label_key].num_classes if label_key else 0
+    classes = label.key and not label.attributes
+    num_classes = builder.info.features[label.key].num_classes if classes else 0
     if "validation" in splits:
         splits["valid"] = splits.pop("validation")  # as every other source calls it
-    return Source(splits, values, num_classes, f"{builder.info.full_name} of tensorflow-datasets")
+    description = f"{builder.info.full_name} of tensorflow-datasets"
+    return Source(splits, values, num_classes, description, label.attributes)
 
 
 def _sorted_by_content(
@@ -182,13 +120,17 @@ def _sorted_by_content(
                     parts.append(columns)
         kept: Examples = examples
         if keep:
-            kept = ArrayExamples(*(np.concatenate(c) for c in zip(*parts, strict=True)))
+            columns = (np.concatenate(c) for c in zip(*parts, strict=True))
+            kept = ArrayExamples(*columns, identities=examples.identities)
         result[name] = kept.take(order(hashes))
     return result, BINARY if highest <= 1 else BYTES
 
 
-def _features(tfds, builder) -> tuple[str, str | None]:
-    """Returns the names of the image and of the label (None: there is none), by feature type."""
+def _features(tfds, builder) -> tuple[str, Label]:
+    """Returns the name of the image and where the label is, by feature type.
+
+    That is a class, else attributes: a group of features that are all true or false.
+    """
     features = builder.info.features
     images = [k for k, f in features.items() if isinstance(f, tfds.features.Image)]
     if "image" in images:
@@ -199,7 +141,16 @@ def _features(tfds, builder) -> tuple[str, str | None]:
             f"{', '.join(features.keys())}: choose an image data set."
         )
     labels = [k for k, f in features.items() if isinstance(f, tfds.features.ClassLabel)]
-    return images[0], "label" if "label" in labels else next(iter(labels), None)
+    identity: tuple[str, ...] = ("identity", "Identity_No")  # of celeb_a
+    groups = {k: f for k, f in features.items() if isinstance(f, tfds.features.FeaturesDict)}
+    if identity[1] not in groups.get(identity[0], ()):
+        identity = ()
+    if labels:
+        return images[0], Label("label" if "label" in labels else labels[0], (), identity)
+    for key, group in groups.items():
+        if all(f.shape == () and f.np_dtype == np.bool_ for f in group.values()):
+            return images[0], Label(key, tuple(group.keys()), identity)
+    return images[0], Label(identity=identity)
 
 
 def _prepared(tfds, name: str, manual_dir: str):

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from vae.data.folder import EXTENSIONS
-from vae.data.images import fit_image, fit_of, open_image
+from vae.data.images import Fit, fit_image, fit_of, open_image
 from vae.errors import InputError
 from vae.run import Run
 
@@ -36,8 +36,10 @@ def image_files(paths: Sequence[str | Path]) -> list[Path]:
 def read_images(files: Sequence[Path], run: Run) -> np.ndarray:
     """Images from files of any size, as x [N, H, W, C] of the run's model.
 
-    They are cropped as the training images were where they are large enough for that, and else to
-    the aspect of the model's images; resized; and rounded to the levels of its data.
+    They are cropped as the training images were, else to the aspect of the model's images alone:
+    where they are too small for a crop in pixels, or where a crop in parts would be of another
+    aspect (a face that is cropped already, a whole photo). Then they are resized, and rounded to
+    the levels of the run's data.
 
     Raises:
       InputError: a file cannot be read as an image.
@@ -54,11 +56,20 @@ def read_images(files: Sequence[Path], run: Run) -> np.ndarray:
             image = open_image(file, cropped)
         except Exception as error:  # Pillow's decoders raise nearly anything on bad bytes
             raise InputError(f"{file} cannot be read as an image: {error}.") from None
-        fits = image.height >= cropped.crop[0] and image.width >= cropped.crop[1]
-        images[row] = fit_image(image, cropped if fits else whole)
+        like = _like_training(cropped, image.height, image.width)
+        images[row] = fit_image(image, cropped if like else whole)
     x = images / 255
     levels = run.values.levels
     return x if levels is None else np.rint(x * (levels - 1)) / np.float32(levels - 1)
+
+
+def _like_training(fit: Fit, height: int, width: int) -> bool:
+    """Whether an image of this size can be cropped as the training images were."""
+    crop_height, crop_width = fit.cropped(height, width)
+    if max(fit.crop) > 1:
+        return crop_height <= height and crop_width <= width
+    # Both are rounded to whole pixels.
+    return abs(crop_height * fit.size[1] / fit.size[0] - crop_width) <= 1
 
 
 def attribute_columns(names: Sequence[str], run: Run) -> list[int]:

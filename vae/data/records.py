@@ -1,0 +1,106 @@
+"""Examples in prepared records, decoded when read."""
+
+from __future__ import annotations
+
+import functools
+import operator
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from vae.data.dataset import Unreadable
+from vae.data.images import Fit, fit_image, open_image
+from vae.data.splits import digest, digests
+
+
+@dataclass(frozen=True)
+class Label:
+    """Where in a record its label is, if it has any, and the number of who is on the image."""
+
+    key: str | None = None
+    attributes: tuple[str, ...] = ()  # below `key`; none where that is a class
+    identity: tuple[str, ...] = ()  # the keys that lead to it; none where it is not known
+
+    def none(self, num: int) -> np.ndarray:
+        """Returns the labels of `num` images, before any is known."""
+        if self.attributes:
+            return np.zeros((num, len(self.attributes)), np.float32)
+        return np.full(num, -1, np.int32)
+
+    def of(self, record: Any) -> Any:
+        """Returns the label of a record."""
+        found = record[self.key]
+        return [found[name] for name in self.attributes] if self.attributes else found
+
+
+@dataclass(frozen=True)
+class RecordExamples:
+    """See above."""
+
+    source: Any  # the tfds data source of a base split
+    name: str
+    records: np.ndarray  # [N] int64, where in the source
+    image_key: str
+    label: Label
+    fit: Fit
+    image_shape: tuple[int, int, int]
+    unreadable: Unreadable
+
+    @functools.cached_property
+    def identities(self) -> np.ndarray | None:
+        """Read when first asked for, from all records."""
+        if not self.label.identity:
+            return None
+        every = map(self.source.__getitem__, self.records.tolist())
+        numbers = (functools.reduce(operator.getitem, self.label.identity, r) for r in every)
+        return np.fromiter(numbers, np.int32)
+
+    @property
+    def nbytes(self) -> int:
+        return len(self) * int(np.prod(self.image_shape))
+
+    def __len__(self) -> int:
+        return len(self.records)
+
+    def take(self, indices: np.ndarray) -> RecordExamples:
+        return replace(self, records=self.records[indices])
+
+    def table(self) -> dict[str, np.ndarray]:
+        return {}
+
+    def read(self, indices: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        return self._read(indices, None)
+
+    def read_with_digests(self, indices: np.ndarray) -> tuple[tuple, list[bytes], int]:
+        """Returns what `read` does, the images' digests before `fit`, and their largest value."""
+        seen: list[tuple[bytes, int]] = []
+        columns = self._read(indices, seen)
+        return columns, [name for name, _ in seen], max(high for _, high in seen)
+
+    def _read(self, indices: np.ndarray, seen: list[tuple[bytes, int]] | None) -> tuple:
+        images = np.zeros((len(indices), *self.image_shape), np.uint8)
+        labels = self.label.none(len(indices))
+        ok = np.ones(len(indices), bool)
+        records = self.records[indices].tolist()
+        for row, record in enumerate(self.source.__getitems__(records)):
+            if self.label.key:
+                labels[row] = self.label.of(record)
+            try:
+                image = open_image(record[self.image_key], self.fit if seen is None else Fit())
+            except Exception as error:  # Pillow's decoders raise nearly anything on bad bytes
+                name = f"{self.name}[{records[row]}]"
+                ok[row] = False
+                self.unreadable.add(name, error)
+                if seen is not None:
+                    seen.append((digest(name.encode()), 0))
+                continue
+            if seen is None:
+                images[row] = fit_image(image, self.fit)
+                continue
+            raw = fit_image(image, Fit())
+            named = np.full(1, -1) if self.label.attributes else labels[row : row + 1]
+            seen.append((*digests(raw[None], named), int(raw.max())))
+            same = raw.shape == self.image_shape and not self.fit.resizes
+            images[row] = raw if same else fit_image(image, self.fit)
+        return images, labels, ok
