@@ -1,7 +1,7 @@
 """A convolutional VAE on a folder of your own images.
 
-Any size, grey or colour; subfolders are labels. Images are cropped in the middle to the shape of
-`data.image_size` and resized.
+Any size, grey or colour; subfolders are labels, or a table has attributes (`vae/data/attributes.py`
+says how). Images are cropped in the middle to the shape of `data.image_size` and resized.
 
     python launch.py train --config=experiments/folder.py --config.data.path=DIR
     python launch.py train --config=experiments/folder.py --config.data.path=DIR \\
@@ -14,8 +14,9 @@ late; those of a mixture fitted to the latents come early:
 
 2026-11-21, 2 cores of an AMD EPYC, 15 minutes beside other work for a fifth of the schedule
 (`--config.training.steps=2000 --config.data.crop='(74, 74)'`) on 10,000 CelebA faces of 89x109
-pixels: log-density of the pixels in [0, 1], test ELBO 12,976 +- 92, 128 of 128 latents active;
-reconstructions and samples of the mixture are blurred faces, samples of N(0, I) are none yet.
+pixels, as a folder without its tables: log-density of the pixels in [0, 1], test ELBO 12,976 +- 92,
+128 of 128 latents active; reconstructions and samples of the mixture are blurred faces, samples of
+N(0, I) are none yet. With their attributes: `celeba_vae.py`.
 """
 
 import ml_collections

@@ -39,11 +39,27 @@ def images(folder):
     return folder
 
 
+def celeba(folder):
+    (folder / "img_align_celeba").mkdir()
+    images(folder / "img_align_celeba")
+    for file in (folder / "img_align_celeba").iterdir():
+        Image.open(file).resize((89, 109)).save(file)
+    names = sorted(file.name for file in (folder / "img_align_celeba").iterdir())
+    rows = [f"{name} {(-1) ** i} 1\n" for i, name in enumerate(names)]
+    (folder / "list_attr_celeba.txt").write_text(f"{len(names)}\nYoung Bald\n" + "".join(rows))
+    splits = [f"{name} {max(0, i - 37)}\n" for i, name in enumerate(names)]
+    (folder / "list_eval_partition.txt").write_text("".join(splits))
+    return folder
+
+
 OWN_DATA = {  # the others are of 28x28 grey images
     "digits": None,
     "faces": None,
     "cifar10": lambda folder: npz(folder, (32, 32, 3), 256),
     "folder": images,
+    "celeba_vae": celeba,
+    "celeba_cvae": celeba,
+    "celeba_hierarchical": celeba,
 }
 
 

@@ -158,3 +158,80 @@ def test_real_faces(configure, real, tmp_path):
     assert found.image_shape == (64, 64, 3)
     assert (found.num_classes, len(found.train)) == (0, 30)
     assert 60 < found.train.images.mean() < 190
+
+
+TABLE = """file,identity,Smiling,Age
+cats/0000.png,tom,-1,0.25
+cats/0001.png,tom,1,1
+dogs/0000.png,rex,1,0
+dogs/0001.png,bo,-1,0.5
+"""
+
+
+def described(write_images, directory, table=TABLE):
+    write_images(directory / "cats", 2)
+    write_images(directory / "dogs", 2, seed=1)
+    (directory / "attributes.csv").write_text(table)
+    return directory
+
+
+@pytest.mark.parametrize("device_bytes", [1, 2**30])
+def test_a_table_of_attributes(configure, write_images, tmp_path, device_bytes):
+    directory = described(write_images, tmp_path)
+    found = data.load(configure(path=directory, device_bytes=device_bytes, **HALVES))
+    assert (found.attributes, found.num_classes) == (("Smiling", "Age"), 0)
+    splits = (found.train, found.valid, found.test)
+    images, labels = (np.concatenate([everything(s)[i] for s in splits]) for i in (0, 1))
+    people = np.concatenate([s.identities for s in splits])
+    assert labels.dtype == np.float32 and people.dtype == np.int32
+    files = ("cats/0000", "cats/0001", "dogs/0000", "dogs/0001")
+    who = {}
+    for file, expected in zip(files, [(0, 0.25), (1, 1), (1, 0), (0, 0.5)], strict=True):
+        pixels = np.asarray(Image.open(directory / f"{file}.png"))
+        (row,) = np.flatnonzero((images == pixels).all((1, 2, 3)))
+        np.testing.assert_array_equal(labels[row], np.float32(expected))
+        who[file] = people[row]
+    assert who[files[0]] == who[files[1]] and len(set(who.values())) == 3
+
+
+def test_a_table_of_identities_alone_leaves_the_classes(configure, write_images, tmp_path):
+    table = "".join(",".join(line.split(",")[:2]) + "\n" for line in TABLE.splitlines())
+    found = data.load(configure(path=described(write_images, tmp_path, table), **HALVES))
+    assert (found.attributes, found.num_classes) == ((), 2)
+    assert found.train.identities is not None and set(found.train.labels) <= {0, 1}
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("dogs/0000.png,rex,1,0\n", "", r"has no row of dogs/0000\.png: add"),
+        ("dogs/0000.png", "dogs/0009.png", r"has no row of dogs/0000\.png"),
+        ("dogs/0001.png", "dogs/0000.png", r"has two rows of dogs/0000\.png"),
+        ("dogs/0001.png,", "rat.png,a,1,1\ndogs/0001.png,", r"that are not there, rat\.png"),
+        ("tom,1,1", "tom,1", r"the row of cats/0001\.png has 3 columns and the header 4"),
+        ("tom,1,1", "tom,1,old", r"the column Age must be of numbers"),
+        ("tom,1,1", "tom,1,1.5", r"Age must be from 0 to 1, or -1 and 1, in every row"),
+        ("tom,1,1", "tom,0.5,1", r"Smiling must be from 0 to 1"),
+        ("tom,1,1", "tom,1,nan", r"Age must be from 0 to 1"),
+        ("Age", "Smiling", r"two columns have one name"),
+    ],
+)
+def test_damaged_tables(configure, write_images, tmp_path, old, new, message):
+    assert old in TABLE
+    directory = described(write_images, tmp_path, TABLE.replace(old, new, 1))
+    with pytest.raises(InputError, match=message):
+        data.load(configure(path=directory, **HALVES))
+
+
+def test_a_crop_in_parts_is_of_each_image(configure, write_images, tmp_path):
+    image = np.zeros((1, 10, 20, 1), np.uint8)
+    image[:, 2:8, 5:15] = 200
+    parts = Fit(crop=(0.6, 0.5))
+    assert parts.shape((10, 20, 1)) == (6, 10, 1)
+    assert parts.shape((None, None, 1)) == (None, None, 1)
+    np.testing.assert_array_equal(fit_images(image, parts), fit_images(image, Fit(crop=(6, 10))))
+    assert (fit_images(image, parts) == 200).all()
+    double = image.repeat(2, 1).repeat(2, 2)
+    assert (fit_images(double, parts) == 200).all() and fit_images(double, parts).shape[1] == 12
+    with pytest.raises(InputError, match=r"data\.crop = \(0\.5, 20\.5\) is no \(height, width\)"):
+        data.load(configure(path=write_images(tmp_path, 4), crop=(0.5, 20.5), **HALVES))

@@ -50,7 +50,27 @@ class VaryingShapes(Shapes):
 class RecordShapes(Shapes):
     pass
 
-for builder in (Shapes, VaryingShapes):
+class Faces(Shapes):
+    SHAPE = (109, 89, 3)
+
+    def _info(self):
+        return tfds.core.DatasetInfo(builder=self, features=tfds.features.FeaturesDict({
+            "image": tfds.features.Image(shape=self.SHAPE),
+            "landmarks": tfds.features.FeaturesDict({"nose_x": np.int64, "nose_y": np.int64}),
+            "attributes": tfds.features.FeaturesDict({"Young": np.bool_, "Bald": np.bool_}),
+            "identity": tfds.features.FeaturesDict({"Identity_No": np.int64}),
+        }))
+
+    def _generate_examples(self, count):
+        for i in range(count):
+            yield i, {
+                "image": np.full(self.SHAPE, 5 * i, np.uint8),
+                "landmarks": {"nose_x": 1, "nose_y": 2},
+                "attributes": {"Young": i % 2 == 0, "Bald": i % 3 == 0},
+                "identity": {"Identity_No": 100 + i},
+            }
+
+for builder in (Shapes, VaryingShapes, Faces):
     builder(data_dir=sys.argv[1]).download_and_prepare(file_format="array_record")
 RecordShapes(data_dir=sys.argv[1]).download_and_prepare(file_format="tfrecord")
 """
@@ -91,6 +111,22 @@ def test_prepared_set(configure, home):
     first = rng.integers(0, 256, (6, 8, 3), dtype=np.uint8)
     row = [i for i, image in enumerate(found.test.images) if np.array_equal(image, first)]
     assert len(row) == 1 and found.test.labels[row[0]] == 0
+
+
+@pytest.mark.parametrize("sorted_bytes", [0, 2**30])
+def test_attributes_and_identities(configure, home, monkeypatch, sorted_bytes):
+    monkeypatch.setattr("vae.data.tfds._SORTED_BYTES", sorted_bytes)
+    keys = {"name": "faces", "crop": (148 / 218, 148 / 178), **SPLITS}
+    memory, lazy = data.load(configure(**keys)), data.load(configure(device_bytes=1, **keys))
+    assert (memory.attributes, memory.num_classes) == (("Bald", "Young"), 0)
+    assert memory.image_shape == (74, 74, 3)
+    np.testing.assert_array_equal(lazy.train.identities, memory.train.identities)
+    images, labels, _ = lazy.train.read(np.arange(len(lazy.train)))
+    np.testing.assert_array_equal(images, memory.train.images)
+    number = images[:, 0, 0, 0] // 5
+    assert labels.dtype == np.float32 and len(set(number)) == len(lazy.train)
+    np.testing.assert_array_equal(labels, np.stack([number % 3 == 0, number % 2 == 0], 1))
+    np.testing.assert_array_equal(lazy.train.identities, 100 + number.astype(int))
 
 
 def test_same_order_from_records_and_arrays(configure, home, tmp_path):

@@ -52,9 +52,10 @@ def read(name: str, fit: Fit, manual_dir: str, threads: int) -> Source:
     with _quiet() as tfds:
         builder = _prepared(tfds, name, manual_dir)
         image_key, label = _features(tfds, builder)
-        shape = fit.shape(builder.info.features[image_key].shape)
-        fit = replace(fit, channels=1 if shape[2] == 1 else 3)  # transparency is not kept
-        shape = fit.shape(shape)
+        prepared = builder.info.features[image_key].shape
+        grey = fit.shape(prepared)[2] == 1
+        fit = replace(fit, channels=1 if grey else 3)  # transparency is not kept
+        shape = fit.shape(prepared)
         if None in shape:
             raise InputError(
                 f'data.name = "{name}" has images of different sizes: '
@@ -149,7 +150,8 @@ def _features(tfds, builder) -> tuple[str, Label]:
         return images[0], Label("label" if "label" in labels else labels[0], (), identity)
     for key, group in groups.items():
         if all(f.shape == () and f.np_dtype == np.bool_ for f in group.values()):
-            return images[0], Label(key, tuple(group.keys()), identity)
+            # Sorted, for it depends on how a set is opened what order its features have.
+            return images[0], Label(key, tuple(sorted(group.keys())), identity)
     return images[0], Label(identity=identity)
 
 
