@@ -50,7 +50,7 @@ class VaryingShapes(Shapes):
 class RecordShapes(Shapes):
     pass
 
-class Faces(Shapes):
+class People(Shapes):
     SHAPE = (109, 89, 3)
 
     def _info(self):
@@ -70,7 +70,7 @@ class Faces(Shapes):
                 "identity": {"Identity_No": 100 + i},
             }
 
-for builder in (Shapes, VaryingShapes, Faces):
+for builder in (Shapes, VaryingShapes, People):
     builder(data_dir=sys.argv[1]).download_and_prepare(file_format="array_record")
 RecordShapes(data_dir=sys.argv[1]).download_and_prepare(file_format="tfrecord")
 """
@@ -116,7 +116,7 @@ def test_prepared_set(configure, home):
 @pytest.mark.parametrize("sorted_bytes", [0, 2**30])
 def test_attributes_and_identities(configure, home, monkeypatch, sorted_bytes):
     monkeypatch.setattr("vae.data.tfds._SORTED_BYTES", sorted_bytes)
-    keys = {"name": "faces", "crop": (148 / 218, 148 / 178), **SPLITS}
+    keys = {"name": "people", "crop": (148 / 218, 148 / 178), **SPLITS}
     memory, lazy = data.load(configure(**keys)), data.load(configure(device_bytes=1, **keys))
     assert (memory.attributes, memory.num_classes) == (("Bald", "Young"), 0)
     assert memory.image_shape == (74, 74, 3)
