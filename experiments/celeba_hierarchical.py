@@ -1,6 +1,6 @@
 """A ladder of latent groups on CelebA's faces, for sharp images and bits per dimension.
 
-Eleven groups on grids from 4x4 to 32x32, a top-down path that generation and inference share
+Ten groups on grids from 4x4 to 32x32, a top-down path that generation and inference share
 (Kingma et al. 2016; Vahdat & Kautz, "NVAE", 2020), and for each pixel a mixture of discretized
 logistics of its 256 levels (Salimans et al., "PixelCNN++", 2017). Data as in `celeba_vae.py`.
 
@@ -26,7 +26,7 @@ def get_config() -> ml_collections.ConfigDict:
     config.data.dequantize = False
 
     config.model.name = "ladder"
-    config.model.groups = (2, 3, 3, 3)
+    config.model.groups = (2, 3, 3, 2)
     config.model.stem_stride = 2
     config.model.encoder_widths = (32, 64, 96, 128)
     config.model.decoder_widths = (128, 96, 64, 32)
