@@ -189,7 +189,7 @@ def _program(
 def _drawer(
     config: ml_collections.ConfigDict, workdir: Path, dataset: Dataset, model: Any, log: Log
 ) -> Callable[[int, Any], None]:
-    """Writes a grid of samples and one of reconstructions of the validation set after a step."""
+    """Writes a grid of samples, and of reconstructions of the validation set, after a step."""
     compiled = Compiled(model)
 
     @functools.cache  # read and prepared at the first picture, not at the start
@@ -209,10 +209,10 @@ def _drawer(
         )
         images, labels, _ = originals()
         wanted = labels if config.model.condition == "attributes" else None
-        sheets = {
-            "samples": pictures.grid(run.sample(len(images), labels=wanted)),
-            "reconstructions": pictures.pairs(images, run.reconstruct(images, labels)),
-        }
+        sheets = {"samples": pictures.grid(run.sample(len(images), labels=wanted))}
+        if hasattr(model, "encode"):
+            reconstructions = run.reconstruct(images, labels)
+            sheets["reconstructions"] = pictures.pairs(images, reconstructions)
         for name, sheet in sheets.items():
             pictures.save(sheet, workdir / "images" / f"{name}_{step:08d}.png")
             log.image(step, name, sheet)

@@ -141,6 +141,7 @@ class Run:
         A record of numpy arrays with the `mean` that `decode` takes; for a Gaussian [N, D], beside
         `log_std`.
         """
+        self._check_encodes()
         return self._in_batches(
             self.compiled.encode, Batch(self._images(x), self._labels(labels, len(x)))
         )
@@ -148,10 +149,9 @@ class Run:
     def decode(self, z: Any, labels: np.ndarray | None = None) -> np.ndarray:
         """The mean of p(x | z) for latents [N, D], as [N, H, W, C]."""
         z = jax.tree.map(lambda leaf: np.asarray(leaf, np.float32), z)
-        image = jnp.zeros((1, *self.model.image_shape))
-        condition = self.model.condition
-        one = Batch(image, condition.unknown(1) if condition else None)
-        like = jax.eval_shape(lambda *args: self.model.encode(*args).mean, self.variables, one)
+        condition, keys = self.model.condition, jax.random.split(jax.random.key(0), 1)
+        y = condition.unknown(1) if condition else None
+        like = jax.eval_shape(lambda v: self.model.sample(v, y, keys=keys), self.variables)
         given, wanted = (jax.tree.map(lambda leaf: leaf.shape[1:], tree) for tree in (z, like))
         if given != wanted:
             raise InputError(f"latents of shape [N, *{given}] must be [N, *{wanted}].")
@@ -179,8 +179,10 @@ class Run:
           seed: of the samples.
 
         Raises:
-          InputError: the posterior is a point, from which nothing can be estimated.
+          InputError: the posterior is a point, from which nothing can be estimated, or there is
+            none.
         """
+        self._check_encodes()
         if not has_density(self.model):
             raise InputError("this model's q(z | x) has no density, so log p(x) has no estimate.")
         x, labels = self._images(x), self._labels(labels, len(x))
@@ -200,6 +202,13 @@ class Run:
         )
         variables = replicate(self.variables, mesh)
         return estimator(variables, {}, batches, key=jax.random.key(seed)).log_likelihood
+
+    def _check_encodes(self) -> None:
+        if not hasattr(self.model, "encode"):
+            raise InputError(
+                f"this run's model, model.name={self.config.model.name!r}, does not encode images: "
+                "it can only be sampled from; model.name='vae' can be asked about images."
+            )
 
     def _images(self, x: np.ndarray) -> np.ndarray:
         x = np.asarray(x)
@@ -252,7 +261,8 @@ def load(workdir: str | Path, *, step: int | str = "latest") -> Run:
 
     Args:
       workdir: the run directory.
-      step: of the checkpoint; "latest", or "best" by validation ELBO.
+      step: of the checkpoint; "latest", or "best" by validation ELBO, the latest where none was
+        measured.
 
     Raises:
       InputError: there is no run, or no such checkpoint.
@@ -297,7 +307,7 @@ def _restore(workdir: Path, step: int | str, shapes: State) -> State:
     like = jax.tree.map(lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=device), shapes)
     steps = checkpoints.steps()
     try:
-        if step == "latest":
+        if step == "latest" or (step == "best" and checkpoints.best_step() is None):
             state = checkpoints.restore_latest(like)
             if state is None:
                 raise InputError(f"{workdir} holds no whole checkpoint yet.")

@@ -33,7 +33,7 @@ def base() -> ml_collections.ConfigDict:
 
     config.model = model = ml_collections.ConfigDict()
     # vae; two_layer, ladder (hierarchical); vq, fsq (discrete latents); semi_supervised (images and
-    # labels).
+    # labels); gan (decoder, prior and an adversary of images).
     model.name = "vae"
     model.condition = "none"  # none, label, attributes: what encoder and decoder are also given
     model.encoder = "mlp"  # mlp, gated_mlp, conv, resnet, grid (no dense layer)
@@ -80,6 +80,15 @@ def base() -> ml_collections.ConfigDict:
     model.output_bias = "data"  # the decoder's first mean: zeros (0.5), data (the mean image)
     model.regularizer = "none"  # of the decoder: none, l2, gradient_penalty
     model.regularizer_weight = 1e-3
+    # none; images (a GAN's discriminator), latents (q(z) against p(z), in the place of the KL),
+    # factors (q(z) against the product of its marginals).
+    model.adversary = "none"
+    model.adversarial_weight = 1.0  # of what the model loses to it; factors: of total correlation
+    model.discriminator_widths = (64, 128, 256)  # of its strided convolutions; of its dense layers
+    model.gan_loss = "non_saturating"  # non_saturating, hinge
+    model.r1_weight = 0.0  # of half the discriminator's squared slope at what is real
+    model.spectral_norm = False  # of the discriminator's kernels
+    model.similarity = False  # trains a vae on the features of the discriminator of images
     model.codebook_size = 512  # of vq
     model.commitment = 0.25  # of vq: weight of the distance from what is encoded to its code
     model.levels = (8, 5, 5, 5)  # of fsq: of each number of a code
@@ -111,6 +120,7 @@ def base() -> ml_collections.ConfigDict:
     config.optimizer = optimizer = ml_collections.ConfigDict()
     optimizer.name = "adam"  # adam, adamw
     optimizer.learning_rate = 1e-3
+    optimizer.discriminator_learning_rate = 0.0  # 0 is that of the rest
     optimizer.schedule = "constant"  # constant, cosine, linear: to 0 at training.steps
     optimizer.warmup_steps = 0
     optimizer.b1 = 0.9

@@ -12,7 +12,7 @@ from vae.errors import InputError
 
 CHOICES = {
     "data.binarize": ("none", "dynamic"),
-    "model.name": ("vae", "two_layer", "ladder", "vq", "fsq", "semi_supervised"),
+    "model.name": ("vae", "two_layer", "ladder", "vq", "fsq", "semi_supervised", "gan"),
     "model.condition": ("none", "label", "attributes"),
     "model.encoder": ("mlp", "gated_mlp", "conv", "resnet", "grid"),
     "model.decoder": ("mlp", "gated_mlp", "conv", "resnet", "grid"),
@@ -49,6 +49,8 @@ CHOICES = {
         "negative_binomial",
     ),
     "model.regularizer": ("none", "l2", "gradient_penalty"),
+    "model.adversary": ("none", "images", "latents", "factors"),
+    "model.gan_loss": ("non_saturating", "hinge"),
     "model.scale": ("fixed", "learned", "per_pixel", "optimal"),
     "model.output_bias": ("zeros", "data"),
     "model.activation": ("relu", "gelu", "silu", "tanh", "softplus", "leaky_relu"),
@@ -71,17 +73,23 @@ SCALES = {
     "discretized_logistic": ("fixed", "learned", "per_pixel"),
 }
 
+UNTRAINED = ("fixed", "optimal")  # scales that are not learned by gradient
+
 # Keys with a use only where another one has one of these values. A key that is set and not read is
 # refused: whoever set it expects something of it. `models/combinations.py` does so for objectives.
 ENCODING = ("vae", "two_layer", "vq", "fsq", "semi_supervised")
+LIKELIHOOD_BASED = (*ENCODING, "ladder")
 ONE_LAYER = ("vae", "semi_supervised")
+WITH_ADVERSARY = ("vae", "gan")
+ADVERSARIES = ("images", "latents", "factors")
 QUANTIZED = ("vq", "fsq")
 FLOWS = ("planar", "sylvester", "iaf")
 ONLY_WITH = {
     "data.labelled": ("model.name", ("semi_supervised",)),
-    "model.condition": ("model.name", ("vae",)),
+    "model.condition": ("model.name", WITH_ADVERSARY),
     "model.encoder": ("model.name", ENCODING),
-    "model.decoder": ("model.name", ENCODING),
+    "model.encoder_widths": ("model.name", LIKELIHOOD_BASED),
+    "model.decoder": ("model.name", (*ENCODING, "gan")),
     "model.top_dim": ("model.name", ("two_layer",)),
     "model.top_widths": ("model.name", ("two_layer",)),
     "model.groups": ("model.name", ("ladder",)),
@@ -92,13 +100,22 @@ ONLY_WITH = {
     "model.categories": ("model.posterior", ("categorical",)),
     "model.temperature": ("model.posterior", ("categorical",)),
     "model.straight_through": ("model.posterior", ("categorical",)),
-    "model.prior": ("model.name", ONE_LAYER),
+    "model.prior": ("model.name", (*ONE_LAYER, "gan")),
     "model.prior_components": ("model.prior", ("mixture", "vamp", "exemplar")),
     "model.prior_flows": ("model.prior", ("coupling", "maf")),
     "model.prior_widths": ("model.prior", ("coupling", "maf")),
+    "model.likelihood": ("model.name", LIKELIHOOD_BASED),
+    "model.scale_init": ("model.name", LIKELIHOOD_BASED),
     "model.likelihood_components": ("model.likelihood", ("mixture_of_logistics",)),
     "model.regularizer": ("model.name", ONE_LAYER),
     "model.regularizer_weight": ("model.regularizer", ("l2", "gradient_penalty")),
+    "model.adversary": ("model.name", WITH_ADVERSARY),
+    "model.adversarial_weight": ("model.adversary", ADVERSARIES),
+    "model.discriminator_widths": ("model.adversary", ADVERSARIES),
+    "model.gan_loss": ("model.adversary", ("images", "latents")),
+    "model.r1_weight": ("model.adversary", ("images", "latents")),
+    "model.spectral_norm": ("model.adversary", ("images", "latents")),
+    "model.similarity": ("model.adversary", ("images",)),
     "model.codebook_size": ("model.name", ("vq",)),
     "model.commitment": ("model.name", ("vq",)),
     "model.levels": ("model.name", ("fsq",)),
@@ -106,6 +123,7 @@ ONLY_WITH = {
     "model.transformer_width": ("model.name", QUANTIZED),
     "model.transformer_layers": ("model.name", QUANTIZED),
     "model.classification_weight": ("model.name", ("semi_supervised",)),
+    "optimizer.discriminator_learning_rate": ("model.adversary", ADVERSARIES),
     "optimizer.weight_decay": ("optimizer.name", ("adamw",)),
 }
 
@@ -154,6 +172,8 @@ NOT_NEGATIVE = (
     "model.classification_weight",
     "model.commitment",
     "model.regularizer_weight",
+    "model.adversarial_weight",
+    "model.r1_weight",
     "objective.beta",
     "objective.beta_warmup_steps",
     "objective.free_bits",
@@ -166,6 +186,7 @@ NOT_NEGATIVE = (
     "objective.dip_off_diagonal",
     "objective.mmd_weight",
     "objective.alpha",
+    "optimizer.discriminator_learning_rate",
     "optimizer.warmup_steps",
     "optimizer.weight_decay",
     "optimizer.clip_norm",
@@ -203,7 +224,8 @@ def validate(config: ml_collections.ConfigDict) -> None:
     for key in AT_MOST_ONE:
         if (value := get(config, key)) > 1:
             raise InputError(f"{key}={value} must be at most 1.")
-    for key in ("encoder_widths", "decoder_widths", "prior_widths", "top_widths"):
+    for key in ("encoder", "decoder", "prior", "top", "discriminator"):
+        key = f"{key}_widths"
         widths = config.model[key]
         if not all(isinstance(width, int) and width > 0 for width in widths):
             raise InputError(f"model.{key}={widths} must be a tuple of numbers greater than 0.")
@@ -212,6 +234,7 @@ def validate(config: ml_collections.ConfigDict) -> None:
     _check_used(config, reference)
     _check_combinations(config)
     _check_model(config.model)
+    _check_adversary(config.model)
 
 
 def _check_used(config: ml_collections.ConfigDict, reference: ml_collections.ConfigDict) -> None:
@@ -244,6 +267,11 @@ def _check_combinations(config: ml_collections.ConfigDict) -> None:
                 f"{key}={value} must be a multiple of training.steps_per_call={per_call}."
             )
     _check_objective(config.objective, batch_size // accumulate)
+    if config.model.adversary == "factors" and batch_size // accumulate < 2:
+        raise InputError(
+            "model.adversary='factors' permutes latents over a batch, so data.batch_size / "
+            "training.accumulate must be at least 2."
+        )
     likelihood, scale = config.model.likelihood, config.model.scale
     if scale not in (scales := SCALES.get(likelihood, (base().model.scale,))):
         raise InputError(
@@ -265,6 +293,22 @@ def _check_model(config: ml_collections.ConfigDict) -> None:
         raise InputError(
             f"model.groups={groups}, model.encoder_widths={config.encoder_widths} and "
             f"model.decoder_widths={config.decoder_widths} must have one number for each grid."
+        )
+
+
+def _check_adversary(config: ml_collections.ConfigDict) -> None:
+    if config.name == "gan" and config.adversary != "images":
+        raise InputError(
+            f"model.name='gan' needs model.adversary='images', not {config.adversary!r}."
+        )
+    if config.name == "gan" and config.similarity:
+        raise InputError(
+            "model.similarity=True has no effect with model.name='gan', which reconstructs nothing."
+        )
+    if config.similarity and config.likelihood in SCALES and config.scale not in UNTRAINED:
+        raise InputError(
+            f"model.similarity trains on features, which leaves model.scale={config.scale!r} "
+            f"untrained: choose {' or '.join(UNTRAINED)}."
         )
 
 

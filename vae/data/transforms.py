@@ -102,6 +102,13 @@ def check_likelihood(values: Values, config) -> None:
     data, likelihood = config.data, config.model.likelihood
     bounds = f"[{values.low:g}, {values.high:g}]"
     unit = values.low >= 0 and values.high <= 1
+    if config.model.name == "gan":
+        likelihood = None
+        if values.counts or not unit:
+            raise InputError(
+                f"model.name='gan' makes images of values in [0, 1], but the data range over "
+                f"{bounds}: rescale them."
+            )
     if data.binarize == "dynamic" and not unit:
         raise InputError(
             f'data.binarize = "dynamic" needs values in [0, 1], but the data range over {bounds}: '

@@ -21,6 +21,7 @@ from vae.training.devices import divisible, replicate
 
 logger = logging.getLogger(__name__)
 
+NO_DENSITY = "a model without p(x): the figures are of its discriminator"
 NO_BOUND = "q(z | x) has no density: elbo is log p(x, z) and kl is -log p(z) at one z, no bounds"
 
 
@@ -50,9 +51,10 @@ def make_evaluator(
 ) -> Evaluator:
     """Prepares the evaluation of a split ("train", "valid" or "test") with K = `num_samples`.
 
-    Of a model without a density q(z | x) there is no NLL, and the protocol says what the ELBO is.
+    Of a model without a density q(z | x) there is no NLL, and the protocol says what the ELBO is;
+    of one without p(x) there are its own figures alone.
     """
-    bounded = has_density(model)
+    explains, bounded = hasattr(model, "encode"), has_density(model)
     num_samples = num_samples if bounded else 1
     examples = getattr(dataset, split)
     preprocess = functools.partial(prepare, values=dataset.values, config=config.data, train=False)
@@ -69,6 +71,10 @@ def make_evaluator(
 
     def figures(variables: Any, *, warn: bool = True) -> dict[str, float]:
         estimated = estimate(variables)
+        own = model.figures(estimated.measured) if estimated.measured else {}
+        own = {f"{split}/{name}": value for name, value in own.items()}
+        if not explains:
+            return own | {f"{split}/examples": len(estimated.elbo)}
         if warn and (warning := collapse_warning(estimated)):
             logger.warning(warning)
         if warn and not bounded:
@@ -80,8 +86,7 @@ def make_evaluator(
             dimensions=math.prod(model.image_shape),
             log_levels=log_levels,
         )
-        own = model.figures(estimated.measured) if estimated.measured else {}
-        return named | {f"{split}/{name}": value for name, value in own.items()}
+        return named | own
 
     protocol = {
         "data": dataset.description,
@@ -91,7 +96,7 @@ def make_evaluator(
         "weights": "averaged" if config.training.ema_decay else "last",
     }
     if not bounded:
-        protocol["bound"] = NO_BOUND
+        protocol["bound"] = NO_BOUND if explains else NO_DENSITY
     return Evaluator(estimate, figures, protocol)
 
 

@@ -63,8 +63,10 @@ class _Chunk(NamedTuple):
 
 
 def has_density(model: Any) -> bool:
-    """Whether q(z | x) has a density; without one no estimate is a bound on log p(x)."""
-    return getattr(getattr(model, "posterior", None), "is_density", True)
+    """Whether there is a density q(z | x); without one no estimate is a bound on log p(x)."""
+    return hasattr(model, "encode") and getattr(
+        getattr(model, "posterior", None), "is_density", True
+    )
 
 
 def chunks(num_samples: int, images: int, bytes_per_image: int, max_bytes: int) -> tuple[int, int]:
@@ -105,6 +107,7 @@ def make_estimator(
         weights = jnp.where(counted, log_weights(terms), -jnp.inf)
         kl = jnp.where(counted, terms.log_qz - terms.log_pz, 0.0).sum(0)
         group_kl = jnp.zeros((0, len(examples.x))) if terms.kl is None else terms.kl
+        measure = getattr(model, "measure", lambda variables, examples, keys: {})
         return _Chunk(
             log_sum=jax.nn.logsumexp(weights, axis=0),
             log_sum_squares=jax.nn.logsumexp(2 * weights, axis=0),
@@ -112,7 +115,7 @@ def make_estimator(
             kl=kl if terms.kl is None else terms.kl.sum(0) * counted.sum(),
             group_kl=group_kl.T,
             mean=terms.mean,
-            measured=model.measure(variables, examples) if hasattr(model, "measure") else {},
+            measured=measure(variables, examples, keys=noise_keys),
         )
 
     compiled: dict[int, Callable[..., _Chunk]] = {}

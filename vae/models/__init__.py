@@ -1,23 +1,26 @@
 """Models: what ties networks to the mathematics. `build` makes one from a config.
 
 Every model is a frozen record that answers the same five methods; evaluation, sampling and every
-task know no other. z is whatever the model's latents are: a vector, or a tuple of arrays.
+task know no other. z is whatever the model's latents are: a vector, or a tuple of arrays. `axis`
+names the mapped axis over which a training batch is spread, or is None.
 
     init(*, key)                                      the initial variables
-    terms(variables, batch, *, keys, train)           `Terms` of keys [K, B]
+    terms(variables, batch, *, keys, train, axis)     `Terms` of keys [K, B]
     encode(variables, batch)                          q, whose `mean` is a z with leaves [B, ...]
     sample(variables, y, *, keys)                     z ~ p(z), leaves [B, ...], of keys [B]
     decode(variables, z, y, *, keys)                  the mean of p(x | z), or draws, [B, H, W, C]
 
 A model may have more to measure in an evaluation than its terms:
 
-    measure(variables, batch)                         a dict of arrays [B, ...]
+    measure(variables, batch, *, keys)                a dict of arrays [B, ...], of keys [B]
     figures(measured)                                 figures by name, of these arrays of a split
 
 `inference` names the parts that q is made of; `likelihood` and `image_shape` are what they say;
 `condition` says what y is, None for a model that takes none; with `takes_unlabelled` a label may be
--1, unknown. A model whose networks hold much more than the image has `sample_bytes`, about what
-`terms` holds of one sample of one image.
+-1, unknown. `losses` names the further losses of the terms in training; it is absent where there
+are none. A model without `encode`, as a GAN, has no p(x), and its terms have nothing but losses. A
+model whose networks hold much more than the image has `sample_bytes`, about what `terms` holds of
+one sample of one image.
 """
 
 from __future__ import annotations
@@ -26,7 +29,7 @@ from typing import Any
 
 import ml_collections
 
-from vae.models import ladder, quantized, semi_supervised, two_layer, vae
+from vae.models import gan, ladder, quantized, semi_supervised, two_layer, vae
 from vae.models.data import Data
 
 MODELS = {
@@ -36,6 +39,7 @@ MODELS = {
     "vq": quantized.build,
     "fsq": quantized.build,
     "semi_supervised": semi_supervised.build,
+    "gan": gan.build,
 }
 
 

@@ -40,6 +40,11 @@ def check_objective(
     """
     objective, defaults = OBJECTIVES[config.name], base().objective
     for key, value in config.items():
+        if not hasattr(model, "encode") and value != defaults[key]:
+            raise InputError(
+                f"objective.{key}={value!r} has no effect on a model without p(x), whose losses "
+                "are its own."
+            )
         read = key in SHARED or any(key.startswith(name) for name in objective.reads)
         if not read and value != defaults[key]:
             raise InputError(

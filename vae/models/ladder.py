@@ -118,7 +118,13 @@ class Ladder:
         return tuple(drawn)
 
     def terms(
-        self, variables: Variables, batch: Batch, *, keys: Array, train: bool = False
+        self,
+        variables: Variables,
+        batch: Batch,
+        *,
+        keys: Array,
+        train: bool = False,
+        axis: str | None = None,
     ) -> Terms:
         """The parts of log p(x, z) - log q(z | x), drawn from keys [K, B]."""
         num_samples, number = keys.shape

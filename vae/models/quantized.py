@@ -69,6 +69,11 @@ class Quantized:
     inference = ("encoder", "quantizer")
     condition = None
 
+    @property
+    def losses(self) -> tuple[str, ...]:
+        """Names of the losses of `terms`."""
+        return ("commitment",) if self.quantizer.commitment else ()
+
     def init(self, *, key: Array) -> Variables:
         """Draws the initial variables."""
         keys = jax.random.split(key, 4)
@@ -107,7 +112,13 @@ class Quantized:
         return self.quantizer.look_up(codes, part(variables, "quantizer"))
 
     def terms(
-        self, variables: Variables, batch: Batch, *, keys: Array, train: bool = False
+        self,
+        variables: Variables,
+        batch: Batch,
+        *,
+        keys: Array,
+        train: bool = False,
+        axis: str | None = None,
     ) -> Terms:
         """The parts of log p(x, c) - log q(c | x); all K of keys [K, B] are the same."""
         quantizer, likelihood = part(variables, "quantizer"), part(variables, "likelihood")
@@ -140,7 +151,7 @@ class Quantized:
             },
         )
 
-    def measure(self, variables: Variables, batch: Batch) -> dict[str, Array]:
+    def measure(self, variables: Variables, batch: Batch, *, keys: Array) -> dict[str, Array]:
         """The codes of images, [B, L]."""
         codes = self.encode(variables, batch).codes
         return {"codes": codes.reshape(len(codes), -1)}

@@ -14,6 +14,8 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
+from vae.probability.distributions import other_keys
+
 Array = jax.Array
 
 
@@ -32,8 +34,7 @@ def gradient_penalty(
     E[v v'] = I: one more pass back through the decoder, whatever the image's size.
     """
     images, pull_back = jax.vjp(decode, z)
-    # Another noise than that which z was drawn with.
-    keys = jax.vmap(jax.random.fold_in, in_axes=(0, None))(keys.reshape(-1), 1)
+    keys = other_keys(keys.reshape(-1))
     signs = jax.vmap(lambda key: jax.random.rademacher(key, images.shape[2:], images.dtype))(keys)
     (slope,) = pull_back(signs.reshape(images.shape))
     return (slope**2).sum(-1).mean(0)

@@ -66,6 +66,11 @@ class SemiSupervised:
     takes_unlabelled = True
 
     @property
+    def losses(self) -> tuple[str, ...]:
+        """Names of the losses of `terms`."""
+        return (*self.vae.losses, "classification")
+
+    @property
     def likelihood(self) -> Any:
         return self.vae.likelihood
 
@@ -127,7 +132,13 @@ class SemiSupervised:
         return jax.nn.one_hot(y, self.num_classes), z
 
     def terms(
-        self, variables: Variables, batch: Batch, *, keys: Array, train: bool = False
+        self,
+        variables: Variables,
+        batch: Batch,
+        *,
+        keys: Array,
+        train: bool = False,
+        axis: str | None = None,
     ) -> Terms:
         """The parts of log p(x, y, z) - log q(y, z | x), expected over y where it is unknown.
 
@@ -172,7 +183,7 @@ class SemiSupervised:
             statistics=variables["statistics"],
         )
 
-    def measure(self, variables: Variables, batch: Batch) -> dict[str, Array]:
+    def measure(self, variables: Variables, batch: Batch, *, keys: Array) -> dict[str, Array]:
         """Labels as they are and as they are classified, [B]."""
         return {"label": batch.y, "classified": self.classify(variables, batch.x).argmax(-1)}
 

@@ -90,7 +90,13 @@ class TwoLayer:
         return self._normal(variables, "top_decoder", z2).sample(keys=keys[1]), z2
 
     def terms(
-        self, variables: Variables, batch: Batch, *, keys: Array, train: bool = False
+        self,
+        variables: Variables,
+        batch: Batch,
+        *,
+        keys: Array,
+        train: bool = False,
+        axis: str | None = None,
     ) -> Terms:
         """The parts of log p(x, z) - log q(z | x), drawn from keys [K, B]."""
         keys = split(keys)

@@ -20,7 +20,8 @@ import ml_collections
 
 from vae.errors import InputError
 from vae.models import parts
-from vae.models.condition import Condition, condition_of
+from vae.models.adversaries import ADVERSARIES
+from vae.models.condition import Condition, condition_of, with_code
 from vae.models.data import Data
 from vae.models.likelihoods import LIKELIHOODS
 from vae.models.parts import Variables, part
@@ -29,6 +30,7 @@ from vae.models.priors import PRIORS
 from vae.models.regularizers import REGULARIZERS
 from vae.networks import ACTIVATIONS, DECODERS, ENCODERS
 from vae.networks.convolutions import halvings
+from vae.probability.distributions import other_keys
 from vae.probability.terms import Batch, Terms
 
 Array = jax.Array
@@ -49,6 +51,7 @@ class VAE:
       image_shape: (H, W, C).
       condition: the y that both networks are given, or None.
       regularizer: of the decoder, see `regularizers.py`, or None; and its weight in the loss.
+      adversary: that it is trained against, see `adversaries/`, or None.
     """
 
     encoder: nn.Module
@@ -60,24 +63,32 @@ class VAE:
     condition: Condition | None = None
     regularizer: Callable[..., Array] | None = None
     regularizer_weight: float = 0.0
+    adversary: Any = None
 
     inference = ("encoder", "posterior")  # the parts that q(z | x) is made of
+
+    @property
+    def losses(self) -> tuple[str, ...]:
+        """Names of the losses of `terms` in training."""
+        own = ("regularizer",) if self.regularizer else ()
+        return own + (self.adversary.losses if self.adversary else ())
 
     def init(self, *, key: Array) -> Variables:
         """Draws the initial variables."""
         keys = jax.random.split(key, 4)
         y = self.condition.unknown(1) if self.condition else None
         x = self._with_planes(jnp.zeros((1, *self.image_shape)), y)
-        z = self._with_code(jnp.zeros((1, self.posterior.size)), y)
-        return parts.join(
-            {
-                "encoder": parts.of_module(self.encoder, x, key=keys[0]),
-                "decoder": parts.of_module(self.decoder, z, key=keys[1]),
-                "posterior": self.posterior.init(key=keys[2]),
-                "prior": self.prior.init(key=keys[3]),
-                "likelihood": self.likelihood.init(),
-            }
-        )
+        z = with_code(self.condition, jnp.zeros((1, self.posterior.size)), y)
+        variables = {
+            "encoder": parts.of_module(self.encoder, x, key=keys[0]),
+            "decoder": parts.of_module(self.decoder, z, key=keys[1]),
+            "posterior": self.posterior.init(key=keys[2]),
+            "prior": self.prior.init(key=keys[3]),
+            "likelihood": self.likelihood.init(),
+        }
+        if self.adversary:
+            variables["discriminator"] = self.adversary.init(key=jax.random.fold_in(key, 4))
+        return parts.join(variables)
 
     def encode(self, variables: Variables, batch: Batch, *, train: bool = False) -> Any:
         """q(z | x), whose `mean` [B, D] is what `decode` takes."""
@@ -96,29 +107,52 @@ class VAE:
         return self._prior(variables, Batch(None, y), train=False).sample(keys=keys)
 
     def terms(
-        self, variables: Variables, batch: Batch, *, keys: Array, train: bool = False
+        self,
+        variables: Variables,
+        batch: Batch,
+        *,
+        keys: Array,
+        train: bool = False,
+        axis: str | None = None,
     ) -> Terms:
         """The parts of log p(x, z) - log q(z | x), drawn from keys [K, B].
 
-        With `train`, q may be a relaxation of itself (of a discrete posterior) and p(z) may leave
-        the batch's own images out; without, both are the densities that figures are quoted for.
+        With `train`, q may be a relaxation of itself (of a discrete posterior), p(z) may leave the
+        batch's own images out, and the adversary plays; without, q and p are the densities that
+        figures are quoted for.
         """
         q = self.encode(variables, batch, train=train)
         p = self._prior(variables, batch, train=train)
         z, log_qz = q.sample_and_log_prob(keys=keys)
         outputs = self._outputs(variables, z, batch.y)
         own = part(variables, "likelihood")
+        log_px = self.likelihood.log_prob(outputs, batch.x, own)
+        statistics = variables["statistics"] | {
+            "likelihood": self.likelihood.update(outputs, batch.x, own)
+        }
+
+        def decode(z: Array) -> Array:
+            return self.likelihood.mean(self._outputs(variables, z, batch.y))
+
         losses = {}
         if self.regularizer is not None:
-            penalty = self.regularizer(
-                lambda z: self.likelihood.mean(self._outputs(variables, z, batch.y)),
-                variables["params"]["decoder"],
-                z,
-                keys=keys,
-            )
+            penalty = self.regularizer(decode, variables["params"]["decoder"], z, keys=keys)
             losses["regularizer"] = self.regularizer_weight * penalty
+        if self.adversary is not None and train:
+            play = self.adversary.play(
+                part(variables, "discriminator"),
+                batch,
+                z,
+                p,
+                decode,
+                keys=other_keys(keys),
+                axis=axis,
+            )
+            losses |= play.losses
+            statistics["discriminator"] = play.statistics
+            log_px = log_px if play.log_px is None else play.log_px
         return Terms(
-            log_px=self.likelihood.log_prob(outputs, batch.x, own),
+            log_px=log_px,
             log_pz=p.log_prob(z),
             log_qz=log_qz,
             kl=q.kl(p),
@@ -127,8 +161,7 @@ class VAE:
             q=q,
             p=p,
             losses=losses,
-            statistics=variables["statistics"]
-            | {"likelihood": self.likelihood.update(outputs, batch.x, own)},
+            statistics=statistics,
         )
 
     def _prior(self, variables: Variables, batch: Batch, *, train: bool) -> Any:
@@ -138,8 +171,8 @@ class VAE:
         return self.prior.distribution(part(variables, "prior"), batch, encode, train=train)
 
     def _outputs(self, variables: Variables, z: Array, y: Array | None) -> Array:
-        z = self._with_code(z, y)
-        return self.decoder.apply({"params": variables["params"]["decoder"]}, z)
+        inputs = with_code(self.condition, z, y)
+        return self.decoder.apply({"params": variables["params"]["decoder"]}, inputs)
 
     def _with_planes(self, x: Array, y: Array | None) -> Array:
         """Adds to images [B, H, W, C] one constant channel for every number of the code of y."""
@@ -148,13 +181,6 @@ class VAE:
         planes = self.condition.code(y)[:, None, None]
         planes = jnp.broadcast_to(planes, (*x.shape[:3], self.condition.size))
         return jnp.concatenate([x, planes], axis=-1)
-
-    def _with_code(self, z: Array, y: Array | None) -> Array:
-        """Appends to latents [..., B, D] the code of y."""
-        if not self.condition:
-            return z
-        code = jnp.broadcast_to(self.condition.code(y), (*z.shape[:-1], self.condition.size))
-        return jnp.concatenate([z, code], axis=-1)
 
 
 def build(config: ml_collections.ConfigDict, data: Data) -> VAE:
@@ -183,6 +209,11 @@ def build(config: ml_collections.ConfigDict, data: Data) -> VAE:
             f"model.prior={config.prior!r} is made of encoded images alone, so "
             "model.condition must be 'none'."
         )
+    if config.adversary == "factors" and posterior.space != "real":
+        raise InputError(
+            f"model.adversary='factors' permutes the numbers of z, but z of model.posterior="
+            f"{config.posterior!r} is in {SPACES[posterior.space]}; 'gaussian' is in R^D."
+        )
     check_grids(config, data, posterior.size)
     return VAE(
         encoder=make_encoder(config, posterior.outputs),
@@ -194,6 +225,7 @@ def build(config: ml_collections.ConfigDict, data: Data) -> VAE:
         condition=condition,
         regularizer=REGULARIZERS[config.regularizer],
         regularizer_weight=config.regularizer_weight,
+        adversary=ADVERSARIES[config.adversary](config, posterior.size, data),
     )
 
 

@@ -46,6 +46,11 @@ def split(keys: Array, num: int = 2) -> Array:
     return parts.reshape(num, *keys.shape)
 
 
+def other_keys(keys: Array) -> Array:
+    """Keys [...] for noise beside that which `keys` [...] themselves are for."""
+    return draw_each(lambda key: jax.random.fold_in(key, 1), keys)
+
+
 def draw_each(draw: Callable[[Array], Array], keys: Array) -> Array:
     """What `draw` makes of a key, of each key [...], as [..., *shape of one]."""
     drawn = jax.vmap(draw)(keys.reshape(-1))

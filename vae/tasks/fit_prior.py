@@ -125,8 +125,8 @@ def fit_prior(run: Run, name: str) -> Standardised:
     posterior = getattr(run.model, "posterior", None)
     if getattr(posterior, "space", None) != "real":
         raise InputError(
-            f"--prior={name} is fitted to latents that are one vector of real numbers, which those "
-            "of this run's model are not."
+            f"--prior={name} is fitted to the latents of images, each one vector of real numbers, "
+            "which this run's model does not have."
         )
     if run.config.model.prior == "conditional":
         raise InputError(f"--prior={name} knows no labels, but this run's prior is of a label's z.")

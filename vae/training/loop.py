@@ -26,10 +26,12 @@ from clu import parameter_overview
 
 from vae.training.checkpoints import Checkpoints
 from vae.training.logs import Log, Progress
-from vae.training.state import State
+from vae.training.state import RATES, State
 from vae.training.step import Report
 
 logger = logging.getLogger(__name__)
+
+SHOWN = ("train/loss", "train/kl", "train/adversarial", "train/discriminator")  # of these, in line
 
 
 @dataclasses.dataclass(frozen=True)
@@ -129,7 +131,7 @@ def _run(
                     "%d updates were skipped: not finite, or above optimizer.skip_norm",
                     train["train/skipped"],
                 )
-            rates = progress.show(step, {k: train[k] for k in ("train/loss", "train/kl")})
+            rates = progress.show(step, {k: train[k] for k in SHOWN if k in train})
             log.scalars(step, train | {f"train/{name}": rate for name, rate in rates.items()})
             metrics |= train
         if due(config.evaluation.every_steps):
@@ -159,7 +161,7 @@ def _run(
 def train_metrics(report: Report) -> dict[str, float]:
     """The averages of a report (nats per example), by name; NaN where no update was applied."""
     with np.errstate(invalid="ignore"):
-        values = {name: float(value) for name, value in report.metrics.compute().items()}
+        values = {name: float(value.compute()) for name, value in report.metrics.items()}
     values |= {"learning_rate": float(report.learning_rate), "skipped": int(report.guard.skipped)}
     return {f"train/{name}": value for name, value in values.items()}
 
@@ -180,9 +182,9 @@ def _go_back(
         int(good.step),
         training.retry_scale,
     )
-    learning_rate = good.hyper["learning_rate"] * training.retry_scale
+    lower = {name: good.hyper[name] * training.retry_scale for name in RATES}
     return good.replace(
-        hyper=good.hyper | {"learning_rate": learning_rate},
+        hyper=good.hyper | lower,
         guard=good.guard.replace(retries=good.guard.retries + 1),
     )
 

@@ -12,15 +12,10 @@ from clu import metrics as clu_metrics
 Array = jax.Array
 
 
-@flax.struct.dataclass
-class TrainMetrics(clu_metrics.Collection):
-    """What is averaged between two log lines, over the updates that were applied."""
+RATES = ("learning_rate", "discriminator_learning_rate")  # in `State.hyper`
 
-    loss: clu_metrics.Average.from_output("loss")
-    elbo: clu_metrics.Average.from_output("elbo")
-    reconstruction: clu_metrics.Average.from_output("reconstruction")
-    kl: clu_metrics.Average.from_output("kl")
-    grad_norm: clu_metrics.Average.from_output("grad_norm")
+# What is averaged between two log lines, over the updates that were applied, by name.
+TrainMetrics = dict[str, clu_metrics.Average]
 
 
 @flax.struct.dataclass
@@ -71,6 +66,8 @@ def hyperparameters(config: ml_collections.ConfigDict) -> dict[str, Any]:
     """The numbers of a config that are traced, not compiled in."""
     return {
         "learning_rate": config.optimizer.learning_rate,
+        "discriminator_learning_rate": config.optimizer.discriminator_learning_rate
+        or config.optimizer.learning_rate,
         "weight_decay": config.optimizer.weight_decay,
     } | {name: value for name, value in config.objective.items() if isinstance(value, float)}
 
@@ -96,16 +93,25 @@ def initial_state(model: Any, config: ml_collections.ConfigDict) -> State:
         opt_state=gradient_transformation(config.optimizer).init(params),
         hyper={k: jnp.asarray(v, jnp.float32) for k, v in hyperparameters(config).items()},
         guard=Guard(skipped=zero, streak=zero, diverged_at=zero - 1, retries=zero),
-        metrics=train_metrics({}, counted=False),
+        metrics=train_metrics(dict.fromkeys(metric_names(model), zero), counted=False),
     )
+
+
+def metric_names(model: Any) -> tuple[str, ...]:
+    """What is logged of a model's training: its losses, and the ELBO of one that has it."""
+    bound = ("elbo", "reconstruction", "kl") if hasattr(model, "encode") else ()
+    return ("loss", *bound, *getattr(model, "losses", ()), "grad_norm")
 
 
 def train_metrics(values: dict[str, Array], *, counted: Array | bool) -> TrainMetrics:
     """The metrics of one step, each value a scalar; nothing where it is not `counted`."""
-    values = {name: jnp.zeros((1,)) for name in TrainMetrics.__annotations__} | {
-        name: jnp.reshape(value, (1,)) for name, value in values.items()
+    mask = jnp.reshape(counted, (1,))
+    return {
+        name: clu_metrics.Average.from_model_output(
+            jnp.reshape(value, (1,)).astype(jnp.float32), mask
+        )
+        for name, value in values.items()
     }
-    return TrainMetrics.single_from_model_output(**values, mask=jnp.reshape(counted, (1,)))
 
 
 def evaluation_variables(state: State) -> dict[str, Any]:

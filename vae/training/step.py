@@ -5,7 +5,7 @@
     keys  = fold_in(fold_in(key, step), example)        noise belongs to an example
     loss  = mean over the batch of objective(terms(x))
     g     = pmean over devices of its gradient; the parts of q may have a loss of their own
-    theta = theta - lr(step) (direction(g) + weight decay theta)
+    theta = theta - lr(step) (direction(g) + weight decay theta)     a discriminator has its own lr
 
 An update with a non-finite loss or gradient is not applied, and counted; so is one whose gradient
 is larger than `optimizer.skip_norm` (Child, "Very deep VAEs", 2021, appendix), but it is no sign of
@@ -28,11 +28,17 @@ from vae.probability.distributions import example_keys, sample_keys, split
 from vae.probability.objectives import OBJECTIVES, divergence
 from vae.probability.terms import Terms
 from vae.training.devices import scan
-from vae.training.state import Guard, State, TrainMetrics, gradient_transformation, train_metrics
+from vae.training.state import (
+    RATES,
+    Guard,
+    State,
+    TrainMetrics,
+    gradient_transformation,
+    metric_names,
+    train_metrics,
+)
 
 Array = jax.Array
-
-OUTPUTS = ("loss", "elbo", "reconstruction", "kl")
 
 
 class Report(NamedTuple):
@@ -79,6 +85,7 @@ def make_step(
     objective = OBJECTIVES[config.objective.name]
     transformation = gradient_transformation(config.optimizer)
     training = config.training
+    logged = [name for name in metric_names(model) if name != "grad_norm"]
 
     def mean_over_devices(tree: Any) -> Any:
         return tree if axis is None else jax.lax.pmean(tree, axis)
@@ -92,7 +99,7 @@ def make_step(
 
         def terms_of(params: Any) -> Terms:
             variables = {"params": params, "statistics": state.statistics}
-            return model.terms(variables, examples, keys=sampled, train=True)
+            return model.terms(variables, examples, keys=sampled, train=True, axis=axis)
 
         settings = objective_settings(config.objective, state.hyper, state.step)
         settings |= {"axis": axis, "keys": own_keys, "num_examples": num_examples}
@@ -112,8 +119,9 @@ def make_step(
                 name: own[name] if name in model.inference else grad for name, grad in grads.items()
             }
         reconstruction, kl = terms.log_px.mean(), divergence(terms).sum(0).mean()
-        outputs = (loss, reconstruction - kl, reconstruction, kl)
-        return grads, dict(zip(OUTPUTS, outputs, strict=True)), terms.statistics
+        known = {"elbo": reconstruction - kl, "reconstruction": reconstruction, "kl": kl}
+        known |= {"loss": loss} | {name: value.mean() for name, value in terms.losses.items()}
+        return grads, {name: known[name] for name in logged}, terms.statistics
 
     def gradient(state: State, batch: Any, table: Any) -> tuple[Any, dict[str, Array], Any]:
         def add(sums: Any, micro_batch: Any) -> tuple[Any, None]:
@@ -121,17 +129,22 @@ def make_step(
 
         parts = training.accumulate
         micro_batches = jax.tree.map(lambda x: x.reshape(parts, -1, *x.shape[1:]), batch)
-        nothing = (state.params, dict.fromkeys(OUTPUTS, 0.0), state.statistics)
+        nothing = (state.params, dict.fromkeys(logged, 0.0), state.statistics)
         nothing = jax.tree.map(jnp.zeros_like, nothing)
         sums, _ = scan(add, nothing, micro_batches)
         return jax.tree.map(lambda x: x / parts, sums)
 
-    def update(state: State, grads: Any, statistics: Any, learning_rate: Array) -> State:
+    def update(state: State, grads: Any, statistics: Any, rates: dict[str, Array]) -> State:
         directions, opt_state = transformation.update(grads, state.opt_state, state.params)
         if config.optimizer.name == "adamw":
             decay = state.hyper["weight_decay"]
             directions = jax.tree.map(lambda d, p: d + decay * p, directions, state.params)
-        params = jax.tree.map(lambda p, d: p - learning_rate * d, state.params, directions)
+
+        def moved(part: str) -> Any:
+            rate = rates[RATES[part == "discriminator"]]
+            return jax.tree.map(lambda p, d: p - rate * d, state.params[part], directions[part])
+
+        params = {part: moved(part) for part in state.params}
         ema = state.ema
         if ema is not None:
             # The average is short at first, so that it forgets the initial weights.
@@ -145,15 +158,16 @@ def make_step(
         grad_norm = jnp.sqrt(sum(jnp.vdot(g, g) for g in jax.tree.leaves(grads)))
         finite = jnp.isfinite(outputs["loss"]) & jnp.isfinite(grad_norm)
         applied = finite & (grad_norm <= (config.optimizer.skip_norm or jnp.inf))
-        learning_rate = (
-            state.hyper["learning_rate"]
+        rates = {
+            name: state.hyper[name]
             * schedules.warmup(state.step, config.optimizer.warmup_steps)
             * schedules.decay(config.optimizer.schedule, state.step, training.steps)
-        )
+            for name in RATES
+        }
         # A branch, for choosing value by value would read and write all of the state once more.
         state = jax.lax.cond(
             applied,
-            lambda state: update(state, grads, statistics, learning_rate),
+            lambda state: update(state, grads, statistics, rates),
             lambda state: state,
             state,
         )
@@ -166,12 +180,11 @@ def make_step(
             diverged_at=jnp.where(diverged, state.step, state.guard.diverged_at),
         )
         window_starts = state.step % config.log.every_steps == 0
+        new = train_metrics({**outputs, "grad_norm": grad_norm}, counted=applied)
         metrics = jax.tree.map(
-            lambda zero, total: jnp.where(window_starts, zero, total),
-            train_metrics({}, counted=False),
-            state.metrics,
-        ).merge(train_metrics({**outputs, "grad_norm": grad_norm}, counted=applied))
-        return state.replace(step=state.step + 1, guard=guard, metrics=metrics), learning_rate
+            lambda total, own: jnp.where(window_starts, 0, total) + own, state.metrics, new
+        )
+        return state.replace(step=state.step + 1, guard=guard, metrics=metrics), rates[RATES[0]]
 
     def step(state: State, batch: Any, table: Any) -> tuple[State, Report]:
         state, rates = scan(lambda state, batch: one_step(state, batch, table), state, batch)

@@ -29,3 +29,10 @@ def is_own(size: int, axis: str | None) -> Array:
         (1, 0) if axis is None else (jax.lax.axis_size(axis), jax.lax.axis_index(axis))
     )
     return device * size + jnp.arange(size)[:, None] == jnp.arange(devices * size)
+
+
+def own_part(x: Array, size: int, axis: str | None) -> Array:
+    """This device's `size` examples of the whole batch x [N, ...]."""
+    if axis is None:
+        return x
+    return jax.lax.dynamic_slice_in_dim(x, jax.lax.axis_index(axis) * size, size)

@@ -1,0 +1,162 @@
+"""A generative adversarial network: a prior, a generator, and the discriminator of its images.
+
+    x = G(z, y), z ~ p(z)
+
+(Goodfellow et al., "Generative adversarial nets", 2014; DCGAN: Radford et al., 2016.) It has no
+density p(x), nor does it encode: what is measured of it in an evaluation is how often its
+discriminator is right.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from typing import Any
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+import ml_collections
+import numpy as np
+
+from vae.errors import InputError
+from vae.models import parts
+from vae.models.adversaries import ADVERSARIES
+from vae.models.adversaries.images import Images
+from vae.models.condition import Condition, condition_of, with_code
+from vae.models.data import Data
+from vae.models.parts import Variables, part
+from vae.models.priors import PRIORS
+from vae.models.vae import check_grids, make_decoder
+from vae.probability.likelihoods import Bernoulli
+from vae.probability.terms import Batch, Terms
+
+Array = jax.Array
+
+
+@dataclasses.dataclass(frozen=True)
+class GAN:
+    """A generator of images in [0, 1] and its adversary.
+
+    Attributes:
+      generator: z [..., D] to the logits of the image's values [..., H, W, C].
+      prior: the family of p(z), see `priors/`.
+      adversary: of images.
+      latent_dim: D.
+      image_shape: (H, W, C).
+      condition: the y that both players are given, or None.
+    """
+
+    generator: nn.Module
+    prior: Any
+    adversary: Images
+    latent_dim: int
+    image_shape: tuple[int, int, int]
+    condition: Condition | None
+
+    inference = ()
+    likelihood = Bernoulli()  # whose mean keeps the values in [0, 1]
+
+    @property
+    def losses(self) -> tuple[str, ...]:
+        """Names of the losses of `terms`."""
+        return self.adversary.losses
+
+    def init(self, *, key: Array) -> Variables:
+        """Draws the initial variables."""
+        keys = jax.random.split(key, 3)
+        y = self.condition.unknown(1) if self.condition else None
+        z = with_code(self.condition, jnp.zeros((1, self.latent_dim)), y)
+        return parts.join(
+            {
+                "generator": parts.of_module(self.generator, z, key=keys[0]),
+                "prior": self.prior.init(key=keys[1]),
+                "discriminator": self.adversary.init(key=keys[2]),
+            }
+        )
+
+    def decode(
+        self, variables: Variables, z: Array, y: Array | None = None, *, keys: Array | None = None
+    ) -> Array:
+        """The images [B, H, W, C] of z [B, D]; there is nothing to draw from `keys`."""
+        z = with_code(self.condition, z, y)
+        return jax.nn.sigmoid(self.generator.apply({"params": variables["params"]["generator"]}, z))
+
+    def sample(self, variables: Variables, y: Array | None = None, *, keys: Array) -> Array:
+        """Latents z ~ p(z), one from each key [B], as [B, D]."""
+        prior = part(variables, "prior")
+        return self.prior.distribution(prior, Batch(None, y), None, train=False).sample(keys=keys)
+
+    def terms(
+        self,
+        variables: Variables,
+        batch: Batch,
+        *,
+        keys: Array,
+        train: bool = False,
+        axis: str | None = None,
+    ) -> Terms:
+        """The losses of both players, with a fake for each of keys [K, B]; no densities."""
+        nothing = jnp.zeros(keys.shape)
+        fakes = jax.vmap(lambda keys: self._fakes(variables, batch.y, keys=keys))(keys)
+        judge = self.adversary.discriminator
+        ready = judge.ready(part(variables, "discriminator"))
+        code = self.adversary.code(batch.y)
+        return Terms(
+            log_px=nothing,
+            log_pz=nothing,
+            log_qz=nothing,
+            kl=None,
+            z=jnp.zeros((*keys.shape, 0)),
+            mean=jnp.zeros((keys.shape[1], 0)),
+            q=None,
+            p=None,
+            losses=judge.contest(ready, batch.x, [fakes], code),
+            statistics=variables["statistics"] | {"discriminator": ready["statistics"]},
+        )
+
+    def measure(self, variables: Variables, batch: Batch, *, keys: Array) -> dict[str, Array]:
+        """The logits of the images and of as many fakes from keys [B], [B] each."""
+        judge = self.adversary.discriminator
+        ready = judge.ready(part(variables, "discriminator"))
+        code = self.adversary.code(batch.y)
+        fakes = self._fakes(variables, batch.y, keys=keys)
+        return {
+            name: judge.judge(ready, x, code)[1] for name, x in (("real", batch.x), ("fake", fakes))
+        }
+
+    def figures(self, measured: dict[str, np.ndarray]) -> dict[str, float]:
+        """The shares of real images and of fakes that are judged right, with standard errors."""
+        figures = {}
+        for name, right in (("real", measured["real"] > 0), ("fake", measured["fake"] < 0)):
+            share = float(right.mean())
+            figures[f"{name}_judged_right"] = share
+            error = math.sqrt(share * (1 - share) / len(right))
+            figures[f"{name}_judged_right_stderr"] = error
+        return figures
+
+    def _fakes(self, variables: Variables, y: Array | None, *, keys: Array) -> Array:
+        return self.decode(variables, self.sample(variables, y, keys=keys), y)
+
+
+def build(config: ml_collections.ConfigDict, data: Data) -> GAN:
+    """The model of a config's `model` section with `name` "gan".
+
+    Raises:
+      InputError: the prior is not one that a generator can draw from.
+    """
+    prior = PRIORS[config.prior](config, config.latent_dim, data)
+    if prior.uses_encoder or prior.space == "categorical":
+        raise InputError(
+            f"model.prior={config.prior!r} does not go with model.name='gan', which has no "
+            "posterior; choose 'standard_normal'."
+        )
+    check_grids(config, data, config.latent_dim)
+    return GAN(
+        generator=make_decoder(config, data, GAN.likelihood),
+        prior=prior,
+        adversary=ADVERSARIES[config.adversary](config, config.latent_dim, data),
+        latent_dim=config.latent_dim,
+        image_shape=data.image_shape,
+        condition=condition_of(config, data),
+    )

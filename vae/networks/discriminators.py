@@ -1,0 +1,69 @@
+"""Discriminators: how real an image, or a latent, is.
+
+    Discriminator(widths, dtype)
+        x [B, ...], code [B, C] or None -> features [B, F], logit [B], both float32
+
+The logit is linear in the features. A code of what x should be an image of adds an inner product of
+its embedding with them, averaged over the places (projection: Miyato & Koyama, "cGANs with
+projection discriminator", 2018; their sum). There is no normalisation across examples, so that an
+example's logit is its own.
+"""
+
+from __future__ import annotations
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+
+from vae.networks.blocks import HE, SMALL
+from vae.networks.convolutions import Conv
+
+Array = jax.Array
+
+SLOPE = 0.2  # of the leaky rectifiers below 0 (Radford et al. 2016)
+
+
+def _logit(features: Array, averaged: Array, code: Array | None) -> Array:
+    """The head, as layers of the module that calls it."""
+    head = nn.Dense(1, kernel_init=SMALL, dtype=jnp.float32, name="head")
+    logit = head(features)[:, 0]
+    if code is None:
+        return logit
+    size = averaged.shape[-1]
+    projection = nn.Dense(
+        size, use_bias=False, kernel_init=SMALL, dtype=jnp.float32, name="projection"
+    )
+    return logit + (projection(code) * averaged).sum(-1)
+
+
+class ImageDiscriminator(nn.Module):
+    """Strided 4x4 convolutions, one for each of the widths, on images of any size.
+
+    (Radford et al., "Unsupervised representation learning with deep convolutional generative
+    adversarial networks", 2016.) The features are all that the last of them puts out.
+    """
+
+    widths: tuple[int, ...]
+    dtype: jnp.dtype = jnp.float32
+
+    @nn.compact
+    def __call__(self, x: Array, code: Array | None = None) -> tuple[Array, Array]:
+        for width in self.widths:
+            x = nn.leaky_relu(Conv(width, dtype=self.dtype)(x), SLOPE)
+        x = x.astype(jnp.float32)
+        features = x.reshape(len(x), -1)
+        return features, _logit(features, x.mean((1, 2)), code)
+
+
+class VectorDiscriminator(nn.Module):
+    """Dense layers, one for each of the widths, on vectors [B, D]."""
+
+    widths: tuple[int, ...]
+    dtype: jnp.dtype = jnp.float32
+
+    @nn.compact
+    def __call__(self, x: Array, code: Array | None = None) -> tuple[Array, Array]:
+        for width in self.widths:
+            x = nn.leaky_relu(nn.Dense(width, kernel_init=HE, dtype=self.dtype)(x), SLOPE)
+        features = x.astype(jnp.float32)
+        return features, _logit(features, features, code)
