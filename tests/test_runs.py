@@ -18,6 +18,7 @@ from configs import tiny
 import vae
 from vae import experiment
 from vae.errors import InputError
+from vae.tasks.fit_prior import fit_prior
 from vae.training import loop
 from vae.training import step as step_module
 from vae.training.directory import owned
@@ -111,6 +112,48 @@ def test_a_run_killed_before_its_result_has_all_figures(finished, tmp_path):
     assert vae.train(tiny(), copy)["metrics"] == result["metrics"]
 
 
+GAN = {
+    "model__name": "gan",
+    "model__encoder_widths": (512,),
+    "model__likelihood": "bernoulli",
+    "model__adversary": "images",
+    "model__discriminator_widths": (8,),
+    "model__spectral_norm": True,
+    "model__r1_weight": 1.0,
+}
+
+
+def test_so_does_a_gan_with_figures_of_its_own(tmp_path, monkeypatch):
+    whole = vae.train(tiny(**GAN), tmp_path / "whole")
+    with monkeypatch.context() as patch:
+        interrupt_at(patch, 10)
+        stopped = vae.train(tiny(**GAN), tmp_path / "stopped")
+    assert stopped["status"] == "preempted" and stopped["step"] == 11
+    resumed = vae.train(tiny(**GAN), tmp_path / "stopped")
+    assert resumed["params_sha256"] == whole["params_sha256"]
+    assert lines(tmp_path / "stopped") == lines(tmp_path / "whole")
+
+    assert {"train/adversarial", "train/discriminator"} <= set(whole["metrics"])
+    assert not {"train/elbo", "valid/elbo", "test/elbo", "test/nll"} & set(whole["metrics"])
+    assert 0 <= whole["metrics"]["test/real_judged_right"] <= 1
+    assert "without p(x)" in whole["protocol"]["bound"]
+    run = vae.load(tmp_path / "whole", step="best")  # the latest, where none is the best
+    assert run.step == 20
+    z = np.zeros((3, 4))
+    assert run.decode(z).shape == (3, 8, 8, 1)
+    for refused in (run.encode, run.reconstruct, run.log_likelihood):
+        with pytest.raises(InputError, match="does not encode images"):
+            refused(run.sample(2))
+    with pytest.raises(InputError, match="fitted to the latents of images"):
+        fit_prior(run, "mixture")
+
+
+def test_a_gan_that_is_not_finite_goes_back_and_ends_as_diverged(tmp_path):
+    limits = {"training__max_nonfinite": 3, "optimizer__discriminator_learning_rate": 1e30}
+    result = vae.train(tiny(optimizer__learning_rate=1e30, **limits, **GAN), tmp_path)
+    assert result["status"] == "diverged"
+
+
 def test_a_longer_schedule_goes_on(finished, tmp_path):
     _, result = finished
     vae.train(tiny(training__steps=10), tmp_path)
@@ -180,6 +223,25 @@ def test_fewer_devices_give_the_same_figures(finished, tmp_path, num, monkeypatc
     result = vae.train(tiny(), tmp_path)["metrics"]
     for name in ("valid/elbo", "test/elbo", "test/nll", "train/loss"):
         assert result[name] == pytest.approx(finished[1]["metrics"][name], rel=1e-4)
+
+
+@pytest.mark.parametrize(
+    "overrides",
+    [GAN, {"model__adversary": "factors", "model__discriminator_widths": (8,)}],
+    ids=["gan", "factors"],
+)
+def test_the_players_are_the_same_on_one_device(tmp_path, overrides, monkeypatch):
+    import jax
+    from jax.sharding import AxisType, Mesh
+
+    from vae.training import devices
+
+    several = vae.train(tiny(**overrides), tmp_path / "several")["metrics"]
+    mesh = Mesh(np.array(jax.devices()[:1]), (devices.AXIS,), axis_types=(AxisType.Auto,))
+    monkeypatch.setattr(devices, "make_mesh", lambda: mesh)
+    one = vae.train(tiny(**overrides), tmp_path / "one")["metrics"]
+    for name in ("train/adversarial", "train/discriminator"):
+        assert several[name] == pytest.approx(one[name], rel=1e-4)
 
 
 def test_another_experiment_in_the_same_directory_is_refused_with_what_differs(finished):
