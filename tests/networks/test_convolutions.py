@@ -195,3 +195,27 @@ def test_bfloat16_is_close_and_stays_bfloat16():
 def test_a_wrong_grid_is_refused():
     with pytest.raises(ValueError, match="stride-2 grid"):
         convolutions.up(jnp.zeros((1, 4, 4, 2)), jnp.zeros((4, 4, 3, 2)), 2, (9, 8))
+
+
+@pytest.mark.parametrize("size", SIZES[1:3])
+def test_the_gradients_of_gradients_are_xlas(size):
+    """As a penalty on slopes asks for them, of all three maps."""
+    x, kernel = normal(0, 2, *size, 3), normal(1, 4, 4, 3, 5)
+    out = tuple(-(-n // 2) for n in size)
+    y, weights = normal(2, 2, *out, 5), normal(3, 2, *out, 5)
+
+    def penalty(conv, conv_transposed):
+        def loss(x, kernel, y):
+            down = jnp.vdot(jnp.tanh(conv(x, kernel)), weights)
+            return down + jnp.vdot(jnp.tanh(conv_transposed(y, kernel)), x)
+
+        def slopes(*inputs):
+            return sum(jnp.vdot(g, jnp.sin(g)) for g in jax.grad(loss, (0, 1, 2))(*inputs))
+
+        return jax.jit(jax.grad(slopes, argnums=(0, 1, 2)))(x, kernel, y)
+
+    ours = penalty(
+        lambda x, kernel: convolutions.strided(x, kernel, 2),
+        lambda y, kernel: convolutions.transposed(y, kernel, 2, size),
+    )
+    close(ours, penalty(reference, lambda y, k: reference_transposed(y, k, 2, size)), 1e-4)

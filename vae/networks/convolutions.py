@@ -8,8 +8,8 @@ the loss with respect to y there are three maps, and each is the gradient of the
     weight_gradient  x, g -> dw     dw[k] = sum_o x[s o + k - p] g[o]
 
 A transposed convolution is by definition `up` (Dumoulin and Visin, "A guide to convolution
-arithmetic for deep learning", 2016, section 4), so both layers, forward and backward, need no other
-arithmetic:
+arithmetic for deep learning", 2016, section 4), so both layers, forward and backward and in the
+gradients of gradients, need no other arithmetic:
 
                      forward   gradient of the input   gradient of the kernel
     Conv             down      up                      weight_gradient(input, g)
@@ -100,14 +100,14 @@ def strided(x: Array, kernel: Array, stride: int) -> Array:
 
 
 def _strided_forward(x, kernel, stride):
-    return down(x, kernel, stride), (x, kernel)
+    return strided(x, kernel, stride), (x, kernel)
 
 
 def _strided_backward(stride, residuals, g):
     x, kernel = residuals
     return (
-        up(g, kernel, stride, x.shape[1:3]),
-        weight_gradient(x, g, stride, kernel.shape[:2]),
+        transposed(g, kernel, stride, x.shape[1:3]),
+        kernel_gradient(x, g, stride, kernel.shape[:2]),
     )
 
 
@@ -121,15 +121,33 @@ def transposed(y: Array, kernel: Array, stride: int, size: tuple[int, int]) -> A
 
 
 def _transposed_forward(y, kernel, stride, size):
-    return up(y, kernel, stride, size), (y, kernel)
+    return transposed(y, kernel, stride, size), (y, kernel)
 
 
 def _transposed_backward(stride, size, residuals, g):
     y, kernel = residuals
-    return down(g, kernel, stride), weight_gradient(g, y, stride, kernel.shape[:2])
+    return strided(g, kernel, stride), kernel_gradient(g, y, stride, kernel.shape[:2])
 
 
 transposed.defvjp(_transposed_forward, _transposed_backward)
+
+
+@functools.partial(jax.custom_vjp, nondiff_argnums=(2, 3))
+def kernel_gradient(x: Array, g: Array, stride: int, kernel_size: tuple[int, int]) -> Array:
+    """`weight_gradient`, with gradients made of `up` and `down`, for losses that are of slopes."""
+    return weight_gradient(x, g, stride, kernel_size)
+
+
+def _kernel_gradient_forward(x, g, stride, kernel_size):
+    return kernel_gradient(x, g, stride, kernel_size), (x, g)
+
+
+def _kernel_gradient_backward(stride, kernel_size, residuals, kernel):
+    x, g = residuals
+    return transposed(g, kernel, stride, x.shape[1:3]), strided(x, kernel, stride)
+
+
+kernel_gradient.defvjp(_kernel_gradient_forward, _kernel_gradient_backward)
 
 
 def halvings(size: tuple[int, int], times: int) -> list[tuple[int, int]]:
