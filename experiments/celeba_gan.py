@@ -1,0 +1,55 @@
+"""A GAN on CelebA's faces: DCGAN with R1 in the place of batch normalisation.
+
+Radford et al., "Unsupervised representation learning with deep convolutional generative adversarial
+networks", 2016, at half their widths; R1: Mescheder et al., "Which training methods for GANs do
+actually converge?", 2018; the discriminator's own learning rate: Heusel et al., "GANs trained by a
+two time-scale update rule", 2017. DIR is as for celeba_vae.py:
+
+    python launch.py train --config=experiments/celeba_gan.py --config.data.path=DIR
+    python launch.py train --config=experiments/celeba_gan.py:hinge --config.data.path=DIR
+
+`hinge` has the hinge loss and spectral normalisation (Miyato et al., "Spectral normalization for
+generative adversarial networks", 2018) instead. `--config.model.condition=attributes` has both
+players see the attributes. There is no p(x); an evaluation says how often the discriminator is
+right.
+"""
+
+import ml_collections
+
+from vae.config import base
+
+
+def get_config(variant: str = "") -> ml_collections.ConfigDict:
+    config = base()
+    config.data.name = ""
+    config.data.crop = (148 / 218, 148 / 178)
+    config.data.image_size = (64, 64)
+    config.data.train = "train"
+    config.data.valid = "valid"
+    config.data.test = "test"
+    config.data.batch_size = 64
+    config.data.flip = True
+
+    config.model.name = "gan"
+    config.model.decoder = "conv"
+    config.model.decoder_widths = (256, 128, 64, 32)
+    config.model.latent_dim = 128
+    config.model.adversary = "images"
+    config.model.discriminator_widths = (32, 64, 128, 256)
+    config.model.r1_weight = 1.0
+    if variant == "hinge":
+        config.model.gan_loss = "hinge"
+        config.model.spectral_norm = True
+        config.model.r1_weight = 0.0
+
+    config.optimizer.learning_rate = 2e-4
+    config.optimizer.discriminator_learning_rate = 4e-4
+    config.optimizer.b1 = 0.5
+    config.training.steps = 20_000
+    config.training.ema_decay = 0.999
+
+    config.evaluation.every_steps = 1_000
+    config.evaluation.batch_size = 64
+    config.checkpoint.every_steps = 1_000
+    config.log.images_every_steps = 500
+    return config

@@ -1,0 +1,29 @@
+"""VAE-GAN on CelebA's faces: a likelihood of a discriminator's features instead of pixels.
+
+Larsen et al., "Autoencoding beyond pixels using a learned similarity metric", 2016. The networks
+and data of celeba_gan.py, with an encoder; DIR is as for celeba_vae.py:
+
+    python launch.py train --config=experiments/celeba_vae_gan.py --config.data.path=DIR
+
+In training `reconstruction` and `elbo` are of the features; in an evaluation they are of the
+pixels, with the one standard deviation that is best for them, so that figures compare with those of
+a VAE. `model.adversarial_weight` is the 1 / gamma of the paper.
+"""
+
+import ml_collections
+
+from experiments import celeba_gan
+
+
+def get_config() -> ml_collections.ConfigDict:
+    config = celeba_gan.get_config()
+    config.data.dequantize = True
+    config.model.name = "vae"
+    config.model.encoder = "conv"
+    config.model.encoder_widths = (32, 64, 128, 256)
+    config.model.likelihood = "gaussian"
+    config.model.scale = "optimal"
+    config.model.similarity = True
+    config.model.adversarial_weight = 100.0
+    config.optimizer.discriminator_learning_rate = 0.0
+    return config
