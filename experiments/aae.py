@@ -4,6 +4,9 @@ Makhzani et al., "Adversarial autoencoders", 2016, with their deterministic enco
 of latents takes the place of the divergence, so objective.beta is 0.
 
     python launch.py train --config=experiments/aae.py
+
+2026-11-21, 2 cores of an AMD EPYC, 130 s beside much other work: -log p(z) of the test images'
+latents is 11.37 nats on the mean, that of p(z) itself 11.35; samples are digits of all classes.
 """
 
 import ml_collections

@@ -161,7 +161,7 @@ def _run(
 def train_metrics(report: Report) -> dict[str, float]:
     """The averages of a report (nats per example), by name; NaN where no update was applied."""
     with np.errstate(invalid="ignore"):
-        values = {name: float(value.compute()) for name, value in report.metrics.items()}
+        values = {name: float(value) for name, value in report.metrics.compute().items()}
     values |= {"learning_rate": float(report.learning_rate), "skipped": int(report.guard.skipped)}
     return {f"train/{name}": value for name, value in values.items()}
 
@@ -182,7 +182,9 @@ def _go_back(
         int(good.step),
         training.retry_scale,
     )
-    lower = {name: good.hyper[name] * training.retry_scale for name in RATES}
+    lower = {
+        name: value * training.retry_scale for name, value in good.hyper.items() if name in RATES
+    }
     return good.replace(
         hyper=good.hyper | lower,
         guard=good.guard.replace(retries=good.guard.retries + 1),

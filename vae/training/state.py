@@ -1,5 +1,6 @@
 """The training state: everything that decides how a run goes on, and nothing else."""
 
+import functools
 from typing import Any
 
 import flax.struct
@@ -11,11 +12,7 @@ from clu import metrics as clu_metrics
 
 Array = jax.Array
 
-
-RATES = ("learning_rate", "discriminator_learning_rate")  # in `State.hyper`
-
-# What is averaged between two log lines, over the updates that were applied, by name.
-TrainMetrics = dict[str, clu_metrics.Average]
+RATES = ("learning_rate", "discriminator_learning_rate")  # of `State.hyper`
 
 
 @flax.struct.dataclass
@@ -59,16 +56,19 @@ class State:
     opt_state: Any
     hyper: dict[str, Array]
     guard: Guard
-    metrics: TrainMetrics
+    metrics: clu_metrics.Collection
 
 
 def hyperparameters(config: ml_collections.ConfigDict) -> dict[str, Any]:
     """The numbers of a config that are traced, not compiled in."""
+    optimizer, own = config.optimizer, {}
+    if config.model.adversary != "none":
+        rate = optimizer.discriminator_learning_rate or optimizer.learning_rate
+        own["discriminator_learning_rate"] = rate
     return {
-        "learning_rate": config.optimizer.learning_rate,
-        "discriminator_learning_rate": config.optimizer.discriminator_learning_rate
-        or config.optimizer.learning_rate,
-        "weight_decay": config.optimizer.weight_decay,
+        "learning_rate": optimizer.learning_rate,
+        "weight_decay": optimizer.weight_decay,
+        **own,
     } | {name: value for name, value in config.objective.items() if isinstance(value, float)}
 
 
@@ -93,7 +93,7 @@ def initial_state(model: Any, config: ml_collections.ConfigDict) -> State:
         opt_state=gradient_transformation(config.optimizer).init(params),
         hyper={k: jnp.asarray(v, jnp.float32) for k, v in hyperparameters(config).items()},
         guard=Guard(skipped=zero, streak=zero, diverged_at=zero - 1, retries=zero),
-        metrics=train_metrics(dict.fromkeys(metric_names(model), zero), counted=False),
+        metrics=train_metrics(model, {}, counted=False),
     )
 
 
@@ -103,15 +103,23 @@ def metric_names(model: Any) -> tuple[str, ...]:
     return ("loss", *bound, *getattr(model, "losses", ()), "grad_norm")
 
 
-def train_metrics(values: dict[str, Array], *, counted: Array | bool) -> TrainMetrics:
+@functools.cache
+def _averages(names: tuple[str, ...]) -> type[clu_metrics.Collection]:
+    """What is averaged between two log lines, over the updates that were applied."""
+    averages = {name: clu_metrics.Average.from_output(name) for name in names}
+    return clu_metrics.Collection.create(**averages)
+
+
+def train_metrics(
+    model: Any, values: dict[str, Array], *, counted: Array | bool
+) -> clu_metrics.Collection:
     """The metrics of one step, each value a scalar; nothing where it is not `counted`."""
-    mask = jnp.reshape(counted, (1,))
-    return {
-        name: clu_metrics.Average.from_model_output(
-            jnp.reshape(value, (1,)).astype(jnp.float32), mask
-        )
-        for name, value in values.items()
+    names = metric_names(model)
+    values = {name: jnp.zeros((1,)) for name in names} | {
+        name: jnp.reshape(value, (1,)) for name, value in values.items()
     }
+    mask = jnp.reshape(counted, (1,))
+    return _averages(names).single_from_model_output(**values, mask=mask)
 
 
 def evaluation_variables(state: State) -> dict[str, Any]:

@@ -20,6 +20,7 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 import ml_collections
+from clu.metrics import Collection
 
 from vae.data.dataset import Values
 from vae.data.transforms import prepare
@@ -32,7 +33,6 @@ from vae.training.state import (
     RATES,
     Guard,
     State,
-    TrainMetrics,
     gradient_transformation,
     metric_names,
     train_metrics,
@@ -44,7 +44,7 @@ Array = jax.Array
 class Report(NamedTuple):
     """What the host may look at after a step: averages since the last log line, and the guard."""
 
-    metrics: TrainMetrics
+    metrics: Collection
     guard: Guard
     learning_rate: Array
 
@@ -163,6 +163,7 @@ def make_step(
             * schedules.warmup(state.step, config.optimizer.warmup_steps)
             * schedules.decay(config.optimizer.schedule, state.step, training.steps)
             for name in RATES
+            if name in state.hyper
         }
         # A branch, for choosing value by value would read and write all of the state once more.
         state = jax.lax.cond(
@@ -180,10 +181,11 @@ def make_step(
             diverged_at=jnp.where(diverged, state.step, state.guard.diverged_at),
         )
         window_starts = state.step % config.log.every_steps == 0
-        new = train_metrics({**outputs, "grad_norm": grad_norm}, counted=applied)
         metrics = jax.tree.map(
-            lambda total, own: jnp.where(window_starts, 0, total) + own, state.metrics, new
-        )
+            lambda zero, total: jnp.where(window_starts, zero, total),
+            train_metrics(model, {}, counted=False),
+            state.metrics,
+        ).merge(train_metrics(model, {**outputs, "grad_norm": grad_norm}, counted=applied))
         return state.replace(step=state.step + 1, guard=guard, metrics=metrics), rates[RATES[0]]
 
     def step(state: State, batch: Any, table: Any) -> tuple[State, Report]:
