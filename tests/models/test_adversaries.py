@@ -115,9 +115,10 @@ def test_the_learned_similarity_is_a_density_of_the_features():
         return discriminator.judge(discriminator.ready(own), x, jax.nn.one_hot(batch.y, 3))[0]
 
     wanted = features_of(X)
+    size = np.sqrt((wanted**2).mean(-1, keepdims=True))
     for z, log_px in zip(terms.z, terms.log_px, strict=True):
         reached = features_of(jax.jit(model.decode)(variables, z, batch.y))
-        expected = normal_log_prob(wanted, reached, 0.0).sum(-1)
+        expected = normal_log_prob(wanted / size, reached / size, 0.0).sum(-1)
         np.testing.assert_allclose(log_px, expected, rtol=1e-4)
     assert not pixels.losses and not np.allclose(pixels.log_px, terms.log_px)
     tracked = [at.statistics["discriminator"] for at in (terms, pixels)]

@@ -7,6 +7,8 @@ discriminator's features f, of which the discriminator learns nothing:
 
     log p(x | z) = log N(f(x); f(mean image of z), I)                             (their eq. 7)
 
+Both are in units of the root mean square of f(x), since nothing but batch normalisation, which the
+discriminator here is without, gives features a scale at which the variance 1 has a meaning.
 Their decoder descends gamma times this and the GAN's loss, their encoder this with weight 1. For an
 optimiser that knows no scale, as Adam, that is the adversarial loss with the weight 1 / gamma.
 """
@@ -28,6 +30,8 @@ from vae.probability.distributions import normal_log_prob
 from vae.probability.terms import Batch
 
 Array = jax.Array
+
+TINY = 1e-12
 
 
 @dataclasses.dataclass(frozen=True)
@@ -81,5 +85,6 @@ class Images:
                 return self.discriminator.judge(frozen, x, code)[0]
 
             wanted, reached = features(batch.x), jax.vmap(features)(decode(z))
-            log_px = normal_log_prob(wanted, reached, 0.0).sum(-1)
+            unit = jax.lax.rsqrt((wanted**2).mean(-1, keepdims=True) + TINY)
+            log_px = normal_log_prob(unit * wanted, unit * reached, 0.0).sum(-1)
         return Play(losses, ready["statistics"], log_px)
