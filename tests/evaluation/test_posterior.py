@@ -6,10 +6,14 @@ import jax
 import linear_gaussian
 import numpy as np
 import pytest
+from configs import tiny
 from linear_gaussian import SIGMA, VARIABLES, W
 
+from vae import models
 from vae.evaluation.posterior import PROPOSALS, make_sampler
+from vae.models.data import Data
 from vae.probability.observations import Averaged, Masked
+from vae.training.devices import jit
 
 X = linear_gaussian.images(3)
 TOP = np.zeros((3, 2, 2), bool)
@@ -93,3 +97,29 @@ def test_a_chain_does_not_depend_on_what_else_is_sampled(monkeypatch):
     for a, b in zip(together, parts, strict=True):
         np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-5)
     assert told == [(4, 12), (8, 12), (12, 12)]
+
+
+@pytest.mark.parametrize("name", ["two_layer", "conditional"])
+def test_latents_of_several_groups_and_labels_are_sampled_too(name):
+    overrides = {
+        "two_layer": {"model__name": "two_layer", "model__top_dim": 2, "model__top_widths": (8,)},
+        "conditional": {"model__prior": "conditional", "model__condition": "label"},
+    }[name]
+    facts = Data(np.full((8, 8, 1), 0.5, np.float32), 16.0, 17, 10, lambda num: None)
+    model = models.build(tiny(**overrides).model, facts)
+    variables = jit(model.init)(key=jax.random.key(0))
+    observed = np.zeros((2, 8, 8), bool)
+    observed[:, 3:] = True
+    x = np.full((2, 8, 8, 1), 0.25, np.float32)
+    result = make_sampler(model, variables)(
+        variables,
+        Masked(x, observed),
+        np.array([3, 7], np.int32) if name == "conditional" else None,
+        chains=2,
+        turns=4,
+        key=jax.random.key(0),
+    )
+    assert result.z.shape == (2, 2, 2, 6 if name == "two_layer" else 4)
+    assert np.isfinite(result.mean).all() and (result.acceptance > 0).any()
+    np.testing.assert_allclose(result.fillings[:, :, 3:], 0.25)
+    assert result.fillings[:, :, :3].std() > 0

@@ -84,13 +84,13 @@ def test_variances_are_those_of_draws(likelihood):
     @jit
     def variances(outputs):
         own = likelihood.init()
-        many = jnp.broadcast_to(outputs[0], (40000, *outputs.shape[2:]))
+        many = jnp.broadcast_to(outputs[0], (10000, *outputs.shape[2:]))
         draws = likelihood.sample(many, own, key=jax.random.key(1))
         return likelihood.variance(outputs[0], own)[0], draws.var(0)
 
     exact, drawn = variances(outputs)
     assert exact.shape == (2, 2, 3)
-    np.testing.assert_allclose(drawn, exact, rtol=0.06)
+    np.testing.assert_allclose(drawn, exact, rtol=0.12)
 
 
 def test_averages_are_observed_as_a_dense_gaussian_says():
