@@ -6,6 +6,10 @@
     python launch.py sample      --workdir=runs/digits [--num=64] [--seed=0] [--draw] [--labels=0,1]
                                  [--attributes=Eyeglasses=1,Male=0] [--prior=mixture|flow|vae]
     python launch.py reconstruct --workdir=runs/digits [--num=32] [--split=test]
+    python launch.py inpaint     --workdir=runs/digits [--images=DIR,FILE] [--mask=FILE]
+                                 [--box=top,left,height,width] [--fillings=4] [--num=8] [--seed=0]
+    python launch.py denoise     --workdir=runs/digits [--images=DIR,FILE] [--sigma=0.2]
+    python launch.py super_resolve --workdir=runs/digits [--images=DIR,FILE] [--factor=4]
     python launch.py results     --workdir=runs
     python launch.py list
 
@@ -38,6 +42,12 @@ flags.DEFINE_list("attributes", None, "Attributes of the samples: Eyeglasses=1,M
 flags.DEFINE_enum(
     "prior", None, ["mixture", "flow", "vae"], "Fit it to the latents and sample from it instead."
 )
+flags.DEFINE_list("images", None, "Image files and folders; the first test images if absent.")
+flags.DEFINE_string("mask", None, "An image file, white where pixels are missing.")
+flags.DEFINE_list("box", None, "What is missing: top,left,height,width; the middle if absent.")
+flags.DEFINE_integer("fillings", 4, "How many repairs of each image.", lower_bound=1)
+flags.DEFINE_float("sigma", 0.2, "Deviation of the noise on images, of black 0 and white 1.")
+flags.DEFINE_integer("factor", 4, "How many times larger to make images.")
 flags.DEFINE_string("step", "latest", "The checkpoint to use: a step, latest, or best.")
 
 

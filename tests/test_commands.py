@@ -45,6 +45,7 @@ def workdir(tmp_path_factory):
         (("sample", "--draw", "--seed=2"), "draws_00000004_seed2.png"),
         (("sample", "--num=4", "--prior=mixture"), "samples_mixture_00000004_seed0.png"),
         (("reconstruct", "--num=3"), "reconstructions_00000004_test.png"),
+        (("inpaint", "--num=2", "--box=0,0,4,4"), "inpaint_00000004_box0-0-4-4_seed0.png"),
     ],
     ids=lambda value: value[0] if isinstance(value, tuple) else "",
 )
@@ -83,6 +84,7 @@ def test_help_shows_the_commands_and_flags():
         (("train", TINY[0], "--cpu_devices=3"), "number of devices, 3"),
         (("sample",), "--workdir=DIR is missing"),
         (("sample", "--labels=one"), "--labels=one must be whole numbers"),
+        (("inpaint", "--box=left"), "--box=left must be whole numbers"),
         (("sample", "--workdir=nowhere"), "nowhere holds no run"),
         (("evaluate", "--workdir=nowhere", "--split=all"), "split"),
     ],

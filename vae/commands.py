@@ -8,6 +8,7 @@ import logging
 import os
 import re
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -71,14 +72,10 @@ def _evaluate(config: Any, values: flags.FlagValues) -> int:
 def _sample(config: Any, values: flags.FlagValues) -> int:
     from vae.tasks.sample import sample
 
-    try:
-        labels = [int(label) for label in values.labels or ()]
-    except ValueError:
-        raise InputError(f"--labels={','.join(values.labels)} must be whole numbers.") from None
     path = sample(
         _load(values),
         num=values.num or 64,
-        labels=labels,
+        labels=_whole_numbers("labels", values),
         attributes=_settings(values.attributes or ()),
         draw=values.draw,
         seed=values.seed,
@@ -86,6 +83,48 @@ def _sample(config: Any, values: flags.FlagValues) -> int:
     )
     print(path)
     return 0
+
+
+def _inpaint(config: Any, values: flags.FlagValues) -> int:
+    from vae.tasks.inpaint import inpaint
+
+    return _repair(inpaint, values, mask=values.mask, box=_whole_numbers("box", values))
+
+
+def _denoise(config: Any, values: flags.FlagValues) -> int:
+    from vae.tasks.denoise import denoise
+
+    return _repair(denoise, values, sigma=values.sigma)
+
+
+def _super_resolve(config: Any, values: flags.FlagValues) -> int:
+    from vae.tasks.super_resolve import super_resolve
+
+    return _repair(super_resolve, values, factor=values.factor)
+
+
+def _repair(task: Callable[..., Any], values: flags.FlagValues, **own: Any) -> int:
+    path, figures = task(
+        _load(values),
+        images=values.images or (),
+        num=values.num or 8,
+        labels=_whole_numbers("labels", values),
+        attributes=_settings(values.attributes or ()),
+        fillings=values.fillings,
+        seed=values.seed,
+        **own,
+    )
+    print(json.dumps({"picture": str(path)} | figures, indent=2))
+    return 0
+
+
+def _whole_numbers(name: str, values: flags.FlagValues) -> list[int]:
+    """What a flag lists, none where it is absent."""
+    given = values[name].value or []
+    try:
+        return [int(value) for value in given]
+    except ValueError:
+        raise InputError(f"--{name}={','.join(given)} must be whole numbers.") from None
 
 
 def _settings(pairs: list[str]) -> dict[str, float]:
@@ -127,6 +166,9 @@ COMMANDS = {
     "evaluate": _evaluate,
     "sample": _sample,
     "reconstruct": _reconstruct,
+    "inpaint": _inpaint,
+    "denoise": _denoise,
+    "super_resolve": _super_resolve,
     "results": _results,
     "list": _list,
 }

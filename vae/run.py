@@ -22,6 +22,7 @@ from vae.config import from_dict
 from vae.data.dataset import Values
 from vae.errors import InputError
 from vae.evaluation.likelihood import Estimate, has_density, make_estimator
+from vae.evaluation.posterior import Posterior, Report, make_sampler, why_not
 from vae.models.data import Data
 from vae.probability.distributions import example_keys, split
 from vae.probability.terms import Batch
@@ -56,6 +57,7 @@ class Compiled:
 
         self.model = model
         self.mesh = make_mesh()
+        self._sampler: Callable[..., Posterior] | None = None
         self._estimators: dict[tuple[int, int], Callable[..., Estimate]] = {}
         self.encode = jit(encode)
         self.decode = jit(decode)
@@ -74,6 +76,11 @@ class Compiled:
                 max_bytes=max_bytes,
             )
         return self._estimators[settings]
+
+    def sampler(self, variables: Any) -> Callable[..., Posterior]:
+        """See `make_sampler`."""
+        self._sampler = self._sampler or make_sampler(self.model, variables)
+        return self._sampler
 
 
 @dataclasses.dataclass(frozen=True)
@@ -202,6 +209,42 @@ class Run:
         )
         variables = replicate(self.variables, mesh)
         return estimator(variables, {}, batches, key=jax.random.key(seed)).log_likelihood
+
+    def posterior(
+        self,
+        observation: Any,
+        labels: np.ndarray | None = None,
+        *,
+        chains: int = 4,
+        turns: int = 60,
+        seed: int = 0,
+        report: Report | None = None,
+    ) -> Posterior:
+        """What images may be of which only part is known, by sampling p(z | observed).
+
+        Args:
+          observation: of N images, a `Masked` or `Averaged` of `vae.probability.observations`.
+          labels: [N], or attributes [N, A], if the model takes any.
+          chains: M, how many possible images of each.
+          turns: trajectories of each chain; the first half are left out of every figure.
+          seed: of the chains; chain m of image n is the same whatever else there is.
+          report: called now and then with turns done, turns in all, and the acceptance.
+
+        Raises:
+          InputError: the model has no density of real latents.
+        """
+        if reason := why_not(self.model):
+            raise InputError(f"p(z | observed) has no samples, for the model of this run {reason}.")
+        condition, number = self.model.condition, len(jax.tree.leaves(observation)[0])
+        return self.compiled.sampler(self.variables)(
+            self.variables,
+            observation,
+            self._labels(labels, number) if condition else None,
+            chains=chains,
+            turns=turns,
+            key=jax.random.key(seed),
+            report=report,
+        )
 
     def _check_encodes(self) -> None:
         if not hasattr(self.model, "encode"):

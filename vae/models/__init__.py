@@ -15,6 +15,11 @@ A model may have more to measure in an evaluation than its terms:
     measure(variables, batch, *, keys)                a dict of arrays [B, ...], of keys [B]
     figures(measured)                                 figures by name, of these arrays of a split
 
+A model whose z are real numbers with a density says what that is at any of them:
+
+    joint(variables, z, y)                            log p(z) [B], and what the likelihood is given
+                                                      of p(x | z), its outputs [B, H, W, P]
+
 `inference` names the parts that q is made of; `likelihood` and `image_shape` are what they say;
 `condition` says what y is, None for a model that takes none; with `takes_unlabelled` a label may be
 -1, unknown. `losses` names the further losses of the terms in training; it is absent where there

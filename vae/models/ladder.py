@@ -117,6 +117,20 @@ class Ladder:
         self._down(variables, len(keys), None, choose)
         return tuple(drawn)
 
+    def joint(
+        self, variables: Variables, z: tuple[Array, ...], y: Array | None = None
+    ) -> tuple[Array, Array]:
+        """log p(z) [N] over all groups, and the outputs of p(x | z) [N, H, W, P], at any z."""
+        latents, log_pz = iter(z), []
+
+        def choose(p: DiagonalGaussian, q: None) -> Array:
+            z = next(latents)
+            log_pz.append(p.log_prob(z))
+            return z
+
+        outputs = self._down(variables, len(z[0]), None, choose)
+        return sum(log_pz), outputs
+
     def terms(
         self,
         variables: Variables,

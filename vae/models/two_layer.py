@@ -89,6 +89,14 @@ class TwoLayer:
         z2 = StandardNormal(self.dims[1]).sample(keys=keys[0])
         return self._normal(variables, "top_decoder", z2).sample(keys=keys[1]), z2
 
+    def joint(
+        self, variables: Variables, z: Latents, y: Array | None = None
+    ) -> tuple[Array, Array]:
+        """log p(z1, z2) [N], and the outputs of p(x | z1) [N, H, W, P], at any z."""
+        z1, z2 = z
+        log_p1 = self._normal(variables, "top_decoder", z2).log_prob(z1)
+        return StandardNormal(self.dims[1]).log_prob(z2) + log_p1, self._outputs(variables, z1)
+
     def terms(
         self,
         variables: Variables,

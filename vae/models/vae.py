@@ -106,6 +106,11 @@ class VAE:
         """Latents z ~ p(z), one from each key [B], as [B, D]."""
         return self._prior(variables, Batch(None, y), train=False).sample(keys=keys)
 
+    def joint(self, variables: Variables, z: Array, y: Array | None = None) -> tuple[Array, Array]:
+        """log p(z) [N], and the outputs of p(x | z) [N, H, W, P], at any z [N, D]."""
+        p = self._prior(variables, Batch(None, y), train=False)
+        return p.log_prob(z), self._outputs(variables, z, y)
+
     def terms(
         self,
         variables: Variables,

@@ -33,8 +33,10 @@ def image_files(paths: Sequence[str | Path]) -> list[Path]:
     return files
 
 
-def read_images(files: Sequence[Path], run: Run) -> np.ndarray:
+def read_images(files: Sequence[Path], run: Run, *, factor: int = 1) -> np.ndarray:
     """Images from files of any size, as x [N, H, W, C] of the run's model.
+
+    With a `factor`, they are as many times smaller than the model's, H / factor by W / factor.
 
     They are cropped as the training images were, else to the aspect of the model's images alone:
     where they are too small for a crop in pixels, or where a crop in parts would be of another
@@ -45,6 +47,7 @@ def read_images(files: Sequence[Path], run: Run) -> np.ndarray:
       InputError: a file cannot be read as an image.
     """
     height, width, channels = run.model.image_shape
+    height, width = height // factor, width // factor
     config = run.config.data.copy_and_resolve_references()
     config.image_size, config.channels = (height, width), channels
     cropped = fit_of(config)

@@ -12,6 +12,12 @@ GAP = 2  # pixels between images
 SMALLEST = 56  # an image smaller than this is enlarged by a whole factor, to be seen
 
 
+def as_bytes(images: np.ndarray) -> np.ndarray:
+    """Images [..., C] in [0, 1], clipped to it, as uint8 [..., 3]; see `grid`."""
+    images = np.rint(np.nan_to_num(np.clip(images, 0, 1)) * 255).astype(np.uint8)
+    return images if images.shape[-1] == 3 else np.repeat(images[..., :1], 3, axis=-1)
+
+
 def grid(images: np.ndarray, columns: int | None = None) -> np.ndarray:
     """Lays images [N, H, W, C] in [0, 1] out in rows; returns uint8 [H', W', 3].
 
@@ -19,12 +25,10 @@ def grid(images: np.ndarray, columns: int | None = None) -> np.ndarray:
       images: values outside [0, 1] are clipped; C is 1 or 3, of more channels the first is shown.
       columns: images in a row; as square as it can be where None.
     """
-    images = np.asarray(images, np.float32)
-    number, height, width, channels = images.shape
+    number, height, width, _ = images.shape
     columns = columns or math.ceil(math.sqrt(number))
     rows = math.ceil(number / columns)
-    images = np.rint(np.nan_to_num(np.clip(images, 0, 1)) * 255).astype(np.uint8)
-    images = images if channels == 3 else np.repeat(images[..., :1], 3, axis=-1)
+    images = as_bytes(np.asarray(images, np.float32))
     factor = max(1, math.ceil(SMALLEST / max(height, width)))
     images = images.repeat(factor, axis=1).repeat(factor, axis=2)
     height, width = height * factor + GAP, width * factor + GAP

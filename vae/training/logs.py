@@ -125,7 +125,7 @@ class Progress:
       batch_size: images per step.
     """
 
-    def __init__(self, total: int, start: int, batch_size: int, stream: Any = None) -> None:
+    def __init__(self, total: int, start: int, batch_size: float, stream: Any = None) -> None:
         self._total, self._batch_size = total, batch_size
         self._stream = stream or sys.stderr
         self._terminal = self._stream.isatty()

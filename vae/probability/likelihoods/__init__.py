@@ -13,6 +13,7 @@ it shares over all images (one scale) lives in its `variables`: `params` are lea
                                          outputs [..., B, H, W, P] and x [B, H, W, C]
     update(outputs, x, variables)        the statistics as a batch leaves them
     mean(outputs)                        the mean of p(x | z), [..., H, W, C]
+    variance(outputs, variables)         the variance of every value, [..., H, W, C]
     sample(outputs, variables, *, key)   a draw from p(x | z), [..., H, W, C]
 
 Where there are O numbers per value, P = O C, and the last axis holds the first of them for all

@@ -38,6 +38,9 @@ class Bernoulli(Likelihood):
     def mean(self, outputs: Array) -> Array:
         return jax.nn.sigmoid(outputs)
 
+    def variance(self, outputs: Array, variables: Variables) -> Array:
+        return jax.nn.sigmoid(outputs) * jax.nn.sigmoid(-outputs)
+
     def sample(self, outputs: Array, variables: Variables, *, key: Array) -> Array:
         return jax.random.bernoulli(key, self.mean(outputs)).astype(jnp.float32)
 
@@ -73,6 +76,9 @@ class ContinuousBernoulli(Likelihood):
 
     def mean(self, outputs: Array) -> Array:
         return jax.grad(lambda logits: log_normaliser(logits).sum())(outputs)
+
+    def variance(self, outputs: Array, variables: Variables) -> Array:
+        return jax.grad(lambda logits: self.mean(logits).sum())(outputs)
 
     def sample(self, outputs: Array, variables: Variables, *, key: Array) -> Array:
         # The inverse of P(X <= x) = expm1(-r x) / expm1(-r) where the density falls at the rate r;

@@ -44,6 +44,11 @@ class Categorical(Likelihood):
         probabilities = jax.nn.softmax(self._logits(outputs), axis=-2)
         return (probabilities * jnp.linspace(0, 1, self.levels)[:, None]).sum(-2)
 
+    def variance(self, outputs: Array, variables: Variables) -> Array:
+        probabilities = jax.nn.softmax(self._logits(outputs), axis=-2)
+        distance = jnp.linspace(0, 1, self.levels)[:, None] - self.mean(outputs)[..., None, :]
+        return (probabilities * distance**2).sum(-2)
+
     def sample(self, outputs: Array, variables: Variables, *, key: Array) -> Array:
         return jax.random.categorical(key, self._logits(outputs), axis=-2) / (self.levels - 1)
 

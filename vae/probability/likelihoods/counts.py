@@ -56,6 +56,9 @@ class Poisson(Likelihood):
     def mean(self, outputs: Array) -> Array:
         return jax.nn.sigmoid(outputs)
 
+    def variance(self, outputs: Array, variables: Variables) -> Array:
+        return self.mean(outputs) / self.scale
+
     def sample(self, outputs: Array, variables: Variables, *, key: Array) -> Array:
         return jax.random.poisson(key, self.scale * self.mean(outputs)) / self.scale
 
@@ -97,6 +100,10 @@ class NegativeBinomial(Likelihood):
 
     def mean(self, outputs: Array) -> Array:
         return jax.nn.sigmoid(jnp.split(outputs, 2, axis=-1)[0])
+
+    def variance(self, outputs: Array, variables: Variables) -> Array:
+        mean, r = self.mean(outputs), _dispersion(jnp.split(outputs, 2, axis=-1)[1])
+        return mean / self.scale + mean**2 / r
 
     def sample(self, outputs: Array, variables: Variables, *, key: Array) -> Array:
         r = _dispersion(jnp.split(outputs, 2, axis=-1)[1])

@@ -34,8 +34,8 @@ class LocationScale(Likelihood):
 
     A subclass is a dataclass with the fields `scale` and `scale_init`, in units of x, and gives the
     log-probability of one value, `_log_prob(x, location, log_scale)`, and the noise of location 0
-    and scale 1, `_noise(key, shape)`. Where it takes an optimal scale, that is
-    E[|x - location|^power]^(1 / power).
+    and scale 1, `_noise(key, shape)`, with its variance, `_noise_variance`. Where it takes an
+    optimal scale, that is E[|x - location|^power]^(1 / power).
     """
 
     scale: str
@@ -72,6 +72,10 @@ class LocationScale(Likelihood):
     def mean(self, outputs: Array) -> Array:
         return self._location(outputs)
 
+    def variance(self, outputs: Array, variables: Variables) -> Array:
+        variance = self._noise_variance * jnp.exp(2 * self._log_scale(outputs, variables))
+        return jnp.broadcast_to(variance, self._location(outputs).shape)
+
     def sample(self, outputs: Array, variables: Variables, *, key: Array) -> Array:
         location = self._location(outputs)
         noise = self._noise(key, location.shape)
@@ -102,6 +106,7 @@ class Gaussian(LocationScale):
     power = 2
     _log_prob = staticmethod(normal_log_prob)
     _noise = staticmethod(jax.random.normal)
+    _noise_variance = 1.0
 
 
 @dataclasses.dataclass(frozen=True)
@@ -114,6 +119,7 @@ class Laplace(LocationScale):
     discrete = False
     power = 1
     _noise = staticmethod(jax.random.laplace)
+    _noise_variance = 2.0
 
     @staticmethod
     def _log_prob(x: Array, location: Array, log_scale: Array) -> Array:

@@ -37,9 +37,16 @@ def nearest_level(x: Array, levels: int) -> Array:
     return jnp.round(jnp.clip(x, 0.0, 1.0) * (levels - 1)) / (levels - 1)
 
 
+NOISE_VARIANCE = math.pi**2 / 3  # of a logistic of scale 1
+LARGEST_VARIANCE = 0.25  # of values in [0, 1], however wide a logistic is
+
+
 @dataclasses.dataclass(frozen=True)
 class DiscretizedLogistic(LocationScale):
-    """One logistic for every value. Its mean leaves out what the rounding to levels changes."""
+    """One logistic for every value.
+
+    Its mean and variance leave out what the rounding to levels in [0, 1] changes.
+    """
 
     levels: int
     scale: str = "learned"
@@ -47,12 +54,16 @@ class DiscretizedLogistic(LocationScale):
 
     discrete = True
     _noise = staticmethod(jax.random.logistic)
+    _noise_variance = NOISE_VARIANCE
 
     def _log_prob(self, x: Array, location: Array, log_scale: Array) -> Array:
         return log_bin(x, location, log_scale, self.levels)
 
     def mean(self, outputs: Array) -> Array:
         return jnp.clip(self._location(outputs), 0.0, 1.0)
+
+    def variance(self, outputs: Array, variables: Variables) -> Array:
+        return jnp.minimum(super().variance(outputs, variables), LARGEST_VARIANCE)
 
     def sample(self, outputs: Array, variables: Variables, *, key: Array) -> Array:
         return nearest_level(super().sample(outputs, variables, key=key), self.levels)
@@ -107,6 +118,26 @@ class MixtureOfLogistics(Likelihood):
         weights = jnp.exp(parts.log_weights)
         means = [(weights * jnp.clip(m, 0, 1)).sum(-2) for m in parts.locations]
         return jnp.stack(means, axis=-1).reshape(*outputs.shape[:-1], -1)
+
+    def variance(self, outputs: Array, variables: Variables) -> Array:
+        parts = self._parts(outputs)
+        weights = jnp.exp(parts.log_weights)
+        within: list[Array] = []  # x_c is its own noise and a_cd times that of each d before it
+        loadings: list[list[Array]] = []
+        for c, log_scale in enumerate(parts.log_scales):
+            loading = [jnp.zeros_like(log_scale) for _ in range(c)] + [jnp.ones_like(log_scale)]
+            for d, coefficient in enumerate(parts.coefficients[c]):
+                for e, other in enumerate(loadings[d]):
+                    loading[e] += coefficient * other
+            loadings.append(loading)
+            noise = zip(loading, parts.log_scales, strict=False)
+            within.append(NOISE_VARIANCE * sum((a * jnp.exp(log_s)) ** 2 for a, log_s in noise))
+        variances = []
+        for m, v in zip(parts.locations, within, strict=True):
+            m = jnp.clip(m, 0, 1)
+            between = (weights * m**2).sum(-2) - (weights * m).sum(-2) ** 2
+            variances.append((weights * jnp.minimum(v, LARGEST_VARIANCE)).sum(-2) + between)
+        return jnp.stack(variances, axis=-1).reshape(*outputs.shape[:-1], -1)
 
     def sample(self, outputs: Array, variables: Variables, *, key: Array) -> Array:
         parts = self._parts(outputs)

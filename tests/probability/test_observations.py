@@ -1,0 +1,136 @@
+"""Densities of what is observed of an image, against dense Gaussians and likelihoods' own sums."""
+
+import functools
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+import scipy.stats
+
+from vae.probability.likelihoods import (
+    Bernoulli,
+    Categorical,
+    ContinuousBernoulli,
+    DiscretizedLogistic,
+    Gaussian,
+    Laplace,
+    MixtureOfLogistics,
+    NegativeBinomial,
+    Poisson,
+)
+from vae.probability.observations import Averaged, Masked, block_means, enlarged
+from vae.training.devices import jit
+
+LIKELIHOODS = [
+    Bernoulli(),
+    ContinuousBernoulli(),
+    Gaussian("learned", 0.3),
+    Gaussian("per_pixel", 0.3),
+    Laplace("optimal", 0.1),
+    # Levels so fine, and scales so small, that rounding to [0, 1] changes nothing.
+    DiscretizedLogistic(256, "per_pixel", 0.01),
+    MixtureOfLogistics(256, 3, 0.01),
+    Categorical(5),
+    Poisson(4.0),
+    NegativeBinomial(4.0),
+]
+IDS = [type(likelihood).__name__ for likelihood in LIKELIHOODS]
+
+
+@functools.partial(jit, static_argnums=(0, 1, 2))
+def example(likelihood, shape=(4, 4, 3), number=3):
+    """Outputs [2, B, H, W, P] of a decoder, images [B, H, W, C] drawn from the first."""
+    keys = jax.random.split(jax.random.key(0), 3)
+    mean = jax.random.uniform(keys[0], shape, minval=0.4, maxval=0.6)
+    start = likelihood.to_outputs(mean)
+    outputs = start + 0.1 * jax.random.normal(keys[1], (2, number, *start.shape))
+    return outputs, likelihood.sample(outputs[0], likelihood.init(), key=keys[2])
+
+
+@pytest.mark.parametrize("likelihood", LIKELIHOODS, ids=IDS)
+def test_the_parts_of_an_image_add_up_to_the_whole(likelihood):
+    outputs, x = example(likelihood)
+    observed = np.random.default_rng(0).random(x.shape[:3]) < 0.4
+
+    @jit
+    def log_probs(outputs, x):
+        own = likelihood.init()
+        masks = (observed, ~observed, np.ones_like(observed))
+        parts = [Masked(x, mask).log_prob(likelihood, outputs, own) for mask in masks]
+        elsewhere = Masked(jnp.where(observed[..., None], x, 1 - x), observed)
+        parts.append(elsewhere.log_prob(likelihood, outputs, own))
+        return *parts, likelihood.log_prob(outputs, x, own)
+
+    one, rest, everything, elsewhere, whole = log_probs(outputs, x)
+    assert one.shape == (2, 3)
+    np.testing.assert_allclose(everything, whole, rtol=2e-5, atol=1e-3)
+    np.testing.assert_allclose(one + rest, whole, rtol=2e-5, atol=1e-3)
+    np.testing.assert_allclose(one, elsewhere, rtol=1e-6)
+
+
+def test_observed_pixels_stay_and_the_others_are_expected():
+    outputs, x = example(LIKELIHOODS[2])
+    observed = np.random.default_rng(0).random(x.shape[:3]) < 0.4
+    filled = np.asarray(Masked(x, observed).expected(LIKELIHOODS[2], outputs, None))
+    np.testing.assert_array_equal(filled[0][observed], np.asarray(x)[observed])
+    np.testing.assert_array_equal(filled[1][~observed], np.asarray(outputs)[1][~observed])
+
+
+@pytest.mark.parametrize("likelihood", LIKELIHOODS, ids=IDS)
+def test_variances_are_those_of_draws(likelihood):
+    outputs, _ = example(likelihood, (2, 2, 3), 1)
+
+    @jit
+    def variances(outputs):
+        own = likelihood.init()
+        many = jnp.broadcast_to(outputs[0], (10000, *outputs.shape[2:]))
+        draws = likelihood.sample(many, own, key=jax.random.key(1))
+        return likelihood.variance(outputs[0], own)[0], draws.var(0)
+
+    exact, drawn = variances(outputs)
+    assert exact.shape == (2, 2, 3)
+    np.testing.assert_allclose(drawn, exact, rtol=0.12)
+
+
+def test_averages_are_observed_as_a_dense_gaussian_says():
+    likelihood, sigma = Gaussian("fixed", 0.3), 0.2
+    for factor, shape in ((2, (4, 4, 1)), (1, (2, 2, 3))):
+        outputs, x = example(likelihood, shape)
+        y = np.array(block_means(x, factor))
+        y[0] = block_means(outputs[0, 0], factor) + 0.1
+
+        @jit
+        def both(outputs, y, factor=factor):
+            observation, given = Averaged(y, sigma, factor), (likelihood, outputs, None)
+            variance = likelihood.variance(outputs, None)
+            return observation.log_prob(*given), observation.expected(*given), variance
+
+        log_prob, expected, variance = both(outputs, y)
+
+        size = int(np.prod(shape))
+        basis = np.eye(size).reshape(size, *shape)
+        average = block_means(basis, factor).reshape(size, -1).T  # A [pixels of y, pixels of x]
+        mean = np.asarray(outputs[..., : shape[-1]], np.float64).reshape(2, 3, size)
+        variance = np.asarray(variance, np.float64).reshape(2, 3, size)
+        flat = np.asarray(y, np.float64).reshape(3, -1)
+        for k in range(2):
+            for b in range(3):
+                prior = np.diag(variance[k, b])
+                marginal = average @ prior @ average.T + sigma**2 * np.eye(len(average))
+                exact = scipy.stats.multivariate_normal.logpdf(
+                    flat[b], average @ mean[k, b], marginal
+                )
+                assert log_prob[k, b] == pytest.approx(exact, rel=1e-4, abs=1e-3)
+                gain = prior @ average.T @ np.linalg.inv(marginal)
+                wanted = mean[k, b] + gain @ (flat[b] - average @ mean[k, b])
+                # Interpolation between blocks changes it, unless all of them are off alike.
+                if factor == 1 or (k, b) == (0, 0):
+                    np.testing.assert_allclose(expected[k, b].reshape(-1), wanted, atol=1e-5)
+
+
+def test_blocks():
+    x = np.arange(2 * 4 * 6 * 1.0).reshape(2, 4, 6, 1)
+    small = block_means(x, 2)
+    assert small.shape == (2, 2, 3, 1) and small[0, 0, 0, 0] == np.mean([0, 1, 6, 7])
+    np.testing.assert_array_equal(block_means(enlarged(small, 2), 2), small)

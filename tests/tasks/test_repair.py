@@ -1,0 +1,136 @@
+"""Inpainting, denoising and super-resolution of a small run on the digits."""
+
+import dataclasses
+import json
+
+import numpy as np
+import pytest
+from configs import tiny
+from PIL import Image
+
+import vae
+from vae import models
+from vae.errors import InputError
+from vae.models.data import Data
+from vae.tasks import pictures, repair
+from vae.tasks.denoise import denoise
+from vae.tasks.inpaint import inpaint
+from vae.tasks.super_resolve import super_resolve
+
+GAP, TILE = pictures.GAP, 56 + pictures.GAP
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory):
+    workdir = tmp_path_factory.mktemp("run")
+    overrides = {
+        "model__likelihood": "gaussian",
+        "model__encoder_widths": (64,),
+        "model__decoder_widths": (64,),
+        "model__latent_dim": 8,
+        "optimizer__learning_rate": 3e-3,
+        "training__steps_per_call": 20,
+        "log__every_steps": 200,
+        "evaluation__every_steps": 0,
+        "checkpoint__every_steps": 600,
+    }
+    vae.train(tiny(training__steps=600, **overrides), workdir)
+    return vae.load(workdir)
+
+
+def shown(path):
+    with Image.open(path) as image:
+        return np.asarray(image)
+
+
+def test_what_is_filled_in_is_closer_than_the_mean_and_varies(run, capsys):
+    path, figures = inpaint(run, num=8, fillings=3, box=(0, 2, 4, 5))
+    assert figures["missing_pixels"] == 20 and figures["images"] == 8
+    mse = figures["mse"]
+    assert mse["posterior_mean"] < 0.7 * mse["mean"] and mse["best_filling"] < 0.7 * mse["mean"]
+    assert mse["best_filling"] < mse["fillings"]
+    assert figures["psnr"]["mean"] == pytest.approx(-10 * np.log10(mse["mean"]))
+    assert 0.6 < figures["acceptance"] < 0.95 and 1 <= figures["ess"] <= 16
+    written = json.loads(path.with_suffix(".json").read_text())
+    assert [row["name"] for row in written["per_image"][:2]] == ["test 0", "test 1"]
+    rows = [row["mse"]["fillings"] for row in written["per_image"]]
+    assert np.mean(rows) == pytest.approx(mse["fillings"])
+    assert "60/60" in capsys.readouterr().err
+
+    sheet = shown(path)
+    assert sheet.shape == (8 * TILE + GAP, 6 * TILE + GAP, 3)
+    original, damaged, mean, *fillings = (
+        sheet[GAP : GAP + 56, GAP + i * TILE :][:, :56] for i in range(6)
+    )
+    missing = np.zeros((56, 56), bool)
+    missing[0:28, 14:49] = True  # an image of 8 x 8 is shown 7 times as large
+    assert (damaged[missing] == 128).all()
+    for other in (damaged, mean, *fillings):
+        np.testing.assert_array_equal(other[~missing], original[~missing])
+    assert (fillings[0] != fillings[1])[missing].any()
+
+
+def test_noise_is_taken_away(run):
+    _, figures = denoise(run, num=8, sigma=0.3, fillings=2)
+    assert figures["mse"]["noisy"] == pytest.approx(0.09, rel=0.2)
+    assert figures["mse"]["posterior_mean"] < 0.5 * figures["mse"]["noisy"]
+
+
+def test_small_images_become_larger_than_by_repeating_pixels(run, tmp_path):
+    _, figures = super_resolve(run, num=8, factor=2, fillings=2)
+    assert figures["mse"]["posterior_mean"] < 0.7 * figures["mse"]["nearest"]
+    assert figures["mse"]["posterior_mean"] < figures["mse"]["bilinear"]
+
+
+def test_images_of_ones_own_are_taken_as_damaged(run, tmp_path, monkeypatch):
+    monkeypatch.setattr(repair, "TURNS", 4)
+    photo = np.random.default_rng(0).integers(0, 256, (80, 100, 3), np.uint8)
+    Image.fromarray(photo).save(tmp_path / "photo.png")
+    mask = np.zeros((80, 100), np.uint8)
+    mask[40:, 10:90] = 255  # the crop to a square leaves columns 10 to 89
+    Image.fromarray(mask).save(tmp_path / "mask.png")
+    images = [tmp_path / "photo.png"] * 2
+    path, figures = inpaint(run, images=images, mask=tmp_path / "mask.png", fillings=1)
+    assert figures["missing_pixels"] == 32 and figures["images"] == 2 and "mse" not in figures
+    assert shown(path).shape == (2 * TILE + GAP, 3 * TILE + GAP, 3)
+    assert shown(path.with_suffix("") / "0001_photo_mean.png").shape == (8, 8, 3)
+
+
+def test_refusals(run, tmp_path):
+    Image.fromarray(np.full((8, 8), 255, np.uint8)).save(tmp_path / "white.png")
+    (tmp_path / "text.png").write_text("no image")
+    for arguments, message in (
+        ({"box": (0, 0, 9, 2)}, "--box=0,0,9,2 must be top,left,height,width within images of 8x8"),
+        ({"box": (0, 0, 2)}, "must be top,left,height,width"),
+        ({"box": (0, 0, 0, 3)}, "leaves no pixel missing"),
+        ({"mask": tmp_path / "white.png"}, "white.png leaves no pixel known"),
+        ({"mask": tmp_path / "white.png", "box": (0, 0, 1, 1)}, "--mask and --box both"),
+        ({"mask": tmp_path / "nothing.png"}, "nothing.png does not exist"),
+        ({"images": [tmp_path / "text.png"]}, "text.png cannot be read as an image"),
+        ({"labels": [1]}, "takes no labels"),
+        ({"attributes": {"Smiling": 1.0}}, "takes no attributes"),
+    ):
+        with pytest.raises(InputError, match=message.replace("(", r"\(")):
+            inpaint(run, **arguments)
+    with pytest.raises(InputError, match="--sigma=0 must be greater than 0"):
+        denoise(run, sigma=0.0)
+    for factor in (1, 3):
+        with pytest.raises(InputError, match=f"--factor={factor} must be at least 2 and divide"):
+            super_resolve(run, factor=factor)
+
+
+@pytest.mark.parametrize(
+    ("overrides", "message"),
+    [
+        ({"model__name": "fsq", "model__num_latents": 4}, "no density of its latents"),
+        ({"model__posterior": "vmf", "model__prior": "uniform_sphere"}, "not vectors of real"),
+        ({"model__posterior": "point"}, "q.z . x. without a density"),
+        ({"model__condition": "label"}, "give --labels"),
+    ],
+)
+def test_models_that_cannot_do_it_say_why(run, overrides, message, tmp_path):
+    facts = Data(np.zeros((8, 8, 1), np.float32), 16.0, 17, 10, lambda num: None)
+    other = dataclasses.replace(run, model=models.build(tiny(**overrides).model, facts))
+    Image.fromarray(np.zeros((8, 8), np.uint8)).save(tmp_path / "photo.png")
+    with pytest.raises(InputError, match=message):
+        inpaint(other, images=[tmp_path / "photo.png"])

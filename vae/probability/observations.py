@@ -1,0 +1,95 @@
+"""What is observed of an image: some of its pixels, or means over blocks of them with noise.
+
+Given z, pixels are independent, and what a likelihood says of an image is the sum over pixels. So
+
+    masked     log p(observed pixels | z) = the sum over these pixels alone
+    averaged   y = A x + sigma noise, A the mean over blocks of f by f pixels;
+               p(y | z) = N(y; A mean(z), sigma^2 + A var(z) / f^2)
+
+with the mean and variance of p(x | z): exact for a Gaussian likelihood, of any other the Gaussian
+of the same moments. With f = 1 that is an image with noise on it.
+
+An observation is a dataclass of arrays [B, ...], registered as a pytree, that answers
+
+    log_prob(likelihood, outputs, variables)   log p(observed | z) [..., B] in nats, given what a
+                                               decoder puts out, [..., B, H, W, P]
+    expected(likelihood, outputs, variables)   E[x | observed, z], [..., B, H, W, C]; of averages
+                                               interpolated between blocks
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import flax.struct
+import jax
+import jax.numpy as jnp
+
+from vae.probability.distributions import normal_log_prob
+
+Array = jax.Array
+
+
+@flax.struct.dataclass
+class Masked:
+    """The pixels of x [B, H, W, C] where `observed` [B, H, W], as they are; the others are unknown.
+
+    A pixel is observed with all its channels.
+    """
+
+    x: Array
+    observed: Array
+
+    def log_prob(self, likelihood: Any, outputs: Array, variables: Any) -> Array:
+        # Each pixel as an image of its own, of which any likelihood gives the log-probability.
+        pixels = outputs.reshape(*outputs.shape[:-3], -1, 1, 1, outputs.shape[-1])
+        x = self.x.reshape(len(self.x), -1, 1, 1, self.x.shape[-1])
+        log_prob = likelihood.log_prob(pixels, x, variables)
+        return jnp.where(self.observed.reshape(len(x), -1), log_prob, 0.0).sum(-1)
+
+    def expected(self, likelihood: Any, outputs: Array, variables: Any) -> Array:
+        return jnp.where(self.observed[..., None], self.x, likelihood.mean(outputs))
+
+
+@flax.struct.dataclass
+class Averaged:
+    """Means y [B, H / f, W / f, C] over blocks of f = `factor` pixels each way, with noise.
+
+    The noise of each mean is Gaussian, of standard deviation `sigma` > 0 in units of x.
+    """
+
+    y: Array
+    sigma: float = flax.struct.field(pytree_node=False)
+    factor: int = flax.struct.field(pytree_node=False, default=1)
+
+    def log_prob(self, likelihood: Any, outputs: Array, variables: Any) -> Array:
+        mean, variance = self._moments(likelihood, outputs, variables)
+        log_prob = normal_log_prob(self.y, mean, 0.5 * jnp.log(variance))
+        return log_prob.reshape(*log_prob.shape[:-3], -1).sum(-1)
+
+    def expected(self, likelihood: Any, outputs: Array, variables: Any) -> Array:
+        # The conditional mean of two Gaussians, Cov(x, y) = var / f^2; but the blocks pass into
+        # each other: what a decoder misses of an image is smooth, where its likelihood says white,
+        # and the edges of blocks would be all that one sees.
+        mean, variance = self._moments(likelihood, outputs, variables)
+        gain = likelihood.variance(outputs, variables) / self.factor**2
+        missed = jax.image.resize((self.y - mean) / variance, gain.shape, "linear")
+        return likelihood.mean(outputs) + gain * missed
+
+    def _moments(self, likelihood: Any, outputs: Array, variables: Any) -> tuple[Array, Array]:
+        """Mean and variance of y given z."""
+        variance = block_means(likelihood.variance(outputs, variables), self.factor)
+        mean = block_means(likelihood.mean(outputs), self.factor)
+        return mean, self.sigma**2 + variance / self.factor**2
+
+
+def block_means(x: Array, factor: int) -> Array:
+    """The means over blocks of images [..., H, W, C], as [..., H / factor, W / factor, C]."""
+    *leading, height, width, channels = x.shape
+    shape = (*leading, height // factor, factor, width // factor, factor, channels)
+    return x.reshape(shape).mean((-4, -2))
+
+
+def enlarged(y: Array, factor: int) -> Array:
+    """Images [..., H, W, C] with every pixel a block, as [..., H factor, W factor, C]."""
+    return jnp.repeat(jnp.repeat(y, factor, axis=-3), factor, axis=-2)

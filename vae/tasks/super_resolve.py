@@ -1,0 +1,80 @@
+"""Small images made as large as the model's, in several ways that go with them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from vae.errors import InputError
+from vae.probability.observations import Averaged, block_means, enlarged
+from vae.run import Run
+from vae.tasks import repair
+
+SIGMA = 0.01  # of the noise on a small image: its rounding, and what was done to it before
+
+
+def super_resolve(
+    run: Run,
+    *,
+    images: Sequence[str | Path] = (),
+    factor: int = 4,
+    num: int = 8,
+    labels: Sequence[int] = (),
+    attributes: Mapping[str, float] | None = None,
+    fillings: int = 4,
+    seed: int = 0,
+) -> tuple[Path, dict[str, Any]]:
+    """Samples images that the small ones may have been, and writes them as `repair.write` says.
+
+    A pixel of the small image is the mean of a block of `factor` by `factor` pixels, with Gaussian
+    noise of deviation 0.01.
+
+    Args:
+      run: the run.
+      images: files and folders of small images, brought to the model's size divided by `factor`;
+        without them the first test images are made small.
+      factor: how many times larger they become; it divides the height and width of the model.
+      num, labels, attributes: see `repair.read`.
+      fillings: how many samples.
+      seed: of them.
+
+    Returns:
+      The sheet's path and the figures; the baselines are the small image enlarged, `nearest` and
+      `bilinear`.
+
+    Raises:
+      InputError: the factor does not divide the model's images; or as `repair.read`.
+    """
+    height, width, _ = run.model.image_shape
+    if factor < 2 or height % factor or width % factor:
+        raise InputError(
+            f"--factor={factor} must be at least 2 and divide the {height}x{width} pixels of the "
+            "model's images."
+        )
+    given = repair.read(run, images, num, labels, attributes or {}, factor=factor)
+    y = given.x if given.dataset is None else block_means(given.x, factor)
+    nearest = np.asarray(enlarged(y, factor))
+    posterior = repair.repair(run, Averaged(y, SIGMA, factor), given, fillings=fillings, seed=seed)
+    return repair.write(
+        run,
+        f"super_resolve_{run.step:08d}_factor{factor}_seed{seed}",
+        given,
+        nearest,
+        posterior,
+        baselines={"nearest": nearest, "bilinear": _bilinear(y, (height, width))},
+        facts={"seed": seed, "factor": factor},
+    )
+
+
+def _bilinear(y: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    """Images [N, h, w, C] resized to (H, W)."""
+    enlarge = {"size": size[::-1], "resample": Image.Resampling.BILINEAR}
+    planes = [
+        [np.asarray(Image.fromarray(image[..., c]).resize(**enlarge)) for c in range(y.shape[-1])]
+        for image in y
+    ]
+    return np.moveaxis(np.array(planes), 1, -1)
