@@ -103,8 +103,9 @@ def _settings(pairs: list[str]) -> dict[str, float]:
 def _reconstruct(config: Any, values: flags.FlagValues) -> int:
     from vae.tasks.reconstruct import reconstruct
 
-    path, error = reconstruct(_load(values), split=values.split, num=values.num or 32)
-    print(f"{path}  (mean squared error {error:.5f})")
+    path, figures = reconstruct(_load(values), split=values.split, num=values.num or 32)
+    error, ratio, similarity = (figures[name] for name in ("mse", "psnr", "ssim"))
+    print(f"{path}  (mean squared error {error:.5f}, PSNR {ratio:.2f} dB, SSIM {similarity:.4f})")
     return 0
 
 

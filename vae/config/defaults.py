@@ -80,6 +80,8 @@ def base() -> ml_collections.ConfigDict:
     model.output_bias = "data"  # the decoder's first mean: zeros (0.5), data (the mean image)
     model.regularizer = "none"  # of the decoder: none, l2, gradient_penalty
     model.regularizer_weight = 1e-3
+    model.image_loss = "none"  # beside the likelihood, of the mean of p(x | z): none, ms_ssim
+    model.image_loss_weight = 1.0  # times the number of values in an image
     model.codebook_size = 512  # of vq
     model.commitment = 0.25  # of vq: weight of the distance from what is encoded to its code
     model.levels = (8, 5, 5, 5)  # of fsq: of each number of a code

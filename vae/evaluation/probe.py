@@ -27,10 +27,10 @@ from vae.data.dataset import Dataset, Examples, load_in_memory
 from vae.errors import InputError
 from vae.networks.blocks import HE, LINEAR, ResidualBlock, group_norm
 from vae.networks.convolutions import Conv
+from vae.training import kept
 from vae.training.checkpoints import digest
 from vae.training.devices import jit
 from vae.training.directory import read_json, write_json
-from vae.training.leaves import read_leaves, write_leaves
 
 Array = jax.Array
 
@@ -135,22 +135,22 @@ def fit_probe(dataset: Dataset, *, path: Path | None = None, key: Array) -> Prob
     network = Network(len(names))
     blank = functools.partial(network.init, x=jnp.zeros((1, *dataset.image_shape)))
     if path:
-        params = read_leaves(path, jax.eval_shape(blank, key)["params"])
+        params = kept.read(path, jax.eval_shape(blank, key)["params"])
         record = read_json(path.with_suffix(".json")) if path.is_file() else None
         if params is not None and record and record["digest"] == digest(params):
             return Probe(network, params, names, exclusive, record["digest"], record["figures"])
 
     init_key, batch_key = jax.random.split(key)
     most = MAX_BYTES // max(1, dataset.train.nbytes // len(dataset.train))
-    train = _labelled(dataset, dataset.train, most)
-    held_out = _labelled(dataset, dataset.valid, HELD_OUT)
+    train = labelled(dataset, dataset.train, most)
+    held_out = labelled(dataset, dataset.valid, HELD_OUT)
     logger.info("a judge of images learns %d labels from %d images", len(names), len(train[0]))
     seed = int(jax.random.bits(batch_key))
     params = _descend(network, jit(blank)(init_key)["params"], train, held_out, exclusive, seed)
     probe = Probe(network, params, names, exclusive, digest(params), {})
-    figures = agreement(probe, *_labelled(dataset, dataset.test, HELD_OUT))
+    figures = agreement(probe, *labelled(dataset, dataset.test, HELD_OUT))
     if path:
-        write_leaves(path, params)
+        kept.write(path, params)
         write_json(path.with_suffix(".json"), {"digest": probe.digest, "figures": figures})
     return dataclasses.replace(probe, figures=figures)
 
@@ -171,8 +171,12 @@ def agreement(probe: Probe, images: np.ndarray, labels: np.ndarray) -> dict[str,
     }
 
 
-def _labelled(dataset: Dataset, examples: Examples, most: int) -> tuple[np.ndarray, np.ndarray]:
-    """Images [N, H, W, C] in [0, 1] and labels of the first `most` readable, labelled examples."""
+def labelled(dataset: Dataset, examples: Examples, most: int) -> tuple[np.ndarray, np.ndarray]:
+    """Images [N, H, W, C] in [0, 1] and labels of the first `most` readable, labelled examples.
+
+    Raises:
+      InputError: none of them has a label.
+    """
     held = load_in_memory(examples.take(np.arange(min(most, len(examples)))), threads=4)
     known = held.ok & (held.labels >= 0 if held.labels.ndim == 1 else True)
     if not known.any():

@@ -22,6 +22,7 @@ from vae.errors import InputError
 from vae.models import parts
 from vae.models.condition import Condition, condition_of
 from vae.models.data import Data
+from vae.models.image_losses import IMAGE_LOSSES
 from vae.models.likelihoods import LIKELIHOODS
 from vae.models.parts import Variables, part
 from vae.models.posteriors import POSTERIORS
@@ -49,6 +50,7 @@ class VAE:
       image_shape: (H, W, C).
       condition: the y that both networks are given, or None.
       regularizer: of the decoder, see `regularizers.py`, or None; and its weight in the loss.
+      image_loss: beside the likelihood, see `image_losses.py`, or None; and its weight.
     """
 
     encoder: nn.Module
@@ -60,6 +62,8 @@ class VAE:
     condition: Condition | None = None
     regularizer: Callable[..., Array] | None = None
     regularizer_weight: float = 0.0
+    image_loss: Callable[[Array, Array], Array] | None = None
+    image_loss_weight: float = 0.0
 
     inference = ("encoder", "posterior")  # the parts that q(z | x) is made of
 
@@ -117,6 +121,9 @@ class VAE:
                 keys=keys,
             )
             losses["regularizer"] = self.regularizer_weight * penalty
+        if self.image_loss is not None:
+            each = jax.vmap(self.image_loss, (0, None))(self.likelihood.mean(outputs), batch.x)
+            losses["image"] = self.image_loss_weight * each.mean(0)
         return Terms(
             log_px=self.likelihood.log_prob(outputs, batch.x, own),
             log_pz=p.log_prob(z),
@@ -194,6 +201,8 @@ def build(config: ml_collections.ConfigDict, data: Data) -> VAE:
         condition=condition,
         regularizer=REGULARIZERS[config.regularizer],
         regularizer_weight=config.regularizer_weight,
+        image_loss=IMAGE_LOSSES[config.image_loss],
+        image_loss_weight=config.image_loss_weight,
     )
 
 

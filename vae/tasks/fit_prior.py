@@ -34,8 +34,8 @@ from vae.probability.terms import Batch
 from vae.run import BATCH, Run
 from vae.tasks import second_stage
 from vae.tasks.descent import descend
+from vae.training import kept
 from vae.training.devices import jit
-from vae.training.leaves import read_leaves, write_leaves
 
 Array = jax.Array
 
@@ -136,9 +136,9 @@ def fit_prior(run: Run, name: str) -> Standardised:
         return Standardised(start(posterior.size, key=start_key), zeros, zeros)
 
     path = run.workdir / "priors" / f"{name}_{run.step:08d}.npz"
-    kept = read_leaves(path, jax.eval_shape(blank))
-    if kept is not None:
-        return kept
+    before = kept.read(path, jax.eval_shape(blank))
+    if before is not None:
+        return before
     z = aggregate_posterior(run, key=posterior_key)
     if len(z) <= COMPONENTS * HELD_OUT:
         raise InputError(f"--prior={name} cannot be fitted to {len(z)} training images.")
@@ -147,7 +147,7 @@ def fit_prior(run: Run, name: str) -> Standardised:
     split_at = len(z) // HELD_OUT  # the data are in random order
     p = fit(start(posterior.size, key=start_key), z[split_at:], z[:split_at], key=fit_key)
     fitted = Standardised(p, jnp.asarray(mean), jnp.asarray(std))
-    write_leaves(path, fitted)
+    kept.write(path, fitted)
     return fitted
 
 

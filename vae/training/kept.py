@@ -1,4 +1,4 @@
-"""Trees of arrays in a file of their own, for what is fitted once to a finished run."""
+"""Trees of arrays in a file of their own: what is fitted to a run, so that it is fitted once."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import jax.numpy as jnp
 import numpy as np
 
 
-def write_leaves(path: Path, tree: Any) -> None:
+def write(path: Path, tree: Any) -> None:
     """Writes the leaves of a tree, as a whole or not at all, making the folder."""
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_suffix(".tmp")
@@ -21,7 +21,7 @@ def write_leaves(path: Path, tree: Any) -> None:
     os.replace(temporary, path)
 
 
-def read_leaves(path: Path, like: Any) -> Any:
+def read(path: Path, like: Any) -> Any:
     """The tree that was written, or None where there is no such file or it is of another tree."""
     try:
         with open(path, "rb") as file, np.load(file) as arrays:
