@@ -6,6 +6,10 @@
     python launch.py sample      --workdir=runs/digits [--num=64] [--seed=0] [--draw] [--labels=0,1]
                                  [--attributes=Eyeglasses=1,Male=0] [--prior=mixture|flow|vae]
     python launch.py reconstruct --workdir=runs/digits [--num=32] [--split=test]
+    python launch.py fidelity    --workdir=runs/digits [--num=2000] [--prior=mixture|flow|vae]
+    python launch.py anomaly     --workdir=runs/digits [--images=FILES] [--outliers=FILES_OR_SET]
+    python launch.py verify      --workdir=runs/digits [--num=3000]
+    python launch.py nearest     --workdir=runs/digits [--num=16] [--prior=mixture|flow|vae]
     python launch.py results     --workdir=runs
     python launch.py list
 
@@ -38,6 +42,8 @@ flags.DEFINE_list("attributes", None, "Attributes of the samples: Eyeglasses=1,M
 flags.DEFINE_enum(
     "prior", None, ["mixture", "flow", "vae"], "Fit it to the latents and sample from it instead."
 )
+flags.DEFINE_list("images", None, "Image files and folders, instead of test images.")
+flags.DEFINE_list("outliers", None, "Images that are none of the data: files, or a data set.")
 flags.DEFINE_string("step", "latest", "The checkpoint to use: a step, latest, or best.")
 
 

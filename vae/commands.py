@@ -109,6 +109,45 @@ def _reconstruct(config: Any, values: flags.FlagValues) -> int:
     return 0
 
 
+def _fidelity(config: Any, values: flags.FlagValues) -> int:
+    from vae.tasks.fidelity import fidelity
+
+    figures = fidelity(_load(values), num=values.num or 2000, seed=values.seed, prior=values.prior)
+    _print_result(figures, Path(values.workdir))
+    return 0
+
+
+def _anomaly(config: Any, values: flags.FlagValues) -> int:
+    from vae.tasks.anomaly import anomaly
+
+    figures = anomaly(
+        _load(values),
+        images=values.images or (),
+        outliers=values.outliers or (),
+        num=values.num or 1000,
+        num_samples=values.num_samples,
+        seed=values.seed,
+    )
+    _print_result(figures, Path(values.workdir))
+    return 0
+
+
+def _verify(config: Any, values: flags.FlagValues) -> int:
+    from vae.tasks.verify import verify
+
+    figures = verify(_load(values), pairs=values.num or 3000, seed=values.seed)
+    _print_result(figures, Path(values.workdir))
+    return 0
+
+
+def _nearest(config: Any, values: flags.FlagValues) -> int:
+    from vae.tasks.nearest import nearest
+
+    paths, _ = nearest(_load(values), num=values.num or 16, seed=values.seed, prior=values.prior)
+    print(*paths, sep="\n")
+    return 0
+
+
 def _results(config: Any, values: flags.FlagValues) -> int:
     from vae.report.results import write
 
@@ -128,6 +167,10 @@ COMMANDS = {
     "evaluate": _evaluate,
     "sample": _sample,
     "reconstruct": _reconstruct,
+    "fidelity": _fidelity,
+    "anomaly": _anomaly,
+    "verify": _verify,
+    "nearest": _nearest,
     "results": _results,
     "list": _list,
 }

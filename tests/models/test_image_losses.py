@@ -35,5 +35,5 @@ def test_the_loss_is_that_of_the_mean_of_each_sample():
 
 
 def test_a_weight_without_a_loss_is_refused():
-    with pytest.raises(InputError, match="image_loss_weight=2.0 has no effect"):
+    with pytest.raises(InputError, match=r"image_loss_weight=2\.0 has no effect"):
         validate(tiny(model__image_loss_weight=2.0))

@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+import jax
 import numpy as np
 
 from vae.data.folder import EXTENSIONS
 from vae.data.images import Fit, fit_image, fit_of, open_image
+from vae.data.transforms import prepare
 from vae.errors import InputError
+from vae.probability.distributions import example_keys
 from vae.run import Run
 
 
@@ -70,6 +73,17 @@ def _like_training(fit: Fit, height: int, width: int) -> bool:
         return crop_height <= height and crop_width <= width
     # Both are rounded to whole pixels.
     return abs(crop_height * fit.size[1] / fit.size[0] - crop_width) <= 1
+
+
+def as_data(images: np.ndarray, run: Run) -> np.ndarray:
+    """Images [N, H, W, C] in [0, 1] as the model is given those of its data: levels, binarised."""
+    raw = images * run.values.scale
+    raw = raw if run.values.levels is None else np.rint(raw)
+    index = np.arange(len(raw), dtype=np.int32)
+    batch = {"index": index, "image": raw, "label": np.full(len(raw), -1, np.int32)}
+    keys = example_keys(jax.random.key(0), index)
+    prepared = prepare(batch, {}, run.values, run.config.data, train=False, keys=keys)
+    return jax.device_get(prepared.x)
 
 
 def attribute_columns(names: Sequence[str], run: Run) -> list[int]:
