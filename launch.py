@@ -10,6 +10,7 @@
     python launch.py anomaly     --workdir=runs/digits [--images=FILES] [--outliers=FILES_OR_SET]
     python launch.py verify      --workdir=runs/digits [--num=3000]
     python launch.py nearest     --workdir=runs/digits [--num=16] [--prior=mixture|flow|vae]
+    python launch.py augment     --workdir=runs/digits [--num=1000] [--images=LABELLED_FOLDER]
     python launch.py results     --workdir=runs
     python launch.py list
 

@@ -148,6 +148,15 @@ def _nearest(config: Any, values: flags.FlagValues) -> int:
     return 0
 
 
+def _augment(config: Any, values: flags.FlagValues) -> int:
+    from vae.tasks.augment import augment
+
+    given = values.images[0] if values.images else None
+    figures = augment(_load(values), num=values.num or 1000, given=given, seed=values.seed)
+    _print_result(figures, Path(values.workdir))
+    return 0
+
+
 def _results(config: Any, values: flags.FlagValues) -> int:
     from vae.report.results import write
 
@@ -171,6 +180,7 @@ COMMANDS = {
     "anomaly": _anomaly,
     "verify": _verify,
     "nearest": _nearest,
+    "augment": _augment,
     "results": _results,
     "list": _list,
 }

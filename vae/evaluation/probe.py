@@ -223,6 +223,7 @@ def _descend(
         params, state = step(params, state, images[rows], labels[rows])
         if number % LOOK == 0:
             reached = _in_batches(functools.partial(compiled, params), *held_out).mean()
+            logger.info("  step %d of %d: validation loss %.4f", number, STEPS, reached)
             if reached < lowest:
                 best, lowest, waited = params, reached, 0
             else:

@@ -24,13 +24,12 @@ import numpy as np
 from PIL import Image
 
 from vae import data
-from vae.data.dataset import read_complete
 from vae.data.transforms import first_images
 from vae.errors import InputError
 from vae.evaluation.detection import auroc
 from vae.evaluation.likelihood import has_density
 from vae.run import Run
-from vae.tasks.inputs import as_data, image_files, read_images
+from vae.tasks.inputs import as_data, image_files, read_images, read_set
 from vae.training.directory import write_json
 
 
@@ -149,15 +148,5 @@ def read_outliers(paths: Sequence[str | Path], run: Run, num: int) -> tuple[np.n
     if len(paths) > 1 or not is_set:
         files = image_files(paths)
         return read_images(files, run), list(map(str, files))
-    if not first.exists() and len(first.parts) > 1:
-        raise InputError(f"--outliers={first} does not exist: give images or a data set.")
-    config = run.config.data.copy_and_resolve_references()
-    height, width, channels = run.model.image_shape
-    config.crop, config.image_size, config.channels = (0, 0), (height, width), channels
-    config.path, config.name = (str(first), "") if first.exists() else ("", str(first))
-    source = data.read(config)
-    split = "test" if "test" in source.splits else next(iter(source.splits))
-    index = np.arange(min(num, len(source.splits[split])))
-    images, _, _ = read_complete(source.splits[split], index)
-    images = np.clip(images / np.float32(source.values.scale), 0, 1)
-    return images, [f"{first} {split} {i}" for i in index]
+    others, _, split = read_set(str(first), run, num)
+    return others, [f"{first} {split} {i}" for i in range(len(others))]
