@@ -45,6 +45,10 @@ def workdir(tmp_path_factory):
         (("sample", "--draw", "--seed=2"), "draws_00000004_seed2.png"),
         (("sample", "--num=4", "--prior=mixture"), "samples_mixture_00000004_seed0.png"),
         (("reconstruct", "--num=3"), "reconstructions_00000004_test.png"),
+        (("anomaly", "--num=20", "--num_samples=2", "--outliers=digits"), '"outliers": 20'),
+        (("verify", "--num=50"), '"pairs": 50'),
+        (("nearest", "--num=3"), "nearest_latents_00000004_seed0.png"),
+        (("augment", "--num=3"), '"images": 3'),
     ],
     ids=lambda value: value[0] if isinstance(value, tuple) else "",
 )

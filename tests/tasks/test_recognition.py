@@ -41,14 +41,14 @@ def read(run, name):
     return json.loads((run.workdir / name).read_text())
 
 
-def test_fidelity_of_samples_and_of_training_images(run):
+def test_fidelity_of_samples_and_of_validation_images(run):
     result = fidelity(run, num=150)
     assert result == read(run, "fidelity.json")
-    samples, train = result["samples"], result["train"]
-    assert train["frechet"] < samples["frechet"] and train["kernel"] < samples["kernel"]
-    assert train["precision"] > 0.8 and train["recall"] > 0.8
+    samples, valid = result["samples"], result["valid"]
+    assert valid["frechet"] < samples["frechet"] and valid["kernel"] < samples["kernel"]
+    assert valid["precision"] > 0.8 and valid["recall"] > 0.8
     assert 0 < samples["entropy"] < np.log(10) + 1e-6
-    assert samples["test_entropy"] == train["test_entropy"] > 2.2
+    assert samples["test_entropy"] == valid["test_entropy"] > 2.2
     assert len(result["extractor"]["digest"]) == 64
     with pytest.raises(InputError, match=r"--num=2 .* too few"):
         fidelity(run, num=2)

@@ -39,7 +39,7 @@ logger = logging.getLogger(__name__)
 WIDTHS = (32, 64, 128)  # of the stride-2 convolutions; the last is that of all further ones
 SMALLEST = 4  # the image is halved while its shorter side is larger
 FEATURES = 128
-BATCH = 128
+BATCH = 64
 STEPS = 1500
 LEARNING_RATE = 1e-3
 LOOK = 100  # steps between two looks at the validation set
@@ -63,7 +63,8 @@ class Network(nn.Module):
             h = nn.relu(group_norm(h, jnp.float32))
             number += 1
         h = nn.relu(group_norm(ResidualBlock(h.shape[-1])(h), jnp.float32))
-        features = nn.relu(nn.Dense(FEATURES, kernel_init=HE)(h.reshape(len(h), -1)))
+        h = nn.Dense(FEATURES, kernel_init=LINEAR)(h.reshape(len(h), -1))
+        features = nn.relu(nn.LayerNorm()(h))  # of one scale, whatever the data
         logits = nn.Dense(self.outputs, kernel_init=nn.initializers.zeros, name="head")(features)
         return logits, features
 

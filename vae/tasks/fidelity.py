@@ -32,8 +32,9 @@ def fidelity(
     """Compares samples with the test split; writes `fidelity.json` into the run directory.
 
     The samples are means of p(x | z); of a conditional model they have the labels or attributes of
-    the test images. As many training images are compared with the same test images, as
-    `train`: what the distances come to for a perfect model that does not memorise.
+    the test images. The images of the validation split are compared with the same test images:
+    what the figures come to for a model that has nothing wrong. (Not those of the training split,
+    which the judge knows too well.) Frechet distances compare between sets of one size only.
 
     Args:
       run: the run; nothing of it is used but `sample`.
@@ -43,7 +44,7 @@ def fidelity(
 
     Returns:
       {"step", "num", "images", "seed", "prior", "extractor": {"name", "digest", "test"},
-      "samples": figures, "train": figures}; the figures are "frechet", "kernel", "precision",
+      "samples": figures, "valid": figures}; the figures are "frechet", "kernel", "precision",
       "recall" and "entropy", which of data with attributes is one for each, and "test_entropy",
       beside which it is to be read (nats).
 
@@ -58,7 +59,7 @@ def fidelity(
         raise InputError(f"--num={num} with {len(images)} test images is too few to compare.")
     given = y[np.arange(num) % len(y)] if run.model.condition else None
     samples = run.sample(num, labels=given, seed=seed, prior=fitted)
-    train, _ = labelled(dataset, dataset.train, num)
+    valid, _ = labelled(dataset, dataset.valid, num)
     result = {
         "step": run.step,
         "num": num,
@@ -71,7 +72,7 @@ def fidelity(
             "test": probe.figures,
         },
         "samples": compare(probe, images, np.clip(samples, 0, 1)),
-        "train": compare(probe, images, train),
+        "valid": compare(probe, images, valid),
     }
     name = f"fidelity_{prior}.json" if prior else "fidelity.json"
     write_json(run.workdir / name, result)
