@@ -10,6 +10,11 @@
                                  [--box=top,left,height,width] [--fillings=4] [--num=8] [--seed=0]
     python launch.py denoise     --workdir=runs/digits [--images=DIR,FILE] [--sigma=0.2]
     python launch.py super_resolve --workdir=runs/digits [--images=DIR,FILE] [--factor=4]
+    python launch.py fidelity    --workdir=runs/digits [--num=2000] [--prior=mixture|flow|vae]
+    python launch.py anomaly     --workdir=runs/digits [--images=FILES] [--outliers=FILES_OR_SET]
+    python launch.py verify      --workdir=runs/digits [--num=3000]
+    python launch.py nearest     --workdir=runs/digits [--num=16] [--prior=mixture|flow|vae]
+    python launch.py augment     --workdir=runs/digits [--num=1000] [--images=LABELLED_FOLDER]
     python launch.py results     --workdir=runs
     python launch.py list
 
@@ -42,12 +47,13 @@ flags.DEFINE_list("attributes", None, "Attributes of the samples: Eyeglasses=1,M
 flags.DEFINE_enum(
     "prior", None, ["mixture", "flow", "vae"], "Fit it to the latents and sample from it instead."
 )
-flags.DEFINE_list("images", None, "Image files and folders; the first test images if absent.")
 flags.DEFINE_string("mask", None, "An image file, white where pixels are missing.")
 flags.DEFINE_list("box", None, "What is missing: top,left,height,width; the middle if absent.")
 flags.DEFINE_integer("fillings", 4, "How many repairs of each image.", lower_bound=1)
 flags.DEFINE_float("sigma", 0.2, "Deviation of the noise on images, of black 0 and white 1.")
 flags.DEFINE_integer("factor", 4, "How many times larger to make images.")
+flags.DEFINE_list("images", None, "Image files and folders, instead of test images.")
+flags.DEFINE_list("outliers", None, "Images that are none of the data: files, or a data set.")
 flags.DEFINE_string("step", "latest", "The checkpoint to use: a step, latest, or best.")
 
 

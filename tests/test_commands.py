@@ -46,6 +46,10 @@ def workdir(tmp_path_factory):
         (("sample", "--num=4", "--prior=mixture"), "samples_mixture_00000004_seed0.png"),
         (("reconstruct", "--num=3"), "reconstructions_00000004_test.png"),
         (("inpaint", "--num=2", "--box=0,0,4,4"), "inpaint_00000004_box0-0-4-4_seed0.png"),
+        (("anomaly", "--num=20", "--num_samples=2", "--outliers=digits"), '"outliers": 20'),
+        (("verify", "--num=50"), '"pairs": 50'),
+        (("nearest", "--num=3"), "nearest_latents_00000004_seed0.png"),
+        (("augment", "--num=3"), '"images": 3'),
     ],
     ids=lambda value: value[0] if isinstance(value, tuple) else "",
 )

@@ -142,8 +142,57 @@ def _settings(pairs: list[str]) -> dict[str, float]:
 def _reconstruct(config: Any, values: flags.FlagValues) -> int:
     from vae.tasks.reconstruct import reconstruct
 
-    path, error = reconstruct(_load(values), split=values.split, num=values.num or 32)
-    print(f"{path}  (mean squared error {error:.5f})")
+    path, figures = reconstruct(_load(values), split=values.split, num=values.num or 32)
+    error, ratio, similarity = (figures[name] for name in ("mse", "psnr", "ssim"))
+    print(f"{path}  (mean squared error {error:.5f}, PSNR {ratio:.2f} dB, SSIM {similarity:.4f})")
+    return 0
+
+
+def _fidelity(config: Any, values: flags.FlagValues) -> int:
+    from vae.tasks.fidelity import fidelity
+
+    figures = fidelity(_load(values), num=values.num or 2000, seed=values.seed, prior=values.prior)
+    _print_result(figures, Path(values.workdir))
+    return 0
+
+
+def _anomaly(config: Any, values: flags.FlagValues) -> int:
+    from vae.tasks.anomaly import anomaly
+
+    figures = anomaly(
+        _load(values),
+        images=values.images or (),
+        outliers=values.outliers or (),
+        num=values.num or 1000,
+        num_samples=values.num_samples,
+        seed=values.seed,
+    )
+    _print_result(figures, Path(values.workdir))
+    return 0
+
+
+def _verify(config: Any, values: flags.FlagValues) -> int:
+    from vae.tasks.verify import verify
+
+    figures = verify(_load(values), pairs=values.num or 3000, seed=values.seed)
+    _print_result(figures, Path(values.workdir))
+    return 0
+
+
+def _nearest(config: Any, values: flags.FlagValues) -> int:
+    from vae.tasks.nearest import nearest
+
+    paths, _ = nearest(_load(values), num=values.num or 16, seed=values.seed, prior=values.prior)
+    print(*paths, sep="\n")
+    return 0
+
+
+def _augment(config: Any, values: flags.FlagValues) -> int:
+    from vae.tasks.augment import augment
+
+    given = values.images[0] if values.images else None
+    figures = augment(_load(values), num=values.num or 1000, given=given, seed=values.seed)
+    _print_result(figures, Path(values.workdir))
     return 0
 
 
@@ -169,6 +218,11 @@ COMMANDS = {
     "inpaint": _inpaint,
     "denoise": _denoise,
     "super_resolve": _super_resolve,
+    "fidelity": _fidelity,
+    "anomaly": _anomaly,
+    "verify": _verify,
+    "nearest": _nearest,
+    "augment": _augment,
     "results": _results,
     "list": _list,
 }

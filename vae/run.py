@@ -179,6 +179,20 @@ class Run:
     ) -> np.ndarray:
         """The importance-weighted estimate of log p(x) in nats, for images [N, H, W, C], as [N].
 
+        See `estimate`.
+        """
+        return self.estimate(x, labels, num_samples=num_samples, seed=seed).log_likelihood
+
+    def estimate(
+        self,
+        x: np.ndarray,
+        labels: np.ndarray | None = None,
+        *,
+        num_samples: int | None = None,
+        seed: int = 0,
+    ) -> Estimate:
+        """The ELBO, the importance-weighted log p(x) and their parts, for images [N, H, W, C].
+
         Args:
           x: images.
           labels: [N], or attributes [N, A], if the model takes any.
@@ -208,7 +222,7 @@ class Run:
             for start in range(0, len(x), batch_size)
         )
         variables = replicate(self.variables, mesh)
-        return estimator(variables, {}, batches, key=jax.random.key(seed)).log_likelihood
+        return estimator(variables, {}, batches, key=jax.random.key(seed))
 
     def posterior(
         self,

@@ -40,7 +40,7 @@ def load(config) -> Dataset:
     and have a table for the device; larger folders and record files are read as they are needed.
     Raises InputError for anything wrong with the data or with what the config says of it.
     """
-    source = _read(config, fit_of(config))
+    source = read(config)
     specs = {f"data.{name}": config[name] for name in ("train", "valid", "test")}
     lengths = {name: len(examples) for name, examples in source.splits.items()}
     selected = splits.select(specs, lengths)
@@ -70,6 +70,14 @@ def load(config) -> Dataset:
         attributes=source.attributes,
         description=f"{source.description}: {sizes}; {'x'.join(map(str, shape))}",
     )
+
+
+def read(config) -> Source:
+    """Every base split of the data set that `config` (the section `data`) names, whole.
+
+    Raises InputError for anything wrong with the data.
+    """
+    return _read(config, fit_of(config))
 
 
 def _read(config, fit: Fit) -> Source:

@@ -23,6 +23,7 @@ from vae.models import parts
 from vae.models.adversaries import ADVERSARIES
 from vae.models.condition import Condition, condition_of, with_code
 from vae.models.data import Data
+from vae.models.image_losses import IMAGE_LOSSES
 from vae.models.likelihoods import LIKELIHOODS
 from vae.models.parts import Variables, part
 from vae.models.posteriors import POSTERIORS
@@ -52,6 +53,7 @@ class VAE:
       condition: the y that both networks are given, or None.
       regularizer: of the decoder, see `regularizers.py`, or None; and its weight in the loss.
       adversary: that it is trained against, see `adversaries/`, or None.
+      image_loss: beside the likelihood, see `image_losses.py`, or None; and its weight.
     """
 
     encoder: nn.Module
@@ -64,14 +66,17 @@ class VAE:
     regularizer: Callable[..., Array] | None = None
     regularizer_weight: float = 0.0
     adversary: Any = None
+    image_loss: Callable[[Array, Array], Array] | None = None
+    image_loss_weight: float = 0.0
 
     inference = ("encoder", "posterior")  # the parts that q(z | x) is made of
 
     @property
     def losses(self) -> tuple[str, ...]:
         """Names of the losses of `terms` in training."""
-        own = ("regularizer",) if self.regularizer else ()
-        return own + (self.adversary.losses if self.adversary else ())
+        own = {"regularizer": self.regularizer, "image": self.image_loss}
+        named = tuple(name for name, loss in own.items() if loss)
+        return named + (self.adversary.losses if self.adversary else ())
 
     def init(self, *, key: Array) -> Variables:
         """Draws the initial variables."""
@@ -156,6 +161,9 @@ class VAE:
             losses |= play.losses
             statistics["discriminator"] = play.statistics
             log_px = log_px if play.log_px is None else play.log_px
+        if self.image_loss is not None:
+            each = jax.vmap(self.image_loss, (0, None))(self.likelihood.mean(outputs), batch.x)
+            losses["image"] = self.image_loss_weight * each.mean(0)
         return Terms(
             log_px=log_px,
             log_pz=p.log_prob(z),
@@ -231,6 +239,8 @@ def build(config: ml_collections.ConfigDict, data: Data) -> VAE:
         regularizer=REGULARIZERS[config.regularizer],
         regularizer_weight=config.regularizer_weight,
         adversary=ADVERSARIES[config.adversary](config, posterior.size, data),
+        image_loss=IMAGE_LOSSES[config.image_loss],
+        image_loss_weight=config.image_loss_weight,
     )
 
 

@@ -15,10 +15,7 @@ The likelihoods of a run are those of its own p(z), before and after.
 
 from __future__ import annotations
 
-import os
-import zipfile
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import flax.struct
@@ -37,6 +34,7 @@ from vae.probability.terms import Batch
 from vae.run import BATCH, Run
 from vae.tasks import second_stage
 from vae.tasks.descent import descend
+from vae.training import kept
 from vae.training.devices import jit
 
 Array = jax.Array
@@ -138,9 +136,9 @@ def fit_prior(run: Run, name: str) -> Standardised:
         return Standardised(start(posterior.size, key=start_key), zeros, zeros)
 
     path = run.workdir / "priors" / f"{name}_{run.step:08d}.npz"
-    kept = _read(path, jax.eval_shape(blank))
-    if kept is not None:
-        return kept
+    before = kept.read(path, jax.eval_shape(blank))
+    if before is not None:
+        return before
     z = aggregate_posterior(run, key=posterior_key)
     if len(z) <= COMPONENTS * HELD_OUT:
         raise InputError(f"--prior={name} cannot be fitted to {len(z)} training images.")
@@ -149,7 +147,7 @@ def fit_prior(run: Run, name: str) -> Standardised:
     split_at = len(z) // HELD_OUT  # the data are in random order
     p = fit(start(posterior.size, key=start_key), z[split_at:], z[:split_at], key=fit_key)
     fitted = Standardised(p, jnp.asarray(mean), jnp.asarray(std))
-    _write(path, fitted)
+    kept.write(path, fitted)
     return fitted
 
 
@@ -172,25 +170,3 @@ def aggregate_posterior(run: Run, *, key: Array) -> np.ndarray:
         mask = batch.pop("mask")
         drawn.append(jax.device_get(draw(run.variables, batch, table))[mask])
     return np.concatenate(drawn)
-
-
-def _write(path: Path, tree: Any) -> None:
-    """Writes the leaves of a tree, as a whole or not at all."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_suffix(".tmp")
-    with open(temporary, "wb") as file:
-        np.savez(file, *jax.tree.leaves(tree))
-    os.replace(temporary, path)
-
-
-def _read(path: Path, like: Any) -> Any:
-    """The tree that was written, or None where there is no such file or it is of another tree."""
-    try:
-        with open(path, "rb") as file, np.load(file) as arrays:
-            leaves = [jnp.asarray(arrays[name]) for name in arrays.files]
-    except (OSError, ValueError, zipfile.BadZipFile):
-        return None
-    wanted, treedef = jax.tree.flatten(like)
-    if [leaf.shape for leaf in leaves] != [leaf.shape for leaf in wanted]:
-        return None
-    return jax.tree.unflatten(treedef, leaves)

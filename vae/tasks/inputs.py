@@ -5,11 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+import jax
 import numpy as np
 
+from vae import data
+from vae.data.dataset import read_complete
 from vae.data.folder import EXTENSIONS
 from vae.data.images import Fit, fit_image, fit_of, open_image
+from vae.data.transforms import prepare
 from vae.errors import InputError
+from vae.probability.distributions import example_keys
 from vae.run import Run
 
 
@@ -73,6 +78,45 @@ def _like_training(fit: Fit, height: int, width: int) -> bool:
         return crop_height <= height and crop_width <= width
     # Both are rounded to whole pixels.
     return abs(crop_height * fit.size[1] / fit.size[0] - crop_width) <= 1
+
+
+def read_set(name: str, run: Run, num: int) -> tuple[np.ndarray, np.ndarray, str]:
+    """Images of another data set, in the size and the channels of the run's images.
+
+    Args:
+      name: what `data.path` takes, or a name that `data.name` takes.
+      run: the run.
+      num: how many at most, the first of the set's test split or, where it has none, of its first.
+
+    Returns:
+      Images [N, H, W, C] in [0, 1], labels as `Examples.read` gives them, and the split's name.
+
+    Raises:
+      InputError: there is no such data set, or it cannot be read.
+    """
+    path = Path(name).expanduser()
+    if not path.exists() and len(path.parts) > 1:
+        raise InputError(f"{name} does not exist: give images or a data set.")
+    config = run.config.data.copy_and_resolve_references()
+    height, width, channels = run.model.image_shape
+    config.crop, config.image_size, config.channels = (0, 0), (height, width), channels
+    config.path, config.name = (str(path), "") if path.exists() else ("", name)
+    source = data.read(config)
+    split = "test" if "test" in source.splits else next(iter(source.splits))
+    index = np.arange(min(num, len(source.splits[split])))
+    images, labels, _ = read_complete(source.splits[split], index)
+    return np.clip(images / np.float32(source.values.scale), 0, 1), labels, split
+
+
+def as_data(images: np.ndarray, run: Run) -> np.ndarray:
+    """Images [N, H, W, C] in [0, 1] as the model is given those of its data: levels, binarised."""
+    raw = images * run.values.scale
+    raw = raw if run.values.levels is None else np.rint(raw)
+    index = np.arange(len(raw), dtype=np.int32)
+    batch = {"index": index, "image": raw, "label": np.full(len(raw), -1, np.int32)}
+    keys = example_keys(jax.random.key(0), index)
+    prepared = prepare(batch, {}, run.values, run.config.data, train=False, keys=keys)
+    return jax.device_get(prepared.x)
 
 
 def attribute_columns(names: Sequence[str], run: Run) -> list[int]:

@@ -1,0 +1,137 @@
+"""The tasks that judge and recognise, on a tiny run of the digits."""
+
+import csv
+import json
+
+import numpy as np
+import pytest
+from configs import tiny
+from PIL import Image
+
+import vae
+from vae.errors import InputError
+from vae.evaluation import probe
+from vae.tasks.anomaly import anomaly, code_length
+from vae.tasks.fidelity import fidelity
+from vae.tasks.nearest import nearest
+from vae.tasks.reconstruct import likeness
+from vae.tasks.verify import cosine, draw_pairs, verify
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory):
+    workdir = tmp_path_factory.mktemp("run")
+    config = tiny(
+        training__steps=300,
+        optimizer__learning_rate=3e-3,
+        evaluation__every_steps=0,
+        checkpoint__every_steps=300,
+    )
+    vae.train(config, workdir)
+    return vae.load(workdir)
+
+
+@pytest.fixture(autouse=True)
+def short(monkeypatch):
+    monkeypatch.setattr(probe, "STEPS", 100)
+    monkeypatch.setattr(probe, "WIDTHS", (16, 32))
+
+
+def read(run, name):
+    return json.loads((run.workdir / name).read_text())
+
+
+def test_fidelity_of_samples_and_of_validation_images(run):
+    result = fidelity(run, num=150)
+    assert result == read(run, "fidelity.json")
+    samples, valid = result["samples"], result["valid"]
+    assert valid["frechet"] < samples["frechet"] and valid["kernel"] < samples["kernel"]
+    assert valid["precision"] > 0.8 and valid["recall"] > 0.8
+    assert 0 < samples["entropy"] < np.log(10) + 1e-6
+    assert samples["test_entropy"] == valid["test_entropy"] > 2.2
+    assert len(result["extractor"]["digest"]) == 64
+    with pytest.raises(InputError, match=r"--num=2 .* too few"):
+        fidelity(run, num=2)
+
+
+def test_noise_scores_as_an_outlier_and_so_do_files_of_any_size(run, tmp_path):
+    rng = np.random.default_rng(0)
+    np.savez(tmp_path / "noise.npz", images=rng.integers(0, 256, (30, 20, 16, 3)).astype(np.uint8))
+    result = anomaly(run, outliers=[tmp_path / "noise.npz"], num=60, num_samples=5)
+    assert result == read(run, "anomaly.json")
+    assert result["images"] == 60 and result["outliers"] == 30
+    for name in ("negative_elbo", "nll", "reconstruction"):
+        assert result["auroc"][name] > 0.9
+    with open(run.workdir / "anomaly.csv", newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert [row["outlier"] for row in rows] == ["0"] * 60 + ["1"] * 30
+    mean = np.mean([float(row["nll"]) for row in rows[:60]])
+    assert result["mean"]["nll"][0] == pytest.approx(mean, rel=1e-4)
+
+    for i in range(3):
+        Image.fromarray(rng.integers(0, 256, (30, 40), dtype=np.uint8)).save(tmp_path / f"{i}.png")
+    result = anomaly(run, images=[tmp_path / "0.png"], outliers=[tmp_path / "1.png"] * 2)
+    assert (result["images"], result["outliers"]) == (1, 2)
+    assert "auroc" not in anomaly(run, images=[tmp_path], num_samples=2)
+    with pytest.raises(InputError, match="does not exist"):
+        anomaly(run, outliers=[tmp_path / "nothing"])
+
+
+def test_a_simple_image_has_a_shorter_code():
+    noise = np.random.default_rng(0).random((16, 16, 3))
+    flat = np.full((16, 16, 3), 0.3)
+    assert code_length(flat) < 0.3 * code_length(noise)
+    # Noise cannot be coded in less than the bits that it has.
+    assert code_length(noise) > 16 * 16 * 3 * 8 * np.log(2)
+    assert code_length(noise[..., :1]) > 16 * 16 * 8 * np.log(2)
+
+
+def test_digits_of_one_class_are_closer(run):
+    result = verify(run, pairs=200)
+    assert result == read(run, "verify.json")
+    assert result["pairs"] == 200 and result["identities"] == 10
+    assert result["posterior"]["auroc"] > 0.6
+    assert 0 < result["posterior"]["tar_at_1%_far"] < result["posterior"]["auroc"]
+    picture = np.asarray(Image.open(run.workdir / "images" / "verify_00000300.png"))
+    assert picture.shape == (496, 496, 3) and (picture == 0).any()
+
+
+def test_pairs_are_of_one_person_and_of_two_without_repetition():
+    who = np.array([0, 0, 0, 1, 1, 2, -1, -1])
+    same, different = draw_pairs(who, 100, seed=0)
+    assert {tuple(sorted(pair)) for pair in same.tolist()} == {(0, 1), (0, 2), (1, 2), (3, 4)}
+    assert len(different) == len(same) == 4 == len(np.unique(np.sort(different, 1), axis=0))
+    assert (who[different] >= 0).all() and (who[different[:, 0]] != who[different[:, 1]]).all()
+    with pytest.raises(InputError, match="needs both"):
+        draw_pairs(np.array([0, 1, 2]), 5, seed=0)
+    with pytest.raises(InputError, match="needs both"):
+        draw_pairs(np.array([0, 0, -1]), 5, seed=0)
+
+
+def test_cosine_of_known_vectors():
+    vectors = np.array([[1.0, 0.0], [3.0, 3.0], [0.0, -2.0], [0.0, 0.0]])
+    pairs = np.array([[0, 1], [1, 2], [0, 2], [0, 3]])
+    np.testing.assert_allclose(cosine(vectors, pairs), [0.5**0.5, -(0.5**0.5), 0, 0], atol=1e-9)
+
+
+def test_a_training_image_is_found_as_its_own_nearest(run, monkeypatch):
+    from vae import data
+
+    images, _, _ = data.load(run.config.data).train.read(np.array([7, 1200]))
+    x = images / np.float32(16)
+    monkeypatch.setattr(type(run), "sample", lambda self, num, **options: x)
+    paths, result = nearest(run, num=2)
+    assert [path.stem[:14] for path in paths] == ["nearest_pixels", "nearest_latent"]
+    assert all(path.is_file() for path in paths)
+    assert result == read(run, "nearest.json")
+    for space in ("pixels", "latents"):
+        np.testing.assert_allclose(result[space]["samples"], 0, atol=1e-5)
+        assert min(result[space]["test"]) > 0.01
+
+
+def test_likeness_of_a_known_error():
+    x = np.zeros((2, 12, 12, 1), np.float32)
+    figures = likeness(x, x + np.float32(0.1))
+    assert figures["mse"] == pytest.approx(0.01)
+    assert figures["psnr"] == pytest.approx(20, abs=1e-3)
+    assert figures["ssim"] == pytest.approx(1e-4 / (0.01 + 1e-4), rel=1e-2)

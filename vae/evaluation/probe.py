@@ -1,0 +1,244 @@
+"""An independent judge of images: a small convolutional network that has learned the labels.
+
+It is trained on a data set's own training split, knows nothing of the generative model, and says of
+any image what it shows: which class (softmax), or how much of each attribute (a sigmoid each, with
+the cross-entropy to a target in [0, 1], so that a known factor is regressed and a binary attribute
+is classified). Before its last layer it has features, in which images are compared.
+
+A figure made with a probe depends on its weights; `digest` names them.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import logging
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+
+from vae.data.dataset import Dataset, Examples, load_in_memory
+from vae.errors import InputError
+from vae.networks.blocks import HE, LINEAR, ResidualBlock, group_norm
+from vae.networks.convolutions import Conv
+from vae.training import kept
+from vae.training.checkpoints import digest
+from vae.training.devices import jit
+from vae.training.directory import read_json, write_json
+
+Array = jax.Array
+
+logger = logging.getLogger(__name__)
+
+WIDTHS = (32, 64, 128)  # of the stride-2 convolutions; the last is that of all further ones
+SMALLEST = 4  # the image is halved while its shorter side is larger
+FEATURES = 128
+BATCH = 64
+STEPS = 1500
+LEARNING_RATE = 1e-3
+LOOK = 100  # steps between two looks at the validation set
+PATIENCE = 5  # looks without improvement, after which it stops
+MAX_BYTES = 2**29  # of the training images: the first so many are held in memory
+HELD_OUT = 2000  # images of the validation and of the test set
+
+
+class Network(nn.Module):
+    """x [B, H, W, C] in [0, 1] to logits [B, outputs] and features [B, FEATURES], float32."""
+
+    outputs: int
+
+    @nn.compact
+    def __call__(self, x: Array) -> tuple[Array, Array]:
+        h = 2 * x - 1
+        number = 0
+        while number == 0 or min(h.shape[1:3]) > SMALLEST:
+            width = WIDTHS[min(number, len(WIDTHS) - 1)]
+            h = Conv(width, kernel_init=LINEAR if number == 0 else HE)(h)
+            h = nn.relu(group_norm(h, jnp.float32))
+            number += 1
+        h = nn.relu(group_norm(ResidualBlock(h.shape[-1])(h), jnp.float32))
+        h = nn.Dense(FEATURES, kernel_init=LINEAR)(h.reshape(len(h), -1))
+        features = nn.relu(nn.LayerNorm()(h))  # of one scale, whatever the data
+        logits = nn.Dense(self.outputs, kernel_init=nn.initializers.zeros, name="head")(features)
+        return logits, features
+
+
+@dataclasses.dataclass(frozen=True)
+class Probe:
+    """A trained judge.
+
+    Attributes:
+      network: its network.
+      params: the network's weights.
+      names: of its A outputs: attributes, or the classes "0", "1", ...
+      exclusive: whether the outputs are classes, of which an image has one.
+      digest: SHA-256 of the weights.
+      figures: on the test split: {"accuracy": of the classes}, or {"accuracy": {name: ...},
+        "correlation": {name: ...}}, the accuracy of the attributes that are only ever 0 or 1.
+    """
+
+    network: Network
+    params: Any
+    names: tuple[str, ...]
+    exclusive: bool
+    digest: str
+    figures: dict[str, Any]
+
+    def predict(self, images: np.ndarray) -> np.ndarray:
+        """The probability of each class or attribute of images [N, H, W, C] in [0, 1], [N, A]."""
+        return self._outputs(images)[0]
+
+    def features(self, images: np.ndarray) -> np.ndarray:
+        """The last hidden layer for images [N, H, W, C] in [0, 1], [N, FEATURES] float32."""
+        return self._outputs(images)[1]
+
+    def _outputs(self, images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        return _in_batches(lambda x: self._compiled(self.params, x), images)
+
+    @functools.cached_property
+    def _compiled(self) -> Callable[[Any, Array], tuple[Array, Array]]:
+        link = jax.nn.softmax if self.exclusive else jax.nn.sigmoid
+
+        def apply(params: Any, x: Array) -> tuple[Array, Array]:
+            logits, features = self.network.apply({"params": params}, x)
+            return link(logits), features
+
+        return jit(apply)
+
+
+def fit_probe(dataset: Dataset, *, path: Path | None = None, key: Array) -> Probe:
+    """Trains a probe on the training split of a data set, and chooses it on the validation split.
+
+    At most STEPS steps of AdamW, with a cosine decay; the weights of the lowest validation loss are
+    kept. Images without a label are left out.
+
+    Args:
+      dataset: labelled, with classes or attributes.
+      path: an .npz file to keep it in, beside a .json of its figures; a probe that lies there
+        already is read instead.
+      key: of the initial weights and the batches.
+
+    Raises:
+      InputError: the data have no labels.
+    """
+    exclusive = not dataset.attributes
+    names = dataset.attributes or tuple(map(str, range(dataset.num_classes)))
+    if not names:
+        raise InputError(
+            f"the data ({dataset.description}) have no labels, which a judge of images learns from."
+        )
+    network = Network(len(names))
+    blank = functools.partial(network.init, x=jnp.zeros((1, *dataset.image_shape)))
+    if path:
+        params = kept.read(path, jax.eval_shape(blank, key)["params"])
+        record = read_json(path.with_suffix(".json")) if path.is_file() else None
+        if params is not None and record and record["digest"] == digest(params):
+            return Probe(network, params, names, exclusive, record["digest"], record["figures"])
+
+    init_key, batch_key = jax.random.split(key)
+    most = MAX_BYTES // max(1, dataset.train.nbytes // len(dataset.train))
+    train = labelled(dataset, dataset.train, most)
+    held_out = labelled(dataset, dataset.valid, HELD_OUT)
+    logger.info("a judge of images learns %d labels from %d images", len(names), len(train[0]))
+    seed = int(jax.random.bits(batch_key))
+    params = _descend(network, jit(blank)(init_key)["params"], train, held_out, exclusive, seed)
+    probe = Probe(network, params, names, exclusive, digest(params), {})
+    figures = agreement(probe, *labelled(dataset, dataset.test, HELD_OUT))
+    if path:
+        kept.write(path, params)
+        write_json(path.with_suffix(".json"), {"digest": probe.digest, "figures": figures})
+    return dataclasses.replace(probe, figures=figures)
+
+
+def agreement(probe: Probe, images: np.ndarray, labels: np.ndarray) -> dict[str, Any]:
+    """How well a probe predicts the labels of images, see `Probe.figures`."""
+    predicted = probe.predict(images)
+    if probe.exclusive:
+        return {"accuracy": float((predicted.argmax(1) == labels).mean())}
+    binary = ((labels == 0) | (labels == 1)).all(0)
+    right = ((predicted > 0.5) == (labels > 0.5)).mean(0)
+    centred, target = predicted - predicted.mean(0), labels - labels.mean(0)
+    spread = np.sqrt((centred**2).sum(0) * (target**2).sum(0))
+    correlation = np.where(spread > 0, (centred * target).sum(0) / np.maximum(spread, 1e-12), 0.0)
+    return {
+        "accuracy": {n: float(a) for n, a, b in zip(probe.names, right, binary, strict=True) if b},
+        "correlation": dict(zip(probe.names, correlation.tolist(), strict=True)),
+    }
+
+
+def labelled(dataset: Dataset, examples: Examples, most: int) -> tuple[np.ndarray, np.ndarray]:
+    """Images [N, H, W, C] in [0, 1] and labels of the first `most` readable, labelled examples.
+
+    Raises:
+      InputError: none of them has a label.
+    """
+    held = load_in_memory(examples.take(np.arange(min(most, len(examples)))), threads=4)
+    known = held.ok & (held.labels >= 0 if held.labels.ndim == 1 else True)
+    if not known.any():
+        raise InputError(f"the data ({dataset.description}) have a split without labels.")
+    images = held.images[known] / np.float32(dataset.values.scale)
+    return images, held.labels[known]
+
+
+def _loss(logits: Array, y: Array, exclusive: bool) -> Array:
+    """The cross-entropy [B] to classes [B] or attributes [B, A], the mean over these."""
+    if exclusive:
+        return optax.softmax_cross_entropy_with_integer_labels(logits, y)
+    return optax.sigmoid_binary_cross_entropy(logits, y).mean(-1)
+
+
+def _descend(
+    network: Network,
+    params: Any,
+    train: tuple[np.ndarray, np.ndarray],
+    held_out: tuple[np.ndarray, np.ndarray],
+    exclusive: bool,
+    seed: int,
+) -> Any:
+    """The weights of the lowest validation loss. Not scanned, which is slow on a CPU."""
+    rate = optax.cosine_decay_schedule(LEARNING_RATE, STEPS)
+    transformation = optax.adamw(rate, weight_decay=1e-2)
+
+    def losses(params: Any, x: Array, y: Array) -> Array:
+        return _loss(network.apply({"params": params}, x)[0], y, exclusive)
+
+    @jit
+    def step(params: Any, state: Any, x: Array, y: Array) -> tuple[Any, Any]:
+        gradient = jax.grad(lambda params: losses(params, x, y).mean())(params)
+        updates, state = transformation.update(gradient, state, params)
+        return optax.apply_updates(params, updates), state
+
+    compiled = jit(losses)
+    state = transformation.init(params)
+    images, labels = train
+    rng = np.random.default_rng(seed)
+    best, lowest, waited = params, np.inf, 0
+    for number in range(1, STEPS + 1):
+        rows = rng.integers(0, len(images), BATCH)
+        params, state = step(params, state, images[rows], labels[rows])
+        if number % LOOK == 0:
+            reached = _in_batches(functools.partial(compiled, params), *held_out).mean()
+            logger.info("  step %d of %d: validation loss %.4f", number, STEPS, reached)
+            if reached < lowest:
+                best, lowest, waited = params, reached, 0
+            else:
+                waited += 1
+                if waited == PATIENCE:
+                    break
+    return best
+
+
+def _in_batches(function: Callable[..., Any], *inputs: np.ndarray) -> Any:
+    """Applies a compiled function to arrays [N, ...], BATCH examples at a time, in one shape."""
+    number = len(inputs[0])
+    parts = []
+    for start in range(0, number, BATCH):
+        rows = np.minimum(np.arange(start, start + BATCH), number - 1)  # the last is repeated
+        parts.append(jax.device_get(function(*(x[rows] for x in inputs))))
+    return jax.tree.map(lambda *x: np.concatenate(x)[:number], *parts)

@@ -1,0 +1,152 @@
+"""How unusual images are to a model: scores, each higher the less an image is like the data.
+
+    negative_elbo   nats
+    nll             -log p(x), importance-weighted, nats
+    ratio           -log p(x) less the length of the image as a PNG file, nats: the likelihood ratio
+                    against a universal code, for a simple image has a high likelihood under any
+                    model (Serra et al., "Input complexity and out-of-distribution detection with
+                    likelihood-based generative models", 2020)
+    reconstruction  the mean squared error per value
+
+A model whose q(z | x) has no density has the last one only.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import math
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from vae import data
+from vae.data.transforms import first_images
+from vae.errors import InputError
+from vae.evaluation.detection import auroc
+from vae.evaluation.likelihood import has_density
+from vae.run import Run
+from vae.tasks.inputs import as_data, image_files, read_images, read_set
+from vae.training.directory import write_json
+
+
+def anomaly(
+    run: Run,
+    *,
+    images: Sequence[str | Path] = (),
+    outliers: Sequence[str | Path] = (),
+    num: int = 1000,
+    num_samples: int | None = None,
+    seed: int = 0,
+) -> dict[str, Any]:
+    """Scores images; writes `anomaly.csv` and `anomaly.json` into the run directory.
+
+    Args:
+      run: the run.
+      images: image files and folders; the first `num` of the test split where empty.
+      outliers: image files and folders; or a data set that the run is not of: what `data.path`
+        takes, or a name that `data.name` takes, of which the first `num` images of the test split,
+        or of the only one, are brought to the size and the channels of the run's images.
+      num: how many images of a data set.
+      num_samples: K of the NLL; `evaluation.num_samples` of the config where None.
+      seed: of the samples.
+
+    Returns:
+      {"step", "num_samples", "images": number, "outliers": number, "auroc": {score: ...}, "mean":
+      {score: [of images, of outliers]}}; without outliers there is no "auroc". The CSV has a line
+      for each image: its file or index, whether it is one of the outliers, and its scores.
+
+    Raises:
+      InputError: there are no such images, or the model is conditional, which an image of which
+        nothing is known cannot be scored by.
+    """
+    condition = run.model.condition
+    unknown_will_do = condition is None or getattr(run.model, "takes_unlabelled", False)
+    if (images or outliers) and not unknown_will_do:
+        raise InputError(
+            f"this run's model is told the {condition.kind} of an image, so only its own test "
+            "images can be scored; one with model.condition='none' scores any."
+        )
+    names, labels = [], None
+    if images:
+        files = image_files(images)
+        x, names = as_data(read_images(files, run), run), list(map(str, files))
+    else:
+        x, labels, _ = first_images(data.load(run.config.data), "test", num, run.config)
+        labels = labels if condition and not unknown_will_do else None
+        names = [f"test {i}" for i in range(len(x))]
+    given = len(x)
+    if outliers:
+        others, other_names = read_outliers(outliers, run, num)
+        x, names = np.concatenate([x, as_data(others, run)]), names + other_names
+    scored = scores(run, x, labels, num_samples=num_samples, seed=seed)
+
+    with open(run.workdir / "anomaly.csv", "w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file)
+        writer.writerow(["image", "outlier", *scored])
+        for row, name in enumerate(names):
+            values = (f"{column[row]:.6g}" for column in scored.values())
+            writer.writerow([name, int(row >= given), *values])
+    result = {
+        "step": run.step,
+        "num_samples": num_samples or run.config.evaluation.num_samples,
+        "images": given,
+        "outliers": len(x) - given,
+        "mean": {
+            name: [float(part.mean()) for part in (s[:given], s[given:]) if len(part)]
+            for name, s in scored.items()
+        },
+    }
+    if outliers:
+        result["auroc"] = {name: auroc(s[:given], s[given:]) for name, s in scored.items()}
+    write_json(run.workdir / "anomaly.json", result)
+    return result
+
+
+def scores(
+    run: Run,
+    x: np.ndarray,
+    labels: np.ndarray | None = None,
+    *,
+    num_samples: int | None = None,
+    seed: int = 0,
+) -> dict[str, np.ndarray]:
+    """The scores [N] by name of images x [N, H, W, C] as the run's model is given them."""
+    error = ((x - run.reconstruct(x, labels)) ** 2).mean((1, 2, 3))
+    if not has_density(run.model):
+        return {"reconstruction": error}
+    estimate = run.estimate(x, labels, num_samples=num_samples, seed=seed)
+    nll = -estimate.log_likelihood
+    return {
+        "negative_elbo": -estimate.elbo,
+        "nll": nll,
+        "ratio": nll - np.array([code_length(image) for image in x]),
+        "reconstruction": error,
+    }
+
+
+def code_length(image: np.ndarray) -> float:
+    """The length in nats of an image [H, W, C] in [0, 1] as PNG: RGB, or each channel as grey."""
+    levels = np.rint(255 * np.clip(image, 0, 1)).astype(np.uint8)
+    planes = [levels] if levels.shape[-1] == 3 else np.moveaxis(levels, -1, 0)
+    return sum(_png_bytes(plane) for plane in planes) * 8 * math.log(2)
+
+
+def _png_bytes(levels: np.ndarray) -> int:
+    file = io.BytesIO()
+    Image.fromarray(levels).save(file, "png", optimize=True)
+    return file.tell()
+
+
+def read_outliers(paths: Sequence[str | Path], run: Run, num: int) -> tuple[np.ndarray, list[str]]:
+    """Images [N, H, W, C] in [0, 1] of the run's shape and their names, see `anomaly`."""
+    first = Path(paths[0]).expanduser()
+    is_set = first.is_dir() or first.suffix in (".npz", ".amat") or not first.exists()
+    if len(paths) > 1 or not is_set:
+        files = image_files(paths)
+        return read_images(files, run), list(map(str, files))
+    others, _, split = read_set(str(first), run, num)
+    return others, [f"{first} {split} {i}" for i in range(len(others))]

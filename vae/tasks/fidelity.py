@@ -1,0 +1,106 @@
+"""How close a run's samples come to its data, as an independent judge sees them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import jax
+import numpy as np
+
+from vae import data
+from vae.data.dataset import Dataset
+from vae.errors import InputError
+from vae.evaluation import fidelity as measures
+from vae.evaluation.probe import Probe, fit_probe, labelled
+from vae.run import Run
+from vae.tasks.fit_prior import fit_prior
+from vae.training.directory import write_json
+
+
+def judge(run: Run, dataset: Dataset) -> Probe:
+    """The probe of a run's data, trained once and kept in the run directory as `probe.npz`.
+
+    Raises:
+      InputError: the data have no labels.
+    """
+    return fit_probe(dataset, path=run.workdir / "probe.npz", key=jax.random.key(run.config.seed))
+
+
+def fidelity(
+    run: Run, *, num: int = 2000, seed: int = 0, prior: str | None = None
+) -> dict[str, Any]:
+    """Compares samples with the test split; writes `fidelity.json` into the run directory.
+
+    The samples are means of p(x | z); of a conditional model they have the labels or attributes of
+    the test images. The images of the validation split are compared with the same test images:
+    what the figures come to for a model that has nothing wrong. (Not those of the training split,
+    which the judge knows too well.) Frechet distances compare between sets of one size only.
+
+    Args:
+      run: the run; nothing of it is used but `sample`.
+      num: how many samples, and at most how many images of each split.
+      seed: of the samples.
+      prior: see `vae.tasks.sample`; the file is then `fidelity_PRIOR.json`.
+
+    Returns:
+      {"step", "num", "images", "seed", "prior", "extractor": {"name", "digest", "test"},
+      "samples": figures, "valid": figures}; the figures are "frechet", "kernel", "precision",
+      "recall" and "entropy", which of data with attributes is one for each, and "test_entropy",
+      beside which it is to be read (nats).
+
+    Raises:
+      InputError: the data have no labels for the judge to learn from, or are too few.
+    """
+    dataset = data.load(run.config.data)
+    probe = judge(run, dataset)
+    fitted = fit_prior(run, prior) if prior else None
+    images, y = labelled(dataset, dataset.test, num)
+    if min(num, len(images)) <= measures.NEIGHBOURS:
+        raise InputError(f"--num={num} with {len(images)} test images is too few to compare.")
+    given = y[np.arange(num) % len(y)] if run.model.condition else None
+    samples = run.sample(num, labels=given, seed=seed, prior=fitted)
+    valid, _ = labelled(dataset, dataset.valid, num)
+    result = {
+        "step": run.step,
+        "num": num,
+        "images": len(images),
+        "seed": seed,
+        "prior": prior,
+        "extractor": {
+            "name": "probe of the run's data",
+            "digest": probe.digest,
+            "test": probe.figures,
+        },
+        "samples": compare(probe, images, np.clip(samples, 0, 1)),
+        "valid": compare(probe, images, valid),
+    }
+    name = f"fidelity_{prior}.json" if prior else "fidelity.json"
+    write_json(run.workdir / name, result)
+    return result
+
+
+def compare(probe: Probe, images: np.ndarray, samples: np.ndarray) -> dict[str, Any]:
+    """The figures of samples [M, H, W, C] in [0, 1] against images [N, H, W, C]."""
+    a, b = (probe.features(x).astype(np.float64) for x in (images, samples))
+    precision, recall = measures.precision_recall(a, b)
+    return {
+        "frechet": measures.frechet(a, b),
+        "kernel": measures.kernel_distance(a, b),
+        "precision": precision,
+        "recall": recall,
+        "entropy": entropies(probe, samples),
+        "test_entropy": entropies(probe, images),
+    }
+
+
+def entropies(probe: Probe, images: np.ndarray) -> float | dict[str, float]:
+    """Of the predicted classes of images [N, H, W, C]; or of each predicted attribute, by name."""
+    predicted = probe.predict(images)
+    if probe.exclusive:
+        return measures.class_entropy(predicted)
+    return {
+        name: measures.attribute_entropy(
+            predicted[:, i], 2 if name in probe.figures["accuracy"] else measures.BINS
+        )
+        for i, name in enumerate(probe.names)
+    }

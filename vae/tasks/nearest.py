@@ -1,0 +1,89 @@
+"""The training images that samples are nearest to, which shows whether they are memorised."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from vae import data
+from vae.data.dataset import Dataset, read_complete
+from vae.data.transforms import first_images
+from vae.evaluation.fidelity import squared_distances
+from vae.run import Run
+from vae.tasks import pictures
+from vae.tasks.fit_prior import fit_prior
+from vae.tasks.inputs import as_data
+from vae.tasks.verify import embed
+from vae.training.directory import write_json
+
+NEIGHBOURS = 4
+ROWS = 1000  # training images that are read at once
+
+
+def nearest(
+    run: Run, *, num: int = 16, seed: int = 0, prior: str | None = None
+) -> tuple[list[Path], dict[str, Any]]:
+    """Writes sheets, each row a sample and its 4 nearest training images; and `nearest.json`.
+
+    By distance of the pixels and, where the model encodes images, of the posterior means. Beside
+    the samples as many test images are looked up: no test image is memorised, so samples that are
+    much nearer to the training set than these are copies.
+
+    Args:
+      run: the run.
+      num: how many samples.
+      seed: of the samples.
+      prior: see `vae.tasks.sample`.
+
+    Returns:
+      The paths of the sheets in the run's `images/`, and {"step", "seed", "prior", "pixels" and
+      "latents": {"samples": [num], "test": [...]}}, the Euclidean distances to the nearest.
+    """
+    dataset = data.load(run.config.data)
+    fitted = fit_prior(run, prior) if prior else None
+    test, y, _ = first_images(dataset, "test", num, run.config)
+    given = y[np.arange(num) % len(y)] if run.model.condition else None
+    samples = run.sample(num, labels=given, seed=seed, prior=fitted)
+    queries = np.concatenate([samples, test])
+    labels = np.concatenate([given, y]) if given is not None else None
+    spaces = ("pixels", "latents") if hasattr(run.model, "encode") else ("pixels",)
+    result: dict[str, Any] = {"step": run.step, "seed": seed, "prior": prior}
+    paths = []
+    for space in spaces:
+        distances, index = _search(run, dataset, queries, labels, space)
+        images, _, _ = read_complete(dataset.train, index[:num].ravel())
+        images = (images / np.float32(dataset.values.scale)).reshape(num, -1, *samples.shape[1:])
+        rows = np.concatenate([samples[:, None], images], axis=1)
+        sheet = pictures.grid(rows.reshape(-1, *samples.shape[1:]), rows.shape[1])
+        paths.append(run.workdir / "images" / f"nearest_{space}_{run.step:08d}_seed{seed}.png")
+        pictures.save(sheet, paths[-1])
+        first = distances[:, 0].tolist()
+        result[space] = {"samples": first[:num], "test": first[num:]}
+    write_json(run.workdir / "nearest.json", result)
+    return paths, result
+
+
+def _search(
+    run: Run, dataset: Dataset, queries: np.ndarray, labels: np.ndarray | None, space: str
+) -> tuple[np.ndarray, np.ndarray]:
+    """(distances, indices) [N, k] of the nearest training images of queries [N, H, W, C]."""
+
+    def vectors(x: np.ndarray, y: np.ndarray | None) -> np.ndarray:
+        x = embed(run, x, y) if space == "latents" else x.reshape(len(x), -1)
+        return x.astype(np.float64)
+
+    wanted = vectors(queries, labels)
+    kept = np.empty((len(queries), 0)), np.empty((len(queries), 0), int)
+    for start in range(0, len(dataset.train), ROWS):
+        index = np.arange(start, min(start + ROWS, len(dataset.train)))
+        raw, y, _ = read_complete(dataset.train, index)
+        x = raw / np.float32(dataset.values.scale)
+        x = as_data(x, run) if space == "latents" else x
+        distances = squared_distances(wanted, vectors(x, y))
+        distances = np.concatenate([kept[0], distances], axis=1)
+        index = np.concatenate([kept[1], np.broadcast_to(index, (len(queries), len(index)))], 1)
+        order = np.argsort(distances, axis=1, kind="stable")[:, :NEIGHBOURS]
+        kept = tuple(np.take_along_axis(a, order, axis=1) for a in (distances, index))
+    return np.sqrt(kept[0]), kept[1]

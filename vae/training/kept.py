@@ -1,0 +1,34 @@
+"""Trees of arrays in a file of their own: what is fitted to a run, so that it is fitted once."""
+
+from __future__ import annotations
+
+import os
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+
+def write(path: Path, tree: Any) -> None:
+    """Writes the leaves of a tree, as a whole or not at all, making the folder."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_suffix(".tmp")
+    with open(temporary, "wb") as file:
+        np.savez(file, *jax.tree.leaves(tree))
+    os.replace(temporary, path)
+
+
+def read(path: Path, like: Any) -> Any:
+    """The tree that was written, or None where there is no such file or it is of another tree."""
+    try:
+        with open(path, "rb") as file, np.load(file) as arrays:
+            leaves = [jnp.asarray(arrays[name]) for name in arrays.files]
+    except (OSError, ValueError, zipfile.BadZipFile):
+        return None
+    wanted, treedef = jax.tree.flatten(like)
+    if [leaf.shape for leaf in leaves] != [leaf.shape for leaf in wanted]:
+        return None
+    return jax.tree.unflatten(treedef, leaves)
