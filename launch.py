@@ -5,6 +5,7 @@
     python launch.py evaluate    --workdir=runs/digits [--num_samples=5000] [--split=test]
     python launch.py sample      --workdir=runs/digits [--num=64] [--seed=0] [--draw] [--labels=0,1]
                                  [--attributes=Eyeglasses=1,Male=0] [--prior=mixture|flow|vae]
+                                 [--temperature=0.8]
     python launch.py reconstruct --workdir=runs/digits [--num=32] [--split=test]
     python launch.py inpaint     --workdir=runs/digits [--images=DIR,FILE] [--mask=FILE]
                                  [--box=top,left,height,width] [--fillings=4] [--num=8] [--seed=0]
@@ -15,6 +16,13 @@
     python launch.py verify      --workdir=runs/digits [--num=3000]
     python launch.py nearest     --workdir=runs/digits [--num=16] [--prior=mixture|flow|vae]
     python launch.py augment     --workdir=runs/digits [--num=1000] [--images=LABELLED_FOLDER]
+    python launch.py interpolate --workdir=runs/faces [--images=A.jpg,B.jpg] [--steps=9]
+                                 [--method=spherical|linear]
+    python launch.py traverse    --workdir=runs/faces [--images=A.jpg] [--num=20] [--steps=9]
+    python launch.py edit        --workdir=runs/faces --attribute=Eyeglasses [--strength=2]
+                                 [--images=DIR] [--method=means|linear] [--keep=Smiling,Hat]
+                                 [--residual]
+    python launch.py transfer    --workdir=runs/faces [--images=A.jpg,B.jpg]
     python launch.py results     --workdir=runs
     python launch.py list
 
@@ -40,10 +48,28 @@ flags.DEFINE_integer("cpu_devices", None, "Make the CPU appear as so many device
 flags.DEFINE_enum("split", "test", ["train", "valid", "test"], "The split to use.")
 flags.DEFINE_integer("num", None, "How many images.", lower_bound=1)
 flags.DEFINE_integer("num_samples", None, "Importance samples of the NLL.", lower_bound=1)
+flags.DEFINE_list("images", None, "Your own image files and folders; test images if absent.")
+flags.DEFINE_integer("steps", None, "Images along the way.", lower_bound=1)
+flags.DEFINE_string(
+    "method", None, "interpolate: spherical or linear. edit: means or linear (classifier)."
+)
+flags.DEFINE_string("attribute", None, "The attribute to edit.")
+flags.DEFINE_float("strength", None, "How far: 1 is from without it to with it, -1 back.")
+flags.DEFINE_list("keep", None, "Attributes that an edit is to leave alone; all others if absent.")
+flags.DEFINE_bool("residual", None, "Keep in an edit what the reconstruction lacks of the image.")
 flags.DEFINE_integer("seed", 0, "Seed of the samples.")
 flags.DEFINE_bool("draw", False, "Draw the pixels, too, instead of showing their mean.")
-flags.DEFINE_list("labels", None, "Classes of the samples, one after the other; all if absent.")
-flags.DEFINE_list("attributes", None, "Attributes of the samples: Eyeglasses=1,Male=0.")
+flags.DEFINE_list(
+    "labels", None, "Classes of the samples, one after the other; all if absent. Of --images: each."
+)
+flags.DEFINE_list(
+    "attributes",
+    None,
+    "Attributes of the samples, or of --images: Eyeglasses=1,Male=0; of each with / between.",
+)
+flags.DEFINE_float(
+    "temperature", None, "Scale the prior's standard deviation by it.", lower_bound=0.0
+)
 flags.DEFINE_enum(
     "prior", None, ["mixture", "flow", "vae"], "Fit it to the latents and sample from it instead."
 )
@@ -52,7 +78,6 @@ flags.DEFINE_list("box", None, "What is missing: top,left,height,width; the midd
 flags.DEFINE_integer("fillings", 4, "How many repairs of each image.", lower_bound=1)
 flags.DEFINE_float("sigma", 0.2, "Deviation of the noise on images, of black 0 and white 1.")
 flags.DEFINE_integer("factor", 4, "How many times larger to make images.")
-flags.DEFINE_list("images", None, "Image files and folders, instead of test images.")
 flags.DEFINE_list("outliers", None, "Images that are none of the data: files, or a data set.")
 flags.DEFINE_string("step", "latest", "The checkpoint to use: a step, latest, or best.")
 

@@ -80,6 +80,7 @@ def _sample(config: Any, values: flags.FlagValues) -> int:
         draw=values.draw,
         seed=values.seed,
         prior=values.prior,
+        temperature=values.temperature,
     )
     print(path)
     return 0
@@ -115,6 +116,48 @@ def _repair(task: Callable[..., Any], values: flags.FlagValues, **own: Any) -> i
         **own,
     )
     print(json.dumps({"picture": str(path)} | figures, indent=2))
+    return 0
+
+
+def _interpolate(config: Any, values: flags.FlagValues) -> int:
+    from vae.tasks.interpolate import interpolate
+
+    return _on_images(interpolate, values, "method", "steps")
+
+
+def _traverse(config: Any, values: flags.FlagValues) -> int:
+    from vae.tasks.traverse import traverse
+
+    return _on_images(traverse, values, "steps")
+
+
+def _edit(config: Any, values: flags.FlagValues) -> int:
+    from vae.tasks.edit import edit
+
+    if not values.attribute:
+        raise InputError("--attribute=NAME is missing: what edit is to change.")
+    given = ("attribute", "strength", "method", "keep", "steps", "residual")
+    return _on_images(edit, values, *given)
+
+
+def _transfer(config: Any, values: flags.FlagValues) -> int:
+    from vae.tasks.transfer import transfer
+
+    return _on_images(transfer, values)
+
+
+def _on_images(task: Callable[..., Any], values: flags.FlagValues, *names: str) -> int:
+    """A task on the user's images, with those of the flags `names` that are given."""
+    given = {name: values[name].value for name in ("num", *names)}
+    sets = ",".join(values.attributes or ()).split("/") if values.attributes else ()
+    paths, _ = task(
+        _load(values),
+        images=values.images or (),
+        labels=_whole_numbers("labels", values),
+        attributes=[_settings(one.split(",")) for one in sets],
+        **{name: value for name, value in given.items() if value is not None},
+    )
+    print(*paths, sep="\n")
     return 0
 
 
@@ -223,6 +266,10 @@ COMMANDS = {
     "verify": _verify,
     "nearest": _nearest,
     "augment": _augment,
+    "interpolate": _interpolate,
+    "traverse": _traverse,
+    "edit": _edit,
+    "transfer": _transfer,
     "results": _results,
     "list": _list,
 }

@@ -24,6 +24,7 @@ from vae.errors import InputError
 from vae.evaluation.likelihood import Estimate, has_density, make_estimator
 from vae.evaluation.posterior import Posterior, Report, make_sampler, why_not
 from vae.models.data import Data
+from vae.models.parts import tempered
 from vae.probability.distributions import example_keys, split
 from vae.probability.terms import Batch
 from vae.training.checkpoints import CheckpointError, Checkpoints
@@ -46,13 +47,19 @@ class Compiled:
         def decode(variables: Any, inputs: tuple[Any, Array]) -> Array:
             return model.decode(variables, *inputs)
 
-        def sample(variables: Any, inputs: tuple[Array, Array], prior: Any, draw: bool) -> Array:
+        def sample(
+            variables: Any,
+            inputs: tuple[Array, Array],
+            prior: Any,
+            temperature: Array | None,
+            draw: bool,
+        ) -> Array:
             keys, y = inputs
             z_keys, x_keys = split(keys)
             if prior is None:
-                z = model.sample(variables, y, keys=z_keys)
+                z = model.sample(variables, y, keys=z_keys, temperature=temperature)
             else:
-                z = prior.sample(keys=z_keys)
+                z = tempered(prior, temperature).sample(keys=z_keys)
             return model.decode(variables, z, y, keys=x_keys if draw else None)
 
         self.model = model
@@ -120,6 +127,7 @@ class Run:
         draw: bool = False,
         seed: int = 0,
         prior: Any = None,
+        temperature: float | None = None,
     ) -> np.ndarray:
         """Images of latents drawn from the prior.
 
@@ -130,16 +138,22 @@ class Run:
           draw: draws x ~ p(x | z), with the likelihood's noise; else the mean of p(x | z).
           seed: of the draws; image i of a seed is the same whatever `num`.
           prior: what the latents are drawn from instead, as `vae.tasks.fit_prior` gives it.
+          temperature: the prior's standard deviation is scaled by it, see `parts.tempered`; below 1
+            images are more alike and cleaner.
 
         Returns:
           [num, H, W, C] float32.
+
+        Raises:
+          InputError: the labels are not the model's, or its prior has no temperature.
         """
         keys = example_keys(jax.random.key(seed), np.arange(num))
         condition = self.model.condition
         if labels is None and condition and condition.kind == "label":
             labels = np.arange(num) % condition.size
         function = self.compiled.draw if draw else self.compiled.sample
-        function = functools.partial(function, prior=prior)
+        scale = None if temperature is None else np.float32(temperature)
+        function = functools.partial(function, prior=prior, temperature=scale)
         return self._in_batches(function, (keys, self._labels(labels, num)))
 
     def encode(self, x: np.ndarray, labels: np.ndarray | None = None) -> Any:

@@ -1,7 +1,7 @@
 import numpy as np
 from PIL import Image
 
-from vae.tasks.pictures import GAP, grid, pairs, save
+from vae.tasks.pictures import GAP, grid, pairs, save, save_animation, table
 
 
 def test_small_images_are_enlarged_and_laid_out_in_rows():
@@ -29,3 +29,29 @@ def test_a_reconstruction_stands_to_the_right_of_its_original(tmp_path):
     assert row.tolist()[:4] == [0, 255, 0, 255]
     save(sheet, tmp_path / "new" / "sheet.png")
     np.testing.assert_array_equal(np.asarray(Image.open(tmp_path / "new" / "sheet.png")), sheet)
+
+
+def test_titles_stand_over_and_beside_the_images():
+    images = np.full((2, 3, 96, 96, 3), 0.5, np.float32)
+    plain = table(images)
+    np.testing.assert_array_equal(plain, grid(images.reshape(-1, 96, 96, 3), 3))
+    titled = table(images, columns=["a", "a title that is far too long", "c"], rows=["one", "two"])
+    top, left = (titled.shape[axis] - plain.shape[axis] for axis in (0, 1))
+    np.testing.assert_array_equal(titled[top:, left:], plain)
+    dark = (titled < 128).all(-1)
+    assert all(dark[:top, left + 98 * i : left + 98 * (i + 1)].any() for i in range(3))
+    assert all(dark[top + 98 * i : top + 98 * (i + 1), :left].any() for i in range(2))
+
+
+def test_an_animation_has_the_colours_of_its_frames(tmp_path):
+    frames = np.zeros((3, 8, 8, 3), np.uint8)
+    frames[0, ..., 0], frames[1, ..., 1], frames[2, ..., 2] = 255, 200, 100
+    save_animation(frames, tmp_path / "new" / "way.gif")
+    with Image.open(tmp_path / "new" / "way.gif") as animation:
+        seen = []
+        for i in range(animation.n_frames):
+            animation.seek(i)
+            seen.append(np.asarray(animation.convert("RGB"))[4, 4].astype(int))
+    assert len(seen) == 4
+    for pixel, i in zip(seen, (0, 1, 2, 1), strict=True):
+        assert np.abs(pixel - frames[i, 4, 4]).max() < 8

@@ -7,7 +7,7 @@ names the mapped axis over which a training batch is spread, or is None.
     init(*, key)                                      the initial variables
     terms(variables, batch, *, keys, train, axis)     `Terms` of keys [K, B]
     encode(variables, batch)                          q, whose `mean` is a z with leaves [B, ...]
-    sample(variables, y, *, keys)                     z ~ p(z), leaves [B, ...], of keys [B]
+    sample(variables, y, *, keys, temperature)        z ~ p(z), leaves [B, ...], of keys [B]
     decode(variables, z, y, *, keys)                  the mean of p(x | z), or draws, [B, H, W, C]
 
 A model may have more to measure in an evaluation than its terms:

@@ -15,6 +15,8 @@ from vae.networks.transformer import Transformer
 
 Array = jax.Array
 
+COLDEST = 1e-3  # as good as the most probable code
+
 
 @dataclasses.dataclass(frozen=True)
 class Autoregressive:
@@ -40,14 +42,17 @@ class Autoregressive:
         log_prob = jnp.take_along_axis(jax.nn.log_softmax(logits), codes[..., None], axis=-1)
         return log_prob.sum((-2, -1))
 
-    def sample(self, variables: parts.Variables, *, keys: Array) -> Array:
-        """Draws codes [B, L], one sequence from each key [B]."""
+    def sample(
+        self, variables: parts.Variables, *, keys: Array, temperature: Array | float = 1.0
+    ) -> Array:
+        """Draws codes [B, L], one sequence from each key [B]; logits are over the temperature."""
+        temperature = jnp.maximum(temperature, COLDEST)
 
         def draw(carry: tuple, place: Array) -> tuple[tuple, Array]:
             before, memory = carry
             logits, memory = self._network(variables, before[:, None], memory, place)
             place_keys = jax.vmap(jax.random.fold_in, in_axes=(0, None))(keys, place)
-            code = jax.vmap(jax.random.categorical)(place_keys, logits[:, 0])
+            code = jax.vmap(jax.random.categorical)(place_keys, logits[:, 0] / temperature)
             return (code, memory), code
 
         start = jnp.full(len(keys), self.network.vocabulary)

@@ -82,10 +82,18 @@ class GAN:
         z = with_code(self.condition, z, y)
         return jax.nn.sigmoid(self.generator.apply({"params": variables["params"]["generator"]}, z))
 
-    def sample(self, variables: Variables, y: Array | None = None, *, keys: Array) -> Array:
-        """Latents z ~ p(z), one from each key [B], as [B, D]."""
+    def sample(
+        self,
+        variables: Variables,
+        y: Array | None = None,
+        *,
+        keys: Array,
+        temperature: Array | None = None,
+    ) -> Array:
+        """Latents z ~ p(z), one from each key [B], as [B, D]; see `parts.tempered`."""
         prior = part(variables, "prior")
-        return self.prior.distribution(prior, Batch(None, y), None, train=False).sample(keys=keys)
+        p = self.prior.distribution(prior, Batch(None, y), None, train=False)
+        return parts.tempered(p, temperature).sample(keys=keys)
 
     def terms(
         self,

@@ -105,13 +105,21 @@ class Ladder:
         return parts.images(self.likelihood, outputs, variables, keys)
 
     def sample(
-        self, variables: Variables, y: Array | None = None, *, keys: Array
+        self,
+        variables: Variables,
+        y: Array | None = None,
+        *,
+        keys: Array,
+        temperature: Array | None = None,
     ) -> tuple[Array, ...]:
-        """Latents z ~ p(z), group after group, from keys [B], as [B, D_g] each."""
+        """Latents z ~ p(z), group after group, from keys [B], as [B, D_g] each.
+
+        The temperature is that of every p(z_g | z_<g) (Vahdat & Kautz 2020, section 4.2).
+        """
         group_keys, drawn = iter(split(keys, sum(self.decoder.groups))), []
 
         def choose(p: DiagonalGaussian, q: None) -> Array:
-            drawn.append(p.sample(keys=next(group_keys)))
+            drawn.append(parts.tempered(p, temperature).sample(keys=next(group_keys)))
             return drawn[-1]
 
         self._down(variables, len(keys), None, choose)

@@ -12,6 +12,8 @@ from typing import Any
 import flax.linen as nn
 import jax
 
+from vae.errors import InputError
+
 Array = jax.Array
 Variables = dict[str, dict[str, Any]]
 
@@ -37,6 +39,25 @@ def join(parts: dict[str, Variables]) -> Variables:
 def part(variables: Variables, name: str) -> Variables:
     """One part's variables from those of the model."""
     return {collection: parts[name] for collection, parts in variables.items()}
+
+
+def tempered(p: Any, temperature: Array | None) -> Any:
+    """A prior with its noise scaled to `temperature` times its standard deviation; p where None.
+
+    A Gaussian's is scaled around its mean, a mixture's within each component, a flow's where it
+    starts.
+
+    Raises:
+      InputError: the prior has no such noise.
+    """
+    if temperature is None:
+        return p
+    if not hasattr(p, "tempered"):
+        raise InputError(
+            f"samples of this model are of a {type(p).__name__} prior, which has no temperature; "
+            "leave --temperature out."
+        )
+    return p.tempered(temperature)
 
 
 def images(likelihood: Any, outputs: Array, variables: Variables, keys: Array | None) -> Array:

@@ -105,9 +105,20 @@ class Quantized:
         own = part(variables, "likelihood")
         return jax.vmap(lambda o, key: self.likelihood.sample(o, own, key=key))(outputs, keys)
 
-    def sample(self, variables: Variables, y: Array | None = None, *, keys: Array) -> Array:
+    def sample(
+        self,
+        variables: Variables,
+        y: Array | None = None,
+        *,
+        keys: Array,
+        temperature: Array | None = None,
+    ) -> Array:
         """The vectors of codes c ~ p(c), one sequence from each key [B], as [B, *places, E]."""
-        codes = self.prior.sample(part(variables, "prior"), keys=keys)
+        codes = self.prior.sample(
+            part(variables, "prior"),
+            keys=keys,
+            temperature=1.0 if temperature is None else temperature,
+        )
         codes = codes.reshape(-1, *self.places)
         return self.quantizer.look_up(codes, part(variables, "quantizer"))
 

@@ -122,13 +122,18 @@ class SemiSupervised:
         return self.vae.decode(variables, z, code.argmax(-1), keys=keys)
 
     def sample(
-        self, variables: Variables, y: Array | None = None, *, keys: Array
+        self,
+        variables: Variables,
+        y: Array | None = None,
+        *,
+        keys: Array,
+        temperature: Array | None = None,
     ) -> tuple[Array, Array]:
         """Latents (y, z) from each key [B]; labels [B] that are given, and not -1, are kept."""
         label_keys, z_keys = split(keys)
         drawn = jax.vmap(lambda key: jax.random.randint(key, (), 0, self.num_classes))(label_keys)
         y = drawn if y is None else jnp.where(y >= 0, y, drawn)
-        z = self.vae.sample(variables, y, keys=z_keys)
+        z = self.vae.sample(variables, y, keys=z_keys, temperature=temperature)
         return jax.nn.one_hot(y, self.num_classes), z
 
     def terms(

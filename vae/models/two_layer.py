@@ -83,11 +83,19 @@ class TwoLayer:
         """The mean of p(x | z1), as [B, H, W, C]; with keys [B], draws x instead."""
         return parts.images(self.likelihood, self._outputs(variables, z[0]), variables, keys)
 
-    def sample(self, variables: Variables, y: Array | None = None, *, keys: Array) -> Latents:
-        """Latents z2 ~ p(z2), z1 ~ p(z1 | z2), from keys [B]."""
+    def sample(
+        self,
+        variables: Variables,
+        y: Array | None = None,
+        *,
+        keys: Array,
+        temperature: Array | None = None,
+    ) -> Latents:
+        """Latents z2 ~ p(z2), z1 ~ p(z1 | z2), from keys [B], both of the temperature."""
         keys = split(keys)
-        z2 = StandardNormal(self.dims[1]).sample(keys=keys[0])
-        return self._normal(variables, "top_decoder", z2).sample(keys=keys[1]), z2
+        z2 = parts.tempered(StandardNormal(self.dims[1]), temperature).sample(keys=keys[0])
+        p1 = parts.tempered(self._normal(variables, "top_decoder", z2), temperature)
+        return p1.sample(keys=keys[1]), z2
 
     def joint(
         self, variables: Variables, z: Latents, y: Array | None = None

@@ -107,9 +107,17 @@ class VAE:
         """The mean of p(x | z) for z [B, D], as [B, H, W, C]; with keys [B], draws x instead."""
         return parts.images(self.likelihood, self._outputs(variables, z, y), variables, keys)
 
-    def sample(self, variables: Variables, y: Array | None = None, *, keys: Array) -> Array:
-        """Latents z ~ p(z), one from each key [B], as [B, D]."""
-        return self._prior(variables, Batch(None, y), train=False).sample(keys=keys)
+    def sample(
+        self,
+        variables: Variables,
+        y: Array | None = None,
+        *,
+        keys: Array,
+        temperature: Array | None = None,
+    ) -> Array:
+        """Latents z ~ p(z), one from each key [B], as [B, D]; see `parts.tempered`."""
+        p = self._prior(variables, Batch(None, y), train=False)
+        return parts.tempered(p, temperature).sample(keys=keys)
 
     def joint(self, variables: Variables, z: Array, y: Array | None = None) -> tuple[Array, Array]:
         """log p(z) [N], and the outputs of p(x | z) [N, H, W, P], at any z [N, D]."""

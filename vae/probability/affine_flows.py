@@ -90,3 +90,19 @@ class AffineFlow:
     def sample(self, *, keys: Array) -> Array:
         """Draws z [B, D], one from each key [B]."""
         return self.inverse(standard_normal(keys, self.dim))
+
+    def tempered(self, temperature: Array) -> TemperedFlow:
+        """The flow from N(0, temperature^2 I)."""
+        return TemperedFlow(self, temperature)
+
+
+@flax.struct.dataclass
+class TemperedFlow:
+    """What a flow makes of noise with another standard deviation than 1, for sampling."""
+
+    flow: AffineFlow
+    temperature: Array
+
+    def sample(self, *, keys: Array) -> Array:
+        """Draws z [B, D], one from each key [B]."""
+        return self.flow.inverse(self.temperature * standard_normal(keys, self.flow.dim))

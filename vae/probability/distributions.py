@@ -87,6 +87,10 @@ class DiagonalGaussian:
         """Draws z [B, D], one from each key [B]."""
         return self.mean + jnp.exp(self.log_std) * standard_normal(keys, self.mean.shape[-1])
 
+    def tempered(self, temperature: Array) -> DiagonalGaussian:
+        """The distribution of `temperature` times the standard deviation."""
+        return self.replace(log_std=self.log_std + jnp.log(temperature))
+
     def kl(self, p: object) -> Array | None:
         """KL(self || p) [G, B] in closed form, or None where there is none.
 
@@ -118,6 +122,11 @@ class StandardNormal:
     def sample(self, *, keys: Array) -> Array:
         """Draws z [B, D], one from each key [B]."""
         return standard_normal(keys, self.dim)
+
+    def tempered(self, temperature: Array) -> DiagonalGaussian:
+        """N(0, temperature^2 I)."""
+        zeros = jnp.zeros(self.dim)
+        return DiagonalGaussian(zeros, zeros + jnp.log(temperature))
 
 
 def strictly_lower(values: Array, dim: int) -> Array:

@@ -81,6 +81,10 @@ class GaussianMixture:
         noise = standard_normal(noise_keys, self.mean.shape[-1])
         return self.mean[chosen] + jnp.exp(self.log_std[chosen]) * noise
 
+    def tempered(self, temperature: Array) -> GaussianMixture:
+        """The mixture of components with `temperature` times their standard deviation."""
+        return self.replace(log_std=self.log_std + jnp.log(temperature))
+
 
 @flax.struct.dataclass
 class CorrelatedGaussianMixture:
@@ -104,6 +108,10 @@ class CorrelatedGaussianMixture:
         chosen = choose(self.logits, keys=choice_keys)
         noise = standard_normal(noise_keys, self.mean.shape[-1])
         return self.mean[chosen] + jnp.einsum("bij,bj->bi", self.scale[chosen], noise)
+
+    def tempered(self, temperature: Array) -> CorrelatedGaussianMixture:
+        """The mixture of components with `temperature` times their standard deviation."""
+        return self.replace(scale=temperature * self.scale)
 
 
 @flax.struct.dataclass

@@ -68,6 +68,10 @@ class Standardised:
         """Draws z [B, D], one from each key [B]."""
         return self.mean + self.std * self.p.sample(keys=keys)
 
+    def tempered(self, temperature: Array) -> Standardised:
+        """The same of p with its noise scaled."""
+        return self.replace(p=self.p.tempered(temperature))
+
 
 def _start_mixture(dim: int, *, key: Array) -> CorrelatedGaussianMixture:
     scale = jnp.broadcast_to(jnp.eye(dim), (COMPONENTS, dim, dim))

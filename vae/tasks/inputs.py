@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 import jax
 import numpy as np
@@ -12,10 +13,12 @@ from vae import data
 from vae.data.dataset import read_complete
 from vae.data.folder import EXTENSIONS
 from vae.data.images import Fit, fit_image, fit_of, open_image
-from vae.data.transforms import prepare
+from vae.data.transforms import first_images, prepare
 from vae.errors import InputError
 from vae.probability.distributions import example_keys
 from vae.run import Run
+
+USUAL = 1000  # test images, whose median attributes are those of an image of which they are unknown
 
 
 def image_files(paths: Sequence[str | Path]) -> list[Path]:
@@ -143,3 +146,94 @@ def with_attributes(y: np.ndarray, values: Mapping[str, float], run: Run) -> np.
     y = np.array(y, np.float32)
     y[:, attribute_columns(list(values), run)] = list(values.values())
     return y
+
+
+class Given(NamedTuple):
+    """The images that a task works on.
+
+    Attributes:
+      x: [N, H, W, C], of the run's model.
+      y: what the model is told of them: labels [N], attributes [N, A], or None.
+      names: [N], to tell them apart.
+    """
+
+    x: np.ndarray
+    y: np.ndarray | None
+    names: list[str]
+
+
+def given(
+    run: Run,
+    *,
+    images: Sequence[str | Path] = (),
+    num: int,
+    labels: Sequence[int] = (),
+    attributes: Sequence[Mapping[str, float]] = (),
+) -> Given:
+    """The user's own images, or the first test images where there are none of the user's.
+
+    Args:
+      run: the run.
+      images: files and folders.
+      num: how many test images, where `images` is empty.
+      labels: of a model that takes labels: one for each of the user's images, or one for all.
+      attributes: of a model that takes attributes, by name: for each of the user's images, or one
+        for all. An attribute that is not named has its median over the first test images.
+
+    Raises:
+      InputError: a file is no image, the model does not encode images, or it needs to be told
+        labels or attributes and is not, or is told and needs none.
+    """
+    condition = run.model.condition
+    check_encodes(run)
+    told = {"label": labels, "attributes": attributes}
+    for kind, values in told.items():
+        if values and not (images and condition and condition.kind == kind):
+            raise InputError(
+                f"--{kind.rstrip('s')}s is for the user's own --images and a run of "
+                f"model.condition={kind!r}."
+            )
+    if not images:
+        batch = first_images(data.load(run.config.data), "test", num, run.config)
+        names = [f"test {i}" for i in range(len(batch.x))]
+        return Given(batch.x, batch.y if condition else None, names)
+    files = image_files(images)
+    x, y = read_images(files, run), None
+    if condition and condition.kind == "label":
+        if len(labels) not in (1, len(files)) and not _takes_unlabelled(run):
+            raise InputError(
+                f"this model is conditional: give --labels={','.join('0' * len(files))}, one for "
+                f"each of the {len(files)} images, or one for all."
+            )
+        y = np.resize(labels or [-1], len(files))
+    elif condition:
+        if len(attributes) > 1 and len(attributes) != len(files):
+            raise InputError(
+                f"--attributes has {len(attributes)} sets for {len(files)} images; give one for "
+                "each, with / between, or one for all."
+            )
+        usual = first_images(data.load(run.config.data), "test", USUAL, run.config).y
+        usual = np.median(usual, axis=0, keepdims=True)
+        sets = list(attributes) or [{}]
+        y = np.concatenate([with_attributes(usual, one, run) for one in sets])
+        y = y[np.arange(len(files)) % len(y)]
+    return Given(x, y, [file.stem for file in files])
+
+
+def check_encodes(run: Run, *, vectors: bool = False) -> None:
+    """Refuses a model that does not encode images, or with `vectors` not to one vector in R^D.
+
+    Raises:
+      InputError: one sentence.
+    """
+    if not hasattr(run.model, "encode"):
+        raise InputError(f"the model of {run.workdir} makes images but does not encode any.")
+    if vectors and getattr(getattr(run.model, "posterior", None), "space", None) != "real":
+        raise InputError(
+            f"this needs latents that are one vector of real numbers, which those of the model of "
+            f"{run.workdir} (model.name={run.config.model.name!r}) are not."
+        )
+
+
+def _takes_unlabelled(run: Run) -> bool:
+    return getattr(run.model, "takes_unlabelled", False)

@@ -25,6 +25,7 @@ def sample(
     draw: bool = False,
     seed: int = 0,
     prior: str | None = None,
+    temperature: float | None = None,
 ) -> Path:
     """Writes a grid of `num` samples into the run's `images/`; returns its path.
 
@@ -38,9 +39,10 @@ def sample(
       seed: of the latents and pixels.
       prior: "mixture", "flow" or "vae" is fitted to the training set's latents, see `fit_prior`;
         the model's own where None.
+      temperature: the prior's standard deviation is scaled by it, see `vae.models.parts.tempered`.
 
     Raises:
-      InputError: the model takes no labels, or not these.
+      InputError: the model takes no labels, or not these, or its prior has no temperature.
     """
     condition = run.model.condition
     if labels and not (condition and condition.kind == "label"):
@@ -49,6 +51,7 @@ def sample(
     name = f"{kind}_{prior}" if prior else kind
     chosen = f"_labels{'-'.join(map(str, labels))}" if labels else ""
     chosen += "".join(f"_{key}{value:g}" for key, value in (attributes or {}).items())
+    chosen += "" if temperature is None else f"_temperature{temperature:g}"
     path = run.workdir / "images" / f"{name}_{run.step:08d}_seed{seed}{chosen}.png"
     fitted = fit_prior(run, prior) if prior else None
     given = np.resize(labels, num) if labels else None
@@ -59,6 +62,8 @@ def sample(
         raise InputError(
             "this model takes no attributes; one with model.condition='attributes' does."
         )
-    images = run.sample(num, labels=given, draw=draw, seed=seed, prior=fitted)
+    images = run.sample(
+        num, labels=given, draw=draw, seed=seed, prior=fitted, temperature=temperature
+    )
     pictures.save(pictures.grid(images), path)
     return path

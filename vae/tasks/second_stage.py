@@ -38,6 +38,26 @@ class SecondStage:
         u = self.model.sample(self.variables, keys=u_keys)
         return self.model.decode(self.variables, u, keys=z_keys)[:, 0, 0]
 
+    def tempered(self, temperature: Array) -> TemperedStage:
+        """The same with the noise of u and of z scaled."""
+        return TemperedStage(self, temperature)
+
+
+@flax.struct.dataclass
+class TemperedStage:
+    """u ~ N(0, t^2 I), z ~ N(mean(u), (t s)^2 I)."""
+
+    p: SecondStage
+    temperature: Array
+
+    def sample(self, *, keys: Array) -> Array:
+        """Draws z [B, D], one from each key [B]."""
+        model, variables = self.p.model, self.p.variables
+        u_keys, z_keys = split(keys)
+        u = model.sample(variables, keys=u_keys, temperature=self.temperature)
+        mean, drawn = model.decode(variables, u), model.decode(variables, u, keys=z_keys)
+        return (mean + self.temperature * (drawn - mean))[:, 0, 0]
+
 
 def start(dim: int, *, key: Array) -> SecondStage:
     """Before training, for z of about unit variance."""

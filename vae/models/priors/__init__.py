@@ -13,6 +13,7 @@ a dataclass of arrays registered as a pytree, answers
 
     log_prob(z)     z [..., size] to [...]; [..., B, size] where p differs with the example
     sample(*, keys) keys [B] to z [B, size]
+    tempered(t)     the same with t times its standard deviation, where that has a meaning
 
 A new family is a file here and a row in the table; README.md beside this file is an example.
 """

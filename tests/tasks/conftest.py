@@ -1,0 +1,106 @@
+"""Tiny trained runs that tests of tasks share."""
+
+import jax
+import numpy as np
+import pytest
+from configs import tiny
+
+import vae
+from vae import models
+from vae.data.dataset import BYTES, ArrayExamples, Source, Values
+from vae.models.data import Data
+from vae.run import Compiled, Run
+
+LONG = {
+    "model__encoder_widths": (64,),
+    "model__decoder_widths": (64,),
+    "data__batch_size": 64,
+    "optimizer__learning_rate": 5e-3,
+    "training__steps": 300,
+    "training__ema_decay": 0.0,
+    "evaluation__every_steps": 0,
+    "checkpoint__every_steps": 0,
+}
+
+
+def halves(number: int) -> Source:
+    """Images of two halves, the upper lit or not, the lower of any brightness: attributes.
+
+    Both have the same slope from left to right, which the attributes do not tell.
+    """
+    rng = np.random.default_rng(0)
+    y = np.stack([rng.integers(0, 2, number), rng.random(number)], axis=1).astype(np.float32)
+    slope = 1 + rng.uniform(-0.25, 0.25, (number, 1, 1)) * np.linspace(-1, 1, 8)
+    images = (50 + 150 * y.repeat(4, axis=1)[..., None]) * slope
+    examples = ArrayExamples(images.astype(np.uint8)[..., None], y, np.ones(number, bool))
+    return Source({"train": examples}, BYTES, 0, "halves", ("Upper", "Lower"))
+
+
+def _trained(factory, name, **overrides):
+    workdir = factory.mktemp(name)
+    vae.train(tiny(**LONG | overrides), workdir)
+    return vae.load(workdir)
+
+
+OF_HALVES = {
+    "model__likelihood": "gaussian",
+    "data__train": "train[:80%]",
+    "data__valid": "train[80%:90%]",
+    "data__test": "train[90%:]",
+}
+
+
+@pytest.fixture
+def halves_read(monkeypatch):
+    """Makes `vae.data.load` of the digits give halves, as the models of them need."""
+    monkeypatch.setattr("vae.data.digits.read", lambda fit: halves(600))
+
+
+@pytest.fixture(scope="session")
+def plain(tmp_path_factory):
+    """An unconditional model of halves."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("vae.data.digits.read", lambda fit: halves(600))
+        return _trained(tmp_path_factory, "plain", model__latent_dim=6, **OF_HALVES)
+
+
+@pytest.fixture(scope="session")
+def told(tmp_path_factory):
+    """A model of halves that is told their attributes."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("vae.data.digits.read", lambda fit: halves(600))
+        return _trained(tmp_path_factory, "told", model__condition="attributes", **OF_HALVES)
+
+
+@pytest.fixture(scope="session")
+def ladder(tmp_path_factory):
+    """A ladder of three groups on the digits, not trained, for that takes long to compile."""
+    config = tiny(
+        model__name="ladder",
+        model__groups=(2, 1),
+        model__encoder_widths=(8, 8),
+        model__decoder_widths=(8, 8),
+        model__latent_dim=2,
+    )
+    facts = Data(
+        mean_image=np.full((8, 8, 1), 0.5, np.float32),
+        scale=16.0,
+        levels=17,
+        num_classes=10,
+        images=lambda num: np.zeros((num, 8, 8, 1), np.float32),
+    )
+    model = models.build(config.model, facts)
+    variables = jax.jit(lambda: model.init(key=jax.random.key(0)))()
+    keys = jax.random.split(jax.random.key(1), 1000)
+    leaves, tree = jax.tree.flatten(variables)  # at the start nothing comes through
+    leaves = [x + 0.1 * jax.random.normal(k, x.shape) for x, k in zip(leaves, keys, strict=False)]
+    return Run(
+        config=config,
+        model=model,
+        variables=jax.tree.unflatten(tree, leaves),
+        values=Values(scale=16.0, levels=17),
+        step=0,
+        workdir=tmp_path_factory.mktemp("ladder"),
+        attributes=(),
+        compiled=Compiled(model),
+    )

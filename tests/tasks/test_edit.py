@@ -1,0 +1,64 @@
+import numpy as np
+import pytest
+from PIL import Image
+
+from vae.errors import InputError
+from vae.tasks.edit import as_table, edit, edit_figures
+
+
+def read_halves(images):
+    """The attributes that halves were made with, [N, 2]."""
+    return (images.reshape(-1, 2, 32).mean(2) * 255 - 50) / 150
+
+
+@pytest.mark.parametrize("method", ["means", "linear"])
+def test_an_edit_changes_its_attribute_and_less_the_other(plain, halves_read, method):
+    figures = edit_figures(plain, read_halves, method=method, num=60)
+    change = np.array(figures["change"])
+    assert (np.diag(change) > 0.3).all()
+    assert (np.abs(change[[0, 1], [1, 0]]) < 0.5 * np.diag(change)).all()
+    assert (plain.workdir / "images" / f"edit_00000300_measured_{method}.json").is_file()
+
+
+def test_what_a_conditional_model_is_told_is_set(told, halves_read):
+    figures = edit_figures(told, read_halves, num=60)
+    assert figures["method"] == "condition"
+    # Halves that are off have 0 (upper) and on average 1/4 (lower), and are turned on all the way.
+    np.testing.assert_allclose(np.diag(figures["change"]), [1.0, 0.75], atol=0.2)
+    lines = as_table(figures).split("\n")
+    assert len(lines) == 3 and lines[1].startswith("Upper") and "others" in lines[0]
+
+
+def test_the_users_own_photo(plain, told, halves_read, tmp_path):
+    photo = np.full((24, 24, 3), 50, np.uint8)
+    photo[12:] = 150
+    Image.fromarray(photo).save(tmp_path / "mine.png")
+    for run, extra in ((plain, {}), (told, {"attributes": [{"Upper": 0.0, "Lower": 0.7}]})):
+        (path, record), figures = edit(
+            run, attribute="Upper", strength=1, images=[tmp_path / "mine.png"], steps=2, **extra
+        )
+        assert path.is_file() and record.is_file()
+        assert figures["strengths"] == [0.5, 1.0]
+        assert figures["images"][0]["image"] == "mine"
+        small, large = figures["images"][0]["change_rms"]
+        assert large > small > 0 and large > 0.05
+    _, figures = edit(plain, attribute="Upper", images=[tmp_path / "mine.png"], residual=True)
+    assert figures["images"][0]["change_rms"][-1] > 0
+
+
+def test_mistakes_are_one_sentence(plain, told, ladder, halves_read, tmp_path):
+    with pytest.raises(InputError, match="no attribute 'Hat'; there are Upper, Lower"):
+        edit(plain, attribute="Hat")
+    with pytest.raises(InputError, match="no attribute 'Tie'"):
+        edit(plain, attribute="Upper", keep=["Tie"])
+    with pytest.raises(InputError, match="not one of means, linear"):
+        edit(plain, attribute="Upper", method="spherical")
+    with pytest.raises(InputError, match=r"nothing\.png does not exist"):
+        edit(plain, attribute="Upper", images=[tmp_path / "nothing.png"])
+    (tmp_path / "bad.png").write_bytes(b"no image")
+    with pytest.raises(InputError, match=r"bad\.png cannot be read as an image"):
+        edit(plain, attribute="Upper", images=[tmp_path / "bad.png"])
+    with pytest.raises(InputError, match="--attributes is for"):
+        edit(plain, attribute="Upper", attributes=[{"Upper": 1.0}])
+    with pytest.raises(InputError, match="have no attributes"):
+        edit(ladder, attribute="Upper")

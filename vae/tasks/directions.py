@@ -1,0 +1,94 @@
+"""Steps in latent space that turn an attribute on. Arrays only; no model.
+
+From latents z [N, D] and their attributes y [N, A] in [0, 1] to a step d_a [D] for each: z + d_a is
+z with attribute a turned on, from 0 to 1, and z + 2 d_a goes twice as far. The attributes `keep`
+are to stay as they are. Two ways to that:
+
+    means    E[z | y_a = 1, y_keep] - E[z | y_a = 0, y_keep]: the difference of the means of those
+             with and those without the attribute. It is taken at fixed values of the attributes to
+             keep, by least squares of z on y_a, y_keep and 1, of which it is the coefficient of
+             y_a: what Gram-Schmidt on the columns of y leaves for y_a alone.
+
+    linear   the normal w_a of the boundary of a linear classifier (logistic regression; of an
+             attribute between 0 and 1, a ridge regression), less its projection on the span of the
+             normals of the attributes to keep, so that along the step their scores w_j . z stay
+             (Shen et al. 2020, "Interpreting the latent space of GANs for semantic face editing",
+             section 3.2, conditional manipulation, for any number of conditions). Their z is of
+             N(0, I); here it is whitened first, since a normal leans to the dimensions that vary
+             least. The step moves the attribute's own score as far as that by means does.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+SMALLEST = 1e-3  # what is left of a direction's length, below which nothing is
+NARROWEST = 1e-6  # the smallest variance that z is taken to have, of its largest
+
+
+def means(z: np.ndarray, y: np.ndarray, keep: Sequence[int]) -> np.ndarray:
+    """The steps [A, D] by means; zeros where the kept attributes leave nothing of one's labels."""
+    z, y = np.float64(z - z.mean(0)), np.float64(y - y.mean(0))
+    steps = np.zeros((y.shape[1], z.shape[1]), np.float32)
+    for a in range(len(steps)):
+        own = apart(y[:, a], y[:, _others(a, keep)].T)
+        if own.any():
+            steps[a] = own @ z / (own @ own)
+    return steps
+
+
+def linear(z: np.ndarray, y: np.ndarray, keep: Sequence[int]) -> np.ndarray:
+    """The steps [A, D] by classifiers; zeros where the kept ones' normals span an attribute's."""
+    slopes = means(z, y, keep)
+    centred = np.float64(z - z.mean(0))
+    variances, axes = np.linalg.eigh(centred.T @ centred / len(z))
+    stds = np.sqrt(np.maximum(variances, NARROWEST * variances[-1]))
+    whitened = centred @ axes / stds
+    normals = np.stack([_normal(whitened, values) for values in y.T])
+    steps = np.zeros_like(slopes)
+    for a, normal in enumerate(normals):
+        left = apart(normal, normals[_others(a, keep)])
+        if left.any():
+            moved = normal @ (slopes[a] @ axes / stds)  # its own score, by the step by means
+            steps[a] = axes @ (stds * left) * moved / (normal @ left)
+    return steps
+
+
+METHODS = {"means": means, "linear": linear}
+
+
+def apart(direction: np.ndarray, others: np.ndarray) -> np.ndarray:
+    """What is left of a direction [D] at right angles to all of the others [M, D].
+
+    The residual of its least-squares fit by them, which is what Gram-Schmidt leaves after them, in
+    whatever order.
+
+    Returns:
+      [D]; zeros where the others span the direction.
+    """
+    coefficients = np.linalg.lstsq(others.T, direction, rcond=1e-6)[0]
+    left = direction - others.T @ coefficients
+    if np.linalg.norm(left) <= SMALLEST * np.linalg.norm(direction):
+        return np.zeros_like(direction)
+    return left
+
+
+def _others(a: int, keep: Sequence[int]) -> list[int]:
+    return [k for k in keep if k != a]
+
+
+def _normal(z: np.ndarray, values: np.ndarray) -> np.ndarray:
+    """The unit normal [D] of a linear classifier of values [N]; zeros where all are the same."""
+    from sklearn.linear_model import LogisticRegression, Ridge  # takes a second to import
+
+    different = np.unique(values)
+    if len(different) < 2:
+        return np.zeros(z.shape[1])
+    if len(different) == 2:
+        model = LogisticRegression(max_iter=1000, class_weight="balanced")
+        weights = model.fit(z, values == different[1]).coef_[0]
+    else:
+        weights = Ridge().fit(z, values).coef_
+    return weights / max(float(np.linalg.norm(weights)), 1e-12)

@@ -1,0 +1,240 @@
+"""An attribute turned on or off in images, by a step in latent space or in what the model is told.
+
+    z' = z + strength d_a,    x' = decode(z')
+
+with the attribute's step d_a found in the labelled training set, see `directions.py`, which leaves
+alone what is to stay. A conditional model is told another y instead, and z stays.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from vae import data
+from vae.data.transforms import first_images
+from vae.errors import InputError
+from vae.run import Run
+from vae.tasks import pictures
+from vae.tasks.directions import METHODS
+from vae.tasks.encodings import encodings
+from vae.tasks.inputs import attribute_columns, check_encodes, given
+from vae.training.directory import write_json
+
+ON = 0.5  # an attribute below it is off
+
+
+class Editor:
+    """What an edit of a run's images is.
+
+    Args:
+      run: a run whose data have attributes.
+      method: "means" or "linear", see `directions.py`; not used by a conditional model.
+      keep: attributes that are to stay; all the others where None.
+
+    Raises:
+      InputError: the data have no attributes or not these, or the model has no place for an edit.
+    """
+
+    def __init__(
+        self, run: Run, *, method: str = "means", keep: Sequence[str] | None = None
+    ) -> None:
+        if method not in METHODS:
+            raise InputError(f"--method={method} is not one of {', '.join(METHODS)}.")
+        kept = attribute_columns(run.attributes if keep is None else keep, run)
+        condition = run.model.condition
+        self.conditional = bool(condition and condition.kind == "attributes")
+        self._run = run
+        if self.conditional:
+            check_encodes(run)
+        else:
+            known = encodings(run)
+            self._steps = METHODS[method](known.z, known.label, kept)
+
+    def step(self, attribute: str) -> np.ndarray:
+        """The step [D] of strength 1 of an attribute.
+
+        Raises:
+          InputError: there is no such attribute, or the training set does not tell it from those
+            that are to stay.
+        """
+        (column,) = attribute_columns([attribute], self._run)
+        if not self._steps[column].any():
+            raise InputError(
+                f"the training images do not tell {attribute} from the attributes that are to "
+                "stay; name fewer with --keep, if they differ in it at all."
+            )
+        return self._steps[column]
+
+    def __call__(
+        self, z: Any, y: np.ndarray | None, attribute: str, strength: float
+    ) -> tuple[Any, np.ndarray | None]:
+        """Latents and what the model is told of them, edited.
+
+        Of a conditional model y_a moves by |strength| of the way to 1, or to 0 where the strength
+        is negative: 1 is all of it, more goes beyond.
+        """
+        if not self.conditional:
+            return z + np.float32(strength) * self.step(attribute), y
+        (column,) = attribute_columns([attribute], self._run)
+        y = np.array(y, np.float32)
+        y[:, column] += abs(strength) * (float(strength > 0) - y[:, column])
+        return z, y
+
+
+def edit(
+    run: Run,
+    *,
+    attribute: str,
+    strength: float = 2.0,
+    images: Sequence[str | Path] = (),
+    num: int = 8,
+    method: str = "means",
+    keep: Sequence[str] | None = None,
+    steps: int = 4,
+    residual: bool = False,
+    labels: Sequence[int] = (),
+    attributes: Sequence[Mapping[str, float]] = (),
+) -> tuple[list[Path], dict[str, Any]]:
+    """Writes a sheet of images, their reconstructions and their edits of growing strength.
+
+    Args:
+      run: a run whose data have attributes.
+      attribute: that is changed.
+      strength: of the last column; 1 is from without the attribute to with it, negative takes it
+        away.
+      images: files and folders; the first test images where empty.
+      num: how many test images.
+      method: "means" or "linear", see `directions.py`.
+      keep: attributes that are to stay; all the others where None.
+      steps: columns from strength / steps to the whole of it.
+      residual: adds what the reconstruction lacks of the image, x' + x - decode(z).
+      labels: of the user's images; see `given`.
+      attributes: of the user's images; see `given`.
+
+    Returns:
+      The paths of the sheet and the figures, and the figures: by how much each edit changed each
+      image (root of the mean squared difference of values in [0, 1] from the reconstruction), and
+      the error of the reconstruction.
+
+    Raises:
+      InputError: see `Editor` and `given`.
+    """
+    attribute_columns([attribute], run)
+    editor = Editor(run, method=method, keep=keep)
+    shown = given(run, images=images, num=num, labels=labels, attributes=attributes)
+    z = run.encode(shown.x, shown.y).mean
+    reconstructed = run.decode(z, shown.y)
+    missing = shown.x - reconstructed if residual else 0.0
+    strengths = [strength * (i + 1) / steps for i in range(steps)]
+    edited = np.stack(
+        [run.decode(*editor(z, shown.y, attribute, s)) + missing for s in strengths], axis=1
+    )
+    how = "condition" if editor.conditional else method
+    name = f"edit_{run.step:08d}_{attribute}{strength:g}_{how}{'_residual' * residual}"
+    path = run.workdir / "images" / f"{name}.png"
+    sheet = np.concatenate([shown.x[:, None], reconstructed[:, None], edited], axis=1)
+    titles = ["image", "decoded", *(f"{s:+.3g}" for s in strengths)]
+    pictures.save(pictures.table(sheet, columns=titles), path)
+    change = edited - (reconstructed + missing)[:, None]
+    figures = {
+        "step": run.step,
+        "attribute": attribute,
+        "method": how,
+        "strengths": strengths,
+        "images": [
+            {
+                "image": shown.names[i],
+                "reconstruction_rmse": _rms(shown.x[i] - reconstructed[i]),
+                "change_rms": [_rms(one) for one in change[i]],
+            }
+            for i in range(len(shown.x))
+        ],
+    }
+    write_json(path.with_suffix(".json"), figures)
+    return [path, path.with_suffix(".json")], figures
+
+
+def edit_figures(
+    run: Run,
+    regressor: Callable[[np.ndarray], np.ndarray],
+    *,
+    strength: float = 1.0,
+    method: str = "means",
+    keep: Sequence[str] | None = None,
+    num: int = 256,
+) -> dict[str, Any]:
+    """Turns each attribute on in test images without it, and reads what that did to all of them.
+
+    Args:
+      run: a run whose data have attributes.
+      regressor: images [N, H, W, C] of the run's model to attributes [N, A].
+      strength: of the edits.
+      method: see `Editor`.
+      keep: see `Editor`.
+      num: test images, of which an attribute's row has those that are below 0.5 in it.
+
+    Returns:
+      The figures, which are also written into the run's `images/`. "change" [A][A] is the mean
+      change, edited minus reconstructed, as the regressor reads it: of attribute j (columns) where
+      i (rows) is turned on; "stderr" is its standard error, and "count" [A] of how many images.
+      What cannot be edited, or is on in all test images, has null.
+
+    Raises:
+      InputError: see `Editor`.
+    """
+    editor = Editor(run, method=method, keep=keep)
+    batch = first_images(data.load(run.config.data), "test", num, run.config)
+    y = batch.y if run.model.condition else None
+    z = run.encode(batch.x, y).mean
+    before = regressor(run.decode(z, y))
+    rows, errors, counts = [], [], []
+    for a, attribute in enumerate(run.attributes):
+        off = batch.y[:, a] < ON
+        counts.append(int(off.sum()))
+        try:
+            after = regressor(run.decode(*editor(z, y, attribute, strength)))
+        except InputError:
+            counts[-1] = 0
+        if counts[-1] < 2:
+            rows.append(None)
+            errors.append(None)
+            continue
+        change = (after - before)[off]
+        rows.append(change.mean(0).tolist())
+        errors.append((change.std(0, ddof=1) / np.sqrt(len(change))).tolist())
+    how = "condition" if editor.conditional else method
+    figures = {
+        "step": run.step,
+        "attributes": list(run.attributes),
+        "method": how,
+        "strength": strength,
+        "count": counts,
+        "change": rows,
+        "stderr": errors,
+    }
+    path = run.workdir / "images" / f"edit_{run.step:08d}_measured_{how}.json"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_json(path, figures)
+    return figures
+
+
+def as_table(figures: Mapping[str, Any]) -> str:
+    """The figures of `edit_figures` as text: a row for each edited attribute."""
+    names = figures["attributes"]
+    width = max(map(len, names))
+    lines = [" " * width + "".join(f"  {name:>6.6}" for name in names) + "   others"]
+    for i, (name, row) in enumerate(zip(names, figures["change"], strict=True)):
+        if row is None:
+            lines.append(f"{name:<{width}}  cannot be turned on in these test images")
+            continue
+        others = np.mean(np.abs(np.delete(row, i)))
+        lines.append(f"{name:<{width}}" + "".join(f"  {v:+6.2f}" for v in row) + f"   {others:.3f}")
+    return "\n".join(lines)
+
+
+def _rms(difference: np.ndarray) -> float:
+    return float(np.sqrt(np.mean(difference**2)))

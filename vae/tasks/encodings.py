@@ -1,0 +1,92 @@
+"""The training images as a run's model encodes them, with what is known of them: kept with the run.
+
+Directions of attributes are found in them, and which dimensions of the latents are in use.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any, NamedTuple
+
+import jax
+import numpy as np
+
+from vae import data
+from vae.data.batches import evaluation_batches
+from vae.data.dataset import Dataset, Examples
+from vae.data.transforms import prepare
+from vae.probability.distributions import example_keys, split
+from vae.run import BATCH, Run
+from vae.tasks.inputs import check_encodes
+from vae.training import kept
+from vae.training.devices import jit
+from vae.training.logs import Progress
+
+Array = jax.Array
+
+EXAMPLES = 5_000  # of the training set, at most
+SHOWN = 5  # batches between two progress lines
+
+
+class Encodings(NamedTuple):
+    """N training images.
+
+    Attributes:
+      mean: [N, D], of q(z | x).
+      z: [N, D], one sample of each.
+      label: classes [N] (-1: none) or attributes [N, A].
+      ok: [N] bool; False of an image that could not be read.
+    """
+
+    mean: np.ndarray
+    z: np.ndarray
+    label: np.ndarray
+    ok: np.ndarray
+
+
+def encodings(run: Run) -> Encodings:
+    """Encodes the first `EXAMPLES` readable training images, which are in random order, once.
+
+    They are kept in the run directory as `encodings/train_STEP.npz`. Images are as in evaluation:
+    not mirrored.
+
+    Raises:
+      InputError: the model's latents are not one vector in R^D.
+    """
+    check_encodes(run, vectors=True)
+    dataset = data.load(run.config.data)
+    examples = dataset.train.take(np.arange(min(EXAMPLES, len(dataset.train))))
+    shapes = ((run.model.posterior.size,),) * 2 + ((len(dataset.attributes),), ())
+    if not dataset.attributes:
+        shapes = (*shapes[:2], (), ())
+    like = Encodings(*(jax.ShapeDtypeStruct((len(examples), *s), np.float32) for s in shapes))
+    path = run.workdir / "encodings" / f"train_{run.step:08d}.npz"
+    found = kept.read(path, like)
+    if found is None:
+        found = _encode(run, dataset, examples)
+        kept.write(path, found)
+    ok = np.asarray(found.ok)
+    return Encodings(*(np.asarray(column)[ok] for column in found))
+
+
+def _encode(run: Run, dataset: Dataset, examples: Examples) -> Encodings:
+    key = jax.random.key(run.config.seed)
+
+    @jit
+    def encode(variables: Any, batch: Any, table: Any) -> tuple[Array, Array]:
+        data_keys, z_keys = split(example_keys(key, batch["index"]))
+        x = prepare(batch, table, dataset.values, run.config.data, train=False, keys=data_keys)
+        q = run.model.encode(variables, x)
+        return q.mean, q.sample_and_log_prob(keys=z_keys[None])[0][0]
+
+    table = jax.device_put(examples.table())
+    progress = Progress(math.ceil(len(examples) / BATCH), 0, BATCH)
+    parts = []
+    for batch in evaluation_batches(examples, BATCH, threads=run.config.data.threads):
+        ok = batch.pop("mask")
+        parts.append((*jax.device_get(encode(run.variables, batch, table)), batch["label"], ok))
+        if len(parts) % SHOWN == 0:
+            progress.show(len(parts), {})
+    progress.close()
+    columns = (np.concatenate(column)[: len(examples)] for column in zip(*parts, strict=True))
+    return Encodings(*columns)

@@ -1,0 +1,134 @@
+"""The way from one image to another along the latents, as a strip and as an animation."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import jax
+import numpy as np
+
+from vae.errors import InputError
+from vae.run import Run
+from vae.tasks import pictures
+from vae.tasks.inputs import given
+from vae.training.directory import write_json
+
+STRAIGHT = 1e-4  # radians from a half turn, where the arc could go any way round
+
+
+def lerp(a: np.ndarray, b: np.ndarray, t: np.ndarray) -> np.ndarray:
+    """(1 - t) a + t b of a and b [N, ...] at each of t [T], as [N, T, ...]."""
+    t = np.asarray(t).reshape(-1, *[1] * (a.ndim - 1))
+    return (1 - t) * a[:, None] + t * b[:, None]
+
+
+def slerp(a: np.ndarray, b: np.ndarray, t: np.ndarray) -> np.ndarray:
+    """From a to b [N, D] at each of t [T] by a turn about the origin, as [N, T, D].
+
+    The direction turns with constant speed on the great circle through both, by the weights
+
+        sin((1 - t) w) / sin(w) and sin(t w) / sin(w),    w the angle between a and b
+
+    (Shoemake 1985), and the norm goes straight from |a| to |b|. Latents of N(0, I) in many
+    dimensions all have about the same norm, which a straight line between them does not keep (White
+    2016, "Sampling generative networks"). Parallel vectors are interpolated straight, and so are
+    opposite ones and zeros, for which there is no one turn.
+    """
+    t = np.asarray(t)
+    norms = [np.linalg.norm(v, axis=-1) for v in (a, b)]
+    with np.errstate(invalid="ignore", divide="ignore"):
+        a1, b1 = (v / norm[:, None] for v, norm in zip((a, b), norms, strict=True))
+        # Of the half-angle's tangent, which is exact for small angles where the cosine is not.
+        apart, together = (np.linalg.norm(v, axis=-1) for v in (a1 - b1, a1 + b1))
+        angle = 2 * np.arctan2(apart, together)[:, None]  # [N, 1]
+        first, second = np.sin((1 - t) * angle), np.sin(t * angle)  # [N, T]
+        turned = (first[..., None] * a1[:, None] + second[..., None] * b1[:, None]) / np.sin(angle)[
+            ..., None
+        ]
+        turned *= lerp(*norms, t)[..., None]
+    turns = (angle > STRAIGHT) & (angle < np.pi - STRAIGHT)  # False of what is not a number
+    return np.where(turns[..., None], turned, lerp(a, b, t))
+
+
+METHODS = {"spherical": slerp, "linear": lerp}
+
+
+def interpolate(
+    run: Run,
+    *,
+    images: Sequence[str | Path] = (),
+    num: int = 8,
+    method: str = "spherical",
+    steps: int = 9,
+    labels: Sequence[int] = (),
+    attributes: Sequence[Mapping[str, float]] = (),
+) -> tuple[list[Path], dict[str, Any]]:
+    """Writes a strip for each two images that follow one another, and an animation of them all.
+
+    Of a ladder, every group of latents is interpolated by itself. What the model is told of the
+    images is interpolated straight if it is attributes; a label is that of the nearer end.
+
+    Args:
+      run: the run.
+      images: files and folders, an even number of images; the first test images where empty.
+      num: how many test images.
+      method: "spherical", about the origin of the latents, or "linear".
+      steps: images from one end to the other, both included.
+      labels: see `given`.
+      attributes: see `given`.
+
+    Returns:
+      The paths of the strip, the animation and the figures, and the figures: of each pair its ends,
+      and by how much each image differs from the one before (root of the mean squared difference of
+      values in [0, 1]).
+
+    Raises:
+      InputError: the images are not even in number, or see `given`.
+    """
+    if method not in METHODS:
+        raise InputError(f"--method={method} is not one of {', '.join(METHODS)}.")
+    ends = given(run, images=images, num=num, labels=labels, attributes=attributes)
+    number = len(ends.x) // 2
+    if len(ends.x) % 2 or steps < 2:
+        raise InputError(
+            f"interpolation goes from one image to the next in 2 --steps or more, so {len(ends.x)} "
+            f"images and --steps={steps} are not possible; give an even number of images."
+        )
+    t = np.linspace(0, 1, steps, dtype=np.float32)
+    mean = run.encode(ends.x, ends.y).mean
+    z = jax.tree.map(lambda leaf: _between(leaf, t, METHODS[method]), mean)
+    shown = run.decode(z, None if ends.y is None else _told(ends.y, t))
+    shown = shown.reshape(number, steps, *shown.shape[1:])
+
+    sheet = np.concatenate([ends.x[::2, None], shown, ends.x[1::2, None]], axis=1)
+    titles = ["from", *(f"{share:.3g}" for share in t), "to"]
+    path = run.workdir / "images" / f"interpolation_{run.step:08d}_{method}.png"
+    pictures.save(pictures.table(sheet, columns=titles), path)
+    frames = np.stack([pictures.grid(shown[:, i]) for i in range(steps)])
+    pictures.save_animation(frames, path.with_suffix(".gif"))
+    change = np.sqrt(np.mean(np.diff(shown, axis=1) ** 2, axis=(2, 3, 4)))
+    figures = {
+        "step": run.step,
+        "method": method,
+        "pairs": [
+            {"from": ends.names[2 * i], "to": ends.names[2 * i + 1], "change": change[i].tolist()}
+            for i in range(number)
+        ],
+    }
+    write_json(path.with_suffix(".json"), figures)
+    return [path, path.with_suffix(".gif"), path.with_suffix(".json")], figures
+
+
+def _between(z: np.ndarray, t: np.ndarray, method: Any) -> np.ndarray:
+    """From z[0] to z[1], z[2] to z[3], ...: latents [2 N, ...] to [N T, ...]."""
+    flat = z.reshape(len(z), -1)
+    return method(flat[::2], flat[1::2], t).reshape(-1, *z.shape[1:])
+
+
+def _told(y: np.ndarray, t: np.ndarray) -> np.ndarray:
+    """What the model is told on the way, [N T, ...], of labels [2 N] or attributes [2 N, A]."""
+    if y.ndim == 1:
+        return np.where(t < 0.5, y[::2, None], y[1::2, None]).reshape(-1)
+    return _between(y, t, lerp)

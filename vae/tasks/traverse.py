@@ -1,0 +1,95 @@
+"""What each dimension of the latents is for: images along it, all others held."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from vae.errors import InputError
+from vae.evaluation.diagnostics import ACTIVE_VARIANCE
+from vae.run import Run
+from vae.tasks import pictures
+from vae.tasks.encodings import encodings
+from vae.tasks.inputs import given
+from vae.training.directory import write_json
+
+REACH = 3.0  # standard deviations to either side
+
+
+def traverse(
+    run: Run,
+    *,
+    images: Sequence[str | Path] = (),
+    num: int = 20,
+    steps: int = 9,
+    labels: Sequence[int] = (),
+    attributes: Sequence[Mapping[str, float]] = (),
+) -> tuple[list[Path], dict[str, Any]]:
+    """Writes a sheet with a row for each active dimension, around an image's latents.
+
+    Dimension d is active if the posterior's mean moves with x, Var_x(E_q[z_d]) > 0.01 (Burda et al.
+    2016, section 5.3), and the rows are in the order of that variance. A row goes from -3 to 3
+    standard deviations of z_d in the training set, around its mean there: where q(z) is the prior
+    N(0, I), z_d goes from -3 to 3.
+
+    Args:
+      run: the run.
+      images: a file; the first test image where empty.
+      num: how many dimensions at most.
+      steps: images in a row.
+      labels: see `given`.
+      attributes: see `given`.
+
+    Returns:
+      The paths of the sheet and the figures, and the figures: of every dimension, shown or not, its
+      activity and the mean and standard deviation of z_d.
+
+    Raises:
+      InputError: the latents are not one vector in R^D, no dimension is active, more than one image
+        is given, or see `given`.
+    """
+    around = given(run, images=images, num=1, labels=labels, attributes=attributes)
+    if len(around.x) != 1:
+        raise InputError(f"traversal is around one image, but --images are {len(around.x)}.")
+    known = encodings(run)
+    activity, middle, std = known.mean.var(0), known.z.mean(0), known.z.std(0)
+    order = np.argsort(-activity, kind="stable")
+    active = [int(d) for d in order if activity[d] > ACTIVE_VARIANCE]
+    if not active:
+        raise InputError(f"no dimension of the latents of {run.workdir} is active: all are noise.")
+    shown = active[:num]
+    reach = np.linspace(-REACH, REACH, steps)
+    centre = run.encode(around.x, around.y).mean[0]
+    z = np.tile(centre, (len(shown), steps, 1))
+    for row, d in enumerate(shown):
+        z[row, :, d] = middle[d] + reach * std[d]
+    y = None if around.y is None else around.y.repeat(len(shown) * steps, axis=0)
+    decoded = run.decode(z.reshape(-1, len(centre)), y)
+
+    path = run.workdir / "images" / f"traversal_{run.step:08d}_{around.names[0]}.png"
+    path = path.with_name(path.name.replace(" ", ""))
+    sheet = pictures.table(
+        decoded.reshape(len(shown), steps, *decoded.shape[1:]),
+        columns=[f"{r:+.3g}" for r in reach],
+        rows=[f"z{d} ({activity[d]:.2f})" for d in shown],
+    )
+    pictures.save(sheet, path)
+    figures = {
+        "step": run.step,
+        "image": around.names[0],
+        "active": len(active),
+        "dimensions": [
+            {
+                "dimension": int(d),
+                "activity": float(activity[d]),
+                "mean": float(middle[d]),
+                "std": float(std[d]),
+            }
+            for d in order
+        ],
+    }
+    write_json(path.with_suffix(".json"), figures)
+    return [path, path.with_suffix(".json")], figures
