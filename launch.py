@@ -22,6 +22,7 @@
     python launch.py edit        --workdir=runs/faces --attribute=Eyeglasses [--strength=2]
                                  [--images=DIR] [--method=means|linear] [--keep=Smiling,Hat]
                                  [--residual]
+    python launch.py edit        --workdir=runs/faces --measure [--strength=1] [--method=linear]
     python launch.py transfer    --workdir=runs/faces [--images=A.jpg,B.jpg]
     python launch.py results     --workdir=runs
     python launch.py list
@@ -56,6 +57,7 @@ flags.DEFINE_string(
 flags.DEFINE_string("attribute", None, "The attribute to edit.")
 flags.DEFINE_float("strength", None, "How far: 1 is from without it to with it, -1 back.")
 flags.DEFINE_list("keep", None, "Attributes that an edit is to leave alone; all others if absent.")
+flags.DEFINE_bool("measure", False, "Read on test images what each attribute's edit does to all.")
 flags.DEFINE_bool("residual", None, "Keep in an edit what the reconstruction lacks of the image.")
 flags.DEFINE_integer("seed", 0, "Seed of the samples.")
 flags.DEFINE_bool("draw", False, "Draw the pixels, too, instead of showing their mean.")

@@ -132,8 +132,12 @@ def _traverse(config: Any, values: flags.FlagValues) -> int:
 
 
 def _edit(config: Any, values: flags.FlagValues) -> int:
-    from vae.tasks.edit import edit
+    from vae.tasks.edit import edit, measure
 
+    if values.measure:
+        given = {"strength": values.strength, "method": values.method, "keep": values.keep}
+        print(measure(_load(values), **{k: v for k, v in given.items() if v is not None}))
+        return 0
     if not values.attribute:
         raise InputError("--attribute=NAME is missing: what edit is to change.")
     given = ("attribute", "strength", "method", "keep", "steps", "residual")

@@ -3,7 +3,8 @@ import pytest
 from PIL import Image
 
 from vae.errors import InputError
-from vae.tasks.edit import as_table, edit, edit_figures
+from vae.evaluation import probe
+from vae.tasks.edit import as_table, edit, edit_figures, measure
 
 
 def read_halves(images):
@@ -27,6 +28,12 @@ def test_what_a_conditional_model_is_told_is_set(told, halves_read):
     np.testing.assert_allclose(np.diag(figures["change"]), [1.0, 0.75], atol=0.2)
     lines = as_table(figures).split("\n")
     assert len(lines) == 3 and lines[1].startswith("Upper") and "others" in lines[0]
+
+
+def test_the_judge_of_the_data_reads_the_edits(plain, halves_read, monkeypatch):
+    monkeypatch.setattr(probe, "STEPS", 2)
+    lines = measure(plain, strength=1.0, num=8).split("\n")
+    assert [line.split()[0] for line in lines[1:]] == ["Upper", "Lower"]
 
 
 def test_the_users_own_photo(plain, told, halves_read, tmp_path):

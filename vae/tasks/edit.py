@@ -21,6 +21,7 @@ from vae.run import Run
 from vae.tasks import pictures
 from vae.tasks.directions import METHODS
 from vae.tasks.encodings import encodings
+from vae.tasks.fidelity import judge
 from vae.tasks.inputs import attribute_columns, check_encodes, given
 from vae.training.directory import write_json
 
@@ -220,6 +221,20 @@ def edit_figures(
     path.parent.mkdir(parents=True, exist_ok=True)
     write_json(path, figures)
     return figures
+
+
+def measure(run: Run, **settings: Any) -> str:
+    """The table of `edit_figures` as read by the judge of the run's data, see `probe.py`.
+
+    Args:
+      run: a run whose data have attributes.
+      **settings: of `edit_figures`.
+
+    Raises:
+      InputError: see `Editor`.
+    """
+    attribute_columns((), run)
+    return as_table(edit_figures(run, judge(run, data.load(run.config.data)).predict, **settings))
 
 
 def as_table(figures: Mapping[str, Any]) -> str:
