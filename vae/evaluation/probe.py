@@ -6,6 +6,10 @@ the cross-entropy to a target in [0, 1], so that a known factor is regressed and
 is classified). Before its last layer it has features, in which images are compared.
 
 A figure made with a probe depends on its weights; `digest` names them.
+
+2026-11-21, 8,000 CelebA faces at 64x64, 500 of the 1,500 steps, 130 s of one core's time of an AMD
+EPYC: on 1,000 others Male 0.937 right, Smiling 0.888, Wearing_Lipstick 0.897, the mean over the 40
+attributes 0.863 where the commonest value has 0.808. Digits (8x8), all steps: 0.989 of 180 right.
 """
 
 from __future__ import annotations
