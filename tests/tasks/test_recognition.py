@@ -135,3 +135,23 @@ def test_likeness_of_a_known_error():
     assert figures["mse"] == pytest.approx(0.01)
     assert figures["psnr"] == pytest.approx(20, abs=1e-3)
     assert figures["ssim"] == pytest.approx(1e-4 / (0.01 + 1e-4), rel=1e-2)
+
+
+def test_a_gan_is_judged_by_its_samples_but_recognises_nothing(tmp_path):
+    config = tiny(
+        model__name="gan",
+        model__likelihood="bernoulli",
+        model__encoder_widths=(512,),  # its default: there is no encoder
+        model__adversary="images",
+        model__condition="label",
+    )
+    vae.train(config, tmp_path)
+    gan = vae.load(tmp_path)
+    result = fidelity(gan, num=50)
+    assert result["samples"]["frechet"] > 2 * result["valid"]["frechet"]
+    assert result["samples"]["recall"] < result["valid"]["recall"]
+    paths, _ = nearest(gan, num=2)
+    assert [path.stem[:14] for path in paths] == ["nearest_pixels"]
+    for task in (verify, anomaly):
+        with pytest.raises(InputError, match="does not encode"):
+            task(gan)
