@@ -72,10 +72,11 @@ def _evaluate(config: Any, values: flags.FlagValues) -> int:
 def _sample(config: Any, values: flags.FlagValues) -> int:
     from vae.tasks.sample import sample
 
+    labels = _whole_numbers("labels", values)
     path = sample(
         _load(values),
         num=values.num or 64,
-        labels=_whole_numbers("labels", values),
+        labels=labels,
         attributes=_settings(values.attributes or ()),
         draw=values.draw,
         seed=values.seed,
