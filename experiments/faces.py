@@ -1,7 +1,8 @@
 """A convolutional VAE on faces that are drawn, with known factors: no download.
 
     python launch.py train --config=experiments/faces.py
-    python launch.py sample --workdir=runs/faces --prior=mixture
+    python launch.py edit --workdir=runs/faces --attribute=Eyeglasses
+    python launch.py edit --workdir=runs/faces --measure
 
 The factors (glasses, smile, turn of the head, hair, ...) come along as attributes, so that an edit
 or a latent can be held against what was drawn; `vae/data/faces/attributes.py` lists them. There are
@@ -23,7 +24,7 @@ def get_config() -> ml_collections.ConfigDict:
     config.data.train = "train[:20000]"
     config.data.valid = "valid[:1000]"
     config.data.test = "test[:1000]"
-    config.data.batch_size = 64
+    config.data.batch_size = 32
 
     config.model.encoder = "conv"
     config.model.encoder_widths = (32, 64, 128, 256)
@@ -32,14 +33,16 @@ def get_config() -> ml_collections.ConfigDict:
     config.model.latent_dim = 64
     config.model.likelihood = "gaussian"
     config.model.scale = "optimal"
+    config.model.prior = "coupling"  # as sharp a model of faces has latents unlike N(0, I)
 
     config.optimizer.schedule = "cosine"
     config.optimizer.warmup_steps = 100
-    config.training.steps = 3_000
+    config.training.steps = 5_000
     config.training.ema_decay = 0.995
 
     config.evaluation.every_steps = 1_000
     config.evaluation.batch_size = 64
+    config.evaluation.num_samples = 10
     config.checkpoint.every_steps = 500
-    config.log.images_every_steps = 400
+    config.log.images_every_steps = 500
     return config

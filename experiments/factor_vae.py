@@ -16,6 +16,7 @@ from experiments import faces
 def get_config() -> ml_collections.ConfigDict:
     config = faces.get_config()
     config.model.latent_dim = 10
+    config.model.prior = "standard_normal"
     config.model.likelihood = "bernoulli"
     config.model.scale = "learned"
     config.model.adversary = "factors"

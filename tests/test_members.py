@@ -118,6 +118,7 @@ MODELS = {
         "model__likelihood": "gaussian",
     },
     "ms_ssim": {"model__image_loss": "ms_ssim", "model__likelihood": "gaussian"},
+    "perceptual": {"model__image_loss": "perceptual", "model__likelihood": "gaussian"},
     "vq": {"model__name": "vq", "model__codebook_size": 16, **CODES},
     "fsq": {"model__name": "fsq", "model__levels": (4, 4), **CODES},
     "conditional": {"model__condition": "label"},

@@ -9,6 +9,8 @@ from vae import models
 from vae.config import validate
 from vae.errors import InputError
 from vae.models.data import Data
+from vae.models.image_losses import perceptual
+from vae.networks.random_features import _kernel, random_features
 from vae.probability.similarity import ms_ssim
 from vae.probability.terms import Batch
 
@@ -32,6 +34,31 @@ def test_the_loss_is_that_of_the_mean_of_each_sample():
     similarities = [ms_ssim(model.decode(variables, z), x) for z in terms.z]
     expected = 0.5 * 64 * (1 - np.mean(similarities, axis=0))
     np.testing.assert_allclose(terms.losses["image"], expected, rtol=1e-4)
+
+
+def test_features_are_those_of_plain_convolutions():
+    x = np.random.default_rng(0).random((2, 7, 8, 3)).astype(np.float32)
+    h = 2 * x - 1
+    for layer, features in enumerate(random_features(x)):
+        rows, columns = (-(-n // 2) for n in h.shape[1:3])
+        pads = [
+            max(0, (m - 1) * 2 + 4 - n) for m, n in zip((rows, columns), h.shape[1:3], strict=True)
+        ]
+        padded = np.pad(h, ((0, 0), *((p // 2, p - p // 2) for p in pads), (0, 0)))
+        windows = np.lib.stride_tricks.sliding_window_view(padded, (4, 4), (1, 2))[:, ::2, ::2]
+        kernel = _kernel(layer, h.shape[-1])
+        h = np.maximum(np.einsum("bijcuv,uvcf->bijf", windows, kernel), 0)
+        np.testing.assert_allclose(features, h, rtol=1e-4, atol=1e-4)
+
+
+def test_what_is_seen_weighs_more_than_what_is_not():
+    """Of two images with the same squared error the blurred one is farther than the brighter."""
+    x = np.kron(np.random.default_rng(0).random((1, 8, 8, 1)), np.ones((1, 4, 4, 1))) / 2 + 0.2
+    blurred = np.mean([np.roll(x, s, (1, 2)) for s in [(0, 0), (2, 0), (0, 2), (2, 2)]], axis=0)
+    brighter = x + np.sqrt(((blurred - x) ** 2).mean())
+    x, blurred, brighter = (np.float32(image) for image in (x, blurred, brighter))
+    assert perceptual(x, x) == 0
+    assert perceptual(blurred, x) > 2 * perceptual(brighter, x) > 0
 
 
 def test_a_weight_without_a_loss_is_refused():

@@ -89,7 +89,8 @@ def base() -> ml_collections.ConfigDict:
     model.r1_weight = 0.0  # of half the discriminator's squared slope at what is real
     model.spectral_norm = False  # of the discriminator's kernels
     model.similarity = False  # trains a vae on the features of the discriminator of images
-    model.image_loss = "none"  # beside the likelihood, of the mean of p(x | z): none, ms_ssim
+    # Beside the likelihood, of the mean of p(x | z): none, ms_ssim, perceptual.
+    model.image_loss = "none"
     model.image_loss_weight = 1.0  # times the number of values in an image
     model.codebook_size = 512  # of vq
     model.commitment = 0.25  # of vq: weight of the distance from what is encoded to its code

@@ -9,7 +9,9 @@ from __future__ import annotations
 import math
 
 import jax
+import jax.numpy as jnp
 
+from vae.networks.random_features import random_features
 from vae.probability import similarity
 
 Array = jax.Array
@@ -24,4 +26,20 @@ def ms_ssim(mean: Array, x: Array) -> Array:
     return math.prod(x.shape[1:]) * (1 - similarity.ms_ssim(mean, x))
 
 
-IMAGE_LOSSES = {"none": None, "ms_ssim": ms_ssim}
+def perceptual(mean: Array, x: Array) -> Array:
+    """The mean squared distance of features, over the layers' means, for every value of the image.
+
+    Before they are compared the features at a place are brought to length 1 (Zhang et al., "The
+    unreasonable effectiveness of deep features as a perceptual metric", 2018, eq. 1; Hou et al.,
+    "Deep feature consistent variational autoencoder", 2017). See `networks/random_features.py`.
+    """
+
+    def unit(features: Array) -> Array:
+        return features / jnp.sqrt((features**2).sum(-1, keepdims=True) + 1e-8)
+
+    layers = zip(random_features(mean), random_features(x), strict=True)
+    distances = [((unit(a) - unit(b)) ** 2).sum(-1).mean((1, 2)) for a, b in layers]
+    return math.prod(x.shape[1:]) * sum(distances) / len(distances)
+
+
+IMAGE_LOSSES = {"none": None, "ms_ssim": ms_ssim, "perceptual": perceptual}

@@ -1,0 +1,42 @@
+"""Features of images in a network that was never trained.
+
+    f_1 = relu(conv_1(2 x - 1)), f_2 = relu(conv_2(f_1)), ...
+
+Strided convolutions with fixed Gaussian kernels, the first of mean 0 so that brightness alone is
+nothing to them, see edges, textures and their places in ever larger windows; what they have of an image is nearly all there is to see of it (He, Wang & Hopcroft, "A
+powerful generative model using random weights for the deep image representation", 2016). So a
+perceptual distance needs neither a download nor labels.
+"""
+
+from __future__ import annotations
+
+import functools
+
+import jax
+import numpy as np
+
+from vae.networks.convolutions import strided
+
+Array = jax.Array
+
+WIDTHS = (32, 64, 128)
+KERNEL = 4
+
+
+@functools.cache
+def _kernel(layer: int, channels: int) -> np.ndarray:
+    """The same numbers on every machine: they are part of what the loss is."""
+    shape = (KERNEL, KERNEL, channels, WIDTHS[layer])
+    draws = np.random.Generator(np.random.Philox(key=layer)).standard_normal(shape)
+    if layer == 0:
+        draws -= draws.mean((0, 1))
+    return np.float32(draws * np.sqrt(2 / (KERNEL * KERNEL * channels)))
+
+
+def random_features(x: Array) -> list[Array]:
+    """The features of images [B, H, W, C] in [0, 1], on grids each half as high and wide."""
+    h, features = 2 * x - 1, []
+    for layer in range(len(WIDTHS)):
+        h = jax.nn.relu(strided(h, _kernel(layer, h.shape[-1]), 2))
+        features.append(h)
+    return features
