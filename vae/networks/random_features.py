@@ -2,10 +2,11 @@
 
     f_1 = relu(conv_1(2 x - 1)), f_2 = relu(conv_2(f_1)), ...
 
-Strided convolutions with fixed Gaussian kernels, the first of mean 0 so that brightness alone is
-nothing to them, see edges, textures and their places in ever larger windows; what they have of an image is nearly all there is to see of it (He, Wang & Hopcroft, "A
-powerful generative model using random weights for the deep image representation", 2016). So a
-perceptual distance needs neither a download nor labels.
+Strided convolutions with fixed Gaussian kernels see edges, textures and their places in ever larger
+windows; the first kernels have mean 0, so that brightness alone is nothing to them. What such
+features have of an image is nearly all there is to see of it (He, Wang & Hopcroft, "A powerful
+generative model using random weights for the deep image representation", 2016). So a perceptual
+distance needs neither a download nor labels.
 """
 
 from __future__ import annotations
