@@ -78,6 +78,8 @@ def shrink(config):
     for name in networks:
         config.model[f"{name}_widths"] = tuple(4 for _ in config.model[f"{name}_widths"])
     config.model.groups = tuple(1 for _ in config.model.groups)
+    if any(config.data.image_size):
+        config.data.image_size = (16, 16)
     if config.model.prior in ("vamp", "exemplar"):
         config.model.prior_components = 4
     config.training.steps = 2
