@@ -18,6 +18,8 @@ import ml_collections
 
 from vae.config import base
 
+PUBLISHED = {"": ("test/real_judged_right", None, "")}
+
 
 def get_config(variant: str = "") -> ml_collections.ConfigDict:
     config = base()

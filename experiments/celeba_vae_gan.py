@@ -14,6 +14,8 @@ import ml_collections
 
 from experiments import celeba_gan
 
+PUBLISHED = {"": ("test/bits_per_dim", None, "")}
+
 
 def get_config() -> ml_collections.ConfigDict:
     config = celeba_gan.get_config()

@@ -45,6 +45,15 @@ def finished(directory, config, nll, *, seed=0, status="completed", **overrides)
     (directory / "provenance.json").write_text(json.dumps(record))
 
 
+def test_figures_of_tasks_stand_below(tmp_path, experiments):
+    finished(tmp_path / "runs/a", "experiments/small.py", 80.0)
+    (tmp_path / "runs/a/verify.json").write_text(
+        json.dumps({"images": 50, "posterior": {"auroc": 0.75, "tar_at_1%_far": 0.125}})
+    )
+    text = write(tmp_path / "runs", experiments).read_text()
+    assert "| `small` | `verify` | 50 | same person, AUROC 0.75, TAR at 1% FAR 0.125 |" in text
+
+
 @pytest.fixture
 def experiments(tmp_path):
     folder = tmp_path / "experiments"

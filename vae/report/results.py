@@ -48,9 +48,36 @@ COLUMNS = (
 )
 
 
+# What the tasks left in a run directory that is worth a line: files, and figures in them by path.
+TASKS = {
+    "reconstructions_test.json": {"PSNR, dB": "metrics.psnr", "SSIM": "metrics.ssim"},
+    "fidelity*.json": {
+        "Frechet distance of samples": "samples.frechet",
+        "the same of validation images": "valid.frechet",
+        "precision": "samples.precision",
+        "recall": "samples.recall",
+    },
+    "verify.json": {
+        "same person, AUROC": "posterior.auroc",
+        "the same by pixels": "pixels.auroc",
+        "TAR at 1% FAR": "posterior.tar_at_1%_far",
+    },
+    "anomaly*.json": {
+        "outliers by NLL, AUROC": "auroc.nll",
+        "by likelihood ratio": "auroc.ratio",
+        "by reconstruction": "auroc.reconstruction",
+    },
+    "images/inpaint_*.json": {
+        "inpainting, squared error": "mse.posterior_mean",
+        "the same of a mean fill": "mse.mean",
+    },
+}
+
+
 class Trial(NamedTuple):
     """A completed run: what it was started with, and what it left."""
 
+    directory: Path
     overrides: tuple[str, ...]
     data: dict[str, Any]  # the config's section
     record: dict[str, Any]
@@ -96,7 +123,8 @@ def _read(directory: Path, trials: dict[str, list[Trial]]) -> None:
         for key, value in sorted(record["overrides"].items())
         if not key.startswith(ASIDE)
     )
-    trials[Path(config[0]).name].append(Trial(kept, settings["data"], record, result))
+    trial = Trial(directory, kept, settings["data"], record, result)
+    trials[Path(config[0]).name].append(trial)
 
 
 def _section(
@@ -106,7 +134,7 @@ def _section(
 ) -> str:
     """The table of one experiment file and the commands that make its rows."""
     title = (ast.get_docstring(ast.parse(file.read_text("utf-8"))) or "").split("\n")[0]
-    rows, commands = [], []
+    rows, commands, further = [], [], []
     for variant, (metric, figure, source) in published.items():
         name = f"{file.name}:{variant}" if variant else file.name
         groups: dict[tuple[str, ...], list[Trial]] = defaultdict(list)
@@ -116,13 +144,39 @@ def _section(
             known = "" if figure is None else f"{figure:g} ({source})"
             label = " ".join([f"`{variant or file.stem}`", *(f"`{o}`" for o in overrides)])
             rows.append((label, *_cells(group, metric, known)))
+            further += [(label, *row) for trial in group for row in _of_tasks(trial.directory)]
             commands.append(
                 " ".join(["python launch.py train", f"--config=experiments/{name}", *overrides])
             )
     lines = [f"## {file.stem}", "", title, ""]
     lines += [f"| {' | '.join(COLUMNS)} |", "|" + "---|" * len(COLUMNS)]
     lines += [f"| {' | '.join(row)} |" for row in rows]
+    if further:
+        lines += ["", "| variant | of its tasks | images | figures |", "|---|---|---|---|"]
+        lines += [f"| {' | '.join(row)} |" for row in further]
     return "\n".join([*lines, "", "```", *commands, "```", ""])
+
+
+def _of_tasks(directory: Path) -> list[tuple[str, str, str]]:
+    """(file, number of images, figures) of each file that a task left in a run directory."""
+    found = []
+    for pattern, names in TASKS.items():
+        for file in sorted(directory.glob(pattern)):
+            record = read_json(file)
+            figures = {name: _at(record, path) for name, path in names.items()}
+            shown = [f"{name} {value:.4g}" for name, value in figures.items() if value is not None]
+            images = record.get("num", record.get("images", ""))
+            found.append((f"`{file.stem}`", str(images), ", ".join(shown)))
+    return found
+
+
+def _at(record: dict[str, Any], path: str) -> float | None:
+    """What is in nested dicts at a path "a.b"; None where there is nothing."""
+    for key in path.split("."):
+        if key not in record:
+            return None
+        record = record[key]
+    return record
 
 
 def _cells(group: list[Trial], metric: str, known: str) -> tuple[str, ...]:
