@@ -104,6 +104,14 @@ def test_json_and_back():
     assert from_dict(json.loads(json.dumps(to_dict(config)))) == config
 
 
+def test_a_file_of_before_a_key_has_its_default():
+    earlier = to_dict(tiny(model__latent_dim=3))
+    del earlier["model"]["image_loss"], earlier["objective"]["beta"]
+    assert from_dict(earlier) == tiny(model__latent_dim=3)
+    with pytest.raises(InputError, match=r"image_los is not a key .* did you mean"):
+        from_dict({"model": {"image_los": "none"}})
+
+
 def test_differences_name_the_keys():
     old, new = to_dict(tiny()), to_dict(tiny(training__steps=30, model__latent_dim=9))
     assert differences(old, new) == {"model.latent_dim": "4 -> 9", "training.steps": "20 -> 30"}

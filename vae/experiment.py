@@ -17,7 +17,7 @@ import numpy as np
 from jax.sharding import PartitionSpec as P
 
 from vae import data, models
-from vae.config import differences, resumable, to_dict, validate
+from vae.config import differences, from_dict, resumable, to_dict, validate
 from vae.data.batches import Batches
 from vae.data.dataset import Dataset
 from vae.data.labels import check_labels
@@ -235,7 +235,7 @@ def _check_resume(config: ml_collections.ConfigDict, workdir: Path) -> None:
     earlier = directory.read_json(workdir / "config.json")
     if earlier is None:
         return
-    differing = differences(earlier, to_dict(config))
+    differing = differences(to_dict(from_dict(earlier)), to_dict(config))
     refused = [f"{key}: {change}" for key, change in differing.items() if not resumable(key)]
     if refused:
         raise InputError(

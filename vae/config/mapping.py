@@ -27,13 +27,17 @@ RESUMABLE = (
 
 def check_keys(config: ml_collections.ConfigDict, reference: ml_collections.ConfigDict) -> None:
     """Refuses keys that `base()` lacks, or that lack in `config`."""
-    given, known = set(flatten(config)), set(flatten(reference))
-    if unknown := sorted(given - known):
+    given, known = flatten(config), flatten(reference)
+    _check_known(given, known)
+    if missing := sorted(known.keys() - given.keys()):
+        raise InputError(f"{missing[0]} is missing; start from vae.config.base().")
+
+
+def _check_known(given: Mapping[str, Any], known: Mapping[str, Any]) -> None:
+    if unknown := sorted(given.keys() - known.keys()):
         close = difflib.get_close_matches(unknown[0], known, n=1)
         hint = f"; did you mean {close[0]!r}?" if close else "."
         raise InputError(f"{unknown[0]} is not a key of the configuration{hint}")
-    if missing := sorted(known - given):
-        raise InputError(f"{missing[0]} is missing; start from vae.config.base().")
 
 
 def get(config: ml_collections.ConfigDict, key: str) -> Any:
@@ -59,14 +63,18 @@ def to_dict(config: ml_collections.ConfigDict) -> dict[str, Any]:
 
 
 def from_dict(values: Mapping[str, Any]) -> ml_collections.ConfigDict:
-    """The configuration that `to_dict` was given.
+    """The configuration that `to_dict` was given, now or before some of the keys were there.
+
+    A new key's default is to be what was done before there was the key.
 
     Raises:
-      InputError: a key is unknown or missing.
+      InputError: a key is unknown.
     """
     config = base()
-    check_keys(ml_collections.ConfigDict(values), config)
-    for key, value in flatten(values).items():
+    known = flatten(config)
+    given = flatten(values)
+    _check_known(given, known)
+    for key, value in given.items():
         section, name = _parent(config, key)
         section[name] = tuple(value) if isinstance(value, list) else value
     return config
