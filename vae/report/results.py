@@ -24,7 +24,7 @@ from vae.training.directory import read_json
 
 SEEDS = ("seed", "data.seed")
 # What a run may change without being another experiment: where its data lie and what it writes.
-ASIDE = (*SEEDS, "data.path", "data.manual_dir", "log.", "checkpoint.")
+ASIDE = (*SEEDS, "data.path", "data.manual_dir", "log.", "checkpoint.", "evaluation.every_steps")
 
 HEADER = """# Results
 
@@ -144,7 +144,11 @@ def _section(
             known = "" if figure is None else f"{figure:g} ({source})"
             label = " ".join([f"`{variant or file.stem}`", *(f"`{o}`" for o in overrides)])
             rows.append((label, *_cells(group, metric, known)))
-            further += [(label, *row) for trial in group for row in _of_tasks(trial.directory)]
+            further += [
+                (f"`{variant or file.stem}`", *row)
+                for trial in group
+                for row in _of_tasks(trial.directory)
+            ]
             commands.append(
                 " ".join(["python launch.py train", f"--config=experiments/{name}", *overrides])
             )
