@@ -15,10 +15,11 @@ one standard deviation the best there is, so bits per dimension are those of the
 latents are used in full: far from N(0, I), so the prior is learned. Nothing comparable is
 published: others report the FID or a squared error.
 
-2026-11-21, one core of an AMD EPYC beside other work, 10,000 faces at half size, 1,000 steps in place
-of 6,000: 6.581 +- 0.010 bits per dimension (K = 20). Samples are soft faces; with the prior N(0, I)
-(6.596) they were none, and the inpainting of 8 faces was worse than a mean fill (squared error 0.0304
-against 0.0291), where with the learned prior it is better (0.0211). `RESULTS.md` has more.
+2026-11-21, one core of an AMD EPYC beside other work, 10,000 faces at half size, 1,000 steps in
+place of 6,000: 6.581 +- 0.010 bits per dimension (K = 20). Samples are soft faces; with the prior
+N(0, I) (6.596) they were none, and the inpainting of 8 faces was worse than a mean fill (squared
+error 0.0304 against 0.0291), where with the learned prior it is better (0.0211). `RESULTS.md` has
+more.
 """
 
 import ml_collections
