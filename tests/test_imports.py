@@ -15,6 +15,7 @@ ORDER = (
     "data",
     "training",
     "evaluation",
+    "compiled",
     "run",
     "tasks",
     "report",

@@ -17,6 +17,7 @@ import numpy as np
 from jax.sharding import PartitionSpec as P
 
 from vae import data, models
+from vae.compiled import Compiled
 from vae.config import differences, from_dict, resumable, to_dict, validate
 from vae.data.batches import Batches
 from vae.data.dataset import Dataset
@@ -27,7 +28,7 @@ from vae.evaluation.evaluator import Evaluator, make_evaluator
 from vae.models.combinations import check_objective
 from vae.models.data import Data
 from vae.probability.terms import Batch
-from vae.run import Compiled, Run
+from vae.run import Run
 from vae.tasks import pictures
 from vae.training import devices, directory, loop
 from vae.training.checkpoints import Checkpoints, digest

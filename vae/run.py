@@ -18,76 +18,23 @@ import ml_collections
 import numpy as np
 
 from vae import models
+from vae.compiled import Compiled
 from vae.config import from_dict
 from vae.data.dataset import Values
 from vae.errors import InputError
-from vae.evaluation.likelihood import Estimate, has_density, make_estimator
-from vae.evaluation.posterior import Posterior, Report, make_sampler, why_not
+from vae.evaluation.likelihood import Estimate, has_density
+from vae.evaluation.posterior import Posterior, Report, why_not
 from vae.models.data import Data
-from vae.models.parts import tempered
-from vae.probability.distributions import example_keys, split
+from vae.probability.distributions import example_keys
 from vae.probability.terms import Batch
 from vae.training.checkpoints import CheckpointError, Checkpoints
-from vae.training.devices import divisible, jit, make_mesh, replicate
+from vae.training.devices import divisible, replicate
 from vae.training.directory import read_json
 from vae.training.state import State, evaluation_variables, initial_state
 
 Array = jax.Array
 
 BATCH = 256  # examples in one call
-
-
-class Compiled:
-    """The functions of a model that a run is used by, each compiled once for any variables."""
-
-    def __init__(self, model: Any) -> None:
-        def encode(variables: Any, batch: Batch) -> Any:
-            return model.encode(variables, batch)
-
-        def decode(variables: Any, inputs: tuple[Any, Array]) -> Array:
-            return model.decode(variables, *inputs)
-
-        def sample(
-            variables: Any,
-            inputs: tuple[Array, Array],
-            prior: Any,
-            temperature: Array | None,
-            draw: bool,
-        ) -> Array:
-            keys, y = inputs
-            z_keys, x_keys = split(keys)
-            if prior is None:
-                z = model.sample(variables, y, keys=z_keys, temperature=temperature)
-            else:
-                z = tempered(prior, temperature).sample(keys=z_keys)
-            return model.decode(variables, z, y, keys=x_keys if draw else None)
-
-        self.model = model
-        self.mesh = make_mesh()
-        self._sampler: Callable[..., Posterior] | None = None
-        self._estimators: dict[tuple[int, int], Callable[..., Estimate]] = {}
-        self.encode = jit(encode)
-        self.decode = jit(decode)
-        self.sample = jit(functools.partial(sample, draw=False))
-        self.draw = jit(functools.partial(sample, draw=True))
-
-    def estimator(self, num_samples: int, max_bytes: int) -> Callable[..., Estimate]:
-        """See `make_estimator`, for batches with an `image` in the model's units."""
-        settings = (num_samples, max_bytes)
-        if settings not in self._estimators:
-            self._estimators[settings] = make_estimator(
-                self.model,
-                lambda batch, table, keys: Batch(batch["image"], batch["label"]),
-                self.mesh,
-                num_samples=num_samples,
-                max_bytes=max_bytes,
-            )
-        return self._estimators[settings]
-
-    def sampler(self, variables: Any) -> Callable[..., Posterior]:
-        """See `make_sampler`."""
-        self._sampler = self._sampler or make_sampler(self.model, variables)
-        return self._sampler
 
 
 @dataclasses.dataclass(frozen=True)

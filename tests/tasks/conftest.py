@@ -7,9 +7,10 @@ from configs import tiny
 
 import vae
 from vae import models
+from vae.compiled import Compiled
 from vae.data.dataset import BYTES, ArrayExamples, Source, Values
 from vae.models.data import Data
-from vae.run import Compiled, Run
+from vae.run import Run
 
 LONG = {
     "model__encoder_widths": (64,),
@@ -48,6 +49,20 @@ OF_HALVES = {
     "data__valid": "train[80%:90%]",
     "data__test": "train[90%:]",
 }
+
+
+@pytest.fixture(scope="session")
+def run(tmp_path_factory):
+    """A model of the digits, trained long enough to be of use."""
+    workdir = tmp_path_factory.mktemp("run")
+    config = tiny(
+        training__steps=300,
+        optimizer__learning_rate=3e-3,
+        evaluation__every_steps=0,
+        checkpoint__every_steps=300,
+    )
+    vae.train(config, workdir)
+    return vae.load(workdir)
 
 
 @pytest.fixture

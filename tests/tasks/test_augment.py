@@ -4,26 +4,11 @@ import csv
 
 import numpy as np
 import pytest
-from configs import tiny
 from PIL import Image
 
-import vae
 from vae import data
 from vae.errors import InputError
 from vae.tasks.augment import augment, new_images
-
-
-@pytest.fixture(scope="module")
-def run(tmp_path_factory):
-    workdir = tmp_path_factory.mktemp("run")
-    config = tiny(
-        training__steps=300,
-        optimizer__learning_rate=3e-3,
-        evaluation__every_steps=0,
-        checkpoint__every_steps=300,
-    )
-    vae.train(config, workdir)
-    return vae.load(workdir)
 
 
 def test_each_is_near_its_source_or_between_two_of_its_class(run):

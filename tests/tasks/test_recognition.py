@@ -18,19 +18,6 @@ from vae.tasks.reconstruct import likeness
 from vae.tasks.verify import cosine, draw_pairs, verify
 
 
-@pytest.fixture(scope="module")
-def run(tmp_path_factory):
-    workdir = tmp_path_factory.mktemp("run")
-    config = tiny(
-        training__steps=300,
-        optimizer__learning_rate=3e-3,
-        evaluation__every_steps=0,
-        checkpoint__every_steps=300,
-    )
-    vae.train(config, workdir)
-    return vae.load(workdir)
-
-
 @pytest.fixture(autouse=True)
 def short(monkeypatch):
     monkeypatch.setattr(probe, "STEPS", 100)
