@@ -9,7 +9,7 @@ import logging
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import ml_collections
@@ -33,8 +33,8 @@ from vae.tasks import pictures
 from vae.training import devices, directory, loop
 from vae.training.checkpoints import Checkpoints, digest
 from vae.training.logs import Log
-from vae.training.state import evaluation_variables, initial_state
-from vae.training.step import make_step
+from vae.training.state import State, evaluation_variables, initial_state
+from vae.training.step import Report, make_step
 
 logger = logging.getLogger(__name__)
 
@@ -59,73 +59,161 @@ def train(
     Raises:
       InputError: something given is wrong; nothing was written.
     """
-    started = time.monotonic()
-    workdir = Path(workdir)
-    validate(config)
-    _check_devices(config)
-    _check_resume(config, workdir)
-    result = directory.read_json(workdir / "result.json")
-    if result and result["status"] == "completed" and result["step"] >= config.training.steps:
+    started, workdir = time.monotonic(), Path(workdir)
+    mesh = devices.make_mesh()
+    check(config, workdir, mesh)
+    if result := completed(config, workdir):
         logger.info("%s is complete at step %d.", workdir, result["step"])
         return result
+    experiment = prepare(config)
+    with (
+        recorded(experiment, workdir, overrides or {}, started=started) as record,
+        experiment.batches() as batches,
+    ):
+        program = _program(experiment, workdir, mesh, batches, record.log)
+        outcome = loop.run(program, config, record.checkpoints, record.log)
+        if outcome.status != "completed":
+            return record.finish(outcome)
+        test = experiment.test(mesh)
+        figures = test.figures(test.estimate(evaluation_variables(outcome.state)))
+        return record.finish(outcome, figures, test.protocol)
 
-    started -= result["seconds"] if result else 0.0  # what earlier calls on this run took
 
+class Experiment(NamedTuple):
+    """A config with the data and the model that it names."""
+
+    config: ml_collections.ConfigDict
+    dataset: Dataset
+    model: Any
+
+    def batches(self, seed: int | None = None) -> Batches:
+        """The training batches; of another order than `data.seed`'s where a seed is given."""
+        data = self.config.data
+        return Batches(
+            self.dataset.train,
+            batch_size=data.batch_size,
+            seed=data.seed if seed is None else seed,
+            threads=data.threads,
+        )
+
+    def step(self, mesh: jax.sharding.Mesh) -> Callable[[State, Any, Any], tuple[State, Report]]:
+        """The training step of one device's shard, see `make_step`."""
+        # On one device there is nothing to average, and a collective would copy the gradient.
+        axis = devices.AXIS if mesh.shape[devices.AXIS] > 1 else None
+        number = len(self.dataset.train)
+        values = self.dataset.values
+        return make_step(self.model, self.config, values, num_examples=number, axis=axis)
+
+    def valid(self, mesh: jax.sharding.Mesh, members: int = 0) -> Evaluator:
+        """The evaluation of the validation set, see `make_evaluator`."""
+        return make_evaluator(
+            self.model, self.dataset, "valid", self.config, mesh, num_samples=1, members=members
+        )
+
+    def test(self, mesh: jax.sharding.Mesh, members: int = 0) -> Evaluator:
+        """The evaluation of the test set, once, at the end."""
+        number = self.config.evaluation.num_samples
+        return make_evaluator(
+            self.model, self.dataset, "test", self.config, mesh, num_samples=number, members=members
+        )
+
+
+def check(config: ml_collections.ConfigDict, workdir: Path, mesh: jax.sharding.Mesh) -> None:
+    """Refuses what can be seen to be wrong before the data are loaded.
+
+    Raises:
+      InputError: a value is wrong, or the run directory holds another experiment.
+    """
+    validate(config)
+    _check_devices(config, mesh.shape[devices.AXIS])
+    _check_resume(config, workdir)
+
+
+def completed(config: ml_collections.ConfigDict, workdir: Path) -> dict[str, Any] | None:
+    """What `result.json` holds, where the run has taken all its steps."""
+    result = directory.read_json(workdir / "result.json")
+    if result and result["status"] == "completed" and result["step"] >= config.training.steps:
+        return result
+    return None
+
+
+def prepare(config: ml_collections.ConfigDict) -> Experiment:
+    """Loads the data and builds the model.
+
+    Raises:
+      InputError: a file is missing or wrong, or data, model and objective do not go together.
+    """
     dataset = data.load(config.data)
     check_likelihood(dataset.values, config)
     check_labels(dataset, config)
     model = models.build(config.model, _model_data(dataset, config))
     check_objective(config.objective, model, lambda: first_images(dataset, "train", 1, config))
-
-    with directory.owned(workdir):
-        facts = {
-            "image_shape": list(dataset.image_shape),
-            "values": dataclasses.asdict(dataset.values),
-            "num_classes": dataset.num_classes,
-            "attributes": list(dataset.attributes),
-            "train": len(dataset.train),
-            "valid": len(dataset.valid),
-            "test": len(dataset.test),
-            "description": dataset.description,
-        }
-        with _recorded_failure(workdir, started):
-            directory.write_json(workdir / "config.json", to_dict(config))
-            record = directory.provenance(overrides or {}, facts)
-            directory.write_json(workdir / "provenance.json", record)
-            result = _train(config, workdir, dataset, model)
-            result["seconds"] = time.monotonic() - started
-            directory.write_json(workdir / "result.json", result)
-    return result
+    return Experiment(config, dataset, model)
 
 
-def _train(
-    config: ml_collections.ConfigDict, workdir: Path, dataset: Dataset, model: Any
-) -> dict[str, Any]:
-    mesh = devices.make_mesh()
-    log = Log(workdir, tensorboard=config.log.tensorboard)
-    checkpoints = Checkpoints(workdir / "checkpoints", max_to_keep=config.checkpoint.max_to_keep)
-    with (
-        contextlib.closing(log),
-        contextlib.closing(checkpoints),
-        _batches(config, dataset) as batches,
-    ):
-        program = _program(config, workdir, dataset, model, mesh, batches, log)
-        outcome = loop.run(program, config, checkpoints, log)
+class Record(NamedTuple):
+    """A run directory that is being written."""
+
+    workdir: Path
+    started: float  # as if all calls on this run had been one
+    log: Log
+    checkpoints: Checkpoints
+
+    def finish(
+        self,
+        outcome: loop.Outcome,
+        figures: dict[str, float] | None = None,
+        protocol: dict[str, Any] | None = None,
+    ) -> dict[str, Any]:
+        """Writes `result.json`; with the test set's figures and their protocol if completed."""
         result = {
             "status": outcome.status,
             "step": outcome.step,
-            "metrics": outcome.metrics,
+            "metrics": outcome.metrics | (figures or {}),
             "params_sha256": digest(outcome.state.params),
         }
-        if outcome.status == "completed":
-            test = make_evaluator(
-                model, dataset, "test", config, mesh, num_samples=config.evaluation.num_samples
-            )
-            figures = test.figures(evaluation_variables(outcome.state))
-            log.scalars(outcome.step, figures)
-            result["metrics"] |= figures
-            result["protocol"] = test.protocol
-    return result
+        if figures is not None:
+            self.log.scalars(outcome.step, figures)
+            result["protocol"] = protocol
+        result["seconds"] = time.monotonic() - self.started
+        directory.write_json(self.workdir / "result.json", result)
+        return result
+
+
+@contextlib.contextmanager
+def recorded(
+    experiment: Experiment,
+    workdir: Path,
+    overrides: dict[str, Any],
+    *,
+    started: float,
+    members: int = 1,
+) -> Iterator[Record]:
+    """Owns a run directory, and writes into it what is run and, where that fails, why.
+
+    `members` is how many runs are trained in one program, this among them.
+    """
+    config, dataset = experiment.config, experiment.dataset
+    earlier = directory.read_json(workdir / "result.json")
+    started -= earlier["seconds"] if earlier else 0.0
+    facts = {
+        "image_shape": list(dataset.image_shape),
+        "values": dataclasses.asdict(dataset.values),
+        "num_classes": dataset.num_classes,
+        "attributes": list(dataset.attributes),
+        "train": len(dataset.train),
+        "valid": len(dataset.valid),
+        "test": len(dataset.test),
+        "description": dataset.description,
+    }
+    with directory.owned(workdir), _recorded_failure(workdir, started):
+        directory.write_json(workdir / "config.json", to_dict(config))
+        provenance = directory.provenance(overrides, facts) | {"members": members}
+        directory.write_json(workdir / "provenance.json", provenance)
+        log = Log(workdir, tensorboard=config.log.tensorboard)
+        kept = Checkpoints(workdir / "checkpoints", max_to_keep=config.checkpoint.max_to_keep)
+        with contextlib.closing(log), contextlib.closing(kept):
+            yield Record(workdir, started, log, kept)
 
 
 def _model_data(dataset: Dataset, config: ml_collections.ConfigDict) -> Data:
@@ -139,28 +227,12 @@ def _model_data(dataset: Dataset, config: ml_collections.ConfigDict) -> Data:
     )
 
 
-def _batches(config: ml_collections.ConfigDict, dataset: Dataset) -> Batches:
-    return Batches(
-        dataset.train,
-        batch_size=config.data.batch_size,
-        seed=config.data.seed,
-        threads=config.data.threads,
-    )
-
-
 def _program(
-    config: ml_collections.ConfigDict,
-    workdir: Path,
-    dataset: Dataset,
-    model: Any,
-    mesh: jax.sharding.Mesh,
-    batches: Batches,
-    log: Log,
+    experiment: Experiment, workdir: Path, mesh: jax.sharding.Mesh, batches: Batches, log: Log
 ) -> loop.Program:
-    # On one device there is nothing to average, and a collective would copy the gradient.
-    axis = devices.AXIS if mesh.size > 1 else None
+    config, dataset, model = experiment
     step = devices.map_shards(
-        make_step(model, config, dataset.values, num_examples=len(dataset.train), axis=axis),
+        experiment.step(mesh),
         mesh,
         in_specs=(P(), P(None, devices.AXIS), P()),
         out_specs=(P(), P()),
@@ -170,28 +242,36 @@ def _program(
 
     @functools.cache  # made at the first validation: a run may have none
     def validation() -> Evaluator:
-        return make_evaluator(model, dataset, "valid", config, mesh, num_samples=1)
+        return experiment.valid(mesh)
+
+    def validate(state: State) -> dict[str, float]:
+        valid = validation()
+        return valid.figures(valid.estimate(evaluation_variables(state)), warn=False)
 
     def batch(first: int) -> Any:
-        steps = range(first, first + config.training.steps_per_call)
-        parts = [batches.batch(step) for step in steps]
-        stacked = jax.tree.map(lambda *x: np.stack(x), *parts)
-        return devices.shard(stacked, mesh, P(None, devices.AXIS))
+        return devices.shard(call_batch(batches, config, first), mesh, P(None, devices.AXIS))
 
     return loop.Program(
         initialise=lambda: devices.run_once(lambda: initial_state(model, config), mesh),
         step=lambda state, batch: step(state, batch, table),
         batch=batch,
-        validate=lambda state: validation().figures(evaluation_variables(state), warn=False),
-        draw=_drawer(config, workdir, dataset, model, log),
+        validate=validate,
+        draw=drawer(experiment, workdir, log),
     )
 
 
-def _drawer(
-    config: ml_collections.ConfigDict, workdir: Path, dataset: Dataset, model: Any, log: Log
+def call_batch(batches: Batches, config: ml_collections.ConfigDict, first: int) -> Any:
+    """What the call that begins at the step `first` sees, leaves [S, b, ...] on the host."""
+    parts = [batches.batch(step) for step in range(first, first + config.training.steps_per_call)]
+    return jax.tree.map(lambda *x: np.stack(x), *parts)
+
+
+def drawer(
+    experiment: Experiment, workdir: Path, log: Log, compiled: Compiled | None = None
 ) -> Callable[[int, Any], None]:
     """Writes a grid of samples, and of reconstructions of the validation set, after a step."""
-    compiled = Compiled(model)
+    config, dataset, model = experiment
+    compiled = compiled or Compiled(model)
 
     @functools.cache  # read and prepared at the first picture, not at the start
     def originals() -> Batch:
@@ -221,8 +301,7 @@ def _drawer(
     return draw
 
 
-def _check_devices(config: ml_collections.ConfigDict) -> None:
-    number = jax.device_count()
+def _check_devices(config: ml_collections.ConfigDict, number: int) -> None:
     if (config.data.batch_size // config.training.accumulate) % number:
         micro = " / training.accumulate" if config.training.accumulate > 1 else ""
         raise InputError(

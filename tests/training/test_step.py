@@ -56,10 +56,10 @@ def test_the_encoder_may_have_a_loss_of_its_own():
 def test_beta_and_capacity_follow_their_schedules():
     objective = tiny(
         objective__beta_schedule="cyclical",
-        objective__beta_warmup_steps=2,
         objective__capacity_steps=4,
     ).objective
-    hyper = {"beta": jnp.float32(8.0), "capacity": jnp.float32(20.0)}
+    hyper = {"beta": 8.0, "capacity": 20.0, "beta_warmup_steps": 2.0}
+    hyper = {name: jnp.float32(value) for name, value in hyper.items()}
     settings = [objective_settings(objective, hyper, jnp.int32(step)) for step in range(6)]
     np.testing.assert_allclose([s["beta"] for s in settings], [4, 8, 8, 8, 4, 8])
     np.testing.assert_allclose([s["capacity"] for s in settings], [5, 10, 15, 20, 20, 20])

@@ -30,8 +30,8 @@ class Evaluator(NamedTuple):
 
     Attributes:
       estimate: the model's variables to per-example figures.
-      figures: the model's variables to figures of the split by name, nats per example unless the
-        name says otherwise; warns of a collapsed posterior unless told not to.
+      figures: per-example figures to figures of the split by name, nats per example unless the name
+        says otherwise; warns of a collapsed posterior unless told not to.
       protocol: what the figures must be read with.
     """
 
@@ -48,8 +48,11 @@ def make_evaluator(
     mesh: Mesh,
     *,
     num_samples: int,
+    members: int = 0,
 ) -> Evaluator:
     """Prepares the evaluation of a split ("train", "valid" or "test") with K = `num_samples`.
+
+    With `members` M it is of M models at once: leaves of variables and estimates are [M, ...].
 
     Of a model without a density q(z | x) there is no NLL, and the protocol says what the ELBO is;
     of one without p(x) there are its own figures alone.
@@ -59,7 +62,12 @@ def make_evaluator(
     examples = getattr(dataset, split)
     preprocess = functools.partial(prepare, values=dataset.values, config=config.data, train=False)
     estimator = make_estimator(
-        model, preprocess, mesh, num_samples=num_samples, max_bytes=config.evaluation.max_bytes
+        model,
+        preprocess,
+        mesh,
+        num_samples=num_samples,
+        max_bytes=config.evaluation.max_bytes,
+        members=members,
     )
     table = replicate(examples.table(), mesh)
     batch_size = divisible(config.evaluation.batch_size, mesh)
@@ -69,8 +77,7 @@ def make_evaluator(
         batches = evaluation_batches(examples, batch_size)
         return estimator(variables, table, batches, key=jax.random.key(config.evaluation.seed))
 
-    def figures(variables: Any, *, warn: bool = True) -> dict[str, float]:
-        estimated = estimate(variables)
+    def figures(estimated: Estimate, *, warn: bool = True) -> dict[str, float]:
         own = model.figures(estimated.measured) if estimated.measured else {}
         own = {f"{split}/{name}": value for name, value in own.items()}
         if not explains:

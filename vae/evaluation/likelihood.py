@@ -11,6 +11,7 @@ figure depends neither on the chunks, nor on the batch size, nor on the devices.
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple
@@ -23,7 +24,7 @@ from jax.sharding import PartitionSpec as P
 
 from vae.probability.distributions import example_keys, sample_keys, split
 from vae.probability.terms import Batch, log_weights
-from vae.training.devices import AXIS, map_shards, shard
+from vae.training.devices import AXIS, MEMBER, map_shards, shard
 
 Array = jax.Array
 
@@ -77,7 +78,13 @@ def chunks(num_samples: int, images: int, bytes_per_image: int, max_bytes: int) 
 
 
 def make_estimator(
-    model: Any, preprocess: Callable[..., Batch], mesh: Mesh, *, num_samples: int, max_bytes: int
+    model: Any,
+    preprocess: Callable[..., Batch],
+    mesh: Mesh,
+    *,
+    num_samples: int,
+    max_bytes: int,
+    members: int = 0,
 ) -> Callable[..., Estimate]:
     """Compiles the estimate of a model.
 
@@ -87,10 +94,12 @@ def make_estimator(
       mesh: devices over which a batch is spread.
       num_samples: K.
       max_bytes: bound on the decoded samples that one device holds at once.
+      members: M models are estimated at once, leaves of their variables [M, ...]; 0 for one model.
 
     Returns:
       `estimate(variables, table, batches, key=key)` over batches with `index` [B] and `mask` [B],
-      as `evaluation_batches` gives them; its arrays leave the masked examples out.
+      as `evaluation_batches` gives them; its arrays leave the masked examples out, and are
+      [M, N, ...] of M members.
     """
     height, width, channels = model.image_shape
     bytes_per_image = max(
@@ -119,6 +128,18 @@ def make_estimator(
         )
 
     compiled: dict[int, Callable[..., _Chunk]] = {}
+    of_members = P(MEMBER) if members else P()
+    of_examples = P(*of_members, AXIS)
+    axis = len(of_examples) - 1  # of the examples
+    held = math.ceil(members / mesh.shape[MEMBER]) if members else 1  # models on one device
+
+    def compile_chunk(size: int) -> Callable[..., _Chunk]:
+        body = functools.partial(chunk, size=size)
+        if members:
+            body = jax.vmap(body, in_axes=(0, None, None, None, None))
+        return map_shards(
+            body, mesh, in_specs=(of_members, P(AXIS), P(), P(), P()), out_specs=of_examples
+        )
 
     def estimate(
         variables: Any, table: Any, batches: Iterable[dict[str, np.ndarray]], *, key: Array
@@ -127,33 +148,33 @@ def make_estimator(
         for batch in batches:
             mask = batch.pop("mask")
             number, size = chunks(
-                num_samples, math.ceil(len(mask) / mesh.size), bytes_per_image, max_bytes
+                num_samples,
+                held * math.ceil(len(mask) / mesh.shape[AXIS]),
+                bytes_per_image,
+                max_bytes,
             )
             if size not in compiled:
-                compiled[size] = map_shards(
-                    lambda *args, size=size: chunk(*args, size),
-                    mesh,
-                    in_specs=(P(), P(AXIS), P(), P(), P()),
-                    out_specs=P(AXIS),
-                )
+                compiled[size] = compile_chunk(size)
             batch = shard(batch, mesh, P(AXIS))
             parts = [
                 compiled[size](variables, batch, table, key, np.int32(i * size))
                 for i in range(number)
             ]
-            results.append(_combine(jax.device_get(parts), num_samples, mask))
-        return jax.tree.map(lambda *parts: np.concatenate(parts), *results)
+            parts = _combine(jax.device_get(parts), num_samples)
+            results.append(jax.tree.map(lambda x, mask=mask: np.compress(mask, x, axis), parts))
+        return jax.tree.map(lambda *parts: np.concatenate(parts, axis), *results)
 
     return estimate
 
 
-def _combine(parts: list[_Chunk], num_samples: int, mask: np.ndarray) -> Estimate:
+@np.errstate(invalid="ignore", over="ignore")  # of a model that diverged the figures are NaN
+def _combine(parts: list[_Chunk], num_samples: int) -> Estimate:
     parts = jax.tree.map(lambda field: np.asarray(field, np.float64), parts)
     log_sum = np.logaddexp.reduce([part.log_sum for part in parts])
     log_sum_squares = np.logaddexp.reduce([part.log_sum_squares for part in parts])
     reconstruction = sum(part.reconstruction for part in parts) / num_samples
     kl = sum(part.kl for part in parts) / num_samples
-    estimate = Estimate(
+    return Estimate(
         elbo=reconstruction - kl,
         reconstruction=reconstruction,
         kl=kl,
@@ -163,4 +184,3 @@ def _combine(parts: list[_Chunk], num_samples: int, mask: np.ndarray) -> Estimat
         mean=parts[0].mean,
         measured=parts[0].measured,
     )
-    return jax.tree.map(lambda field: field[mask], estimate)

@@ -1,4 +1,4 @@
-"""Schedules: multipliers in [0, 1] as functions of the step, which may be traced."""
+"""Schedules: multipliers in [0, 1] as functions of the step and of `steps`, which may be traced."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ import jax.numpy as jnp
 Array = jax.Array
 
 
-def warmup(step: Array, steps: int) -> Array:
+def warmup(step: Array, steps: Array | int) -> Array:
     """Rises linearly: 1 / steps at step 0, 1 from step `steps` - 1 on; 1 where `steps` is 0."""
-    return jnp.minimum(1.0, (step + 1) / max(steps, 1))
+    return jnp.minimum(1.0, (step + 1) / jnp.maximum(steps, 1))
 
 
-def rise(name: str, step: Array, steps: int) -> Array:
+def rise(name: str, step: Array, steps: Array | int) -> Array:
     """Rises from 0 to 1 over `steps`: `linear`, half a `cosine` wave, or `cyclical`.
 
     The cyclical one rises linearly over `steps`, holds as long, and begins again at 0 (Fu et al.
@@ -25,7 +25,7 @@ def rise(name: str, step: Array, steps: int) -> Array:
         case "cosine":
             return 0.5 * (1.0 - jnp.cos(jnp.pi * warmup(step, steps)))
         case "cyclical":
-            return warmup(step % max(2 * steps, 1), steps)
+            return warmup(step % jnp.maximum(2 * steps, 1), steps)
     raise ValueError(f"unknown schedule {name!r}")
 
 

@@ -31,7 +31,8 @@ def evaluate(run: Run, *, split: str = "test", num_samples: int | None = None) -
         mesh,
         num_samples=num_samples or run.config.evaluation.num_samples,
     )
-    metrics = evaluator.figures(replicate(run.variables, mesh))
+    estimate = evaluator.estimate(replicate(run.variables, mesh))
+    metrics = evaluator.figures(estimate)
     result = {"step": run.step, "metrics": metrics, "protocol": evaluator.protocol}
     write_json(run.workdir / f"evaluation_{split}.json", result)
     return result

@@ -9,6 +9,7 @@ be saved from several processes.
 from __future__ import annotations
 
 import functools
+import math
 import os
 from collections.abc import Callable
 from typing import Any
@@ -20,7 +21,8 @@ from jax.extend.core import jaxpr_as_fun
 from jax.sharding import AxisType, Mesh, NamedSharding
 from jax.sharding import PartitionSpec as P
 
-AXIS = "data"
+AXIS = "data"  # over which the examples of a batch are spread
+MEMBER = "member"  # over which models that are trained together are
 
 
 def simulate_cpu_devices(num_devices: int) -> None:
@@ -31,9 +33,11 @@ def simulate_cpu_devices(num_devices: int) -> None:
     jax.config.update("jax_num_cpu_devices", num_devices)
 
 
-def make_mesh() -> Mesh:
-    """One axis, `data`, over all devices of all processes."""
-    return jax.make_mesh((jax.device_count(),), (AXIS,), axis_types=(AxisType.Auto,))
+def make_mesh(members: int = 1) -> Mesh:
+    """All devices: over `members` models as far as their number allows, the rest over the data."""
+    number = math.gcd(members, jax.device_count())
+    shape = (number, jax.device_count() // number)
+    return jax.make_mesh(shape, (MEMBER, AXIS), axis_types=(AxisType.Auto, AxisType.Auto))
 
 
 def map_shards(
@@ -51,14 +55,14 @@ def jit(function: Callable, **options: Any) -> Callable:
     return jax.jit(function, compiler_options=_compiler_options(), **options)
 
 
-def run_once(function: Callable[[], Any], mesh: Mesh) -> Any:
-    """Calls a function on the devices, its results on every one of them.
+def run_once(function: Callable[[], Any], mesh: Mesh, spec: P = P()) -> Any:  # noqa: B008
+    """Calls a function on the devices, its results laid out by `spec`: on every one of them.
 
     It is compiled without optimisation: drawing the initial weights of a deep network takes
     milliseconds, and compiling that took up to ten seconds.
     """
     options = {"xla_backend_optimization_level": 0}
-    return jax.jit(function, out_shardings=replicated(mesh), compiler_options=options)()
+    return jax.jit(function, out_shardings=layout(mesh, spec), compiler_options=options)()
 
 
 @functools.cache
@@ -110,12 +114,18 @@ def scan(body: Callable[[Any, Any], tuple[Any, Any]], carry: Any, xs: Any) -> tu
 
 def divisible(number: int, mesh: Mesh) -> int:
     """The next larger number of examples that the devices divide."""
-    return -(-number // mesh.size) * mesh.size
+    size = mesh.shape[AXIS]
+    return -(-number // size) * size
+
+
+def layout(mesh: Mesh, spec: P) -> NamedSharding:
+    """The layout of arrays whose axes are spread over those of the mesh that `spec` names."""
+    return NamedSharding(mesh, spec)
 
 
 def replicated(mesh: Mesh) -> NamedSharding:
     """The layout of the state: every device holds all of it."""
-    return NamedSharding(mesh, P())
+    return layout(mesh, P())
 
 
 def replicate(tree: Any, mesh: Mesh) -> Any:
@@ -125,7 +135,7 @@ def replicate(tree: Any, mesh: Mesh) -> Any:
 
 def shard(tree: Any, mesh: Mesh, spec: P) -> Any:
     """Spreads a tree of host arrays over the devices; each process gives its own slice."""
-    sharding = NamedSharding(mesh, spec)
+    sharding = layout(mesh, spec)
     if jax.process_count() == 1:
         return jax.device_put(tree, sharding)
     return jax.tree.map(

@@ -151,6 +151,11 @@ class Progress:
         self._stream.flush()
         return {"steps_per_second": rate, "images_per_second": rate * self._batch_size}
 
+    def note(self, step: int, values: dict[str, float]) -> None:
+        """Logs figures that stay on the terminal, without their standard errors."""
+        shown = "  ".join(f"{k} {v:.5g}" for k, v in values.items() if "stderr" not in k)
+        logger.info("step %d  %s", step, shown)
+
     def restart(self, step: int) -> None:
         """Leaves what was not training (compilation, evaluation, pictures) out of the rate."""
         self._step, self._time = step, time.monotonic()

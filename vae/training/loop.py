@@ -6,6 +6,9 @@
 
 The state after n steps is saved as step n. At most two calls are in flight. The host waits for the
 device only where something is logged, evaluated, drawn or saved.
+
+The order is a generator, `order`, of requests to whoever holds the state: `run` here, for one run,
+and `vae/sweeps/population.py` for many that are trained in one program.
 """
 
 from __future__ import annotations
@@ -16,8 +19,8 @@ import dataclasses
 import logging
 import signal
 import threading
-from collections.abc import Callable, Iterator
-from typing import Any
+from collections.abc import Callable, Generator, Iterator
+from typing import Any, NamedTuple
 
 import jax
 import ml_collections
@@ -34,9 +37,105 @@ logger = logging.getLogger(__name__)
 SHOWN = ("train/loss", "train/kl", "train/adversarial", "train/discriminator")  # of these, in line
 
 
+class Train(NamedTuple):
+    """Take the steps of a call, from `step` on; answered with whether a stop is asked for."""
+
+    step: int
+
+
+class Read(NamedTuple):
+    """Answered with the `Report` after the steps taken, on the host."""
+
+
+class Validate(NamedTuple):
+    """Answered with the figures of the validation set, by name."""
+
+
+class Draw(NamedTuple):
+    """Write pictures of the state after `step`."""
+
+    step: int
+
+
+class Save(NamedTuple):
+    """Save the state after `step`; `metrics` where it was just validated."""
+
+    step: int
+    metrics: dict[str, float] | None
+
+
+class GoBack(NamedTuple):
+    """Go back to the last good state, with lower rates; answered with its step."""
+
+    diverged_at: int
+
+
+class End(NamedTuple):
+    """How a run ended: `completed`, `preempted` or `diverged` (then `step` is where it did)."""
+
+    status: str
+    step: int
+    metrics: dict[str, float]
+
+
+Request = Train | Read | Validate | Draw | Save | GoBack
+
+
+def order(
+    config: ml_collections.ConfigDict, start: int, log: Log, progress: Progress
+) -> Generator[Request, Any, End]:
+    """The order of a run from the step `start` on, as requests to whoever holds the state."""
+    total, per_call = config.training.steps, config.training.steps_per_call
+    metrics, step = log.rewind(start), start
+
+    def due(every: int) -> bool:
+        return every > 0 and (step % every == 0 or step == total)
+
+    while step < total:
+        stopping = yield Train(step)
+        step += per_call
+        if step == start + per_call:
+            progress.restart(step)  # the rate is of training, not of compilation
+        logged = due(config.log.every_steps)
+        report = (yield Read()) if logged or stopping else None
+        if report and report.guard.diverged_at >= 0:
+            if report.guard.retries:
+                return End("diverged", int(report.guard.diverged_at), metrics)
+            step = yield GoBack(int(report.guard.diverged_at))
+            metrics = log.rewind(step)
+            continue
+        if logged:
+            train = train_metrics(report)
+            if train["train/skipped"]:
+                logger.warning(
+                    "%d updates were skipped: not finite, or above optimizer.skip_norm",
+                    train["train/skipped"],
+                )
+            rates = progress.show(step, {k: train[k] for k in SHOWN if k in train})
+            log.scalars(step, train | {f"train/{name}": rate for name, rate in rates.items()})
+            metrics |= train
+        if due(config.evaluation.every_steps):
+            valid = yield Validate()
+            log.scalars(step, valid)
+            progress.note(step, valid)
+            metrics |= valid
+            progress.restart(step)
+        if due(config.log.images_every_steps):
+            yield Draw(step)
+            progress.restart(step)
+        if due(config.checkpoint.every_steps) or stopping or step == total:
+            report = report or (yield Read())
+            # A state amid a streak of skipped updates is not one to go back to.
+            if step == total or not report.guard.streak:
+                yield Save(step, metrics if due(config.evaluation.every_steps) else None)
+        if stopping and step < total:
+            return End("preempted", step, metrics)
+    return End("completed", step, metrics)
+
+
 @dataclasses.dataclass(frozen=True)
 class Program:
-    """What the loop drives.
+    """What a run is made with.
 
     Attributes:
       initialise: makes the state before the first step, on the devices.
@@ -55,7 +154,7 @@ class Program:
 
 @dataclasses.dataclass(frozen=True)
 class Outcome:
-    """How the loop ended: `completed`, `preempted` or `diverged` (then `step` is where it did)."""
+    """How a run ended, see `End`, and its last state."""
 
     status: str
     step: int
@@ -74,88 +173,51 @@ def run(
     state = program.initialise()
     state = checkpoints.restore_latest(state) or state
     start = int(state.step)
-    metrics = log.rewind(start)
     if start:
         logger.info("Going on from step %d.", start)
     else:
         logger.info(parameter_overview.get_parameter_overview(state.params, include_stats=False))
+    flight, report = Flight(), None
     progress = Progress(config.training.steps, start, config.data.batch_size)
-    try:
-        with _stop_requests() as stop_requested:
-            return _run(state, program, config, checkpoints, log, progress, metrics, stop_requested)
-    finally:
-        progress.close()
+    with contextlib.closing(progress), stop_requests() as stop_requested:
+        requests, answer = order(config, start, log, progress), None
+        while True:
+            try:
+                request = requests.send(answer)
+            except StopIteration as stop:
+                checkpoints.wait()
+                status, step, metrics = stop.value
+                return Outcome(status, step, state, metrics)
+            answer = None
+            match request:
+                case Train(step):
+                    state, report = program.step(state, program.batch(step))
+                    flight.add(report)
+                    answer = stop_requested.is_set()
+                case Read():
+                    answer = jax.device_get(report)
+                case Validate():
+                    answer = program.validate(state)
+                case Draw(step):
+                    program.draw(step, state)
+                case Save(step, metrics):
+                    checkpoints.save(step, state, metrics)
+                case GoBack(diverged_at):
+                    state = last_good(program.initialise, checkpoints, config, diverged_at)
+                    answer = int(state.step)
 
 
-def _run(
-    state: State,
-    program: Program,
-    config: ml_collections.ConfigDict,
-    checkpoints: Checkpoints,
-    log: Log,
-    progress: Progress,
-    metrics: dict[str, float],
-    stop_requested: threading.Event,
-) -> Outcome:
-    total = config.training.steps
-    step = start = int(state.step)
-    in_flight: collections.deque[Report] = collections.deque()
+class Flight:
+    """The calls that the devices have not answered yet: at most two."""
 
-    def due(every: int) -> bool:
-        return every > 0 and (step % every == 0 or step == total)
+    def __init__(self) -> None:
+        self._reports: collections.deque[Any] = collections.deque()
 
-    while step < total:
-        state, report = program.step(state, program.batch(step))
-        step += config.training.steps_per_call
-        if step == start + config.training.steps_per_call:
-            progress.restart(step)  # the rate is of training, not of compilation
-        in_flight.append(report)
-        if len(in_flight) > 2:
-            jax.block_until_ready(in_flight.popleft())
-        stopping = stop_requested.is_set()
-
-        if due(config.log.every_steps) or stopping:
-            report = jax.device_get(report)
-            if report.guard.diverged_at >= 0:
-                if report.guard.retries:
-                    return Outcome("diverged", int(report.guard.diverged_at), state, metrics)
-                state = _go_back(program, config, checkpoints, int(report.guard.diverged_at))
-                step = int(state.step)
-                in_flight.clear()
-                metrics = log.rewind(step)
-                continue
-        if due(config.log.every_steps):
-            train = train_metrics(report)
-            if train["train/skipped"]:
-                logger.warning(
-                    "%d updates were skipped: not finite, or above optimizer.skip_norm",
-                    train["train/skipped"],
-                )
-            rates = progress.show(step, {k: train[k] for k in SHOWN if k in train})
-            log.scalars(step, train | {f"train/{name}": rate for name, rate in rates.items()})
-            metrics |= train
-        if due(config.evaluation.every_steps):
-            valid = program.validate(state)
-            log.scalars(step, valid)
-            logger.info(
-                "step %d  %s",
-                step,
-                "  ".join(f"{k} {v:.5g}" for k, v in valid.items() if "stderr" not in k),
-            )
-            metrics |= valid
-            progress.restart(step)
-        if due(config.log.images_every_steps):
-            program.draw(step, state)
-            progress.restart(step)
-        saving = due(config.checkpoint.every_steps) or stopping or step == total
-        # A state amid a streak of skipped updates is not one to go back to.
-        if saving and (step == total or not int(state.guard.streak)):
-            checkpoints.save(step, state, metrics if due(config.evaluation.every_steps) else None)
-        if stopping and step < total:
-            checkpoints.wait()
-            return Outcome("preempted", step, state, metrics)
-    checkpoints.wait()
-    return Outcome("completed", step, state, metrics)
+    def add(self, report: Any) -> None:
+        """Counts a call; waits for the oldest where there are three."""
+        self._reports.append(report)
+        if len(self._reports) > 2:
+            jax.block_until_ready(self._reports.popleft())
 
 
 def train_metrics(report: Report) -> dict[str, float]:
@@ -166,12 +228,15 @@ def train_metrics(report: Report) -> dict[str, float]:
     return {f"train/{name}": value for name, value in values.items()}
 
 
-def _go_back(
-    program: Program, config: ml_collections.ConfigDict, checkpoints: Checkpoints, diverged_at: int
+def last_good(
+    initialise: Callable[[], State],
+    checkpoints: Checkpoints,
+    config: ml_collections.ConfigDict,
+    diverged_at: int,
 ) -> State:
     """The last good state, with a lower learning rate."""
     checkpoints.wait()
-    good = program.initialise()
+    good = initialise()
     good = checkpoints.restore_latest(good) or good
     training = config.training
     logger.warning(
@@ -192,7 +257,7 @@ def _go_back(
 
 
 @contextlib.contextmanager
-def _stop_requests() -> Iterator[threading.Event]:
+def stop_requests() -> Iterator[threading.Event]:
     """An event that SIGTERM sets, so that the loop saves and ends after the step in hand."""
     requested = threading.Event()
     if threading.current_thread() is not threading.main_thread():

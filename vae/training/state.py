@@ -10,6 +10,8 @@ import ml_collections
 import optax
 from clu import metrics as clu_metrics
 
+from vae.config import get
+
 Array = jax.Array
 
 RATES = ("learning_rate", "discriminator_learning_rate")  # of `State.hyper`
@@ -59,17 +61,23 @@ class State:
     metrics: clu_metrics.Collection
 
 
-def hyperparameters(config: ml_collections.ConfigDict) -> dict[str, Any]:
-    """The numbers of a config that are traced, not compiled in."""
-    optimizer, own = config.optimizer, {}
+def traced(config: ml_collections.ConfigDict) -> dict[str, str]:
+    """{dotted key of the config: name in `State.hyper`} of the numbers that are not compiled in."""
+    names = ["learning_rate", "weight_decay", "warmup_steps"]
     if config.model.adversary != "none":
-        rate = optimizer.discriminator_learning_rate or optimizer.learning_rate
-        own["discriminator_learning_rate"] = rate
-    return {
-        "learning_rate": optimizer.learning_rate,
-        "weight_decay": optimizer.weight_decay,
-        **own,
-    } | {name: value for name, value in config.objective.items() if isinstance(value, float)}
+        names.append("discriminator_learning_rate")
+    floats = [name for name, value in config.objective.items() if isinstance(value, float)]
+    return {f"optimizer.{name}": name for name in names} | {
+        f"objective.{name}": name for name in (*floats, "beta_warmup_steps")
+    }
+
+
+def hyperparameters(config: ml_collections.ConfigDict) -> dict[str, Any]:
+    """The numbers of a config that are traced, by their names in `State.hyper`."""
+    values = {name: get(config, key) for key, name in traced(config).items()}
+    if RATES[1] in values:
+        values[RATES[1]] = values[RATES[1]] or values[RATES[0]]
+    return values
 
 
 def gradient_transformation(config: ml_collections.ConfigDict) -> optax.GradientTransformation:
@@ -80,7 +88,14 @@ def gradient_transformation(config: ml_collections.ConfigDict) -> optax.Gradient
 
 def initial_state(model: Any, config: ml_collections.ConfigDict) -> State:
     """The state before the first step: a pure function of the config."""
-    init_key, noise_key = jax.random.split(jax.random.key(config.seed))
+    return new_state(model, config, jax.random.key(config.seed), hyperparameters(config))
+
+
+def new_state(
+    model: Any, config: ml_collections.ConfigDict, key: Array, hyper: dict[str, Any]
+) -> State:
+    """The state before the first step of a key and hyperparameters, which may be traced."""
+    init_key, noise_key = jax.random.split(key)
     variables = model.init(key=init_key)
     params = variables["params"]
     zero = jnp.zeros((), jnp.int32)
@@ -91,7 +106,7 @@ def initial_state(model: Any, config: ml_collections.ConfigDict) -> State:
         statistics=variables["statistics"],
         ema=jax.tree.map(jnp.copy, params) if config.training.ema_decay else None,
         opt_state=gradient_transformation(config.optimizer).init(params),
-        hyper={k: jnp.asarray(v, jnp.float32) for k, v in hyperparameters(config).items()},
+        hyper={name: jnp.asarray(value, jnp.float32) for name, value in hyper.items()},
         guard=Guard(skipped=zero, streak=zero, diverged_at=zero - 1, retries=zero),
         metrics=train_metrics(model, {}, counted=False),
     )

@@ -53,7 +53,7 @@ def objective_settings(
     config: ml_collections.ConfigDict, hyper: dict[str, Array], step: Array
 ) -> dict[str, Any]:
     """What an objective may read of the config's section at a step: floats are traced."""
-    rise = schedules.rise(config.beta_schedule, step, config.beta_warmup_steps)
+    rise = schedules.rise(config.beta_schedule, step, hyper["beta_warmup_steps"])
     scheduled = {
         "beta": hyper["beta"] * rise,
         "capacity": hyper["capacity"] * schedules.warmup(step, config.capacity_steps),
@@ -160,7 +160,7 @@ def make_step(
         applied = finite & (grad_norm <= (config.optimizer.skip_norm or jnp.inf))
         rates = {
             name: state.hyper[name]
-            * schedules.warmup(state.step, config.optimizer.warmup_steps)
+            * schedules.warmup(state.step, state.hyper["warmup_steps"])
             * schedules.decay(config.optimizer.schedule, state.step, training.steps)
             for name in RATES
             if name in state.hyper
