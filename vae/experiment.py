@@ -231,13 +231,7 @@ def _program(
     experiment: Experiment, workdir: Path, mesh: jax.sharding.Mesh, batches: Batches, log: Log
 ) -> loop.Program:
     config, dataset, model = experiment
-    step = devices.map_shards(
-        experiment.step(mesh),
-        mesh,
-        in_specs=(P(), P(None, devices.AXIS), P()),
-        out_specs=(P(), P()),
-        donate=(0,),
-    )
+    step = make_mapped_step(experiment, mesh)
     table = devices.replicate(dataset.train.table(), mesh)
 
     @functools.cache  # made at the first validation: a run may have none
@@ -257,6 +251,19 @@ def _program(
         batch=batch,
         validate=validate,
         draw=drawer(experiment, workdir, log),
+    )
+
+
+def make_mapped_step(
+    experiment: Experiment, mesh: jax.sharding.Mesh
+) -> Callable[[State, Any, Any], tuple[State, Report]]:
+    """The compiled step on all devices, (state, batch, table) -> (state, report)."""
+    return devices.map_shards(
+        experiment.step(mesh),
+        mesh,
+        in_specs=(P(), P(None, devices.AXIS), P()),
+        out_specs=(P(), P()),
+        donate=(0,),
     )
 
 
