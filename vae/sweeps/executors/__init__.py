@@ -1,0 +1,56 @@
+"""Where the jobs of a sweep run.
+
+A job is one `launch.py` command. An executor starts jobs and says how they ended; it knows nothing
+of trials and studies. Each is a thin layer on an existing engine.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import NamedTuple, Protocol
+
+
+class Job(NamedTuple):
+    """One command.
+
+    Attributes:
+      arguments: of launch.py: ("train", "--config=experiments/digits.py", "--workdir=...").
+      log: the file that its stdout and stderr are appended to.
+    """
+
+    arguments: tuple[str, ...]
+    log: Path
+
+
+class Running(Protocol):
+    """A job that was started."""
+
+    def poll(self) -> int | None:
+        """The exit code as launch.py's (0, 1, 2, 3, 75), negative for a signal, None before."""
+
+    def stop(self) -> None:
+        """Asks the job to save and end (SIGTERM, exit code 75); returns at once."""
+
+
+class Executor(Protocol):
+    """Runs jobs side by side.
+
+    Attributes:
+      slots: how many at once.
+    """
+
+    slots: int
+
+    def start(self, job: Job) -> Running:
+        """Starts a job, or puts it into the engine's queue."""
+
+    def close(self) -> None:
+        """Stops what still runs and lets go of all resources."""
+
+
+# Imported when chosen: the engines behind some of them are extras.
+EXECUTORS = {
+    "local": "vae.sweeps.executors.local:Local",
+    "slurm": "vae.sweeps.executors.slurm:Slurm",
+    "ray": "vae.sweeps.executors.ray:Ray",
+}
