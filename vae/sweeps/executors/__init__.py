@@ -6,8 +6,11 @@ of trials and studies. Each is a thin layer on an existing engine.
 
 from __future__ import annotations
 
+import importlib
 from pathlib import Path
 from typing import NamedTuple, Protocol
+
+from vae.errors import InputError
 
 
 class Job(NamedTuple):
@@ -54,3 +57,18 @@ EXECUTORS = {
     "slurm": "vae.sweeps.executors.slurm:Slurm",
     "ray": "vae.sweeps.executors.ray:Ray",
 }
+
+
+def make(name: str, *, workers: int, directory: Path) -> Executor:
+    """The executor of that name, with so many slots, for the sweep in `directory`.
+
+    Raises:
+      InputError: its engine is not installed.
+    """
+    module, _, attribute = EXECUTORS[name].partition(":")
+    try:
+        return getattr(importlib.import_module(module), attribute)(workers, directory)
+    except ModuleNotFoundError as error:
+        raise InputError(
+            f"--executor={name} needs {error.name}: pip install -e '.[{name}]'."
+        ) from None
