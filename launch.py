@@ -2,6 +2,11 @@
 
     python launch.py train       --config=experiments/digits.py [--workdir=runs/digits]
                                  [--config.optimizer.learning_rate=3e-4 ...]
+    python launch.py sweep       --config=experiments/digits.py [--workdir=sweeps/digits]
+                                 [--sweep=learning_rate,seeds] [--num_trials=50] [--workers=2]
+                                 [--sampler=tpe|cmaes|random|qmc]
+                                 [--pruner=none|median|halving|hyperband]
+                                 [--executor=local|slurm|ray] [--config.training.steps=500 ...]
     python launch.py evaluate    --workdir=runs/digits [--num_samples=5000] [--split=test]
     python launch.py sample      --workdir=runs/digits [--num=64] [--seed=0] [--draw] [--labels=0,1]
                                  [--attributes=Eyeglasses=1,Male=0] [--prior=mixture|flow|vae]
@@ -25,10 +30,11 @@
     python launch.py edit        --workdir=runs/faces --measure [--strength=1] [--method=linear]
     python launch.py transfer    --workdir=runs/faces [--images=A.jpg,B.jpg]
     python launch.py results     --workdir=runs
-    python launch.py list
+    python launch.py list        [--workdir=sweeps]
 
-`train` again with the same --workdir goes on where it stopped. Every other command takes its
-configuration from the run; `results` writes experiments/RESULTS.md from all runs in --workdir.
+`train` and `sweep` again with the same --workdir go on where they stopped. Every other command
+takes its configuration from the run; `results` writes experiments/RESULTS.md from all runs in
+--workdir.
 Exit codes: 0 done; 1 failed; 2 wrong command line or config; 3 diverged; 75 preempted (run the same
 command again).
 """
@@ -45,6 +51,19 @@ _CONFIG = config_flags.DEFINE_config_file(
     "config", None, "The experiment's file; --config.KEY=VALUE changes one of its values."
 )
 flags.DEFINE_string("workdir", None, "The run directory; runs/NAME of the experiment if absent.")
+flags.DEFINE_list(
+    "sweep", None, "What to sweep: of sweep_NAME and space_NAME in the config's file."
+)
+flags.DEFINE_integer("num_trials", None, "Points to try of a space; 50 if absent.", lower_bound=1)
+flags.DEFINE_enum("sampler", "tpe", ["tpe", "cmaes", "random", "qmc"], "What draws the points.")
+flags.DEFINE_enum(
+    "pruner",
+    "none",
+    ["none", "median", "halving", "hyperband"],
+    "What gives up a trial that does worse than others did.",
+)
+flags.DEFINE_enum("executor", "local", ["local", "slurm", "ray"], "What runs the trials.")
+flags.DEFINE_integer("workers", 1, "How many trials at once.", lower_bound=1)
 flags.DEFINE_integer("cpu_devices", None, "Make the CPU appear as so many devices.", lower_bound=1)
 flags.DEFINE_enum("split", "test", ["train", "valid", "test"], "The split to use.")
 flags.DEFINE_integer("num", None, "How many images.", lower_bound=1)

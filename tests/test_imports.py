@@ -20,6 +20,7 @@ ORDER = (
     "tasks",
     "report",
     "experiment",
+    "sweeps",
     "commands",
 )
 

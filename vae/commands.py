@@ -36,7 +36,7 @@ def run(usage: str, config: Any, values: flags.FlagValues, arguments: list[str])
         raise InputError(f"{command!r} is no command; there are {', '.join(COMMANDS)}.")
     _parse(values, arguments)
     _start_logging()
-    if values.cpu_devices:
+    if values.cpu_devices and command != "sweep":  # whose trials have the devices
         from vae.training.devices import simulate_cpu_devices
 
         simulate_cpu_devices(values.cpu_devices)
@@ -251,7 +251,17 @@ def _results(config: Any, values: flags.FlagValues) -> int:
     return 0
 
 
+def _sweep(config: Any, values: flags.FlagValues) -> int:
+    from vae.sweeps.commands import sweep
+
+    return sweep(config, values)
+
+
 def _list(config: Any, values: flags.FlagValues) -> int:
+    if values.workdir:
+        from vae.sweeps.commands import listing
+
+        return listing(values)
     for file in sorted(Path("experiments").glob("*.py")):
         first_line = (ast.get_docstring(ast.parse(file.read_text("utf-8"))) or "").split("\n")[0]
         print(f"{file!s:36} {first_line}")
@@ -260,6 +270,7 @@ def _list(config: Any, values: flags.FlagValues) -> int:
 
 COMMANDS = {
     "train": _train,
+    "sweep": _sweep,
     "evaluate": _evaluate,
     "sample": _sample,
     "reconstruct": _reconstruct,

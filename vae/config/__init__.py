@@ -6,7 +6,7 @@ written or compiled, what cannot work.
 """
 
 from vae.config.defaults import base
-from vae.config.mapping import differences, flatten, from_dict, get, resumable, to_dict
+from vae.config.mapping import differences, flatten, from_dict, get, override, resumable, to_dict
 from vae.config.validation import CHOICES, validate
 
 __all__ = [
@@ -16,6 +16,7 @@ __all__ = [
     "flatten",
     "from_dict",
     "get",
+    "override",
     "resumable",
     "to_dict",
     "validate",

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import difflib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import ml_collections
@@ -28,13 +29,14 @@ RESUMABLE = (
 def check_keys(config: ml_collections.ConfigDict, reference: ml_collections.ConfigDict) -> None:
     """Refuses keys that `base()` lacks, or that lack in `config`."""
     given, known = flatten(config), flatten(reference)
-    _check_known(given, known)
+    check_known(given, known)
     if missing := sorted(known.keys() - given.keys()):
         raise InputError(f"{missing[0]} is missing; start from vae.config.base().")
 
 
-def _check_known(given: Mapping[str, Any], known: Mapping[str, Any]) -> None:
-    if unknown := sorted(given.keys() - known.keys()):
+def check_known(given: Iterable[str], known: Iterable[str]) -> None:
+    """Refuses dotted keys that are not among those known, with the one that may be meant."""
+    if unknown := sorted(set(given) - set(known)):
         close = difflib.get_close_matches(unknown[0], known, n=1)
         hint = f"; did you mean {close[0]!r}?" if close else "."
         raise InputError(f"{unknown[0]} is not a key of the configuration{hint}")
@@ -45,6 +47,25 @@ def get(config: ml_collections.ConfigDict, key: str) -> Any:
     for name in key.split("."):
         config = config[name]
     return config
+
+
+def override(config: ml_collections.ConfigDict, values: Mapping[str, Any]) -> None:
+    """Sets values by their dotted keys.
+
+    Raises:
+      InputError: a key is unknown, or a value is of another type than the one it replaces.
+    """
+    check_known(values, flatten(config))
+    for key, value in values.items():
+        section, name = _parent(config, key)
+        earlier = section[name]
+        with contextlib.suppress(TypeError):
+            section[name] = value
+            if type(section[name]) is type(earlier):
+                continue
+        section[name] = earlier
+        kind = type(earlier).__name__
+        raise InputError(f"{key}={value!r} must be of type {kind}, as {earlier!r} is.")
 
 
 def flatten(config: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
@@ -73,7 +94,7 @@ def from_dict(values: Mapping[str, Any]) -> ml_collections.ConfigDict:
     config = base()
     known = flatten(config)
     given = flatten(values)
-    _check_known(given, known)
+    check_known(given, known)
     for key, value in given.items():
         section, name = _parent(config, key)
         section[name] = tuple(value) if isinstance(value, list) else value

@@ -116,6 +116,28 @@ class _Events:
         self._thread.join()
 
 
+class Line:
+    """A line that is written over on a terminal, plain lines elsewhere."""
+
+    def __init__(self, stream: Any = None) -> None:
+        self._stream = stream or sys.stderr
+        self._terminal = self._stream.isatty()
+        self._width = 0
+
+    def show(self, line: str) -> None:
+        if self._terminal:
+            self._stream.write("\r" + line.ljust(self._width))
+            self._width = len(line)
+        else:
+            self._stream.write(line + "\n")
+        self._stream.flush()
+
+    def close(self) -> None:
+        if self._terminal and self._width:
+            self._stream.write("\n")
+            self._stream.flush()
+
+
 class Progress:
     """A progress line on a terminal, plain lines elsewhere.
 
@@ -127,10 +149,8 @@ class Progress:
 
     def __init__(self, total: int, start: int, batch_size: float, stream: Any = None) -> None:
         self._total, self._batch_size = total, batch_size
-        self._stream = stream or sys.stderr
-        self._terminal = self._stream.isatty()
+        self._line = Line(stream)
         self._step, self._time = start, time.monotonic()
-        self._width = 0
 
     def show(self, step: int, values: dict[str, float]) -> dict[str, float]:
         """Shows where the run is; returns {"steps_per_second", "images_per_second"} since last."""
@@ -138,17 +158,11 @@ class Progress:
         rate = (step - self._step) / max(now - self._time, 1e-9)
         self._step, self._time = step, now
         figures = "  ".join(f"{name.split('/')[-1]} {value:.4g}" for name, value in values.items())
-        left = _duration((self._total - step) / rate) if rate else "?"
-        line = (
+        left = duration((self._total - step) / rate) if rate else "?"
+        self._line.show(
             f"step {step}/{self._total}  {figures}  {rate:.1f} steps/s  "
             f"{rate * self._batch_size:.0f} images/s  {left} left"
         )
-        if self._terminal:
-            self._stream.write("\r" + line.ljust(self._width))
-            self._width = len(line)
-        else:
-            self._stream.write(line + "\n")
-        self._stream.flush()
         return {"steps_per_second": rate, "images_per_second": rate * self._batch_size}
 
     def note(self, step: int, values: dict[str, float]) -> None:
@@ -161,12 +175,11 @@ class Progress:
         self._step, self._time = step, time.monotonic()
 
     def close(self) -> None:
-        if self._terminal and self._width:
-            self._stream.write("\n")
-            self._stream.flush()
+        self._line.close()
 
 
-def _duration(seconds: float) -> str:
+def duration(seconds: float) -> str:
+    """Minutes and seconds as 1:05, with hours as 1:00:05."""
     minutes, seconds = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours}:{minutes:02d}:{seconds:02d}" if hours else f"{minutes}:{seconds:02d}"

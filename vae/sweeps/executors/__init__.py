@@ -7,6 +7,7 @@ of trials and studies. Each is a thin layer on an existing engine.
 from __future__ import annotations
 
 import importlib
+from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
@@ -59,15 +60,15 @@ EXECUTORS = {
 }
 
 
-def make(name: str, *, workers: int, directory: Path) -> Executor:
-    """The executor of that name, with so many slots, for the sweep in `directory`.
+def load(name: str) -> Callable[[int, Path], Executor]:
+    """What makes the executor of that name, from its number of slots and the sweep's directory.
 
     Raises:
       InputError: its engine is not installed.
     """
     module, _, attribute = EXECUTORS[name].partition(":")
     try:
-        return getattr(importlib.import_module(module), attribute)(workers, directory)
+        return getattr(importlib.import_module(module), attribute)
     except ModuleNotFoundError as error:
         raise InputError(
             f"--executor={name} needs {error.name}: pip install -e '.[{name}]'."

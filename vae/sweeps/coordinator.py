@@ -1,0 +1,234 @@
+"""The coordinator: one process that asks for points, has them trained, and tells what came of them.
+
+It alone touches the study and the trials' records, and learns of the trials by their directories.
+Its order is always the same:
+
+    what ended -> what is to be given up -> what can be started -> wait a moment
+
+A point (`search.py`) is trained as one trial, or as one for each row of the grid beside a space,
+and judged by their mean. Nothing is kept in memory that is not on the disk, so that a coordinator
+that was killed is followed by one that goes on: points that are open in the study have their
+trials waiting, running under a process that outlived their coordinator, or ended.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import logging
+import math
+import statistics
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from vae.sweeps import record
+from vae.sweeps.executors import Executor, Running
+from vae.sweeps.jobs import Commands
+from vae.sweeps.search import Point, Search
+from vae.sweeps.space import Plan
+from vae.sweeps.trials import Trial, in_use
+
+logger = logging.getLogger(__name__)
+
+
+@dataclasses.dataclass
+class Started:
+    """A job and the trials that it trains."""
+
+    running: Running
+    trials: list[Trial]
+    stopped: bool = False
+
+    def stop(self) -> None:
+        """Asks it to end, once: a second signal would not find it listening any more."""
+        if not self.stopped:
+            self.stopped = True
+            self.running.stop()
+
+
+class Found:
+    """A trial whose process outlived its coordinator: it ends when its directory is let go."""
+
+    def __init__(self, trial: Trial) -> None:
+        self._trial = trial
+
+    def poll(self) -> int | None:
+        return None if in_use(self._trial.workdir) else 75  # to go on, unless it has a result
+
+    def stop(self) -> None:
+        """The process is not this one's to stop."""
+
+
+class Coordinator:
+    """One sweep, from the first point to the last.
+
+    Args:
+      workdir: the sweep's directory, owned by this process.
+      plan: what is swept.
+      search: its study.
+      commands: how a trial is trained.
+      executor: where.
+      num_points: how many points; the rows of a grid that stands alone.
+      show: called when something has changed, with all trials.
+      wait: lets a moment pass.
+    """
+
+    def __init__(
+        self,
+        workdir: Path,
+        plan: Plan,
+        search: Search,
+        commands: Commands,
+        executor: Executor,
+        *,
+        num_points: int,
+        show: Callable[[list[Trial]], None] = lambda trials: None,
+        wait: Callable[[], None] = lambda: time.sleep(0.1),
+    ) -> None:
+        self._workdir, self._plan, self._search = workdir, plan, search
+        self._commands, self._executor = commands, executor
+        self._num_points, self._show, self._wait = num_points, show, wait
+        self._jobs: list[Started] = []
+        self._pruned: set[int] = set()  # points that are given up
+        self._reported: dict[int, dict[int, float]] = {}  # by trial: its figures by step
+        self._sizes: dict[int, int] = {}  # by trial: of its metrics.jsonl, as last read
+        self.trials = record.trials(workdir)
+        self._stopping = False
+
+    def stop(self) -> None:
+        """Has `run` stop all trials, which save, and return; may be called by a signal handler."""
+        self._stopping = True
+
+    def run(self) -> bool:
+        """Goes on until every point has ended, or `stop`; returns whether every one has."""
+        self._go_on()
+        while True:
+            changed = self._conclude_jobs()
+            if self._stopping:
+                for job in self._jobs:
+                    job.stop()
+                if all(isinstance(job.running, Found) for job in self._jobs):
+                    return False
+            else:
+                self._prune()
+                changed |= self._start_jobs()
+            if changed:
+                self._show(self.trials)
+            if not self._jobs and not self._stopping:
+                return True
+            self._wait()
+
+    def _go_on(self) -> None:
+        """Takes up what an earlier coordinator left open."""
+        known = {trial.number for trial in self.trials}
+        for point in self._search.open():
+            for trial in self._trials_of(point):
+                if trial.number not in known:
+                    trial.save()
+                    self.trials.append(trial)
+        self.trials.sort(key=lambda trial: trial.number)
+        for trial in self.trials:
+            if trial.status == "running":
+                if in_use(trial.workdir):
+                    self._jobs.append(Started(Found(trial), [trial]))
+                else:
+                    trial.conclude(75, self._plan.objective, pruned=False)
+        for point in self._search.open():
+            self._close(point.number)
+
+    def _trials_of(self, point: Point) -> list[Trial]:
+        """A point's trials: one, or one for each row of the grid beside a space."""
+        rows = self._plan.rows if self._plan.distributions else ({},)
+        first = point.number * len(rows)
+        return [
+            Trial(
+                number=first + i,
+                point=point.number,
+                workdir=self._workdir / "trials" / f"{first + i:04d}",
+                overrides=point.values | row,
+            )
+            for i, row in enumerate(rows)
+        ]
+
+    def _waiting(self) -> list[Trial]:
+        return [trial for trial in self.trials if trial.status == "waiting"]
+
+    def _conclude_jobs(self) -> bool:
+        """Takes note of the jobs that have ended; returns whether there were any."""
+        codes = [(job, job.running.poll()) for job in self._jobs]
+        self._jobs = [job for job, code in codes if code is None]
+        ended = [(job, code) for job, code in codes if code is not None]
+        for job, code in ended:
+            if job.stopped and code < 0:
+                code = 75  # before it listened to the signal
+            for trial in job.trials:
+                if code == 2 and in_use(trial.workdir):
+                    self._jobs.append(Started(Found(trial), [trial]))
+                    continue
+                pruned = trial.point in self._pruned
+                trial.conclude(code, self._plan.objective, pruned=pruned)
+                if trial.error:
+                    retried = "is tried again" if trial.status == "waiting" else "failed"
+                    logger.warning("Trial %d %s: %s", trial.number, retried, trial.error)
+                self._report(trial)
+                self._close(trial.point)
+        return bool(ended)
+
+    def _close(self, number: int) -> None:
+        """Tells the study of a point whose trials have all ended."""
+        trials = [trial for trial in self.trials if trial.point == number]
+        if not all(trial.ended for trial in trials):
+            return
+        statuses = {trial.status for trial in trials}
+        if "pruned" in statuses:
+            self._search.prune(number)
+        elif "diverged" in statuses:
+            self._search.tell(number, -math.inf if self._plan.direction == "maximize" else math.inf)
+        else:
+            values = [math.nan if trial.value is None else trial.value for trial in trials]
+            self._search.tell(number, statistics.fmean(values))
+
+    def _prune(self) -> None:
+        """Reports how running trials do, and gives up the points that the pruner has given up."""
+        for job in self._jobs:
+            for trial in job.trials:
+                self._report(trial)
+        for job in self._jobs:
+            if all(trial.point in self._pruned for trial in job.trials):
+                job.stop()
+
+    def _report(self, trial: Trial) -> None:
+        """Reports a trial's new figures, once all trials of its point have them, as their mean."""
+        file = trial.workdir / "metrics.jsonl"
+        size = file.stat().st_size if file.exists() else 0
+        if size == self._sizes.get(trial.number) or trial.point in self._pruned:
+            return
+        self._sizes[trial.number] = size
+        self._reported[trial.number] = trial.figures(self._plan.objective)
+        siblings = [other for other in self.trials if other.point == trial.point]
+        series = [self._reported.get(other.number, {}) for other in siblings]
+        for step in sorted(set(series[0]).intersection(*series)):
+            value = statistics.fmean(one[step] for one in series)
+            if self._search.report(trial.point, step, value) and not trial.ended:
+                self._pruned.add(trial.point)
+                for other in siblings:
+                    if other.status == "waiting":
+                        other.update("pruned")
+                return
+
+    def _start_jobs(self) -> bool:
+        """Asks for as many trials as there are free slots, and starts them; whether there are."""
+        free = self._executor.slots - len(self._jobs)
+        while len(self._waiting()) < free and self._search.number() < self._num_points:
+            for trial in self._trials_of(self._search.ask()):
+                trial.save()
+                self.trials.append(trial)
+        started = False
+        while free and (waiting := self._waiting()):
+            job, trials = self._commands.next_job(waiting)
+            for trial in trials:
+                trial.update("running")
+            self._jobs.append(Started(self._executor.start(job), trials))
+            free -= 1
+            started = True
+        return started

@@ -1,0 +1,155 @@
+"""Jobs as processes of this machine.
+
+The standard library's fork server has imported what a run needs before the first job, so that a job
+starts in milliseconds, and a job that crashes takes nobody down. Every slot has its share of the
+cores and of the accelerators, and all jobs share the programs that one of them compiled.
+"""
+
+from __future__ import annotations
+
+import glob
+import multiprocessing
+import os
+import runpy
+import signal
+import sys
+import threading
+import time
+from collections.abc import Sequence
+from multiprocessing import forkserver
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from vae.sweeps.executors import Job
+
+LAUNCH = Path(__file__).resolve().parents[3] / "launch.py"
+# The last two are imported in the course of a run, of the digits and of one that writes events;
+# none of them starts JAX's backend, which would not survive a fork.
+PRELOADED = ("vae.commands", "vae.experiment", "sklearn.datasets", "clu.metric_writers")
+GRACE = 60.0  # seconds that a job has to save and end in when it is no longer wanted
+
+
+class Share(NamedTuple):
+    """What a slot has of the machine.
+
+    Attributes:
+      cores: numbers of processor cores.
+      environment: variables that give it its accelerators, where there are any.
+    """
+
+    cores: tuple[int, ...]
+    environment: dict[str, str]
+
+
+class Process:
+    """A job that runs."""
+
+    def __init__(self, process: Any) -> None:
+        self._process = process
+
+    def poll(self) -> int | None:
+        return self._process.exitcode
+
+    def stop(self) -> None:
+        self._process.terminate()
+
+    def end(self) -> None:
+        """Waits for it to end, and kills it if that takes too long."""
+        self._process.join(GRACE)
+        self._process.kill()
+        self._process.join()
+
+
+class Local:
+    """An executor with `workers` processes side by side, for the sweep in `directory`."""
+
+    def __init__(self, workers: int, directory: Path) -> None:
+        self.slots = workers
+        self._cache = directory / "cache"
+        self._shares = shares(workers)
+        self._running: list[Process | None] = [None] * workers
+        self._context = multiprocessing.get_context("forkserver")
+        os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+        self._context.set_forkserver_preload(list(PRELOADED))
+        forkserver.ensure_running()  # imports while the caller prepares the first job
+
+    def start(self, job: Job) -> Process:
+        slot = next(i for i, p in enumerate(self._running) if p is None or p.poll() is not None)
+        process = self._context.Process(target=_run, args=(job, self._shares[slot], self._cache))
+        process.start()
+        self._running[slot] = running = Process(process)
+        return running
+
+    def close(self) -> None:
+        running = [p for p in self._running if p is not None and p.poll() is None]
+        for process in running:
+            process.stop()
+        for process in running:
+            process.end()
+
+
+def shares(workers: int) -> list[Share]:
+    """What each of so many slots has of the cores and accelerators that this process may use."""
+    cores = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else []
+    devices = _accelerators()
+    result = []
+    for slot in range(workers):
+        environment = {}
+        if devices:
+            environment["CUDA_VISIBLE_DEVICES"] = ",".join(_part(devices, slot, workers))
+            if (each := -(-workers // len(devices))) > 1:
+                environment["XLA_PYTHON_CLIENT_MEM_FRACTION"] = f"{0.9 / each:.3f}"
+        result.append(Share(tuple(_part(cores, slot, workers)), environment))
+    return result
+
+
+def _part(things: Sequence[Any], slot: int, workers: int) -> Sequence[Any]:
+    """A slot's part of some things: several of its own, or one that it shares with other slots."""
+    if len(things) < workers:
+        return things[slot % len(things) :][:1] if things else things
+    return things[slot * len(things) // workers : (slot + 1) * len(things) // workers]
+
+
+def _accelerators() -> list[str]:
+    """The NVIDIA devices that this process may use, as CUDA_VISIBLE_DEVICES names them."""
+    given = os.environ.get("CUDA_VISIBLE_DEVICES")
+    if given is not None:
+        return [name for name in given.split(",") if name]
+    return [str(i) for i, _ in enumerate(glob.glob("/dev/nvidia[0-9]*"))]
+
+
+def _run(job: Job, share: Share, cache: Path) -> None:
+    """The job's process: `launch.py` with the job's arguments."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # a Ctrl-C is the coordinator's to act upon
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+    job.log.parent.mkdir(parents=True, exist_ok=True)
+    with open(job.log, "a") as log:
+        os.dup2(log.fileno(), 1)
+        os.dup2(log.fileno(), 2)
+    if share.cores:
+        os.sched_setaffinity(0, share.cores)
+    os.environ.update(share.environment)
+
+    import jax
+
+    if jax.config.jax_compilation_cache_dir is None:
+        jax.config.update("jax_compilation_cache_dir", str(cache))
+    jax.config.update("jax_persistent_cache_min_compile_time_secs", 0)
+    sys.argv = ["launch.py", *job.arguments]
+    sys.exit(_main()(list(job.arguments)))
+
+
+def _main() -> Any:
+    """`main` of launch.py, which is imported already where the sweep was started by it."""
+    started = sys.modules["__main__"]
+    if Path(getattr(started, "__file__", None) or "").resolve() == LAUNCH:
+        return started.main
+    return runpy.run_path(str(LAUNCH), run_name="launch")["main"]
+
+
+def _end_with_parent() -> None:
+    """Ends this process, which saves, when its coordinator has died."""
+    multiprocessing.parent_process().join()
+    os.kill(os.getpid(), signal.SIGTERM)
+    time.sleep(GRACE)
+    os.kill(os.getpid(), signal.SIGKILL)

@@ -1,0 +1,105 @@
+"""Packing: how many runs are worth training in one program, measured on the devices at hand.
+
+An accelerator that one small model leaves idle trains many for little more than the time of one; a
+CPU's cores are busy with one already, and `vmap` over models only costs them. So the step of one
+run is timed, then that of 4 together, of 16, and so on, as long as a run's share of the time falls
+and the program fits the memory.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import jax
+import ml_collections
+from jax.sharding import PartitionSpec as P
+
+from vae import experiment as experiments
+from vae.experiment import Experiment
+from vae.sweeps import population
+from vae.training import devices
+from vae.training.state import initial_state
+
+GROWTH = 4  # of the number of members from one trial to the next
+GAIN = 0.9  # of a run's share of the time: less of a fall is not worth the memory
+MEMORY = 0.8  # of a device's; the rest is for evaluations and pictures
+SECONDS = 0.5  # of steps that are timed, after those that are not
+
+
+class Packing(NamedTuple):
+    """What was measured.
+
+    Attributes:
+      members: how many runs to train in one program; 1 where packing does not pay.
+      alone: seconds of a step of one run by itself.
+      together: seconds of a step of them all.
+      device_bytes: memory that their program needs on one device.
+    """
+
+    members: int
+    alone: float
+    together: float
+    device_bytes: int
+
+
+def measure(config: ml_collections.ConfigDict, most: int) -> Packing:
+    """Measures how many runs of a config, at most `most`, are worth training in one program.
+
+    Raises:
+      InputError: the config or its data are wrong.
+    """
+    experiment = experiments.prepare(config)
+    best = _timed(experiment, 0)
+    alone, limit = best.alone, _memory()
+    members = GROWTH
+    while best.members < members <= most:
+        packed = _timed(experiment, members)._replace(alone=alone)
+        pays = packed.together / members < GAIN * best.together / best.members
+        if not pays or packed.device_bytes > limit:
+            break
+        best = packed
+        fitting = members * limit / max(packed.device_bytes, 1)
+        members = int(min(GROWTH * members, fitting, most))
+    return best
+
+
+def _timed(experiment: Experiment, members: int) -> Packing:
+    """Times the step of so many runs together; of one by itself where `members` is 0."""
+    mesh = devices.make_mesh(max(members, 1))
+    table = devices.replicate(experiment.dataset.train.table(), mesh)
+    config = experiment.config
+    with experiment.batches() as batches:
+        if members:
+            step = population.make_step(experiment, mesh)
+            state = population.initial_states(experiment, mesh, [config] * members)
+            batch = population.make_batch(config, mesh, [batches] * members, [0] * members)
+        else:
+            step = experiments.make_mapped_step(experiment, mesh)
+            state = devices.run_once(lambda: initial_state(experiment.model, config), mesh)
+            batch = experiments.call_batch(batches, config, 0)
+            batch = devices.shard(batch, mesh, P(None, devices.AXIS))
+    compiled = step.lower(state, batch, table).compile()
+    seconds = _seconds(compiled, state, batch, table) / config.training.steps_per_call
+    used = compiled.memory_analysis()
+    used = used.argument_size_in_bytes + used.temp_size_in_bytes
+    return Packing(max(members, 1), seconds, seconds, used)
+
+
+def _seconds(step: Callable[..., Any], state: Any, batch: Any, table: Any) -> float:
+    """Seconds of a call, the mean over `SECONDS` of calls."""
+    state, report = step(state, batch, table)
+    jax.block_until_ready(report)
+    calls, started = 0, time.monotonic()
+    while (elapsed := time.monotonic() - started) < SECONDS or calls < 3:
+        state, report = step(state, batch, table)
+        jax.block_until_ready(report)
+        calls += 1
+    return elapsed / calls
+
+
+def _memory() -> float:
+    """Bytes that may be used on a device; no bound where the device does not say."""
+    statistics = jax.local_devices()[0].memory_stats() or {}
+    return MEMORY * statistics.get("bytes_limit", float("inf"))

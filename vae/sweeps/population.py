@@ -1,0 +1,354 @@
+"""Populations: many runs trained by one compiled program.
+
+Runs that differ in traced numbers alone (`State.hyper`, the seeds) take the same steps with other
+numbers. So the step of one is mapped by `vmap` over a leading axis M of states, and the members are
+spread over the devices by the mesh's axis `member`, beside `data`. A member has its own run
+directory, metrics, checkpoints and end; it is the run that it would have been alone, to rounding.
+
+    states [M, ...], batches [M, S, b, ...]  ->  states [M, ...], reports [M]
+
+Each member goes through `loop.order`; what all of them wait for is done for all at once. One that
+has ended (completed, diverged, or stopped because its directory holds a file `stop`) keeps its
+place, and what is computed there is not looked at.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import logging
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, ClassVar, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import ml_collections
+import numpy as np
+from clu import parameter_overview
+from jax.sharding import Mesh
+from jax.sharding import PartitionSpec as P
+
+from vae import experiment as experiments
+from vae.compiled import Compiled
+from vae.config import flatten, to_dict
+from vae.data.batches import Batches
+from vae.errors import InputError
+from vae.experiment import Experiment, Record
+from vae.training import devices, loop
+from vae.training.logs import Progress
+from vae.training.state import State, evaluation_variables, hyperparameters, new_state, traced
+
+logger = logging.getLogger(__name__)
+
+BATCH = P(devices.MEMBER, None, devices.AXIS)  # the layout of a batch
+STOP = "stop"  # a file in a run directory: this member is to save and end
+
+
+class Member(NamedTuple):
+    """A run of a population.
+
+    Attributes:
+      config: the whole configuration.
+      workdir: the run directory.
+      overrides: what distinguishes it, for the record.
+    """
+
+    config: ml_collections.ConfigDict
+    workdir: Path
+    overrides: dict[str, Any]
+
+
+def varying(config: ml_collections.ConfigDict) -> set[str]:
+    """Dotted keys in which the members of a population may differ."""
+    seeds = {"seed"} if config.data.labelled else {"seed", "data.seed"}
+    return seeds | set(traced(config))
+
+
+def static(config: ml_collections.ConfigDict) -> dict[str, Any]:
+    """What the members of a population have in common: all but what may vary."""
+    free = varying(config)
+    return {key: value for key, value in flatten(to_dict(config)).items() if key not in free}
+
+
+def train(members: Sequence[Member]) -> list[dict[str, Any]]:
+    """Trains runs in one program, or goes on with those that are not complete.
+
+    Args:
+      members: the runs; their configs differ in what `varying` names, and in nothing else.
+
+    Returns:
+      What each one's `result.json` holds, see `vae.train`.
+
+    Raises:
+      InputError: something given is wrong; nothing was written.
+    """
+    started = time.monotonic()
+    _check_alike(members)
+    results = [experiments.completed(member.config, member.workdir) for member in members]
+    left = [member for member, result in zip(members, results, strict=True) if result is None]
+    trained = iter(_train(left, started) if left else ())
+    return [result or next(trained) for result in results]
+
+
+def _train(members: list[Member], started: float) -> list[dict[str, Any]]:
+    number = len(members)
+    mesh = devices.make_mesh(number)
+    for member in members:
+        experiments.check(member.config, member.workdir, mesh)
+    experiment = experiments.prepare(members[0].config)
+    with contextlib.ExitStack() as stack:
+        records = [
+            stack.enter_context(
+                experiments.recorded(
+                    experiment._replace(config=member.config),
+                    member.workdir,
+                    member.overrides,
+                    started=started,
+                    members=number,
+                )
+            )
+            for member in members
+        ]
+        seeds = {member.config.data.seed for member in members}
+        batches = {seed: stack.enter_context(experiment.batches(seed)) for seed in seeds}
+        population = _Population(experiment, members, records, mesh, batches)
+        outcomes = population.run()
+
+        completed = [outcome.status == "completed" for outcome in outcomes]
+        test, figures = experiment.test(mesh, number), [None] * number
+        if any(completed):
+            variables = population.stack([evaluation_variables(o.state) for o in outcomes])
+            estimates = _unstacked(test.estimate(variables), number)
+            figures = [
+                test.figures(estimate) if whole else None
+                for estimate, whole in zip(estimates, completed, strict=True)
+            ]
+        return [
+            record.finish(outcome, named, test.protocol)
+            for record, outcome, named in zip(records, outcomes, figures, strict=True)
+        ]
+
+
+def make_step(experiment: Experiment, mesh: Mesh) -> Callable[[State, Any, Any], Any]:
+    """The compiled step of all members, (states, batch, table) -> (states, reports)."""
+    return devices.map_shards(
+        jax.vmap(experiment.step(mesh), in_axes=(0, 0, None)),
+        mesh,
+        in_specs=(P(devices.MEMBER), BATCH, P()),
+        out_specs=(P(devices.MEMBER), P(devices.MEMBER)),
+        donate=(0,),
+    )
+
+
+def make_batch(
+    config: ml_collections.ConfigDict, mesh: Mesh, batches: Sequence[Batches], steps: Sequence[int]
+) -> Any:
+    """What the members see in a call, each from its own step on; leaves [M, S, b, ...]."""
+
+    @functools.cache  # members with the same order of the data see the same
+    def of_call(batches: Batches, step: int) -> Any:
+        return experiments.call_batch(batches, config, step)
+
+    parts = list(map(of_call, batches, steps))
+    return devices.shard(jax.tree.map(lambda *x: np.stack(x), *parts), mesh, BATCH)
+
+
+def initial_states(
+    experiment: Experiment, mesh: Mesh, configs: Sequence[ml_collections.ConfigDict]
+) -> State:
+    """The states before the first step."""
+    hyper = [hyperparameters(config) for config in configs]
+    hyper = jax.tree.map(lambda *x: np.asarray(x, np.float32), *hyper)
+    initial = functools.partial(new_state, experiment.model, experiment.config)
+
+    def initialise() -> State:
+        keys = jnp.stack([jax.random.key(config.seed) for config in configs])
+        return jax.vmap(initial)(keys, hyper)
+
+    return devices.run_once(initialise, mesh, P(devices.MEMBER))
+
+
+class _Population:
+    """The states of the members, and answers to what their orders request."""
+
+    def __init__(
+        self,
+        experiment: Experiment,
+        members: list[Member],
+        records: list[Record],
+        mesh: Mesh,
+        batches: dict[int, Batches],
+    ) -> None:
+        self._experiment, self._config = experiment, experiment.config
+        self._members, self._records = members, records
+        self._mesh, self._batches = mesh, batches
+        self._step = make_step(experiment, mesh)
+        stacked = devices.layout(mesh, P(devices.MEMBER))
+        self._one = devices.jit(lambda tree, m: jax.tree.map(lambda x: x[m], tree))
+        self._put = devices.jit(
+            lambda states, m, state: jax.tree.map(lambda x, y: x.at[m].set(y), states, state),
+            donate_argnums=(0,),
+            out_shardings=stacked,
+        )
+        self.stack = devices.jit(
+            lambda trees: jax.tree.map(lambda *x: jnp.stack(x), *trees), out_shardings=stacked
+        )
+        self._table = devices.replicate(experiment.dataset.train.table(), mesh)
+        self._valid = experiment.valid(mesh, len(members))
+        compiled = Compiled(experiment.model)
+        self._draw = [
+            experiments.drawer(
+                experiment._replace(config=member.config), member.workdir, record.log, compiled
+            )
+            for member, record in zip(members, records, strict=True)
+        ]
+        self._flight = loop.Flight()
+        self._stopping = [False] * len(members)
+
+    def run(self) -> list[loop.Outcome]:
+        """Trains every member to its end."""
+        self._states = self._initial()
+        self._steps = [self._restored(m) for m in range(len(self._members))]
+        self._announce()
+        config, number = self._config, len(self._members)
+        progress = Progress(
+            config.training.steps, min(self._steps), config.data.batch_size * number
+        )
+        outcomes: dict[int, loop.Outcome] = {}
+        with contextlib.closing(progress), loop.stop_requests() as self._stop_requested:
+            orders = [
+                loop.order(config, step, record.log, _Share(progress, m == 0))
+                for m, (step, record) in enumerate(zip(self._steps, self._records, strict=True))
+            ]
+            waiting: dict[int, loop.Request] = {}
+
+            def advance(m: int, answer: Any) -> None:
+                try:
+                    waiting[m] = orders[m].send(answer)
+                except StopIteration as stop:
+                    status, step, metrics = stop.value
+                    self._records[m].checkpoints.wait()
+                    outcomes[m] = loop.Outcome(status, step, self._member(m), metrics)
+                    waiting.pop(m, None)
+
+            for m in range(number):
+                advance(m, None)
+            while waiting:
+                kind = next(k for k in self._ANSWERS if k in map(type, waiting.values()))
+                asking = {m: request for m, request in waiting.items() if type(request) is kind}
+                for m, answer in self._ANSWERS[kind](self, asking).items():
+                    advance(m, answer)
+        return [outcomes[m] for m in range(number)]
+
+    def _read(self, asking: dict[int, loop.Read]) -> dict[int, Any]:
+        reports = _unstacked(jax.device_get(self._report), len(self._members))
+        for m in asking:
+            self._stopping[m] = (self._members[m].workdir / STOP).exists()
+        return {m: reports[m] for m in asking}
+
+    def _go_back(self, asking: dict[int, loop.GoBack]) -> dict[int, Any]:
+        for m, request in asking.items():
+            state = loop.last_good(
+                lambda m=m: self._one(self._initial(), m),
+                self._records[m].checkpoints,
+                self._config,
+                request.diverged_at,
+            )
+            self._states = self._put(self._states, m, state)
+        return {m: int(self._member(m).step) for m in asking}
+
+    def _validate(self, asking: dict[int, loop.Validate]) -> dict[int, Any]:
+        variables = evaluation_variables(self._states)
+        estimates = _unstacked(self._valid.estimate(variables), len(self._members))
+        return {m: self._valid.figures(estimates[m], warn=False) for m in asking}
+
+    def _pictures(self, asking: dict[int, loop.Draw]) -> dict[int, Any]:
+        for m, request in asking.items():
+            self._draw[m](request.step, self._member(m))
+        return dict.fromkeys(asking)
+
+    def _save(self, asking: dict[int, loop.Save]) -> dict[int, Any]:
+        for m, request in asking.items():
+            self._records[m].checkpoints.save(request.step, self._member(m), request.metrics)
+        return dict.fromkeys(asking)
+
+    def _train(self, asking: dict[int, loop.Train]) -> dict[int, Any]:
+        for m, request in asking.items():
+            self._steps[m] = request.step
+        seeds = [member.config.data.seed for member in self._members]
+        batches = [self._batches[seed] for seed in seeds]
+        batch = make_batch(self._config, self._mesh, batches, self._steps)
+        self._states, self._report = self._step(self._states, batch, self._table)
+        self._flight.add(self._report)
+        return {m: self._stop_requested.is_set() or self._stopping[m] for m in asking}
+
+    # Training waits until nobody asks for anything else, so that members stay together.
+    _ANSWERS: ClassVar = {
+        loop.Read: _read,
+        loop.GoBack: _go_back,
+        loop.Validate: _validate,
+        loop.Draw: _pictures,
+        loop.Save: _save,
+        loop.Train: _train,
+    }
+
+    def _initial(self) -> State:
+        configs = [member.config for member in self._members]
+        return initial_states(self._experiment, self._mesh, configs)
+
+    def _member(self, m: int) -> State:
+        return self._one(self._states, m)
+
+    def _restored(self, m: int) -> int:
+        """Puts a member's newest checkpoint in its place; returns its step."""
+        state = self._records[m].checkpoints.restore_latest(self._member(m))
+        if state is None:
+            return 0
+        self._states = self._put(self._states, m, state)
+        return int(state.step)
+
+    def _announce(self) -> None:
+        logger.info("%d members are trained together.", len(self._members))
+        overview = parameter_overview.get_parameter_overview(
+            self._member(0).params, include_stats=False
+        )
+        logger.info(overview)
+
+
+class _Share:
+    """A member's part in the progress line, which shows the first one's figures."""
+
+    def __init__(self, progress: Progress, leads: bool) -> None:
+        self._progress, self._leads = progress, leads
+
+    def show(self, step: int, values: dict[str, float]) -> dict[str, float]:
+        return self._progress.show(step, values) if self._leads else {}
+
+    def note(self, step: int, values: dict[str, float]) -> None:
+        if self._leads:
+            self._progress.note(step, values)
+
+    def restart(self, step: int) -> None:
+        if self._leads:
+            self._progress.restart(step)
+
+
+def _unstacked(tree: Any, number: int) -> list[Any]:
+    """A tree of host arrays [M, ...] to M trees."""
+    return [jax.tree.map(lambda x, m=m: x[m], tree) for m in range(number)]
+
+
+def _check_alike(members: Sequence[Member]) -> None:
+    first = static(members[0].config)
+    for member in members[1:]:
+        own = static(member.config)
+        differing = sorted(key for key in first | own if first.get(key) != own.get(key))
+        if differing:
+            raise InputError(
+                f"{members[0].workdir} and {member.workdir} cannot be trained in one program, for "
+                f"they differ in {', '.join(differing)}."
+            )
+    if jax.process_count() > 1:
+        raise InputError("a population is trained by one process; give each host its own.")

@@ -1,0 +1,189 @@
+"""The search: Optuna, asked for points and told what came of them.
+
+A point is one trial of the study: a value for each key that is searched, or a row of a grid, so
+that all bookkeeping is in one place. It is made in one go, and its number is its place.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import math
+import warnings
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import optuna
+from optuna.distributions import (
+    BaseDistribution,
+    CategoricalDistribution,
+    FloatDistribution,
+    IntDistribution,
+)
+from optuna.samplers import BaseSampler, CmaEsSampler, QMCSampler, RandomSampler, TPESampler
+from optuna.storages import JournalStorage
+from optuna.storages.journal import JournalFileBackend
+from optuna.trial import FrozenTrial, TrialState
+
+from vae.errors import InputError
+from vae.sweeps.space import Choice, Distribution, Integer, LogUniform, Plan
+
+STUDY = "sweep"
+
+# Each is made anew for every point, with the point's number as its seed: what is drawn depends on
+# what was told, and not on how often the sweep was stopped. A quasi-random sequence has one seed.
+SAMPLERS = {
+    "tpe": lambda seed: TPESampler(seed=seed, constant_liar=True),
+    "cmaes": lambda seed: CmaEsSampler(seed=seed),
+    "random": lambda seed: RandomSampler(seed=seed),
+    "qmc": lambda seed: QMCSampler(scramble=True, seed=0),
+}
+
+# Of the training steps between two evaluations, and of all; both are what a pruner's rungs are of.
+PRUNERS = {
+    "none": lambda every, steps: optuna.pruners.NopPruner(),
+    "median": lambda every, steps: optuna.pruners.MedianPruner(),
+    "halving": lambda every, steps: optuna.pruners.SuccessiveHalvingPruner(min_resource=every),
+    "hyperband": lambda every, steps: optuna.pruners.HyperbandPruner(
+        min_resource=every, max_resource=steps
+    ),
+}
+
+
+class Point(NamedTuple):
+    """A trial of the study that is still open."""
+
+    number: int
+    values: dict[str, Any]  # by dotted key
+
+
+class Search:
+    """The study of one sweep, which this process alone touches.
+
+    Args:
+      file: its journal, made where there is none.
+      plan: what is swept.
+      sampler: one of SAMPLERS.
+      pruner: one of PRUNERS.
+      every: training steps between two evaluations.
+      steps: training steps of a run.
+    """
+
+    def __init__(
+        self, file: Path, plan: Plan, *, sampler: str, pruner: str, every: int, steps: int
+    ) -> None:
+        optuna.logging.set_verbosity(optuna.logging.ERROR)
+        _mend(file)
+        self._rows = plan.rows if not plan.distributions else ()
+        self._sampler = sampler
+        self._choices: dict[str, dict[Any, Any]] = {}  # by key, from what Optuna keeps to the value
+        self._distributions = {
+            key: self._distribution(key, value) for key, value in plan.distributions.items()
+        } or {
+            key: self._distribution(key, Choice([row[key] for row in self._rows if key in row]))
+            for key in {key: None for row in self._rows for key in row}
+        }
+        self._storage = JournalStorage(JournalFileBackend(str(file)))
+        try:
+            self._study = optuna.create_study(
+                storage=self._storage,
+                study_name=STUDY,
+                direction=plan.direction,
+                pruner=PRUNERS[pruner](every, steps),
+                load_if_exists=True,
+            )
+        except (ValueError, KeyError) as error:
+            raise InputError(f"{file} is damaged: {error}.") from None
+
+    def ask(self) -> Point:
+        """A new point: of a grid the next row, else one that the sampler draws."""
+        number = len(self._study.get_trials(deepcopy=False))
+        if self._rows:
+            row = self._rows[number]
+            kept = {key: _kept(value) for key, value in row.items()}
+            self._study.add_trial(
+                optuna.trial.create_trial(
+                    state=TrialState.RUNNING,
+                    params=kept,
+                    distributions={key: self._distributions[key] for key in kept},
+                )
+            )
+            return Point(number, row)
+        self._study.sampler = _sampler(self._sampler, seed=number)
+        trial = self._study.ask(self._distributions)
+        return Point(trial.number, self._values(trial.params))
+
+    def open(self) -> list[Point]:
+        """The points that were asked for and that nothing was told of."""
+        points = []
+        for trial in self._study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
+            if not self._rows and not self._whole(trial):
+                # A coordinator died while it was drawn; nothing was trained of it.
+                self._study.tell(trial.number, state=TrialState.FAIL)
+                continue
+            points.append(Point(trial.number, self._values(trial.params)))
+        return points
+
+    def number(self) -> int:
+        """How many points were asked for, but those that a coordinator died of."""
+        trials = self._study.get_trials(deepcopy=False)
+        return sum(bool(self._rows) or self._whole(trial) for trial in trials)
+
+    def report(self, number: int, step: int, value: float) -> bool:
+        """Takes note of a point's figure after a step; returns whether it is to be given up."""
+        trial = self._trial(number)
+        if step in trial.intermediate_values:
+            return False
+        # As Trial.report does; but a Trial of a point that was drawn before would be drawn again.
+        self._storage.set_trial_intermediate_value(trial._trial_id, step, value)
+        return self._study.pruner.prune(self._study, self._trial(number))
+
+    def tell(self, number: int, value: float) -> None:
+        """Ends a point with its figure, infinite where it diverged; NaN says that it has none."""
+        if math.isnan(value):
+            self._study.tell(number, state=TrialState.FAIL)
+        else:
+            self._study.tell(number, value)
+
+    def prune(self, number: int) -> None:
+        """Ends a point that was given up."""
+        self._study.tell(number, state=TrialState.PRUNED)
+
+    def _trial(self, number: int) -> FrozenTrial:
+        return self._study.get_trials(deepcopy=False)[number]
+
+    def _whole(self, trial: FrozenTrial) -> bool:
+        return trial.params.keys() == self._distributions.keys()
+
+    def _values(self, kept: Mapping[str, Any]) -> dict[str, Any]:
+        return {
+            key: self._choices[key][value] if key in self._choices else value
+            for key, value in kept.items()
+        }
+
+    def _distribution(self, key: str, value: Distribution) -> BaseDistribution:
+        if isinstance(value, Choice):
+            self._choices[key] = {_kept(choice): choice for choice in value.values}
+            return CategoricalDistribution(tuple(self._choices[key]))
+        if isinstance(value, Integer):
+            return IntDistribution(value.low, value.high)
+        return FloatDistribution(value.low, value.high, log=isinstance(value, LogUniform))
+
+
+def _kept(value: Any) -> Any:
+    """A choice as Optuna can keep it: what is not a scalar by its text."""
+    return value if isinstance(value, bool | int | float | str) else repr(value)
+
+
+def _sampler(name: str, seed: int) -> BaseSampler:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
+        return SAMPLERS[name](seed)
+
+
+def _mend(file: Path) -> None:
+    """Undoes what a coordinator that was killed while it wrote left behind."""
+    file.with_name(file.name + ".lock").unlink(missing_ok=True)
+    with contextlib.suppress(FileNotFoundError), open(file, "r+b") as journal:
+        whole = journal.read().rfind(b"\n") + 1
+        journal.truncate(whole)

@@ -1,0 +1,133 @@
+"""A trial: one run of a sweep, known by its run directory.
+
+    trials/0000/             a run directory, written by `launch.py train`
+    trials/0000/trial.json   what the coordinator knows of it, written by the coordinator alone
+    trials/0000/log.txt      stdout and stderr of its command
+
+The coordinator learns how a trial goes from `metrics.jsonl` and how it ended from `result.json`.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import json
+from pathlib import Path
+from typing import Any
+
+from vae.errors import InputError
+from vae.training import directory
+
+ENDED = ("completed", "pruned", "diverged", "failed")
+MAX_ATTEMPTS = 3  # a trial that fails is retried twice, from its last checkpoint
+
+
+@dataclasses.dataclass
+class Trial:
+    """One run of a sweep.
+
+    Attributes:
+      number: of the trial, from 0; its directory's name.
+      point: of the study's trial that it belongs to; with a space and a grid several do.
+      workdir: its run directory.
+      overrides: what it changes of the sweep's config, by dotted key.
+      status: "waiting", "running", or one of ENDED.
+      attempts: 1, and 1 more for each time that it was retried after a failure.
+      seconds: that its run took, over all its attempts, where known.
+      value: of the sweep's objective, where its run completed.
+      error: the last line of its log, where it failed.
+    """
+
+    number: int
+    point: int
+    workdir: Path
+    overrides: dict[str, Any]
+    status: str = "waiting"
+    attempts: int = 1
+    seconds: float | None = None
+    value: float | None = None
+    error: str | None = None
+
+    @property
+    def log(self) -> Path:
+        return self.workdir / "log.txt"
+
+    @property
+    def ended(self) -> bool:
+        return self.status in ENDED
+
+    def save(self) -> None:
+        self.workdir.mkdir(parents=True, exist_ok=True)
+        record = dataclasses.asdict(self)
+        del record["workdir"]
+        directory.write_json(self.workdir / "trial.json", record)
+
+    def update(self, status: str) -> None:
+        self.status = status
+        self.save()
+
+    def result(self) -> dict[str, Any]:
+        """What its result.json says; nothing where there is none that can be read."""
+        with contextlib.suppress(InputError):
+            return directory.read_json(self.workdir / "result.json") or {}
+        return {}
+
+    def figures(self, metric: str) -> dict[int, float]:
+        """A figure by the step that it was logged at, of the run as far as it is."""
+        found = {}
+        with contextlib.suppress(FileNotFoundError):
+            for line in (self.workdir / "metrics.jsonl").read_text(encoding="utf-8").splitlines():
+                with contextlib.suppress(json.JSONDecodeError):  # the last one, half written
+                    values = json.loads(line)
+                    if values.get(metric) is not None:
+                        found[values["step"]] = values[metric]
+        return found
+
+    def conclude(self, code: int, objective: str, *, pruned: bool) -> None:
+        """Takes note of how its job ended, and of the objective that its run reached.
+
+        A run that completed or diverged has a result that says so, whatever became of the job. Else
+        a job that was stopped leaves it waiting, to go on; a wrong config (exit code 2) is wrong
+        the next time too; and whatever else it died of is tried again from the last checkpoint.
+        """
+        result = self.result()
+        self.seconds = result.get("seconds", self.seconds)
+        status = result.get("status")
+        if status in ("completed", "diverged"):
+            self.error = None
+            self.value = result["metrics"].get(objective) if status == "completed" else None
+        elif pruned:
+            status = "pruned"
+        elif code == 75:
+            status = "waiting"
+        else:
+            self.error = self._last_words(code)
+            retried = code != 2 and self.attempts < MAX_ATTEMPTS
+            self.attempts += retried
+            status = "waiting" if retried else "failed"
+        self.update(status)
+
+    def _last_words(self, code: int) -> str:
+        if code < 0:
+            return f"killed by signal {-code}"
+        lines = self.log.read_text("utf-8", "replace").split("\n") if self.log.exists() else []
+        return next((line for line in reversed(lines) if line.strip()), f"exit code {code}")
+
+
+def load(workdir: Path) -> Trial | None:
+    """The trial whose record is in a run directory, None where there is none.
+
+    Raises:
+      InputError: the record is damaged.
+    """
+    record = directory.read_json(workdir / "trial.json")
+    return Trial(workdir=workdir, **record) if record else None
+
+
+def in_use(workdir: Path) -> bool:
+    """Whether a process owns a directory."""
+    try:
+        with directory.owned(workdir):
+            return False
+    except InputError:
+        return True
