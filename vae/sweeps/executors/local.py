@@ -8,6 +8,7 @@ cores and of the accelerators, and all jobs share the programs that one of them 
 from __future__ import annotations
 
 import glob
+import logging
 import multiprocessing
 import os
 import runpy
@@ -130,6 +131,7 @@ def _run(job: Job, share: Share, cache: Path) -> None:
         os.sched_setaffinity(0, share.cores)
     os.environ.update(share.environment)
 
+    logging.getLogger().handlers.clear()  # what was imported has set up some
     import jax
 
     if jax.config.jax_compilation_cache_dir is None:
