@@ -6,7 +6,9 @@
                                  [--sweep=learning_rate,seeds] [--num_trials=50] [--workers=2]
                                  [--sampler=tpe|cmaes|random|qmc]
                                  [--pruner=none|median|halving|hyperband]
-                                 [--executor=local|slurm|ray] [--config.training.steps=500 ...]
+                                 [--executor=local|slurm|ray] [--members=8]
+                                 [--config.training.steps=500 ...]
+    python launch.py packing     --config=experiments/digits.py [--members=64]
     python launch.py evaluate    --workdir=runs/digits [--num_samples=5000] [--split=test]
     python launch.py sample      --workdir=runs/digits [--num=64] [--seed=0] [--draw] [--labels=0,1]
                                  [--attributes=Eyeglasses=1,Male=0] [--prior=mixture|flow|vae]
@@ -64,6 +66,13 @@ flags.DEFINE_enum(
 )
 flags.DEFINE_enum("executor", "local", ["local", "slurm", "ray"], "What runs the trials.")
 flags.DEFINE_integer("workers", 1, "How many trials at once.", lower_bound=1)
+flags.DEFINE_integer(
+    "members",
+    None,
+    "How many trials to train in one program; measured if absent, 1 on a CPU.",
+    lower_bound=1,
+)
+flags.DEFINE_list("trials", None, "population: the trials of a sweep to train in one program.")
 flags.DEFINE_integer("cpu_devices", None, "Make the CPU appear as so many devices.", lower_bound=1)
 flags.DEFINE_enum("split", "test", ["train", "valid", "test"], "The split to use.")
 flags.DEFINE_integer("num", None, "How many images.", lower_bound=1)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import importlib
 import json
 import logging
 import os
@@ -251,10 +252,13 @@ def _results(config: Any, values: flags.FlagValues) -> int:
     return 0
 
 
-def _sweep(config: Any, values: flags.FlagValues) -> int:
-    from vae.sweeps.commands import sweep
+def _of_sweeps(name: str) -> Callable[[Any, flags.FlagValues], int]:
+    """A command of `vae/sweeps/commands.py`, imported when it is called."""
 
-    return sweep(config, values)
+    def command(config: Any, values: flags.FlagValues) -> int:
+        return getattr(importlib.import_module("vae.sweeps.commands"), name)(config, values)
+
+    return command
 
 
 def _list(config: Any, values: flags.FlagValues) -> int:
@@ -270,7 +274,9 @@ def _list(config: Any, values: flags.FlagValues) -> int:
 
 COMMANDS = {
     "train": _train,
-    "sweep": _sweep,
+    "sweep": _of_sweeps("sweep"),
+    "population": _of_sweeps("train_population"),
+    "packing": _of_sweeps("measure_packing"),
     "evaluate": _evaluate,
     "sample": _sample,
     "reconstruct": _reconstruct,

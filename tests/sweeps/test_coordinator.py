@@ -9,8 +9,9 @@ import optuna
 import pytest
 from fakes import FakeExecutor, elbo, learning_rate
 
+from vae.config import base
 from vae.sweeps.coordinator import Coordinator
-from vae.sweeps.jobs import Commands
+from vae.sweeps.jobs import Command, Jobs
 from vae.sweeps.search import Search
 from vae.sweeps.space import LogUniform, Plan, product
 from vae.training import directory
@@ -21,14 +22,25 @@ SPACE = Plan({"optimizer.learning_rate": LogUniform(1e-4, 1e-1)}, ({},), "valid/
 SEEDS = SPACE._replace(rows=({"seed": 0}, {"seed": 1}))
 
 
-def coordinate(workdir, executor, plan=GRID, points=4, pruner="none", wait=lambda: None, **kwargs):
+def coordinate(
+    workdir,
+    executor,
+    plan=GRID,
+    points=4,
+    pruner="none",
+    wait=lambda: None,
+    packing=None,
+    **kwargs,
+):
     workdir.mkdir(exist_ok=True)
     search = Search(
         workdir / "study.journal", plan, sampler="tpe", pruner=pruner, every=10, steps=30
     )
-    commands = Commands("experiments/digits.py", {"training.steps": 30}, ("--cpu_devices=2",))
+    overrides = {"training.steps": 30}
+    command = Command("experiments/digits.py", base(), overrides, ("--cpu_devices=2",))
+    jobs = Jobs(workdir, command, **(packing or {"members": 1}))
     return Coordinator(
-        workdir, plan, search, commands, executor, num_points=points, wait=wait, **kwargs
+        workdir, plan, search, jobs, executor, num_points=points, wait=wait, **kwargs
     )
 
 

@@ -3,25 +3,39 @@
 from __future__ import annotations
 
 import contextlib
+import copy
+import json
 import signal
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import jax
 import ml_collections
 from absl import flags
 from ml_collections import config_flags
 
-from vae.config import validate
+from vae.config import override, validate
 from vae.errors import InputError
-from vae.sweeps import executors, progress, record, results, space
+from vae.sweeps import (
+    executors,
+    packing,
+    population,
+    progress,
+    record,
+    results,
+    space,
+)
 from vae.sweeps.coordinator import Coordinator
-from vae.sweeps.jobs import Commands
+from vae.sweeps.jobs import Command, Jobs
 from vae.sweeps.search import Search
 from vae.training import directory
+from vae.training.checkpoints import CheckpointError
 
 NUM_TRIALS = 50  # points of a space, where --num_trials is absent
+ROUNDS = 5  # of a sampler that learns: into so many populations its points go, or more
+MOST = 64  # runs that are tried in one program, where --members is absent
 PASSED_ON = ("cpu_devices",)  # flags that every trial's command is given, too
 
 
@@ -55,8 +69,14 @@ def sweep(config: Any, values: flags.FlagValues) -> int:
         pruner=values.pruner,
         num_trials=values.num_trials or NUM_TRIALS,
     )
-    commands = Commands(
-        name, overrides, tuple(f"--{k}={values[k].value}" for k in PASSED_ON if values[k].present)
+    passed_on = tuple(f"--{k}={values[k].value}" for k in PASSED_ON if values[k].present)
+    total = record.total(sweep)
+    jobs = Jobs(
+        workdir,
+        Command(name, config.value, overrides, passed_on),
+        members=values.members,
+        # A sampler that learns from what came of earlier points is to see figures now and then.
+        most=max(1, total // ROUNDS) if sweep["sampler"] in ("tpe", "cmaes") else total,
     )
     with directory.owned(workdir):
         record.claim(workdir, sweep)
@@ -78,7 +98,7 @@ def sweep(config: Any, values: flags.FlagValues) -> int:
                     workdir,
                     plan,
                     search,
-                    commands,
+                    jobs,
                     executor,
                     num_points=sweep["num_trials"],
                     show=line.show,
@@ -92,6 +112,48 @@ def sweep(config: Any, values: flags.FlagValues) -> int:
             return 75
         print(results.write(workdir))
     return 0 if any(trial.status == "completed" for trial in coordinator.trials) else 1
+
+
+def train_population(config: Any, values: flags.FlagValues) -> int:
+    """Trains trials of a sweep in one program.
+
+    Returns:
+      The exit code: 0, 1 where a file could not be written, 75 where one was stopped; each trial's
+      `result.json` says how it ended.
+    """
+    if not (values["config"].present and values.workdir and values.trials):
+        raise InputError("population needs --config=FILE, --workdir=SWEEP and --trials=0,1,...")
+    common = config_flags.get_override_values(values["config"])
+    known = {str(trial.number): trial for trial in record.trials(Path(values.workdir))}
+    members = []
+    for number in values.trials:
+        if number not in known:
+            raise InputError(f"--trials={number}: {values.workdir} has no such trial.")
+        trial, own = known[number], copy.deepcopy(config.value)
+        override(own, trial.overrides)
+        members.append(population.Member(own, trial.workdir, common | trial.overrides))
+    try:
+        results = population.train(members)
+    except (OSError, CheckpointError) as error:
+        print(f"error: {values.workdir}: {error}", file=sys.stderr)
+        return 1
+    return 75 if any(result["status"] == "preempted" for result in results) else 0
+
+
+def measure_packing(config: Any, values: flags.FlagValues) -> int:
+    """Measures how many runs of an experiment to train in one program, and prints it.
+
+    With --workdir it is also written there, as `packing.json`. On a CPU packing never pays.
+    """
+    found = {"members": 1}
+    if jax.default_backend() != "cpu":
+        found = packing.measure(config.value, values.members or MOST)._asdict()
+    found["device"] = jax.devices()[0].device_kind
+    if values.workdir:
+        Path(values.workdir).mkdir(parents=True, exist_ok=True)
+        directory.write_json(Path(values.workdir) / "packing.json", found)
+    print(json.dumps(found, indent=2))
+    return 0
 
 
 def listing(values: flags.FlagValues) -> int:

@@ -23,7 +23,8 @@ from pathlib import Path
 
 from vae.sweeps import record
 from vae.sweeps.executors import Executor, Running
-from vae.sweeps.jobs import Commands
+from vae.sweeps.jobs import Jobs
+from vae.sweeps.population import STOP
 from vae.sweeps.search import Point, Search
 from vae.sweeps.space import Plan
 from vae.sweeps.trials import Trial, in_use
@@ -33,7 +34,7 @@ logger = logging.getLogger(__name__)
 
 @dataclasses.dataclass
 class Started:
-    """A job and the trials that it trains."""
+    """A job and the trials that it trains, none where it measures."""
 
     running: Running
     trials: list[Trial]
@@ -66,7 +67,7 @@ class Coordinator:
       workdir: the sweep's directory, owned by this process.
       plan: what is swept.
       search: its study.
-      commands: how a trial is trained.
+      jobs: how trials are trained.
       executor: where.
       num_points: how many points; the rows of a grid that stands alone.
       show: called when something has changed, with all trials.
@@ -78,7 +79,7 @@ class Coordinator:
         workdir: Path,
         plan: Plan,
         search: Search,
-        commands: Commands,
+        jobs: Jobs,
         executor: Executor,
         *,
         num_points: int,
@@ -86,7 +87,7 @@ class Coordinator:
         wait: Callable[[], None] = lambda: time.sleep(0.1),
     ) -> None:
         self._workdir, self._plan, self._search = workdir, plan, search
-        self._commands, self._executor = commands, executor
+        self._make, self._executor = jobs, executor
         self._num_points, self._show, self._wait = num_points, show, wait
         self._jobs: list[Started] = []
         self._pruned: set[int] = set()  # points that are given up
@@ -161,6 +162,8 @@ class Coordinator:
         for job, code in ended:
             if job.stopped and code < 0:
                 code = 75  # before it listened to the signal
+            if not job.trials:
+                self._make.measured()
             for trial in job.trials:
                 if code == 2 and in_use(trial.workdir):
                     self._jobs.append(Started(Found(trial), [trial]))
@@ -194,8 +197,12 @@ class Coordinator:
             for trial in job.trials:
                 self._report(trial)
         for job in self._jobs:
-            if all(trial.point in self._pruned for trial in job.trials):
+            pruned = [trial for trial in job.trials if trial.point in self._pruned]
+            if pruned and len(pruned) == len(job.trials):
                 job.stop()
+            else:
+                for trial in pruned:
+                    (trial.workdir / STOP).touch()
 
     def _report(self, trial: Trial) -> None:
         """Reports a trial's new figures, once all trials of its point have them, as their mean."""
@@ -217,15 +224,18 @@ class Coordinator:
                 return
 
     def _start_jobs(self) -> bool:
-        """Asks for as many trials as there are free slots, and starts them; whether there are."""
+        """Asks for as many trials as the free slots take, and starts them; whether there are."""
         free = self._executor.slots - len(self._jobs)
-        while len(self._waiting()) < free and self._search.number() < self._num_points:
+        while (
+            len(self._waiting()) < free * self._make.largest
+            and self._search.number() < self._num_points
+        ):
             for trial in self._trials_of(self._search.ask()):
                 trial.save()
                 self.trials.append(trial)
         started = False
-        while free and (waiting := self._waiting()):
-            job, trials = self._commands.next_job(waiting)
+        while free and (waiting := self._waiting()) and (made := self._make.next(waiting, free)):
+            job, trials = made
             for trial in trials:
                 trial.update("running")
             self._jobs.append(Started(self._executor.start(job), trials))

@@ -1,36 +1,133 @@
-"""From trials that wait to the jobs that an executor runs: each trial is one `launch.py train`."""
+"""From trials that wait to the jobs that an executor runs.
+
+A job is one `launch.py train`; or, where it pays, one `launch.py population`, which trains trials
+together that differ in traced numbers alone. Whether it does, and of how many at once, is measured
+by a job of its own, `launch.py packing`, once for each group of such trials:
+
+    packing/GROUP/packing.json   what was measured
+"""
 
 from __future__ import annotations
 
+import copy
+import hashlib
+import json
+import math
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any, NamedTuple
 
+import ml_collections
+
+from vae.config import override
 from vae.sweeps.executors import Job
+from vae.sweeps.population import static
 from vae.sweeps.trials import Trial
+from vae.training import directory
 
 
-class Commands(NamedTuple):
+class Command(NamedTuple):
     """What the commands of a sweep's trials have in common.
 
     Attributes:
-      config: the experiment's file, with its variant.
+      name: the experiment's file, with its variant.
+      config: what it gives, with the overrides.
       overrides: of its config, for all trials, by dotted key.
       flags: further arguments, as "--cpu_devices=2".
     """
 
-    config: str
+    name: str
+    config: ml_collections.ConfigDict
     overrides: dict[str, Any]
     flags: tuple[str, ...] = ()
 
-    def next_job(self, waiting: Sequence[Trial]) -> tuple[Job, list[Trial]]:
-        """A job, and those of the waiting trials that it trains: the first."""
-        trial = waiting[0]
-        settings = self.overrides | trial.overrides
-        arguments = (
-            "train",
-            f"--config={self.config}",
-            f"--workdir={trial.workdir}",
-            *self.flags,
-            *(f"--config.{key}={value}" for key, value in settings.items()),
-        )
-        return Job(arguments, trial.log), [trial]
+    def arguments(self, command: str, overrides: dict[str, Any], *flags: str) -> tuple[str, ...]:
+        """Those of launch.py, with further overrides and flags."""
+        settings = self.overrides | overrides
+        settings = (f"--config.{key}={value}" for key, value in settings.items())
+        return (command, f"--config={self.name}", *flags, *self.flags, *settings)
+
+
+class Jobs:
+    """Makes the jobs of a sweep.
+
+    Args:
+      workdir: the sweep's directory.
+      command: what the commands of its trials have in common.
+      members: how many trials to train in one program; measured where it is None.
+      most: how many at the most, where it is measured.
+    """
+
+    def __init__(
+        self, workdir: Path, command: Command, *, members: int | None = 1, most: int = 1
+    ) -> None:
+        self._workdir, self._command = workdir, command
+        self._members, self._most = members, most
+        self._measured: dict[str, int] = {}  # by group
+        self._measuring: str | None = None
+
+    @property
+    def largest(self) -> int:
+        """How many trials a job may take, as far as that is known."""
+        return self._members or max(self._measured.values(), default=1)
+
+    def next(self, waiting: Sequence[Trial], free: int) -> tuple[Job, list[Trial]] | None:
+        """A job for one of `free` slots, and those of the waiting trials that it trains.
+
+        It trains none if it measures; and there is no job while what waits is being measured.
+        """
+        groups: dict[str, list[Trial]] = {}
+        for trial in waiting:
+            groups.setdefault(self._group(trial), []).append(trial)
+        for group, trials in groups.items():
+            members = self._members_of(group)
+            if members is None and self._measuring is None:
+                self._measuring = group
+                return self._measurement(group, trials[0]), []
+            if members is not None:
+                number = min(members, math.ceil(len(trials) / free))
+                return self._training(trials[:number]), trials[:number]
+        return None
+
+    def measured(self) -> None:
+        """To be called when a job that trains nothing has ended."""
+        group, self._measuring = self._measuring, None
+        found = directory.read_json(self._folder(group) / "packing.json")
+        self._measured[group] = found["members"] if found else 1  # it did not even run
+
+    def _members_of(self, group: str) -> int | None:
+        """How many trials of a group to train together, None while that is unknown."""
+        if self._members:
+            return self._members
+        if group not in self._measured:
+            found = directory.read_json(self._folder(group) / "packing.json")
+            if found is None:
+                return None
+            self._measured[group] = found["members"]
+        return self._measured[group]
+
+    def _training(self, trials: Sequence[Trial]) -> Job:
+        first = trials[0]
+        if len(trials) == 1:
+            workdir = f"--workdir={first.workdir}"
+            return Job(self._command.arguments("train", first.overrides, workdir), first.log)
+        numbers = ",".join(str(trial.number) for trial in trials)
+        flags = (f"--workdir={self._workdir}", f"--trials={numbers}")
+        return Job(self._command.arguments("population", {}, *flags), first.log)
+
+    def _measurement(self, group: str, trial: Trial) -> Job:
+        folder = self._folder(group)
+        flags = (f"--workdir={folder}", f"--members={self._most}")
+        return Job(self._command.arguments("packing", trial.overrides, *flags), folder / "log.txt")
+
+    def _folder(self, group: str) -> Path:
+        return self._workdir / "packing" / group
+
+    def _group(self, trial: Trial) -> str:
+        """A name that trials have in common which can be trained in one program."""
+        if self._members == 1:
+            return ""
+        config = copy.deepcopy(self._command.config)
+        override(config, trial.overrides)
+        text = json.dumps(static(config), sort_keys=True)
+        return hashlib.sha256(text.encode()).hexdigest()[:12]
