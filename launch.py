@@ -1,7 +1,8 @@
 """Trains, evaluates and uses variational autoencoders.
 
     python launch.py train       --config=experiments/digits.py [--workdir=runs/digits]
-                                 [--config.optimizer.learning_rate=3e-4 ...]
+                                 [--config.optimizer.learning_rate=3e-4 ...] [--processes=2]
+                                 [--coordinator=HOST:PORT --num_processes=2 --process_id=0]
     python launch.py evaluate    --workdir=runs/digits [--num_samples=5000] [--split=test]
     python launch.py sample      --workdir=runs/digits [--num=64] [--seed=0] [--draw] [--labels=0,1]
                                  [--attributes=Eyeglasses=1,Male=0] [--prior=mixture|flow|vae]
@@ -46,6 +47,12 @@ _CONFIG = config_flags.DEFINE_config_file(
 )
 flags.DEFINE_string("workdir", None, "The run directory; runs/NAME of the experiment if absent.")
 flags.DEFINE_integer("cpu_devices", None, "Make the CPU appear as so many devices.", lower_bound=1)
+flags.DEFINE_integer(
+    "processes", 1, "train: start so many processes on this machine and watch them.", lower_bound=1
+)
+flags.DEFINE_string("coordinator", None, "train on several hosts: HOST:PORT of process 0.")
+flags.DEFINE_integer("num_processes", None, "How many processes there are.", lower_bound=1)
+flags.DEFINE_integer("process_id", None, "Which of them this is, from 0.", lower_bound=0)
 flags.DEFINE_enum("split", "test", ["train", "valid", "test"], "The split to use.")
 flags.DEFINE_integer("num", None, "How many images.", lower_bound=1)
 flags.DEFINE_integer("num_samples", None, "Importance samples of the NLL.", lower_bound=1)

@@ -36,11 +36,29 @@ def run(usage: str, config: Any, values: flags.FlagValues, arguments: list[str])
         raise InputError(f"{command!r} is no command; there are {', '.join(COMMANDS)}.")
     _parse(values, arguments)
     _start_logging()
+    several = ("processes", "coordinator", "num_processes", "process_id")
+    if command != "train" and (given := [name for name in several if values[name].present]):
+        raise InputError(f"--{given[0]} is of train; {command} runs in one process.")
+    if values.processes > 1:
+        return _launch(values, [command, *arguments])
     if values.cpu_devices:
         from vae.training.devices import simulate_cpu_devices
 
         simulate_cpu_devices(values.cpu_devices)
+    if command == "train":
+        from vae.training.processes import join
+
+        join(values.coordinator, values.num_processes, values.process_id)
     return COMMANDS[command](config, values)
+
+
+def _launch(values: flags.FlagValues, arguments: list[str]) -> int:
+    from vae.training.launcher import launch
+
+    if values.coordinator:
+        raise InputError("--processes starts its own coordinator; leave --coordinator out.")
+    command = [sys.executable, sys.argv[0], *arguments, "--processes=1"]
+    return launch(command, values.processes, share_accelerators=not values.cpu_devices)
 
 
 def _train(config: Any, values: flags.FlagValues) -> int:
@@ -48,6 +66,7 @@ def _train(config: Any, values: flags.FlagValues) -> int:
         raise InputError("train needs --config=FILE; `python launch.py list` shows experiments.")
     from vae.experiment import train
     from vae.training.checkpoints import CheckpointError
+    from vae.training.processes import is_first
 
     file = Path(config_flags.get_config_filename(values["config"]).split(":")[0])
     workdir = Path(values.workdir or Path("runs") / file.stem)
@@ -57,7 +76,8 @@ def _train(config: Any, values: flags.FlagValues) -> int:
     except (OSError, CheckpointError) as error:
         print(f"error: {workdir}: {error}", file=sys.stderr)
         return EXIT_CODES["failed"]
-    _print_result(result, workdir)
+    if is_first():
+        _print_result(result, workdir)
     return EXIT_CODES[result["status"]]
 
 

@@ -30,10 +30,10 @@ from vae.models.data import Data
 from vae.probability.terms import Batch
 from vae.run import Run
 from vae.tasks import pictures
-from vae.training import devices, directory, loop
+from vae.training import devices, directory, loop, processes
 from vae.training.checkpoints import Checkpoints, digest
 from vae.training.logs import Log
-from vae.training.state import evaluation_variables, initial_state
+from vae.training.state import evaluation_variables, initial_state, state_specs
 from vae.training.step import make_step
 
 logger = logging.getLogger(__name__)
@@ -77,7 +77,7 @@ def train(
     model = models.build(config.model, _model_data(dataset, config))
     check_objective(config.objective, model, lambda: first_images(dataset, "train", 1, config))
 
-    with directory.owned(workdir):
+    with processes.first_holds(directory.owned(workdir), InputError):
         facts = {
             "image_shape": list(dataset.image_shape),
             "values": dataclasses.asdict(dataset.values),
@@ -89,13 +89,16 @@ def train(
             "description": dataset.description,
         }
         with _recorded_failure(workdir, started):
-            directory.write_json(workdir / "config.json", to_dict(config))
-            record = directory.provenance(overrides or {}, facts)
-            directory.write_json(workdir / "provenance.json", record)
+            if processes.is_first():
+                directory.write_json(workdir / "config.json", to_dict(config))
+                record = directory.provenance(overrides or {}, facts)
+                directory.write_json(workdir / "provenance.json", record)
             result = _train(config, workdir, dataset, model)
             result["seconds"] = time.monotonic() - started
-            directory.write_json(workdir / "result.json", result)
-    return result
+            if processes.is_first():
+                directory.write_json(workdir / "result.json", result)
+            processes.meet("the result is written")
+    return result if processes.is_first() else directory.read_json(workdir / "result.json")
 
 
 def _train(
@@ -121,7 +124,7 @@ def _train(
             test = make_evaluator(
                 model, dataset, "test", config, mesh, num_samples=config.evaluation.num_samples
             )
-            figures = test.figures(evaluation_variables(outcome.state))
+            figures = test.figures(devices.whole(evaluation_variables(outcome.state), mesh))
             log.scalars(outcome.step, figures)
             result["metrics"] |= figures
             result["protocol"] = test.protocol
@@ -145,6 +148,8 @@ def _batches(config: ml_collections.ConfigDict, dataset: Dataset) -> Batches:
         batch_size=config.data.batch_size,
         seed=config.data.seed,
         threads=config.data.threads,
+        process_index=jax.process_index(),
+        process_count=jax.process_count(),
     )
 
 
@@ -159,11 +164,20 @@ def _program(
 ) -> loop.Program:
     # On one device there is nothing to average, and a collective would copy the gradient.
     axis = devices.AXIS if mesh.size > 1 else None
+    shapes = jax.eval_shape(lambda: initial_state(model, config))
+    specs = state_specs(shapes, mesh, spread=config.training.shard_state)
     step = devices.map_shards(
-        make_step(model, config, dataset.values, num_examples=len(dataset.train), axis=axis),
+        make_step(
+            model,
+            config,
+            dataset.values,
+            num_examples=len(dataset.train),
+            axis=axis,
+            specs=specs.params,
+        ),
         mesh,
-        in_specs=(P(), P(None, devices.AXIS), P()),
-        out_specs=(P(), P()),
+        in_specs=(specs, P(None, devices.AXIS), P()),
+        out_specs=(specs, P()),
         donate=(0,),
     )
     table = devices.replicate(dataset.train.table(), mesh)
@@ -179,16 +193,23 @@ def _program(
         return devices.shard(stacked, mesh, P(None, devices.AXIS))
 
     return loop.Program(
-        initialise=lambda: devices.run_once(lambda: initial_state(model, config), mesh),
+        initialise=lambda: devices.run_once(lambda: initial_state(model, config), mesh, specs),
         step=lambda state, batch: step(state, batch, table),
         batch=batch,
-        validate=lambda state: validation().figures(evaluation_variables(state), warn=False),
-        draw=_drawer(config, workdir, dataset, model, log),
+        validate=lambda state: validation().figures(
+            devices.whole(evaluation_variables(state), mesh), warn=False
+        ),
+        draw=_drawer(config, workdir, dataset, model, mesh, log),
     )
 
 
 def _drawer(
-    config: ml_collections.ConfigDict, workdir: Path, dataset: Dataset, model: Any, log: Log
+    config: ml_collections.ConfigDict,
+    workdir: Path,
+    dataset: Dataset,
+    model: Any,
+    mesh: jax.sharding.Mesh,
+    log: Log,
 ) -> Callable[[int, Any], None]:
     """Writes a grid of samples, and of reconstructions of the validation set, after a step."""
     compiled = Compiled(model)
@@ -198,10 +219,13 @@ def _drawer(
         return first_images(dataset, "valid", config.log.num_images, config)
 
     def draw(step: int, state: Any) -> None:
+        variables = devices.local(evaluation_variables(state), mesh)
+        if not processes.is_first():
+            return
         run = Run(
             config=config,
             model=model,
-            variables=evaluation_variables(state),
+            variables=variables,
             values=dataset.values,
             step=step,
             workdir=workdir,
@@ -223,6 +247,8 @@ def _drawer(
 
 def _check_devices(config: ml_collections.ConfigDict) -> None:
     number = jax.device_count()
+    if jax.local_device_count() * jax.process_count() != number:
+        raise InputError("the processes have different numbers of devices; give each as many.")
     if (config.data.batch_size // config.training.accumulate) % number:
         micro = " / training.accumulate" if config.training.accumulate > 1 else ""
         raise InputError(
@@ -257,5 +283,6 @@ def _recorded_failure(workdir: Path, started: float) -> Iterator[None]:
             "error": f"{type(error).__name__}: {error}",
         }
         with contextlib.suppress(OSError):
-            directory.write_json(workdir / "result.json", result)
+            if processes.is_first():
+                directory.write_json(workdir / "result.json", result)
         raise

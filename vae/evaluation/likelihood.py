@@ -23,7 +23,7 @@ from jax.sharding import PartitionSpec as P
 
 from vae.probability.distributions import example_keys, sample_keys, split
 from vae.probability.terms import Batch, log_weights
-from vae.training.devices import AXIS, map_shards, shard
+from vae.training.devices import AXIS, fetch, map_shards, shard
 
 Array = jax.Array
 
@@ -90,7 +90,8 @@ def make_estimator(
 
     Returns:
       `estimate(variables, table, batches, key=key)` over batches with `index` [B] and `mask` [B],
-      as `evaluation_batches` gives them; its arrays leave the masked examples out.
+      as `evaluation_batches` gives them; its arrays leave the masked examples out. Each process
+      gives its slices, and gets the figures of all.
     """
     height, width, channels = model.image_shape
     bytes_per_image = max(
@@ -125,10 +126,8 @@ def make_estimator(
     ) -> Estimate:
         results = []
         for batch in batches:
-            mask = batch.pop("mask")
-            number, size = chunks(
-                num_samples, math.ceil(len(mask) / mesh.size), bytes_per_image, max_bytes
-            )
+            images = math.ceil(len(batch["mask"]) / len(mesh.local_devices))
+            number, size = chunks(num_samples, images, bytes_per_image, max_bytes)
             if size not in compiled:
                 compiled[size] = map_shards(
                     lambda *args, size=size: chunk(*args, size),
@@ -137,17 +136,18 @@ def make_estimator(
                     out_specs=P(AXIS),
                 )
             batch = shard(batch, mesh, P(AXIS))
+            mask = batch.pop("mask")
             parts = [
                 compiled[size](variables, batch, table, key, np.int32(i * size))
                 for i in range(number)
             ]
-            results.append(_combine(jax.device_get(parts), num_samples, mask))
+            results.append(_combine(*fetch((parts, mask)), num_samples))
         return jax.tree.map(lambda *parts: np.concatenate(parts), *results)
 
     return estimate
 
 
-def _combine(parts: list[_Chunk], num_samples: int, mask: np.ndarray) -> Estimate:
+def _combine(parts: list[_Chunk], mask: np.ndarray, num_samples: int) -> Estimate:
     parts = jax.tree.map(lambda field: np.asarray(field, np.float64), parts)
     log_sum = np.logaddexp.reduce([part.log_sum for part in parts])
     log_sum_squares = np.logaddexp.reduce([part.log_sum_squares for part in parts])

@@ -18,6 +18,8 @@ from typing import Any
 
 import numpy as np
 
+from vae.training.processes import is_first
+
 logger = logging.getLogger(__name__)
 
 
@@ -27,14 +29,17 @@ IMPORT_AFTER = 60.0
 
 
 class Log:
-    """The log of one run directory."""
+    """The log of one run directory, which process 0 writes."""
 
     def __init__(self, workdir: Path, *, tensorboard: bool) -> None:
         self._path = workdir / "metrics.jsonl"
-        self._events = _Events(workdir) if tensorboard else None
+        self._writes = is_first()
+        self._events = _Events(workdir) if tensorboard and self._writes else None
 
     def scalars(self, step: int, values: dict[str, float]) -> None:
         """Appends one line; a number that is not finite is written as null."""
+        if not self._writes:
+            return
         line = {"step": step} | {
             name: float(value) if np.isfinite(value) else None for name, value in values.items()
         }
@@ -53,7 +58,7 @@ class Log:
 
         Returns the latest figure of each name in what is left, but rates, which are of a machine.
         """
-        if not self._path.exists():
+        if not self._writes or not self._path.exists():
             return {}
         lines = self._path.read_text(encoding="utf-8").splitlines(keepends=True)
         kept, latest = [], {}
@@ -129,6 +134,7 @@ class Progress:
         self._total, self._batch_size = total, batch_size
         self._stream = stream or sys.stderr
         self._terminal = self._stream.isatty()
+        self._shown = is_first()
         self._step, self._time = start, time.monotonic()
         self._width = 0
 
@@ -143,13 +149,17 @@ class Progress:
             f"step {step}/{self._total}  {figures}  {rate:.1f} steps/s  "
             f"{rate * self._batch_size:.0f} images/s  {left} left"
         )
+        if self._shown:
+            self._write(line)
+        return {"steps_per_second": rate, "images_per_second": rate * self._batch_size}
+
+    def _write(self, line: str) -> None:
         if self._terminal:
             self._stream.write("\r" + line.ljust(self._width))
             self._width = len(line)
         else:
             self._stream.write(line + "\n")
         self._stream.flush()
-        return {"steps_per_second": rate, "images_per_second": rate * self._batch_size}
 
     def restart(self, step: int) -> None:
         """Leaves what was not training (compilation, evaluation, pictures) out of the rate."""

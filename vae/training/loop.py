@@ -11,12 +11,9 @@ device only where something is logged, evaluated, drawn or saved.
 from __future__ import annotations
 
 import collections
-import contextlib
 import dataclasses
 import logging
-import signal
-import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import jax
@@ -26,6 +23,7 @@ from clu import parameter_overview
 
 from vae.training.checkpoints import Checkpoints
 from vae.training.logs import Log, Progress
+from vae.training.processes import stop_requests
 from vae.training.state import RATES, State
 from vae.training.step import Report
 
@@ -81,7 +79,7 @@ def run(
         logger.info(parameter_overview.get_parameter_overview(state.params, include_stats=False))
     progress = Progress(config.training.steps, start, config.data.batch_size)
     try:
-        with _stop_requests() as stop_requested:
+        with stop_requests() as stop_requested:
             return _run(state, program, config, checkpoints, log, progress, metrics, stop_requested)
     finally:
         progress.close()
@@ -95,7 +93,7 @@ def _run(
     log: Log,
     progress: Progress,
     metrics: dict[str, float],
-    stop_requested: threading.Event,
+    stop_requested: Callable[[], bool],
 ) -> Outcome:
     total = config.training.steps
     step = start = int(state.step)
@@ -112,7 +110,7 @@ def _run(
         in_flight.append(report)
         if len(in_flight) > 2:
             jax.block_until_ready(in_flight.popleft())
-        stopping = stop_requested.is_set()
+        stopping = stop_requested()
 
         if due(config.log.every_steps) or stopping:
             report = jax.device_get(report)
@@ -189,17 +187,3 @@ def _go_back(
         hyper=good.hyper | lower,
         guard=good.guard.replace(retries=good.guard.retries + 1),
     )
-
-
-@contextlib.contextmanager
-def _stop_requests() -> Iterator[threading.Event]:
-    """An event that SIGTERM sets, so that the loop saves and ends after the step in hand."""
-    requested = threading.Event()
-    if threading.current_thread() is not threading.main_thread():
-        yield requested  # only the main thread can listen to signals
-        return
-    previous = signal.signal(signal.SIGTERM, lambda *_: requested.set())
-    try:
-        yield requested
-    finally:
-        signal.signal(signal.SIGTERM, previous)
