@@ -35,7 +35,7 @@ def run(usage: str, config: Any, values: flags.FlagValues, arguments: list[str])
     if command not in COMMANDS:
         raise InputError(f"{command!r} is no command; there are {', '.join(COMMANDS)}.")
     _parse(values, arguments)
-    _start_logging()
+    _start_logging(several=bool(values.num_processes) or "SLURM_STEP_ID" in os.environ)
     several = ("processes", "coordinator", "num_processes", "process_id")
     if command != "train" and (given := [name for name in several if values[name].present]):
         raise InputError(f"--{given[0]} is of train; {command} runs in one process.")
@@ -343,9 +343,10 @@ def _print_result(result: dict[str, Any], workdir: Path) -> None:
     print(json.dumps({"workdir": str(workdir)} | result, indent=2))
 
 
-def _start_logging() -> None:
-    # TensorFlow, where it is imported, has remarks of its own amid the progress line.
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+def _start_logging(*, several: bool) -> None:
+    # TensorFlow, where it is imported, has remarks of its own amid the progress line. Of several
+    # processes XLA's errors are seen, which say which one was lost.
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2" if several else "3")
     os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "0")
     logging.basicConfig(format="%(message)s", level=logging.WARNING, stream=sys.stderr)
     logging.getLogger("vae").setLevel(logging.INFO)

@@ -60,7 +60,8 @@ def launch(command: list[str], number: int, *, share_accelerators: bool) -> int:
         elif code:
             for child in children:
                 child.kill()
-        if code and code not in (3, 75):
+        told = code in TOGETHER and children[0].returncode == code  # by process 0, which is seen
+        if code not in (0, -signal.SIGKILL) and not told:
             _show(outputs[index])
         if code and code not in TOGETHER:
             print(

@@ -13,6 +13,7 @@ import contextlib
 import logging
 import os
 import signal
+import sys
 import threading
 from collections.abc import Callable, Iterator
 
@@ -63,6 +64,7 @@ def join(
         given["coordinator_address"] = given.pop("coordinator")
         given["cluster_detection_method"] = "deactivate"
     launcher.end_with_launcher()
+    _keep_stdout()
     # Its handler of SIGTERM would swallow one that comes before the loop listens.
     jax.config.update("jax_enable_preemption_service", False)
     try:
@@ -74,6 +76,13 @@ def join(
         raise InputError(f"the processes did not find one another: {reason}") from None
     if not is_first():
         logging.getLogger("vae").setLevel(logging.WARNING)
+
+
+def _keep_stdout() -> None:
+    """Sends what libraries print (Gloo each of its connections) to stderr; results go to stdout."""
+    sys.stdout.flush()
+    sys.stdout = os.fdopen(os.dup(1), "w", buffering=1)
+    os.dup2(2, 1)
 
 
 def _share_in_slurm() -> list[int] | None:
