@@ -1,7 +1,8 @@
 """Trains, evaluates and uses variational autoencoders.
 
     python launch.py train       --config=experiments/digits.py [--workdir=runs/digits]
-                                 [--config.optimizer.learning_rate=3e-4 ...]
+                                 [--config.optimizer.learning_rate=3e-4 ...] [--processes=2]
+                                 [--coordinator=HOST:PORT --num_processes=2 --process_id=0]
     python launch.py sweep       --config=experiments/digits.py [--workdir=sweeps/digits]
                                  [--sweep=learning_rate,seeds] [--num_trials=50] [--workers=2]
                                  [--sampler=tpe|cmaes|random|qmc]
@@ -74,6 +75,12 @@ flags.DEFINE_integer(
 )
 flags.DEFINE_list("trials", None, "population: the trials of a sweep to train in one program.")
 flags.DEFINE_integer("cpu_devices", None, "Make the CPU appear as so many devices.", lower_bound=1)
+flags.DEFINE_integer(
+    "processes", 1, "train: start so many processes on this machine and watch them.", lower_bound=1
+)
+flags.DEFINE_string("coordinator", None, "train on several hosts: HOST:PORT of process 0.")
+flags.DEFINE_integer("num_processes", None, "How many processes there are.", lower_bound=1)
+flags.DEFINE_integer("process_id", None, "Which of them this is, from 0.", lower_bound=0)
 flags.DEFINE_enum("split", "test", ["train", "valid", "test"], "The split to use.")
 flags.DEFINE_integer("num", None, "How many images.", lower_bound=1)
 flags.DEFINE_integer("num_samples", None, "Importance samples of the NLL.", lower_bound=1)

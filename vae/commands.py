@@ -36,12 +36,30 @@ def run(usage: str, config: Any, values: flags.FlagValues, arguments: list[str])
     if command not in COMMANDS:
         raise InputError(f"{command!r} is no command; there are {', '.join(COMMANDS)}.")
     _parse(values, arguments)
-    _start_logging()
+    _start_logging(several=bool(values.num_processes) or "SLURM_STEP_ID" in os.environ)
+    several = ("processes", "coordinator", "num_processes", "process_id")
+    if command != "train" and (given := [name for name in several if values[name].present]):
+        raise InputError(f"--{given[0]} is of train; {command} runs in one process.")
+    if values.processes > 1:
+        return _launch(values, [command, *arguments])
     if values.cpu_devices and command != "sweep":  # whose trials have the devices
         from vae.training.devices import simulate_cpu_devices
 
         simulate_cpu_devices(values.cpu_devices)
+    if command == "train":
+        from vae.training.processes import join
+
+        join(values.coordinator, values.num_processes, values.process_id)
     return COMMANDS[command](config, values)
+
+
+def _launch(values: flags.FlagValues, arguments: list[str]) -> int:
+    from vae.training.launcher import launch
+
+    if values.coordinator:
+        raise InputError("--processes starts its own coordinator; leave --coordinator out.")
+    command = [sys.executable, sys.argv[0], *arguments, "--processes=1"]
+    return launch(command, values.processes, share_accelerators=not values.cpu_devices)
 
 
 def _train(config: Any, values: flags.FlagValues) -> int:
@@ -49,6 +67,7 @@ def _train(config: Any, values: flags.FlagValues) -> int:
         raise InputError("train needs --config=FILE; `python launch.py list` shows experiments.")
     from vae.experiment import train
     from vae.training.checkpoints import CheckpointError
+    from vae.training.processes import is_first
 
     file = Path(config_flags.get_config_filename(values["config"]).split(":")[0])
     workdir = Path(values.workdir or Path("runs") / file.stem)
@@ -58,7 +77,8 @@ def _train(config: Any, values: flags.FlagValues) -> int:
     except (OSError, CheckpointError) as error:
         print(f"error: {workdir}: {error}", file=sys.stderr)
         return EXIT_CODES["failed"]
-    _print_result(result, workdir)
+    if is_first():
+        _print_result(result, workdir)
     return EXIT_CODES[result["status"]]
 
 
@@ -340,9 +360,10 @@ def _print_result(result: dict[str, Any], workdir: Path) -> None:
     print(json.dumps({"workdir": str(workdir)} | result, indent=2))
 
 
-def _start_logging() -> None:
-    # TensorFlow, where it is imported, has remarks of its own amid the progress line.
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+def _start_logging(*, several: bool) -> None:
+    # TensorFlow, where it is imported, has remarks of its own amid the progress line. Of several
+    # processes XLA's errors are seen, which say which one was lost.
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2" if several else "3")
     os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "0")
     logging.basicConfig(format="%(message)s", level=logging.WARNING, stream=sys.stderr)
     logging.getLogger("vae").setLevel(logging.INFO)

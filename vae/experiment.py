@@ -30,10 +30,10 @@ from vae.models.data import Data
 from vae.probability.terms import Batch
 from vae.run import Run
 from vae.tasks import pictures
-from vae.training import devices, directory, loop
+from vae.training import devices, directory, loop, processes
 from vae.training.checkpoints import Checkpoints, digest
 from vae.training.logs import Log
-from vae.training.state import State, evaluation_variables, initial_state
+from vae.training.state import State, evaluation_variables, initial_state, state_specs
 from vae.training.step import Report, make_step
 
 logger = logging.getLogger(__name__)
@@ -75,7 +75,8 @@ def train(
         if outcome.status != "completed":
             return record.finish(outcome)
         test = experiment.test(mesh)
-        figures = test.figures(test.estimate(evaluation_variables(outcome.state)))
+        variables = devices.whole(evaluation_variables(outcome.state), mesh)
+        figures = test.figures(test.estimate(variables))
         return record.finish(outcome, figures, test.protocol)
 
 
@@ -94,15 +95,29 @@ class Experiment(NamedTuple):
             batch_size=data.batch_size,
             seed=data.seed if seed is None else seed,
             threads=data.threads,
+            process_index=jax.process_index(),
+            process_count=jax.process_count(),
         )
 
-    def step(self, mesh: jax.sharding.Mesh) -> Callable[[State, Any, Any], tuple[State, Report]]:
+    def step(
+        self, mesh: jax.sharding.Mesh, specs: Any = devices.WHOLE
+    ) -> Callable[[State, Any, Any], tuple[State, Report]]:
         """The training step of one device's shard, see `make_step`."""
         # On one device there is nothing to average, and a collective would copy the gradient.
         axis = devices.AXIS if mesh.shape[devices.AXIS] > 1 else None
-        number = len(self.dataset.train)
-        values = self.dataset.values
-        return make_step(self.model, self.config, values, num_examples=number, axis=axis)
+        return make_step(
+            self.model,
+            self.config,
+            self.dataset.values,
+            num_examples=len(self.dataset.train),
+            axis=axis,
+            specs=specs,
+        )
+
+    def specs(self, mesh: jax.sharding.Mesh) -> State:
+        """How the arrays of the state lie on the devices."""
+        shapes = jax.eval_shape(lambda: initial_state(self.model, self.config))
+        return state_specs(shapes, mesh, spread=self.config.training.shard_state)
 
     def valid(self, mesh: jax.sharding.Mesh, members: int = 0) -> Evaluator:
         """The evaluation of the validation set, see `make_evaluator`."""
@@ -176,7 +191,8 @@ class Record(NamedTuple):
             self.log.scalars(outcome.step, figures)
             result["protocol"] = protocol
         result["seconds"] = time.monotonic() - self.started
-        directory.write_json(self.workdir / "result.json", result)
+        if processes.is_first():
+            directory.write_json(self.workdir / "result.json", result)
         return result
 
 
@@ -206,10 +222,14 @@ def recorded(
         "test": len(dataset.test),
         "description": dataset.description,
     }
-    with directory.owned(workdir), _recorded_failure(workdir, started):
-        directory.write_json(workdir / "config.json", to_dict(config))
-        provenance = directory.provenance(overrides, facts) | {"members": members}
-        directory.write_json(workdir / "provenance.json", provenance)
+    with (
+        processes.first_holds(directory.owned(workdir), InputError),
+        _recorded_failure(workdir, started),
+    ):
+        if processes.is_first():
+            directory.write_json(workdir / "config.json", to_dict(config))
+            provenance = directory.provenance(overrides, facts) | {"members": members}
+            directory.write_json(workdir / "provenance.json", provenance)
         log = Log(workdir, tensorboard=config.log.tensorboard)
         kept = Checkpoints(workdir / "checkpoints", max_to_keep=config.checkpoint.max_to_keep)
         with contextlib.closing(log), contextlib.closing(kept):
@@ -231,7 +251,8 @@ def _program(
     experiment: Experiment, workdir: Path, mesh: jax.sharding.Mesh, batches: Batches, log: Log
 ) -> loop.Program:
     config, dataset, model = experiment
-    step = make_mapped_step(experiment, mesh)
+    specs = experiment.specs(mesh)
+    step = make_mapped_step(experiment, mesh, specs)
     table = devices.replicate(dataset.train.table(), mesh)
 
     @functools.cache  # made at the first validation: a run may have none
@@ -240,29 +261,30 @@ def _program(
 
     def validate(state: State) -> dict[str, float]:
         valid = validation()
-        return valid.figures(valid.estimate(evaluation_variables(state)), warn=False)
+        variables = devices.whole(evaluation_variables(state), mesh)
+        return valid.figures(valid.estimate(variables), warn=False)
 
     def batch(first: int) -> Any:
         return devices.shard(call_batch(batches, config, first), mesh, P(None, devices.AXIS))
 
     return loop.Program(
-        initialise=lambda: devices.run_once(lambda: initial_state(model, config), mesh),
+        initialise=lambda: devices.run_once(lambda: initial_state(model, config), mesh, specs),
         step=lambda state, batch: step(state, batch, table),
         batch=batch,
         validate=validate,
-        draw=drawer(experiment, workdir, log),
+        draw=drawer(experiment, workdir, mesh, log),
     )
 
 
 def make_mapped_step(
-    experiment: Experiment, mesh: jax.sharding.Mesh
+    experiment: Experiment, mesh: jax.sharding.Mesh, specs: State
 ) -> Callable[[State, Any, Any], tuple[State, Report]]:
     """The compiled step on all devices, (state, batch, table) -> (state, report)."""
     return devices.map_shards(
-        experiment.step(mesh),
+        experiment.step(mesh, specs.params),
         mesh,
-        in_specs=(P(), P(None, devices.AXIS), P()),
-        out_specs=(P(), P()),
+        in_specs=(specs, P(None, devices.AXIS), P()),
+        out_specs=(specs, P()),
         donate=(0,),
     )
 
@@ -274,7 +296,11 @@ def call_batch(batches: Batches, config: ml_collections.ConfigDict, first: int) 
 
 
 def drawer(
-    experiment: Experiment, workdir: Path, log: Log, compiled: Compiled | None = None
+    experiment: Experiment,
+    workdir: Path,
+    mesh: jax.sharding.Mesh,
+    log: Log,
+    compiled: Compiled | None = None,
 ) -> Callable[[int, Any], None]:
     """Writes a grid of samples, and of reconstructions of the validation set, after a step."""
     config, dataset, model = experiment
@@ -285,10 +311,13 @@ def drawer(
         return first_images(dataset, "valid", config.log.num_images, config)
 
     def draw(step: int, state: Any) -> None:
+        variables = devices.local(evaluation_variables(state), mesh)
+        if not processes.is_first():
+            return
         run = Run(
             config=config,
             model=model,
-            variables=evaluation_variables(state),
+            variables=variables,
             values=dataset.values,
             step=step,
             workdir=workdir,
@@ -309,6 +338,8 @@ def drawer(
 
 
 def _check_devices(config: ml_collections.ConfigDict, number: int) -> None:
+    if jax.local_device_count() * jax.process_count() != jax.device_count():
+        raise InputError("the processes have different numbers of devices; give each as many.")
     if (config.data.batch_size // config.training.accumulate) % number:
         micro = " / training.accumulate" if config.training.accumulate > 1 else ""
         raise InputError(
@@ -343,5 +374,6 @@ def _recorded_failure(workdir: Path, started: float) -> Iterator[None]:
             "error": f"{type(error).__name__}: {error}",
         }
         with contextlib.suppress(OSError):
-            directory.write_json(workdir / "result.json", result)
+            if processes.is_first():
+                directory.write_json(workdir / "result.json", result)
         raise

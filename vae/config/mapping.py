@@ -15,6 +15,7 @@ from vae.errors import InputError
 # A run may be continued with these keys changed; any other difference is a different experiment.
 RESUMABLE = (
     "training.steps",
+    "training.shard_state",
     "evaluation",
     "checkpoint",
     "log",

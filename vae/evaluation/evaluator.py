@@ -74,7 +74,12 @@ def make_evaluator(
     log_levels = log_levels_of(model.likelihood, dataset.values, config) if bounded else None
 
     def estimate(variables: Any) -> Estimate:
-        batches = evaluation_batches(examples, batch_size)
+        batches = evaluation_batches(
+            examples,
+            batch_size,
+            process_index=jax.process_index(),
+            process_count=jax.process_count(),
+        )
         return estimator(variables, table, batches, key=jax.random.key(config.evaluation.seed))
 
     def figures(estimated: Estimate, *, warn: bool = True) -> dict[str, float]:

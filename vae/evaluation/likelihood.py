@@ -24,7 +24,7 @@ from jax.sharding import PartitionSpec as P
 
 from vae.probability.distributions import example_keys, sample_keys, split
 from vae.probability.terms import Batch, log_weights
-from vae.training.devices import AXIS, MEMBER, map_shards, shard
+from vae.training.devices import AXIS, MEMBER, fetch, map_shards, shard
 
 Array = jax.Array
 
@@ -99,7 +99,7 @@ def make_estimator(
     Returns:
       `estimate(variables, table, batches, key=key)` over batches with `index` [B] and `mask` [B],
       as `evaluation_batches` gives them; its arrays leave the masked examples out, and are
-      [M, N, ...] of M members.
+      [M, N, ...] of M members. Each process gives its slices, and gets the figures of all.
     """
     height, width, channels = model.image_shape
     bytes_per_image = max(
@@ -146,21 +146,18 @@ def make_estimator(
     ) -> Estimate:
         results = []
         for batch in batches:
-            mask = batch.pop("mask")
-            number, size = chunks(
-                num_samples,
-                held * math.ceil(len(mask) / mesh.shape[AXIS]),
-                bytes_per_image,
-                max_bytes,
-            )
+            images = math.ceil(len(batch["mask"]) * jax.process_count() / mesh.shape[AXIS])
+            number, size = chunks(num_samples, held * images, bytes_per_image, max_bytes)
             if size not in compiled:
                 compiled[size] = compile_chunk(size)
             batch = shard(batch, mesh, P(AXIS))
+            mask = batch.pop("mask")
             parts = [
                 compiled[size](variables, batch, table, key, np.int32(i * size))
                 for i in range(number)
             ]
-            parts = _combine(jax.device_get(parts), num_samples)
+            parts, mask = fetch((parts, mask))
+            parts = _combine(parts, num_samples)
             results.append(jax.tree.map(lambda x, mask=mask: np.compress(mask, x, axis), parts))
         return jax.tree.map(lambda *parts: np.concatenate(parts, axis), *results)
 

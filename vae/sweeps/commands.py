@@ -74,7 +74,7 @@ def sweep(config: Any, values: flags.FlagValues) -> int:
     jobs = Jobs(
         workdir,
         Command(name, config.value, overrides, passed_on),
-        members=values.members,
+        members=1 if config.value.training.shard_state else values.members,
         # A sampler that learns from what came of earlier points is to see figures now and then.
         most=max(1, total // ROUNDS) if sweep["sampler"] in ("tpe", "cmaes") else total,
     )

@@ -76,8 +76,9 @@ def _timed(experiment: Experiment, members: int) -> Packing:
             state = population.initial_states(experiment, mesh, [config] * members)
             batch = population.make_batch(config, mesh, [batches] * members, [0] * members)
         else:
-            step = experiments.make_mapped_step(experiment, mesh)
-            state = devices.run_once(lambda: initial_state(experiment.model, config), mesh)
+            specs = experiment.specs(mesh)
+            step = experiments.make_mapped_step(experiment, mesh, specs)
+            state = devices.run_once(lambda: initial_state(experiment.model, config), mesh, specs)
             batch = experiments.call_batch(batches, config, 0)
             batch = devices.shard(batch, mesh, P(None, devices.AXIS))
     compiled = step.lower(state, batch, table).compile()

@@ -38,6 +38,7 @@ from vae.errors import InputError
 from vae.experiment import Experiment, Record
 from vae.training import devices, loop
 from vae.training.logs import Progress
+from vae.training.processes import stop_requests
 from vae.training.state import State, evaluation_variables, hyperparameters, new_state, traced
 
 logger = logging.getLogger(__name__)
@@ -200,7 +201,11 @@ class _Population:
         compiled = Compiled(experiment.model)
         self._draw = [
             experiments.drawer(
-                experiment._replace(config=member.config), member.workdir, record.log, compiled
+                experiment._replace(config=member.config),
+                member.workdir,
+                mesh,
+                record.log,
+                compiled,
             )
             for member, record in zip(members, records, strict=True)
         ]
@@ -217,7 +222,7 @@ class _Population:
             config.training.steps, min(self._steps), config.data.batch_size * number
         )
         outcomes: dict[int, loop.Outcome] = {}
-        with contextlib.closing(progress), loop.stop_requests() as self._stop_requested:
+        with contextlib.closing(progress), stop_requests() as self._stop_requested:
             orders = [
                 loop.order(config, step, record.log, _Share(progress, m == 0))
                 for m, (step, record) in enumerate(zip(self._steps, self._records, strict=True))
@@ -282,7 +287,7 @@ class _Population:
         batch = make_batch(self._config, self._mesh, batches, self._steps)
         self._states, self._report = self._step(self._states, batch, self._table)
         self._flight.add(self._report)
-        return {m: self._stop_requested.is_set() or self._stopping[m] for m in asking}
+        return {m: self._stop_requested() or self._stopping[m] for m in asking}
 
     # Training waits until nobody asks for anything else, so that members stay together.
     _ANSWERS: ClassVar = {
@@ -350,5 +355,7 @@ def _check_alike(members: Sequence[Member]) -> None:
                 f"{members[0].workdir} and {member.workdir} cannot be trained in one program, for "
                 f"they differ in {', '.join(differing)}."
             )
+    if members[0].config.training.shard_state:
+        raise InputError("training.shard_state spreads the state of one run, not of a population.")
     if jax.process_count() > 1:
         raise InputError("a population is trained by one process; give each host its own.")

@@ -17,6 +17,9 @@ import numpy as np
 import orbax.checkpoint as ocp
 from orbax.checkpoint import checkpoint_managers as policies
 
+from vae.training.devices import fetch
+from vae.training.processes import agreed
+
 BEST = "valid/elbo"
 
 
@@ -30,7 +33,7 @@ def digest(tree: Any) -> str:
     for path, leaf in jax.tree_util.tree_leaves_with_path(tree):
         if jax.dtypes.issubdtype(leaf.dtype, jax.dtypes.prng_key):
             leaf = jax.random.key_data(leaf)
-        array = np.ascontiguousarray(jax.device_get(leaf))
+        array = np.ascontiguousarray(fetch(leaf))
         sha.update(f"{jax.tree_util.keystr(path)} {array.dtype} {array.shape}\n".encode())
         sha.update(array.data)
     return sha.hexdigest()
@@ -111,7 +114,8 @@ class Checkpoints:
         """Reads the newest checkpoint that is whole, and removes newer ones that are not."""
         for step in reversed(self.steps()):
             try:
-                return self.restore(step, like)
+                with agreed(CheckpointError):
+                    return self.restore(step, like)
             except CheckpointError as error:
                 logging.warning("%s; going back to the one before", error)
                 self._manager.delete(step)

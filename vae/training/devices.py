@@ -17,12 +17,15 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.experimental import multihost_utils
 from jax.extend.core import jaxpr_as_fun
 from jax.sharding import AxisType, Mesh, NamedSharding
 from jax.sharding import PartitionSpec as P
 
 AXIS = "data"  # over which the examples of a batch are spread
 MEMBER = "member"  # over which models that are trained together are
+WHOLE = P()  # the spec of an array of which every device holds all
+SPREAD_FROM = 1024  # numbers in an array; to gather a smaller one costs more than it saves
 
 
 def simulate_cpu_devices(num_devices: int) -> None:
@@ -55,14 +58,15 @@ def jit(function: Callable, **options: Any) -> Callable:
     return jax.jit(function, compiler_options=_compiler_options(), **options)
 
 
-def run_once(function: Callable[[], Any], mesh: Mesh, spec: P = P()) -> Any:  # noqa: B008
-    """Calls a function on the devices, its results laid out by `spec`: on every one of them.
+def run_once(function: Callable[[], Any], mesh: Mesh, specs: Any = WHOLE) -> Any:
+    """Calls a function on the devices, its results laid out by `specs`.
 
     It is compiled without optimisation: drawing the initial weights of a deep network takes
     milliseconds, and compiling that took up to ten seconds.
     """
     options = {"xla_backend_optimization_level": 0}
-    return jax.jit(function, out_shardings=layout(mesh, spec), compiler_options=options)()
+    layouts = jax.tree.map(functools.partial(layout, mesh), specs)
+    return jax.jit(function, out_shardings=layouts, compiler_options=options)()
 
 
 @functools.cache
@@ -123,14 +127,9 @@ def layout(mesh: Mesh, spec: P) -> NamedSharding:
     return NamedSharding(mesh, spec)
 
 
-def replicated(mesh: Mesh) -> NamedSharding:
-    """The layout of the state: every device holds all of it."""
-    return layout(mesh, P())
-
-
 def replicate(tree: Any, mesh: Mesh) -> Any:
     """Puts a tree of host arrays on every device."""
-    return jax.device_put(tree, replicated(mesh))
+    return shard(tree, mesh, P())
 
 
 def shard(tree: Any, mesh: Mesh, spec: P) -> Any:
@@ -141,3 +140,92 @@ def shard(tree: Any, mesh: Mesh, spec: P) -> Any:
     return jax.tree.map(
         lambda x: jax.make_array_from_process_local_data(sharding, np.asarray(x)), tree
     )
+
+
+def whole(tree: Any, mesh: Mesh) -> Any:
+    """Arrays on the devices, now all of each on every device."""
+    if all(x.is_fully_replicated for x in jax.tree.leaves(tree)):
+        return tree
+    return jax.jit(_same, out_shardings=layout(mesh, P()))(tree)
+
+
+def _same(tree: Any) -> Any:
+    return tree
+
+
+def local(tree: Any, mesh: Mesh) -> Any:
+    """`whole` arrays, for a process to compute with on its own; all processes are to call it."""
+    tree = whole(tree, mesh)
+    if jax.process_count() == 1:
+        return tree
+    return jax.tree.map(lambda x: x.addressable_data(0), tree)
+
+
+def fetch(tree: Any) -> Any:
+    """Arrays on the devices as numpy arrays; all processes are to call it."""
+
+    def everywhere(x: Any) -> Any:
+        if not isinstance(x, jax.Array) or x.is_fully_addressable or x.is_fully_replicated:
+            return x
+        return multihost_utils.process_allgather(x, tiled=True)
+
+    return jax.device_get(jax.tree.map(everywhere, tree))
+
+
+# The large arrays of a state may be spread over the devices: each holds a part of an array along
+# one dimension, gathers the whole for a step, and updates its part (Rajbhandari et al. 2020,
+# "ZeRO"). `specs` says which dimension, of each array of a tree or of a branch.
+
+
+def spread(tree: Any, mesh: Mesh) -> Any:
+    """The specs of a tree: of each large array the longest dimension that the devices divide."""
+
+    number = mesh.shape[AXIS]
+
+    def spec(x: Any) -> P:
+        divided = [d for d, size in enumerate(x.shape) if size % number == 0]
+        if number == 1 or x.size < SPREAD_FROM or not divided:
+            return P()
+        longest = max(divided, key=lambda d: x.shape[d])
+        return P(*[None] * longest, AXIS)
+
+    return jax.tree.map(spec, tree)
+
+
+def gather(tree: Any, specs: Any) -> Any:
+    """In a mapped function: the whole of the arrays of which a device has parts."""
+
+    def one(x: jax.Array, spec: P) -> jax.Array:
+        return jax.lax.all_gather(x, AXIS, axis=len(spec) - 1, tiled=True) if spec else x
+
+    return jax.tree.map(one, tree, _each(specs, tree))
+
+
+def mean(tree: Any, specs: Any) -> Any:
+    """In a mapped function: the mean over the devices of whole arrays, as the device's parts."""
+    leaves, treedef = jax.tree.flatten(tree)
+    each = jax.tree.leaves(_each(specs, tree))
+    common = iter(
+        jax.lax.pmean([x for x, spec in zip(leaves, each, strict=True) if not spec], AXIS)
+    )
+    parts = [
+        jax.lax.psum_scatter(x, AXIS, scatter_dimension=len(spec) - 1, tiled=True)
+        / jax.lax.axis_size(AXIS)
+        if spec
+        else next(common)
+        for x, spec in zip(leaves, each, strict=True)
+    ]
+    return jax.tree.unflatten(treedef, parts)
+
+
+def norm(tree: Any, specs: Any) -> jax.Array:
+    """In a mapped function: the Euclidean norm of the whole of a tree, given the device's parts."""
+    leaves, each = jax.tree.leaves(tree), jax.tree.leaves(_each(specs, tree))
+    # One pass over each array; a norm that squares it first takes two.
+    square = sum(jnp.vdot(x, x) for x, spec in zip(leaves, each, strict=True) if not spec)
+    parts = [jnp.vdot(x, x) for x, spec in zip(leaves, each, strict=True) if spec]
+    return jnp.sqrt(square + (jax.lax.psum(sum(parts), AXIS) if parts else 0))
+
+
+def _each(specs: Any, tree: Any) -> Any:
+    return jax.tree.broadcast(specs, tree, is_leaf=lambda x: isinstance(x, P))

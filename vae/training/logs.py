@@ -18,6 +18,8 @@ from typing import Any
 
 import numpy as np
 
+from vae.training.processes import is_first
+
 logger = logging.getLogger(__name__)
 
 
@@ -27,14 +29,17 @@ IMPORT_AFTER = 60.0
 
 
 class Log:
-    """The log of one run directory."""
+    """The log of one run directory, which process 0 writes."""
 
     def __init__(self, workdir: Path, *, tensorboard: bool) -> None:
         self._path = workdir / "metrics.jsonl"
-        self._events = _Events(workdir) if tensorboard else None
+        self._writes = is_first()
+        self._events = _Events(workdir) if tensorboard and self._writes else None
 
     def scalars(self, step: int, values: dict[str, float]) -> None:
         """Appends one line; a number that is not finite is written as null."""
+        if not self._writes:
+            return
         line = {"step": step} | {
             name: float(value) if np.isfinite(value) else None for name, value in values.items()
         }
@@ -53,7 +58,7 @@ class Log:
 
         Returns the latest figure of each name in what is left, but rates, which are of a machine.
         """
-        if not self._path.exists():
+        if not self._writes or not self._path.exists():
             return {}
         lines = self._path.read_text(encoding="utf-8").splitlines(keepends=True)
         kept, latest = [], {}
@@ -150,6 +155,7 @@ class Progress:
     def __init__(self, total: int, start: int, batch_size: float, stream: Any = None) -> None:
         self._total, self._batch_size = total, batch_size
         self._line = Line(stream)
+        self._shown = is_first()
         self._step, self._time = start, time.monotonic()
 
     def show(self, step: int, values: dict[str, float]) -> dict[str, float]:
@@ -159,10 +165,11 @@ class Progress:
         self._step, self._time = step, now
         figures = "  ".join(f"{name.split('/')[-1]} {value:.4g}" for name, value in values.items())
         left = duration((self._total - step) / rate) if rate else "?"
-        self._line.show(
-            f"step {step}/{self._total}  {figures}  {rate:.1f} steps/s  "
-            f"{rate * self._batch_size:.0f} images/s  {left} left"
-        )
+        if self._shown:
+            self._line.show(
+                f"step {step}/{self._total}  {figures}  {rate:.1f} steps/s  "
+                f"{rate * self._batch_size:.0f} images/s  {left} left"
+            )
         return {"steps_per_second": rate, "images_per_second": rate * self._batch_size}
 
     def note(self, step: int, values: dict[str, float]) -> None:

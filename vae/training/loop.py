@@ -17,9 +17,7 @@ import collections
 import contextlib
 import dataclasses
 import logging
-import signal
-import threading
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator
 from typing import Any, NamedTuple
 
 import jax
@@ -29,6 +27,7 @@ from clu import parameter_overview
 
 from vae.training.checkpoints import Checkpoints
 from vae.training.logs import Log, Progress
+from vae.training.processes import stop_requests
 from vae.training.state import RATES, State
 from vae.training.step import Report
 
@@ -193,7 +192,7 @@ def run(
                 case Train(step):
                     state, report = program.step(state, program.batch(step))
                     flight.add(report)
-                    answer = stop_requested.is_set()
+                    answer = stop_requested()
                 case Read():
                     answer = jax.device_get(report)
                 case Validate():
@@ -254,17 +253,3 @@ def last_good(
         hyper=good.hyper | lower,
         guard=good.guard.replace(retries=good.guard.retries + 1),
     )
-
-
-@contextlib.contextmanager
-def stop_requests() -> Iterator[threading.Event]:
-    """An event that SIGTERM sets, so that the loop saves and ends after the step in hand."""
-    requested = threading.Event()
-    if threading.current_thread() is not threading.main_thread():
-        yield requested  # only the main thread can listen to signals
-        return
-    previous = signal.signal(signal.SIGTERM, lambda *_: requested.set())
-    try:
-        yield requested
-    finally:
-        signal.signal(signal.SIGTERM, previous)

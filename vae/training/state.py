@@ -9,8 +9,11 @@ import jax.numpy as jnp
 import ml_collections
 import optax
 from clu import metrics as clu_metrics
+from jax.sharding import Mesh
+from jax.sharding import PartitionSpec as P
 
 from vae.config import get
+from vae.training import devices
 
 Array = jax.Array
 
@@ -81,9 +84,22 @@ def hyperparameters(config: ml_collections.ConfigDict) -> dict[str, Any]:
 
 
 def gradient_transformation(config: ml_collections.ConfigDict) -> optax.GradientTransformation:
-    """Gradient to direction; the learning rate and weight decay are applied in the step."""
-    clip = [optax.clip_by_global_norm(config.clip_norm)] if config.clip_norm else []
+    """Gradient to direction; the learning rate and weight decay are applied in the step.
+
+    Its `update` is also given the `norm` of the gradient.
+    """
+    clip = [_clip(config.clip_norm)] if config.clip_norm else []
     return optax.chain(*clip, optax.scale_by_adam(config.b1, config.b2, config.eps))
+
+
+def _clip(largest: float) -> optax.GradientTransformationExtraArgs:
+    """`optax.clip_by_global_norm`, given the norm: a device may see but a part of the gradient."""
+
+    def update(grads: Any, state: Any, params: Any = None, *, norm: Array) -> tuple[Any, Any]:
+        scale = largest / jnp.maximum(norm, largest)
+        return jax.tree.map(lambda g: g * scale, grads), state
+
+    return optax.GradientTransformationExtraArgs(optax.init_empty_state, update)
 
 
 def initial_state(model: Any, config: ml_collections.ConfigDict) -> State:
@@ -135,6 +151,15 @@ def train_metrics(
     }
     mask = jnp.reshape(counted, (1,))
     return _averages(names).single_from_model_output(**values, mask=mask)
+
+
+def state_specs(state: State, mesh: Mesh, *, spread: bool) -> State:
+    """How the arrays of a state lie on the devices: whole on each, or the large ones spread out."""
+    specs = jax.tree.map(lambda _: P(), state)
+    if not spread:
+        return specs
+    large = ("params", "ema", "opt_state")
+    return specs.replace(**{name: devices.spread(getattr(state, name), mesh) for name in large})
 
 
 def evaluation_variables(state: State) -> dict[str, Any]:

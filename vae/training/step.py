@@ -28,7 +28,7 @@ from vae.probability import schedules
 from vae.probability.distributions import example_keys, sample_keys, split
 from vae.probability.objectives import OBJECTIVES, divergence
 from vae.probability.terms import Terms
-from vae.training.devices import scan
+from vae.training.devices import WHOLE, gather, mean, norm, scan
 from vae.training.state import (
     RATES,
     Guard,
@@ -68,6 +68,7 @@ def make_step(
     *,
     num_examples: int,
     axis: str | None,
+    specs: Any = WHOLE,
 ) -> Callable[[State, Any, Any], tuple[State, Report]]:
     """Builds the step of a config.
 
@@ -77,6 +78,7 @@ def make_step(
       values: what a raw value of the data means.
       num_examples: of the training set.
       axis: name of the mapped axis, None where the function is used without mapping.
+      specs: how the parameters lie on the devices, see `devices.spread`.
 
     Returns:
       `step(state, batch, table)` with batch leaves [S, b, ...], S = `training.steps_per_call` steps
@@ -88,7 +90,7 @@ def make_step(
     logged = [name for name in metric_names(model) if name != "grad_norm"]
 
     def mean_over_devices(tree: Any) -> Any:
-        return tree if axis is None else jax.lax.pmean(tree, axis)
+        return tree if axis is None else mean(tree, (specs, WHOLE, WHOLE))
 
     def micro_gradient(state: State, batch: Any, table: Any) -> tuple[Any, dict[str, Array], Any]:
         """The gradient, the outputs and the statistics of one micro-batch."""
@@ -134,8 +136,12 @@ def make_step(
         sums, _ = scan(add, nothing, micro_batches)
         return jax.tree.map(lambda x: x / parts, sums)
 
-    def update(state: State, grads: Any, statistics: Any, rates: dict[str, Array]) -> State:
-        directions, opt_state = transformation.update(grads, state.opt_state, state.params)
+    def update(
+        state: State, grads: Any, grad_norm: Array, statistics: Any, rates: dict[str, Array]
+    ) -> State:
+        directions, opt_state = transformation.update(
+            grads, state.opt_state, state.params, norm=grad_norm
+        )
         if config.optimizer.name == "adamw":
             decay = state.hyper["weight_decay"]
             directions = jax.tree.map(lambda d, p: d + decay * p, directions, state.params)
@@ -153,9 +159,9 @@ def make_step(
         return state.replace(params=params, statistics=statistics, ema=ema, opt_state=opt_state)
 
     def one_step(state: State, batch: Any, table: Any) -> tuple[State, Array]:
-        grads, outputs, statistics = mean_over_devices(gradient(state, batch, table))
-        # One pass over the gradient; a norm that squares it first takes two.
-        grad_norm = jnp.sqrt(sum(jnp.vdot(g, g) for g in jax.tree.leaves(grads)))
+        complete = state.replace(params=gather(state.params, specs))
+        grads, outputs, statistics = mean_over_devices(gradient(complete, batch, table))
+        grad_norm = norm(grads, specs)
         finite = jnp.isfinite(outputs["loss"]) & jnp.isfinite(grad_norm)
         applied = finite & (grad_norm <= (config.optimizer.skip_norm or jnp.inf))
         rates = {
@@ -168,7 +174,7 @@ def make_step(
         # A branch, for choosing value by value would read and write all of the state once more.
         state = jax.lax.cond(
             applied,
-            lambda state: update(state, grads, statistics, rates),
+            lambda state: update(state, grads, grad_norm, statistics, rates),
             lambda state: state,
             state,
         )

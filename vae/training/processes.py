@@ -1,0 +1,177 @@
+"""Several processes, on one host or many, that compute as one.
+
+Each reads its slice of every batch and holds its devices' part of every array. The processes run
+the same program, so whatever the host decides must be decided alike in all of them: from values
+that all have (an array that is replicated, a figure of the whole set), or by asking all (`agreed`,
+`stop_requests`). What a person or another program reads is written by process 0 alone.
+"""
+
+from __future__ import annotations
+
+import collections
+import contextlib
+import logging
+import os
+import signal
+import sys
+import threading
+from collections.abc import Callable, Iterator
+
+import jax
+import numpy as np
+from jax.experimental import multihost_utils
+from jax.sharding import PartitionSpec as P
+
+from vae.errors import InputError
+from vae.training import devices, launcher
+
+HEARTBEAT = 20  # seconds of silence after which a process is dead, and the others end
+LEAVING = 30  # seconds a process that ends waits for the others: long enough to hear who is dead
+DELAY = 3  # calls after which an answer to "stop?" is read: by then that call has been waited for
+LONGEST = 1000  # bytes of an error that is passed to the other processes
+
+
+def join(
+    coordinator: str | None = None, num_processes: int | None = None, process_id: int | None = None
+) -> None:
+    """Makes this process one of several, by the flags given or else under SLURM's srun.
+
+    To be called before JAX starts its backend. Without flags and outside of srun, or in a step of
+    one task, it does nothing.
+
+    Raises:
+      InputError: the flags do not go together, or the others were not found.
+    """
+    given = {"coordinator": coordinator, "num_processes": num_processes, "process_id": process_id}
+    if missing := [name for name, value in given.items() if value is None]:
+        if len(missing) < len(given):
+            raise InputError(
+                f"--{missing[0]} is missing: --coordinator=HOST:PORT, --num_processes=N and "
+                "--process_id=I go together."
+            )
+        tasks = int(os.environ.get("SLURM_STEP_NUM_TASKS", 1))
+        if "SLURM_JOB_ID" not in os.environ or tasks == 1:
+            return
+        given = {"local_device_ids": _share_in_slurm()}
+    else:
+        if not 0 <= process_id < num_processes:
+            raise InputError(
+                f"--process_id={process_id} must be from 0 to {num_processes - 1}, one less than "
+                "--num_processes."
+            )
+        if not coordinator.rpartition(":")[2].isdigit() or ":" not in coordinator:
+            raise InputError(f"--coordinator={coordinator} must be HOST:PORT, of process 0.")
+        given["coordinator_address"] = given.pop("coordinator")
+        given["cluster_detection_method"] = "deactivate"
+    launcher.end_with_launcher()
+    _keep_stdout()
+    # Its handler of SIGTERM would swallow one that comes before the loop listens.
+    jax.config.update("jax_enable_preemption_service", False)
+    try:
+        jax.distributed.initialize(
+            **given, heartbeat_timeout_seconds=HEARTBEAT, shutdown_timeout_seconds=LEAVING
+        )
+    except RuntimeError as error:
+        reason = str(error).strip().split("\n")[0]
+        raise InputError(f"the processes did not find one another: {reason}") from None
+    if not is_first():
+        logging.getLogger("vae").setLevel(logging.WARNING)
+
+
+def _keep_stdout() -> None:
+    """Sends what libraries print (Gloo each of its connections) to stderr; results go to stdout."""
+    sys.stdout.flush()
+    sys.stdout = os.fdopen(os.dup(1), "w", buffering=1)
+    os.dup2(2, 1)
+
+
+def _share_in_slurm() -> list[int] | None:
+    """The accelerators of this task, of those that it sees; JAX would take one in any case."""
+    tasks = os.environ["SLURM_STEP_TASKS_PER_NODE"].split(",")
+    if len({count.split("(")[0] for count in tasks}) > 1:
+        raise InputError(f"SLURM started {tasks} tasks on the nodes; let them be as many on each.")
+    number = int(tasks[0].split("(")[0])
+    with contextlib.suppress(InputError):
+        return launcher.share(int(os.environ["SLURM_LOCALID"]), number)
+    return launcher.share(0, 1)  # SLURM has shared them out
+
+
+def is_first() -> bool:
+    """Whether this process writes what the run leaves; true where there is only one."""
+    return jax.process_index() == 0
+
+
+@contextlib.contextmanager
+def agreed(kind: type[Exception]) -> Iterator[None]:
+    """Where one process raises an exception of this kind, all do, after all have come here.
+
+    Only the message is passed on, so `kind` takes nothing else.
+    """
+    own = None
+    try:
+        yield
+    except kind as error:
+        own = error
+    if jax.process_count() > 1:
+        message = np.zeros(LONGEST, np.uint8)
+        text = str(own).encode()[:LONGEST] if own else b""
+        message[: len(text)] = list(text)
+        messages = multihost_utils.process_allgather(message)
+        for index, other in enumerate(messages):
+            if not own and other.any():
+                text = other.tobytes().rstrip(b"\0").decode(errors="replace")
+                raise kind(f"process {index}: {text}")
+    if own:
+        raise own
+
+
+@contextlib.contextmanager
+def first_holds(
+    context: contextlib.AbstractContextManager, kind: type[Exception]
+) -> Iterator[None]:
+    """Enters a context in process 0; where that fails, it fails in all."""
+    with contextlib.ExitStack() as stack:
+        with agreed(kind):
+            if is_first():
+                stack.enter_context(context)
+        yield
+
+
+def meet(name: str) -> None:
+    """Waits until all processes have come here."""
+    if jax.process_count() > 1:
+        multihost_utils.sync_global_devices(name)
+
+
+@contextlib.contextmanager
+def stop_requests() -> Iterator[Callable[[], bool]]:
+    """Listens for SIGTERM; gives a function to ask after each call of the step whether to stop.
+
+    Of several processes all get the same answer, to what any was asked, some calls later. It
+    travels among the calls of the step, so that no process waits for it.
+    """
+    requested = threading.Event()
+    answer = requested.is_set if jax.process_count() == 1 else _any_process(requested)
+    if threading.current_thread() is not threading.main_thread():
+        yield answer  # only the main thread can listen to signals
+        return
+    previous = signal.signal(signal.SIGTERM, lambda *_: requested.set())
+    try:
+        yield answer
+    finally:
+        signal.signal(signal.SIGTERM, previous)
+
+
+def _any_process(requested: threading.Event) -> Callable[[], bool]:
+    mesh = devices.make_mesh()
+    largest = devices.map_shards(
+        lambda flag: jax.lax.pmax(flag, devices.AXIS), mesh, P(devices.AXIS), P()
+    )
+    asked: collections.deque[jax.Array] = collections.deque()
+
+    def answer() -> bool:
+        own = np.full(len(mesh.local_devices), requested.is_set(), np.int32)
+        asked.append(largest(devices.shard(own, mesh, P(devices.AXIS))))
+        return len(asked) > DELAY and bool(asked.popleft()[0])
+
+    return answer
