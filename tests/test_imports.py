@@ -19,6 +19,7 @@ ORDER = (
     "run",
     "tasks",
     "report",
+    "program",
     "experiment",
     "sweeps",
     "commands",

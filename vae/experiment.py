@@ -4,37 +4,22 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import functools
 import logging
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import jax
 import ml_collections
-import numpy as np
-from jax.sharding import PartitionSpec as P
 
-from vae import data, models
-from vae.compiled import Compiled
 from vae.config import differences, from_dict, resumable, to_dict, validate
-from vae.data.batches import Batches
-from vae.data.dataset import Dataset
-from vae.data.labels import check_labels
-from vae.data.transforms import check_likelihood, first_images
 from vae.errors import InputError
-from vae.evaluation.evaluator import Evaluator, make_evaluator
-from vae.models.combinations import check_objective
-from vae.models.data import Data
-from vae.probability.terms import Batch
-from vae.run import Run
-from vae.tasks import pictures
+from vae.program import Experiment, make_program, prepare
 from vae.training import devices, directory, loop, processes
 from vae.training.checkpoints import Checkpoints, digest
 from vae.training.logs import Log
-from vae.training.state import State, evaluation_variables, initial_state, state_specs
-from vae.training.step import Report, make_step
+from vae.training.state import evaluation_variables
 
 logger = logging.getLogger(__name__)
 
@@ -70,7 +55,7 @@ def train(
         recorded(experiment, workdir, overrides or {}, started=started) as record,
         experiment.batches() as batches,
     ):
-        program = _program(experiment, workdir, mesh, batches, record.log)
+        program = make_program(experiment, workdir, mesh, batches, record.log)
         outcome = loop.run(program, config, record.checkpoints, record.log)
         if outcome.status != "completed":
             return record.finish(outcome)
@@ -78,59 +63,6 @@ def train(
         variables = devices.whole(evaluation_variables(outcome.state), mesh)
         figures = test.figures(test.estimate(variables))
         return record.finish(outcome, figures, test.protocol)
-
-
-class Experiment(NamedTuple):
-    """A config with the data and the model that it names."""
-
-    config: ml_collections.ConfigDict
-    dataset: Dataset
-    model: Any
-
-    def batches(self, seed: int | None = None) -> Batches:
-        """The training batches; of another order than `data.seed`'s where a seed is given."""
-        data = self.config.data
-        return Batches(
-            self.dataset.train,
-            batch_size=data.batch_size,
-            seed=data.seed if seed is None else seed,
-            threads=data.threads,
-            process_index=jax.process_index(),
-            process_count=jax.process_count(),
-        )
-
-    def step(
-        self, mesh: jax.sharding.Mesh, specs: Any = devices.WHOLE
-    ) -> Callable[[State, Any, Any], tuple[State, Report]]:
-        """The training step of one device's shard, see `make_step`."""
-        # On one device there is nothing to average, and a collective would copy the gradient.
-        axis = devices.AXIS if mesh.shape[devices.AXIS] > 1 else None
-        return make_step(
-            self.model,
-            self.config,
-            self.dataset.values,
-            num_examples=len(self.dataset.train),
-            axis=axis,
-            specs=specs,
-        )
-
-    def specs(self, mesh: jax.sharding.Mesh) -> State:
-        """How the arrays of the state lie on the devices."""
-        shapes = jax.eval_shape(lambda: initial_state(self.model, self.config))
-        return state_specs(shapes, mesh, spread=self.config.training.shard_state)
-
-    def valid(self, mesh: jax.sharding.Mesh, members: int = 0) -> Evaluator:
-        """The evaluation of the validation set, see `make_evaluator`."""
-        return make_evaluator(
-            self.model, self.dataset, "valid", self.config, mesh, num_samples=1, members=members
-        )
-
-    def test(self, mesh: jax.sharding.Mesh, members: int = 0) -> Evaluator:
-        """The evaluation of the test set, once, at the end."""
-        number = self.config.evaluation.num_samples
-        return make_evaluator(
-            self.model, self.dataset, "test", self.config, mesh, num_samples=number, members=members
-        )
 
 
 def check(config: ml_collections.ConfigDict, workdir: Path, mesh: jax.sharding.Mesh) -> None:
@@ -150,20 +82,6 @@ def completed(config: ml_collections.ConfigDict, workdir: Path) -> dict[str, Any
     if result and result["status"] == "completed" and result["step"] >= config.training.steps:
         return result
     return None
-
-
-def prepare(config: ml_collections.ConfigDict) -> Experiment:
-    """Loads the data and builds the model.
-
-    Raises:
-      InputError: a file is missing or wrong, or data, model and objective do not go together.
-    """
-    dataset = data.load(config.data)
-    check_likelihood(dataset.values, config)
-    check_labels(dataset, config)
-    model = models.build(config.model, _model_data(dataset, config))
-    check_objective(config.objective, model, lambda: first_images(dataset, "train", 1, config))
-    return Experiment(config, dataset, model)
 
 
 class Record(NamedTuple):
@@ -234,107 +152,6 @@ def recorded(
         kept = Checkpoints(workdir / "checkpoints", max_to_keep=config.checkpoint.max_to_keep)
         with contextlib.closing(log), contextlib.closing(kept):
             yield Record(workdir, started, log, kept)
-
-
-def _model_data(dataset: Dataset, config: ml_collections.ConfigDict) -> Data:
-    return Data(
-        mean_image=dataset.mean_image(),
-        scale=dataset.values.scale,
-        levels=dataset.values.levels,
-        num_classes=dataset.num_classes,
-        num_attributes=len(dataset.attributes),
-        images=lambda num: first_images(dataset, "train", num, config).x,
-    )
-
-
-def _program(
-    experiment: Experiment, workdir: Path, mesh: jax.sharding.Mesh, batches: Batches, log: Log
-) -> loop.Program:
-    config, dataset, model = experiment
-    specs = experiment.specs(mesh)
-    step = make_mapped_step(experiment, mesh, specs)
-    table = devices.replicate(dataset.train.table(), mesh)
-
-    @functools.cache  # made at the first validation: a run may have none
-    def validation() -> Evaluator:
-        return experiment.valid(mesh)
-
-    def validate(state: State) -> dict[str, float]:
-        valid = validation()
-        variables = devices.whole(evaluation_variables(state), mesh)
-        return valid.figures(valid.estimate(variables), warn=False)
-
-    def batch(first: int) -> Any:
-        return devices.shard(call_batch(batches, config, first), mesh, P(None, devices.AXIS))
-
-    return loop.Program(
-        initialise=lambda: devices.run_once(lambda: initial_state(model, config), mesh, specs),
-        step=lambda state, batch: step(state, batch, table),
-        batch=batch,
-        validate=validate,
-        draw=drawer(experiment, workdir, mesh, log),
-    )
-
-
-def make_mapped_step(
-    experiment: Experiment, mesh: jax.sharding.Mesh, specs: State
-) -> Callable[[State, Any, Any], tuple[State, Report]]:
-    """The compiled step on all devices, (state, batch, table) -> (state, report)."""
-    return devices.map_shards(
-        experiment.step(mesh, specs.params),
-        mesh,
-        in_specs=(specs, P(None, devices.AXIS), P()),
-        out_specs=(specs, P()),
-        donate=(0,),
-    )
-
-
-def call_batch(batches: Batches, config: ml_collections.ConfigDict, first: int) -> Any:
-    """What the call that begins at the step `first` sees, leaves [S, b, ...] on the host."""
-    parts = [batches.batch(step) for step in range(first, first + config.training.steps_per_call)]
-    return jax.tree.map(lambda *x: np.stack(x), *parts)
-
-
-def drawer(
-    experiment: Experiment,
-    workdir: Path,
-    mesh: jax.sharding.Mesh,
-    log: Log,
-    compiled: Compiled | None = None,
-) -> Callable[[int, Any], None]:
-    """Writes a grid of samples, and of reconstructions of the validation set, after a step."""
-    config, dataset, model = experiment
-    compiled = compiled or Compiled(model)
-
-    @functools.cache  # read and prepared at the first picture, not at the start
-    def originals() -> Batch:
-        return first_images(dataset, "valid", config.log.num_images, config)
-
-    def draw(step: int, state: Any) -> None:
-        variables = devices.local(evaluation_variables(state), mesh)
-        if not processes.is_first():
-            return
-        run = Run(
-            config=config,
-            model=model,
-            variables=variables,
-            values=dataset.values,
-            step=step,
-            workdir=workdir,
-            attributes=dataset.attributes,
-            compiled=compiled,
-        )
-        images, labels, _ = originals()
-        wanted = labels if config.model.condition == "attributes" else None
-        sheets = {"samples": pictures.grid(run.sample(len(images), labels=wanted))}
-        if hasattr(model, "encode"):
-            reconstructions = run.reconstruct(images, labels)
-            sheets["reconstructions"] = pictures.pairs(images, reconstructions)
-        for name, sheet in sheets.items():
-            pictures.save(sheet, workdir / "images" / f"{name}_{step:08d}.png")
-            log.image(step, name, sheet)
-
-    return draw
 
 
 def _check_devices(config: ml_collections.ConfigDict, number: int) -> None:

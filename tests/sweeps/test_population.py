@@ -12,7 +12,7 @@ from configs import tiny
 
 import vae
 from vae.errors import InputError
-from vae.sweeps import packing, population
+from vae.sweeps import packing, population, stacked
 from vae.sweeps.population import STOP, Member
 
 VARIANTS = (
@@ -74,14 +74,14 @@ def test_a_complete_population_is_not_trained_again(together, monkeypatch):
 
 def interrupt_at(monkeypatch, step):
     """Sends this process a SIGTERM while the batch of a step is made."""
-    call_batch = population.experiments.call_batch
+    call_batch = stacked.call_batch
 
     def interrupting(batches, config, first):
         if first == step:
             os.kill(os.getpid(), signal.SIGTERM)
         return call_batch(batches, config, first)
 
-    monkeypatch.setattr(population.experiments, "call_batch", interrupting)
+    monkeypatch.setattr(stacked, "call_batch", interrupting)
 
 
 def test_a_stopped_population_goes_on_each_member_from_its_own_step(

@@ -16,9 +16,8 @@ import jax
 import ml_collections
 from jax.sharding import PartitionSpec as P
 
-from vae import experiment as experiments
-from vae.experiment import Experiment
-from vae.sweeps import population
+from vae.program import Experiment, call_batch, make_mapped_step, prepare
+from vae.sweeps import stacked
 from vae.training import devices
 from vae.training.state import initial_state
 
@@ -50,7 +49,7 @@ def measure(config: ml_collections.ConfigDict, most: int) -> Packing:
     Raises:
       InputError: the config or its data are wrong.
     """
-    experiment = experiments.prepare(config)
+    experiment = prepare(config)
     best = _timed(experiment, 0)
     alone, limit = best.alone, _memory()
     members = GROWTH
@@ -72,14 +71,14 @@ def _timed(experiment: Experiment, members: int) -> Packing:
     config = experiment.config
     with experiment.batches() as batches:
         if members:
-            step = population.make_step(experiment, mesh)
-            state = population.initial_states(experiment, mesh, [config] * members)
-            batch = population.make_batch(config, mesh, [batches] * members, [0] * members)
+            step = stacked.make_step(experiment, mesh)
+            state = stacked.initial_states(experiment, mesh, [config] * members)
+            batch = stacked.make_batch(config, mesh, [batches] * members, [0] * members)
         else:
             specs = experiment.specs(mesh)
-            step = experiments.make_mapped_step(experiment, mesh, specs)
+            step = make_mapped_step(experiment, mesh, specs)
             state = devices.run_once(lambda: initial_state(experiment.model, config), mesh, specs)
-            batch = experiments.call_batch(batches, config, 0)
+            batch = call_batch(batches, config, 0)
             batch = devices.shard(batch, mesh, P(None, devices.AXIS))
     compiled = step.lower(state, batch, table).compile()
     seconds = _seconds(compiled, state, batch, table) / config.training.steps_per_call

@@ -15,17 +15,15 @@ place, and what is computed there is not looked at.
 from __future__ import annotations
 
 import contextlib
-import functools
 import logging
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, ClassVar, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import ml_collections
-import numpy as np
 from clu import parameter_overview
 from jax.sharding import Mesh
 from jax.sharding import PartitionSpec as P
@@ -35,15 +33,16 @@ from vae.compiled import Compiled
 from vae.config import flatten, to_dict
 from vae.data.batches import Batches
 from vae.errors import InputError
-from vae.experiment import Experiment, Record
+from vae.experiment import Record
+from vae.program import Experiment, drawer, prepare
+from vae.sweeps.stacked import initial_states, make_batch, make_step, unstacked
 from vae.training import devices, loop
 from vae.training.logs import Progress
 from vae.training.processes import stop_requests
-from vae.training.state import State, evaluation_variables, hyperparameters, new_state, traced
+from vae.training.state import State, evaluation_variables, traced
 
 logger = logging.getLogger(__name__)
 
-BATCH = P(devices.MEMBER, None, devices.AXIS)  # the layout of a batch
 STOP = "stop"  # a file in a run directory: this member is to save and end
 
 
@@ -98,7 +97,7 @@ def _train(members: list[Member], started: float) -> list[dict[str, Any]]:
     mesh = devices.make_mesh(number)
     for member in members:
         experiments.check(member.config, member.workdir, mesh)
-    experiment = experiments.prepare(members[0].config)
+    experiment = prepare(members[0].config)
     with contextlib.ExitStack() as stack:
         records = [
             stack.enter_context(
@@ -121,7 +120,7 @@ def _train(members: list[Member], started: float) -> list[dict[str, Any]]:
         test, figures = experiment.test(mesh, number), [None] * number
         if any(completed):
             variables = population.stack([evaluation_variables(o.state) for o in outcomes])
-            estimates = _unstacked(test.estimate(variables), number)
+            estimates = unstacked(test.estimate(variables), number)
             figures = [
                 test.figures(estimate) if whole else None
                 for estimate, whole in zip(estimates, completed, strict=True)
@@ -130,45 +129,6 @@ def _train(members: list[Member], started: float) -> list[dict[str, Any]]:
             record.finish(outcome, named, test.protocol)
             for record, outcome, named in zip(records, outcomes, figures, strict=True)
         ]
-
-
-def make_step(experiment: Experiment, mesh: Mesh) -> Callable[[State, Any, Any], Any]:
-    """The compiled step of all members, (states, batch, table) -> (states, reports)."""
-    return devices.map_shards(
-        jax.vmap(experiment.step(mesh), in_axes=(0, 0, None)),
-        mesh,
-        in_specs=(P(devices.MEMBER), BATCH, P()),
-        out_specs=(P(devices.MEMBER), P(devices.MEMBER)),
-        donate=(0,),
-    )
-
-
-def make_batch(
-    config: ml_collections.ConfigDict, mesh: Mesh, batches: Sequence[Batches], steps: Sequence[int]
-) -> Any:
-    """What the members see in a call, each from its own step on; leaves [M, S, b, ...]."""
-
-    @functools.cache  # members with the same order of the data see the same
-    def of_call(batches: Batches, step: int) -> Any:
-        return experiments.call_batch(batches, config, step)
-
-    parts = list(map(of_call, batches, steps))
-    return devices.shard(jax.tree.map(lambda *x: np.stack(x), *parts), mesh, BATCH)
-
-
-def initial_states(
-    experiment: Experiment, mesh: Mesh, configs: Sequence[ml_collections.ConfigDict]
-) -> State:
-    """The states before the first step."""
-    hyper = [hyperparameters(config) for config in configs]
-    hyper = jax.tree.map(lambda *x: np.asarray(x, np.float32), *hyper)
-    initial = functools.partial(new_state, experiment.model, experiment.config)
-
-    def initialise() -> State:
-        keys = jnp.stack([jax.random.key(config.seed) for config in configs])
-        return jax.vmap(initial)(keys, hyper)
-
-    return devices.run_once(initialise, mesh, P(devices.MEMBER))
 
 
 class _Population:
@@ -200,7 +160,7 @@ class _Population:
         self._valid = experiment.valid(mesh, len(members))
         compiled = Compiled(experiment.model)
         self._draw = [
-            experiments.drawer(
+            drawer(
                 experiment._replace(config=member.config),
                 member.workdir,
                 mesh,
@@ -248,7 +208,7 @@ class _Population:
         return [outcomes[m] for m in range(number)]
 
     def _read(self, asking: dict[int, loop.Read]) -> dict[int, Any]:
-        reports = _unstacked(jax.device_get(self._report), len(self._members))
+        reports = unstacked(jax.device_get(self._report), len(self._members))
         for m in asking:
             self._stopping[m] = (self._members[m].workdir / STOP).exists()
         return {m: reports[m] for m in asking}
@@ -266,7 +226,7 @@ class _Population:
 
     def _validate(self, asking: dict[int, loop.Validate]) -> dict[int, Any]:
         variables = evaluation_variables(self._states)
-        estimates = _unstacked(self._valid.estimate(variables), len(self._members))
+        estimates = unstacked(self._valid.estimate(variables), len(self._members))
         return {m: self._valid.figures(estimates[m], warn=False) for m in asking}
 
     def _pictures(self, asking: dict[int, loop.Draw]) -> dict[int, Any]:
@@ -338,11 +298,6 @@ class _Share:
     def restart(self, step: int) -> None:
         if self._leads:
             self._progress.restart(step)
-
-
-def _unstacked(tree: Any, number: int) -> list[Any]:
-    """A tree of host arrays [M, ...] to M trees."""
-    return [jax.tree.map(lambda x, m=m: x[m], tree) for m in range(number)]
 
 
 def _check_alike(members: Sequence[Member]) -> None:

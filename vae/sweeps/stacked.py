@@ -1,0 +1,70 @@
+"""Many runs as one: their states stacked, and one compiled step for all of them.
+
+    states [M, ...], batches [M, S, b, ...], table  ->  states [M, ...], reports [M]
+
+The M members are spread over the devices by the mesh's axis `member`, the examples by `data`.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import ml_collections
+import numpy as np
+from jax.sharding import Mesh
+from jax.sharding import PartitionSpec as P
+
+from vae.data.batches import Batches
+from vae.program import Experiment, call_batch
+from vae.training import devices
+from vae.training.state import State, hyperparameters, new_state
+
+BATCH = P(devices.MEMBER, None, devices.AXIS)  # the layout of a batch
+
+
+def make_step(experiment: Experiment, mesh: Mesh) -> Callable[[State, Any, Any], Any]:
+    """The compiled step of all members, (states, batch, table) -> (states, reports)."""
+    return devices.map_shards(
+        jax.vmap(experiment.step(mesh), in_axes=(0, 0, None)),
+        mesh,
+        in_specs=(P(devices.MEMBER), BATCH, P()),
+        out_specs=(P(devices.MEMBER), P(devices.MEMBER)),
+        donate=(0,),
+    )
+
+
+def make_batch(
+    config: ml_collections.ConfigDict, mesh: Mesh, batches: Sequence[Batches], steps: Sequence[int]
+) -> Any:
+    """What the members see in a call, each from its own step on; leaves [M, S, b, ...]."""
+
+    @functools.cache  # members with the same order of the data see the same
+    def of_call(batches: Batches, step: int) -> Any:
+        return call_batch(batches, config, step)
+
+    parts = list(map(of_call, batches, steps))
+    return devices.shard(jax.tree.map(lambda *x: np.stack(x), *parts), mesh, BATCH)
+
+
+def initial_states(
+    experiment: Experiment, mesh: Mesh, configs: Sequence[ml_collections.ConfigDict]
+) -> State:
+    """The states before the first step."""
+    hyper = [hyperparameters(config) for config in configs]
+    hyper = jax.tree.map(lambda *x: np.asarray(x, np.float32), *hyper)
+    initial = functools.partial(new_state, experiment.model, experiment.config)
+
+    def initialise() -> State:
+        keys = jnp.stack([jax.random.key(config.seed) for config in configs])
+        return jax.vmap(initial)(keys, hyper)
+
+    return devices.run_once(initialise, mesh, P(devices.MEMBER))
+
+
+def unstacked(tree: Any, number: int) -> list[Any]:
+    """A tree of host arrays [M, ...] to M trees."""
+    return [jax.tree.map(lambda x, m=m: x[m], tree) for m in range(number)]
