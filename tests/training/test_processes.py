@@ -23,6 +23,7 @@ ROOT = Path(__file__).resolve().parents[2]
 TINY = (
     "--config=experiments/digits.py",
     "--config.data.batch_size=32",
+    "--config.optimizer.schedule=constant",  # which training.steps has no part in
     "--config.model.encoder_widths=(16,)",
     "--config.model.decoder_widths=(16,)",
     "--config.model.latent_dim=4",
@@ -161,6 +162,7 @@ def test_without_the_launcher_a_death_ends_the_others_within_a_minute_and_is_nam
     wait_for_checkpoint(tmp_path, members[0])
     members[1].kill()
     died = time.monotonic()
+    members[1].wait()
     assert members[0].wait(timeout=60) != 0
     print(f"the other ended {time.monotonic() - died:.2f} s after the death")
     assert "Task 1 heartbeat timeout" in (tmp_path / "output_0.txt").read_text()
