@@ -3,7 +3,8 @@
 The loop as `vae.train` runs it, with its batches, log lines and progress, stops at each log line
 for as many steps of the compiled step alone, on batches made beforehand. So the two take short
 turns in one process, and what else the machine does slows both: the figure is the median over all
-turns of the loop's time over the step's. Evaluation, pictures and checkpoints are left out.
+turns of the loop's time over the step's; and of its processor time, which other work disturbs less.
+Evaluation, pictures and checkpoints are left out.
 
 The network is that of `experiments/binarized_mnist.py`, 784-500-20; on the digits, 64-500-20.
 
@@ -21,6 +22,7 @@ from typing import Any
 import jax
 import measure
 import ml_collections
+import numpy as np
 import product
 
 sys.path.insert(0, str(measure.ROOT))
@@ -51,6 +53,10 @@ def experiment(args: argparse.Namespace, steps_per_call: int) -> ml_collections.
     return config
 
 
+def now() -> np.ndarray:
+    return np.array([time.perf_counter(), time.process_time()])
+
+
 class Turns:
     """The log of a run; after each of its lines the compiled step alone has its turn."""
 
@@ -58,25 +64,27 @@ class Turns:
         self._log, self._program, self._calls = log, program, calls
         self._state = program.initialise()
         self._batches = [program.batch(step) for step in range(AHEAD)]
-        self._begin = 0.0
-        self.pairs: list[tuple[float, float]] = []  # seconds of the loop, and of the step
+        self._begin = np.zeros(2)
+        self.loop: list[np.ndarray] = []  # seconds, and of processor time, of each turn
+        self.step: list[np.ndarray] = []
 
     def scalars(self, step: int, values: dict[str, float]) -> None:
         self._log.scalars(step, values)
-        middle = time.perf_counter()
+        middle = now()
         for call in range(self._calls):
             self._state, _ = self._program.step(self._state, self._batches[call % AHEAD])
         jax.block_until_ready(self._state)
-        end = time.perf_counter()
-        if self._begin:  # the first turn of the loop compiled
-            self.pairs.append((middle - self._begin, end - middle))
-        self._begin = time.perf_counter()
+        if self._begin.any():  # the first turn of the loop compiled
+            self.loop.append(middle - self._begin)
+            self.step.append(now() - middle)
+        self._begin = now()
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._log, name)
 
 
-def turns(args: argparse.Namespace, steps_per_call: int) -> list[tuple[float, float]]:
+def turns(args: argparse.Namespace, steps_per_call: int) -> tuple[np.ndarray, np.ndarray]:
+    """Seconds, and of processor time, of the loop and of the step, [turns, 2] each."""
     run, logs = loop.run, []
 
     def in_turns(program: Any, config: Any, checkpoints: Any, log: Any) -> loop.Outcome:
@@ -84,23 +92,19 @@ def turns(args: argparse.Namespace, steps_per_call: int) -> list[tuple[float, fl
         return run(program, config, checkpoints, logs[0])
 
     product.train(experiment(args, steps_per_call), in_turns)
-    return logs[0].pairs
+    return np.array(logs[0].loop), np.array(logs[0].step)
 
 
 def main(args: argparse.Namespace) -> None:
     rows = []
     for steps_per_call in args.steps_per_call:
-        pairs = turns(args, steps_per_call)
-        to_ms = 1000 / args.log_every
-        in_loop, alone = (measure.median([p[i] * to_ms for p in pairs]) for i in (0, 1))
-        ratios = sorted(loop / step for loop, step in pairs)
-        middle = measure.median(ratios)
-        quarter = len(ratios) // 4
-        rows.append(
-            (steps_per_call, len(pairs), in_loop, alone, middle, ratios[quarter], ratios[-quarter])
-        )
+        in_loop, alone = turns(args, steps_per_call)
+        milliseconds = [np.median(x[:, 0]) * 1000 / args.log_every for x in (in_loop, alone)]
+        lower, middle, upper = np.quantile(in_loop / alone, (0.25, 0.5, 0.75), axis=0)
+        quarters = f"{lower[0]:.3f} to {upper[0]:.3f}"
+        rows.append((steps_per_call, len(alone), *milliseconds, middle[0], quarters, middle[1]))
     names = ("steps a call", "turns", "loop, ms a step", "step alone, ms")
-    measure.print_table((*names, "ratio, median", "lower quarter", "upper quarter"), rows)
+    measure.print_table((*names, "ratio, median", "quartiles", "of processor time"), rows)
 
 
 if __name__ == "__main__":
