@@ -137,9 +137,7 @@ def base() -> ml_collections.ConfigDict:
     training.steps = 1000
     training.steps_per_call = 1  # steps in one compiled call; on a CPU more pays for dense networks
     training.accumulate = 1  # micro-batches a step's gradient is averaged over
-    training.shard_state = (
-        False  # spread weights and optimizer's state over the devices, see README
-    )
+    training.shard_state = False  # spread weights and optimizer over the devices, see README
     training.ema_decay = 0.0  # of the averaged weights, which are then evaluated; 0 has none
     training.max_nonfinite = 20  # skipped updates in a row before going back to a checkpoint
     training.retry_scale = 0.3  # of the learning rate after going back

@@ -16,6 +16,7 @@ import subprocess
 import sys
 import tempfile
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -43,10 +44,12 @@ def launch(command: list[str], number: int, *, share_accelerators: bool) -> int:
         children = stack.enter_context(_children(command, shares, outputs))
         stopping = stack.enter_context(_passed_on(children))
         ended: queue.Queue[tuple[int, int]] = queue.Queue()
-        for i, child in enumerate(children):
-            wait = lambda i=i, child=child: ended.put((i, child.wait()))  # noqa: E731
-            threading.Thread(target=wait, daemon=True).start()
 
+        def watch(index: int) -> None:
+            ended.put((index, children[index].wait()))
+
+        for i in range(number):
+            threading.Thread(target=watch, args=(i,), daemon=True).start()
         for _ in children:
             index, code = ended.get()
             if code == -signal.SIGTERM and stopping.is_set():
@@ -54,12 +57,12 @@ def launch(command: list[str], number: int, *, share_accelerators: bool) -> int:
             if code:
                 break
         if code in TOGETHER:
+            deadline = time.monotonic() + GRACE
             for child in children:
                 with contextlib.suppress(subprocess.TimeoutExpired):
-                    child.wait(GRACE)
-        elif code:
-            for child in children:
-                child.kill()
+                    child.wait(max(0.0, deadline - time.monotonic()))
+        for child in children:
+            child.kill()
         told = code in TOGETHER and children[0].returncode == code  # by process 0, which is seen
         if code not in (0, -signal.SIGKILL) and not told:
             _show(outputs[index])

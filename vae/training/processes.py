@@ -167,11 +167,14 @@ def _any_process(requested: threading.Event) -> Callable[[], bool]:
     largest = devices.map_shards(
         lambda flag: jax.lax.pmax(flag, devices.AXIS), mesh, P(devices.AXIS), P()
     )
+    size = len(mesh.local_devices)
+    goes_on, stops = (
+        devices.shard(np.full(size, flag, np.int32), mesh, P(devices.AXIS)) for flag in (0, 1)
+    )
     asked: collections.deque[jax.Array] = collections.deque()
 
     def answer() -> bool:
-        own = np.full(len(mesh.local_devices), requested.is_set(), np.int32)
-        asked.append(largest(devices.shard(own, mesh, P(devices.AXIS))))
+        asked.append(largest(stops if requested.is_set() else goes_on))
         return len(asked) > DELAY and bool(asked.popleft()[0])
 
     return answer
