@@ -60,11 +60,11 @@ def sweep(config: Any, values: flags.FlagValues) -> int:
     )
     line = progress.Progress(sweep)
     try:
-        with (
-            contextlib.closing(make_executor(values.workers, workdir)) as executor,
-            directory.owned(workdir),
-        ):
+        with directory.owned(workdir), contextlib.ExitStack() as stack:
             record.claim(workdir, sweep)
+            executor = stack.enter_context(
+                contextlib.closing(make_executor(values.workers, workdir))
+            )
             search = Search(
                 workdir / "study.journal",
                 plan,

@@ -17,7 +17,6 @@ import sys
 import threading
 import time
 from collections.abc import Sequence
-from multiprocessing import forkserver
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -72,7 +71,6 @@ class Local:
         self._context = multiprocessing.get_context("forkserver")
         os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
         self._context.set_forkserver_preload(list(PRELOADED))
-        forkserver.ensure_running()  # imports while the caller prepares the first job
 
     def start(self, job: Job) -> Process:
         slot = next(i for i, p in enumerate(self._running) if p is None or p.poll() is not None)
