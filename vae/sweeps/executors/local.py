@@ -17,16 +17,13 @@ import sys
 import threading
 import time
 from collections.abc import Sequence
-from multiprocessing import forkserver
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from vae.sweeps.executors import Job
 
 LAUNCH = Path(__file__).resolve().parents[3] / "launch.py"
-# The last two are imported in the course of a run, of the digits and of one that writes events;
-# none of them starts JAX's backend, which would not survive a fork.
-PRELOADED = ("vae.commands", "vae.experiment", "sklearn.datasets", "clu.metric_writers")
+PRELOADED = "vae.sweeps.executors.preloaded"
 GRACE = 60.0  # seconds that a job has to save and end in when it is no longer wanted
 
 
@@ -70,9 +67,7 @@ class Local:
         self._shares = shares(workers)
         self._running: list[Process | None] = [None] * workers
         self._context = multiprocessing.get_context("forkserver")
-        os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-        self._context.set_forkserver_preload(list(PRELOADED))
-        forkserver.ensure_running()  # imports while the caller prepares the first job
+        self._context.set_forkserver_preload([PRELOADED])
 
     def start(self, job: Job) -> Process:
         slot = next(i for i, p in enumerate(self._running) if p is None or p.poll() is not None)
