@@ -52,6 +52,8 @@ class Executor(Protocol):
         """Stops what still runs and lets go of all resources."""
 
 
+LAUNCH = Path(__file__).resolve().parents[3] / "launch.py"
+
 # Imported when chosen: the engines behind some of them are extras.
 EXECUTORS = {
     "local": "vae.sweeps.executors.local:Local",
