@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import difflib
 import json
 from collections.abc import Iterable, Mapping
@@ -59,13 +58,15 @@ def override(config: ml_collections.ConfigDict, values: Mapping[str, Any]) -> No
     for key, value in values.items():
         section, name = _parent(config, key)
         earlier = section[name]
-        with contextlib.suppress(TypeError):
+        try:
+            if value is None or isinstance(value, bool) is not isinstance(earlier, bool):
+                raise TypeError  # both of which a ConfigDict would take
             section[name] = value
-            if type(section[name]) is type(earlier):
-                continue
-        section[name] = earlier
-        kind = type(earlier).__name__
-        raise InputError(f"{key}={value!r} must be of type {kind}, as {earlier!r} is.")
+        except TypeError:
+            kind = type(earlier).__name__
+            raise InputError(
+                f"{key}={value!r} must be of type {kind}, as {earlier!r} is."
+            ) from None
 
 
 def flatten(config: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:

@@ -58,39 +58,38 @@ def sweep(config: Any, values: flags.FlagValues) -> int:
     commands = Commands(
         name, overrides, tuple(f"--{k}={values[k].value}" for k in PASSED_ON if values[k].present)
     )
-    with directory.owned(workdir):
-        record.claim(workdir, sweep)
-        line = progress.Progress(sweep)
-        try:
-            with (
-                contextlib.closing(make_executor(values.workers, workdir)) as executor,
-                contextlib.closing(line),
-            ):
-                search = Search(
-                    workdir / "study.journal",
-                    plan,
-                    sampler=values.sampler,
-                    pruner=values.pruner,
-                    every=config.value.evaluation.every_steps,
-                    steps=config.value.training.steps,
-                )
-                coordinator = Coordinator(
-                    workdir,
-                    plan,
-                    search,
-                    commands,
-                    executor,
-                    num_points=sweep["num_trials"],
-                    show=line.show,
-                )
-                with _stopped_by_signals(coordinator):
-                    ended = coordinator.run()
-        except OSError as error:
-            print(f"error: {workdir}: {error}", file=sys.stderr)
-            return 1
-        if not ended:
-            return 75
-        print(results.write(workdir))
+    line = progress.Progress(sweep)
+    try:
+        with directory.owned(workdir), contextlib.ExitStack() as stack:
+            record.claim(workdir, sweep)
+            executor = stack.enter_context(
+                contextlib.closing(make_executor(values.workers, workdir))
+            )
+            search = Search(
+                workdir / "study.journal",
+                plan,
+                sampler=values.sampler,
+                pruner=values.pruner,
+                every=config.value.evaluation.every_steps,
+                steps=config.value.training.steps,
+            )
+            coordinator = Coordinator(
+                workdir,
+                plan,
+                search,
+                commands,
+                executor,
+                num_points=sweep["num_trials"],
+                show=line.show,
+            )
+            with contextlib.closing(line), _stopped_by_signals(coordinator):
+                ended = coordinator.run()
+            if not ended:
+                return 75
+            print(results.write(workdir))
+    except OSError as error:
+        print(f"error: {workdir}: {error}", file=sys.stderr)
+        return 1
     return 0 if any(trial.status == "completed" for trial in coordinator.trials) else 1
 
 

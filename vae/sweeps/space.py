@@ -19,6 +19,7 @@ from __future__ import annotations
 import copy
 import itertools
 import math
+import numbers
 import runpy
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
@@ -205,12 +206,16 @@ def _check_space(name: str, space: Space) -> None:
             )
         low, high = distribution
         lowest = 0 if isinstance(distribution, LogUniform) else -math.inf
+        if not all(isinstance(end, numbers.Real) for end in distribution):
+            raise InputError(f"{name}(): {key}={distribution} must have numbers as its ends.")
         if not lowest < low <= high < math.inf:
             raise InputError(
                 f"{name}(): {key}={distribution} must have finite ends, low <= high"
                 f"{' and low > 0' if lowest == 0 else ''}."
             )
-        if isinstance(distribution, Integer) and not all(type(x) is int for x in distribution):
+        if isinstance(distribution, Integer) and not all(
+            isinstance(end, numbers.Integral) for end in distribution
+        ):
             raise InputError(f"{name}(): {key}={distribution} must have whole numbers as its ends.")
 
 
@@ -224,7 +229,8 @@ def _plain(value: Any) -> Any:
 def _plain_ends(distribution: Distribution) -> Distribution:
     if isinstance(distribution, Choice):
         return Choice(tuple(map(_plain, distribution.values)))
-    return type(distribution)(*map(_plain, distribution))
+    number = int if isinstance(distribution, Integer) else float
+    return type(distribution)(*map(number, distribution))
 
 
 def check(plan: Plan, config: ml_collections.ConfigDict, overrides: Mapping[str, Any]) -> None:

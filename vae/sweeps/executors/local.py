@@ -8,6 +8,7 @@ cores and of the accelerators, and all jobs share the programs that one of them 
 from __future__ import annotations
 
 import glob
+import logging
 import multiprocessing
 import os
 import runpy
@@ -16,7 +17,6 @@ import sys
 import threading
 import time
 from collections.abc import Sequence
-from multiprocessing import forkserver
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -71,7 +71,6 @@ class Local:
         self._context = multiprocessing.get_context("forkserver")
         os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
         self._context.set_forkserver_preload(list(PRELOADED))
-        forkserver.ensure_running()  # imports while the caller prepares the first job
 
     def start(self, job: Job) -> Process:
         slot = next(i for i, p in enumerate(self._running) if p is None or p.poll() is not None)
@@ -130,6 +129,7 @@ def _run(job: Job, share: Share, cache: Path) -> None:
         os.sched_setaffinity(0, share.cores)
     os.environ.update(share.environment)
 
+    logging.getLogger().handlers.clear()  # what was imported has set up some
     import jax
 
     if jax.config.jax_compilation_cache_dir is None:

@@ -1,0 +1,102 @@
+"""What a sweep's directory belongs to, and the list of sweeps."""
+
+import io
+import json
+
+import pytest
+
+from vae.errors import InputError
+from vae.sweeps import record
+from vae.sweeps.progress import Progress, listing
+from vae.sweeps.space import LogUniform, Plan
+from vae.sweeps.trials import Trial
+from vae.training import directory
+
+GRID = Plan({}, ({"seed": 0}, {"seed": 1}), "valid/elbo", "maximize")
+SPACE = Plan({"objective.beta": LogUniform(0.1, 1.0)}, GRID.rows, "test/nll", "minimize")
+
+
+def made(plan=SPACE, **changes):
+    given = {
+        "config": "experiments/digits.py",
+        "names": [],
+        "overrides": {"training.steps": 500},
+        "sampler": "tpe",
+        "pruner": "none",
+        "num_trials": 4,
+    }
+    return record.make(plan, **given | changes)
+
+
+def test_a_sweep_is_what_it_was_started_as(tmp_path):
+    record.claim(tmp_path, made())
+    record.claim(tmp_path, made())
+    record.claim(tmp_path, made(num_trials=6))
+    assert json.loads((tmp_path / "sweep.json").read_text())["num_trials"] == 6
+    before = (tmp_path / "sweep.json").read_text()
+    wider = SPACE._replace(distributions={"objective.beta": LogUniform(0.1, 2.0)})
+    for other, message in [
+        (made(num_trials=5), "num_trials: 6 -> 5"),
+        (made(config="experiments/mnist.py", num_trials=6), "config: 'experiments/digits.py' ->"),
+        (made(overrides={}, num_trials=6), "training.steps: 500 -> '\\(absent\\)'"),
+        (made(wider, num_trials=6), "objective.beta"),
+        (made(GRID), "belongs to another sweep"),
+        (made(sampler="qmc", num_trials=6), "sampler: 'tpe' -> 'qmc'"),
+    ]:
+        with pytest.raises(InputError, match=message):
+            record.claim(tmp_path, other)
+    assert (tmp_path / "sweep.json").read_text() == before
+
+
+@pytest.mark.parametrize("name", ["study.journal", "config.json", "trials"])
+def test_a_directory_of_something_else_is_refused(tmp_path, name):
+    (tmp_path / name).write_text("")
+    with pytest.raises(InputError, match="holds no sweep, but other files"):
+        record.claim(tmp_path, made())
+    assert not (tmp_path / "sweep.json").exists()
+
+
+def add(workdir, number, status, value=None):
+    folder = workdir / "trials" / f"{number:04d}"
+    trial = Trial(number, number, folder, {"seed": number}, status, value=value)
+    trial.save()
+    return trial
+
+
+def test_the_list_says_how_far_each_sweep_is(tmp_path):
+    for name, plan in (("grid", GRID), ("space", SPACE)):
+        (tmp_path / name).mkdir()
+        record.claim(tmp_path / name, made(plan))
+    add(tmp_path / "grid", 0, "completed", -3.0)
+    add(tmp_path / "grid", 1, "diverged")
+    add(tmp_path / "space", 0, "completed", 2.5)
+    add(tmp_path / "space", 1, "completed", 1.5)
+    add(tmp_path / "space", 2, "running")
+    (tmp_path / "run").mkdir()
+    grid, space = listing(tmp_path)
+    assert grid.split() == [
+        *(str(tmp_path / "grid"), "done", "2/2", "trials", "1", "completed,", "1", "diverged"),
+        *("best", "valid/elbo", "-3", "(trial", "0)"),
+    ]
+    assert "stopped  2/8 trials  2 completed, 1 running  best test/nll 1.5 (trial 1)" in space
+    with directory.owned(tmp_path / "space"):
+        assert "running  2/8" in listing(tmp_path / "space")[0]
+    with pytest.raises(InputError, match="holds no sweep"):
+        listing(tmp_path / "run")
+
+
+def test_the_progress_line_tells_the_time_left(tmp_path, monkeypatch):
+    now = [100.0]
+    monkeypatch.setattr("time.monotonic", lambda: now[0])
+    stream = io.StringIO()
+    line = Progress(made(GRID), stream)
+    trials = [add(tmp_path, 0, "running")]
+    line.show(trials)
+    now[0] += 65
+    trials = [add(tmp_path, 0, "completed", -3.0), add(tmp_path, 1, "running")]
+    line.show(trials)
+    line.show(trials)
+    assert stream.getvalue().splitlines() == [
+        "0/2 trials  1 running  ? left",
+        "1/2 trials  1 completed, 1 running  best valid/elbo -3 (trial 0)  1:05 left",
+    ]
