@@ -29,12 +29,12 @@
                                  [--residual]
     python launch.py edit        --workdir=runs/faces --measure [--strength=1] [--method=linear]
     python launch.py transfer    --workdir=runs/faces [--images=A.jpg,B.jpg]
-    python launch.py results     --workdir=runs
+    python launch.py results     --workdir=runs, or --workdir=sweeps/digits
     python launch.py list        [--workdir=sweeps]
 
 `train` and `sweep` again with the same --workdir go on where they stopped. Every other command
 takes its configuration from the run; `results` writes experiments/RESULTS.md from all runs in
---workdir.
+--workdir, or what a sweep found into its directory.
 Exit codes: 0 done; 1 failed; 2 wrong command line or config; 3 diverged; 75 preempted (run the same
 command again).
 """
