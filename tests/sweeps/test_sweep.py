@@ -1,5 +1,6 @@
 """`launch.py sweep` as a person meets it: real trainings, in processes of their own."""
 
+import contextlib
 import json
 import os
 import signal
@@ -201,10 +202,11 @@ def test_a_trial_that_is_killed_is_retried(tmp_path):
         while not any(workdir.glob("trials/0001/checkpoints/[0-9]*")):
             assert time.monotonic() < deadline and process.poll() is None
             time.sleep(0.05)
-        lock = (workdir / "trials" / "0001" / ".lock").resolve()
-        for descriptor in Path("/proc").glob("[0-9]*/fd/*"):
-            if descriptor.exists() and descriptor.resolve() == lock:
-                os.kill(int(descriptor.parts[2]), signal.SIGKILL)
+        lock = workdir / "trials" / "0001" / ".lock"
+        for folder in Path("/proc").glob("[0-9]*/fd"):
+            with contextlib.suppress(OSError):
+                if any(file.samefile(lock) for file in folder.iterdir()):
+                    os.kill(int(folder.parent.name), signal.SIGKILL)
         assert process.wait(timeout=240) == 0
     assert [t["status"] for t in trials(workdir)] == ["completed"] * 3
     assert [t["attempts"] for t in trials(workdir)] == [1, 2, 1]

@@ -1,29 +1,21 @@
 """What a run writes while it goes on: JSON lines always, TensorBoard where there is one, progress.
 
-`metrics.jsonl` has one object per logged step. Event files are written by a thread of their own,
-because importing TensorFlow takes seconds that training need not wait for.
+`metrics.jsonl` has one object per logged step; the event file has the same figures, and pictures.
 """
 
 from __future__ import annotations
 
+import io
 import json
-import logging
 import os
-import queue
+import platform
 import sys
-import threading
 import time
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-
-logger = logging.getLogger(__name__)
-
-
-# Seconds until TensorFlow is imported: for a while the import halves the speed of small models, so
-# a short run has it at its end.
-IMPORT_AFTER = 60.0
+from PIL import Image
 
 
 class Log:
@@ -41,12 +33,12 @@ class Log:
         with open(self._path, "a", encoding="utf-8") as file:
             file.write(json.dumps(line) + "\n")
         if self._events:
-            self._events.put("write_scalars", step, values)
+            self._events.scalars(step, values)
 
     def image(self, step: int, name: str, image: np.ndarray) -> None:
         """Gives an image [H, W, C] in [0, 1] to TensorBoard."""
         if self._events:
-            self._events.put("write_images", step, {name: image[None]})
+            self._events.image(step, name, image)
 
     def rewind(self, step: int) -> dict[str, float]:
         """Forgets the lines after `step`: they will be written again.
@@ -80,40 +72,39 @@ class Log:
 
 
 class _Events:
-    """A thread that imports TensorFlow and writes event files in its own time."""
+    """An event file of TensorBoard's, written without TensorFlow, whose import takes seconds."""
 
     def __init__(self, workdir: Path) -> None:
-        self._queue: queue.Queue[Any] = queue.Queue()
-        self._closing = threading.Event()
-        self._thread = threading.Thread(target=self._write, args=(workdir,), daemon=True)
-        self._thread.start()
+        from tensorboard.compat.proto import event_pb2, summary_pb2
+        from tensorboard.summary.writer.record_writer import RecordWriter
 
-    def put(self, method: str, step: int, values: dict[str, Any]) -> None:
-        self._queue.put((method, step, values))
+        self._event, self._summary = event_pb2.Event, summary_pb2.Summary
+        name = f"events.out.tfevents.{time.time():.6f}.{platform.node()}.{os.getpid()}"
+        self._file = RecordWriter(open(workdir / name, "wb"))  # noqa: SIM115, for `close` to close
+        self._write(file_version="brain.Event:2")
 
-    def _write(self, workdir: Path) -> None:
-        self._closing.wait(IMPORT_AFTER)
-        first = self._queue.get()
-        if first is None:
-            return
-        try:
-            from clu import metric_writers
-        except ImportError as error:
-            logger.info("No TensorBoard events are written: %s", error)
-            return
-        writer = metric_writers.SummaryWriter(os.fspath(workdir))
-        item = first
-        while item is not None:
-            method, step, values = item
-            getattr(writer, method)(step, values)
-            item = self._queue.get()
-        writer.flush()
-        writer.close()
+    def scalars(self, step: int, values: dict[str, float]) -> None:
+        Value = self._summary.Value
+        summary = [Value(tag=name, simple_value=value) for name, value in values.items()]
+        self._write(step=step, summary=self._summary(value=summary))
+
+    def image(self, step: int, name: str, image: np.ndarray) -> None:
+        height, width, channels = image.shape
+        pixels = np.round(image * 255).astype(np.uint8)
+        png = io.BytesIO()
+        Image.fromarray(pixels[..., 0] if channels == 1 else pixels).save(png, "PNG")
+        shown = self._summary.Image(
+            height=height, width=width, colorspace=channels, encoded_image_string=png.getvalue()
+        )
+        value = self._summary.Value(tag=name, image=shown)
+        self._write(step=step, summary=self._summary(value=[value]))
 
     def close(self) -> None:
-        self._closing.set()
-        self._queue.put(None)
-        self._thread.join()
+        self._file.close()
+
+    def _write(self, **fields: Any) -> None:
+        self._file.write(self._event(wall_time=time.time(), **fields).SerializeToString())
+        self._file.flush()
 
 
 class Line:

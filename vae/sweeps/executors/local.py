@@ -23,9 +23,15 @@ from typing import Any, NamedTuple
 from vae.sweeps.executors import Job
 
 LAUNCH = Path(__file__).resolve().parents[3] / "launch.py"
-# The last two are imported in the course of a run, of the digits and of one that writes events;
-# none of them starts JAX's backend, which would not survive a fork.
-PRELOADED = ("vae.commands", "vae.experiment", "sklearn.datasets", "clu.metric_writers")
+# The others are imported in the course of a run. None of them starts JAX's backend, which would not
+# survive a fork.
+PRELOADED = (
+    "vae.commands",
+    "vae.experiment",
+    "sklearn.datasets",
+    "tensorboard.compat.proto.event_pb2",
+    "tensorboard.summary.writer.record_writer",
+)
 GRACE = 60.0  # seconds that a job has to save and end in when it is no longer wanted
 
 
@@ -69,7 +75,6 @@ class Local:
         self._shares = shares(workers)
         self._running: list[Process | None] = [None] * workers
         self._context = multiprocessing.get_context("forkserver")
-        os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
         self._context.set_forkserver_preload(list(PRELOADED))
 
     def start(self, job: Job) -> Process:
