@@ -6,7 +6,8 @@
                                  [--sweep=learning_rate,seeds] [--num_trials=50] [--workers=2]
                                  [--sampler=tpe|cmaes|random|qmc]
                                  [--pruner=none|median|halving|hyperband]
-                                 [--executor=local|slurm|ray] [--config.training.steps=500 ...]
+                                 [--executor=local|slurm|ray] [--executor_options=partition=gpu]
+                                 [--config.training.steps=500 ...]
     python launch.py evaluate    --workdir=runs/digits [--num_samples=5000] [--split=test]
     python launch.py sample      --workdir=runs/digits [--num=64] [--seed=0] [--draw] [--labels=0,1]
                                  [--attributes=Eyeglasses=1,Male=0] [--prior=mixture|flow|vae]
@@ -63,6 +64,12 @@ flags.DEFINE_enum(
     "What gives up a trial that does worse than others did.",
 )
 flags.DEFINE_enum("executor", "local", ["local", "slurm", "ray"], "What runs the trials.")
+flags.DEFINE_list(
+    "executor_options",
+    [],
+    "What each trial needs: for slurm options of sbatch, as partition=gpu,gres=gpu:1,time=4:00:00; "
+    "for ray num_cpus=4,num_gpus=1.",
+)
 flags.DEFINE_integer("workers", 1, "How many trials at once.", lower_bound=1)
 flags.DEFINE_integer("cpu_devices", None, "Make the CPU appear as so many devices.", lower_bound=1)
 flags.DEFINE_enum("split", "test", ["train", "valid", "test"], "The split to use.")

@@ -52,7 +52,10 @@ def make(workdir, points, *, space=None, statuses=(), direction="maximize", **ov
 def grid(rates=(1e-4, 1e-3, 1e-2), seeds=3):
     """Best at 1e-3; the seeds differ by a little."""
     return [
-        ({"optimizer.learning_rate": r, "seed": s, "data.seed": s}, -90 - abs(math.log10(r) + 3) + s)
+        (
+            {"optimizer.learning_rate": r, "seed": s, "data.seed": s},
+            -90 - abs(math.log10(r) + 3) + s,
+        )
         for r in rates
         for s in range(seeds)
     ]
@@ -84,7 +87,7 @@ def test_seeds_make_one_row_with_mean_and_standard_error(tmp_path):
 
     with open(workdir / "results.csv", newline="") as file:
         written = list(csv.DictReader(file))
-    assert [float(row["optimizer.learning_rate"]) for row in written][0] == 1e-3
+    assert float(written[0]["optimizer.learning_rate"]) == 1e-3
     assert float(written[0]["valid/elbo"]) == pytest.approx(statistics.mean(values))
     assert float(written[0]["valid/elbo stderr over seeds"]) == pytest.approx(error)
     assert [row["completed"] for row in written] == ["3", "3", "3"]
@@ -154,7 +157,7 @@ def test_importances_find_the_key_that_the_objective_depends_on(tmp_path):
     workdir = make(tmp_path / "sweep", points, space=SPACE, statuses={3: "pruned", 4: "diverged"})
     text = results.write(workdir)
     importances = json.loads((workdir / "results.json").read_text())["importances"]
-    assert list(importances)[0] == "optimizer.learning_rate"
+    assert next(iter(importances)) == "optimizer.learning_rate"
     assert sum(importances.values()) == pytest.approx(1)
     assert importances["optimizer.learning_rate"] > 0.8
     assert f"optimizer.learning_rate {importances['optimizer.learning_rate']:.0%}" in text

@@ -125,7 +125,7 @@ def slurm(cluster, tmp_path, monkeypatch):
 
 
 def code(running):
-    return until(lambda: (running.poll() is not None and (running.poll(),)))[0]
+    return until(lambda: running.poll() is not None and (running.poll(),))[0]
 
 
 def start(executor, directory, name, *arguments):

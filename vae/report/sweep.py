@@ -14,7 +14,8 @@ body { font: 15px/1.5 system-ui, sans-serif; max-width: 1300px; margin: 2em auto
 h1 { font-size: 1.6em } h2 { font-size: 1.2em; margin-top: 2em }
 .wide { overflow-x: auto }
 table { border-collapse: collapse; font-variant-numeric: tabular-nums }
-th, td { padding: .25em .8em; text-align: right; border-bottom: 1px solid #ddd; white-space: nowrap }
+th, td { padding: .25em .8em; text-align: right; white-space: nowrap }
+tr { border-bottom: 1px solid #ddd }
 tbody tr:first-child { background: #eef6ee }
 """
 

@@ -34,7 +34,9 @@ def study(
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     keys = dict.fromkeys(key for point in points for key in point)
     kinds = {
-        key: _distribution([point[key] for point in points if key in point], sweep["space"].get(key))
+        key: _distribution(
+            [point[key] for point in points if key in point], sweep["space"].get(key)
+        )
         for key in keys
     }
     made = optuna.create_study(direction=sweep["direction"])
@@ -70,7 +72,9 @@ def figures(made: optuna.Study, objective: str) -> list[tuple[str, go.Figure]]:
         return []
     found = [("Optimisation history", visualization.plot_optimization_history)]
     if _can_be_compared(made):
-        found.append(("Importances", partial(visualization.plot_param_importances, evaluator=ANOVA)))
+        found.append(
+            ("Importances", partial(visualization.plot_param_importances, evaluator=ANOVA))
+        )
     found += [
         ("Parallel coordinates", visualization.plot_parallel_coordinate),
         ("Slices", visualization.plot_slice),

@@ -7,7 +7,7 @@ of trials and studies. Each is a thin layer on an existing engine.
 from __future__ import annotations
 
 import importlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
@@ -62,8 +62,9 @@ EXECUTORS = {
 }
 
 
-def load(name: str) -> Callable[[int, Path], Executor]:
-    """What makes the executor of that name, from its number of slots and the sweep's directory.
+def load(name: str) -> Callable[[int, Path, Sequence[str]], Executor]:
+    """What makes the executor of that name: from its number of slots, the sweep's directory, and
+    what each job needs, "num_cpus=4", in the words of its engine.
 
     Raises:
       InputError: its engine is not installed.

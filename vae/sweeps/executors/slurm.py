@@ -2,8 +2,8 @@
 
 One job is one SLURM job. SLURM tells a run to save by SIGTERM, whoever wants it to end: `stop`, the
 time limit (90 s before it), or a job of a higher priority. A job that SLURM then puts back into its
-queue is the same job still, and its command goes on from where it saved; one that has left the queue
-has ended. The options are those of sbatch, for every job of the sweep:
+queue is the same job still, and its command goes on from where it saved; one that has left the
+queue has ended. The options are those of sbatch, for every job of the sweep:
 
     python launch.py sweep --executor=slurm --workers=32 ... \
         --executor_options=partition=gpu,gres=gpu:1,cpus-per-task=8,mem=32G,time=4:00:00
