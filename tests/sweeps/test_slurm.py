@@ -204,9 +204,12 @@ def test_a_sweep_started_again_ends_the_jobs_its_dead_coordinator_left(slurm, tm
 
 
 @pytest.mark.slow
-def test_a_wrong_option_is_refused_in_slurms_words(slurm, tmp_path):
+def test_a_wrong_option_is_refused_in_slurms_words(slurm, tmp_path, monkeypatch):
     with pytest.raises(InputError, match="invalid partition"):
         start(slurm("partition=none"), tmp_path, "job")
+    monkeypatch.setenv("SBATCH_PARTITION", "nowhere")  # the user's own settings hold
+    with pytest.raises(InputError, match="invalid partition"):
+        start(slurm(), tmp_path, "other")
 
 
 def test_without_slurm_there_is_one_sentence(monkeypatch, tmp_path):

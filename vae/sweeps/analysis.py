@@ -58,7 +58,7 @@ def study(
 def importances(made: optuna.Study) -> dict[str, float]:
     """By key, its part in the variance of the objective, of 1 in all (functional ANOVA).
 
-    Empty where there are no more points than keys, or all have one value.
+    Empty where there is one key, no more points than keys, or one value of the objective.
     """
     if not _can_be_compared(made):
         return {}
@@ -85,7 +85,7 @@ def figures(made: optuna.Study, objective: str) -> list[tuple[str, go.Figure]]:
 def _can_be_compared(made: optuna.Study) -> bool:
     complete = made.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
     keys = {key for trial in complete for key in trial.params}
-    return len(complete) > len(keys) > 0 and len({trial.value for trial in complete}) > 1
+    return len(complete) > len(keys) > 1 and len({trial.value for trial in complete}) > 1
 
 
 def _distribution(values: Sequence[Any], declared: Mapping[str, Any] | None) -> BaseDistribution:

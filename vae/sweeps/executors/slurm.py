@@ -117,9 +117,10 @@ class Slurm:
             },
         )
         command = [sys.executable, str(LAUNCH), *job.arguments]
-        settings = {key: os.environ[key] for key in ("SLURM_CONF",) if key in os.environ}
+        settings = {k: v for k, v in os.environ.items() if k.startswith(("SLURM_CONF", "SBATCH_"))}
         try:
-            with submitit.helpers.clean_env():  # of a coordinator that is itself a job
+            # Not what SLURM told a coordinator that is itself a job; but what the user set stays.
+            with submitit.helpers.clean_env():
                 os.environ.update(settings)
                 submitted = self._submitit.submit(subprocess.call, command)
         except (submitit.core.utils.FailedJobError, submitit.core.utils.FailedSubmissionError) as e:
