@@ -11,7 +11,7 @@ from vae.sweeps.executors import Job, load, local
 
 @pytest.fixture
 def executor(tmp_path, monkeypatch):
-    monkeypatch.setattr(local, "PRELOADED", ())  # the commands here train nothing
+    monkeypatch.setattr(local, "PRELOADED", "json")  # the commands here train nothing
     executor = load("local")(2, tmp_path)
     yield executor
     executor.close()

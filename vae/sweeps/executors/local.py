@@ -23,15 +23,7 @@ from typing import Any, NamedTuple
 from vae.errors import InputError
 from vae.sweeps.executors import LAUNCH, Job
 
-# The others are imported in the course of a run. None of them starts JAX's backend, which would not
-# survive a fork.
-PRELOADED = (
-    "vae.commands",
-    "vae.experiment",
-    "sklearn.datasets",
-    "tensorboard.compat.proto.event_pb2",
-    "tensorboard.summary.writer.record_writer",
-)
+PRELOADED = "vae.sweeps.executors.preloaded"
 GRACE = 60.0  # seconds that a job has to save and end in when it is no longer wanted
 
 
@@ -84,7 +76,7 @@ class Local:
         self._shares = shares(workers)
         self._running: list[Process | None] = [None] * workers
         self._context = multiprocessing.get_context("forkserver")
-        self._context.set_forkserver_preload(list(PRELOADED))
+        self._context.set_forkserver_preload([PRELOADED])
 
     def start(self, job: Job) -> Process:
         slot = next(i for i, p in enumerate(self._running) if p is None or p.poll() is not None)
