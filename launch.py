@@ -7,8 +7,8 @@
                                  [--sweep=learning_rate,seeds] [--num_trials=50] [--workers=2]
                                  [--sampler=tpe|cmaes|random|qmc]
                                  [--pruner=none|median|halving|hyperband]
-                                 [--executor=local|slurm|ray] [--members=8]
-                                 [--config.training.steps=500 ...]
+                                 [--executor=local|slurm|ray] [--executor_options=partition=gpu]
+                                 [--members=8] [--config.training.steps=500 ...]
     python launch.py packing     --config=experiments/digits.py [--members=64]
     python launch.py evaluate    --workdir=runs/digits [--num_samples=5000] [--split=test]
     python launch.py sample      --workdir=runs/digits [--num=64] [--seed=0] [--draw] [--labels=0,1]
@@ -32,12 +32,12 @@
                                  [--residual]
     python launch.py edit        --workdir=runs/faces --measure [--strength=1] [--method=linear]
     python launch.py transfer    --workdir=runs/faces [--images=A.jpg,B.jpg]
-    python launch.py results     --workdir=runs
+    python launch.py results     --workdir=runs, or --workdir=sweeps/digits
     python launch.py list        [--workdir=sweeps]
 
 `train` and `sweep` again with the same --workdir go on where they stopped. Every other command
 takes its configuration from the run; `results` writes experiments/RESULTS.md from all runs in
---workdir.
+--workdir, or what a sweep found into its directory.
 Exit codes: 0 done; 1 failed; 2 wrong command line or config; 3 diverged; 75 preempted (run the same
 command again).
 """
@@ -66,6 +66,12 @@ flags.DEFINE_enum(
     "What gives up a trial that does worse than others did.",
 )
 flags.DEFINE_enum("executor", "local", ["local", "slurm", "ray"], "What runs the trials.")
+flags.DEFINE_list(
+    "executor_options",
+    [],
+    "What each trial needs: for slurm options of sbatch, as partition=gpu,gres=gpu:1,time=4:00:00; "
+    "for ray num_cpus=4,num_gpus=1.",
+)
 flags.DEFINE_integer("workers", 1, "How many trials at once.", lower_bound=1)
 flags.DEFINE_integer(
     "members",

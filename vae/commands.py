@@ -266,9 +266,15 @@ def _augment(config: Any, values: flags.FlagValues) -> int:
 
 
 def _results(config: Any, values: flags.FlagValues) -> int:
+    workdir = Path(values.workdir or "runs")
+    if (workdir / "sweep.json").is_file():
+        from vae.sweeps import results
+
+        print(results.write(workdir))
+        return 0
     from vae.report.results import write
 
-    print(write(Path(values.workdir or "runs"), Path("experiments")))
+    print(write(workdir, Path("experiments")))
     return 0
 
 

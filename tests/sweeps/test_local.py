@@ -5,6 +5,7 @@ import time
 
 import pytest
 
+from vae.errors import InputError
 from vae.sweeps.executors import Job, load, local
 
 
@@ -52,3 +53,8 @@ def test_slots_share_the_accelerators_out(monkeypatch):
     several = [share.environment for share in local.shares(6)]
     assert [one["CUDA_VISIBLE_DEVICES"] for one in several] == ["2", "5", "GPU-1a"] * 2
     assert {one["XLA_PYTHON_CLIENT_MEM_FRACTION"] for one in several} == {"0.450"}
+
+
+def test_options_are_of_other_executors(tmp_path):
+    with pytest.raises(InputError, match="partition=gpu is for slurm and ray"):
+        load("local")(2, tmp_path, ["partition=gpu"])

@@ -83,7 +83,7 @@ def sweep(config: Any, values: flags.FlagValues) -> int:
         with directory.owned(workdir), contextlib.ExitStack() as stack:
             record.claim(workdir, sweep)
             executor = stack.enter_context(
-                contextlib.closing(make_executor(values.workers, workdir))
+                contextlib.closing(make_executor(values.workers, workdir, values.executor_options))
             )
             search = Search(
                 workdir / "study.journal",

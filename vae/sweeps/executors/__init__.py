@@ -7,7 +7,7 @@ of trials and studies. Each is a thin layer on an existing engine.
 from __future__ import annotations
 
 import importlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
@@ -52,6 +52,8 @@ class Executor(Protocol):
         """Stops what still runs and lets go of all resources."""
 
 
+LAUNCH = Path(__file__).resolve().parents[3] / "launch.py"
+
 # Imported when chosen: the engines behind some of them are extras.
 EXECUTORS = {
     "local": "vae.sweeps.executors.local:Local",
@@ -60,8 +62,9 @@ EXECUTORS = {
 }
 
 
-def load(name: str) -> Callable[[int, Path], Executor]:
-    """What makes the executor of that name, from its number of slots and the sweep's directory.
+def load(name: str) -> Callable[[int, Path, Sequence[str]], Executor]:
+    """What makes the executor of that name: from its number of slots, the sweep's directory, and
+    what each job needs, "num_cpus=4", in the words of its engine.
 
     Raises:
       InputError: its engine is not installed.

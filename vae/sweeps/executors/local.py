@@ -20,9 +20,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from vae.sweeps.executors import Job
+from vae.errors import InputError
+from vae.sweeps.executors import LAUNCH, Job
 
-LAUNCH = Path(__file__).resolve().parents[3] / "launch.py"
 PRELOADED = "vae.sweeps.executors.preloaded"
 GRACE = 60.0  # seconds that a job has to save and end in when it is no longer wanted
 
@@ -59,9 +59,18 @@ class Process:
 
 
 class Local:
-    """An executor with `workers` processes side by side, for the sweep in `directory`."""
+    """An executor with `workers` processes side by side, for the sweep in `directory`.
 
-    def __init__(self, workers: int, directory: Path) -> None:
+    Raises:
+      InputError: there are options, and it has none.
+    """
+
+    def __init__(self, workers: int, directory: Path, options: Sequence[str] = ()) -> None:
+        if options:
+            raise InputError(
+                f"--executor_options={','.join(options)} is for slurm and ray; with "
+                "--executor=local the workers share the machine."
+            )
         self.slots = workers
         self._cache = directory / "cache"
         self._shares = shares(workers)

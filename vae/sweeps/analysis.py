@@ -1,0 +1,104 @@
+"""The points of a sweep in Optuna's eyes: what the objective depends on, and the plots of it.
+
+Its plots are of a study. Here that is made from the sweep's points, each with its mean over seeds,
+so that grids have the plots too and the search's own study is left to the coordinator.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import partial
+from typing import Any
+
+import optuna
+import plotly.graph_objects as go
+from optuna import visualization
+from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution
+from optuna.importance import FanovaImportanceEvaluator
+from optuna.trial import TrialState, create_trial
+
+ANOVA = FanovaImportanceEvaluator(seed=0)
+SPREAD = 10.0  # positive numbers that lie further apart, by this factor, are shown on a log scale
+
+
+def study(
+    points: Sequence[Mapping[str, Any]], values: Sequence[float | None], sweep: Mapping[str, Any]
+) -> optuna.Study:
+    """A study in memory with a trial for each point, in their order.
+
+    Args:
+      points: what was swept, by dotted key.
+      values: the objective of each; None where it has none (yet), or is not to be compared.
+      sweep: its record: `space` and `direction` are read.
+    """
+    optuna.logging.set_verbosity(optuna.logging.ERROR)
+    keys = dict.fromkeys(key for point in points for key in point)
+    kinds = {
+        key: _distribution(
+            [point[key] for point in points if key in point], sweep["space"].get(key)
+        )
+        for key in keys
+    }
+    made = optuna.create_study(direction=sweep["direction"])
+    for point, value in zip(points, values, strict=True):
+        made.add_trial(
+            create_trial(
+                state=TrialState.FAIL if value is None else TrialState.COMPLETE,
+                value=value,
+                params={
+                    key: str(v) if isinstance(kinds[key], CategoricalDistribution) else v
+                    for key, v in point.items()
+                },
+                distributions={key: kinds[key] for key in point},
+            )
+        )
+    return made
+
+
+def importances(made: optuna.Study) -> dict[str, float]:
+    """By key, its part in the variance of the objective, of 1 in all (functional ANOVA).
+
+    Empty where there is one key, no more points than keys, or one value of the objective.
+    """
+    if not _can_be_compared(made):
+        return {}
+    return optuna.importance.get_param_importances(made, evaluator=ANOVA)
+
+
+def figures(made: optuna.Study, objective: str) -> list[tuple[str, go.Figure]]:
+    """Optuna's plots with their titles, as far as there are points for them."""
+    complete = made.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
+    if not any(trial.params for trial in complete):
+        return []
+    found = [("Optimisation history", visualization.plot_optimization_history)]
+    if _can_be_compared(made):
+        found.append(
+            ("Importances", partial(visualization.plot_param_importances, evaluator=ANOVA))
+        )
+    found += [
+        ("Parallel coordinates", visualization.plot_parallel_coordinate),
+        ("Slices", visualization.plot_slice),
+    ]
+    return [(title, plot(made, target_name=objective)) for title, plot in found]
+
+
+def _can_be_compared(made: optuna.Study) -> bool:
+    complete = made.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
+    keys = {key for trial in complete for key in trial.params}
+    return len(complete) > len(keys) > 1 and len({trial.value for trial in complete}) > 1
+
+
+def _distribution(values: Sequence[Any], declared: Mapping[str, Any] | None) -> BaseDistribution:
+    """What a key's values are drawn from, or look as if they were.
+
+    Args:
+      values: of a key.
+      declared: {"LogUniform": [low, high]}, in a space.
+    """
+    numbers = all(isinstance(v, int | float) and not isinstance(v, bool) for v in values)
+    kind, ends = next(iter((declared or {}).items()), (None, values))
+    if kind == "Choice" or not numbers:
+        return CategoricalDistribution(tuple(dict.fromkeys(map(str, values))))
+    low, high = min(ends), max(ends)
+    wide = kind is None and low > 0 and high / low >= SPREAD
+    return FloatDistribution(low, high, log=kind == "LogUniform" or wide)
