@@ -1,21 +1,36 @@
-"""What all tests share: two simulated devices and a cache of compiled programs."""
+"""What all tests share: four simulated devices and a cache of compiled programs."""
 
+import gc
 import os
 import tempfile
 from pathlib import Path
 
 os.environ.setdefault("NPROC", "32")  # collectives need more threads than this machine has cores
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-# Most of the time of a tiny run is compilation, and most of that optimisation.
-os.environ.setdefault("XLA_FLAGS", "--xla_backend_optimization_level=0")
+# Most of the time of a tiny run is compilation: most of that optimisation, and of the rest the
+# emitters of fusions by MLIR. What was compiled once is read again, by subprocesses too.
+os.environ.setdefault(
+    "XLA_FLAGS", "--xla_backend_optimization_level=0 --xla_cpu_use_fusion_emitters=false"
+)
+os.environ.setdefault(
+    "JAX_COMPILATION_CACHE_DIR", f"{tempfile.gettempdir()}/vae-test-cache-{os.getuid()}"
+)
+os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0")
 
 import jax
 import pytest
+from orbax.checkpoint import type_handlers
 
+gc.set_threshold(50_000)  # traces are many small objects, none of them garbage soon
 jax.config.update("jax_num_cpu_devices", 4)
-cache = Path(tempfile.gettempdir()) / f"vae-test-cache-{os.getuid()}"
-os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", str(cache))  # for subprocesses
-jax.config.update("jax_compilation_cache_dir", os.environ["JAX_COMPILATION_CACHE_DIR"])
+
+# Orbax has every device write a slice of a replicated array, and cutting it out is a program for
+# each shape and device. Here small arrays are written whole, and larger ones as ever.
+type_handlers.register_type_handler(
+    jax.Array,
+    type_handlers.ArrayHandler(min_slice_bytes_for_replica_parallel=4096),
+    override=True,
+)
 
 DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
 

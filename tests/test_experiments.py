@@ -76,8 +76,12 @@ def shrink(config):
     if config.model.adversary != "none":
         networks.append("discriminator")
     for name in networks:
-        config.model[f"{name}_widths"] = tuple(4 for _ in config.model[f"{name}_widths"])
-    config.model.groups = tuple(1 for _ in config.model.groups)
+        config.model[f"{name}_widths"] = (4,) * min(2, len(config.model[f"{name}_widths"]))
+    config.model.groups = (1,) * min(2, len(config.model.groups))
+    if config.model.prior == "coupling":
+        config.model.prior_flows = 2
+    if config.model.posterior == "iaf":
+        config.model.posterior_flows = 2
     if any(config.data.image_size):
         config.data.image_size = (16, 16)
     if config.model.prior in ("vamp", "exemplar"):

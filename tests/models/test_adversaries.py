@@ -149,11 +149,12 @@ def test_the_total_correlation_of_a_gaussian():
         params = optax.apply_updates(variables["params"], updates)
         return (variables | {"params": params}, state), None
 
-    variables = adversary.init(key=jax.random.key(0))
+    variables = jax.jit(adversary.init)(key=jax.random.key(0))
     start = (variables, adam.init(variables["params"]))
     keys = jax.random.split(jax.random.key(1), 600)
     (variables, _), _ = jax.jit(lambda: jax.lax.scan(step, start, keys))()
-    reached = [losses(variables, key)["adversarial"].mean() / 3.0 for key in keys[:10]]
+    losses_of = jax.jit(losses)
+    reached = [losses_of(variables, key)["adversarial"].mean() / 3.0 for key in keys[:10]]
     assert np.mean(reached) == pytest.approx(-0.5 * np.log(1 - correlation**2), abs=0.05)
     z = np.array([[1.0, 1.0], [1.0, -0.5], [-0.3, 0.2]])
     exact = [
@@ -175,7 +176,7 @@ def test_the_discriminator_has_a_time_scale_of_its_own():
     def moved(**overrides):
         config, model = built(PLAYERS["latents"][0] | {"data__batch_size": 8} | overrides)
         step = make_step(model, config, VALUES, num_examples=8, axis=None)
-        before = initial_state(model, config)
+        before = jax.jit(lambda: initial_state(model, config))()
         after, _ = jax.jit(step)(before, batch, {})
         return jax.tree.map(lambda a, b: a - b, after.params, before.params)
 

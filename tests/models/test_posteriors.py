@@ -28,7 +28,7 @@ def config(name):
 @pytest.mark.parametrize("name", NAMES)
 def test_shapes_and_that_noise_belongs_to_the_example_and_the_sample(name):
     family = POSTERIORS[name](config(name))
-    variables = family.init(key=jax.random.key(0))
+    variables = jax.jit(family.init)(key=jax.random.key(0))
     outputs = jax.random.normal(jax.random.key(1), (3, family.outputs))
     keys = jax.random.split(jax.random.key(2), 3)
 
@@ -42,7 +42,8 @@ def test_shapes_and_that_noise_belongs_to_the_example_and_the_sample(name):
     assert z.shape == (4, 3, family.size) and log_q.shape == (4, 3)
     assert all(leaf.shape[0] in (1, 3) for leaf in jax.tree.leaves(q))
     if family.any_density:
-        np.testing.assert_allclose(q.log_prob(z), log_q, rtol=1e-4, atol=1e-4)
+        density = jax.jit(lambda q, z: q.log_prob(z))(q, z)
+        np.testing.assert_allclose(density, log_q, rtol=1e-4, atol=1e-4)
 
     _, _, alone, log_alone = draw(outputs[1:2], sample_keys(keys[1:2], 2, first=2))
     np.testing.assert_allclose(z[2:, 1:2], alone, rtol=1e-5, atol=1e-6)

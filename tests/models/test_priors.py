@@ -1,3 +1,4 @@
+import functools
 import re
 from pathlib import Path
 
@@ -36,7 +37,7 @@ KEYS = jax.random.split(jax.random.key(9), 2)
 def build(prior, **overrides):
     overrides = {"model__prior_components": 4, "model__prior_widths": (8,)} | overrides
     model = models.build(tiny(model__prior=prior, **overrides).model, DATA)
-    return model, model.init(key=jax.random.key(0))
+    return model, jax.jit(model.init)(key=jax.random.key(0))
 
 
 def prior_of(model, variables, batch, *, train=False):
@@ -63,41 +64,52 @@ def test_every_prior_has_a_gradient_in_all_it_learns(name):
         )
         return -terms.log_pz.sum()
 
-    slopes = jax.grad(loss)(variables["params"])["prior"]
+    slopes = jax.jit(jax.grad(loss))(variables["params"])["prior"]
     assert all(np.isfinite(leaf).all() for leaf in jax.tree.leaves(slopes))
     assert all(np.abs(leaf).max() > 0 for leaf in jax.tree.leaves(slopes))
-    assert model.sample(variables, jnp.array([0, 1]), keys=KEYS).shape == (2, 4)
+    drawn = jax.jit(model.sample)(variables, jnp.array([0, 1]), keys=KEYS)
+    assert drawn.shape == (2, 4)
 
 
 def test_vamp_is_the_mean_of_the_posteriors_of_its_images():
     model, variables = build("vamp")
     u = jax.nn.sigmoid(variables["params"]["prior"]["logits"])
     np.testing.assert_allclose(u, np.clip(IMAGES[:4], 0.01, 0.99), rtol=1e-5)
-    q = model.encode(variables, Batch(u))
+    q = jax.jit(model.encode)(variables, Batch(u))
     z = jax.random.normal(jax.random.key(1), (5, 2, 4))
     densities = [
         scipy.stats.norm.pdf(z, mean, np.exp(log_std)).prod(-1)
         for mean, log_std in zip(q.mean, q.log_std, strict=True)
     ]
-    p = prior_of(model, variables, Batch(IMAGES[:2]))
-    np.testing.assert_allclose(p.log_prob(z), np.log(np.mean(densities, axis=0)), rtol=1e-4)
-    general = EqualMixture(q, 4)
-    np.testing.assert_allclose(p.log_prob(z), general.log_prob(z), rtol=1e-4)
+
+    @jax.jit
+    def log_probs(variables, q, z):
+        p = prior_of(model, variables, Batch(IMAGES[:2]))
+        return p.log_prob(z), EqualMixture(q, 4).log_prob(z)
+
+    log_prob, general = log_probs(variables, q, z)
+    np.testing.assert_allclose(log_prob, np.log(np.mean(densities, axis=0)), rtol=1e-4)
+    np.testing.assert_allclose(log_prob, general, rtol=1e-4)
 
 
 def test_an_exemplar_is_left_out_of_its_own_prior_in_training_only():
     model, variables = build("exemplar")
     variables["params"]["prior"]["log_std"] = jnp.array(-0.5)
     batch = Batch(IMAGES[[2, 6]], None, jnp.array([2, 6]))  # the second is no exemplar
-    means = np.asarray(model.encode(variables, Batch(IMAGES[:4])).mean)
+    means = np.asarray(jax.jit(model.encode)(variables, Batch(IMAGES[:4])).mean)
     z = np.asarray(jax.random.normal(jax.random.key(1), (5, 2, 4)))
     each = scipy.stats.norm.logpdf(z[..., None, :], means, np.exp(-0.5)).sum(-1)
     whole = scipy.special.logsumexp(each, axis=-1) - np.log(4)
     without = scipy.special.logsumexp(np.delete(each[:, 0], 2, axis=-1), axis=-1) - np.log(3)
-    trained = prior_of(model, variables, batch, train=True).log_prob(jnp.asarray(z))
+
+    @functools.partial(jax.jit, static_argnames="train")
+    def log_prob(variables, z, train):
+        return prior_of(model, variables, batch, train=train).log_prob(z)
+
+    trained = log_prob(variables, z, train=True)
     np.testing.assert_allclose(trained[:, 0], without, rtol=1e-5)
     np.testing.assert_allclose(trained[:, 1], whole[:, 1], rtol=1e-5)
-    evaluated = prior_of(model, variables, batch).log_prob(jnp.asarray(z))
+    evaluated = log_prob(variables, z, train=False)
     np.testing.assert_allclose(evaluated, whole, rtol=1e-5)
 
 
@@ -108,12 +120,12 @@ def test_a_conditional_prior_is_that_of_the_label():
     own["mean"] = own["mean"].at[2].set(5.0)
     y = jnp.array([2, 0])
     np.testing.assert_allclose(
-        model.sample(variables, y, keys=KEYS), [[5.0] * 4, [0.1] * 4], atol=0.01
+        jax.jit(model.sample)(variables, y, keys=KEYS), [[5.0] * 4, [0.1] * 4], atol=0.01
     )
     unknown = prior_of(model, variables, Batch(None, jnp.array([-1])))
     np.testing.assert_array_equal(unknown.mean, 0)
     np.testing.assert_array_equal(unknown.log_std, 0)
-    terms = model.terms(variables, Batch(IMAGES[:2], y), keys=sample_keys(KEYS, 1))
+    terms = jax.jit(model.terms)(variables, Batch(IMAGES[:2], y), keys=sample_keys(KEYS, 1))
     assert isinstance(terms.p, DiagonalGaussian) and terms.kl.shape == (4, 2)
 
 

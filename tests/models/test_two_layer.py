@@ -5,6 +5,8 @@
 With a diagonal A and orthogonal columns of W both q(z1 | x) and q(z2 | z1) are diagonal.
 """
 
+import functools
+
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
@@ -71,6 +73,7 @@ def exact(x):
     return scipy.stats.multivariate_normal.logpdf(x.reshape(6, 4), np.zeros(4), covariance)
 
 
+@functools.partial(jax.jit, static_argnums=(1, 2))
 def terms(x, wrong, num_samples, first=0):
     keys = sample_keys(example_keys(jax.random.key(0), jnp.arange(len(x))), num_samples, first)
     return model(wrong).terms(VARIABLES, Batch(x), keys=keys)
@@ -102,7 +105,7 @@ def test_samples_do_not_depend_on_how_many_are_drawn(x):
 
 def test_samples_of_the_prior_have_its_moments_and_means_are_decoded(x):
     keys = example_keys(jax.random.key(1), jnp.arange(20_000))
-    z1, z2 = model().sample(VARIABLES, keys=keys)
+    z1, z2 = jax.jit(lambda keys: model().sample(VARIABLES, keys=keys))(keys)
     np.testing.assert_allclose(z2.var(0), 1.0, rtol=0.05)
     np.testing.assert_allclose(z1.var(0), A**2 + S**2, rtol=0.05)
     np.testing.assert_allclose((z1 * z2).mean(0), A, rtol=0.05)

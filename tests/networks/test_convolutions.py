@@ -25,6 +25,26 @@ def close(a, b, tolerance=1e-5):
     )
 
 
+def with_gradients(apply, weights):
+    """One program: apply(params, x), and the gradients of a loss of it."""
+
+    def loss(params, x):
+        y = apply(params, x)
+        return jnp.sum(weights * y**2), y
+
+    return jax.jit(jax.grad(loss, argnums=(0, 1), has_aux=True))
+
+
+def with_pullback(function):
+    """One program: function(x, kernel), and what it pulls a cotangent back to."""
+
+    def both(x, kernel, cotangent):
+        y, pullback = jax.vjp(function, x, kernel)
+        return y, pullback(cotangent)
+
+    return jax.jit(both)
+
+
 def reference(x, kernel, stride=2):
     return lax.conv_general_dilated(
         x, kernel, (stride, stride), "SAME", dimension_numbers=("NHWC", "HWIO", "NHWC")
@@ -42,16 +62,10 @@ def test_conv_equals_flax_with_gradients(kernel_size, stride):
     ours = Conv(7, kernel_size, stride)
     theirs = nn.Conv(7, (kernel_size, kernel_size), strides=stride, padding="SAME")
     params = jax.jit(ours.init)(jax.random.key(2), x)
-
-    def loss(layer):
-        return lambda params, x: jnp.sum(weights * layer.apply(params, x) ** 2)
-
-    close(ours.apply(params, x), theirs.apply(params, x))
-    close(
-        jax.grad(loss(ours), argnums=(0, 1))(params, x),
-        jax.grad(loss(theirs), argnums=(0, 1))(params, x),
-        1e-4,
-    )
+    gradients, y = with_gradients(ours.apply, weights)(params, x)
+    expected_gradients, expected = with_gradients(theirs.apply, weights)(params, x)
+    close(y, expected)
+    close(gradients, expected_gradients, 1e-4)
 
 
 def test_transpose_equals_flax_with_gradients():
@@ -61,34 +75,27 @@ def test_transpose_equals_flax_with_gradients():
     params = jax.jit(ours.init, static_argnums=2)(jax.random.key(2), y, (8, 6))
     assert params["params"]["kernel"].shape == (4, 4, 5, 7)
 
-    def loss(apply):
-        return lambda params, y: jnp.sum(weights * apply(params, y) ** 2)
-
     def apply(params, y):
         return ours.apply(params, y, (8, 6))
 
-    close(apply(params, y), theirs.apply(params, y))
-    close(
-        jax.grad(loss(apply), argnums=(0, 1))(params, y),
-        jax.grad(loss(theirs.apply), argnums=(0, 1))(params, y),
-        1e-4,
-    )
+    gradients, x = with_gradients(apply, weights)(params, y)
+    expected_gradients, expected = with_gradients(theirs.apply, weights)(params, y)
+    close(x, expected)
+    close(gradients, expected_gradients, 1e-4)
 
 
 @pytest.mark.parametrize("size", SIZES)
 def test_any_size_equals_the_plain_convolution_with_gradients(size):
     x, kernel = normal(0, 2, *size, 3), normal(1, 4, 4, 3, 5)
-    y, pullback = jax.vjp(reference, x, kernel)
-    g = normal(2, *y.shape)
-    ours, our_pullback = jax.vjp(lambda x, k: convolutions.strided(x, k, 2), x, kernel)
-    close(ours, y)
-    close(our_pullback(g), pullback(g))
-
-    z, pullback = jax.vjp(lambda y, k: reference_transposed(y, k, 2, size), g, kernel)
-    ours, our_pullback = jax.vjp(lambda y, k: convolutions.transposed(y, k, 2, size), g, kernel)
-    assert ours.shape == x.shape
-    close(ours, z)
-    close(our_pullback(x), pullback(x))
+    g = normal(2, 2, *(-(-n // 2) for n in size), 5)
+    close(
+        with_pullback(lambda x, k: convolutions.strided(x, k, 2))(x, kernel, g),
+        with_pullback(reference)(x, kernel, g),
+    )
+    close(
+        with_pullback(lambda y, k: convolutions.transposed(y, k, 2, size))(g, kernel, x),
+        with_pullback(lambda y, k: reference_transposed(y, k, 2, size))(g, kernel, x),
+    )
 
 
 @pytest.mark.parametrize(
@@ -98,10 +105,8 @@ def test_any_size_equals_the_plain_convolution_with_gradients(size):
 def test_phases_equal_the_dilated_form(kernel_size, stride, size):
     y = normal(0, 2, -(-size[0] // stride), -(-size[1] // stride), 5)
     kernel = normal(1, *kernel_size, 3, 5)
-    close(
-        convolutions.up_phases(y, kernel, stride, size),
-        convolutions.up_dilated(y, kernel, stride, size),
-    )
+    forms = (convolutions.up_phases, convolutions.up_dilated)
+    close(*(jax.jit(form, static_argnums=(2, 3))(y, kernel, stride, size) for form in forms))
 
 
 def test_a_cpu_runs_the_phases_and_other_platforms_the_dilated_form():
@@ -118,6 +123,7 @@ def test_a_cpu_runs_the_phases_and_other_platforms_the_dilated_form():
 def test_finite_differences():
     x, kernel, y = normal(0, 1, 5, 4, 2), normal(1, 4, 4, 2, 3), normal(2, 1, 3, 2, 3)
 
+    @jax.jit
     def loss(x, kernel, y):
         down = convolutions.strided(x, kernel, 2)
         up = convolutions.transposed(y, kernel, 2, (5, 4))
@@ -125,7 +131,7 @@ def test_finite_differences():
 
     with jax.enable_x64(True):
         args = [jnp.asarray(np.asarray(a), jnp.float64) for a in (x, kernel, y)]
-        gradients = jax.grad(loss, argnums=(0, 1, 2))(*args)
+        gradients = jax.jit(jax.grad(loss, argnums=(0, 1, 2)))(*args)
         for i, gradient in enumerate(gradients):
             direction = jnp.asarray(np.random.default_rng(i).normal(size=args[i].shape))
             ends = [
@@ -139,6 +145,7 @@ def test_finite_differences():
 def test_vmap_over_kernels_and_images_equals_a_loop():
     x, kernel, y = normal(0, 3, 2, 5, 4, 2), normal(1, 3, 4, 4, 2, 3), normal(2, 3, 2, 3, 2, 3)
 
+    @jax.jit
     def gradients(x, kernel, y):
         def loss(x, kernel, y):
             down = convolutions.strided(x, kernel, 2)
@@ -169,7 +176,7 @@ def test_shard_map_gives_the_gradients_of_the_same_body():
         out_specs=(data, whole, data),
         check_vma=False,
     )
-    close(jax.jit(mapped)(x, kernel, y), gradients(x, kernel, y))
+    close(jax.jit(mapped)(x, kernel, y), jax.jit(gradients)(x, kernel, y))
 
 
 def test_bfloat16_is_close_and_stays_bfloat16():
@@ -179,14 +186,10 @@ def test_bfloat16_is_close_and_stays_bfloat16():
     def both(x, kernel):
         return convolutions.transposed(convolutions.strided(x, kernel, 2), kernel, 2, (5, 4))
 
-    values, pullback = jax.vjp(both, *low)
-    expected, expected_pullback = jax.vjp(both, x, kernel)
     cotangents = normal(2, *x.shape)
-    for a, b in zip(
-        (values, *pullback(cotangents.astype(jnp.bfloat16))),
-        (expected, *expected_pullback(cotangents)),
-        strict=True,
-    ):
+    values, pulled = with_pullback(both)(*low, cotangents.astype(jnp.bfloat16))
+    expected, expected_pulled = with_pullback(both)(x, kernel, cotangents)
+    for a, b in zip((values, *pulled), (expected, *expected_pulled), strict=True):
         assert a.dtype == jnp.bfloat16
         error = jnp.linalg.norm((a.astype(jnp.float32) - b).ravel()) / jnp.linalg.norm(b.ravel())
         assert error < 0.02

@@ -130,6 +130,7 @@ def test_a_gan_is_judged_by_its_samples_but_recognises_nothing(tmp_path):
         model__likelihood="bernoulli",
         model__encoder_widths=(512,),  # its default: there is no encoder
         model__adversary="images",
+        model__discriminator_widths=(8,),
         model__condition="label",
     )
     vae.train(config, tmp_path)

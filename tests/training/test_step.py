@@ -33,7 +33,8 @@ def gradient(name, groups=1):
     data = Data(IMAGES.mean(0) / 16, VALUES.scale, VALUES.levels, num_classes=0, images=None)
     model = models.build(config.model, data)
     step = make_step(model, config, VALUES, num_examples=8, axis=None)
-    state, _ = jax.jit(step)(initial_state(model, config), BATCH, {})
+    start = jax.jit(lambda: initial_state(model, config))()
+    state, _ = jax.jit(step)(start, BATCH, {})
     return jax.device_get(state.opt_state[0].mu)  # times 0.1, of Adam
 
 
