@@ -11,7 +11,7 @@ request 1361). Here the weights are averaged and the decoder's bias starts at th
 
 The second and third read the `.amat` files.
 
-2026-11-21, 2 cores of an AMD EPYC, mean of seeds 0, 1, 2 (`--config.seed=S --config.data.seed=S`),
+2026-11-21, 2 cores of an AMD EPYC, mean of seeds 0, 1, 2 (`launch.py sweep --sweep=seeds`),
 closed-form KL, 10,000 test images; NLL with K = 100:
 
     variant     test -ELBO   (seeds)                      test NLL
@@ -25,6 +25,7 @@ the same files and network, after ten epochs too, pythae reaches 102.49 and a pl
 import ml_collections
 
 from vae.config import base
+from vae.sweeps.space import Choice, LogUniform, Space
 
 PUBLISHED = {
     "": ("test/elbo", -101.5, "google/flax, pull request 1361, after 21 epochs"),
@@ -60,3 +61,18 @@ def get_config(variant: str = "") -> ml_collections.ConfigDict:
     config.log.every_steps = 100
     config.log.images_every_steps = 1_950
     return config
+
+
+def sweep_seeds() -> list[dict]:
+    return [{"seed": seed, "data.seed": seed} for seed in range(3)]
+
+
+def space() -> Space:
+    return Space(
+        {
+            "optimizer.learning_rate": LogUniform(1e-3, 2e-2),
+            "optimizer.warmup_steps": Choice((0, 200)),
+            "training.ema_decay": Choice((0.99, 0.998, 0.999)),
+        },
+        maximize="valid/elbo",
+    )

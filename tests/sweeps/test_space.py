@@ -1,11 +1,15 @@
 """What an experiment file declares, combined and checked before anything starts."""
 
+import importlib
+from pathlib import Path
+
 import pytest
 from configs import tiny
 
 from vae.errors import InputError
 from vae.sweeps.space import Choice, Integer, LogUniform, Plan, Uniform, check, declared, product
 
+ROOT = Path(__file__).resolve().parents[2]
 FILE = """
 from vae.sweeps.space import *
 import numpy as np
@@ -182,3 +186,18 @@ def test_what_can_work_is_not_refused():
         "model.latent_dim": Integer(1, 8),
     }
     check(plan(distributions, [{"seed": 0}, {"seed": 1}]), tiny(), {})
+
+
+@pytest.mark.parametrize(
+    ("name", "sweeps", "runs"),
+    [
+        ("digits", ["learning_rate", "beta", "seeds"], 24),
+        ("digits", [], 1),
+        ("binarized_mnist", ["seeds"], 3),
+        ("binarized_mnist", ["space", "seeds"], 3),
+    ],
+)
+def test_what_the_experiments_declare_can_work(name, sweeps, runs):
+    found = declared(ROOT / "experiments" / f"{name}.py", sweeps)
+    assert len(found.rows) == runs
+    check(found, importlib.import_module(f"experiments.{name}").get_config(), {})
