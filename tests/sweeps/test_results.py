@@ -10,9 +10,11 @@ import statistics
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
+from vae import commands
 from vae.errors import InputError
 from vae.sweeps import results
 from vae.sweeps.trials import Trial
@@ -205,3 +207,10 @@ def test_a_directory_that_is_no_sweep_is_refused(tmp_path):
     with pytest.raises(InputError, match="is no sweep"):
         results.write(tmp_path)
     assert not list(tmp_path.iterdir())
+
+
+def test_the_command_results_writes_those_of_a_sweep(tmp_path, capsys):
+    workdir = make(tmp_path / "sweep", grid())
+    assert commands.COMMANDS["results"](None, SimpleNamespace(workdir=str(workdir))) == 0
+    assert len(table(capsys.readouterr().out)) == 4
+    assert (workdir / "report.html").exists()
