@@ -26,7 +26,14 @@ from vae.run import Run
 from vae.tasks import pictures
 from vae.training import devices, loop, processes
 from vae.training.logs import Log
-from vae.training.state import State, evaluation_variables, initial_state, state_specs
+from vae.training.state import (
+    State,
+    evaluation_variables,
+    initial_state,
+    new_state,
+    starting_point,
+    state_specs,
+)
 from vae.training.step import Report, make_step
 
 
@@ -68,6 +75,11 @@ class Experiment(NamedTuple):
         """How the arrays of the state lie on the devices."""
         shapes = jax.eval_shape(lambda: initial_state(self.model, self.config))
         return state_specs(shapes, mesh, spread=self.config.training.shard_state)
+
+    def initial_state(self, mesh: jax.sharding.Mesh, specs: State) -> State:
+        """The state before the first step, on the devices."""
+        initialise = functools.partial(new_state, self.model, self.config)
+        return devices.run_once(initialise, mesh, specs, *starting_point(self.config))
 
     def valid(self, mesh: jax.sharding.Mesh, members: int = 0) -> Evaluator:
         """The evaluation of the validation set, see `make_evaluator`."""
@@ -112,7 +124,7 @@ def make_program(
     experiment: Experiment, workdir: Path, mesh: jax.sharding.Mesh, batches: Batches, log: Log
 ) -> loop.Program:
     """What the loop drives, for one run."""
-    config, dataset, model = experiment
+    config, dataset = experiment.config, experiment.dataset
     specs = experiment.specs(mesh)
     step = make_mapped_step(experiment, mesh, specs)
     table = devices.replicate(dataset.train.table(), mesh)
@@ -130,7 +142,7 @@ def make_program(
         return devices.shard(call_batch(batches, config, first), mesh, P(None, devices.AXIS))
 
     return loop.Program(
-        initialise=lambda: devices.run_once(lambda: initial_state(model, config), mesh, specs),
+        initialise=lambda: experiment.initial_state(mesh, specs),
         step=lambda state, batch: step(state, batch, table),
         batch=batch,
         validate=validate,

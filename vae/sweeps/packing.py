@@ -19,7 +19,6 @@ from jax.sharding import PartitionSpec as P
 from vae.program import Experiment, call_batch, make_mapped_step, prepare
 from vae.sweeps import stacked
 from vae.training import devices
-from vae.training.state import initial_state
 
 GROWTH = 4  # of the number of members from one trial to the next
 GAIN = 0.9  # of a run's share of the time: less of a fall is not worth the memory
@@ -77,7 +76,7 @@ def _timed(experiment: Experiment, members: int) -> Packing:
         else:
             specs = experiment.specs(mesh)
             step = make_mapped_step(experiment, mesh, specs)
-            state = devices.run_once(lambda: initial_state(experiment.model, config), mesh, specs)
+            state = experiment.initial_state(mesh, specs)
             batch = call_batch(batches, config, 0)
             batch = devices.shard(batch, mesh, P(None, devices.AXIS))
     compiled = step.lower(state, batch, table).compile()

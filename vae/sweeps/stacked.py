@@ -12,7 +12,6 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import jax
-import jax.numpy as jnp
 import ml_collections
 import numpy as np
 from jax.sharding import Mesh
@@ -21,7 +20,7 @@ from jax.sharding import PartitionSpec as P
 from vae.data.batches import Batches
 from vae.program import Experiment, call_batch
 from vae.training import devices
-from vae.training.state import State, hyperparameters, new_state
+from vae.training.state import State, new_state, starting_point
 
 BATCH = P(devices.MEMBER, None, devices.AXIS)  # the layout of a batch
 
@@ -54,15 +53,9 @@ def initial_states(
     experiment: Experiment, mesh: Mesh, configs: Sequence[ml_collections.ConfigDict]
 ) -> State:
     """The states before the first step."""
-    hyper = [hyperparameters(config) for config in configs]
-    hyper = jax.tree.map(lambda *x: np.asarray(x, np.float32), *hyper)
-    initial = functools.partial(new_state, experiment.model, experiment.config)
-
-    def initialise() -> State:
-        keys = jnp.stack([jax.random.key(config.seed) for config in configs])
-        return jax.vmap(initial)(keys, hyper)
-
-    return devices.run_once(initialise, mesh, P(devices.MEMBER))
+    starts = jax.tree.map(lambda *x: np.stack(x), *map(starting_point, configs))
+    initialise = jax.vmap(functools.partial(new_state, experiment.model, experiment.config))
+    return devices.run_once(initialise, mesh, P(devices.MEMBER), *starts)
 
 
 def unstacked(tree: Any, number: int) -> list[Any]:

@@ -58,15 +58,15 @@ def jit(function: Callable, **options: Any) -> Callable:
     return jax.jit(function, compiler_options=_compiler_options(), **options)
 
 
-def run_once(function: Callable[[], Any], mesh: Mesh, specs: Any = WHOLE) -> Any:
-    """Calls a function on the devices, its results laid out by `specs`.
+def run_once(function: Callable, mesh: Mesh, specs: Any, *arguments: Any) -> Any:
+    """Calls a function of host arrays on the devices, its results laid out by `specs`.
 
     It is compiled without optimisation: drawing the initial weights of a deep network takes
     milliseconds, and compiling that took up to ten seconds.
     """
     options = {"xla_backend_optimization_level": 0}
     layouts = jax.tree.map(functools.partial(layout, mesh), specs)
-    return jax.jit(function, out_shardings=layouts, compiler_options=options)()
+    return jax.jit(function, out_shardings=layouts, compiler_options=options)(*arguments)
 
 
 @functools.cache

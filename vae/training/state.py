@@ -7,6 +7,7 @@ import flax.struct
 import jax
 import jax.numpy as jnp
 import ml_collections
+import numpy as np
 import optax
 from clu import metrics as clu_metrics
 from jax.sharding import Mesh
@@ -104,14 +105,24 @@ def _clip(largest: float) -> optax.GradientTransformationExtraArgs:
 
 def initial_state(model: Any, config: ml_collections.ConfigDict) -> State:
     """The state before the first step: a pure function of the config."""
-    return new_state(model, config, jax.random.key(config.seed), hyperparameters(config))
+    return new_state(model, config, *starting_point(config))
+
+
+def starting_point(config: ml_collections.ConfigDict) -> tuple[np.ndarray, dict[str, np.ndarray]]:
+    """What `new_state` is a function of: the data of the key, and the hyperparameters."""
+    with jax.ensure_compile_time_eval():  # numbers, also amid a trace
+        key = np.asarray(jax.random.key_data(jax.random.key(config.seed)))
+    return key, {k: np.asarray(v, np.float32) for k, v in hyperparameters(config).items()}
 
 
 def new_state(
-    model: Any, config: ml_collections.ConfigDict, key: Array, hyper: dict[str, Any]
+    model: Any, config: ml_collections.ConfigDict, key: Array, hyper: dict[str, Array]
 ) -> State:
-    """The state before the first step of a key and hyperparameters, which may be traced."""
-    init_key, noise_key = jax.random.split(key)
+    """The state before the first step, of a `starting_point`; it may be traced.
+
+    Runs that differ in nothing else then share what is compiled.
+    """
+    init_key, noise_key = jax.random.split(jax.random.wrap_key_data(key))
     variables = model.init(key=init_key)
     params = variables["params"]
     zero = jnp.zeros((), jnp.int32)
@@ -122,7 +133,7 @@ def new_state(
         statistics=variables["statistics"],
         ema=jax.tree.map(jnp.copy, params) if config.training.ema_decay else None,
         opt_state=gradient_transformation(config.optimizer).init(params),
-        hyper={name: jnp.asarray(value, jnp.float32) for name, value in hyper.items()},
+        hyper=jax.tree.map(jnp.asarray, hyper),
         guard=Guard(skipped=zero, streak=zero, diverged_at=zero - 1, retries=zero),
         metrics=train_metrics(model, {}, counted=False),
     )
