@@ -80,7 +80,7 @@ def shrink(config):
     config.model.groups = (1,) * min(2, len(config.model.groups))
     if config.model.prior == "coupling":
         config.model.prior_flows = 2
-    if config.model.posterior == "iaf":
+    if config.model.posterior == "sylvester":
         config.model.posterior_flows = 2
     if any(config.data.image_size):
         config.data.image_size = (16, 16)
