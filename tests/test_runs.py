@@ -16,7 +16,7 @@ import pytest
 from configs import tiny
 
 import vae
-from vae import experiment
+from vae import program
 from vae.errors import InputError
 from vae.tasks.fit_prior import fit_prior
 from vae.training import loop
@@ -170,7 +170,7 @@ def test_the_step_is_traced_once(tmp_path, monkeypatch):
         step = make_step(*args, **kwargs)
         return lambda *inputs: (traces.append(1), step(*inputs))[1]
 
-    monkeypatch.setattr(experiment, "make_step", counted)
+    monkeypatch.setattr(program, "make_step", counted)
     with monkeypatch.context() as patch:
         interrupt_at(patch, 10)
         vae.train(tiny(), tmp_path)

@@ -78,7 +78,8 @@ def ours():
     table = devices.replicate({"image": images, "label": labels}, mesh)
     index = np.arange(BATCH, dtype=np.int32)[None]
     state = jax.jit(
-        functools.partial(initial_state, model, config), out_shardings=devices.replicated(mesh)
+        functools.partial(initial_state, model, config),
+        out_shardings=devices.layout(mesh, devices.WHOLE),
     )()
 
     def step():
