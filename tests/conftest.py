@@ -19,18 +19,9 @@ os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0")
 
 import jax
 import pytest
-from orbax.checkpoint import type_handlers
 
 gc.set_threshold(50_000)  # traces are many small objects, none of them garbage soon
 jax.config.update("jax_num_cpu_devices", 4)
-
-# Orbax has every device write a slice of a replicated array, and cutting it out is a program for
-# each shape and device. Here small arrays are written whole, and larger ones as ever.
-type_handlers.register_type_handler(
-    jax.Array,
-    type_handlers.ArrayHandler(min_slice_bytes_for_replica_parallel=4096),
-    override=True,
-)
 
 DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
 
