@@ -5,9 +5,7 @@ from __future__ import annotations
 import ast
 import importlib
 import json
-import logging
 import os
-import re
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -16,6 +14,7 @@ from typing import Any
 from absl import flags
 from ml_collections import config_flags
 
+from vae.command_line import flag_help, parse, start_logging
 from vae.errors import InputError
 
 EXIT_CODES = {"completed": 0, "failed": 1, "diverged": 3, "preempted": 75}
@@ -31,12 +30,12 @@ def run(usage: str, config: Any, values: flags.FlagValues, arguments: list[str])
     if arguments and not arguments[0].startswith("-"):
         command, *arguments = arguments
     if command == "help" or {"--help", "-h", "--helpfull"} & set(arguments):
-        print(usage.strip(), "\n", _flag_help(values), sep="\n")
+        print(usage.strip(), "\n", flag_help(values), sep="\n")
         return 0
     if command not in COMMANDS:
         raise InputError(f"{command!r} is no command; there are {', '.join(COMMANDS)}.")
-    _parse(values, arguments)
-    _start_logging(several=bool(values.num_processes) or "SLURM_STEP_ID" in os.environ)
+    parse(values, arguments)
+    start_logging(several=bool(values.num_processes) or "SLURM_STEP_ID" in os.environ)
     several = ("processes", "coordinator", "num_processes", "process_id")
     if command != "train" and (given := [name for name in several if values[name].present]):
         raise InputError(f"--{given[0]} is of train; {command} runs in one process.")
@@ -331,48 +330,5 @@ def _load(values: flags.FlagValues) -> Any:
     return load(values.workdir, step=values.step)
 
 
-def _parse(values: flags.FlagValues, arguments: list[str]) -> None:
-    for argument in arguments:
-        file = argument.removeprefix("--config=").split(":")[0]
-        if file != argument.split(":")[0] and not Path(file).is_file():
-            raise InputError(f"--config={file}: there is no such file.")
-    try:
-        rest = values(["launch.py", *arguments])[1:]
-    except (AttributeError, KeyError) as error:
-        raise InputError(_unknown_key(str(error))) from None
-    except (flags.Error, TypeError, ValueError, OSError) as error:
-        raise InputError(" ".join(str(error).split())) from None
-    if rest:
-        raise InputError(f"{rest[0]!r} is not understood; a flag is written --name=value.")
-
-
-def _unknown_key(message: str) -> str:
-    """From what ml_collections says of a key that a config lacks to one sentence."""
-    names = re.findall(r"Did you mean \\?[\"'](\w+)\\?[\"'] instead of \\?[\"'](\w+)", message)
-    if not names:
-        return "--config has no such key: " + " ".join(message.split())
-    close, given = names[0]
-    return f"--config has no key {given!r}; did you mean {close!r}?"
-
-
-def _flag_help(values: flags.FlagValues) -> str:
-    own = values.get_key_flags_for_module("launch.py") or values.get_key_flags_for_module(
-        "__main__"
-    )
-    return "\n".join(f"  --{flag.name:12} {flag.help}" for flag in own)
-
-
 def _print_result(result: dict[str, Any], workdir: Path) -> None:
     print(json.dumps({"workdir": str(workdir)} | result, indent=2))
-
-
-def _start_logging(*, several: bool) -> None:
-    # TensorFlow, where it is imported, has remarks of its own amid the progress line. Of several
-    # processes XLA's errors are seen, which say which one was lost.
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2" if several else "3")
-    os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "0")
-    logging.basicConfig(format="%(message)s", level=logging.WARNING, stream=sys.stderr)
-    logging.getLogger("vae").setLevel(logging.INFO)
-    # Orbax remarks through absl on every checkpoint without a validation figure, and prints the
-    # traceback of a failure that is raised, and told in one line, anyway.
-    logging.getLogger("absl").setLevel(logging.CRITICAL)
