@@ -51,7 +51,7 @@ def flag_help(values: flags.FlagValues) -> str:
 
 
 def start_logging(*, several: bool) -> None:
-    """Shows what the package says, and silences what its libraries do; `several` processes or one."""
+    """Shows what the package says, not what its libraries remark, of one process or `several`."""
     # TensorFlow, where it is imported, has remarks of its own amid the progress line. Of several
     # processes XLA's errors are seen, which say which one was lost.
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2" if several else "3")
