@@ -1,13 +1,11 @@
 """The command line as a person meets it: `launch.py` in a process of its own."""
 
-import os
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
+from launching import ROOT, launch
 
-ROOT = Path(__file__).resolve().parents[1]
 TINY = (
     "--config=experiments/digits.py",
     "--config.training.steps=4",
@@ -15,17 +13,6 @@ TINY = (
     "--config.log.tensorboard=False",
     "--config.evaluation.num_samples=2",
 )
-
-
-def launch(*arguments):
-    return subprocess.run(
-        [sys.executable, "launch.py", *map(str, arguments)],
-        cwd=ROOT,
-        env=os.environ | {"COLUMNS": "100"},
-        capture_output=True,
-        text=True,
-        timeout=240,
-    )
 
 
 @pytest.fixture(scope="module")
@@ -70,7 +57,8 @@ def test_list_shows_every_experiment():
 
 def test_help_shows_the_commands_and_flags():
     for arguments in (("--help",), ("train", "--help"), ("help",)):
-        result = launch(*arguments)
+        command = [sys.executable, "launch.py", *arguments]
+        result = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
         assert result.returncode == 0
         assert "reconstruct" in result.stdout and "--cpu_devices" in result.stdout
 

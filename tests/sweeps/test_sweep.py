@@ -11,11 +11,11 @@ from pathlib import Path
 
 import optuna
 import pytest
+from launching import ROOT, launch
 
 from vae.sweeps.search import PRUNERS, SAMPLERS
 from vae.training import directory
 
-ROOT = Path(__file__).resolve().parents[2]
 TINY = (
     "--config.training.steps=4",
     "--config.data.batch_size=32",
@@ -54,17 +54,6 @@ def experiment(tmp_path_factory):
 
 def command(*arguments):
     return [sys.executable, "launch.py", *map(str, arguments)]
-
-
-def launch(*arguments):
-    return subprocess.run(
-        command(*arguments),
-        cwd=ROOT,
-        env=os.environ | {"PYTHONPATH": str(ROOT)},
-        capture_output=True,
-        text=True,
-        timeout=240,
-    )
 
 
 def trials(workdir):

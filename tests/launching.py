@@ -1,0 +1,45 @@
+"""`launch.py` in a process of its own, forked from one that has imported what it needs."""
+
+import multiprocessing
+import os
+import sys
+import tempfile
+from pathlib import Path
+from typing import NamedTuple
+
+from vae.sweeps.executors.local import PRELOADED
+
+ROOT = Path(__file__).resolve().parents[1]
+
+_context = multiprocessing.get_context("forkserver")
+_context.set_forkserver_preload([PRELOADED, "vae.sweeps.commands"])
+
+
+class Launched(NamedTuple):
+    returncode: int
+    stdout: str
+    stderr: str
+
+
+def launch(*arguments) -> Launched:
+    """Runs a command in the repository's root; what it prints, and its exit code."""
+    with tempfile.TemporaryDirectory() as folder:
+        files = [Path(folder) / name for name in ("stdout", "stderr")]
+        process = _context.Process(target=_main, args=([str(a) for a in arguments], files))
+        process.start()
+        process.join(240)
+        if process.exitcode is None:
+            process.kill()
+            raise TimeoutError(f"launch.py {' '.join(map(str, arguments))}")
+        return Launched(process.exitcode, *(file.read_text() for file in files))
+
+
+def _main(arguments: list[str], files: list[Path]) -> None:
+    for number, file in enumerate(files, start=1):
+        os.dup2(os.open(file, os.O_WRONLY | os.O_CREAT), number)
+    os.chdir(ROOT)
+    os.environ["COLUMNS"] = "100"
+    sys.argv = ["launch.py", *arguments]
+    import launch as script
+
+    sys.exit(script.main(arguments))
