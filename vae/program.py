@@ -71,12 +71,14 @@ class Experiment(NamedTuple):
             specs=specs,
         )
 
-    def specs(self, mesh: jax.sharding.Mesh) -> State:
-        """How the arrays of the state lie on the devices."""
+    def specs(self, mesh: jax.sharding.Mesh) -> State | P:
+        """How the state lies on the devices: the whole of it on each, or as each array's spec."""
+        if not self.config.training.shard_state:
+            return devices.WHOLE
         shapes = jax.eval_shape(lambda: initial_state(self.model, self.config))
-        return state_specs(shapes, mesh, spread=self.config.training.shard_state)
+        return state_specs(shapes, mesh)
 
-    def initial_state(self, mesh: jax.sharding.Mesh, specs: State) -> State:
+    def initial_state(self, mesh: jax.sharding.Mesh, specs: State | P) -> State:
         """The state before the first step, on the devices."""
         initialise = functools.partial(new_state, self.model, self.config)
         return devices.run_once(initialise, mesh, specs, *starting_point(self.config))
@@ -151,11 +153,12 @@ def make_program(
 
 
 def make_mapped_step(
-    experiment: Experiment, mesh: jax.sharding.Mesh, specs: State
+    experiment: Experiment, mesh: jax.sharding.Mesh, specs: State | P
 ) -> Callable[[State, Any, Any], tuple[State, Report]]:
     """The compiled step on all devices, (state, batch, table) -> (state, report)."""
+    of_params = specs.params if isinstance(specs, State) else specs
     return devices.map_shards(
-        experiment.step(mesh, specs.params),
+        experiment.step(mesh, of_params),
         mesh,
         in_specs=(specs, P(None, devices.AXIS), P()),
         out_specs=(specs, P()),

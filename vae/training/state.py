@@ -11,7 +11,6 @@ import numpy as np
 import optax
 from clu import metrics as clu_metrics
 from jax.sharding import Mesh
-from jax.sharding import PartitionSpec as P
 
 from vae.config import get
 from vae.training import devices
@@ -164,13 +163,12 @@ def train_metrics(
     return _averages(names).single_from_model_output(**values, mask=mask)
 
 
-def state_specs(state: State, mesh: Mesh, *, spread: bool) -> State:
-    """How the arrays of a state lie on the devices: whole on each, or the large ones spread out."""
-    specs = jax.tree.map(lambda _: P(), state)
-    if not spread:
-        return specs
+def state_specs(state: State, mesh: Mesh) -> State:
+    """How the arrays of a state lie on the devices where the large ones are spread over them."""
     large = ("params", "ema", "opt_state")
-    return specs.replace(**{name: devices.spread(getattr(state, name), mesh) for name in large})
+    return jax.tree.map(lambda _: devices.WHOLE, state).replace(
+        **{name: devices.spread(getattr(state, name), mesh) for name in large}
+    )
 
 
 def evaluation_variables(state: State) -> dict[str, Any]:
