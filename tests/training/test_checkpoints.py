@@ -2,16 +2,34 @@ import gc
 import logging
 from pathlib import Path
 
+import flax.struct
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from vae.training.checkpoints import BEST, CheckpointError, Checkpoints, digest
+from vae.training.checkpoints import (
+    BEST,
+    CheckpointError,
+    Checkpoints,
+    OtherState,
+    digest,
+)
+
+
+@flax.struct.dataclass
+class Tree:
+    """Of what a `State` is made."""
+
+    w: jax.Array
+    key: jax.Array
+    step: jax.Array
+    hyper: dict
 
 
 def tree(value):
-    return {"w": jnp.full((64, 3), value), "key": jax.random.key(7), "step": jnp.int32(value)}
+    hyper = {"learning_rate": jnp.float32(value)}
+    return Tree(jnp.full((64, 3), value), jax.random.key(7), jnp.int32(value), hyper)
 
 
 def like():
@@ -46,7 +64,7 @@ def test_saved_arrays_may_be_donated_at_once(tmp_path):
     overwrite = jax.jit(lambda w: w * 0 - 5, donate_argnums=0)
     checkpoints.save(1, state)
     for _ in range(5):
-        state["w"] = overwrite(state["w"])
+        state = state.replace(w=overwrite(state.w))
     checkpoints.wait()
     assert digest(checkpoints.restore_latest(like())) == expected
     checkpoints.close()
@@ -106,7 +124,7 @@ def test_a_damaged_checkpoint_is_noticed_and_the_one_before_used(tmp_path, caplo
 @pytest.mark.usefixtures("collected")
 def test_a_single_flipped_bit_of_an_array_is_noticed(tmp_path):
     checkpoints = Checkpoints(tmp_path)
-    state = tree(1) | {"w": jnp.asarray(np.random.default_rng(0).normal(size=(64, 3)))}
+    state = tree(1).replace(w=jnp.asarray(np.random.default_rng(0).normal(size=(64, 3))))
     checkpoints.save(1, state)
     checkpoints.wait()
     largest = max(file.stat().st_size for file in data_files(tmp_path, 1))
@@ -125,6 +143,27 @@ def test_a_step_is_not_saved_twice(tmp_path):
     checkpoints.save(1, tree(1))
     with pytest.raises(CheckpointError, match="already exists"):
         checkpoints.save(1, tree(2))
+    checkpoints.close()
+
+
+def test_a_hyperparameter_newer_than_the_checkpoint_is_the_configs(tmp_path):
+    checkpoints = Checkpoints(tmp_path)
+    checkpoints.save(1, tree(1))
+    checkpoints.wait()
+    newer = like().replace(hyper=like().hyper | {"beta": jnp.float32(4.0)})
+    expected = tree(1).replace(hyper=tree(1).hyper | {"beta": jnp.float32(4.0)})
+    assert_same(checkpoints.restore_latest(newer), expected)
+    checkpoints.close()
+
+
+def test_a_checkpoint_of_another_state_is_refused_and_kept(tmp_path):
+    checkpoints = Checkpoints(tmp_path)
+    checkpoints.save(1, tree(1))
+    checkpoints.wait()
+    other = like().replace(w={"kernel": jnp.zeros((64, 3))})
+    with pytest.raises(OtherState, match="checkpoint 1 is of another version"):
+        checkpoints.restore_latest(other)
+    assert_same(checkpoints.restore_latest(like()), tree(1))
     checkpoints.close()
 
 

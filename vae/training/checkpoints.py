@@ -39,6 +39,10 @@ def digest(tree: Any) -> str:
     return sha.hexdigest()
 
 
+class OtherState(CheckpointError):
+    """A checkpoint holds other arrays than a state of this config has now."""
+
+
 class Checkpoints:
     """The checkpoints of one run directory: the latest few, and the best by validation ELBO."""
 
@@ -96,26 +100,49 @@ class Checkpoints:
     def restore(self, step: int, like: Any) -> Any:
         """Reads one checkpoint into arrays of the shapes, types and layouts of `like`.
 
+        Hyperparameters that have become traced since it was written are those of `like`.
+
         Raises:
           CheckpointError: it cannot be read, or is not what was written.
+          OtherState: it was written by another version of the program, or for another model.
         """
-        args = ocp.args.Composite(
-            state=ocp.args.StandardRestore(like), digest=ocp.args.JsonRestore()
-        )
         try:
+            newer = {name: like.hyper[name] for name in like.hyper.keys() - self._hyper(step)}
+            known = {name: x for name, x in like.hyper.items() if name not in newer}
+            args = ocp.args.Composite(
+                state=ocp.args.StandardRestore(like.replace(hyper=known)),
+                digest=ocp.args.JsonRestore(),
+            )
             restored = self._manager.restore(step, args=args)
         except Exception as error:
+            # Orbax says so in words alone.
+            if "tree structures do not match" in str(error):
+                raise OtherState(
+                    f"checkpoint {step} is of another version of this program or another model, "
+                    "and was left as it is; choose another --workdir"
+                ) from error
             raise CheckpointError(f"checkpoint {step} cannot be read: {_cause(error)}") from error
         if digest(restored.state) != restored.digest["sha256"]:
             raise CheckpointError(f"checkpoint {step} is not what was written (digests differ)")
-        return restored.state
+        return restored.state.replace(hyper=restored.state.hyper | newer)
+
+    def _hyper(self, step: int) -> set[str]:
+        """The names in `State.hyper` of a checkpoint."""
+        folder = self._manager.directory / str(step) / "state"
+        return set(ocp.StandardCheckpointHandler().metadata(folder).tree["hyper"])
 
     def restore_latest(self, like: Any) -> Any | None:
-        """Reads the newest checkpoint that is whole, and removes newer ones that are not."""
+        """Reads the newest checkpoint that is whole, and removes newer ones that are not.
+
+        Raises:
+          OtherState: see `restore`.
+        """
         for step in reversed(self.steps()):
             try:
                 with agreed(CheckpointError):
                     return self.restore(step, like)
+            except OtherState:
+                raise
             except CheckpointError as error:
                 logging.warning("%s; going back to the one before", error)
                 self._manager.delete(step)
