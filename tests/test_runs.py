@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from configs import tiny
+from logged import lines
 
 import vae
 from vae import program
@@ -24,15 +25,6 @@ from vae.training import step as step_module
 from vae.training.directory import owned
 
 ROOT = Path(__file__).resolve().parents[1]
-
-
-def lines(workdir):
-    """metrics.jsonl without what depends on the clock."""
-    text = (workdir / "metrics.jsonl").read_text()
-    return [
-        {k: v for k, v in json.loads(line).items() if "per_second" not in k}
-        for line in text.splitlines()
-    ]
 
 
 @pytest.fixture(scope="module")

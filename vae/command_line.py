@@ -33,6 +33,18 @@ def parse(values: flags.FlagValues, arguments: list[str]) -> None:
         raise InputError(f"{rest[0]!r} is not understood; a flag is written --name=value.")
 
 
+def require_config(values: flags.FlagValues, command: str) -> None:
+    """Refuses a command line without an experiment.
+
+    Raises:
+      InputError: --config is missing.
+    """
+    if not values["config"].present:
+        raise InputError(
+            f"{command} needs --config=FILE; `python launch.py list` shows experiments."
+        )
+
+
 def _unknown_key(message: str) -> str:
     """From what ml_collections says of a key that a config lacks to one sentence."""
     names = re.findall(r"Did you mean \\?[\"'](\w+)\\?[\"'] instead of \\?[\"'](\w+)", message)

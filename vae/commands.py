@@ -14,7 +14,7 @@ from typing import Any
 from absl import flags
 from ml_collections import config_flags
 
-from vae.command_line import flag_help, parse, start_logging
+from vae.command_line import flag_help, parse, require_config, start_logging
 from vae.errors import InputError
 
 EXIT_CODES = {"completed": 0, "failed": 1, "diverged": 3, "preempted": 75}
@@ -62,8 +62,7 @@ def _launch(values: flags.FlagValues, arguments: list[str]) -> int:
 
 
 def _train(config: Any, values: flags.FlagValues) -> int:
-    if not values["config"].present:
-        raise InputError("train needs --config=FILE; `python launch.py list` shows experiments.")
+    require_config(values, "train")
     from vae.experiment import train
     from vae.training.checkpoints import CheckpointError
     from vae.training.processes import is_first

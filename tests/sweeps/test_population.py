@@ -1,6 +1,5 @@
 """Runs that are trained together are the runs they would have been alone."""
 
-import json
 import logging
 import os
 import signal
@@ -9,6 +8,7 @@ import jax
 import numpy as np
 import pytest
 from configs import tiny
+from logged import lines
 
 import vae
 from vae.errors import InputError
@@ -27,14 +27,6 @@ def members(folder, variants=VARIANTS, **common):
     return [
         Member(tiny(**common, **variant), folder / str(m), variant)
         for m, variant in enumerate(variants)
-    ]
-
-
-def lines(workdir):
-    text = (workdir / "metrics.jsonl").read_text()
-    return [
-        {k: v for k, v in json.loads(line).items() if "per_second" not in k}
-        for line in text.splitlines()
     ]
 
 

@@ -2,24 +2,16 @@
 
 import os
 import signal
-import time
 from pathlib import Path
 
 import pytest
+from waiting import until
 
 from vae.errors import InputError
 from vae.sweeps import executors
 from vae.sweeps.executors import Job
 
 STUB = Path(__file__).with_name("stub.py")
-
-
-def until(condition, seconds=60):
-    end = time.monotonic() + seconds
-    while not (value := condition()):
-        assert time.monotonic() < end, "it took too long"
-        time.sleep(0.2)
-    return value
 
 
 def ended(running):

@@ -10,6 +10,7 @@ import time
 from pathlib import Path
 
 import pytest
+from waiting import until
 
 from vae.errors import InputError
 from vae.sweeps import executors
@@ -52,14 +53,6 @@ def free_ports(number):
     for one in sockets:
         one.close()
     return ports
-
-
-def until(condition, seconds=60):
-    end = time.monotonic() + seconds
-    while not (value := condition()):
-        assert time.monotonic() < end, "it took too long"
-        time.sleep(0.2)
-    return value
 
 
 @pytest.fixture(scope="module")

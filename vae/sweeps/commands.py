@@ -16,6 +16,7 @@ import ml_collections
 from absl import flags
 from ml_collections import config_flags
 
+from vae.command_line import require_config
 from vae.config import override, validate
 from vae.errors import InputError
 from vae.sweeps import (
@@ -49,8 +50,7 @@ def sweep(config: Any, values: flags.FlagValues) -> int:
     Raises:
       InputError: something given is wrong; nothing was written.
     """
-    if not values["config"].present:
-        raise InputError("sweep needs --config=FILE; `python launch.py list` shows experiments.")
+    require_config(values, "sweep")
     name = config_flags.get_config_filename(values["config"])
     file = Path(name.split(":")[0])
     workdir = Path(values.workdir or Path("sweeps") / file.stem)
@@ -143,7 +143,11 @@ def measure_packing(config: Any, values: flags.FlagValues) -> int:
     """Measures how many runs of an experiment to train in one program, and prints it.
 
     With --workdir it is also written there, as `packing.json`. On a CPU packing never pays.
+
+    Raises:
+      InputError: --config is missing, or the config or its data are wrong.
     """
+    require_config(values, "packing")
     found = {"members": 1}
     if jax.default_backend() != "cpu":
         found = packing.measure(config.value, values.members or MOST)._asdict()

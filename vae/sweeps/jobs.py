@@ -65,6 +65,7 @@ class Jobs:
         self._members, self._most = members, most
         self._measured: dict[str, int] = {}  # by group
         self._measuring: str | None = None
+        self._groups: dict[int, str] = {}  # by trial: the coordinator asks many times a second
 
     @property
     def largest(self) -> int:
@@ -92,19 +93,20 @@ class Jobs:
     def measured(self) -> None:
         """To be called when a job that trains nothing has ended."""
         group, self._measuring = self._measuring, None
-        found = directory.read_json(self._folder(group) / "packing.json")
-        self._measured[group] = found["members"] if found else 1  # it did not even run
+        self._measured[group] = self._recorded(group) or 1  # it did not even run
 
     def _members_of(self, group: str) -> int | None:
         """How many trials of a group to train together, None while that is unknown."""
         if self._members:
             return self._members
-        if group not in self._measured:
-            found = directory.read_json(self._folder(group) / "packing.json")
-            if found is None:
-                return None
-            self._measured[group] = found["members"]
-        return self._measured[group]
+        if group not in self._measured and (recorded := self._recorded(group)):
+            self._measured[group] = recorded
+        return self._measured.get(group)
+
+    def _recorded(self, group: str) -> int | None:
+        """What a measurement of a group left, None where there is none."""
+        found = directory.read_json(self._folder(group) / "packing.json")
+        return found["members"] if found else None
 
     def _training(self, trials: Sequence[Trial]) -> Job:
         first = trials[0]
@@ -127,7 +129,9 @@ class Jobs:
         """A name that trials have in common which can be trained in one program."""
         if self._members == 1:
             return ""
-        config = copy.deepcopy(self._command.config)
-        override(config, trial.overrides)
-        text = json.dumps(static(config), sort_keys=True)
-        return hashlib.sha256(text.encode()).hexdigest()[:12]
+        if trial.number not in self._groups:
+            config = copy.deepcopy(self._command.config)
+            override(config, trial.overrides)
+            text = json.dumps(static(config), sort_keys=True)
+            self._groups[trial.number] = hashlib.sha256(text.encode()).hexdigest()[:12]
+        return self._groups[trial.number]

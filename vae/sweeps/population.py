@@ -117,8 +117,10 @@ def _train(members: list[Member], started: float) -> list[dict[str, Any]]:
         outcomes = population.run()
 
         completed = [outcome.status == "completed" for outcome in outcomes]
-        test, figures = experiment.test(mesh, number), [None] * number
+        figures, protocol = [None] * number, None
         if any(completed):
+            test = experiment.test(mesh, number)
+            protocol = test.protocol
             variables = population.stack([evaluation_variables(o.state) for o in outcomes])
             estimates = unstacked(test.estimate(variables), number)
             figures = [
@@ -126,7 +128,7 @@ def _train(members: list[Member], started: float) -> list[dict[str, Any]]:
                 for estimate, whole in zip(estimates, completed, strict=True)
             ]
         return [
-            record.finish(outcome, named, test.protocol)
+            record.finish(outcome, named, protocol)
             for record, outcome, named in zip(records, outcomes, figures, strict=True)
         ]
 
@@ -174,7 +176,8 @@ class _Population:
 
     def run(self) -> list[loop.Outcome]:
         """Trains every member to its end."""
-        self._states = self._initial()
+        configs = [member.config for member in self._members]
+        self._states = initial_states(self._experiment, self._mesh, configs)
         self._steps = [self._restored(m) for m in range(len(self._members))]
         self._announce()
         config, number = self._config, len(self._members)
@@ -214,15 +217,18 @@ class _Population:
         return {m: reports[m] for m in asking}
 
     def _go_back(self, asking: dict[int, loop.GoBack]) -> dict[int, Any]:
+        steps = {}
         for m, request in asking.items():
+            own = self._experiment._replace(config=self._members[m].config)
             state = loop.last_good(
-                lambda m=m: self._one(self._initial(), m),
+                lambda own=own: own.initial_state(self._mesh, devices.WHOLE),
                 self._records[m].checkpoints,
                 self._config,
                 request.diverged_at,
             )
             self._states = self._put(self._states, m, state)
-        return {m: int(self._member(m).step) for m in asking}
+            steps[m] = int(state.step)
+        return steps
 
     def _validate(self, asking: dict[int, loop.Validate]) -> dict[int, Any]:
         variables = evaluation_variables(self._states)
@@ -258,10 +264,6 @@ class _Population:
         loop.Save: _save,
         loop.Train: _train,
     }
-
-    def _initial(self) -> State:
-        configs = [member.config for member in self._members]
-        return initial_states(self._experiment, self._mesh, configs)
 
     def _member(self, m: int) -> State:
         return self._one(self._states, m)

@@ -53,6 +53,7 @@ class Executor(Protocol):
 
 
 LAUNCH = Path(__file__).resolve().parents[3] / "launch.py"
+GRACE = 60.0  # seconds that a job has to save and end in when it is no longer wanted
 
 # Imported when chosen: the engines behind some of them are extras.
 EXECUTORS = {

@@ -21,10 +21,9 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from vae.errors import InputError
-from vae.sweeps.executors import LAUNCH, Job
+from vae.sweeps.executors import GRACE, LAUNCH, Job
 
 PRELOADED = "vae.sweeps.executors.preloaded"
-GRACE = 60.0  # seconds that a job has to save and end in when it is no longer wanted
 
 
 class Share(NamedTuple):

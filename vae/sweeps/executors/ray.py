@@ -24,11 +24,10 @@ from pathlib import Path
 import ray
 
 from vae.errors import InputError
-from vae.sweeps.executors import LAUNCH, Job
+from vae.sweeps.executors import GRACE, LAUNCH, Job
 
 OPTIONS = ("num_cpus", "num_gpus", "memory")
 STORE = 100_000_000  # bytes for objects on this machine: a job's only one is its exit code
-GRACE = 60.0  # seconds that a job has to save and end in when it is no longer wanted
 
 
 class Task:
