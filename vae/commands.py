@@ -127,12 +127,10 @@ def _super_resolve(config: Any, values: flags.FlagValues) -> int:
 def _repair(task: Callable[..., Any], values: flags.FlagValues, **own: Any) -> int:
     path, figures = task(
         _load(values),
-        images=values.images or (),
         num=values.num or 8,
-        labels=_whole_numbers("labels", values),
-        attributes=_settings(values.attributes or ()),
         fillings=values.fillings,
         seed=values.seed,
+        **_user_images(values),
         **own,
     )
     print(json.dumps({"picture": str(path)} | figures, indent=2))
@@ -173,16 +171,20 @@ def _transfer(config: Any, values: flags.FlagValues) -> int:
 def _on_images(task: Callable[..., Any], values: flags.FlagValues, *names: str) -> int:
     """A task on the user's images, with those of the flags `names` that are given."""
     given = {name: values[name].value for name in ("num", *names)}
-    sets = ",".join(values.attributes or ()).split("/") if values.attributes else ()
-    paths, _ = task(
-        _load(values),
-        images=values.images or (),
-        labels=_whole_numbers("labels", values),
-        attributes=[_settings(one.split(",")) for one in sets],
-        **{name: value for name, value in given.items() if value is not None},
-    )
+    given = {name: value for name, value in given.items() if value is not None}
+    paths, _ = task(_load(values), **_user_images(values), **given)
     print(*paths, sep="\n")
     return 0
+
+
+def _user_images(values: flags.FlagValues) -> dict[str, Any]:
+    """The user's own images, and what is on them."""
+    sets = ",".join(values.attributes or ()).split("/") if values.attributes else ()
+    return {
+        "images": values.images or (),
+        "labels": _whole_numbers("labels", values),
+        "attributes": [_settings(one.split(",")) for one in sets],
+    }
 
 
 def _whole_numbers(name: str, values: flags.FlagValues) -> list[int]:

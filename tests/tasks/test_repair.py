@@ -107,8 +107,8 @@ def test_refusals(run, tmp_path):
         ({"mask": tmp_path / "white.png", "box": (0, 0, 1, 1)}, "--mask and --box both"),
         ({"mask": tmp_path / "nothing.png"}, "nothing.png does not exist"),
         ({"images": [tmp_path / "text.png"]}, "text.png cannot be read as an image"),
-        ({"labels": [1]}, "takes no labels"),
-        ({"attributes": {"Smiling": 1.0}}, "takes no attributes"),
+        ({"labels": [1]}, "--labels is for the user's own --images"),
+        ({"attributes": [{"Smiling": 1.0}]}, "--attributes is for the user's own --images"),
     ):
         with pytest.raises(InputError, match=message.replace("(", r"\(")):
             inpaint(run, **arguments)

@@ -21,7 +21,7 @@ def denoise(
     sigma: float = 0.2,
     num: int = 8,
     labels: Sequence[int] = (),
-    attributes: Mapping[str, float] | None = None,
+    attributes: Sequence[Mapping[str, float]] = (),
     fillings: int = 4,
     seed: int = 0,
 ) -> tuple[Path, dict[str, Any]]:
@@ -35,7 +35,7 @@ def denoise(
       images: files and folders of noisy images; without them noise is put on the first test images.
       sigma: standard deviation of the noise, in units of x: 0.2 is a fifth of the way from black to
         white. Values beyond black and white are kept as they are, not cut off, on test images.
-      num, labels, attributes: see `repair.read`.
+      num, labels, attributes: see `inputs.given`.
       fillings: how many samples.
       seed: of the samples and the noise.
 
@@ -47,7 +47,7 @@ def denoise(
     """
     if not sigma > 0:
         raise InputError(f"--sigma={sigma:g} must be greater than 0: the deviation of the noise.")
-    given = repair.read(run, images, num, labels, attributes or {})
+    given = repair.read(run, images, num, labels, attributes)
     y = given.x
     if given.dataset:
         noise = np.random.default_rng(seed).standard_normal(y.shape, np.float32)

@@ -22,7 +22,7 @@ from vae.tasks import pictures
 from vae.tasks.directions import METHODS
 from vae.tasks.encodings import encodings
 from vae.tasks.fidelity import judge
-from vae.tasks.inputs import attribute_columns, check_encodes, given
+from vae.tasks.inputs import attribute_columns, given
 from vae.training.directory import write_json
 
 ON = 0.5  # an attribute below it is off
@@ -49,9 +49,7 @@ class Editor:
         condition = run.model.condition
         self.conditional = bool(condition and condition.kind == "attributes")
         self._run = run
-        if self.conditional:
-            check_encodes(run)
-        else:
+        if not self.conditional:
             known = encodings(run)
             self._steps = METHODS[method](known.z, known.label, kept)
 

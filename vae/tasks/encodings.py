@@ -17,7 +17,7 @@ from vae.data.dataset import Dataset, Examples
 from vae.data.transforms import prepare
 from vae.probability.distributions import example_keys, split
 from vae.run import BATCH, Run
-from vae.tasks.inputs import check_encodes
+from vae.tasks.inputs import check_vectors
 from vae.training import kept
 from vae.training.devices import jit
 from vae.training.logs import Progress
@@ -51,9 +51,9 @@ def encodings(run: Run) -> Encodings:
     not mirrored.
 
     Raises:
-      InputError: the model's latents are not one vector in R^D.
+      InputError: the model's latents are not one vector in R^D, or it does not encode.
     """
-    check_encodes(run, vectors=True)
+    check_vectors(run)
     dataset = data.load(run.config.data)
     examples = dataset.train.take(np.arange(min(EXAMPLES, len(dataset.train))))
     shapes = ((run.model.posterior.size,),) * 2 + ((len(dataset.attributes),), ())
@@ -63,17 +63,18 @@ def encodings(run: Run) -> Encodings:
     path = run.workdir / "encodings" / f"train_{run.step:08d}.npz"
     found = kept.read(path, like)
     if found is None:
-        found = _encode(run, dataset, examples)
+        found = encode(run, dataset, examples)
         kept.write(path, found)
     ok = np.asarray(found.ok)
     return Encodings(*(np.asarray(column)[ok] for column in found))
 
 
-def _encode(run: Run, dataset: Dataset, examples: Examples) -> Encodings:
+def encode(run: Run, dataset: Dataset, examples: Examples) -> Encodings:
+    """Encodes all of these examples of the run's data, with a progress line."""
     key = jax.random.key(run.config.seed)
 
     @jit
-    def encode(variables: Any, batch: Any, table: Any) -> tuple[Array, Array]:
+    def step(variables: Any, batch: Any, table: Any) -> tuple[Array, Array]:
         data_keys, z_keys = split(example_keys(key, batch["index"]))
         x = prepare(batch, table, dataset.values, run.config.data, train=False, keys=data_keys)
         q = run.model.encode(variables, x)
@@ -84,7 +85,7 @@ def _encode(run: Run, dataset: Dataset, examples: Examples) -> Encodings:
     parts = []
     for batch in evaluation_batches(examples, BATCH, threads=run.config.data.threads):
         ok = batch.pop("mask")
-        parts.append((*jax.device_get(encode(run.variables, batch, table)), batch["label"], ok))
+        parts.append((*jax.device_get(step(run.variables, batch, table)), batch["label"], ok))
         if len(parts) % SHOWN == 0:
             progress.show(len(parts), {})
     progress.close()

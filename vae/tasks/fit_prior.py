@@ -24,18 +24,16 @@ import jax.numpy as jnp
 import numpy as np
 
 from vae import data
-from vae.data.batches import evaluation_batches
-from vae.data.transforms import prepare
 from vae.errors import InputError
 from vae.models.priors import flow
-from vae.probability.distributions import example_keys, split
 from vae.probability.mixtures import CorrelatedGaussianMixture
 from vae.probability.terms import Batch
-from vae.run import BATCH, Run
+from vae.run import Run
 from vae.tasks import second_stage
 from vae.tasks.descent import descend
+from vae.tasks.encodings import encode
+from vae.tasks.inputs import check_vectors
 from vae.training import kept
-from vae.training.devices import jit
 
 Array = jax.Array
 
@@ -124,53 +122,29 @@ def fit_prior(run: Run, name: str) -> Standardised:
     Raises:
       InputError: the model's latents are not one vector in R^D, or depend on a label beforehand.
     """
-    posterior = getattr(run.model, "posterior", None)
-    if getattr(posterior, "space", None) != "real":
-        raise InputError(
-            f"--prior={name} is fitted to the latents of images, each one vector of real numbers, "
-            "which this run's model does not have."
-        )
+    check_vectors(run)
     if run.config.model.prior == "conditional":
         raise InputError(f"--prior={name} knows no labels, but this run's prior is of a label's z.")
     start, fit = FITS[name]
-    start_key, fit_key, posterior_key = jax.random.split(jax.random.key(run.config.seed), 3)
+    start_key, fit_key = jax.random.split(jax.random.key(run.config.seed))
+    size = run.model.posterior.size
 
     def blank() -> Standardised:
-        zeros = jnp.zeros(posterior.size)
-        return Standardised(start(posterior.size, key=start_key), zeros, zeros)
+        return Standardised(start(size, key=start_key), jnp.zeros(size), jnp.zeros(size))
 
     path = run.workdir / "priors" / f"{name}_{run.step:08d}.npz"
     before = kept.read(path, jax.eval_shape(blank))
     if before is not None:
         return before
-    z = aggregate_posterior(run, key=posterior_key)
+    dataset = data.load(run.config.data)
+    encodings = encode(run, dataset, dataset.train)
+    z = encodings.z[encodings.ok]
     if len(z) <= COMPONENTS * HELD_OUT:
         raise InputError(f"--prior={name} cannot be fitted to {len(z)} training images.")
     mean, std = z.mean(0), np.maximum(z.std(0), 1e-6)  # a latent may be constant
     z = (z - mean) / std
     split_at = len(z) // HELD_OUT  # the data are in random order
-    p = fit(start(posterior.size, key=start_key), z[split_at:], z[:split_at], key=fit_key)
+    p = fit(start(size, key=start_key), z[split_at:], z[:split_at], key=fit_key)
     fitted = Standardised(p, jnp.asarray(mean), jnp.asarray(std))
     kept.write(path, fitted)
     return fitted
-
-
-def aggregate_posterior(run: Run, *, key: Array) -> np.ndarray:
-    """One z ~ q(z | x) of every readable image of the training set, [N, D]."""
-    dataset = data.load(run.config.data)
-
-    @jit
-    def draw(variables: Any, batch: Any, table: Any) -> Array:
-        data_keys, noise_keys = split(example_keys(key, batch["index"]))
-        examples = prepare(
-            batch, table, dataset.values, run.config.data, train=False, keys=data_keys
-        )
-        q = run.model.encode(variables, examples)
-        return q.sample_and_log_prob(keys=noise_keys[None])[0][0]
-
-    table = jax.device_put(dataset.train.table())
-    drawn = []
-    for batch in evaluation_batches(dataset.train, BATCH, threads=run.config.data.threads):
-        mask = batch.pop("mask")
-        drawn.append(jax.device_get(draw(run.variables, batch, table))[mask])
-    return np.concatenate(drawn)

@@ -25,7 +25,7 @@ def inpaint(
     box: Sequence[int] | None = None,
     num: int = 8,
     labels: Sequence[int] = (),
-    attributes: Mapping[str, float] | None = None,
+    attributes: Sequence[Mapping[str, float]] = (),
     fillings: int = 4,
     seed: int = 0,
 ) -> tuple[Path, dict[str, Any]]:
@@ -38,7 +38,7 @@ def inpaint(
         images are.
       box: (top, left, height, width) of what is missing instead, in the model's pixels. Without
         either it is the box in the middle of half the height and half the width.
-      num, labels, attributes: see `repair.read`.
+      num, labels, attributes: see `inputs.given`.
       fillings: how many ways.
       seed: of them.
 
@@ -49,7 +49,7 @@ def inpaint(
     Raises:
       InputError: the mask or the box leaves nothing missing, or nothing known; or as `repair.read`.
     """
-    given = repair.read(run, images, num, labels, attributes or {})
+    given = repair.read(run, images, num, labels, attributes)
     missing, what = _missing(run, mask, box)
     x = np.where(missing[..., None], np.float32(GREY), given.x)
     observation = Masked(x, np.broadcast_to(~missing, x.shape[:3]))

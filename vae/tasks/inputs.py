@@ -10,7 +10,7 @@ import jax
 import numpy as np
 
 from vae import data
-from vae.data.dataset import read_complete
+from vae.data.dataset import Dataset, read_complete
 from vae.data.folder import EXTENSIONS
 from vae.data.images import Fit, fit_image, fit_of, open_image
 from vae.data.transforms import first_images, prepare
@@ -155,11 +155,13 @@ class Given(NamedTuple):
       x: [N, H, W, C], of the run's model.
       y: what the model is told of them: labels [N], attributes [N, A], or None.
       names: [N], to tell them apart.
+      dataset: whose test images they are; None where they are the user's own.
     """
 
     x: np.ndarray
     y: np.ndarray | None
     names: list[str]
+    dataset: Dataset | None
 
 
 def given(
@@ -169,6 +171,7 @@ def given(
     num: int,
     labels: Sequence[int] = (),
     attributes: Sequence[Mapping[str, float]] = (),
+    factor: int = 1,
 ) -> Given:
     """The user's own images, or the first test images where there are none of the user's.
 
@@ -179,13 +182,13 @@ def given(
       labels: of a model that takes labels: one for each of the user's images, or one for all.
       attributes: of a model that takes attributes, by name: for each of the user's images, or one
         for all. An attribute that is not named has its median over the first test images.
+      factor: by which the user's images are smaller than the model's.
 
     Raises:
-      InputError: a file is no image, the model does not encode images, or it needs to be told
-        labels or attributes and is not, or is told and needs none.
+      InputError: a file is no image, or the model needs to be told labels or attributes and is not,
+        or is told and needs none.
     """
     condition = run.model.condition
-    check_encodes(run)
     told = {"label": labels, "attributes": attributes}
     for kind, values in told.items():
         if values and not (images and condition and condition.kind == kind):
@@ -194,11 +197,12 @@ def given(
                 f"model.condition={kind!r}."
             )
     if not images:
-        batch = first_images(data.load(run.config.data), "test", num, run.config)
+        dataset = data.load(run.config.data)
+        batch = first_images(dataset, "test", num, run.config)
         names = [f"test {i}" for i in range(len(batch.x))]
-        return Given(batch.x, batch.y if condition else None, names)
+        return Given(batch.x, batch.y if condition else None, names, dataset)
     files = image_files(images)
-    x, y = read_images(files, run), None
+    x, y = read_images(files, run, factor=factor), None
     if condition and condition.kind == "label":
         if len(labels) not in (1, len(files)) and not _takes_unlabelled(run):
             raise InputError(
@@ -217,21 +221,19 @@ def given(
         sets = list(attributes) or [{}]
         y = np.concatenate([with_attributes(usual, one, run) for one in sets])
         y = y[np.arange(len(files)) % len(y)]
-    return Given(x, y, [file.stem for file in files])
+    return Given(x, y, [file.stem for file in files], None)
 
 
-def check_encodes(run: Run, *, vectors: bool = False) -> None:
-    """Refuses a model that does not encode images, or with `vectors` not to one vector in R^D.
+def check_vectors(run: Run) -> None:
+    """Refuses a model that does not encode an image as one vector in R^D.
 
     Raises:
       InputError: one sentence.
     """
-    if not hasattr(run.model, "encode"):
-        raise InputError(f"the model of {run.workdir} makes images but does not encode any.")
-    if vectors and getattr(getattr(run.model, "posterior", None), "space", None) != "real":
+    if getattr(getattr(run.model, "posterior", None), "space", None) != "real":
         raise InputError(
-            f"this needs latents that are one vector of real numbers, which those of the model of "
-            f"{run.workdir} (model.name={run.config.model.name!r}) are not."
+            f"this needs a model that encodes an image as one vector of real numbers; that of "
+            f"{run.workdir} (model.name={run.config.model.name!r}) does not encode images so."
         )
 
 

@@ -9,18 +9,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
-from vae import data
-from vae.data.dataset import Dataset
-from vae.data.transforms import first_images
 from vae.errors import InputError
 from vae.evaluation.posterior import Posterior, why_not
 from vae.run import Run
 from vae.tasks import pictures
-from vae.tasks.inputs import image_files, read_images, with_attributes
+from vae.tasks.inputs import Given, given
 from vae.training.directory import write_json
 from vae.training.logs import Progress
 
@@ -28,72 +25,23 @@ TURNS = 60  # of each chain
 SHOWN = 32  # images on a sheet; figures are of all
 
 
-class Given(NamedTuple):
-    """The images of a repair.
-
-    Attributes:
-      x: [N, H, W, C], whole, or damaged already, and then in their own size.
-      y: labels [N] or attributes [N, A] for a model that takes any, else None.
-      names: of the images.
-      dataset: whose test images they are; None where they are damaged already.
-    """
-
-    x: np.ndarray
-    y: np.ndarray | None
-    names: list[str]
-    dataset: Dataset | None
-
-
 def read(
     run: Run,
     images: Sequence[str | Path],
     num: int,
     labels: Sequence[int],
-    attributes: Mapping[str, float],
+    attributes: Sequence[Mapping[str, float]],
     *,
     factor: int = 1,
 ) -> Given:
-    """Reads the images in files and folders, or where there are none the first test images.
-
-    Args:
-      run: the run.
-      images: files and folders.
-      num: of the test images.
-      labels: for a model that takes labels, repeated to so many; test images have their own.
-      attributes: for a model that takes attributes, by name; the others are those of the test
-        images, and 0 for images that are given.
-      factor: by which images that are given are smaller than the model's.
+    """The images of a repair, whole or damaged already: see `inputs.given`.
 
     Raises:
-      InputError: the model cannot repair, an image cannot be read, or labels or attributes are
-        missing or not the model's.
+      InputError: the model cannot repair; or as `inputs.given`.
     """
     if reason := why_not(run.model):
         raise InputError(f"{run.workdir} cannot repair images: its model {reason}.")
-    kind = run.model.condition.kind if run.model.condition else None
-    for given, needed in ((labels, "label"), (attributes, "attributes")):
-        if given and kind != needed:
-            raise InputError(
-                f"this model takes no {needed.rstrip('s')}s; one with "
-                f"model.condition={needed!r} does."
-            )
-    if images:
-        files, dataset = image_files(images), None
-        x, names = read_images(files, run, factor=factor), [str(file) for file in files]
-        if kind and not (labels or attributes):
-            raise InputError(
-                f"this model is conditional: give --{kind.rstrip('s')}s of what is on the images."
-            )
-        y = np.zeros((len(x), len(run.attributes))) if kind == "attributes" else None
-    else:
-        dataset = data.load(run.config.data)
-        batch = first_images(dataset, "test", num, run.config)
-        x, y, names = batch.x, batch.y, [f"test {i}" for i in range(len(batch.x))]
-    if kind == "label" and labels:
-        y = np.resize(labels, len(x))
-    if kind == "attributes":
-        y = with_attributes(y, attributes, run)
-    return Given(x, y if kind else None, names, dataset)
+    return given(run, images=images, num=num, labels=labels, attributes=attributes, factor=factor)
 
 
 def repair(run: Run, observation: Any, given: Given, *, fillings: int, seed: int) -> Posterior:
@@ -171,10 +119,10 @@ def write(
         figures["mse"] = means
         figures["psnr"] = {key: float(-10 * np.log10(max(m, 1e-12))) for key, m in means.items()}
     else:
-        for i, file in enumerate(given.names):
+        for i, own in enumerate(given.names):
             which = {"mean": posterior.mean[i]} | dict(enumerate(posterior.fillings[i]))
             for ending, image in which.items():
-                path = folder / name / f"{i:04d}_{Path(file).stem}_{ending}.png"
+                path = folder / name / f"{i:04d}_{own}_{ending}.png"
                 pictures.save(pictures.as_bytes(image), path)
     sheet = np.stack([column[:SHOWN] for column in columns], axis=1)
     path = folder / f"{name}.png"

@@ -24,7 +24,7 @@ def super_resolve(
     factor: int = 4,
     num: int = 8,
     labels: Sequence[int] = (),
-    attributes: Mapping[str, float] | None = None,
+    attributes: Sequence[Mapping[str, float]] = (),
     fillings: int = 4,
     seed: int = 0,
 ) -> tuple[Path, dict[str, Any]]:
@@ -38,7 +38,7 @@ def super_resolve(
       images: files and folders of small images, brought to the model's size divided by `factor`;
         without them the first test images are made small.
       factor: how many times larger they become; it divides the height and width of the model.
-      num, labels, attributes: see `repair.read`.
+      num, labels, attributes: see `inputs.given`.
       fillings: how many samples.
       seed: of them.
 
@@ -55,7 +55,7 @@ def super_resolve(
             f"--factor={factor} must be at least 2 and divide the {height}x{width} pixels of the "
             "model's images."
         )
-    given = repair.read(run, images, num, labels, attributes or {}, factor=factor)
+    given = repair.read(run, images, num, labels, attributes, factor=factor)
     y = given.x if given.dataset is None else block_means(given.x, factor)
     nearest = np.asarray(enlarged(y, factor))
     posterior = repair.repair(run, Averaged(y, SIGMA, factor), given, fillings=fillings, seed=seed)
