@@ -55,6 +55,6 @@ def test_slots_share_the_accelerators_out(monkeypatch):
     assert {one["XLA_PYTHON_CLIENT_MEM_FRACTION"] for one in several} == {"0.450"}
 
 
-def test_options_are_of_other_executors(tmp_path):
+def test_options_are_of_other_executors():
     with pytest.raises(InputError, match="partition=gpu is for slurm and ray"):
-        load("local")(2, tmp_path, ["partition=gpu"])
+        load("local").check(["partition=gpu"])

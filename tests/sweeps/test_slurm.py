@@ -205,11 +205,11 @@ def test_a_wrong_option_is_refused_in_slurms_words(slurm, tmp_path, monkeypatch)
         start(slurm(), tmp_path, "other")
 
 
-def test_without_slurm_there_is_one_sentence(monkeypatch, tmp_path):
+def test_without_slurm_there_is_one_sentence(monkeypatch):
     pytest.importorskip("submitit")
     monkeypatch.setenv("PATH", "")
     with pytest.raises(InputError, match="finds no sbatch"):
-        executors.load("slurm")(2, tmp_path)
+        executors.load("slurm").check([])
 
 
 @pytest.mark.parametrize(("name", "package"), [("slurm", "submitit"), ("ray", "ray")])

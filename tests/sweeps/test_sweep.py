@@ -107,6 +107,7 @@ def test_a_sweep_from_the_command_line(tmp_path, experiment):
         (("--sweep=space", "--pruner=median", "--config.evaluation.every_steps=4"), "lower eval"),
         (("--sweep=space", "--pruner=best"), "pruner"),
         (("--sweep=space", "--workers=0"), "workers"),
+        (("--sweep=space", "--executor_options=partition=gpu"), "is for slurm and ray"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, tuple) else "",
 )

@@ -59,7 +59,8 @@ def sweep(config: Any, values: flags.FlagValues) -> int:
     validate(config.value)
     space.check(plan, config.value, overrides)
     _check_search(plan, config.value, values)
-    make_executor = executors.load(values.executor)
+    executor_class = executors.load(values.executor)
+    executor_class.check(values.executor_options)
     sweep = record.make(
         plan,
         config=name,
@@ -83,7 +84,7 @@ def sweep(config: Any, values: flags.FlagValues) -> int:
         with directory.owned(workdir), contextlib.ExitStack() as stack:
             record.claim(workdir, sweep)
             executor = stack.enter_context(
-                contextlib.closing(make_executor(values.workers, workdir, values.executor_options))
+                contextlib.closing(executor_class(values.workers, workdir, values.executor_options))
             )
             search = Search(
                 workdir / "study.journal",

@@ -7,7 +7,7 @@ of trials and studies. Each is a thin layer on an existing engine.
 from __future__ import annotations
 
 import importlib
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
@@ -45,6 +45,17 @@ class Executor(Protocol):
 
     slots: int
 
+    @staticmethod
+    def check(options: Sequence[str]) -> None:
+        """Looks whether one can be made here; starts and writes nothing.
+
+        Raises:
+          InputError: its engine is not at hand, or an option is wrong.
+        """
+
+    def __init__(self, workers: int, directory: Path, options: Sequence[str] = ()) -> None:
+        """For `workers` jobs of the sweep in `directory`; what each needs in the engine's words."""
+
     def start(self, job: Job) -> Running:
         """Starts a job, or puts it into the engine's queue."""
 
@@ -63,9 +74,8 @@ EXECUTORS = {
 }
 
 
-def load(name: str) -> Callable[[int, Path, Sequence[str]], Executor]:
-    """What makes the executor of that name: from its number of slots, the sweep's directory, and
-    what each job needs, "num_cpus=4", in the words of its engine.
+def load(name: str) -> type[Executor]:
+    """The executor of that name.
 
     Raises:
       InputError: its engine is not installed.

@@ -17,6 +17,7 @@ import sys
 import threading
 import time
 from collections.abc import Sequence
+from multiprocessing import forkserver
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -58,24 +59,24 @@ class Process:
 
 
 class Local:
-    """An executor with `workers` processes side by side, for the sweep in `directory`.
+    """An executor with `workers` processes side by side, for the sweep in `directory`."""
 
-    Raises:
-      InputError: there are options, and it has none.
-    """
-
-    def __init__(self, workers: int, directory: Path, options: Sequence[str] = ()) -> None:
+    @staticmethod
+    def check(options: Sequence[str]) -> None:
         if options:
             raise InputError(
                 f"--executor_options={','.join(options)} is for slurm and ray; with "
                 "--executor=local the workers share the machine."
             )
+
+    def __init__(self, workers: int, directory: Path, options: Sequence[str] = ()) -> None:
         self.slots = workers
         self._cache = directory / "cache"
         self._shares = shares(workers)
         self._running: list[Process | None] = [None] * workers
         self._context = multiprocessing.get_context("forkserver")
         self._context.set_forkserver_preload([PRELOADED])
+        forkserver.ensure_running()  # it imports beside the coordinator, which is still to
 
     def start(self, job: Job) -> Process:
         slot = next(i for i, p in enumerate(self._running) if p is None or p.poll() is not None)

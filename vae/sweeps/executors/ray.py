@@ -62,10 +62,11 @@ class Ray:
 
     Args:
       options: of a Ray task, "num_cpus=4".
-
-    Raises:
-      InputError: an option is wrong.
     """
+
+    @staticmethod
+    def check(options: Sequence[str]) -> None:
+        _numbers(options)
 
     def __init__(self, workers: int, directory: Path, options: Sequence[str] = ()) -> None:
         self.slots = workers

@@ -72,16 +72,20 @@ class Slurm:
       options: of sbatch, "partition=gpu"; a switch stands alone, "exclusive".
 
     Raises:
-      InputError: there is no SLURM here, or it does not answer.
+      InputError: SLURM does not answer.
     """
 
-    def __init__(self, workers: int, directory: Path, options: Sequence[str] = ()) -> None:
+    @staticmethod
+    def check(options: Sequence[str]) -> None:
         for command in ("sbatch", "srun", "squeue", "scancel"):
             if not shutil.which(command):
                 raise InputError(
                     f"--executor=slurm finds no {command}; start the sweep on a host of the "
                     "cluster, or take --executor=local."
                 )
+        Queue()
+
+    def __init__(self, workers: int, directory: Path, options: Sequence[str] = ()) -> None:
         self.slots = workers
         self._name = directory.name
         self._options: dict[str, str | bool] = {}
