@@ -16,6 +16,7 @@ from ml_collections import config_flags
 
 from vae.command_line import flag_help, parse, require_config, start_logging
 from vae.errors import InputError
+from vae.training.memory import keep_freed_memory
 
 EXIT_CODES = {"completed": 0, "failed": 1, "diverged": 3, "preempted": 75}
 
@@ -41,6 +42,7 @@ def run(usage: str, config: Any, values: flags.FlagValues, arguments: list[str])
         raise InputError(f"--{given[0]} is of train; {command} runs in one process.")
     if values.processes > 1:
         return _launch(values, [command, *arguments])
+    keep_freed_memory()
     if values.cpu_devices and command != "sweep":  # whose trials have the devices
         from vae.training.devices import simulate_cpu_devices
 

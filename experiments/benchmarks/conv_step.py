@@ -54,9 +54,11 @@ def ours():
     from vae.data.dataset import BYTES
     from vae.models.data import Data
     from vae.training import devices
+    from vae.training.memory import keep_freed_memory
     from vae.training.state import initial_state
     from vae.training.step import make_step
 
+    keep_freed_memory()
     config = base()
     config.data.batch_size = BATCH
     config.model.encoder = config.model.decoder = "conv"
