@@ -102,11 +102,17 @@ def test_any_size_equals_the_plain_convolution_with_gradients(size):
     "kernel_size, stride, size",
     [((4, 4), 2, (7, 8)), ((3, 5), 2, (3, 6)), ((1, 2), 2, (7, 8)), ((5, 4), 3, (7, 8))],
 )
-def test_phases_equal_the_dilated_form(kernel_size, stride, size):
+@pytest.mark.parametrize("more", [0.0, 9.0], ids=["apart", "together"])
+def test_phases_equal_the_dilated_form(kernel_size, stride, size, more, monkeypatch):
+    monkeypatch.setattr(convolutions, "MORE", more)
     y = normal(0, 2, -(-size[0] // stride), -(-size[1] // stride), 5)
     kernel = normal(1, *kernel_size, 3, 5)
-    forms = (convolutions.up_phases, convolutions.up_dilated)
-    close(*(jax.jit(form, static_argnums=(2, 3))(y, kernel, stride, size) for form in forms))
+    x = jax.jit(convolutions.up_dilated, static_argnums=(2, 3))(y, kernel, stride, size)
+    up = jax.jit(lambda y, kernel: convolutions.up_phases(y, kernel, stride, size))
+    assert up.lower(y, kernel).as_text().count("convolution(") == (1 if more else stride**2)
+    close(up(y, kernel), x)
+    forms = (convolutions.down_phases, convolutions.down_strided)
+    close(*(jax.jit(form, static_argnums=2)(x, kernel, stride) for form in forms))
 
 
 def test_a_cpu_runs_the_phases_and_other_platforms_the_dilated_form():

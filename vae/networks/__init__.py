@@ -15,6 +15,7 @@ import flax.linen as nn
 import jax.numpy as jnp
 
 from vae.networks import conv, grid, mlp, resnet
+from vae.networks.convolutions import relu
 
 ENCODERS = {
     "mlp": mlp.Encoder,
@@ -32,7 +33,7 @@ DECODERS = {
 }
 
 ACTIVATIONS = {
-    "relu": nn.relu,
+    "relu": relu,
     "gelu": nn.gelu,
     "silu": nn.silu,
     "tanh": jnp.tanh,

@@ -33,10 +33,43 @@ Array = jax.Array
 
 LAYOUT = ("NHWC", "HWIO", "NHWC")
 
+# Where the paths of a CPU part, measured on an EPYC: channels, and pixels over those needed.
+FEW, MORE = 4, 1.2
+
 
 def down(x: Array, kernel: Array, stride: int) -> Array:
     """Strided SAME convolution: [B, H, W, C], [k, k, C, F] -> [B, ceil(H/s), ceil(W/s), F]."""
+    if stride == 1 or x.shape[-1] > FEW:
+        return down_strided(x, kernel, stride)
+    return lax.platform_dependent(
+        x,
+        kernel,
+        cpu=functools.partial(down_phases, stride=stride),
+        default=functools.partial(down_strided, stride=stride),
+    )
+
+
+def down_strided(x: Array, kernel: Array, stride: int) -> Array:
+    """`down` as it is written."""
     return lax.conv_general_dilated(x, kernel, (stride, stride), "SAME", dimension_numbers=LAYOUT)
+
+
+def down_phases(x: Array, kernel: Array, stride: int) -> Array:
+    """`down` without the stride: a stride-1 convolution of the image's s x s phases as channels.
+
+    A CPU gathers the pixels under a window row by row; grey or RGB ones are too few to do so fast.
+    """
+    batch, height, width, channels = x.shape
+    taps = _by_phase(kernel, stride)
+    rows, columns = taps.shape[0], taps.shape[2]
+    (top, _), (left, _) = _padding(x.shape[1:3], kernel, stride)
+    grid = (-(-height // stride) + rows - 1, -(-width // stride) + columns - 1)
+    bottom, right = grid[0] * stride - top - height, grid[1] * stride - left - width
+    x = jnp.pad(x, ((0, 0), (top, bottom), (left, right), (0, 0)))
+    x = x.reshape(batch, grid[0], stride, grid[1], stride, channels).transpose(0, 1, 3, 2, 4, 5)
+    x = x.reshape(batch, *grid, stride * stride * channels)
+    taps = taps.transpose(0, 2, 1, 3, 4, 5).reshape(rows, columns, x.shape[-1], -1)
+    return lax.conv_general_dilated(x, taps, (1, 1), "VALID", dimension_numbers=LAYOUT)
 
 
 def up(y: Array, kernel: Array, stride: int, size: tuple[int, int]) -> Array:
@@ -54,43 +87,62 @@ def up(y: Array, kernel: Array, stride: int, size: tuple[int, int]) -> Array:
 def up_dilated(y: Array, kernel: Array, stride: int, size: tuple[int, int]) -> Array:
     """`up` as XLA transposes `down`: a convolution of y with zeros between its pixels."""
     x = jax.ShapeDtypeStruct((y.shape[0], *size, kernel.shape[2]), y.dtype)
-    return jax.linear_transpose(lambda x: down(x, kernel, stride), x)(y)[0]
+    return jax.linear_transpose(lambda x: down_strided(x, kernel, stride), x)(y)[0]
 
 
 def up_phases(y: Array, kernel: Array, stride: int, size: tuple[int, int]) -> Array:
-    """`up` without the zeros: one stride-1 convolution for all s x s output phases, interleaved.
+    """`up` without the zeros: a stride-1 convolution for each of s x s output phases, interleaved.
 
     Counted from the padded edge, pixel s n + a meets only the taps k = s t + a, of y[n - t]: each
-    phase a is a stride-1 convolution with ceil(k/s) taps, and all share it as its output channels.
+    phase a is a stride-1 convolution with ceil(k/s) taps. All phases are channels of one
+    convolution unless the grid is small: a phase needs H x W pixels, but all together (H + 1) x
+    (W + 1), with two taps each way.
     """
-    batch, _, _, features = y.shape
-    kernel_size, channels = kernel.shape[:2], kernel.shape[2]
-    rows, columns = (-(-k // stride) for k in kernel_size)
-    kernel = jnp.pad(
-        kernel,
-        (
-            (0, rows * stride - kernel_size[0]),
-            (0, columns * stride - kernel_size[1]),
-            (0, 0),
-            (0, 0),
-        ),
-    )
-    kernel = kernel.reshape(rows, stride, columns, stride, channels, features)
-    kernel = kernel[::-1, :, ::-1].transpose(0, 2, 5, 1, 3, 4)
-    kernel = kernel.reshape(rows, columns, features, stride * stride * channels)
-    full = ((rows - 1, rows - 1), (columns - 1, columns - 1))
-    x = lax.conv_general_dilated(y, kernel, (1, 1), full, dimension_numbers=LAYOUT)
-    _, height, width, _ = x.shape
-    x = x.reshape(batch, height, width, stride, stride, channels).transpose(0, 1, 3, 2, 4, 5)
-    x = x.reshape(batch, height * stride, width * stride, channels)
-    (top, _), (left, _) = lax.padtype_to_pads(size, kernel_size, (stride, stride), "SAME")
+    _, height, width, _ = y.shape
+    taps = _by_phase(kernel, stride)[::-1, :, ::-1].transpose(1, 3, 0, 2, 5, 4)
+    rows, columns = taps.shape[2:4]
+    (top, _), (left, _) = _padding(size, kernel, stride)
+    if (height + rows - 1) * (width + columns - 1) > MORE * height * width:
+        x = [
+            [_up_phase(y, taps, row + top, column + left) for column in range(stride)]
+            for row in range(stride)
+        ]
+        x = jnp.stack([jnp.stack(of_row, axis=3) for of_row in x], axis=2)
+        top = left = 0
+    else:
+        every = taps.transpose(2, 3, 4, 0, 1, 5).reshape(rows, columns, y.shape[-1], -1)
+        full = ((rows - 1, rows - 1), (columns - 1, columns - 1))
+        x = lax.conv_general_dilated(y, every, (1, 1), full, dimension_numbers=LAYOUT)
+        x = x.reshape(*x.shape[:3], stride, stride, -1).transpose(0, 1, 3, 2, 4, 5)
+    x = x.reshape(len(x), x.shape[1] * stride, x.shape[3] * stride, -1)
     return x[:, top : top + size[0], left : left + size[1]]
+
+
+def _up_phase(y: Array, taps: Array, row: int, column: int) -> Array:
+    """The pixels s m + row, s n + column from the padded edge, m and n from 0: [B, H, W, C]."""
+    stride, _, rows, columns = taps.shape[:4]
+    (down, a), (right, b) = divmod(row, stride), divmod(column, stride)
+    edges = ((rows - 1 - down, down), (columns - 1 - right, right))
+    return lax.conv_general_dilated(y, taps[a, b], (1, 1), edges, dimension_numbers=LAYOUT)
+
+
+def _by_phase(kernel: Array, stride: int) -> Array:
+    """[k, k, C, F] -> [ceil(k/s), s, ceil(k/s), s, C, F]; taps that are not there are 0."""
+    rows, columns = (-(-k // stride) for k in kernel.shape[:2])
+    missing = (rows * stride - kernel.shape[0], columns * stride - kernel.shape[1])
+    kernel = jnp.pad(kernel, ((0, missing[0]), (0, missing[1]), (0, 0), (0, 0)))
+    return kernel.reshape(rows, stride, columns, stride, *kernel.shape[2:])
+
+
+def _padding(size: tuple[int, int], kernel: Array, stride: int) -> list[tuple[int, int]]:
+    """Of an image of this size, at its top and bottom, left and right, for `down`."""
+    return lax.padtype_to_pads(size, kernel.shape[:2], (stride, stride), "SAME")
 
 
 def weight_gradient(x: Array, g: Array, stride: int, kernel_size: tuple[int, int]) -> Array:
     """Transpose of `down` in w: [B, H, W, C], [B, ceil(H/s), ceil(W/s), F] -> [k, k, C, F]."""
     kernel = jax.ShapeDtypeStruct((*kernel_size, x.shape[-1], g.shape[-1]), x.dtype)
-    return jax.linear_transpose(lambda kernel: down(x, kernel, stride), kernel)(g)[0]
+    return jax.linear_transpose(lambda kernel: down_strided(x, kernel, stride), kernel)(g)[0]
 
 
 @functools.partial(jax.custom_vjp, nondiff_argnums=(2,))
@@ -148,6 +200,15 @@ def _kernel_gradient_backward(stride, kernel_size, residuals, kernel):
 
 
 kernel_gradient.defvjp(_kernel_gradient_forward, _kernel_gradient_backward)
+
+
+def relu(x: Array) -> Array:
+    """max(x, 0).
+
+    Written as a choice, which XLA does not compute again wherever it is read: for the gradient of
+    the next kernel it would be amid a transposition, several times slower so on a CPU.
+    """
+    return jnp.where(x <= 0, jnp.zeros_like(x), x)  # NaN stays NaN
 
 
 def halvings(size: tuple[int, int], times: int) -> list[tuple[int, int]]:
