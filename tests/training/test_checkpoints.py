@@ -127,10 +127,9 @@ def test_a_single_flipped_bit_of_an_array_is_noticed(tmp_path):
     state = tree(1).replace(w=jnp.asarray(np.random.default_rng(0).normal(size=(64, 3))))
     checkpoints.save(1, state)
     checkpoints.wait()
-    largest = max(file.stat().st_size for file in data_files(tmp_path, 1))
-    for file in data_files(tmp_path, 1):  # Orbax keeps the array in one of several
+    for file in data_files(tmp_path, 1):  # Orbax keeps the array in one of those that could hold it
         content = bytearray(file.read_bytes())
-        if len(content) == largest:
+        if len(content) >= state.w.nbytes:
             content[len(content) // 2] ^= 4
             file.write_bytes(content)
     with pytest.raises(CheckpointError, match="checkpoint 1"):
