@@ -17,7 +17,8 @@ from vae.tasks.denoise import denoise
 from vae.tasks.inpaint import inpaint
 from vae.tasks.super_resolve import super_resolve
 
-GAP, TILE = pictures.GAP, 56 + pictures.GAP
+GAP, SHOWN = pictures.GAP, 96  # images of 8 x 8 are shown 12 times as large
+TILE, TOP = SHOWN + GAP, 2 * pictures.TEXT + GAP  # beneath the titles
 
 
 @pytest.fixture(scope="module")
@@ -58,12 +59,12 @@ def test_what_is_filled_in_is_closer_than_the_mean_and_varies(run, capsys):
     assert "60/60" in capsys.readouterr().err
 
     sheet = shown(path)
-    assert sheet.shape == (8 * TILE + GAP, 6 * TILE + GAP, 3)
+    assert sheet.shape == (TOP + 8 * TILE, 6 * TILE + GAP, 3)
     original, damaged, mean, *fillings = (
-        sheet[GAP : GAP + 56, GAP + i * TILE :][:, :56] for i in range(6)
+        sheet[TOP : TOP + SHOWN, GAP + i * TILE :][:, :SHOWN] for i in range(6)
     )
-    missing = np.zeros((56, 56), bool)
-    missing[0:28, 14:49] = True  # an image of 8 x 8 is shown 7 times as large
+    missing = np.zeros((SHOWN, SHOWN), bool)
+    missing[0:48, 24:84] = True
     assert (damaged[missing] == 128).all()
     for other in (damaged, mean, *fillings):
         np.testing.assert_array_equal(other[~missing], original[~missing])
@@ -92,7 +93,7 @@ def test_images_of_ones_own_are_taken_as_damaged(run, tmp_path, monkeypatch):
     images = [tmp_path / "photo.png"] * 2
     path, figures = inpaint(run, images=images, mask=tmp_path / "mask.png", fillings=1)
     assert figures["missing_pixels"] == 32 and figures["images"] == 2 and "mse" not in figures
-    assert shown(path).shape == (2 * TILE + GAP, 3 * TILE + GAP, 3)
+    assert shown(path).shape == (TOP + 2 * TILE, 3 * TILE + GAP, 3)
     assert shown(path.with_suffix("") / "0001_photo_mean.png").shape == (8, 8, 3)
 
 

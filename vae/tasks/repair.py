@@ -107,10 +107,12 @@ def write(
             given.names, posterior.acceptance.mean(1), posterior.ess.mean(1), strict=True
         )
     ]
-    columns = [damaged, posterior.mean, *np.moveaxis(posterior.fillings, 1, 0)]
+    columns = {"damaged": damaged, "mean": posterior.mean}
+    for i in range(posterior.fillings.shape[1]):
+        columns[f"filling {i + 1}"] = posterior.fillings[:, i]
     folder = run.workdir / "images"
     if given.dataset:
-        columns.insert(0, given.x)
+        columns = {"image": given.x} | columns
         region = np.ones(given.x.shape[1:3], bool) if region is None else region
         errors = _errors(given.x, posterior, baselines, region)
         for i, row in enumerate(rows):
@@ -124,9 +126,9 @@ def write(
             for ending, image in which.items():
                 path = folder / name / f"{i:04d}_{own}_{ending}.png"
                 pictures.save(pictures.as_bytes(image), path)
-    sheet = np.stack([column[:SHOWN] for column in columns], axis=1)
+    sheet = np.stack([column[:SHOWN] for column in columns.values()], axis=1)
     path = folder / f"{name}.png"
-    pictures.save(pictures.grid(sheet.reshape(-1, *sheet.shape[2:]), len(columns)), path)
+    pictures.save(pictures.table(sheet, columns=list(columns)), path)
     write_json(path.with_suffix(".json"), figures | {"per_image": rows})
     return path, figures
 
