@@ -36,7 +36,9 @@ def reading(args: argparse.Namespace, threads: int) -> float:
     """Images a second of batches that nothing else is done with."""
     from vae import data
     from vae.data.batches import Batches
+    from vae.training.memory import keep_freed_memory
 
+    keep_freed_memory()  # as launch.py does
     config = configuration(args)
     config.data.device_bytes = 1
     config.data.threads = threads

@@ -14,8 +14,11 @@ import ml_collections
 from vae import experiment
 from vae.config import base
 from vae.training import loop
+from vae.training.memory import keep_freed_memory
 
 BATCH_SIZE = 100
+
+keep_freed_memory()  # as launch.py does, before JAX starts its backend
 
 
 def mlp(
