@@ -7,6 +7,10 @@ logistics of its 256 levels (Salimans et al., "PixelCNN++", 2017). Data as in `c
     python launch.py train --config=experiments/celeba_hierarchical.py --config.data.path=DIR
 
 Published figures are of models many times its size, trained on all 202,599 images.
+
+2026-11-21, one core of an AMD EPYC beside other work, 10,000 faces at half size, 600 steps in place
+of 10,000: 5.462 +- 0.011 bits per dimension (K = 2), where `celeba_vae.py` has 6.58 after 1,000.
+Reconstructions are faces by then, samples not yet.
 """
 
 import ml_collections

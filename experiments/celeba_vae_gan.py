@@ -8,6 +8,10 @@ and data of celeba_gan.py, with an encoder; DIR is as for celeba_vae.py:
 In training `reconstruction` and `elbo` are of the features; in an evaluation they are of the
 pixels, with the one standard deviation that is best for them, so that figures compare with those of
 a VAE. `model.adversarial_weight` is the 1 / gamma of the paper.
+
+2026-11-21, one core of an AMD EPYC beside other work, 10,000 faces at half size, 1,000 steps with
+`--config.model.r1_weight=0.1 --config.optimizer.learning_rate=5e-4`: 7.123 +- 0.007 bits per
+dimension (K = 20). Its samples, from N(0, I), are sharper than a VAE's, a third of them misshapen.
 """
 
 import ml_collections

@@ -7,6 +7,10 @@ table 1), on dense gated networks in place of that paper's convolutions: 784-300
 
 The published figures are for the paper's larger networks and 64 latents: what compares is the order
 and the gain. 60 epochs, NLL with K = 1000.
+
+2026-11-21, one core of an AMD EPYC: diagonal 88.70, planar 88.11, IAF 88.20, Sylvester 85.99 nats,
+each +- 0.23 over the test images, one seed. Sylvester gains 2.7 (published 1.9); planar and IAF are
+not told apart. All overfit: the diagonal one's ELBO is 4.2 nats better in training.
 """
 
 import ml_collections

@@ -12,6 +12,11 @@ The papers train with Adam at 5e-4 until the validation loss has not fallen for 
 2,000 epochs. Here the schedule is 100 epochs with the learning rate falling along a cosine from
 3e-3 (the validation ELBO of static-standard_normal after 20 epochs: -99.72 with 1e-3, -97.29 with
 2e-3, -96.30 with 4e-3).
+
+2026-11-21, one core of an AMD EPYC, one seed: static MNIST 87.80 +- 0.23 with the standard normal
+(K = 5000) and 85.63 +- 0.23 with the VampPrior (K = 1000), a gain of 2.2 nats or a little more;
+Fashion-MNIST after 50 epochs (K = 500) 231.13 +- 0.76 and 229.16 +- 0.76, a gain of 2.0 (1.35
+published).
 """
 
 import ml_collections
