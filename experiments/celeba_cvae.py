@@ -11,8 +11,8 @@ Bits per dimension are those of an image whose attributes are given. Nothing com
 published.
 
 2026-11-21, one core of an AMD EPYC beside other work, 10,000 faces at half size, 1,000 steps in
-place of 6,000: 6.699 +- 0.011 bits per dimension (K = 20). Samples are soft faces; attributes of the
-whole face (Male, Smiling) can be swapped (`transfer`), glasses hardly come on yet.
+place of 6,000: 6.699 +- 0.011 bits per dimension (K = 20). Samples are soft faces; attributes of
+the whole face (Male, Smiling) can be swapped (`transfer`), glasses hardly come on yet.
 """
 
 import ml_collections
