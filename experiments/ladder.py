@@ -11,8 +11,9 @@ addtt/ladder-vae-pytorch on GitHub); three layers at 82.14 and 79.24.
 `large` has 24 groups, eight of them at the image's own 28x28, and is for an accelerator; it has not
 been run. Figures below 78 are published for such models (NVAE 78.01).
 
-On 2 cores of an AMD EPYC a step of 64 images takes 0.43 s of one core: 600 of them, three quarters
-of an epoch, came to -91.6 nats on 500 validation images.
+2026-11-21, one core of an AMD EPYC, three epochs of forty (`--config.training.steps=1500
+--config.objective.beta_warmup_steps=300 --config.training.ema_decay=0.99`, 0.7 s a step): test NLL
+85.84 +- 0.21 nats (K = 10), -ELBO 88.49.
 """
 
 import ml_collections
