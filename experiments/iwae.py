@@ -14,6 +14,10 @@ stages from 1e-3 to 1e-4. Here the schedule is shortened to 300 epochs of K = 1,
 of K = 50: batches of 100, and a learning rate that falls along a cosine from 3e-3 (after 40 epochs
 of K = 1 the validation ELBO was -97.6 with it, -99.7 with 1e-3). NLL with K = 5000 on the 10,000
 test images.
+
+2026-11-21, one core of an AMD EPYC, one seed, each +- 0.23 nats: vae-1 87.76, iwae-5 87.70, dreg-5
+87.06: the order of the papers, 1.0 to 2.2 nats short of their figures after a tenth of the epochs
+or less.
 """
 
 import ml_collections

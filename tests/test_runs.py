@@ -136,7 +136,7 @@ def test_so_does_a_gan_with_figures_of_its_own(tmp_path, monkeypatch):
     for refused in (run.encode, run.reconstruct, run.log_likelihood):
         with pytest.raises(InputError, match="does not encode images"):
             refused(run.sample(2))
-    with pytest.raises(InputError, match="fitted to the latents of images"):
+    with pytest.raises(InputError, match="one vector of real numbers"):
         fit_prior(run, "mixture")
 
 
