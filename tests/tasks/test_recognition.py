@@ -45,11 +45,11 @@ def test_noise_scores_as_an_outlier_and_so_do_files_of_any_size(run, tmp_path):
     rng = np.random.default_rng(0)
     np.savez(tmp_path / "noise.npz", images=rng.integers(0, 256, (30, 20, 16, 3)).astype(np.uint8))
     result = anomaly(run, outliers=[tmp_path / "noise.npz"], num=60, num_samples=5)
-    assert result == read(run, "anomaly.json")
+    assert result == read(run, "anomaly_noise.json")
     assert result["images"] == 60 and result["outliers"] == 30
     for name in ("negative_elbo", "nll", "reconstruction"):
         assert result["auroc"][name] > 0.9
-    with open(run.workdir / "anomaly.csv", newline="") as file:
+    with open(run.workdir / "anomaly_noise.csv", newline="") as file:
         rows = list(csv.DictReader(file))
     assert [row["outlier"] for row in rows] == ["0"] * 60 + ["1"] * 30
     mean = np.mean([float(row["nll"]) for row in rows[:60]])

@@ -44,6 +44,8 @@ def anomaly(
 ) -> dict[str, Any]:
     """Scores images; writes `anomaly.csv` and `anomaly.json` into the run directory.
 
+    With outliers the files are named after the first of them, `anomaly_mnist.json`.
+
     Args:
       run: the run.
       images: image files and folders; the first `num` of the test split where empty.
@@ -84,7 +86,8 @@ def anomaly(
         x, names = np.concatenate([x, as_data(others, run)]), names + other_names
     scored = scores(run, x, labels, num_samples=num_samples, seed=seed)
 
-    with open(run.workdir / "anomaly.csv", "w", newline="", encoding="utf-8") as file:
+    path = run.workdir / (f"anomaly_{Path(outliers[0]).stem}.csv" if outliers else "anomaly.csv")
+    with open(path, "w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file)
         writer.writerow(["image", "outlier", *scored])
         for row, name in enumerate(names):
@@ -102,7 +105,7 @@ def anomaly(
     }
     if outliers:
         result["auroc"] = {name: auroc(s[:given], s[given:]) for name, s in scored.items()}
-    write_json(run.workdir / "anomaly.json", result)
+    write_json(path.with_suffix(".json"), result)
     return result
 
 
