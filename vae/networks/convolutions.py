@@ -121,8 +121,8 @@ def up_phases(y: Array, kernel: Array, stride: int, size: tuple[int, int]) -> Ar
 def _up_phase(y: Array, taps: Array, row: int, column: int) -> Array:
     """The pixels s m + row, s n + column from the padded edge, m and n from 0: [B, H, W, C]."""
     stride, _, rows, columns = taps.shape[:4]
-    (down, a), (right, b) = divmod(row, stride), divmod(column, stride)
-    edges = ((rows - 1 - down, down), (columns - 1 - right, right))
+    (below, a), (right, b) = divmod(row, stride), divmod(column, stride)
+    edges = ((rows - 1 - below, below), (columns - 1 - right, right))
     return lax.conv_general_dilated(y, taps[a, b], (1, 1), edges, dimension_numbers=LAYOUT)
 
 

@@ -120,7 +120,7 @@ def edit(
       the error of the reconstruction.
 
     Raises:
-      InputError: see `Editor` and `given`.
+      InputError: the model does not encode, or see `Editor` and `given`.
     """
     attribute_columns([attribute], run)
     editor = Editor(run, method=method, keep=keep)

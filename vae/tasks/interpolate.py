@@ -85,7 +85,7 @@ def interpolate(
       values in [0, 1]).
 
     Raises:
-      InputError: the images are not even in number, or see `given`.
+      InputError: the images are not even in number, the model does not encode, or see `given`.
     """
     if method not in METHODS:
         raise InputError(f"--method={method} is not one of {', '.join(METHODS)}.")
