@@ -72,6 +72,11 @@ def test_a_ladder_has_a_width_for_each_grid():
         validate(tiny(model__name="ladder", model__groups=(0, 0)))
 
 
+def test_muon_has_whole_matrices():
+    with pytest.raises(InputError, match=r"optimizer.name='muon' needs whole matrices"):
+        validate(tiny(optimizer__name="muon", training__shard_state=True))
+
+
 def test_objectives_that_compare_examples_need_two():
     config = tiny(objective__name="dip_i", data__batch_size=4, training__accumulate=4)
     with pytest.raises(InputError, match="compares the examples of a batch"):

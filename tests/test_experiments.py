@@ -132,6 +132,7 @@ def test_an_experiment_trains_two_steps(tmp_path, name, variant):
         {"model__likelihood": "bernoulli", "data__binarize": "dynamic", "data__flip": True},
         {"model__encoder": "conv", "model__decoder": "conv", "model__dtype": "bfloat16"},
         {"optimizer__name": "adamw", "optimizer__weight_decay": 0.1, "optimizer__clip_norm": 1.0},
+        {"optimizer__name": "muon", "model__posterior": "iaf", "model__decoder": "conv"},
         {"objective__beta": 4.0, "objective__beta_warmup_steps": 10, "objective__free_bits": 0.2},
         {"objective__num_samples": 3, "training__ema_decay": 0.0},
         {"data__image_size": (11, 9), "model__decoder": "conv"},

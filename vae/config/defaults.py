@@ -121,7 +121,7 @@ def base() -> ml_collections.ConfigDict:
     objective.kernel = "imq"  # info_vae, wae: rbf, imq
 
     config.optimizer = optimizer = ml_collections.ConfigDict()
-    optimizer.name = "adam"  # adam, adamw
+    optimizer.name = "adam"  # adam, adamw; muon of the kernels, with adam of the rest
     optimizer.learning_rate = 1e-3
     optimizer.discriminator_learning_rate = 0.0  # 0 is that of the rest
     optimizer.schedule = "constant"  # constant, cosine, linear: to 0 at training.steps

@@ -63,7 +63,7 @@ CHOICES = {
     ),
     "objective.beta_schedule": ("linear", "cosine", "cyclical"),
     "objective.kernel": ("rbf", "imq"),
-    "optimizer.name": ("adam", "adamw"),
+    "optimizer.name": ("adam", "adamw", "muon"),
     "optimizer.schedule": ("constant", "cosine", "linear"),
 }
 
@@ -275,6 +275,11 @@ def _check_combinations(config: ml_collections.ConfigDict) -> None:
         raise InputError(
             "model.adversary='factors' permutes latents over a batch, so data.batch_size / "
             "training.accumulate must be at least 2."
+        )
+    if config.optimizer.name == "muon" and config.training.shard_state:
+        raise InputError(
+            "optimizer.name='muon' needs whole matrices, which training.shard_state=True spreads "
+            "over the devices; choose 'adam'."
         )
     likelihood, scale = config.model.likelihood, config.model.scale
     if scale not in (scales := SCALES.get(likelihood, (base().model.scale,))):
