@@ -102,14 +102,20 @@ def test_any_size_equals_the_plain_convolution_with_gradients(size):
     "kernel_size, stride, size",
     [((4, 4), 2, (7, 8)), ((3, 5), 2, (3, 6)), ((1, 2), 2, (7, 8)), ((5, 4), 3, (7, 8))],
 )
-@pytest.mark.parametrize("more", [0.0, 9.0], ids=["apart", "together"])
-def test_phases_equal_the_dilated_form(kernel_size, stride, size, more, monkeypatch):
+@pytest.mark.parametrize("path", ["apart", "together", "overlapped"])
+def test_phases_equal_the_dilated_form(kernel_size, stride, size, path, monkeypatch):
+    few, more, number = {
+        "apart": (0, 0.0, stride**2),
+        "together": (0, 9.0, 1),
+        "overlapped": (4, 0.0, 0),
+    }[path]
+    monkeypatch.setattr(convolutions, "FEW", few)
     monkeypatch.setattr(convolutions, "MORE", more)
     y = normal(0, 2, -(-size[0] // stride), -(-size[1] // stride), 5)
     kernel = normal(1, *kernel_size, 3, 5)
     x = jax.jit(convolutions.up_dilated, static_argnums=(2, 3))(y, kernel, stride, size)
     up = jax.jit(lambda y, kernel: convolutions.up_phases(y, kernel, stride, size))
-    assert up.lower(y, kernel).as_text().count("convolution(") == (1 if more else stride**2)
+    assert up.lower(y, kernel).as_text().count("convolution(") == number
     close(up(y, kernel), x)
     forms = (convolutions.down_phases, convolutions.down_strided)
     close(*(jax.jit(form, static_argnums=2)(x, kernel, stride) for form in forms))
@@ -124,6 +130,21 @@ def test_a_cpu_runs_the_phases_and_other_platforms_the_dilated_form():
     dilated = "lhs_dilate = [2, 2]"
     assert dilated in lowered("tpu") and dilated in lowered("cuda")
     assert dilated not in lowered("cpu")
+
+
+def test_the_gradient_of_a_bias_is_that_of_a_sum():
+    x, bias, weights = normal(0, 2, 5, 4, 3), normal(1, 3), normal(2, 2, 5, 4, 3)
+
+    def slopes_and_theirs(add):
+        def loss(x, bias):
+            return jnp.vdot(jnp.tanh(add(x, bias)), weights)
+
+        def penalty(x, bias):
+            return sum(jnp.vdot(g, g) for g in jax.grad(loss, (0, 1))(x, bias))
+
+        return jax.jit(lambda *a: [jax.grad(f, (0, 1))(*a) for f in (loss, penalty)])(x, bias)
+
+    close(slopes_and_theirs(convolutions.biased), slopes_and_theirs(jnp.add))
 
 
 def test_finite_differences():
