@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from jax.sharding import PartitionSpec as P
 
-from vae.training.devices import AXIS, jit, make_mesh, map_shards, replicate, shard
+from vae.training.devices import AXIS, WHOLE, jit, make_mesh, map_shards, norm, replicate, shard
 
 
 def loss(w, x):
@@ -55,3 +55,13 @@ def test_sums_of_products_are_right_where_xla_alone_gets_them_wrong():
     m, x = np.asarray(m), np.asarray(x)
     expected = m * (m * x).sum(-1, keepdims=True) - x
     np.testing.assert_allclose(computed, expected, rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize("shape", [(), (3,), (16, 16), (16, 17), (785, 13), (4, 4, 32, 64)])
+def test_a_norm_counts_every_number_once(shape):
+    rng = np.random.default_rng(0)
+    tree = {"kernel": rng.normal(size=shape).astype(np.float32), "bias": np.float32([3.0, 4.0])}
+    whole = np.concatenate([np.ravel(x) for x in tree.values()]).astype(np.float64)
+    np.testing.assert_allclose(
+        jit(norm, static_argnums=1)(tree, WHOLE), np.linalg.norm(whole), 1e-6
+    )
