@@ -1,0 +1,91 @@
+"""The maps that a convolutional step is made of, each alone: milliseconds and GFLOP/s on a CPU.
+
+The four layers of the encoder of `conv_step.py`, which are the decoder's backwards, and their
+`down`, `up`, `weight_gradient` and gradient of the bias (`vae/networks/convolutions.py`), beside
+the same as XLA is given them where there is no other path. The fastest of many calls, on the cores
+that the process may use.
+
+    taskset -c 0 python experiments/benchmarks/convolutions.py         # one core; no peers needed
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+
+from vae.networks import convolutions
+from vae.training import devices
+from vae.training.memory import keep_freed_memory
+
+BATCH, STRIDE, KERNEL = 64, 2, (4, 4)
+LAYERS = ((64, 3, 32), (32, 32, 64), (16, 64, 128), (8, 128, 256))  # size, channels in, out
+
+
+def milliseconds(function: Callable, *inputs: jax.Array, calls: int) -> float:
+    """Of the fastest call."""
+    function, times = devices.jit(function), []
+    for _ in range(1 + calls):
+        begin = time.perf_counter()
+        jax.block_until_ready(function(*inputs))
+        times.append(time.perf_counter() - begin)
+    return 1e3 * min(times[1:])
+
+
+def bias_gradient(g: jax.Array) -> jax.Array:
+    """As a step has it."""
+    return jax.vjp(lambda bias: convolutions.biased(g, bias), jnp.zeros(g.shape[-1]))[1](g)[0]
+
+
+def main(calls: int) -> None:
+    keep_freed_memory()
+    devices.make_mesh()
+    rng = np.random.default_rng(0)
+
+    def normal(*shape: int) -> jax.Array:
+        return jnp.asarray(rng.normal(size=shape), jnp.float32)
+
+    print("| image | channels | map | ms | GFLOP/s | as XLA is given it, ms |")
+    print("|---|---|---|---|---|---|")
+    for size, channels, features in LAYERS:
+        x, kernel = normal(BATCH, size, size, channels), normal(*KERNEL, channels, features)
+        g = normal(BATCH, size // STRIDE, size // STRIDE, features)
+        operations = 2 * g.size * kernel.size / features
+        rows = {
+            "down": (
+                lambda x, k: convolutions.down(x, k, STRIDE),
+                lambda x, k: convolutions.down_strided(x, k, STRIDE),
+                (x, kernel),
+            ),
+            "up": (
+                lambda g, k, size=size: convolutions.up(g, k, STRIDE, (size, size)),
+                lambda g, k, size=size: convolutions.up_dilated(g, k, STRIDE, (size, size)),
+                (g, kernel),
+            ),
+            "weight gradient": (
+                lambda x, g: convolutions.weight_gradient(x, g, STRIDE, KERNEL),
+                None,
+                (x, g),
+            ),
+            "bias gradient": (bias_gradient, lambda g: g.sum((0, 1, 2)), (g,)),
+        }
+        for name, (ours, plain, inputs) in rows.items():
+            own = milliseconds(ours, *inputs, calls=calls)
+            theirs = f"{milliseconds(plain, *inputs, calls=calls):.2f}" if plain else ""
+            rate = f"{operations / own / 1e6:.0f}" if name != "bias gradient" else ""
+            layer = f"{size}x{size} | {channels} to {features}"
+            print(f"| {layer} | {name} | {own:.2f} | {rate} | {theirs} |", flush=True)
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--calls", type=int, default=20)
+    main(parser.parse_args().calls)
