@@ -1,4 +1,4 @@
-"""A GAN on CelebA's faces: DCGAN with R1 in the place of batch normalisation.
+"""A GAN on CelebA's faces: DCGAN with group in the place of batch normalisation, and R1.
 
 Radford et al., "Unsupervised representation learning with deep convolutional generative adversarial
 networks", 2016, at half their widths; R1: Mescheder et al., "Which training methods for GANs do
@@ -33,19 +33,19 @@ def get_config(variant: str = "") -> ml_collections.ConfigDict:
     config.data.flip = True
 
     config.model.name = "gan"
-    config.model.decoder = "conv"
+    config.model.decoder = "normalized_conv"
     config.model.decoder_widths = (256, 128, 64, 32)
     config.model.latent_dim = 128
     config.model.adversary = "images"
     config.model.discriminator_widths = (32, 64, 128, 256)
-    config.model.r1_weight = 0.1
+    config.model.r1_weight = 0.5
     if variant == "hinge":
         config.model.gan_loss = "hinge"
         config.model.spectral_norm = True
         config.model.r1_weight = 0.0
 
     config.optimizer.learning_rate = 2e-4
-    config.optimizer.discriminator_learning_rate = 8e-4
+    config.optimizer.discriminator_learning_rate = 4e-4
     config.optimizer.b1 = 0.5
     config.optimizer.b2 = 0.99
     config.training.steps = 20_000

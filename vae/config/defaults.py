@@ -36,7 +36,7 @@ def base() -> ml_collections.ConfigDict:
     # labels); gan (decoder, prior and an adversary of images).
     model.name = "vae"
     model.condition = "none"  # none, label, attributes: what encoder and decoder are also given
-    model.encoder = "mlp"  # mlp, gated_mlp, conv, resnet, grid (no dense layer)
+    model.encoder = "mlp"  # mlp, gated_mlp, conv, normalized_conv, resnet, grid (no dense layer)
     # Of the hidden layers; of the stride-2 convolutions; of the resolutions, the image's first.
     model.encoder_widths = (512,)
     model.decoder = "mlp"

@@ -14,8 +14,8 @@ CHOICES = {
     "data.binarize": ("none", "dynamic"),
     "model.name": ("vae", "two_layer", "ladder", "vq", "fsq", "semi_supervised", "gan"),
     "model.condition": ("none", "label", "attributes"),
-    "model.encoder": ("mlp", "gated_mlp", "conv", "resnet", "grid"),
-    "model.decoder": ("mlp", "gated_mlp", "conv", "resnet", "grid"),
+    "model.encoder": ("mlp", "gated_mlp", "conv", "normalized_conv", "resnet", "grid"),
+    "model.decoder": ("mlp", "gated_mlp", "conv", "normalized_conv", "resnet", "grid"),
     "model.posterior": (
         "gaussian",
         "full_gaussian",

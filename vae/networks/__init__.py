@@ -21,6 +21,7 @@ ENCODERS = {
     "mlp": mlp.Encoder,
     "gated_mlp": functools.partial(mlp.Encoder, gated=True),
     "conv": conv.Encoder,
+    "normalized_conv": functools.partial(conv.Encoder, normalized=True),
     "resnet": resnet.Encoder,
     "grid": grid.Encoder,
 }
@@ -28,6 +29,7 @@ DECODERS = {
     "mlp": mlp.Decoder,
     "gated_mlp": functools.partial(mlp.Decoder, gated=True),
     "conv": conv.Decoder,
+    "normalized_conv": functools.partial(conv.Decoder, normalized=True),
     "resnet": resnet.Decoder,
     "grid": grid.Decoder,
 }

@@ -1,8 +1,9 @@
 """Convolutional encoder and decoder: stride-2 layers that halve, or double, the image.
 
 The sizes are H, ceil(H/2), ceil(H/4), ... and the decoder walks the same list back, so that images
-of any size work. With `blocks` above 1, 3x3 convolutions follow at each size but the image's. The
-heads start small, as in `mlp`.
+of any size work. With `blocks` above 1, 3x3 convolutions follow at each size but the image's. A
+`normalized` network normalises groups of channels before each activation, as generators need it.
+The heads start small, as in `mlp`.
 """
 
 from __future__ import annotations
@@ -14,18 +15,23 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
-from vae.networks.blocks import HE, SMALL, starting_bias
+from vae.networks.blocks import HE, SMALL, group_norm, starting_bias
 from vae.networks.convolutions import Conv, ConvTranspose, halvings, he_normal_transposed
 
 Array = jax.Array
 
 
+def activated(module: nn.Module, x: Array) -> Array:
+    """What follows a layer."""
+    return module.activation(group_norm(x, module.dtype) if module.normalized else x)
+
+
 def halve(module: Encoder, x: Array) -> Array:
     """The body of an encoder: an activated stride-2 convolution for every width."""
     for width in module.widths:
-        x = module.activation(Conv(width, dtype=module.dtype)(x))
+        x = activated(module, Conv(width, dtype=module.dtype)(x))
         for _ in range(module.blocks - 1):
-            x = module.activation(Conv(width, kernel_size=3, stride=1, dtype=module.dtype)(x))
+            x = activated(module, Conv(width, kernel_size=3, stride=1, dtype=module.dtype)(x))
     return x
 
 
@@ -35,9 +41,9 @@ def double(module: Decoder, h: Array) -> Array:
     sizes = halvings(size, len(module.widths))
     for i, width in enumerate(module.widths):
         if i > 0:
-            h = module.activation(ConvTranspose(width, dtype=module.dtype)(h, sizes[-1 - i]))
+            h = activated(module, ConvTranspose(width, dtype=module.dtype)(h, sizes[-1 - i]))
         for _ in range(module.blocks - 1):
-            h = module.activation(Conv(width, kernel_size=3, stride=1, dtype=module.dtype)(h))
+            h = activated(module, Conv(width, kernel_size=3, stride=1, dtype=module.dtype)(h))
     bias = starting_bias(module.output_bias, (*size, module.outputs))
     head = ConvTranspose(
         module.outputs,
@@ -57,6 +63,7 @@ class Encoder(nn.Module):
     activation: Callable[[Array], Array] = nn.relu
     dtype: jnp.dtype = jnp.float32
     blocks: int = 1
+    normalized: bool = False
 
     @nn.compact
     def __call__(self, x: Array) -> Array:
@@ -80,6 +87,7 @@ class Decoder(nn.Module):
     dtype: jnp.dtype = jnp.float32
     blocks: int = 1
     output_bias: Array | None = None
+    normalized: bool = False
 
     @nn.compact
     def __call__(self, z: Array) -> Array:
@@ -87,5 +95,5 @@ class Decoder(nn.Module):
         grid = (*halvings(size, len(self.widths))[-1], self.widths[0])
         h = z.reshape(-1, z.shape[-1])
         h = nn.Dense(math.prod(grid), kernel_init=HE, dtype=self.dtype)(h)
-        x = double(self, self.activation(h).reshape(-1, *grid))
+        x = double(self, activated(self, h.reshape(-1, *grid)))
         return x.reshape(*z.shape[:-1], *size, self.outputs)

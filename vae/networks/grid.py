@@ -31,6 +31,7 @@ class Encoder(nn.Module):
     activation: Callable[[Array], Array] = nn.relu
     dtype: jnp.dtype = jnp.float32
     blocks: int = 1
+    normalized = False
 
     @nn.compact
     def __call__(self, x: Array) -> Array:
@@ -54,6 +55,7 @@ class Decoder(nn.Module):
     dtype: jnp.dtype = jnp.float32
     blocks: int = 1
     output_bias: Array | None = None
+    normalized = False
 
     @nn.compact
     def __call__(self, z: Array) -> Array:
