@@ -44,8 +44,8 @@ def get_config(variant: str = "") -> ml_collections.ConfigDict:
         config.model.spectral_norm = True
         config.model.r1_weight = 0.0
 
-    config.optimizer.learning_rate = 2e-4
-    config.optimizer.discriminator_learning_rate = 4e-4
+    config.optimizer.learning_rate = 4e-4
+    config.optimizer.discriminator_learning_rate = 8e-4
     config.optimizer.b1 = 0.5
     config.optimizer.b2 = 0.99
     config.training.steps = 20_000
