@@ -36,6 +36,15 @@ def test_the_judge_of_the_data_reads_the_edits(plain, halves_read, monkeypatch):
     assert [line.split()[0] for line in lines[1:]] == ["Upper", "Lower"]
 
 
+def test_a_judge_is_trained_only_for_a_run_that_edits(ladder, halves_read, monkeypatch):
+    def judge(run, dataset):
+        raise AssertionError("was trained")
+
+    monkeypatch.setattr("vae.tasks.edit.judge", judge)
+    with pytest.raises(InputError, match="ladder"):
+        measure(ladder)
+
+
 def test_the_users_own_photo(plain, told, halves_read, tmp_path):
     photo = np.full((24, 24, 3), 50, np.uint8)
     photo[12:] = 150

@@ -121,8 +121,10 @@ def up_phases(y: Array, kernel: Array, stride: int, size: tuple[int, int]) -> Ar
 
 
 def _up_overlapped(y: Array, taps: Array) -> Array:
-    """All pixels, from the padded edge: what each y spreads over its window, added up where they
-    overlap; [B, H + rows - 1, s, W + columns - 1, s, C]."""
+    """All pixels from the padded edge, [B, H + rows - 1, s, W + columns - 1, s, C].
+
+    What each pixel of y spreads over its window is added up where windows overlap.
+    """
     stride, _, rows, columns = taps.shape[:4]
     taps = taps[:, :, ::-1, ::-1].transpose(4, 2, 3, 0, 1, 5)
     spread = jnp.tensordot(y, taps.reshape(y.shape[-1], rows, columns, -1), 1)

@@ -8,6 +8,7 @@ alone what is to stay. A conditional model is told another y instead, and z stay
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ import numpy as np
 from vae import data
 from vae.data.transforms import first_images
 from vae.errors import InputError
+from vae.evaluation.probe import Probe
 from vae.run import Run
 from vae.tasks import pictures
 from vae.tasks.directions import METHODS
@@ -232,7 +234,12 @@ def measure(run: Run, **settings: Any) -> str:
       InputError: see `Editor`.
     """
     attribute_columns((), run)
-    return as_table(edit_figures(run, judge(run, data.load(run.config.data)).predict, **settings))
+
+    @functools.cache
+    def probe() -> Probe:  # trained once the run is known to be one that edits
+        return judge(run, data.load(run.config.data))
+
+    return as_table(edit_figures(run, lambda images: probe().predict(images), **settings))
 
 
 def as_table(figures: Mapping[str, Any]) -> str:
