@@ -57,7 +57,7 @@ def test_sums_of_products_are_right_where_xla_alone_gets_them_wrong():
     np.testing.assert_allclose(computed, expected, rtol=1e-4, atol=1e-4)
 
 
-@pytest.mark.parametrize("shape", [(), (3,), (16, 16), (16, 17), (785, 13), (4, 4, 32, 64)])
+@pytest.mark.parametrize("shape", [(), (3,), (16, 17), (256, 256), (257, 301), (4, 4, 65, 64)])
 def test_a_norm_counts_every_number_once(shape):
     rng = np.random.default_rng(0)
     tree = {"kernel": rng.normal(size=shape).astype(np.float32), "bias": np.float32([3.0, 4.0])}
