@@ -60,7 +60,7 @@ def get_config(variant: str = "vae-1") -> ml_collections.ConfigDict:
     config.optimizer.learning_rate = 1e-2
     config.optimizer.schedule = "cosine"
     config.optimizer.warmup_steps = 500
-    config.training.steps = EPOCHS[int(samples)] * 118
+    config.training.steps = EPOCHS.get(int(samples), 150) * 118
     config.training.ema_decay = 0.999
 
     config.evaluation.num_samples = 5_000

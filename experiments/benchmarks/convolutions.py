@@ -14,13 +14,13 @@ import argparse
 import sys
 import time
 from collections.abc import Callable
-from pathlib import Path
 
 import jax
 import jax.numpy as jnp
+import measure
 import numpy as np
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+sys.path.insert(0, str(measure.ROOT))
 
 from vae.networks import convolutions
 from vae.training import devices
@@ -47,14 +47,12 @@ def bias_gradient(g: jax.Array) -> jax.Array:
 
 def main(calls: int) -> None:
     keep_freed_memory()
-    devices.make_mesh()
     rng = np.random.default_rng(0)
 
     def normal(*shape: int) -> jax.Array:
         return jnp.asarray(rng.normal(size=shape), jnp.float32)
 
-    print("| image | channels | map | ms | GFLOP/s | as XLA is given it, ms |")
-    print("|---|---|---|---|---|---|")
+    lines = []
     for size, channels, features in LAYERS:
         x, kernel = normal(BATCH, size, size, channels), normal(*KERNEL, channels, features)
         g = normal(BATCH, size // STRIDE, size // STRIDE, features)
@@ -79,10 +77,12 @@ def main(calls: int) -> None:
         }
         for name, (ours, plain, inputs) in rows.items():
             own = milliseconds(ours, *inputs, calls=calls)
-            theirs = f"{milliseconds(plain, *inputs, calls=calls):.2f}" if plain else ""
-            rate = f"{operations / own / 1e6:.0f}" if name != "bias gradient" else ""
-            layer = f"{size}x{size} | {channels} to {features}"
-            print(f"| {layer} | {name} | {own:.2f} | {rate} | {theirs} |", flush=True)
+            theirs = milliseconds(plain, *inputs, calls=calls) if plain else ""
+            rate = "" if name == "bias gradient" else operations / own / 1e6
+            layer = (f"{size}x{size}", f"{channels} to {features}")
+            lines.append((*layer, name, own, rate, theirs))
+    header = ("image", "channels", "map", "ms", "GFLOP/s", "as XLA is given it, ms")
+    measure.print_table(header, lines)
 
 
 if __name__ == "__main__":
