@@ -83,6 +83,11 @@ OBJECTIVES = {
     "stl": {"objective__name": "stl"},
     "iwae": {"objective__name": "iwae", "objective__num_samples": 4},
     "dreg": {"objective__name": "dreg", "objective__num_samples": 4},
+    "resampled": {
+        "objective__name": "iwae",
+        "objective__num_samples": 4,
+        "objective__backward_samples": 2,
+    },
     "iwae_of_a_vamp_prior_and_an_iaf_posterior": {
         "objective__name": "iwae",
         "objective__num_samples": 2,

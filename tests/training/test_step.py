@@ -5,6 +5,7 @@ import functools
 import jax
 import jax.numpy as jnp
 import numpy as np
+import pytest
 from configs import tiny
 
 from vae import models
@@ -23,11 +24,12 @@ BATCH = {
 
 
 @functools.cache
-def gradient(name, groups=1):
+def gradient(name, groups=1, backward_samples=0):
     config = tiny(
         objective__name=name,
         objective__num_samples=4,
         objective__groups=groups,
+        objective__backward_samples=backward_samples,
         data__batch_size=8,
     )
     data = Data(IMAGES.mean(0) / 16, VALUES.scale, VALUES.levels, num_classes=0, images=None)
@@ -52,6 +54,13 @@ def test_the_encoder_may_have_a_loss_of_its_own():
     assert distance(dreg["encoder"], iwae["encoder"]) > 1e-4
     assert distance(piwae["encoder"], iwae["encoder"]) > 1e-4
     assert distance(piwae["encoder"], miwae["encoder"]) < 1e-6
+
+
+@pytest.mark.parametrize("name", ["iwae", "dreg"])
+def test_the_gradient_of_samples_drawn_by_weight_has_the_mean_of_that_of_all(name):
+    every, few, many = (gradient(name, backward_samples=number) for number in (0, 1, 10_000))
+    assert distance(few, every) > 1e-4
+    assert distance(many, every) < 0.03 * distance(few, every)
 
 
 def test_beta_and_capacity_follow_their_schedules():

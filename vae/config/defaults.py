@@ -104,6 +104,7 @@ def base() -> ml_collections.ConfigDict:
     config.objective = objective = ml_collections.ConfigDict()
     objective.name = "elbo"  # the table of vae/probability/objectives says what each one reads
     objective.num_samples = 1  # K
+    objective.backward_samples = 0  # iwae, dreg: of K, drawn by weight for the gradient; 0: all
     objective.beta = 1.0  # of the KL, by objectives that have one; beta_tc: of the correlation
     objective.beta_schedule = "linear"  # linear, cosine; cyclical rises, holds as long, and again
     objective.beta_warmup_steps = 0  # beta rises from 0 over so many steps

@@ -178,6 +178,7 @@ NOT_NEGATIVE = (
     "model.adversarial_weight",
     "model.r1_weight",
     "model.image_loss_weight",
+    "objective.backward_samples",
     "objective.beta",
     "objective.beta_warmup_steps",
     "objective.free_bits",

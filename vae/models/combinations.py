@@ -45,7 +45,8 @@ def check_objective(
                 f"objective.{key}={value!r} has no effect on a model without p(x), whose losses "
                 "are its own."
             )
-        read = key in SHARED or any(key.startswith(name) for name in objective.reads)
+        reads = (*SHARED, *objective.reads, *["backward_samples"] * objective.resampled)
+        read = any(key.startswith(name) for name in reads)
         if not read and value != defaults[key]:
             raise InputError(
                 f"objective.{key}={value} has no effect with objective.name={config.name!r}."

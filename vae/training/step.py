@@ -27,7 +27,8 @@ from vae.data.transforms import prepare
 from vae.probability import schedules
 from vae.probability.distributions import example_keys, sample_keys, split
 from vae.probability.objectives import OBJECTIVES, divergence
-from vae.probability.terms import Terms
+from vae.probability.objectives.importance import at_samples, resample
+from vae.probability.terms import Terms, log_weights
 from vae.training.devices import WHOLE, gather, mean, norm, scan
 from vae.training.state import (
     RATES,
@@ -99,20 +100,28 @@ def make_step(
         examples = prepare(batch, table, values, config.data, keys=data_keys, train=True)
         sampled = sample_keys(noise_keys, config.objective.num_samples)
 
-        def terms_of(params: Any) -> Terms:
+        def terms_of(params: Any, keys: Array) -> Terms:
             variables = {"params": params, "statistics": state.statistics}
-            return model.terms(variables, examples, keys=sampled, train=True, axis=axis)
+            return model.terms(variables, examples, keys=keys, train=True, axis=axis)
 
         settings = objective_settings(config.objective, state.hyper, state.step)
         settings |= {"axis": axis, "keys": own_keys, "num_examples": num_examples}
         settings = {name: settings[name] for name in objective.reads}
-        terms, pull_back = jax.vjp(terms_of, state.params)
+        number = config.objective.backward_samples
+        if number:
+            terms = terms_of(state.params, sampled)
+            weights = log_weights(terms)
+            chosen = resample(weights, keys=own_keys, number=number)
+            sampled = sampled[chosen, jnp.arange(len(keys))]
+            _, pull_back = jax.vjp(lambda params: terms_of(params, sampled), state.params)
+        else:
+            terms, pull_back = jax.vjp(lambda params: terms_of(params, sampled), state.params)
 
         def gradient_of(objective: Callable[..., Array]) -> tuple[Array, Any]:
             loss, slope = jax.value_and_grad(
                 lambda terms: objective(terms, **settings).mean(), allow_int=True
             )(terms)
-            return loss, pull_back(slope)[0]
+            return loss, pull_back(at_samples(slope, chosen, weights) if number else slope)[0]
 
         loss, grads = gradient_of(objective.loss)
         if objective.inference_loss is not None:

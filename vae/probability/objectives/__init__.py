@@ -37,12 +37,14 @@ class Objective(NamedTuple):
       inference_loss: what the parameters of q(z | x) minimise instead, where the two differ; it
         takes the same keywords.
       needs: what it asks of `terms.q`, by name; see `models/posteriors`.
+      resampled: whether `backward_samples` may be drawn from its K, see `importance.resample`.
     """
 
     loss: Callable[..., Array]
     reads: tuple[str, ...] = ()
     inference_loss: Callable[..., Array] | None = None
     needs: tuple[str, ...] = ()
+    resampled: bool = False
 
 
 _DIP = ("beta", "dip_diagonal", "dip_off_diagonal", "axis")
@@ -52,8 +54,8 @@ OBJECTIVES = {
     "elbo": Objective(elbo, ("beta", "free_bits", "axis")),
     "capacity": Objective(capacity, ("beta", "capacity")),
     "stl": Objective(stl, ("beta",), needs=("log_prob",)),
-    "iwae": Objective(iwae),
-    "dreg": Objective(iwae, inference_loss=dreg, needs=("log_prob",)),
+    "iwae": Objective(iwae, resampled=True),
+    "dreg": Objective(iwae, inference_loss=dreg, needs=("log_prob",), resampled=True),
     "miwae": Objective(miwae, ("groups",)),
     "piwae": Objective(piwae, ("groups",), inference_loss=miwae),
     "ciwae": Objective(ciwae, ("ciwae_weight",)),

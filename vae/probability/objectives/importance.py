@@ -4,6 +4,9 @@
 
 A tighter bound is better for p, but leaves the gradient for q little signal against its noise
 (Rainforth et al. 2018): the others trade the one for the other.
+
+The slopes of IWAE and of its doubly reparameterised gradient are as the normalised weights, so few
+of the K samples carry most of it: `resample` draws those that the backward pass is done for.
 """
 
 from __future__ import annotations
@@ -11,6 +14,7 @@ from __future__ import annotations
 import math
 
 import jax
+import jax.numpy as jnp
 
 from vae.probability.objectives.variational import frozen
 from vae.probability.terms import Terms, log_weights
@@ -59,3 +63,36 @@ def dreg(terms: Terms) -> Array:
     normalised = jax.lax.stop_gradient(jax.nn.softmax(log_weights(terms), axis=0))
     log_w = terms.log_px + terms.log_pz - frozen(terms.q).log_prob(terms.z)
     return sum(terms.losses.values()) - (normalised**2 * log_w).sum(0)
+
+
+def resample(weights: Array, *, keys: Array, number: int) -> Array:
+    """Draws `number` of K samples for each example, with probability w_k / sum_l w_l.
+
+    So the gradient of IWAE needs a backward pass for these alone, after K forward passes without
+    one; its mean is the same (Burda et al. 2016, section 3, with one sample).
+
+    Args:
+      weights: [K, B] log w.
+      keys: [B], for the draw.
+      number: how many to draw, S; the same one may come more than once.
+
+    Returns:
+      [S, B] int32 indices.
+    """
+    draw = jax.vmap(lambda key, w: jax.random.categorical(key, w, shape=(number,)), out_axes=1)
+    return draw(keys, weights.T)
+
+
+def at_samples(slope: Terms, chosen: Array, weights: Array) -> Terms:
+    """The slope of K samples, from those chosen by `resample`: [S, B], of the same mean.
+
+    Each is divided by how often it is expected, S w_k / sum_l w_l. What has no sample is left.
+    """
+    columns = jnp.arange(chosen.shape[1])
+    expected = len(chosen) * jax.nn.softmax(weights, axis=0)[chosen, columns]
+
+    def at(leaf: Array) -> Array:
+        return leaf[chosen, columns] / expected.reshape(*expected.shape, *[1] * (leaf.ndim - 2))
+
+    of_samples = {name: getattr(slope, name) for name in ("log_px", "log_pz", "log_qz", "z")}
+    return slope._replace(**jax.tree.map(at, of_samples))
