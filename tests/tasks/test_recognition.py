@@ -11,7 +11,7 @@ from PIL import Image
 import vae
 from vae.errors import InputError
 from vae.evaluation import probe
-from vae.tasks.anomaly import anomaly, code_length
+from vae.tasks.anomaly import anomaly, code_length, scores
 from vae.tasks.fidelity import fidelity
 from vae.tasks.nearest import nearest
 from vae.tasks.reconstruct import likeness
@@ -62,6 +62,24 @@ def test_noise_scores_as_an_outlier_and_so_do_files_of_any_size(run, tmp_path):
     assert "auroc" not in anomaly(run, images=[tmp_path], num_samples=2)
     with pytest.raises(InputError, match="does not exist"):
         anomaly(run, outliers=[tmp_path / "nothing"])
+
+
+def test_a_conditional_model_scores_images_of_which_nothing_is_known(told, halves_read, tmp_path):
+    rng = np.random.default_rng(0)
+    np.savez(tmp_path / "noise.npz", images=rng.integers(0, 256, (30, 8, 8)).astype(np.uint8))
+    result = anomaly(told, outliers=[tmp_path / "noise.npz"], num=40, num_samples=10)
+    assert result["auroc"]["nll"] > 0.9
+
+    x = rng.random((5, 8, 8, 1))
+    lit, dark = (np.tile(np.float32(y), (5, 1)) for y in ([1, 0.5], [0, 0.5]))
+    one, other = (scores(told, x, [y], num_samples=3) for y in (lit, dark))
+    same, mixed = (scores(told, x, [lit, y], num_samples=6) for y in (lit, dark))
+    for name in one:
+        np.testing.assert_allclose(same[name], one[name], rtol=1e-5)
+    halves = -np.logaddexp(-one["nll"], -other["nll"]) + np.log(2)
+    np.testing.assert_allclose(mixed["nll"], halves, rtol=1e-5)
+    mean = (one["reconstruction"] + other["reconstruction"]) / 2
+    np.testing.assert_allclose(mixed["reconstruction"], mean, rtol=1e-5)
 
 
 def test_a_simple_image_has_a_shorter_code():

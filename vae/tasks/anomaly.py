@@ -8,7 +8,8 @@
                     likelihood-based generative models", 2020)
     reconstruction  the mean squared error per value
 
-A model whose q(z | x) has no density has the last one only.
+A model whose q(z | x) has no density has the last one only. A conditional model p(x | y) is asked
+about images of which nothing else is known by p(x) = E_y[p(x | y)], y from the training set.
 """
 
 from __future__ import annotations
@@ -22,15 +23,17 @@ from typing import Any
 
 import numpy as np
 from PIL import Image
+from scipy.special import logsumexp
 
 from vae import data
 from vae.data.transforms import first_images
-from vae.errors import InputError
 from vae.evaluation.detection import auroc
 from vae.evaluation.likelihood import has_density
 from vae.run import Run
 from vae.tasks.inputs import as_data, image_files, read_images, read_set
 from vae.training.directory import write_json
+
+DRAWS = 10  # of y, where it is not known
 
 
 def anomaly(
@@ -54,7 +57,7 @@ def anomaly(
         or of the only one, are brought to the size and the channels of the run's images.
       num: how many images of a data set.
       num_samples: K of the NLL; `evaluation.num_samples` of the config where None.
-      seed: of the samples.
+      seed: of the samples, and of the y of a conditional model.
 
     Returns:
       {"step", "num_samples", "images": number, "outliers": number, "auroc": {score: ...}, "mean":
@@ -62,29 +65,29 @@ def anomaly(
       for each image: its file or index, whether it is one of the outliers, and its scores.
 
     Raises:
-      InputError: there are no such images, or the model is conditional, which an image of which
-        nothing is known cannot be scored by.
+      InputError: there are no such images.
     """
     condition = run.model.condition
-    unknown_will_do = condition is None or getattr(run.model, "takes_unlabelled", False)
-    if (images or outliers) and not unknown_will_do:
-        raise InputError(
-            f"this run's model is told the {condition.kind} of an image, so only its own test "
-            "images can be scored; one with model.condition='none' scores any."
-        )
-    names, labels = [], None
+    if getattr(run.model, "takes_unlabelled", False):
+        condition = None
+    names, labels, dataset = [], None, data.load(run.config.data)
     if images:
         files = image_files(images)
         x, names = as_data(read_images(files, run), run), list(map(str, files))
     else:
-        x, labels, _ = first_images(data.load(run.config.data), "test", num, run.config)
-        labels = labels if condition and not unknown_will_do else None
+        x, labels, _ = first_images(dataset, "test", num, run.config)
         names = [f"test {i}" for i in range(len(x))]
     given = len(x)
     if outliers:
         others, other_names = read_outliers(outliers, run, num)
         x, names = np.concatenate([x, as_data(others, run)]), names + other_names
-    scored = scores(run, x, labels, num_samples=num_samples, seed=seed)
+    ys = [labels if condition else None]
+    if condition and (images or outliers):
+        # The same ones for every image, so that none is favoured by what it happens to be given.
+        rows = np.random.default_rng(seed).integers(len(dataset.train), size=DRAWS)
+        ys = [np.tile(y, (len(x), *[1] * y.ndim)) for y in dataset.train.read(rows)[1]]
+    num_samples = num_samples or run.config.evaluation.num_samples
+    scored = scores(run, x, ys, num_samples=num_samples, seed=seed)
 
     path = run.workdir / (f"anomaly_{Path(outliers[0]).stem}.csv" if outliers else "anomaly.csv")
     with open(path, "w", newline="", encoding="utf-8") as file:
@@ -95,7 +98,7 @@ def anomaly(
             writer.writerow([name, int(row >= given), *values])
     result = {
         "step": run.step,
-        "num_samples": num_samples or run.config.evaluation.num_samples,
+        "num_samples": num_samples,
         "images": given,
         "outliers": len(x) - given,
         "mean": {
@@ -112,22 +115,27 @@ def anomaly(
 def scores(
     run: Run,
     x: np.ndarray,
-    labels: np.ndarray | None = None,
+    ys: Sequence[np.ndarray | None],
     *,
-    num_samples: int | None = None,
+    num_samples: int,
     seed: int = 0,
 ) -> dict[str, np.ndarray]:
-    """The scores [N] by name of images x [N, H, W, C] as the run's model is given them."""
-    error = ((x - run.reconstruct(x, labels)) ** 2).mean((1, 2, 3))
+    """The scores [N] by name of images x [N, H, W, C] as the run's model is given them.
+
+    They are of the mixture over M = len(`ys`), each the classes [N] or attributes [N, A] that the
+    images may have, or None; each has K / M of the K = `num_samples` samples, rounded up.
+    """
+    errors = [((x - run.reconstruct(x, y)) ** 2).mean((1, 2, 3)) for y in ys]
     if not has_density(run.model):
-        return {"reconstruction": error}
-    estimate = run.estimate(x, labels, num_samples=num_samples, seed=seed)
-    nll = -estimate.log_likelihood
+        return {"reconstruction": np.mean(errors, axis=0)}
+    share = math.ceil(num_samples / len(ys))
+    estimates = [run.estimate(x, y, num_samples=share, seed=seed) for y in ys]
+    nll = math.log(len(ys)) - logsumexp([each.log_likelihood for each in estimates], axis=0)
     return {
-        "negative_elbo": -estimate.elbo,
+        "negative_elbo": -np.mean([each.elbo for each in estimates], axis=0),
         "nll": nll,
         "ratio": nll - np.array([code_length(image) for image in x]),
-        "reconstruction": error,
+        "reconstruction": np.mean(errors, axis=0),
     }
 
 
