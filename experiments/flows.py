@@ -2,7 +2,7 @@
 
 Flows of the posterior are compared as in "Sylvester normalizing flows" (van den Berg et al. 2018,
 table 1), on dense gated networks in place of that paper's convolutions: 784-300-300-32. The hidden
-layers of IAF are 320 wide, the least of that paper.
+layers of IAF are 320 wide, as in the code of its authors (riannevdberg/sylvester-flows on GitHub).
 
     python launch.py train --config=experiments/flows.py:iaf --config.data.path=DIR
 
