@@ -76,6 +76,8 @@ def up(y: Array, kernel: Array, stride: int, size: tuple[int, int]) -> Array:
     """Transpose of `down` in x: [B, ceil(H/s), ceil(W/s), F], [k, k, C, F] -> [B, H, W, C]."""
     if y.shape[1:3] != tuple(-(-n // stride) for n in size):
         raise ValueError(f"a grid of {y.shape[1:3]} is not the stride-{stride} grid of {size}")
+    if stride == 1 and kernel.shape[2] > FEW:
+        return up_dilated(y, kernel, stride, size)
     return lax.platform_dependent(
         y,
         kernel,
