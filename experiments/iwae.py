@@ -14,9 +14,8 @@ stages from 1e-3 to 1e-4. Here the schedule is shortened to 400 epochs of K = 1,
 120 of K = 50: batches of 500, Muon (`training/state.py`), and a learning rate that falls along a
 cosine from 1e-2. NLL with K = 5000 on the 10,000 test images. After 40 epochs of K = 1 the
 validation ELBO is -93.9 so, and was -97.6 with Adam, batches of 100 and 3e-3, at three quarters of
-the time. Of 50 samples 5 are drawn by weight for the backward pass: a step takes 0.55 of the time,
-and the gradient's variance is 1.1 times that of all 50 for the decoder and 1.2 times for the
-encoder (of iwae-5 when trained; with one drawn sample 1.6 and 2.7 times).
+the time. Of 50 samples 5 are drawn by weight for the backward pass: a step then takes half the
+time, and its gradient varies but a little more (`benchmarks/backward_samples.py`).
 
 2026-11-21, one core of an AMD EPYC, one seed, each +- 0.23 nats: vae-1 86.39 (published 86.76),
 iwae-5 85.93 (85.54). With Adam as above vae-1 had 87.76 after 300 epochs, and after 150 iwae-5
