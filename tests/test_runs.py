@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from configs import tiny
-from logged import lines
+from logged import lines, wait_for_checkpoint
 
 import vae
 from vae import program
@@ -328,15 +328,6 @@ def launch(workdir):
 def finish(workdir):
     assert launch(workdir).wait(timeout=240) == 0, (workdir / "output.txt").read_text()
     return json.loads((workdir / "result.json").read_text())["params_sha256"]
-
-
-def wait_for_checkpoint(workdir, process):
-    deadline = time.monotonic() + 120
-    while time.monotonic() < deadline and process.poll() is None:
-        if any((workdir / "checkpoints").glob("[0-9]*")):
-            return
-        time.sleep(0.01)
-    raise AssertionError(f"no checkpoint appeared: {(workdir / 'output.txt').read_text()}")
 
 
 @pytest.fixture(scope="module")

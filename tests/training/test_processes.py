@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 from configs import tiny
 from jax.sharding import PartitionSpec as P
+from logged import wait_for_checkpoint
 
 import vae
 from vae.config import from_dict
@@ -67,15 +68,6 @@ def children_of(process):
     """Process ids, process 0 first."""
     listed = subprocess.run(["pgrep", "-P", str(process.pid)], capture_output=True, text=True)
     return sorted(map(int, listed.stdout.split()))
-
-
-def wait_for_checkpoint(workdir, process):
-    deadline = time.monotonic() + 240
-    while time.monotonic() < deadline and process.poll() is None:
-        if any((workdir / "checkpoints").glob("[0-9]*[0-9]")):
-            return
-        time.sleep(0.01)
-    raise AssertionError(f"no checkpoint appeared: {output(workdir)}")
 
 
 LOSSES = ("loss", "elbo", "nll", "reconstruction", "bits_per_dim")
