@@ -71,6 +71,15 @@ def test_what_an_objective_does_not_read_is_refused():
     check(MODEL, name="capacity", beta=4.0, beta_warmup_steps=9, capacity_steps=3)
 
 
+def test_few_samples_are_drawn_for_objectives_and_losses_of_weights_alone():
+    check(MODEL, name="dreg", backward_samples=2)
+    with pytest.raises(InputError, match=r"backward_samples=2 has no effect"):
+        check(MODEL, name="miwae", backward_samples=2)
+    regularised = dataclasses.replace(MODEL, regularizer=lambda params: 0.0)
+    with pytest.raises(InputError, match=r"no part in this model's loss 'regularizer'"):
+        check(regularised, name="iwae", backward_samples=2)
+
+
 @pytest.mark.parametrize(
     ("name", "message"),
     [

@@ -51,6 +51,11 @@ def check_objective(
             raise InputError(
                 f"objective.{key}={value} has no effect with objective.name={config.name!r}."
             )
+    if config.backward_samples and (losses := getattr(model, "losses", ())):
+        raise InputError(
+            f"objective.backward_samples={config.backward_samples} draws samples by their weights, "
+            f"which have no part in this model's loss {losses[0]!r}; leave it at 0."
+        )
     for name in _missing(objective.needs, model, example):
         raise InputError(
             f"objective.name={config.name!r} needs {NEEDS[name]}, which this model does not have; "
