@@ -19,9 +19,11 @@ from logged import lines, wait_for_checkpoint
 import vae
 from vae import program
 from vae.errors import InputError
+from vae.sweeps import population
 from vae.tasks.fit_prior import fit_prior
 from vae.training import loop
 from vae.training import step as step_module
+from vae.training.checkpoints import digest
 from vae.training.directory import owned
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -303,6 +305,28 @@ def test_the_best_checkpoint_can_be_loaded(finished):
     assert vae.load(workdir, step="best").step in (10, 20)
     with pytest.raises(InputError, match="no checkpoint 3"):
         vae.load(workdir, step=3)
+
+
+def test_a_run_starts_from_the_weights_of_another(finished, tmp_path):
+    workdir, _ = finished
+    still = {"training__pretrained": str(workdir), "optimizer__learning_rate": 1e-30}
+    short = {"training__steps": 5, "objective__beta": 0.5}
+    result = vae.train(tiny(**still, **short), tmp_path / "run")
+    start = digest(vae.load(workdir).params)
+    assert result["params_sha256"] == start
+    record = json.loads((tmp_path / "run" / "provenance.json").read_text())
+    assert record["pretrained_sha256"] == start
+
+    both = [
+        population.Member(tiny(**still, **short, seed=seed), tmp_path / str(seed), {})
+        for seed in (0, 1)
+    ]
+    assert [each["params_sha256"] for each in population.train(both)] == [start, start]
+
+    with pytest.raises(InputError, match=r"params\.decoder.* is \(4, .*\) there, and \(3, "):
+        vae.train(tiny(**still, model__latent_dim=3), tmp_path / "other")
+    with pytest.raises(InputError, match="holds no run"):
+        vae.train(tiny(training__pretrained=str(tmp_path)), tmp_path / "other")
 
 
 COMMAND = (sys.executable, str(ROOT / "launch.py"), "train", "--config=experiments/digits.py")

@@ -147,6 +147,8 @@ def recorded(
         if processes.is_first():
             directory.write_json(workdir / "config.json", to_dict(config))
             provenance = directory.provenance(overrides, facts) | {"members": members}
+            if experiment.pretrained:
+                provenance["pretrained_sha256"] = digest(experiment.pretrained["params"])
             directory.write_json(workdir / "provenance.json", provenance)
         log = Log(workdir, tensorboard=config.log.tensorboard)
         kept = Checkpoints(workdir / "checkpoints", max_to_keep=config.checkpoint.max_to_keep)

@@ -18,11 +18,12 @@ from vae.data.batches import Batches
 from vae.data.dataset import Dataset
 from vae.data.labels import check_labels
 from vae.data.transforms import check_likelihood, first_images
+from vae.errors import InputError
 from vae.evaluation.evaluator import Evaluator, make_evaluator
 from vae.models.combinations import check_objective
 from vae.models.data import Data
 from vae.probability.terms import Batch
-from vae.run import Run
+from vae.run import Run, load
 from vae.tasks import pictures
 from vae.training import devices, loop, processes
 from vae.training.logs import Log
@@ -38,11 +39,16 @@ from vae.training.step import Report, make_step
 
 
 class Experiment(NamedTuple):
-    """A config with the data and the model that it names."""
+    """A config with the data, the model and the weights that it names.
+
+    Attributes:
+      pretrained: the variables to start from; None where they are drawn.
+    """
 
     config: ml_collections.ConfigDict
     dataset: Dataset
     model: Any
+    pretrained: Any
 
     def batches(self, seed: int | None = None) -> Batches:
         """The training batches; of another order than `data.seed`'s where a seed is given."""
@@ -81,7 +87,8 @@ class Experiment(NamedTuple):
     def initial_state(self, mesh: jax.sharding.Mesh, specs: State | P) -> State:
         """The state before the first step, on the devices."""
         initialise = functools.partial(new_state, self.model, self.config)
-        return devices.run_once(initialise, mesh, specs, *starting_point(self.config))
+        start = starting_point(self.config)
+        return devices.run_once(initialise, mesh, specs, *start, self.pretrained)
 
     def valid(self, mesh: jax.sharding.Mesh, members: int = 0) -> Evaluator:
         """The evaluation of the validation set, see `make_evaluator`."""
@@ -108,7 +115,33 @@ def prepare(config: ml_collections.ConfigDict) -> Experiment:
     check_labels(dataset, config)
     model = models.build(config.model, _model_data(dataset, config))
     check_objective(config.objective, model, lambda: first_images(dataset, "train", 1, config))
-    return Experiment(config, dataset, model)
+    return Experiment(config, dataset, model, _pretrained(config.training.pretrained, model))
+
+
+def _pretrained(workdir: str, model: Any) -> Any:
+    """The weights of another run, on the host; None where there is no `workdir`.
+
+    Raises:
+      InputError: there is no such run, or they are not for this model.
+    """
+    if not workdir:
+        return None
+    variables = jax.device_get(load(workdir).variables)
+    there = _shapes(variables)
+    needed = _shapes(jax.eval_shape(lambda: model.init(key=jax.random.key(0))))
+    for name in sorted(there.keys() | needed.keys()):
+        if there.get(name) != needed.get(name):
+            raise InputError(
+                f"training.pretrained={workdir!r} is of another model: {name} is "
+                f"{there.get(name, 'missing')} there, and {needed.get(name, 'missing')} here."
+            )
+    return variables
+
+
+def _shapes(variables: Any) -> dict[str, tuple[int, ...]]:
+    """Of arrays by their dotted names."""
+    leaves = jax.tree_util.tree_leaves_with_path(variables)
+    return {jax.tree_util.keystr(path, simple=True, separator="."): x.shape for path, x in leaves}
 
 
 def _model_data(dataset: Dataset, config: ml_collections.ConfigDict) -> Data:
@@ -180,7 +213,7 @@ def drawer(
     compiled: Compiled | None = None,
 ) -> Callable[[int, Any], None]:
     """Writes a grid of samples, and of reconstructions of the validation set, after a step."""
-    config, dataset, model = experiment
+    config, dataset, model, _ = experiment
     compiled = compiled or Compiled(model)
 
     @functools.cache  # read and prepared at the first picture, not at the start

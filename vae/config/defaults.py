@@ -139,6 +139,7 @@ def base() -> ml_collections.ConfigDict:
     training.steps_per_call = 1  # steps in one compiled call; on a CPU more pays for dense networks
     training.accumulate = 1  # micro-batches a step's gradient is averaged over
     training.shard_state = False  # spread weights and optimizer over the devices, see README
+    training.pretrained = ""  # a run directory, whose (averaged) weights this one starts from
     training.ema_decay = 0.0  # of the averaged weights, which are then evaluated; 0 has none
     training.max_nonfinite = 20  # skipped updates in a row before going back to a checkpoint
     training.retry_scale = 0.3  # of the learning rate after going back

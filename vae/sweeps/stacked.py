@@ -54,8 +54,9 @@ def initial_states(
 ) -> State:
     """The states before the first step."""
     starts = jax.tree.map(lambda *x: np.stack(x), *map(starting_point, configs))
-    initialise = jax.vmap(functools.partial(new_state, experiment.model, experiment.config))
-    return devices.run_once(initialise, mesh, P(devices.MEMBER), *starts)
+    new = functools.partial(new_state, experiment.model, experiment.config)
+    initialise = jax.vmap(new, in_axes=(0, 0, None))
+    return devices.run_once(initialise, mesh, P(devices.MEMBER), *starts, experiment.pretrained)
 
 
 def unstacked(tree: Any, number: int) -> list[Any]:

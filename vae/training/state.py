@@ -143,14 +143,19 @@ def starting_point(config: ml_collections.ConfigDict) -> tuple[np.ndarray, dict[
 
 
 def new_state(
-    model: Any, config: ml_collections.ConfigDict, key: Array, hyper: dict[str, Array]
+    model: Any,
+    config: ml_collections.ConfigDict,
+    key: Array,
+    hyper: dict[str, Array],
+    variables: Any = None,
 ) -> State:
     """The state before the first step, of a `starting_point`; it may be traced.
 
-    Runs that differ in nothing else then share what is compiled.
+    Runs that differ in nothing else then share what is compiled. The `variables` are drawn where
+    None are given.
     """
     init_key, noise_key = jax.random.split(jax.random.wrap_key_data(key))
-    variables = model.init(key=init_key)
+    variables = variables or model.init(key=init_key)
     params = variables["params"]
     zero = jnp.zeros((), jnp.int32)
     return State(
