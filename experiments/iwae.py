@@ -19,8 +19,9 @@ step for little more variance (`benchmarks/backward_samples.py`). NLL with K = 5
 test images.
 
 2026-11-21, one core of an AMD EPYC, one seed, each +- 0.23 nats: vae-1 86.39 (published 86.76),
-iwae-5 85.93 (85.54). With Adam as above vae-1 had 87.76 after 300 epochs, and after 150 iwae-5
-87.70 and dreg-5 87.06. The others have not been run with this schedule.
+iwae-5 85.93 (85.54), dreg-5 85.37 (84.90), and iwae-50 85.23 (84.78), 42 minutes after the 41 of
+iwae-5. With Adam as above vae-1 had 87.76 after 300 epochs, and after 150 iwae-5 87.70 and dreg-5
+87.06. The others have not been run.
 """
 
 import ml_collections
