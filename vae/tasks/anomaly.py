@@ -70,7 +70,10 @@ def anomaly(
     condition = run.model.condition
     if getattr(run.model, "takes_unlabelled", False):
         condition = None
-    names, labels, dataset = [], None, data.load(run.config.data)
+    unknown = bool(condition and (images or outliers))  # y, of some images
+    names, labels = [], None
+    # Users' own images are scored without the data, unless y is to be drawn from them.
+    dataset = data.load(run.config.data) if unknown or not images else None
     if images:
         files = image_files(images)
         x, names = as_data(read_images(files, run), run), list(map(str, files))
@@ -82,7 +85,7 @@ def anomaly(
         others, other_names = read_outliers(outliers, run, num)
         x, names = np.concatenate([x, as_data(others, run)]), names + other_names
     ys = [labels if condition else None]
-    if condition and (images or outliers):
+    if unknown:
         # The same ones for every image, so that none is favoured by what it happens to be given.
         rows = np.random.default_rng(seed).integers(len(dataset.train), size=DRAWS)
         ys = [np.tile(y, (len(x), *[1] * y.ndim)) for y in dataset.train.read(rows)[1]]
