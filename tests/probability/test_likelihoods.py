@@ -298,11 +298,11 @@ def test_a_mixture_is_what_the_paper_writes():
     for k in range(2):
         p, coefficient = weights[k], coefficients[0][k]
         for c in range(3):
-            location = locations[c][k]
+            location = 2 * locations[c][k] - 1  # the paper's images are from -1 to 1
             for d in range(c):
-                location += coefficient * (x[d] - locations[d][k])
+                location += coefficient * (2 * x[d] - 1)
             std = scale * np.exp(5 * np.tanh(raw_scales[c][k] / 5))
-            p *= logistic_bin(x[c], 17, location, std)
+            p *= logistic_bin(x[c], 17, (location + 1) / 2, std)
         expected += p
     x = jnp.asarray(x, jnp.float32).reshape(1, 1, 1, 3)
     log_prob = log_prob_of(likelihood, raw.reshape(1, 1, 1, -1), x)

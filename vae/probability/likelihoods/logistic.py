@@ -76,11 +76,14 @@ class MixtureOfLogistics(Likelihood):
     (Salimans et al. 2017, "PixelCNN++", section 2.1 and 2.2.) All channels of a pixel share the
     component k; within it, channel c has the location
 
-        m_kc + sum_{d < c} a_kcd (x_d - clip(m_kd, 0, 1)),    |a_kcd| < 1.
+        m_kc + sum_{d < c} a_kcd (x_d - 1/2),    |a_kcd| < 1,
 
-    The paper adds a_kcd x_d. The family is the same; the difference makes m_kc the component's
-    mean, so that the mean of p(x | z) is sum_k pi_k clip(m_kc, 0, 1) but for the rounding to levels
-    and for scales so wide that a component is cut off on one side.
+    the paper's, whose x is from -1 to 1. Its mean mu_kc is the same of clip(mu_kd, 0, 1), but for
+    the rounding to levels and for scales so wide that a component is cut off on one side. Outputs
+    that are the mu_kc themselves are learned more slowly, for a channel is known far better from
+    another than from z: brightness would move only with all channels in step, at the scale of
+    their small differences (`experiments/celeba_hierarchical.py`, 300 steps of 16 images: 5.85
+    bits per dimension, and 5.99 with mu_kc).
 
     The outputs are blocks of K numbers: the logits of pi; m_k0, m_k1, ...; the logarithms of the
     scales, bounded; the a_kcd of (c, d) = (1, 0), (2, 0), (2, 1), ..., through tanh.
@@ -116,7 +119,7 @@ class MixtureOfLogistics(Likelihood):
     def mean(self, outputs: Array) -> Array:
         parts = self._parts(outputs)
         weights = jnp.exp(parts.log_weights)
-        means = [(weights * jnp.clip(m, 0, 1)).sum(-2) for m in parts.locations]
+        means = [(weights * mean).sum(-2) for mean in parts.means()]
         return jnp.stack(means, axis=-1).reshape(*outputs.shape[:-1], -1)
 
     def variance(self, outputs: Array, variables: Variables) -> Array:
@@ -133,9 +136,8 @@ class MixtureOfLogistics(Likelihood):
             noise = zip(loading, parts.log_scales, strict=False)
             within.append(NOISE_VARIANCE * sum((a * jnp.exp(log_s)) ** 2 for a, log_s in noise))
         variances = []
-        for m, v in zip(parts.locations, within, strict=True):
-            m = jnp.clip(m, 0, 1)
-            between = (weights * m**2).sum(-2) - (weights * m).sum(-2) ** 2
+        for mean, v in zip(parts.means(), within, strict=True):
+            between = (weights * mean**2).sum(-2) - (weights * mean).sum(-2) ** 2
             variances.append((weights * jnp.minimum(v, LARGEST_VARIANCE)).sum(-2) + between)
         return jnp.stack(variances, axis=-1).reshape(*outputs.shape[:-1], -1)
 
@@ -170,16 +172,23 @@ class _Parts(NamedTuple):
     """What the outputs of a mixture say: arrays [..., K, N] of the N = H W pixels."""
 
     log_weights: Array
-    locations: list[Array]  # of each channel
+    locations: list[Array]  # of each channel where those before it are 1/2
     log_scales: list[Array]
     coefficients: list[list[Array]]  # of each channel and each one before it
 
     def location(self, channel: int, x: list[Array]) -> Array:
-        """The location of a channel, given at least all channels of x before it [..., 1, N]."""
+        """The location of a channel, given those before it, x [..., 1 or K, N], or all."""
         location = self.locations[channel]
-        for before, coefficient in enumerate(self.coefficients[channel]):
-            location += coefficient * (x[before] - jnp.clip(self.locations[before], 0, 1))
+        for before, coefficient in zip(x, self.coefficients[channel], strict=False):
+            location += coefficient * (before - 0.5)
         return location
+
+    def means(self) -> list[Array]:
+        """The mean of each channel in each component."""
+        means: list[Array] = []
+        for channel in range(len(self.locations)):
+            means.append(jnp.clip(self.location(channel, means), 0.0, 1.0))
+        return means
 
 
 def _pixels_last(array: Array) -> Array:
