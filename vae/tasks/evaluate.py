@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from vae import data
+from vae.evaluation.diagnostics import activity
 from vae.evaluation.evaluator import make_evaluator
 from vae.run import Run
 from vae.training.devices import make_mesh, replicate
@@ -21,6 +22,8 @@ def evaluate(run: Run, *, split: str = "test", num_samples: int | None = None) -
 
     Returns:
       {"step", "metrics", "protocol"}; metrics in nats per example unless the name says otherwise.
+      With "group_kl" where the latents are groups: the nats of each, the topmost first. Where the
+      upper ones carry little, samples lack what only they can plan (see `objective.free_bits`).
     """
     mesh = make_mesh()
     evaluator = make_evaluator(
@@ -34,5 +37,8 @@ def evaluate(run: Run, *, split: str = "test", num_samples: int | None = None) -
     estimate = evaluator.estimate(replicate(run.variables, mesh))
     metrics = evaluator.figures(estimate)
     result = {"step": run.step, "metrics": metrics, "protocol": evaluator.protocol}
+    counted, _, total = activity(estimate)
+    if counted == "groups" and total:
+        result["group_kl"] = estimate.group_kl.mean(0).tolist()
     write_json(run.workdir / f"evaluation_{split}.json", result)
     return result
