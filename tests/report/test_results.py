@@ -51,7 +51,7 @@ def test_figures_of_tasks_stand_below(tmp_path, experiments):
         json.dumps({"images": 50, "posterior": {"auroc": 0.75, "tar_at_1%_far": 0.125}})
     )
     text = write(tmp_path / "runs", experiments).read_text()
-    assert "| `small` | `verify` | 50 | same person, AUROC 0.75, TAR at 1% FAR 0.125 |" in text
+    assert "| `small`, 1,500 steps | `verify` | 50 | same person, AUROC 0.75, TAR at 1% FAR 0.125 |" in text
 
 
 @pytest.fixture

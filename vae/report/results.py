@@ -145,7 +145,7 @@ def _section(
             label = " ".join([f"`{variant or file.stem}`", *(f"`{o}`" for o in overrides)])
             rows.append((label, *_cells(group, metric, known)))
             further += [
-                (f"`{variant or file.stem}`", *row)
+                (f"`{variant or file.stem}`, {trial.result['step']:,} steps", *row)
                 for trial in group
                 for row in _of_tasks(trial.directory)
             ]
