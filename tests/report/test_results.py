@@ -1,6 +1,7 @@
 """The table of results is made of run directories and of nothing else."""
 
 import json
+import shlex
 
 import pytest
 
@@ -51,7 +52,10 @@ def test_figures_of_tasks_stand_below(tmp_path, experiments):
         json.dumps({"images": 50, "posterior": {"auroc": 0.75, "tar_at_1%_far": 0.125}})
     )
     text = write(tmp_path / "runs", experiments).read_text()
-    assert "| `small`, 1,500 steps | `verify` | 50 | same person, AUROC 0.75, TAR at 1% FAR 0.125 |" in text
+    assert (
+        "| `small`, 1,500 steps | `verify` | 50 | same person, AUROC 0.75, TAR at 1% FAR 0.125 |"
+        in text
+    )
 
 
 @pytest.fixture
@@ -84,6 +88,19 @@ def test_seeds_make_one_row_and_overrides_another(tmp_path, experiments):
     assert "python launch.py train --config=experiments/small.py:wide" in text
     assert first[1] == "photographs, test (9 examples)"
     assert "somewhere" not in text and "unpublished" not in text
+
+
+def test_a_command_can_be_pasted_into_a_shell(tmp_path, experiments):
+    overrides = {"model.groups": [2, 3], "model.widths": [4], "data.train": "train[:10]"}
+    finished(tmp_path / "runs", "experiments/small.py", 80.0, **overrides)
+    text = write(tmp_path / "runs", experiments).read_text()
+    command = next(line for line in text.splitlines() if "groups" in line and "python" in line)
+    assert shlex.split(command)[4:] == [
+        "--config.data.train=train[:10]",
+        "--config.model.groups=(2,3)",
+        "--config.model.widths=(4,)",
+    ]
+    assert "'--config.model.groups=(2,3)'" in command
 
 
 def test_a_missing_directory_is_named(tmp_path, experiments):

@@ -14,6 +14,7 @@ import ast
 import datetime
 import math
 import runpy
+import shlex
 import statistics
 from collections import defaultdict
 from pathlib import Path
@@ -119,12 +120,17 @@ def _read(directory: Path, trials: dict[str, list[Trial]]) -> None:
     if not config:
         return  # trained from Python, not by a command that could be printed
     kept = tuple(
-        f"--config.{key}={value}"
+        f"--config.{key}={_written(value)}"
         for key, value in sorted(record["overrides"].items())
         if not key.startswith(ASIDE)
     )
     trial = Trial(directory, kept, settings["data"], record, result)
     trials[Path(config[0]).name].append(trial)
+
+
+def _written(value: Any) -> str:
+    """A value as it is written on a command line; a tuple is a list in a file."""
+    return str(tuple(value)).replace(" ", "") if isinstance(value, list) else str(value)
 
 
 def _section(
@@ -150,7 +156,9 @@ def _section(
                 for row in _of_tasks(trial.directory)
             ]
             commands.append(
-                " ".join(["python launch.py train", f"--config=experiments/{name}", *overrides])
+                shlex.join(
+                    ["python", "launch.py", "train", f"--config=experiments/{name}", *overrides]
+                )
             )
     lines = [f"## {file.stem}", "", title, ""]
     lines += [f"| {' | '.join(COLUMNS)} |", "|" + "---|" * len(COLUMNS)]
