@@ -14,6 +14,7 @@ or a latent can be held against what was drawn; `vae/data/faces/attributes.py` l
 2026-11-21, 2 cores of an AMD EPYC, 8.8 minutes with start-up, drawing and evaluation, a picture a
 minute: test ELBO 17,790 nats of a density of grey values (a reconstruction of 17,919, KL 129), on
 1,000 faces. Samples are faces with hair, hats and glasses, their eyes still soft.
+2026-11-22, in a slower hour of the same cores, `ruff` beside: 10.1 minutes, test ELBO 17,687.
 """
 
 import ml_collections
