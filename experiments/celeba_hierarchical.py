@@ -14,8 +14,9 @@ Published figures are of models many times its size, trained on all 202,599 imag
   `celeba_vae.py` has 6.58 after 1,000 steps of 128. Reconstructions have 25.0 dB; samples are
   faces, rough ones.
 - 3,478 steps: 3.808 +- 0.011, 31.1 dB. The first 1,328, `runs/celeba-first`, 27 minutes on two
-  cores, were those of a run of 4,000 with `objective.beta_warmup_steps=1000`, stopped there; the
-  other 2,150, 48 minutes, start from its weights, with `objective.free_bits=64`.
+  cores, were those of a run of 4,000 (of 5,000 until step 725; as two devices from 501 to there)
+  with `objective.beta_warmup_steps=1000`, stopped; the other 2,150, 48 minutes, start from its
+  weights, with `objective.free_bits=64`.
 
 Warming beta up did harm: the finest grids take in all that is cheap, and little is left for the
 coarse ones to plan. After 1,000 steps with it the groups on 4x4 and 8x8 carried 65 nats of 2,460,

@@ -23,7 +23,7 @@ def evaluate(run: Run, *, split: str = "test", num_samples: int | None = None) -
     Returns:
       {"step", "metrics", "protocol"}; metrics in nats per example unless the name says otherwise.
       With "group_kl" where the latents are groups: the nats of each, the topmost first. Where the
-      upper ones carry little, samples lack what only they can plan (see `objective.free_bits`).
+      upper ones carry little, samples lack what only they can plan.
     """
     mesh = make_mesh()
     evaluator = make_evaluator(
