@@ -12,6 +12,8 @@ from absl import flags
 
 from vae.errors import InputError
 
+LONGEST = 300  # characters of what a library says of a wrong value, which it repeats in full
+
 
 def parse(values: flags.FlagValues, arguments: list[str]) -> None:
     """Gives the flags their values.
@@ -28,7 +30,10 @@ def parse(values: flags.FlagValues, arguments: list[str]) -> None:
     except (AttributeError, KeyError) as error:
         raise InputError(_unknown_key(str(error))) from None
     except (flags.Error, TypeError, ValueError, OSError) as error:
-        raise InputError(" ".join(str(error).split())) from None
+        message = " ".join(str(error).split())
+        raise InputError(
+            message if len(message) <= LONGEST else f"{message[:LONGEST]}..."
+        ) from None
     if rest:
         raise InputError(f"{rest[0]!r} is not understood; a flag is written --name=value.")
 

@@ -43,6 +43,7 @@ def test_percentages_meet_without_gap_or_overlap():
         ("train[:101%]", "reaches beyond"),
         ("train[::2]", "is no split"),
         ("", "is no split"),
+        ("train[:" + "9" * 100 + "]", "is no split"),
     ],
 )
 def test_refused(text, message):

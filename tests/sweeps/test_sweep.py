@@ -100,7 +100,7 @@ def test_a_sweep_from_the_command_line(tmp_path, experiment):
         (("--sweep=misspelt",), "did you mean 'optimizer.learning_rate'"),
         (("--sweep=empty",), "space_empty() is empty"),
         (("--sweep=space", "--config.optimizer.learning_rate=1.0"), "learning_rate is swept"),
-        (("--sweep=space", "--config.training.steps=0"), "must be greater than 0"),
+        (("--sweep=space", "--config.training.steps=0"), "must be a whole number from 1"),
         (("--sweep=sweep", "--num_trials=3"), "--num_trials has no effect on a grid"),
         (("--sweep=sweep", "--sampler=qmc"), "--sampler has no effect on a grid"),
         (("--sweep=test", "--pruner=median"), "test/nll is not"),

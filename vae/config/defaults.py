@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import ml_collections
 
+from vae.config.values import Section
+
 
 def base() -> ml_collections.ConfigDict:
     """Returns the configuration with every default, locked against unknown keys."""
-    config = ml_collections.ConfigDict()
+    config = Section()
     config.seed = 0  # of the weights and the noise; the order of the data has data.seed
 
-    config.data = data = ml_collections.ConfigDict()
+    config.data = data = Section()
     data.name = "digits"  # "digits", "faces" (embedded), or an image dataset of tensorflow-datasets
     data.path = ""  # local idx, .amat or .npz files, or a folder of images, instead of `name`
     data.manual_dir = ""  # files downloaded by hand, for tensorflow-datasets to prepare from
@@ -31,7 +33,7 @@ def base() -> ml_collections.ConfigDict:
     data.device_bytes = 2 * 1024**3  # a larger data set is read ahead from files by threads
     data.threads = 4
 
-    config.model = model = ml_collections.ConfigDict()
+    config.model = model = Section()
     # vae; two_layer, ladder (hierarchical); vq, fsq (discrete latents); semi_supervised (images and
     # labels); gan (decoder, prior and an adversary of images).
     model.name = "vae"
@@ -101,7 +103,7 @@ def base() -> ml_collections.ConfigDict:
     model.classification_weight = 10.0  # of semi_supervised, for each labelled image
     model.dtype = "float32"  # of the networks' arithmetic: float32, bfloat16
 
-    config.objective = objective = ml_collections.ConfigDict()
+    config.objective = objective = Section()
     objective.name = "elbo"  # the table of vae/probability/objectives says what each one reads
     objective.num_samples = 1  # K
     objective.backward_samples = 0  # iwae, dreg: of K, drawn by weight for the gradient; 0: all
@@ -121,7 +123,7 @@ def base() -> ml_collections.ConfigDict:
     objective.alpha = 0.0  # info_vae: the KL counts 1 - alpha, the MMD alpha + mmd_weight - 1
     objective.kernel = "imq"  # info_vae, wae: rbf, imq
 
-    config.optimizer = optimizer = ml_collections.ConfigDict()
+    config.optimizer = optimizer = Section()
     optimizer.name = "adam"  # adam, adamw; muon of the kernels, with adam of the rest
     optimizer.learning_rate = 1e-3
     optimizer.discriminator_learning_rate = 0.0  # 0 is that of the rest
@@ -134,7 +136,7 @@ def base() -> ml_collections.ConfigDict:
     optimizer.clip_norm = 0.0  # of the global gradient norm; 0 does not clip
     optimizer.skip_norm = 0.0  # updates with a larger gradient norm are skipped; 0 skips none
 
-    config.training = training = ml_collections.ConfigDict()
+    config.training = training = Section()
     training.steps = 1000
     training.steps_per_call = 1  # steps in one compiled call; on a CPU more pays for dense networks
     training.accumulate = 1  # micro-batches a step's gradient is averaged over
@@ -144,18 +146,18 @@ def base() -> ml_collections.ConfigDict:
     training.max_nonfinite = 20  # skipped updates in a row before going back to a checkpoint
     training.retry_scale = 0.3  # of the learning rate after going back
 
-    config.evaluation = evaluation = ml_collections.ConfigDict()
+    config.evaluation = evaluation = Section()
     evaluation.every_steps = 1000  # on the validation set
     evaluation.batch_size = 250
     evaluation.num_samples = 100  # K of the test NLL
     evaluation.max_bytes = 8 * 1024**2  # decoded in one call: a CPU's cache; accelerators like more
     evaluation.seed = 0
 
-    config.checkpoint = checkpoint = ml_collections.ConfigDict()
+    config.checkpoint = checkpoint = Section()
     checkpoint.every_steps = 1000
     checkpoint.max_to_keep = 2  # the latest; the best by valid/elbo is kept beside them
 
-    config.log = log = ml_collections.ConfigDict()
+    config.log = log = Section()
     log.every_steps = 100
     log.images_every_steps = 1000
     log.num_images = 64

@@ -10,6 +10,7 @@ from typing import Any
 import ml_collections
 
 from vae.config.defaults import base
+from vae.config.values import shown
 from vae.errors import InputError
 
 # A run may be continued with these keys changed; any other difference is a different experiment.
@@ -66,7 +67,7 @@ def override(config: ml_collections.ConfigDict, values: Mapping[str, Any]) -> No
         except TypeError:
             kind = type(earlier).__name__
             raise InputError(
-                f"{key}={value!r} must be of type {kind}, as {earlier!r} is."
+                f"{key}={shown(value)} must be of type {kind}, as {earlier!r} is."
             ) from None
 
 

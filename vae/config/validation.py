@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import math
-
 import ml_collections
 
 from vae.config.defaults import base
 from vae.config.mapping import check_keys, get
+from vae.config.values import LAYERS, RULES, check, shown
 from vae.errors import InputError
 
 CHOICES = {
@@ -132,79 +131,6 @@ ONLY_WITH = {
 
 COUPLED = ("beta_tc", "dip_i", "dip_ii", "info_vae", "wae")  # objectives of a batch, not an example
 
-POSITIVE = (
-    "data.batch_size",
-    "data.device_bytes",
-    "data.threads",
-    "model.blocks",
-    "model.latent_dim",
-    "model.prior_components",
-    "model.prior_flows",
-    "model.posterior_flows",
-    "model.posterior_width",
-    "model.categories",
-    "model.temperature",
-    "model.top_dim",
-    "model.stem_stride",
-    "model.codebook_size",
-    "model.num_latents",
-    "model.transformer_width",
-    "model.transformer_layers",
-    "model.scale_init",
-    "model.likelihood_components",
-    "objective.num_samples",
-    "objective.groups",
-    "optimizer.learning_rate",
-    "optimizer.eps",
-    "training.steps",
-    "training.steps_per_call",
-    "training.accumulate",
-    "training.max_nonfinite",
-    "training.retry_scale",
-    "evaluation.batch_size",
-    "evaluation.num_samples",
-    "evaluation.max_bytes",
-    "checkpoint.max_to_keep",
-    "log.every_steps",
-)
-NOT_NEGATIVE = (
-    "seed",
-    "data.seed",
-    "data.labelled",
-    "data.channels",
-    "model.classification_weight",
-    "model.commitment",
-    "model.regularizer_weight",
-    "model.adversarial_weight",
-    "model.r1_weight",
-    "model.image_loss_weight",
-    "objective.backward_samples",
-    "objective.beta",
-    "objective.beta_warmup_steps",
-    "objective.free_bits",
-    "objective.capacity",
-    "objective.capacity_steps",
-    "objective.ciwae_weight",
-    "objective.mi_weight",
-    "objective.dimwise_weight",
-    "objective.dip_diagonal",
-    "objective.dip_off_diagonal",
-    "objective.mmd_weight",
-    "objective.alpha",
-    "optimizer.discriminator_learning_rate",
-    "optimizer.warmup_steps",
-    "optimizer.weight_decay",
-    "optimizer.clip_norm",
-    "optimizer.skip_norm",
-    "evaluation.every_steps",
-    "evaluation.seed",
-    "checkpoint.every_steps",
-    "log.images_every_steps",
-    "log.num_images",
-)
-BELOW_ONE = ("optimizer.b1", "optimizer.b2", "training.ema_decay")
-AT_MOST_ONE = ("objective.ciwae_weight", "objective.alpha")
-
 
 def validate(config: ml_collections.ConfigDict) -> None:
     """Checks what can be known without the data and the devices.
@@ -215,27 +141,11 @@ def validate(config: ml_collections.ConfigDict) -> None:
     reference = base()
     check_keys(config, reference)
     for key, allowed in CHOICES.items():
-        if (value := get(config, key)) not in allowed:
-            raise InputError(f"{key}={value!r} must be one of {', '.join(allowed)}.")
-    for key in POSITIVE:
-        if not 0 < (value := get(config, key)) < math.inf:
-            raise InputError(f"{key}={value} must be greater than 0 and finite.")
-    for key in NOT_NEGATIVE:
-        if not 0 <= (value := get(config, key)) < math.inf:
-            raise InputError(f"{key}={value} must be finite and not negative.")
-    for key in BELOW_ONE:
-        if not 0 <= (value := get(config, key)) < 1:
-            raise InputError(f"{key}={value} must be at least 0 and below 1.")
-    for key in AT_MOST_ONE:
-        if (value := get(config, key)) > 1:
-            raise InputError(f"{key}={value} must be at most 1.")
-    for key in ("encoder", "decoder", "prior", "top", "discriminator"):
-        key = f"{key}_widths"
-        widths = config.model[key]
-        if not all(isinstance(width, int) and width > 0 for width in widths):
-            raise InputError(f"model.{key}={widths} must be a tuple of numbers greater than 0.")
-    if not all(isinstance(n, int) and n > 1 for n in config.model.levels):
-        raise InputError(f"model.levels={config.model.levels} must be a tuple of numbers above 1.")
+        value = get(config, key)
+        if not isinstance(value, str) or value not in allowed:
+            raise InputError(f"{key}={shown(value)} must be one of {', '.join(allowed)}.")
+    for key in RULES:
+        check(key, get(config, key))
     _check_used(config, reference)
     _check_combinations(config)
     _check_model(config.model)
@@ -296,8 +206,19 @@ def _check_combinations(config: ml_collections.ConfigDict) -> None:
 
 def _check_model(config: ml_collections.ConfigDict) -> None:
     groups = config.groups
-    if not all(isinstance(n, int) and n >= 0 for n in groups) or sum(groups) == 0:
+    if sum(groups) == 0:
         raise InputError(f"model.groups={groups} must be a tuple of numbers, not all of them 0.")
+    for key in ("encoder_widths", "decoder_widths"):
+        if config.blocks * len(config[key]) > LAYERS:
+            raise InputError(
+                f"model.blocks={config.blocks} for each of the {len(config[key])} numbers of "
+                f"model.{key} are more than {LAYERS} layers."
+            )
+    if config.blocks * sum(groups) > LAYERS:
+        raise InputError(
+            f"model.blocks={config.blocks} for each of the {sum(groups)} groups of model.groups="
+            f"{groups} are more than {LAYERS} layers."
+        )
     grids = {len(groups), len(config.encoder_widths), len(config.decoder_widths)}
     if config.name == "ladder" and len(grids) > 1:
         raise InputError(

@@ -14,7 +14,7 @@ import numpy as np
 
 from vae.errors import InputError
 
-_SPLIT = re.compile(r"([\w.-]+)(?:\[(-?\d+%?)?:(-?\d+%?)?\])?")
+_SPLIT = re.compile(r"([\w.-]+)(?:\[(-?[0-9]{1,18}%?)?:(-?[0-9]{1,18}%?)?\])?")
 
 
 def digest(data: bytes) -> bytes:
