@@ -135,6 +135,7 @@ def recorded(
         "values": dataclasses.asdict(dataset.values),
         "num_classes": dataset.num_classes,
         "attributes": list(dataset.attributes),
+        "attribute_scales": dataset.scales._asdict(),
         "train": len(dataset.train),
         "valid": len(dataset.valid),
         "test": len(dataset.test),

@@ -151,6 +151,7 @@ def _model_data(dataset: Dataset, config: ml_collections.ConfigDict) -> Data:
         levels=dataset.values.levels,
         num_classes=dataset.num_classes,
         num_attributes=len(dataset.attributes),
+        scales=dataset.scales,
         images=lambda num: first_images(dataset, "train", num, config).x,
     )
 
@@ -232,6 +233,7 @@ def drawer(
             step=step,
             workdir=workdir,
             attributes=dataset.attributes,
+            scales=dataset.scales,
             compiled=compiled,
         )
         images, labels, _ = originals()

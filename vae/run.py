@@ -24,7 +24,7 @@ from vae.data.dataset import Values
 from vae.errors import InputError
 from vae.evaluation.likelihood import Estimate, has_density
 from vae.evaluation.posterior import Posterior, Report, why_not
-from vae.models.data import Data
+from vae.models.data import Data, Scales, unit_scales
 from vae.probability.distributions import example_keys
 from vae.probability.terms import Batch
 from vae.training.checkpoints import CheckpointError, Checkpoints
@@ -49,6 +49,7 @@ class Run:
       step: number of updates.
       workdir: the run directory.
       attributes: names of the data's attributes; none where it has classes or no labels.
+      scales: what the attributes' numbers mean.
       compiled: the model's functions, compiled.
     """
 
@@ -59,6 +60,7 @@ class Run:
     step: int
     workdir: Path
     attributes: tuple[str, ...]
+    scales: Scales
     compiled: Compiled
 
     @property
@@ -291,6 +293,9 @@ def load(workdir: str | Path, *, step: int | str = "latest") -> Run:
         raise InputError(f"{workdir} holds no run: config.json or provenance.json is missing.")
     config, facts = from_dict(config), record["data"]
     attributes = tuple(facts.get("attributes", ()))  # runs of before had none
+    scales = unit_scales(len(attributes))  # what all were, before there was this record
+    if "attribute_scales" in facts:
+        scales = Scales(**{name: tuple(ends) for name, ends in facts["attribute_scales"].items()})
     shape = tuple(facts["image_shape"])
     values = Values(**facts["values"])
     # What parameters start from is not needed: trained ones replace it.
@@ -300,6 +305,7 @@ def load(workdir: str | Path, *, step: int | str = "latest") -> Run:
         levels=values.levels,
         num_classes=facts["num_classes"],
         num_attributes=len(attributes),
+        scales=scales,
         images=lambda num: np.zeros((num, *shape), np.float32),
     )
     model = models.build(config.model, facts)
@@ -312,6 +318,7 @@ def load(workdir: str | Path, *, step: int | str = "latest") -> Run:
         step=int(state.step),
         workdir=workdir,
         attributes=attributes,
+        scales=scales,
         compiled=Compiled(model),
     )
 

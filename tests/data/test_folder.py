@@ -194,6 +194,27 @@ def test_a_table_of_attributes(configure, write_images, tmp_path, device_bytes):
     assert who[files[0]] == who[files[1]] and len(set(who.values())) == 3
 
 
+def test_attributes_of_any_range_keep_their_units(configure, write_images, tmp_path):
+    table = "file,Age,Sex,Smile,Weight,Constant\n" + "".join(
+        f"{i:04d}.png,{20 + i},{1 + i % 2},{i / 40},{-1.5e3 * (i == 3)},7\n" for i in range(40)
+    )
+    write_images(tmp_path, 40)
+    (tmp_path / "attributes.csv").write_text(table)
+    found = data.load(
+        configure(path=tmp_path, train="train[:80%]", valid="train[80%:90%]", test="train[90%:]")
+    )
+    y = found.train.labels
+    assert 20 <= y[:, 0].min() < 25 and 55 < y[:, 0].max() < 60 and set(y[:, 1]) == {1, 2}
+    scales = found.scales
+    assert scales.low[0] == np.percentile(y[:, 0], 5) and scales.low[1:3] == (1, 0)
+    assert scales.high[0] == np.percentile(y[:, 0], 95) and scales.high[1:3] == (2, 1)
+    np.testing.assert_allclose(scales.mean[:2], y[:, :2].mean(0), rtol=1e-6)
+    np.testing.assert_allclose(scales.std[:2], y[:, :2].std(0), rtol=1e-6)
+    assert (scales.mean[2], scales.std[2]) == (0, 1)  # as it is
+    assert (scales.mean[4], scales.std[4], scales.low[4], scales.high[4]) == (7, 1, 7, 8)
+    assert scales.low[3] < scales.high[3] and np.isfinite(scales.share(y)).all()
+
+
 def test_a_table_of_identities_alone_leaves_the_classes(configure, write_images, tmp_path):
     table = "".join(",".join(line.split(",")[:2]) + "\n" for line in TABLE.splitlines())
     found = data.load(configure(path=described(write_images, tmp_path, table), **HALVES))
@@ -209,10 +230,11 @@ def test_a_table_of_identities_alone_leaves_the_classes(configure, write_images,
         ("dogs/0001.png", "dogs/0000.png", r"has two rows of dogs/0000\.png"),
         ("dogs/0001.png,", "rat.png,a,1,1\ndogs/0001.png,", r"that are not there, rat\.png"),
         ("tom,1,1", "tom,1", r"the row of cats/0001\.png has 3 columns and the header 4"),
-        ("tom,1,1", "tom,1,old", r"the column Age must be of numbers"),
-        ("tom,1,1", "tom,1,1.5", r"Age must be from 0 to 1, or -1 and 1, in every row"),
-        ("tom,1,1", "tom,0.5,1", r"Smiling must be from 0 to 1"),
-        ("tom,1,1", "tom,1,nan", r"Age must be from 0 to 1"),
+        ("tom,1,1", "tom,1,old", r"Age of cats/0001\.png is 'old', which is no finite number"),
+        ("tom,1,1", "tom,1,nan", r"Age of cats/0001\.png is 'nan', which is no finite number"),
+        ("tom,1,1", "tom,1,1e99", r"Age of cats/0001\.png is '1e99', which is no finite number"),
+        ("tom,1,1", "tom,,1", r"Smiling of cats/0001\.png is nothing: give a number"),
+        ("tom,1,1", "tom,1, ", r"Age of cats/0001\.png is nothing"),
         ("Age", "Smiling", r"two columns have one name"),
     ],
 )

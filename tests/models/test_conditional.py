@@ -1,5 +1,8 @@
 """The conditional VAE end to end: the label says what the latents then need not."""
 
+import json
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from configs import tiny
@@ -7,6 +10,7 @@ from configs import tiny
 import vae
 from vae.data.dataset import BYTES, ArrayExamples, Source
 from vae.errors import InputError
+from vae.models.data import unit_scales
 from vae.tasks.sample import sample
 
 
@@ -68,13 +72,17 @@ def test_pictures_of_the_classes_that_are_asked_for(runs):
 
 @pytest.fixture(scope="module")
 def of_attributes(tmp_path_factory):
-    """A model of bars that is told whether they stand low and are bright, not in which column."""
+    """A model of bars that is told whether they stand low and how bright they are, 100 or 250.
+
+    Not in which column they stand.
+    """
     rng = np.random.default_rng(0)
     y = rng.integers(0, 2, (400, 2)).astype(np.float32)
     low, bright, column = *y.T.reshape(2, -1, 1, 1), rng.integers(0, 8, (400, 1, 1))
     rows, columns = np.arange(8)[:, None], np.arange(8)
     lit = (rows // 4 == low) & (columns == column)
     images = (lit * (100 + 150 * bright)).astype(np.uint8)[..., None]
+    y[:, 1] = 100 + 150 * y[:, 1]
     source = Source(
         {"train": ArrayExamples(images, y, np.ones(400, bool))}, BYTES, 0, "bars", ("Low", "Bright")
     )
@@ -103,12 +111,38 @@ def of_attributes(tmp_path_factory):
 
 def test_attributes_decide_what_is_drawn(of_attributes):
     assert of_attributes.attributes == ("Low", "Bright")
-    y = np.array([[0, 0], [0, 1], [1, 0], [1, 1]]).repeat(25, 0)
+    y = np.array([[0, 100], [0, 250], [1, 100], [1, 250]]).repeat(25, 0)
     drawn = of_attributes.sample(100, labels=y).reshape(4, 25, 2, 4, 8)
     halves = drawn.sum((3, 4)).mean(1)  # [y, upper or lower]
     assert (halves[:2, 0] > 3 * np.abs(halves[:2, 1])).all()
     assert (halves[2:, 1] > 3 * np.abs(halves[2:, 0])).all()
     assert (halves.sum(1)[1::2] > 1.5 * halves.sum(1)[::2]).all()
+
+
+def test_networks_are_given_them_standardised_and_the_record_says_how(of_attributes):
+    condition, scales = of_attributes.model.condition, of_attributes.scales
+    assert (scales.low, scales.high) == ((0, 100), (1, 250)) and scales.std[0] == 1
+    y = np.float32([[0, scales.mean[1]], [1, scales.mean[1] + scales.std[1]]])
+    np.testing.assert_allclose(condition.code(y), [[0, 0], [1, 1]], atol=1e-6)
+    np.testing.assert_allclose(condition.code(condition.unknown(1)), 0, atol=1e-6)
+    unit = replace(condition, scales=unit_scales(2))
+    assert unit.code(y) is y  # so that runs of attributes between 0 and 1 stay what they were
+
+
+def test_a_run_without_a_record_of_scales_is_read_as_of_old(of_attributes, tmp_path):
+    for name in ("config.json", "checkpoints"):
+        (tmp_path / name).symlink_to(of_attributes.workdir / name)
+    record = json.loads((of_attributes.workdir / "provenance.json").read_text())
+    del record["data"]["attribute_scales"]
+    (tmp_path / "provenance.json").write_text(json.dumps(record))
+    assert vae.load(tmp_path).scales == unit_scales(2)
+
+
+def test_a_value_far_from_the_data_is_said(of_attributes, caplog):
+    sample(of_attributes, num=2, attributes={"Bright": 200.0})
+    assert not caplog.text
+    sample(of_attributes, num=2, attributes={"Bright": 1.0, "Low": -1.0})
+    assert "Low=-1 is far from the training images, where it goes from 0 to 1" in caplog.text
 
 
 def test_attributes_that_are_not_there_are_refused(of_attributes):

@@ -9,7 +9,7 @@ import vae
 from vae import models
 from vae.compiled import Compiled
 from vae.data.dataset import BYTES, ArrayExamples, Source, Values
-from vae.models.data import Data
+from vae.models.data import Data, unit_scales
 from vae.run import Run
 
 LONG = {
@@ -117,5 +117,6 @@ def ladder(tmp_path_factory):
         step=0,
         workdir=tmp_path_factory.mktemp("ladder"),
         attributes=(),
+        scales=unit_scales(0),
         compiled=Compiled(model),
     )

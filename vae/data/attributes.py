@@ -1,11 +1,13 @@
-"""Attributes of images from tables of text: numbers in [0, 1] with names.
+"""Attributes of images from tables of text: numbers with names, each in its own unit.
 
 The table of a folder of images is its attributes.csv:
 
-    file,identity,Smiling,Eyeglasses
-    anna/1.jpg,anna,1,0               files relative to the folder, in any order, each image once;
-    anna/2.jpg,anna,0.4,0             numbers from 0 to 1, or columns of -1 and 1, no and yes;
-    bert/1.jpg,bert,1,1               `identity` is who it is, a number or name; need not be there
+    file,identity,Smiling,Age
+    anna/1.jpg,anna,1,31              files relative to the folder, in any order, each image once;
+    anna/2.jpg,anna,0.4,32            any numbers: networks are given them standardised, but for
+    bert/1.jpg,bert,0,54              those from 0 to 1, as they are; a column of -1 and 1 alone is
+                                      read as 0 and 1, no and yes; `identity` is who it is, a number
+                                      or name, and need not be there
 """
 
 from __future__ import annotations
@@ -18,6 +20,7 @@ from typing import NamedTuple
 import numpy as np
 
 from vae.errors import InputError
+from vae.models.data import Scales, unit_scales
 
 FILE = "attributes.csv"
 
@@ -26,7 +29,7 @@ class Table(NamedTuple):
     """What is known of N images."""
 
     names: tuple[str, ...]  # of the A attributes
-    values: np.ndarray  # [N, A] float32 in [0, 1]
+    values: np.ndarray  # [N, A] float32
     identities: np.ndarray | None  # [N] int32
 
 
@@ -54,16 +57,29 @@ def read_csv(file: Path, images: Sequence[str], others: Collection[str]) -> Tabl
     values = np.empty((len(images), len(names)), np.float32)
     for column, name in enumerate(names):
         where = header.index(name)
-        try:
-            values[:, column] = [float(rows[i][where]) for i in chosen]
-        except ValueError as error:
-            raise InputError(f"{file}: the column {name} must be of numbers ({error}).") from None
+        values[:, column] = [_number(rows[i][where], name, rows[i][0], file) for i in chosen]
     identities = None
     if "identity" in header[1:]:
         where = header.index("identity", 1)
         _, identities = np.unique([rows[i][where] for i in chosen], return_inverse=True)
         identities = identities.astype(np.int32)
-    return Table(names, as_unit(values, names, file), identities)
+    return Table(names, from_signs(values), identities)
+
+
+def _number(text: str, column: str, row: str, table: Path) -> float:
+    """Returns the number in a cell; raises InputError where there is none."""
+    try:
+        with np.errstate(over="ignore"):
+            number = np.float32(text)
+    except ValueError:
+        number = np.float32(np.nan)
+    if not np.isfinite(number):
+        found = f"{text!r}, which is no finite number" if text.strip() else "nothing"
+        raise InputError(
+            f"{table}: {column} of {row} is {found}: give a number, or leave the column or the "
+            "image out."
+        )
+    return float(number)
 
 
 def rows_of(
@@ -89,14 +105,33 @@ def rows_of(
     return [rows[name] for name in images]
 
 
-def as_unit(values: np.ndarray, names: Sequence[str], table: Path) -> np.ndarray:
-    """Returns attributes [N, A] in [0, 1] or, by column, of -1 and 1, as float32 in [0, 1]."""
-    signed = (np.abs(values) == 1).all(0)
-    unit = np.where(signed, (values + 1) / 2, values).astype(np.float32)
-    for name, good in zip(names, ((unit >= 0) & (unit <= 1)).all(0), strict=True):
-        if not good:
-            raise InputError(f"{table}: {name} must be from 0 to 1, or -1 and 1, in every row.")
-    return unit
+def from_signs(values: np.ndarray) -> np.ndarray:
+    """Returns attributes [N, A] float32, with the columns of -1 and 1 alone as 0 and 1."""
+    signed = (np.abs(values) == 1).all(0) & (values == -1).any(0)
+    return np.where(signed, (values + 1) / 2, values).astype(np.float32)
+
+
+def scales_of(values: np.ndarray | None, number: int) -> Scales:
+    """Returns what the numbers of A attributes [N, A] mean, given all of them (None: not at hand).
+
+    Those between 0 and 1 are shares as they are. Of any other, low and high are the 5th and the
+    95th percentile, or the lowest and the highest value where these are equal.
+    """
+    if values is None or not number:
+        return unit_scales(number)
+    values = np.asarray(values, np.float64)
+    lowest, highest = values.min(0), values.max(0)
+    unit = (lowest >= 0) & (highest <= 1)
+    low, high = np.zeros(number), np.ones(number)
+    mean, std = np.zeros(number), np.ones(number)
+    for a in np.flatnonzero(~unit):
+        low[a], high[a] = np.percentile(values[:, a], (5, 95))
+        if low[a] == high[a]:
+            low[a], high[a] = lowest[a], highest[a]
+        if low[a] == high[a]:
+            high[a] += 1
+        mean[a], std[a] = values[:, a].mean(), values[:, a].std() or 1.0
+    return Scales(*(tuple(column.tolist()) for column in (low, high, mean, std)))
 
 
 def _few(names: Sequence[str], total: int) -> str:

@@ -28,7 +28,7 @@ from pathlib import Path
 
 import numpy as np
 
-from vae.data.attributes import as_unit, rows_of
+from vae.data.attributes import from_signs, rows_of
 from vae.data.dataset import BYTES, Source, Unreadable
 from vae.data.folder import EXTENSIONS, FileExamples, in_splits, probe
 from vae.data.images import Fit
@@ -56,7 +56,10 @@ def read(directory: Path, fit: Fit, threads: int) -> Source:
     names, labels = (), np.full(len(images), -1, np.int32)
     if file := _find(directory, _ATTRIBUTES):
         names, values = _table(file, images, header=True)
-        labels = as_unit(values, names, file)
+        for name, column in zip(names, values.T, strict=True):
+            if not np.isin(column, (0, 1)).all() and not np.isin(column, (-1, 1)).all():
+                raise InputError(f"{file}: {name} must be -1 or 1 in every row: fetch it again.")
+        labels = from_signs(values)
     identities = None
     if file := _find(directory, _IDENTITIES):
         identities = _column(file, images)

@@ -7,6 +7,7 @@ kept, in memory or in files, never changes which they are or their order.
 
 from __future__ import annotations
 
+import functools
 import logging
 import threading
 from concurrent.futures import ThreadPoolExecutor
@@ -15,7 +16,9 @@ from typing import Protocol
 
 import numpy as np
 
+from vae.data.attributes import scales_of
 from vae.errors import InputError
+from vae.models.data import Scales
 
 MAX_UNREADABLE = 0.01  # of the files; beyond it the folder is taken to be broken, not scratched
 
@@ -71,7 +74,7 @@ class Examples(Protocol):
     def read(self, indices: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Returns images [n, H, W, C] raw, labels and ok [n] bool.
 
-        Labels are classes [n] int32 (-1: none) or attributes [n, A] float32 in [0, 1].
+        Labels are classes [n] int32 (-1: none) or attributes [n, A] float32, each in its own unit.
 
         An example that cannot be decoded has ok False and an image of zeros. Callable from any
         number of threads. Raises InputError when too many cannot be decoded.
@@ -157,6 +160,11 @@ class Dataset:
     num_classes: int  # 0: labels are attributes, or there are none
     description: str
     attributes: tuple[str, ...] = ()  # their names
+
+    @functools.cached_property
+    def scales(self) -> Scales:
+        """What the attributes' numbers mean, from those of the training set."""
+        return scales_of(getattr(self.train, "labels", None), len(self.attributes))
 
     def mean_image(self) -> np.ndarray:
         """Returns the mean x of the training set, [H, W, C] float32.

@@ -2,8 +2,9 @@
 
 It is trained on a data set's own training split, knows nothing of the generative model, and says of
 any image what it shows: which class (softmax), or how much of each attribute (a sigmoid each, with
-the cross-entropy to a target in [0, 1], so that a known factor is regressed and a binary attribute
-is classified). Before its last layer it has features, in which images are compared.
+the cross-entropy to its share of the attribute's range, so that a known factor is regressed and a
+binary attribute is classified). Before its last layer it has features, in which images are
+compared.
 
 A figure made with a probe depends on its weights; `digest` names them.
 
@@ -95,7 +96,8 @@ class Probe:
     figures: dict[str, Any]
 
     def predict(self, images: np.ndarray) -> np.ndarray:
-        """The probability of each class or attribute of images [N, H, W, C] in [0, 1], [N, A]."""
+        """Of images [N, H, W, C] in [0, 1] the probability of each class, or of each attribute the
+        share of its range (for a binary one, its probability), [N, A]."""
         return self._outputs(images)[0]
 
     def features(self, images: np.ndarray) -> np.ndarray:
@@ -147,21 +149,31 @@ def fit_probe(dataset: Dataset, *, path: Path | None = None, key: Array) -> Prob
 
     init_key, batch_key = jax.random.split(key)
     most = MAX_BYTES // max(1, dataset.train.nbytes // len(dataset.train))
-    train = labelled(dataset, dataset.train, most)
-    held_out = labelled(dataset, dataset.valid, HELD_OUT)
+    train = _shares(dataset, *labelled(dataset, dataset.train, most))
+    held_out = _shares(dataset, *labelled(dataset, dataset.valid, HELD_OUT))
     logger.info("a judge of images learns %d labels from %d images", len(names), len(train[0]))
     seed = int(jax.random.bits(batch_key))
     params = _descend(network, jit(blank)(init_key)["params"], train, held_out, exclusive, seed)
     probe = Probe(network, params, names, exclusive, digest(params), {})
-    figures = agreement(probe, *labelled(dataset, dataset.test, HELD_OUT))
+    test = _shares(dataset, *labelled(dataset, dataset.test, HELD_OUT))
+    figures = agreement(probe, *test)
     if path:
         kept.write(path, params)
         write_json(path.with_suffix(".json"), {"digest": probe.digest, "figures": figures})
     return dataclasses.replace(probe, figures=figures)
 
 
+def _shares(
+    dataset: Dataset, images: np.ndarray, labels: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Images, and what a probe learns of them: classes, or attributes as shares of their range."""
+    if not dataset.attributes:
+        return images, labels
+    return images, np.clip(dataset.scales.share(labels), 0, 1)
+
+
 def agreement(probe: Probe, images: np.ndarray, labels: np.ndarray) -> dict[str, Any]:
-    """How well a probe predicts the labels of images, see `Probe.figures`."""
+    """How well a probe predicts classes, or shares of attributes, see `Probe.figures`."""
     predicted = probe.predict(images)
     if probe.exclusive:
         return {"accuracy": float((predicted.argmax(1) == labels).mean())}

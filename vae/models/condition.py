@@ -9,7 +9,7 @@ import jax.numpy as jnp
 import ml_collections
 
 from vae.errors import InputError
-from vae.models.data import Data
+from vae.models.data import Data, Scales, unit_scales
 
 Array = jax.Array
 
@@ -19,22 +19,33 @@ class Condition:
     """The y that networks and priors are given.
 
     Attributes:
-      kind: "label", y [B] int32, -1 where unknown; or "attributes", y [B, size] float32 in [0, 1].
+      kind: "label", y [B] int32, -1 where unknown; or "attributes", y [B, size] float32, each in
+        its own unit.
       size: how many classes or attributes there are.
+      scales: of the attributes.
     """
 
     kind: str
     size: int
+    scales: Scales
 
     def code(self, y: Array) -> Array:
-        """y as networks are given it, [B, size]: one-hot, of an unknown label zeros."""
-        return jax.nn.one_hot(y, self.size) if self.kind == "label" else y
+        """y as networks are given it, [B, size].
+
+        Labels are one-hot, unknown ones zeros. Attributes are standardised; those between 0 and 1
+        stay as they are.
+        """
+        if self.kind == "label":
+            return jax.nn.one_hot(y, self.size)
+        if self.scales == unit_scales(self.size):
+            return y
+        return (y - jnp.array(self.scales.mean)) / jnp.array(self.scales.std)
 
     def unknown(self, num: int) -> Array:
-        """A y of `num` images of which nothing is known."""
+        """A y of `num` images of which nothing is known; its code is zeros."""
         if self.kind == "label":
             return jnp.full((num,), -1, jnp.int32)
-        return jnp.zeros((num, self.size))
+        return jnp.tile(jnp.array(self.scales.mean), (num, 1))
 
 
 def with_code(condition: Condition | None, z: Array, y: Array | None) -> Array:
@@ -59,4 +70,5 @@ def condition_of(config: ml_collections.ConfigDict, data: Data) -> Condition | N
         raise InputError(
             f"model.condition={config.condition!r} needs {what}s, but the data have none."
         )
-    return Condition(config.condition, sizes[config.condition])
+    size = sizes[config.condition]
+    return Condition(config.condition, size, data.scales or unit_scales(size))

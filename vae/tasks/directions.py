@@ -1,8 +1,8 @@
 """Steps in latent space that turn an attribute on. Arrays only; no model.
 
-From latents z [N, D] and their attributes y [N, A] in [0, 1] to a step d_a [D] for each: z + d_a is
-z with attribute a turned on, from 0 to 1, and z + 2 d_a goes twice as far. The attributes `keep`
-are to stay as they are. Two ways to that:
+From latents z [N, D] and their attributes y [N, A], as shares of their ranges, to a step d_a [D]
+for each: z + d_a is z with attribute a turned on, from 0 to 1, and z + 2 d_a goes twice as far. The
+attributes `keep` are to stay as they are. Two ways to that:
 
     means    E[z | y_a = 1, y_keep] - E[z | y_a = 0, y_keep]: the difference of the means of those
              with and those without the attribute. It is taken at fixed values of the attributes to

@@ -27,7 +27,7 @@ from vae.tasks.fidelity import judge
 from vae.tasks.inputs import attribute_columns, given
 from vae.training.directory import write_json
 
-ON = 0.5  # an attribute below it is off
+ON = 0.5  # an attribute whose share of its range is below it is off
 
 
 class Editor:
@@ -53,7 +53,7 @@ class Editor:
         self._run = run
         if not self.conditional:
             known = encodings(run)
-            self._steps = METHODS[method](known.z, known.label, kept)
+            self._steps = METHODS[method](known.z, run.scales.share(known.label), kept)
 
     def step(self, attribute: str) -> np.ndarray:
         """The step [D] of strength 1 of an attribute.
@@ -75,14 +75,17 @@ class Editor:
     ) -> tuple[Any, np.ndarray | None]:
         """Latents and what the model is told of them, edited.
 
-        Of a conditional model y_a moves by |strength| of the way to 1, or to 0 where the strength
-        is negative: 1 is all of it, more goes beyond.
+        Of a conditional model y_a moves by |strength| of the way to its high (of an attribute
+        between 0 and 1 that is 1), or to its low where the strength is negative: 1 is all of it,
+        more goes beyond.
         """
         if not self.conditional:
             return z + np.float32(strength) * self.step(attribute), y
         (column,) = attribute_columns([attribute], self._run)
         y = np.array(y, np.float32)
-        y[:, column] += abs(strength) * (float(strength > 0) - y[:, column])
+        scales = self._run.scales
+        end = (scales.high if strength > 0 else scales.low)[column]
+        y[:, column] += abs(strength) * (end - y[:, column])
         return z, y
 
 
@@ -105,8 +108,8 @@ def edit(
     Args:
       run: a run whose data have attributes.
       attribute: that is changed.
-      strength: of the last column; 1 is from without the attribute to with it, negative takes it
-        away.
+      strength: of the last column; 1 is from without the attribute to with it (of one that is not
+        between 0 and 1, from its low to its high, see `Scales`), negative takes it away.
       images: files and folders; the first test images where empty.
       num: how many test images.
       method: "means" or "linear", see `directions.py`.
@@ -172,11 +175,12 @@ def edit_figures(
 
     Args:
       run: a run whose data have attributes.
-      regressor: images [N, H, W, C] of the run's model to attributes [N, A].
+      regressor: images [N, H, W, C] of the run's model to attributes [N, A], as shares of their
+        ranges.
       strength: of the edits.
       method: see `Editor`.
       keep: see `Editor`.
-      num: test images, of which an attribute's row has those that are below 0.5 in it.
+      num: test images, of which an attribute's row has those that are below half of its range.
 
     Returns:
       The figures, which are also written into the run's `images/`. "change" [A][A] is the mean
@@ -191,10 +195,10 @@ def edit_figures(
     batch = first_images(data.load(run.config.data), "test", num, run.config)
     y = batch.y if run.model.condition else None
     z = run.encode(batch.x, y).mean
-    before = regressor(run.decode(z, y))
+    before, shares = regressor(run.decode(z, y)), run.scales.share(batch.y)
     rows, errors, counts = [], [], []
     for a, attribute in enumerate(run.attributes):
-        off = batch.y[:, a] < ON
+        off = shares[:, a] < ON
         counts.append(int(off.sum()))
         try:
             after = regressor(run.decode(*editor(z, y, attribute, strength)))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -10,6 +11,7 @@ import jax
 import numpy as np
 
 from vae import data
+from vae.data.attributes import FILE
 from vae.data.dataset import Dataset, read_complete
 from vae.data.folder import EXTENSIONS
 from vae.data.images import Fit, fit_image, fit_of, open_image
@@ -17,6 +19,8 @@ from vae.data.transforms import first_images, prepare
 from vae.errors import InputError
 from vae.probability.distributions import example_keys
 from vae.run import Run
+
+logger = logging.getLogger(__name__)
 
 USUAL = 1000  # test images, whose median attributes are those of an image of which they are unknown
 
@@ -126,9 +130,15 @@ def attribute_columns(names: Sequence[str], run: Run) -> list[int]:
     """The columns of attributes in the y of a run's data.
 
     Raises:
-      InputError: the data have no attributes, or not these.
+      InputError: the data had no attributes when the run read them, or not these.
     """
     if not run.attributes:
+        path = run.config.data.path
+        if path and (table := Path(path).expanduser() / FILE).is_file():
+            raise InputError(
+                f"{run.workdir} was trained before there was {table}, and has no attributes: train "
+                "a run in another directory to use them."
+            )
         raise InputError(f"the data of {run.workdir} have no attributes.")
     for name in names:
         if name not in run.attributes:
@@ -144,7 +154,15 @@ def with_attributes(y: np.ndarray, values: Mapping[str, float], run: Run) -> np.
       InputError: the data have no attributes, or not these.
     """
     y = np.array(y, np.float32)
-    y[:, attribute_columns(list(values), run)] = list(values.values())
+    columns = attribute_columns(list(values), run)
+    for column, (name, value) in zip(columns, values.items(), strict=True):
+        low, high = run.scales.low[column], run.scales.high[column]
+        if not low - (high - low) < value < high + (high - low):
+            logger.warning(
+                "%s=%g is far from the training images, where it goes from %g to %g",
+                *(name, value, low, high),
+            )
+        y[:, column] = value
     return y
 
 
