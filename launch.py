@@ -32,12 +32,13 @@
                                  [--residual]
     python launch.py edit        --workdir=runs/faces --measure [--strength=1] [--method=linear]
     python launch.py transfer    --workdir=runs/faces [--images=A.jpg,B.jpg]
-    python launch.py results     --workdir=runs, or --workdir=sweeps/digits
+    python launch.py results     --workdir=runs [--out=FILE], or --workdir=sweeps/digits
     python launch.py list        [--workdir=sweeps]
 
 `train` and `sweep` again with the same --workdir go on where they stopped. Every other command
-takes its configuration from the run; `results` writes experiments/RESULTS.md from all runs in
---workdir, or what a sweep found into its directory.
+takes its configuration from the run; `results` writes a table of all runs in --workdir into
+RESULTS.md beside them, or adds their rows to --out=FILE, or writes what a sweep found into its
+directory.
 Exit codes: 0 done; 1 failed; 2 wrong command line or config; 3 diverged; 75 preempted (run the same
 command again).
 """
@@ -87,6 +88,7 @@ flags.DEFINE_integer(
 flags.DEFINE_string("coordinator", None, "train on several hosts: HOST:PORT of process 0.")
 flags.DEFINE_integer("num_processes", None, "How many processes there are.", lower_bound=1)
 flags.DEFINE_integer("process_id", None, "Which of them this is, from 0.", lower_bound=0)
+flags.DEFINE_string("out", None, "results: the file whose rows are added to or replaced.")
 flags.DEFINE_enum("split", "test", ["train", "valid", "test"], "The split to use.")
 flags.DEFINE_integer("num", None, "How many images.", lower_bound=1)
 flags.DEFINE_integer("num_samples", None, "Importance samples of the NLL.", lower_bound=1)

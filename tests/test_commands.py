@@ -55,6 +55,16 @@ def test_list_shows_every_experiment():
     assert shown == [str(file.relative_to(ROOT)) for file in files]
 
 
+def test_commands_from_another_directory(tmp_path):
+    command = [sys.executable, str(ROOT / "launch.py")]
+    listed = subprocess.run([*command, "list"], cwd=tmp_path, capture_output=True, text=True)
+    assert str(ROOT / "experiments" / "digits.py") in listed.stdout
+    (tmp_path / "runs").mkdir()
+    results = subprocess.run([*command, "results"], cwd=tmp_path, capture_output=True, text=True)
+    assert results.returncode == 2
+    assert results.stderr == "error: --workdir=runs holds no completed run.\n"
+
+
 def test_help_shows_the_commands_and_flags():
     for arguments in (("--help",), ("train", "--help"), ("help",)):
         command = [sys.executable, "launch.py", *arguments]

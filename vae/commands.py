@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 import importlib
 import json
 import os
@@ -272,11 +271,13 @@ def _results(config: Any, values: flags.FlagValues) -> int:
     if (workdir / "sweep.json").is_file():
         from vae.sweeps import results
 
+        if values.out:
+            raise InputError(f"--out has no effect on a sweep, whose results lie in {workdir}.")
         print(results.write(workdir))
         return 0
     from vae.report.results import write
 
-    print(write(workdir, Path("experiments")))
+    print(write(workdir, Path(values.out) if values.out else None))
     return 0
 
 
@@ -294,9 +295,15 @@ def _list(config: Any, values: flags.FlagValues) -> int:
         from vae.sweeps.commands import listing
 
         return listing(values)
-    for file in sorted(Path("experiments").glob("*.py")):
-        first_line = (ast.get_docstring(ast.parse(file.read_text("utf-8"))) or "").split("\n")[0]
-        print(f"{file!s:36} {first_line}")
+    from vae.report.results import EXPERIMENTS, docstring_line
+
+    files = sorted(EXPERIMENTS.glob("*.py"))
+    if not files:
+        raise InputError("there are no experiment files beside the package; clone the repository.")
+    here = EXPERIMENTS.parent == Path.cwd()
+    for file in files:
+        shown = file.relative_to(EXPERIMENTS.parent) if here else file
+        print(f"{shown!s:36} {docstring_line(file)}")
     return 0
 
 

@@ -1,12 +1,14 @@
 """The table of results is made of run directories and of nothing else."""
 
 import json
+import re
 import shlex
 
 import pytest
 
 from vae.errors import InputError
-from vae.report.results import write
+from vae.report import table
+from vae.report.results import EXPERIMENTS, write
 
 EXPERIMENT = '''"""Small networks on small pictures.
 
@@ -51,7 +53,7 @@ def test_figures_of_tasks_stand_below(tmp_path, experiments):
     (tmp_path / "runs/a/verify.json").write_text(
         json.dumps({"images": 50, "posterior": {"auroc": 0.75, "tar_at_1%_far": 0.125}})
     )
-    text = write(tmp_path / "runs", experiments).read_text()
+    text = write(tmp_path / "runs", experiments=experiments).read_text()
     assert (
         "| `small`, 1,500 steps | `verify` | 50 | same person, AUROC 0.75, TAR at 1% FAR 0.125 |"
         in text
@@ -78,13 +80,13 @@ def test_seeds_make_one_row_and_overrides_another(tmp_path, experiments):
         finished(runs / str(seed), "experiments/small.py", nll, seed=seed)
     finished(runs / "a" / "b", "experiments/small.py", 90.0, **{"model.latent_dim": 3})
     finished(runs / "cut", "experiments/small.py", 1.0, status="preempted")
-    first, second, third = rows(write(runs, experiments))
+    first, second, third = rows(write(runs, experiments=experiments))
     assert first[3] == "86.76 (Someone 2016)"
     assert first[4:8] == ["82.00 +- 1.2", "3", "1,500", "1.5"]  # 2 / sqrt(3) over seeds
     assert "K = 7" in first[2] and first[8] == "3 cores of an abacus"
     assert "`--config.model.latent_dim=3`" in second[0] and second[4] == "90.00 +- 0.25*"
     assert third[0] == "`wide`" and third[4] == "not run"
-    text = (experiments / "RESULTS.md").read_text()
+    text = (runs / "RESULTS.md").read_text()
     assert "python launch.py train --config=experiments/small.py:wide" in text
     assert first[1] == "photographs, test (9 examples)"
     assert "somewhere" not in text and "unpublished" not in text
@@ -93,7 +95,7 @@ def test_seeds_make_one_row_and_overrides_another(tmp_path, experiments):
 def test_a_command_can_be_pasted_into_a_shell(tmp_path, experiments):
     overrides = {"model.groups": [2, 3], "model.widths": [4], "data.train": "train[:10]"}
     finished(tmp_path / "runs", "experiments/small.py", 80.0, **overrides)
-    text = write(tmp_path / "runs", experiments).read_text()
+    text = write(tmp_path / "runs", experiments=experiments).read_text()
     command = next(line for line in text.splitlines() if "groups" in line and "python" in line)
     assert shlex.split(command)[4:] == [
         "--config.data.train=train[:10]",
@@ -105,4 +107,60 @@ def test_a_command_can_be_pasted_into_a_shell(tmp_path, experiments):
 
 def test_a_missing_directory_is_named(tmp_path, experiments):
     with pytest.raises(InputError, match="nowhere"):
-        write(tmp_path / "nowhere", experiments)
+        write(tmp_path / "nowhere", experiments=experiments)
+
+
+def test_a_file_keeps_the_rows_of_runs_that_are_elsewhere(tmp_path, experiments):
+    out = tmp_path / "RESULTS.md"
+    finished(tmp_path / "a/1", "experiments/small.py", 80.0)
+    finished(tmp_path / "a/2", "experiments/small.py", 90.0, **{"model.latent_dim": 3})
+    (tmp_path / "a/2/verify.json").write_text(json.dumps({"images": 5, "pixels": {"auroc": 0.5}}))
+    write(tmp_path / "a", out, experiments=experiments)
+    finished(tmp_path / "b/1", "experiments/small.py", 70.0)
+    finished(tmp_path / "b/2", "/somewhere/mine.py:large", 60.0)
+    written = write(tmp_path / "b", out, experiments=experiments)
+    assert written == out
+    one, two, wide, verified, mine = rows(written)
+    assert one[:1] + one[4:5] == ["`small`", "70.00 +- 0.25*"]
+    assert two[4] == "90.00 +- 0.25*" and "latent_dim=3" in two[0]
+    assert wide[4] == "not run" and verified[1] == "`verify`"
+    assert mine[0] == "`large`" and mine[2] == "nll, K = 7, last weights"
+    commands = [line for line in out.read_text().splitlines() if line.startswith("python launch")]
+    assert [shlex.split(command)[3] for command in commands] == [
+        *["--config=experiments/small.py"] * 2,
+        "--config=experiments/small.py:wide",
+        "--config=/somewhere/mine.py:large",
+    ]
+    again = out.read_text()
+    write(tmp_path / "b", out, experiments=experiments)
+    assert out.read_text() == again
+
+
+def test_the_tracked_file_is_read_as_it_is_written(tmp_path):
+    tracked = (EXPERIMENTS / "RESULTS.md").read_text()
+    (tmp_path / "RESULTS.md").write_text(tracked)
+    table.write(tmp_path / "RESULTS.md", {})
+    text = (tmp_path / "RESULTS.md").read_text()
+    day = re.compile(r"^\d{4}-\d\d-\d\d$", re.MULTILINE)
+    assert day.sub("", text) == day.sub("", tracked)
+
+
+def test_runs_from_python_are_listed(tmp_path, experiments):
+    finished(tmp_path / "runs/a", "", 80.0)
+    (row,) = rows(write(tmp_path / "runs", experiments=experiments))
+    assert row[0] == f"`{tmp_path / 'runs/a'}`" and row[4] == "80.00 +- 0.25*"
+
+
+def test_another_file_is_left_alone(tmp_path, experiments):
+    finished(tmp_path / "runs/a", "experiments/small.py", 80.0)
+    other = tmp_path / "thesis.md"
+    other.write_text("# Chapter 1")
+    with pytest.raises(InputError, match="holds no results; choose another file"):
+        write(tmp_path / "runs", other, experiments=experiments)
+    assert other.read_text() == "# Chapter 1"
+
+
+def test_a_directory_without_runs_is_named(tmp_path, experiments):
+    with pytest.raises(InputError, match="holds no completed run"):
+        write(tmp_path, experiments=experiments)
+    assert not (tmp_path / "RESULTS.md").exists()

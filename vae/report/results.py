@@ -1,17 +1,17 @@
-"""The table of results: what was published, and what the runs in a directory reached.
+"""The results of the runs in a directory, beside what was published.
 
 An experiment file says beside `get_config` what is known of its variants:
 
     PUBLISHED = {variant: (metric, figure, source)}
 
-Runs that differ only in their seeds make one row. Every figure comes from a `result.json`; what has
-no run stays in the table as not run.
+Runs that differ only in their seeds make one row. Every figure comes from a `result.json`. Where a
+variant has runs, the others of its file are listed as not run. Runs of other configs, one's own,
+have rows as well, with their main figure.
 """
 
 from __future__ import annotations
 
 import ast
-import datetime
 import math
 import runpy
 import shlex
@@ -21,32 +21,15 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from vae.errors import InputError
+from vae.report import table
+from vae.report.table import Row, Section
 from vae.training.directory import read_json
 
+EXPERIMENTS = Path(__file__).resolve().parents[2] / "experiments"  # of the clone, if this is one
 SEEDS = ("seed", "data.seed")
 # What a run may change without being another experiment: where its data lie and what it writes.
 ASIDE = (*SEEDS, "data.path", "data.manual_dir", "log.", "checkpoint.", "evaluation.every_steps")
-
-HEADER = """# Results
-
-A row is an experiment, its figure the mean over seeds +- its standard error over seeds; of a single
-run, +- the standard error over the images, marked *. Nats per example, or bits per dimension where
-the figure is named so. The commands are below each table; they take `--config.data.path=DIR` for
-local files and `--config.seed=S --config.data.seed=S` for a seed. Written from run directories by
-
-    python launch.py results --workdir=RUNS
-"""
-COLUMNS = (
-    "variant",
-    "data",
-    "figure",
-    "published",
-    "here",
-    "seeds",
-    "steps",
-    "minutes a run",
-    "hardware",
-)
+MAIN = ("test/nll", "test/elbo")  # the figure of a row where none was published
 
 
 # What the tasks left in a run directory that is worth a line: files, and figures in them by path.
@@ -85,47 +68,61 @@ class Trial(NamedTuple):
     result: dict[str, Any]
 
 
-def write(runs: Path, experiments: Path) -> Path:
-    """Writes `RESULTS.md` into the directory of the experiment files; returns its path.
+def write(runs: Path, out: Path | None = None, *, experiments: Path = EXPERIMENTS) -> Path:
+    """Writes the results of the runs in a directory; returns the path of the file.
 
     Args:
       runs: a directory with run directories at any depth.
+      out: the file, whose rows of other runs are kept; `RESULTS.md` beside the runs if None.
       experiments: the directory of the experiment files.
 
     Raises:
-      InputError: there is no such directory, or a file of a run is damaged.
+      InputError: there are no runs, a file of a run is damaged, or `out` is some other file.
     """
     if not runs.is_dir():
         raise InputError(f"--workdir={runs} is no directory; give one that holds runs.")
-    trials: dict[str, list[Trial]] = defaultdict(list)
-    for file in sorted(runs.rglob("result.json")):
-        _read(file.parent, trials)
-    date = datetime.datetime.now(datetime.UTC).date()
-    sections = [f"{HEADER}\n{date}\n"]
-    for file in sorted(experiments.glob("*.py")):
-        if published := runpy.run_path(str(file)).get("PUBLISHED"):
-            sections.append(_section(file, published, trials))
-    path = experiments / "RESULTS.md"
-    path.write_text("\n".join(sections), encoding="utf-8")
+    trials: dict[str, dict[str, list[Trial]]] = defaultdict(lambda: defaultdict(list))
+    for result in sorted(runs.rglob("result.json")):
+        if found := _read(result.parent, experiments):
+            file, variant, trial = found
+            trials[file][variant].append(trial)
+    if not trials:
+        raise InputError(f"--workdir={runs} holds no completed run.")
+    sections = {}
+    for file, variants in trials.items():
+        ours = experiments / Path(file).name
+        if file == f"experiments/{ours.name}":
+            name, title = ours.stem, docstring_line(ours)
+            published = runpy.run_path(str(ours)).get("PUBLISHED", {})
+        else:
+            name, title, published = file or "python", "Runs of one's own.", {}
+        sections[name] = _section(file, title, published, variants)
+    path = runs / "RESULTS.md" if out is None else out
+    table.write(path, sections)
     return path
 
 
-def _read(directory: Path, trials: dict[str, list[Trial]]) -> None:
-    """Files a completed run under its experiment, "iwae.py:dreg-50"."""
+def docstring_line(file: Path) -> str:
+    """The first line of what a file says of itself."""
+    return (ast.get_docstring(ast.parse(file.read_text("utf-8"))) or "").split("\n")[0]
+
+
+def _read(directory: Path, experiments: Path) -> tuple[str, str, Trial] | None:
+    """A complete run with its config's file ("" of a run from Python) and variant, else None."""
     names = ("result", "config", "provenance")
     result, settings, record = (read_json(directory / f"{name}.json") for name in names)
-    if result["status"] != "completed" or settings is None or record is None:
-        return
-    config = [a.split("=", 1)[1] for a in record["command"] if a.startswith("--config=")]
-    if not config:
-        return  # trained from Python, not by a command that could be printed
+    if settings is None or record is None or result.get("status") != "completed":
+        return None
+    configs = [a.split("=", 1)[1] for a in record["command"] if a.startswith("--config=")]
+    file, _, variant = (configs[0] if configs else "").partition(":")
+    if Path(file).parent.name == "experiments" and (experiments / Path(file).name).is_file():
+        file = f"experiments/{Path(file).name}"
     kept = tuple(
         f"--config.{key}={_written(value)}"
         for key, value in sorted(record["overrides"].items())
         if not key.startswith(ASIDE)
     )
-    trial = Trial(directory, kept, settings["data"], record, result)
-    trials[Path(config[0]).name].append(trial)
+    return file, variant, Trial(directory, kept, settings["data"], record, result)
 
 
 def _written(value: Any) -> str:
@@ -134,39 +131,35 @@ def _written(value: Any) -> str:
 
 
 def _section(
-    file: Path,
+    file: str,
+    title: str,
     published: dict[str, tuple[str, float | None, str]],
     trials: dict[str, list[Trial]],
-) -> str:
-    """The table of one experiment file and the commands that make its rows."""
-    title = (ast.get_docstring(ast.parse(file.read_text("utf-8"))) or "").split("\n")[0]
-    rows, commands, further = [], [], []
-    for variant, (metric, figure, source) in published.items():
-        name = f"{file.name}:{variant}" if variant else file.name
+) -> Section:
+    """The rows of an experiment file: of each variant one for each group of its runs."""
+    rows, tasks = [], []
+    for variant in published | trials:
         groups: dict[tuple[str, ...], list[Trial]] = defaultdict(list)
-        for trial in trials.get(name, ()):
-            groups[trial.overrides].append(trial)
+        for trial in trials.get(variant, ()):
+            # A run from Python has no command that would tell it from others.
+            groups[trial.overrides if file else (str(trial.directory),)].append(trial)
+        config = f"{file}:{variant}" if variant else file
         for overrides, group in groups.items() or [((), [])]:
+            metric, figure, source = published.get(variant) or (_main(group[0]), None, "")
             known = "" if figure is None else f"{figure:g} ({source})"
-            label = " ".join([f"`{variant or file.stem}`", *(f"`{o}`" for o in overrides)])
-            rows.append((label, *_cells(group, metric, known)))
-            further += [
-                (f"`{variant or file.stem}`, {trial.result['step']:,} steps", *row)
-                for trial in group
-                for row in _of_tasks(trial.directory)
-            ]
-            commands.append(
-                shlex.join(
-                    ["python", "launch.py", "train", f"--config=experiments/{name}", *overrides]
-                )
-            )
-    lines = [f"## {file.stem}", "", title, ""]
-    lines += [f"| {' | '.join(COLUMNS)} |", "|" + "---|" * len(COLUMNS)]
-    lines += [f"| {' | '.join(row)} |" for row in rows]
-    if further:
-        lines += ["", "| variant | of its tasks | images | figures |", "|---|---|---|---|"]
-        lines += [f"| {' | '.join(row)} |" for row in further]
-    return "\n".join([*lines, "", "```", *commands, "```", ""])
+            names = (variant or Path(file).stem, *overrides) if file else overrides
+            label = " ".join(f"`{name}`" for name in names)
+            command = ["python", "launch.py", "train", f"--config={config}", *overrides]
+            row = Row((label, *_cells(group, metric, known)), shlex.join(command) if file else "")
+            rows.append(row)
+            tasks += [(row.of_tasks, *t) for trial in group for t in _of_tasks(trial.directory)]
+    return Section(title, rows, tasks)
+
+
+def _main(trial: Trial) -> str:
+    """The metric to show where none was published."""
+    own = [name for name in trial.result["metrics"] if name.startswith("test/")]
+    return next((name for name in (*MAIN, *own) if name in own), "")
 
 
 def _of_tasks(directory: Path) -> list[tuple[str, str, str]]:
@@ -192,15 +185,17 @@ def _at(record: dict[str, Any], path: str) -> float | None:
 
 
 def _cells(group: list[Trial], metric: str, known: str) -> tuple[str, ...]:
+    """What follows the name in a row."""
     name = metric.removeprefix("test/")
     if not group:
-        return "", name, known, "not run", "", "", "", ""
-    values = [trial.result["metrics"][metric] for trial in group]
+        return "", name, known, table.NOT_RUN, "", "", "", ""
+    first = group[0].result
+    values = [trial.result["metrics"].get(metric, math.nan) for trial in group]
     if len(values) > 1:
         error = f"{statistics.stdev(values) / math.sqrt(len(values)):.2g}"
     else:
-        error = f"{group[0].result['metrics'][f'{metric}_stderr']:.2g}*"
-    protocol = group[0].result["protocol"]
+        error = f"{first['metrics'].get(f'{metric}_stderr') or math.nan:.2g}*"
+    protocol = first["protocol"]
     source = group[0].data["name"] or Path(group[0].data["path"]).name
     binarised = " binarised anew at every visit," if protocol["binarize"] == "dynamic" else ""
     data = f"{source},{binarised} {protocol['split']}"
@@ -212,7 +207,7 @@ def _cells(group: list[Trial], metric: str, known: str) -> tuple[str, ...]:
         known,
         f"{statistics.mean(values):.{digits}f} +- {error}",
         str(len(values)),
-        f"{group[0].result['step']:,}",
+        f"{first['step']:,}",
         f"{statistics.mean(trial.result['seconds'] for trial in group) / 60:.1f}",
         group[0].record["hardware"],
     )

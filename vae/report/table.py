@@ -1,0 +1,136 @@
+"""A file of results: its sections, and how new rows are merged into one that is there.
+
+    ## NAME, a title, a table of rows, a table of what tasks found, the command of each row
+
+A row is known by its first cell. A run replaces the row of the same name, and what has no run here
+stays as it was: a file is never emptied by somebody who has few of its runs.
+"""
+
+from __future__ import annotations
+
+import datetime
+from pathlib import Path
+from typing import NamedTuple
+
+from vae.errors import InputError
+
+TITLE = "# Results"
+HEADER = f"""{TITLE}
+
+A row is an experiment, its figure the mean over seeds +- its standard error over seeds; of a single
+run, +- the standard error over the images, marked *. Nats per example, or bits per dimension where
+the figure is named so. The commands are below each table; they take `--config.data.path=DIR` for
+local files and `--config.seed=S --config.data.seed=S` for a seed. Written from run directories by
+
+    python launch.py results --workdir=RUNS --out=FILE
+"""
+COLUMNS = (
+    "variant",
+    "data",
+    "figure",
+    "published",
+    "here",
+    "seeds",
+    "steps",
+    "minutes a run",
+    "hardware",
+)
+HERE, STEPS = COLUMNS.index("here"), COLUMNS.index("steps")
+NOT_RUN = "not run"
+TASK_COLUMNS = ("variant", "of its tasks", "images", "figures")
+
+
+class Row(NamedTuple):
+    """A line of a section's table, and the command that makes it ("" where none is known)."""
+
+    cells: tuple[str, ...]
+    command: str
+
+    @property
+    def variant(self) -> str:
+        return self.cells[0].split(" ")[0]
+
+    @property
+    def was_run(self) -> bool:
+        return self.cells[HERE] != NOT_RUN
+
+    @property
+    def of_tasks(self) -> str:
+        """The first cell of what tasks found of it."""
+        return f"{self.variant}, {self.cells[STEPS]} steps"
+
+
+class Section(NamedTuple):
+    """An experiment file's rows, and those of the tasks on its runs."""
+
+    title: str
+    rows: list[Row]
+    tasks: list[tuple[str, ...]]
+
+
+def merge(old: Section, new: Section) -> Section:
+    """The new rows in their order, with the old ones of what was not run again."""
+    rows = {row.cells[0]: row for row in old.rows if row.was_run}
+    rows |= {row.cells[0]: row for row in new.rows if row.was_run}
+    known = {row.variant for row in rows.values()}
+    rows |= {r.cells[0]: r for r in (*old.rows, *new.rows) if r.variant not in known}
+    order = list(dict.fromkeys(row.variant for row in (*new.rows, *old.rows)))
+    merged = sorted(rows.values(), key=lambda row: order.index(row.variant))
+    tasks = {row[:2]: row for row in (*old.tasks, *new.tasks)}
+    named = {row.of_tasks for row in merged}
+    return Section(new.title, merged, [row for row in tasks.values() if row[0] in named])
+
+
+def write(path: Path, new: dict[str, Section]) -> None:
+    """Merges sections, by name, into the file at `path`, or makes it.
+
+    Raises:
+      InputError: there is something else at the path, or it cannot be read or written.
+    """
+    try:
+        old = _parse(path.read_text("utf-8")) if path.exists() else {}
+        if old is None:
+            raise InputError(f"--out={path} holds no results; choose another file.")
+        merged = old | {name: merge(old[name], s) if name in old else s for name, s in new.items()}
+        today = datetime.datetime.now(datetime.UTC).date()
+        names = sorted(merged, key=lambda name: ("." in name, name))  # one's own files at the end
+        texts = [_render(name, merged[name]) for name in names]
+        path.write_text("\n".join([f"{HEADER}\n{today}\n", *texts]), encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        reason = getattr(error, "strerror", None) or "it is no text"
+        raise InputError(
+            f"{path} cannot be written: {reason}; say where with --out=FILE."
+        ) from None
+
+
+def _render(name: str, section: Section) -> str:
+    lines = [f"## {name}", "", section.title, "", *_table(COLUMNS, [r.cells for r in section.rows])]
+    if section.tasks:
+        lines += ["", *_table(TASK_COLUMNS, section.tasks)]
+    commands = [row.command for row in section.rows]
+    return "\n".join([*lines, "", "```", *commands, "```", ""])
+
+
+def _table(columns: tuple[str, ...], rows: list[tuple[str, ...]]) -> list[str]:
+    body = [f"| {' | '.join(row)} |" for row in (columns, *rows)]
+    return [body[0], "|" + "---|" * len(columns), *body[1:]]
+
+
+def _parse(text: str) -> dict[str, Section] | None:
+    """The sections of a file that `write` made, by name; None where it is another file."""
+    if not text.startswith(f"{TITLE}\n"):
+        return None
+    sections = {}
+    for part in text.split("\n## ")[1:]:
+        name, _, body = part.partition("\n")
+        before, _, commands = body.partition("\n```\n")
+        lines = before.splitlines()
+        tables = [tuple(line[2:-2].split(" | ")) for line in lines if line.startswith("| ")]
+        rows = [cells for cells in tables if len(cells) == len(COLUMNS) and cells != COLUMNS]
+        tasks = [c for c in tables if len(c) == len(TASK_COLUMNS) and c != TASK_COLUMNS]
+        commands = commands.partition("\n```")[0].splitlines()
+        commands += [""] * (len(rows) - len(commands))
+        title = next((line for line in lines if line), "")
+        made = [Row(cells, command) for cells, command in zip(rows, commands, strict=False)]
+        sections[name] = Section(title, made, tasks)
+    return sections
