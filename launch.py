@@ -36,11 +36,11 @@
     python launch.py list        [--workdir=sweeps]
 
 `train` and `sweep` again with the same --workdir go on where they stopped. Every other command
-takes its configuration from the run; `results` writes a table of all runs in --workdir into
-RESULTS.md beside them, or adds their rows to --out=FILE, or writes what a sweep found into its
-directory.
+takes its configuration from the run, and writes into the run directory or --out=DIR. `results`
+writes a table of all runs in --workdir into RESULTS.md beside them, or adds their rows to
+--out=FILE, or writes what a sweep found into its directory.
 Exit codes: 0 done; 1 failed; 2 wrong command line or config; 3 diverged; 75 preempted (run the same
-command again).
+command again); 130 stopped by Ctrl-C.
 """
 
 import sys
@@ -49,12 +49,18 @@ from absl import flags
 from ml_collections import config_flags
 
 from vae import commands
-from vae.errors import InputError
+from vae.errors import InputError, reason
 
 _CONFIG = config_flags.DEFINE_config_file(
     "config", None, "The experiment's file; --config.KEY=VALUE changes one of its values."
 )
 flags.DEFINE_string("workdir", None, "The run directory; runs/NAME of the experiment if absent.")
+flags.DEFINE_string(
+    "out",
+    None,
+    "The directory for what a task makes, the run directory if absent. results: the file whose "
+    "rows are added to or replaced.",
+)
 flags.DEFINE_list(
     "sweep", None, "What to sweep: of sweep_NAME and space_NAME in the config's file."
 )
@@ -88,7 +94,6 @@ flags.DEFINE_integer(
 flags.DEFINE_string("coordinator", None, "train on several hosts: HOST:PORT of process 0.")
 flags.DEFINE_integer("num_processes", None, "How many processes there are.", lower_bound=1)
 flags.DEFINE_integer("process_id", None, "Which of them this is, from 0.", lower_bound=0)
-flags.DEFINE_string("out", None, "results: the file whose rows are added to or replaced.")
 flags.DEFINE_enum("split", "test", ["train", "valid", "test"], "The split to use.")
 flags.DEFINE_integer("num", None, "How many images.", lower_bound=1)
 flags.DEFINE_integer("num_samples", None, "Importance samples of the NLL.", lower_bound=1)
@@ -134,6 +139,12 @@ def main(arguments: list[str]) -> int:
     except InputError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
+    except OSError as error:
+        print(f"error: {reason(error)}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("stopped by Ctrl-C", file=sys.stderr)
+        return 130
 
 
 if __name__ == "__main__":

@@ -1,5 +1,7 @@
 """The command line as a person meets it: `launch.py` in a process of its own."""
 
+import os
+import shutil
 import subprocess
 import sys
 
@@ -42,10 +44,39 @@ def workdir(tmp_path_factory):
     ],
     ids=lambda value: value[0] if isinstance(value, tuple) else "",
 )
-def test_commands_on_a_finished_run(workdir, command, expected):
-    result = launch(*command, f"--workdir={workdir}")
+def test_commands_on_a_finished_run(workdir, tmp_path, command, expected):
+    before = files(workdir)
+    out = tmp_path / "out"
+    result = launch(*command, f"--workdir={workdir}", f"--out={out}")
     assert result.returncode == 0, result.stderr
     assert expected in result.stdout
+    assert files(workdir) == before and files(out)
+
+
+def files(folder):
+    return {path: path.stat().st_mtime_ns for path in folder.rglob("*") if path.is_file()}
+
+
+def test_a_directory_that_cannot_be_written_is_said_before_anything_is_computed(workdir):
+    result = launch("sample", f"--workdir={workdir}", "--out=/proc/out")
+    assert result.returncode == 2
+    assert result.stderr.startswith("error: /proc/out cannot be written: ")
+    assert "give --out=DIR" in result.stderr and result.stderr.count("\n") == 1
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
+def test_a_run_that_cannot_be_written_is_used_with_out(workdir, tmp_path):
+    copy = shutil.copytree(workdir, tmp_path / "run")
+    try:
+        for path in (copy, *copy.rglob("*")):
+            path.chmod(0o555 if path.is_dir() else 0o444)
+        refused = launch("reconstruct", "--num=3", f"--workdir={copy}")
+        assert refused.returncode == 2 and "give --out=DIR" in refused.stderr
+        done = launch("reconstruct", "--num=3", f"--workdir={copy}", f"--out={tmp_path / 'out'}")
+        assert done.returncode == 0, done.stderr
+    finally:
+        for path in (copy, *copy.rglob("*")):
+            path.chmod(0o755)
 
 
 def test_list_shows_every_experiment():

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib
-import json
 import os
 import sys
 from collections.abc import Callable
@@ -73,7 +72,7 @@ def _train(config: Any, values: flags.FlagValues) -> int:
     overrides = config_flags.get_override_values(values["config"])
     try:
         result = train(config.value, workdir, overrides=overrides)
-    except (OSError, CheckpointError) as error:
+    except CheckpointError as error:
         print(f"error: {workdir}: {error}", file=sys.stderr)
         return EXIT_CODES["failed"]
     if is_first():
@@ -134,7 +133,7 @@ def _repair(task: Callable[..., Any], values: flags.FlagValues, **own: Any) -> i
         **_user_images(values),
         **own,
     )
-    print(json.dumps({"picture": str(path)} | figures, indent=2))
+    _print({"picture": str(path)} | figures)
     return 0
 
 
@@ -336,9 +335,17 @@ def _load(values: flags.FlagValues) -> Any:
     if not values.workdir:
         raise InputError("--workdir=DIR is missing: the directory of a run.")
     from vae.run import load
+    from vae.training.directory import check_writable
 
-    return load(values.workdir, step=values.step)
+    check_writable(Path(values.out or values.workdir))
+    return load(values.workdir, step=values.step, out=values.out)
 
 
 def _print_result(result: dict[str, Any], workdir: Path) -> None:
-    print(json.dumps({"workdir": str(workdir)} | result, indent=2))
+    _print({"workdir": str(workdir)} | result)
+
+
+def _print(result: dict[str, Any]) -> None:
+    from vae.training.directory import as_json
+
+    print(as_json(result, indent=2))

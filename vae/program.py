@@ -232,6 +232,7 @@ def drawer(
             values=dataset.values,
             step=step,
             workdir=workdir,
+            out=workdir,
             attributes=dataset.attributes,
             scales=dataset.scales,
             compiled=compiled,

@@ -48,6 +48,7 @@ class Run:
       values: what a raw value of its data means.
       step: number of updates.
       workdir: the run directory.
+      out: the directory that tasks write into, the run directory unless another was given.
       attributes: names of the data's attributes; none where it has classes or no labels.
       scales: what the attributes' numbers mean.
       compiled: the model's functions, compiled.
@@ -59,6 +60,7 @@ class Run:
     values: Values
     step: int
     workdir: Path
+    out: Path
     attributes: tuple[str, ...]
     scales: Scales
     compiled: Compiled
@@ -67,6 +69,11 @@ class Run:
     def params(self) -> Any:
         """The weights, a tree of arrays."""
         return self.variables["params"]
+
+    def find(self, name: str) -> Path:
+        """Where a file that is made once lies: in the run directory, or else in `out`."""
+        there = self.workdir / name
+        return there if there.is_file() else self.out / name
 
     def sample(
         self,
@@ -276,13 +283,14 @@ class Run:
         return jax.tree.map(lambda *x: np.concatenate(x)[:number], *parts)
 
 
-def load(workdir: str | Path, *, step: int | str = "latest") -> Run:
+def load(workdir: str | Path, *, step: int | str = "latest", out: str | Path | None = None) -> Run:
     """Loads a run from its directory.
 
     Args:
       workdir: the run directory.
       step: of the checkpoint; "latest", or "best" by validation ELBO, the latest where none was
         measured.
+      out: the directory that tasks write into; the run directory where None.
 
     Raises:
       InputError: there is no run, or no such checkpoint.
@@ -317,6 +325,7 @@ def load(workdir: str | Path, *, step: int | str = "latest") -> Run:
         values=values,
         step=int(state.step),
         workdir=workdir,
+        out=Path(out or workdir),
         attributes=attributes,
         scales=scales,
         compiled=Compiled(model),

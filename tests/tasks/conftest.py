@@ -109,13 +109,15 @@ def ladder(tmp_path_factory):
     keys = jax.random.split(jax.random.key(1), 1000)
     leaves, tree = jax.tree.flatten(variables)  # at the start nothing comes through
     leaves = [x + 0.1 * jax.random.normal(k, x.shape) for x, k in zip(leaves, keys, strict=False)]
+    workdir = tmp_path_factory.mktemp("ladder")
     return Run(
         config=config,
         model=model,
         variables=jax.tree.unflatten(tree, leaves),
         values=Values(scale=16.0, levels=17),
         step=0,
-        workdir=tmp_path_factory.mktemp("ladder"),
+        workdir=workdir,
+        out=workdir,
         attributes=(),
         scales=unit_scales(0),
         compiled=Compiled(model),

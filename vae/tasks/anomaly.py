@@ -31,7 +31,7 @@ from vae.evaluation.detection import auroc
 from vae.evaluation.likelihood import has_density
 from vae.run import Run
 from vae.tasks.inputs import as_data, image_files, read_images, read_set
-from vae.training.directory import write_json
+from vae.training.directory import whole, write_json
 
 DRAWS = 10  # of y, where it is not known
 
@@ -45,7 +45,7 @@ def anomaly(
     num_samples: int | None = None,
     seed: int = 0,
 ) -> dict[str, Any]:
-    """Scores images; writes `anomaly.csv` and `anomaly.json` into the run directory.
+    """Scores images; writes `anomaly.csv` and `anomaly.json` into `run.out`.
 
     With outliers the files are named after the first of them, `anomaly_mnist.json`.
 
@@ -92,8 +92,8 @@ def anomaly(
     num_samples = num_samples or run.config.evaluation.num_samples
     scored = scores(run, x, ys, num_samples=num_samples, seed=seed)
 
-    path = run.workdir / (f"anomaly_{Path(outliers[0]).stem}.csv" if outliers else "anomaly.csv")
-    with open(path, "w", newline="", encoding="utf-8") as file:
+    path = run.out / (f"anomaly_{Path(outliers[0]).stem}.csv" if outliers else "anomaly.csv")
+    with whole(path, "w") as file:
         writer = csv.writer(file)
         writer.writerow(["image", "outlier", *scored])
         for row, name in enumerate(names):

@@ -55,7 +55,7 @@ def augment(
 
     Args:
       run: the run.
-      folder: where to, `augmented` in the run directory where None; classes are its subfolders.
+      folder: where to, `augmented` in `run.out` where None; classes are its subfolders.
       num: how many new images.
       given: a labelled data set, what `data.path` takes; the run's training images where None.
       num_given: how many of its images, the first ones, are given.
@@ -63,13 +63,13 @@ def augment(
 
     Returns:
       {"folder", "images": number, "given": number, "noise", "interpolated": numbers, "seed"}, which
-      is in `augment.json` of the run directory too.
+      is in `augment.json` of `run.out` too.
 
     Raises:
       InputError: the given images have no labels, the folder exists already, or the model's
         posterior is no Gaussian.
     """
-    folder = Path(folder or run.workdir / "augmented")
+    folder = Path(folder or run.out / "augmented")
     if folder.exists():
         raise InputError(f"{folder} exists already: give another folder, or remove it.")
     if given is None:
@@ -99,7 +99,7 @@ def augment(
         "interpolated": int((new.partner >= 0).sum()),
         "seed": seed,
     }
-    write_json(run.workdir / "augment.json", result)
+    write_json(run.out / "augment.json", result)
     return result
 
 

@@ -139,7 +139,7 @@ def edit(
     )
     how = "condition" if editor.conditional else method
     name = f"edit_{run.step:08d}_{attribute}{strength:g}_{how}{'_residual' * residual}"
-    path = run.workdir / "images" / f"{name}.png"
+    path = run.out / "images" / f"{name}.png"
     sheet = np.concatenate([shown.x[:, None], reconstructed[:, None], edited], axis=1)
     titles = ["image", "decoded", *(f"{s:+.3g}" for s in strengths)]
     pictures.save(pictures.table(sheet, columns=titles), path)
@@ -183,7 +183,7 @@ def edit_figures(
       num: test images, of which an attribute's row has those that are below half of its range.
 
     Returns:
-      The figures, which are also written into the run's `images/`. "change" [A][A] is the mean
+      The figures, also written into `run.out/images/`. "change" [A][A] is the mean
       change, edited minus reconstructed, as the regressor reads it: of attribute j (columns) where
       i (rows) is turned on; "stderr" is its standard error, and "count" [A] of how many images.
       What cannot be edited, or is on in all test images, has null.
@@ -221,8 +221,7 @@ def edit_figures(
         "change": rows,
         "stderr": errors,
     }
-    path = run.workdir / "images" / f"edit_{run.step:08d}_measured_{how}.json"
-    path.parent.mkdir(parents=True, exist_ok=True)
+    path = run.out / "images" / f"edit_{run.step:08d}_measured_{how}.json"
     write_json(path, figures)
     return figures
 

@@ -47,7 +47,7 @@ class Encodings(NamedTuple):
 def encodings(run: Run) -> Encodings:
     """Encodes the first `EXAMPLES` readable training images, which are in random order, once.
 
-    They are kept in the run directory as `encodings/train_STEP.npz`. Images are as in evaluation:
+    They are kept as `encodings/train_STEP.npz`, see `Run.find`. Images are as in evaluation:
     not mirrored.
 
     Raises:
@@ -60,7 +60,7 @@ def encodings(run: Run) -> Encodings:
     if not dataset.attributes:
         shapes = (*shapes[:2], (), ())
     like = Encodings(*(jax.ShapeDtypeStruct((len(examples), *s), np.float32) for s in shapes))
-    path = run.workdir / "encodings" / f"train_{run.step:08d}.npz"
+    path = run.find(f"encodings/train_{run.step:08d}.npz")
     found = kept.read(path, like)
     if found is None:
         found = encode(run, dataset, examples)

@@ -13,7 +13,7 @@ from vae.training.directory import write_json
 
 
 def evaluate(run: Run, *, split: str = "test", num_samples: int | None = None) -> dict[str, Any]:
-    """Evaluates a run and writes `evaluation_SPLIT.json` into its directory.
+    """Evaluates a run and writes `evaluation_SPLIT.json` into `run.out`.
 
     Args:
       run: the run.
@@ -40,5 +40,5 @@ def evaluate(run: Run, *, split: str = "test", num_samples: int | None = None) -
     counted, _, total = activity(estimate)
     if counted == "groups" and total:
         result["group_kl"] = estimate.group_kl.mean(0).tolist()
-    write_json(run.workdir / f"evaluation_{split}.json", result)
+    write_json(run.out / f"evaluation_{split}.json", result)
     return result

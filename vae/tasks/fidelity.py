@@ -18,18 +18,18 @@ from vae.training.directory import write_json
 
 
 def judge(run: Run, dataset: Dataset) -> Probe:
-    """The probe of a run's data, trained once and kept in the run directory as `probe.npz`.
+    """The probe of a run's data, trained once and kept as `probe.npz`, see `Run.find`.
 
     Raises:
       InputError: the data have no labels.
     """
-    return fit_probe(dataset, path=run.workdir / "probe.npz", key=jax.random.key(run.config.seed))
+    return fit_probe(dataset, path=run.find("probe.npz"), key=jax.random.key(run.config.seed))
 
 
 def fidelity(
     run: Run, *, num: int = 2000, seed: int = 0, prior: str | None = None
 ) -> dict[str, Any]:
-    """Compares samples with the test split; writes `fidelity.json` into the run directory.
+    """Compares samples with the test split; writes `fidelity.json` into `run.out`.
 
     The samples are means of p(x | z); of a conditional model they have the labels or attributes of
     the test images. The images of the validation split are compared with the same test images:
@@ -75,7 +75,7 @@ def fidelity(
         "valid": compare(probe, images, valid),
     }
     name = f"fidelity_{prior}.json" if prior else "fidelity.json"
-    write_json(run.workdir / name, result)
+    write_json(run.out / name, result)
     return result
 
 

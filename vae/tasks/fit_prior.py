@@ -110,7 +110,7 @@ FITS = {
 def fit_prior(run: Run, name: str) -> Standardised:
     """Fits a prior to the latents of a run's training set, for `run.sample(num, prior=...)`.
 
-    It is kept in the run directory as `priors/NAME_STEP.npz` and fitted once.
+    It is fitted once and kept as `priors/NAME_STEP.npz`, see `Run.find`.
 
     Args:
       run: the run.
@@ -132,7 +132,7 @@ def fit_prior(run: Run, name: str) -> Standardised:
     def blank() -> Standardised:
         return Standardised(start(size, key=start_key), jnp.zeros(size), jnp.zeros(size))
 
-    path = run.workdir / "priors" / f"{name}_{run.step:08d}.npz"
+    path = run.find(f"priors/{name}_{run.step:08d}.npz")
     before = kept.read(path, jax.eval_shape(blank))
     if before is not None:
         return before

@@ -104,7 +104,7 @@ def interpolate(
 
     sheet = np.concatenate([ends.x[::2, None], shown, ends.x[1::2, None]], axis=1)
     titles = ["from", *(f"{share:.3g}" for share in t), "to"]
-    path = run.workdir / "images" / f"interpolation_{run.step:08d}_{method}.png"
+    path = run.out / "images" / f"interpolation_{run.step:08d}_{method}.png"
     pictures.save(pictures.table(sheet, columns=titles), path)
     frames = np.stack([pictures.grid(shown[:, i]) for i in range(steps)])
     pictures.save_animation(frames, path.with_suffix(".gif"))

@@ -38,7 +38,7 @@ def nearest(
       prior: see `vae.tasks.sample`.
 
     Returns:
-      The paths of the sheets in the run's `images/`, and {"step", "seed", "prior", "pixels" and
+      The paths of the sheets in `run.out/images/`, and {"step", "seed", "prior", "pixels" and
       "latents": {"samples": [num], "test": [...]}}, the Euclidean distances to the nearest.
     """
     dataset = data.load(run.config.data)
@@ -57,11 +57,11 @@ def nearest(
         images = (images / np.float32(dataset.values.scale)).reshape(num, -1, *samples.shape[1:])
         rows = np.concatenate([samples[:, None], images], axis=1)
         sheet = pictures.grid(rows.reshape(-1, *samples.shape[1:]), rows.shape[1])
-        paths.append(run.workdir / "images" / f"nearest_{space}_{run.step:08d}_seed{seed}.png")
+        paths.append(run.out / "images" / f"nearest_{space}_{run.step:08d}_seed{seed}.png")
         pictures.save(sheet, paths[-1])
         first = distances[:, 0].tolist()
         result[space] = {"samples": first[:num], "test": first[num:]}
-    write_json(run.workdir / "nearest.json", result)
+    write_json(run.out / "nearest.json", result)
     return paths, result
 
 

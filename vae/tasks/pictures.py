@@ -9,6 +9,8 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
+from vae.training.directory import whole
+
 GAP = 2  # pixels between images
 SMALLEST = 56  # an image smaller than this is enlarged by a whole factor, to be seen
 SMALLEST_TITLED = 96  # and where there has to be room for titles
@@ -87,8 +89,8 @@ def table(
 
 def save(sheet: np.ndarray, path: Path) -> None:
     """Writes [H, W, 3] uint8 as a PNG file, making its folder."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    Image.fromarray(sheet).save(path)
+    with whole(path) as file:
+        Image.fromarray(sheet).save(file, "PNG")
 
 
 def save_animation(frames: np.ndarray, path: Path) -> None:
@@ -96,11 +98,11 @@ def save_animation(frames: np.ndarray, path: Path) -> None:
 
     All frames share one palette of 256 colours, fitted to all of them, so that nothing flickers.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
     everything = Image.fromarray(frames.reshape(-1, *frames.shape[2:]))
     palette = everything.quantize(256, method=Image.Quantize.MEDIANCUT)
     there = [Image.fromarray(frame).quantize(palette=palette) for frame in frames]
     first, *others = there + there[-2:0:-1]
     durations = [FRAME] * (1 + len(others))
     durations[0] = durations[len(there) - 1] = REST
-    first.save(path, save_all=True, append_images=others, duration=durations, loop=0)
+    with whole(path) as file:
+        first.save(file, "GIF", save_all=True, append_images=others, duration=durations, loop=0)

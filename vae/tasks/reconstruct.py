@@ -19,19 +19,19 @@ from vae.training.directory import write_json
 def reconstruct(run: Run, *, split: str = "test", num: int = 32) -> tuple[Path, dict[str, float]]:
     """Writes a grid of images of a split, each with its reconstruction to the right.
 
-    The figures are written as `reconstructions_SPLIT.json` into the run directory.
+    The figures are written as `reconstructions_SPLIT.json` into `run.out`.
 
     Returns:
-      The path of the picture in the run's `images/`, and the means over the images of "mse", the
+      The path of the picture in `run.out/images/`, and the means over the images of "mse", the
       squared error per value, "psnr" (decibels, of values in [0, 1]) and "ssim".
     """
     batch = first_images(data.load(run.config.data), split, num, run.config)
     images, reconstructions = batch.x, run.reconstruct(batch.x, batch.y)
-    path = run.workdir / "images" / f"reconstructions_{run.step:08d}_{split}.png"
+    path = run.out / "images" / f"reconstructions_{run.step:08d}_{split}.png"
     pictures.save(pictures.pairs(images, reconstructions), path)
     figures = likeness(images, reconstructions)
     record = {"step": run.step, "split": split, "num": len(images), "metrics": figures}
-    write_json(run.workdir / f"reconstructions_{split}.json", record)
+    write_json(run.out / f"reconstructions_{split}.json", record)
     return path, figures
 
 

@@ -75,7 +75,7 @@ def write(
     baselines: Mapping[str, np.ndarray],
     facts: Mapping[str, Any],
 ) -> tuple[Path, dict[str, Any]]:
-    """Writes the sheet NAME.png and the figures NAME.json into the run's `images/`.
+    """Writes the sheet NAME.png and the figures NAME.json into `run.out/images/`.
 
     A row of the sheet is an image (where it is known), the damaged one, the posterior's mean, and
     the fillings. Of images that were given, each picture is written into the folder NAME, too.
@@ -110,7 +110,7 @@ def write(
     columns = {"damaged": damaged, "mean": posterior.mean}
     for i in range(posterior.fillings.shape[1]):
         columns[f"filling {i + 1}"] = posterior.fillings[:, i]
-    folder = run.workdir / "images"
+    folder = run.out / "images"
     if given.dataset:
         columns = {"image": given.x} | columns
         region = np.ones(given.x.shape[1:3], bool) if region is None else region

@@ -27,7 +27,7 @@ def sample(
     prior: str | None = None,
     temperature: float | None = None,
 ) -> Path:
-    """Writes a grid of `num` samples into the run's `images/`; returns its path.
+    """Writes a grid of `num` samples into `run.out/images/`; returns its path.
 
     Args:
       run: the run.
@@ -52,7 +52,7 @@ def sample(
     chosen = f"_labels{'-'.join(map(str, labels))}" if labels else ""
     chosen += "".join(f"_{key}{value:g}" for key, value in (attributes or {}).items())
     chosen += "" if temperature is None else f"_temperature{temperature:g}"
-    path = run.workdir / "images" / f"{name}_{run.step:08d}_seed{seed}{chosen}.png"
+    path = run.out / "images" / f"{name}_{run.step:08d}_seed{seed}{chosen}.png"
     fitted = fit_prior(run, prior) if prior else None
     given = np.resize(labels, num) if labels else None
     if condition and condition.kind == "attributes":

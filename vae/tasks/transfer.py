@@ -62,7 +62,7 @@ def transfer(
         num += 1
     shown = given(run, images=images, num=num, labels=labels, attributes=attributes)
     sheet, figures = _mix_groups(run, shown) if ladder else _swap(run, shown)
-    path = run.workdir / "images" / f"transfer_{run.step:08d}.png"
+    path = run.out / "images" / f"transfer_{run.step:08d}.png"
     pictures.save(sheet, path)
     figures = {"step": run.step, "images": shown.names} | figures
     write_json(path.with_suffix(".json"), figures)

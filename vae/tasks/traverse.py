@@ -69,7 +69,7 @@ def traverse(
     y = None if around.y is None else around.y.repeat(len(shown) * steps, axis=0)
     decoded = run.decode(z.reshape(-1, len(centre)), y)
 
-    path = run.workdir / "images" / f"traversal_{run.step:08d}_{around.names[0]}.png"
+    path = run.out / "images" / f"traversal_{run.step:08d}_{around.names[0]}.png"
     path = path.with_name(path.name.replace(" ", ""))
     sheet = pictures.table(
         decoded.reshape(len(shown), steps, *decoded.shape[1:]),

@@ -19,6 +19,7 @@ from vae.data.transforms import first_images
 from vae.errors import InputError
 from vae.evaluation.detection import auroc, roc, tar_at_far
 from vae.run import Run
+from vae.tasks import pictures
 from vae.training.directory import write_json
 
 FAR = 0.01
@@ -56,9 +57,8 @@ def verify(run: Run, *, pairs: int = 3000, num: int = 5000, seed: int = 0) -> di
         scores = cosine(vectors, different), cosine(vectors, same)
         curves[name] = roc(*scores)
         figures[name] = {"auroc": auroc(*scores), "tar_at_1%_far": tar_at_far(*scores, FAR)}
-    path = run.workdir / "images" / f"verify_{run.step:08d}.png"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    _draw(curves["posterior"], curves["pixels"]).save(path)
+    path = run.out / "images" / f"verify_{run.step:08d}.png"
+    pictures.save(_draw(curves["posterior"], curves["pixels"]), path)
     result = {
         "step": run.step,
         "images": len(x),
@@ -67,7 +67,7 @@ def verify(run: Run, *, pairs: int = 3000, num: int = 5000, seed: int = 0) -> di
         "seed": seed,
         **figures,
     }
-    write_json(run.workdir / "verify.json", result)
+    write_json(run.out / "verify.json", result)
     return result
 
 
@@ -134,8 +134,8 @@ def cosine(vectors: np.ndarray, pairs: np.ndarray) -> np.ndarray:
 
 def _draw(
     curve: tuple[np.ndarray, np.ndarray], baseline: tuple[np.ndarray, np.ndarray]
-) -> Image.Image:
-    """A picture of an ROC, with that of a baseline, grey, and of chance, a light diagonal."""
+) -> np.ndarray:
+    """A picture [H, W, 3] of an ROC, that of a baseline, grey, and of chance, a light diagonal."""
     picture = Image.new("RGB", (SIDE + 2 * MARGIN, SIDE + 2 * MARGIN), "white")
     draw, font = ImageDraw.Draw(picture), ImageFont.load_default(13)
 
@@ -156,4 +156,4 @@ def _draw(
     middle = low + SIDE / 2
     draw.text((middle, high + 32), "false acceptance", "black", font, anchor="mm")
     draw.text((middle, low - 16), "true acceptance", "black", font, anchor="mm")
-    return picture
+    return np.asarray(picture)

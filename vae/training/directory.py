@@ -1,4 +1,4 @@
-"""The run directory: who owns it, what it was started with, and how it ended."""
+"""The run directory: who owns it, how its files are written and read, and what a run records."""
 
 from __future__ import annotations
 
@@ -7,13 +7,15 @@ import datetime
 import fcntl
 import importlib.metadata
 import json
+import math
 import os
 import platform
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import jax
 
@@ -45,11 +47,59 @@ def owned(workdir: Path) -> Iterator[None]:
         yield
 
 
+def check_writable(folder: Path) -> None:
+    """Refuses a folder that a task could not write into, or make, and leaves nothing behind.
+
+    Raises:
+      InputError: it cannot be written.
+    """
+    existing = next(path for path in (folder, *folder.absolute().parents) if path.exists())
+    try:
+        tempfile.TemporaryFile(dir=existing).close()
+    except OSError as error:
+        raise InputError(
+            f"{folder} cannot be written: {error.strerror}; give --out=DIR, a directory for what "
+            "the command makes."
+        ) from None
+
+
+@contextlib.contextmanager
+def whole(path: Path, mode: str = "wb") -> Iterator[IO]:
+    """A file that is written as a whole or not at all, in its folder, which is made.
+
+    Until it is written what lay there before stays, and where that fails it stays for good.
+    """
+    encoded = {} if "b" in mode else {"encoding": "utf-8", "newline": ""}
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.tmp")
+    try:
+        with open(temporary, mode, **encoded) as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(temporary, path)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
+
+
+def as_json(value: Any, *, indent: int | None = None) -> str:
+    """JSON as every reader takes it: a number that is not finite is null."""
+    return json.dumps(_finite(value), indent=indent, allow_nan=False)
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _finite(each) for key, each in value.items()}
+    if isinstance(value, list | tuple):
+        return [_finite(each) for each in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
 def write_json(path: Path, value: Any) -> None:
-    """Writes a JSON file as a whole or not at all."""
-    temporary = path.with_suffix(".tmp")
-    temporary.write_text(json.dumps(value, indent=2) + "\n", encoding="utf-8")
-    os.replace(temporary, path)
+    """Writes a JSON file as a whole or not at all, see `as_json`."""
+    with whole(path, "w") as file:
+        file.write(as_json(value, indent=2) + "\n")
 
 
 def read_json(path: Path) -> Any:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -11,14 +10,13 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from vae.training.directory import whole
+
 
 def write(path: Path, tree: Any) -> None:
     """Writes the leaves of a tree, as a whole or not at all, making the folder."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_suffix(".tmp")
-    with open(temporary, "wb") as file:
+    with whole(path) as file:
         np.savez(file, *jax.tree.leaves(tree))
-    os.replace(temporary, path)
 
 
 def read(path: Path, like: Any) -> Any:
