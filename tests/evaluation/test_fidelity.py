@@ -99,3 +99,13 @@ def test_entropies():
     assert attribute_entropy(np.array([0.1, 0.2, 0.7, 1.0]), bins=2) == pytest.approx(np.log(2))
     assert attribute_entropy(np.linspace(0, 1, 1000)) == pytest.approx(np.log(10), abs=1e-4)
     assert attribute_entropy(np.full(7, 0.5)) == 0
+
+
+def test_features_that_are_no_numbers_have_no_figures():
+    good = np.random.default_rng(0).normal(size=(20, 3))
+    for value in (np.nan, np.inf):
+        bad = good.copy()
+        bad[3, 1] = value
+        for pair in ((good, bad), (bad, good)):
+            assert np.isnan([frechet(*pair), *precision_recall(*pair)]).all()
+        assert np.isnan([class_entropy(bad), attribute_entropy(bad[:, 1])]).all()

@@ -84,6 +84,8 @@ def summary(
 
 def collapse_warning(estimate: Estimate) -> str | None:
     """One sentence where the posterior has collapsed onto the prior, else None."""
+    if not np.isfinite(estimate.kl).all():
+        return None  # a model that diverged, of which this says nothing
     counted, active, total = activity(estimate)
     if active >= min(total, max(1, total / 10)):
         return None

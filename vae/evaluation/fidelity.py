@@ -13,9 +13,13 @@ With features a, b [N, F] of data and samples, float64 numpy:
 
 and, of labels that a judge reads off them, the entropy in nats: where samples have less of it than
 data, modes are missing.
+
+Every figure of features or predictions that are not all finite is NaN.
 """
 
 from __future__ import annotations
+
+import math
 
 import numpy as np
 
@@ -39,6 +43,8 @@ def frechet_of_gaussians(
 
 def frechet(a: np.ndarray, b: np.ndarray) -> float:
     """The Frechet distance of features [N, F] and [M, F]."""
+    if not _finite(a, b):
+        return math.nan
     moments = [(x.mean(0), np.atleast_2d(np.cov(x, rowvar=False))) for x in (a, b)]
     return frechet_of_gaussians(*moments[0], *moments[1])
 
@@ -66,6 +72,8 @@ def precision_recall(
     data: np.ndarray, samples: np.ndarray, *, k: int = NEIGHBOURS
 ) -> tuple[float, float]:
     """(precision, recall) of samples [M, F] against data [N, F], both more than k."""
+    if not _finite(data, samples):
+        return math.nan, math.nan
     return _share_within(samples, data, k), _share_within(data, samples, k)
 
 
@@ -83,6 +91,8 @@ def _share_within(points: np.ndarray, others: np.ndarray, k: int) -> float:
 
 def class_entropy(predicted: np.ndarray) -> float:
     """The entropy of the most probable classes of predictions [N, A]."""
+    if not _finite(predicted):
+        return math.nan
     return _entropy(np.bincount(predicted.argmax(1)))
 
 
@@ -91,7 +101,13 @@ def attribute_entropy(predicted: np.ndarray, bins: int = BINS) -> float:
 
     Two bins make it that of a binary attribute, which is there or not.
     """
+    if not _finite(predicted):
+        return math.nan
     return _entropy(np.histogram(predicted, bins, (0.0, 1.0))[0])
+
+
+def _finite(*arrays: np.ndarray) -> bool:
+    return all(np.isfinite(array).all() for array in arrays)
 
 
 def _entropy(counts: np.ndarray) -> float:
