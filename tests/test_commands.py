@@ -1,12 +1,15 @@
 """The command line as a person meets it: `launch.py` in a process of its own."""
 
 import os
+import re
 import shutil
 import subprocess
 import sys
 
 import pytest
 from launching import ROOT, launch
+
+from vae.commands import COMMANDS
 
 TINY = (
     "--config=experiments/digits.py",
@@ -113,7 +116,7 @@ def test_help_shows_the_commands_and_flags():
         (("train", TINY[0], "--config.model.latent_dims=3"), "latent_dim"),
         (("train", TINY[0], "--config.training.steps=many"), "training.steps"),
         (("train", TINY[0], "--config.training.steps=-1"), "must be a whole number from 1"),
-        (("train", TINY[0], "--config.model.likelihood=poison"), "must be one of"),
+        (("train", TINY[0], "--config.model.likelihood=poison"), "did you mean 'poisson'?"),
         (("train", TINY[0], "--config.optimizer.clip_norm=1e308"), "from 0 to 1e+30"),
         (("train", TINY[0], "--config.model.encoder_widths=(8,(8,))"), "must be a tuple of"),
         (("train", TINY[0], "--wrokdir=x"), "workdir"),
@@ -124,7 +127,21 @@ def test_help_shows_the_commands_and_flags():
         (("inpaint", "--box=left"), "--box=left must be whole numbers"),
         (("sample", "--workdir=nowhere"), "nowhere holds no run"),
         (("edit", "--workdir=nowhere"), "--attribute=NAME is missing"),
-        (("evaluate", "--workdir=nowhere", "--split=all"), "split"),
+        (("evaluate", "--workdir=x", "--split=tets"), "--split=tets must be one of train, valid, "),
+        (("evaluate", "--workdir=x", "--split=tets"), "test; did you mean 'test'?"),
+        (("evaluate", "--workdir=x", "--step=bset"), "did you mean 'best'?"),
+        (("evaluat", "--workdir=x"), "did you mean 'evaluate'?"),
+        (("evaluate", "--workdir=x", "--seed=1"), "evaluate does not read --seed, only --workdir"),
+        (("sample", "--workdir=x", TINY[0]), "sample does not read --config"),
+        (("train", TINY[0], "--num=3"), "train does not read --num"),
+        (
+            ("edit", "--workdir=x", "--measure", "--images=y"),
+            "edit --measure does not read --images",
+        ),
+        (
+            ("edit", "--workdir=x", "--attribute=a", "--images=y", "--num=2"),
+            "--num is of test images",
+        ),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, tuple) else "",
 )
@@ -136,3 +153,10 @@ def test_a_mistake_is_one_sentence_and_leaves_nothing(tmp_path, arguments, messa
     assert result.stderr.startswith("error: ") and result.stderr.count("\n") == 1
     assert result.stdout == ""
     assert not (tmp_path / "run").exists()
+
+
+def test_every_flag_is_read_by_some_command():
+    reads = set(" ".join(reads for _, reads in COMMANDS.values()).split())
+    text = (ROOT / "launch.py").read_text()
+    defined = set(re.findall(r"DEFINE_\w+\(\s*\"(\w+)\"", text))
+    assert len(defined) > 30 and defined == reads

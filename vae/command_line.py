@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import os
 import re
 import sys
@@ -10,7 +11,7 @@ from pathlib import Path
 
 from absl import flags
 
-from vae.errors import InputError
+from vae.errors import InputError, not_one_of
 
 LONGEST = 300  # characters of what a library says of a wrong value, which it repeats in full
 
@@ -30,12 +31,61 @@ def parse(values: flags.FlagValues, arguments: list[str]) -> None:
     except (AttributeError, KeyError) as error:
         raise InputError(_unknown_key(str(error))) from None
     except (flags.Error, TypeError, ValueError, OSError) as error:
-        message = " ".join(str(error).split())
+        message = _said(" ".join(str(error).split()))
         raise InputError(
             message if len(message) <= LONGEST else f"{message[:LONGEST]}..."
         ) from None
     if rest:
         raise InputError(f"{rest[0]!r} is not understood; a flag is written --name=value.")
+
+
+def refuse_others(values: flags.FlagValues, command: str, reads: str) -> None:
+    """Refuses flags that a command does not read: whoever gives one expects something of it.
+
+    Args:
+      values: the flags as they were given.
+      command: for the message.
+      reads: the names of the flags that it reads, with spaces between.
+
+    Raises:
+      InputError: another flag is given.
+    """
+    for name in values:
+        own = name.partition(".")[0]  # --config.KEY is read by what reads --config
+        if values[name].present and own not in reads.split():
+            there = ", ".join(f"--{flag}" for flag in reads.split())
+            raise InputError(f"{command} does not read --{name}, only {there}.")
+
+
+def whole_numbers(name: str, values: flags.FlagValues) -> list[int]:
+    """What a flag lists, none where it is absent.
+
+    Raises:
+      InputError: it is no list of whole numbers.
+    """
+    given = values[name].value or []
+    try:
+        return [int(value) for value in given]
+    except ValueError:
+        raise InputError(f"--{name}={','.join(given)} must be whole numbers.") from None
+
+
+def settings(pairs: list[str]) -> dict[str, float]:
+    """From "Smiling=1", or "Smiling" alone, to what is set to which value.
+
+    Raises:
+      InputError: a value is no finite number.
+    """
+    found = {}
+    for pair in pairs:
+        name, _, value = pair.partition("=")
+        try:
+            found[name] = float(value or 1)
+        except ValueError:
+            found[name] = math.nan
+        if not math.isfinite(found[name]):
+            raise InputError(f"--attributes={pair}: {value!r} must be a number.")
+    return found
 
 
 def require_config(values: flags.FlagValues, command: str) -> None:
@@ -57,6 +107,15 @@ def _unknown_key(message: str) -> str:
         return "--config has no such key: " + " ".join(message.split())
     close, given = names[0]
     return f"--config has no key {given!r}; did you mean {close!r}?"
+
+
+def _said(message: str) -> str:
+    """What absl says of a wrong value; of one that is not among several, with the nearest."""
+    found = re.fullmatch(r"flag --(\w+)=(.*): value should be one of <(.*)>", message)
+    if not found:
+        return message
+    name, given, choices = found.groups()
+    return not_one_of(f"--{name}={given}", given, choices.split("|"))
 
 
 def flag_help(values: flags.FlagValues) -> str:

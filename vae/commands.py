@@ -12,8 +12,16 @@ from typing import Any
 from absl import flags
 from ml_collections import config_flags
 
-from vae.command_line import flag_help, parse, require_config, start_logging
-from vae.errors import InputError
+from vae.command_line import (
+    flag_help,
+    parse,
+    refuse_others,
+    require_config,
+    settings,
+    start_logging,
+    whole_numbers,
+)
+from vae.errors import InputError, did_you_mean
 from vae.training.memory import keep_freed_memory
 
 EXIT_CODES = {"completed": 0, "failed": 1, "diverged": 3, "preempted": 75}
@@ -32,12 +40,14 @@ def run(usage: str, config: Any, values: flags.FlagValues, arguments: list[str])
         print(usage.strip(), "\n", flag_help(values), sep="\n")
         return 0
     if command not in COMMANDS:
-        raise InputError(f"{command!r} is no command; there are {', '.join(COMMANDS)}.")
+        there = ", ".join(COMMANDS)
+        raise InputError(
+            f"{command!r} is no command; there are {there}{did_you_mean(command, COMMANDS)}"
+        )
+    function, reads = COMMANDS[command]
     parse(values, arguments)
+    refuse_others(values, command, reads)
     start_logging(several=bool(values.num_processes) or "SLURM_STEP_ID" in os.environ)
-    several = ("processes", "coordinator", "num_processes", "process_id")
-    if command != "train" and (given := [name for name in several if values[name].present]):
-        raise InputError(f"--{given[0]} is of train; {command} runs in one process.")
     if values.processes > 1:
         return _launch(values, [command, *arguments])
     keep_freed_memory()
@@ -49,7 +59,7 @@ def run(usage: str, config: Any, values: flags.FlagValues, arguments: list[str])
         from vae.training.processes import join
 
         join(values.coordinator, values.num_processes, values.process_id)
-    return COMMANDS[command](config, values)
+    return function(config, values)
 
 
 def _launch(values: flags.FlagValues, arguments: list[str]) -> int:
@@ -91,12 +101,12 @@ def _evaluate(config: Any, values: flags.FlagValues) -> int:
 def _sample(config: Any, values: flags.FlagValues) -> int:
     from vae.tasks.sample import sample
 
-    labels = _whole_numbers("labels", values)
+    labels = whole_numbers("labels", values)
     path = sample(
         _load(values),
         num=values.num or 64,
         labels=labels,
-        attributes=_settings(values.attributes or ()),
+        attributes=settings(values.attributes or ()),
         draw=values.draw,
         seed=values.seed,
         prior=values.prior,
@@ -109,7 +119,7 @@ def _sample(config: Any, values: flags.FlagValues) -> int:
 def _inpaint(config: Any, values: flags.FlagValues) -> int:
     from vae.tasks.inpaint import inpaint
 
-    return _repair(inpaint, values, mask=values.mask, box=_whole_numbers("box", values))
+    return _repair(inpaint, values, mask=values.mask, box=whole_numbers("box", values))
 
 
 def _denoise(config: Any, values: flags.FlagValues) -> int:
@@ -125,6 +135,7 @@ def _super_resolve(config: Any, values: flags.FlagValues) -> int:
 
 
 def _repair(task: Callable[..., Any], values: flags.FlagValues, **own: Any) -> int:
+    _all_of_images(values)
     path, figures = task(
         _load(values),
         num=values.num or 8,
@@ -153,6 +164,7 @@ def _edit(config: Any, values: flags.FlagValues) -> int:
     from vae.tasks.edit import edit, measure
 
     if values.measure:
+        refuse_others(values, "edit --measure", f"{_RUN} measure strength method keep")
         given = {"strength": values.strength, "method": values.method, "keep": values.keep}
         print(measure(_load(values), **{k: v for k, v in given.items() if v is not None}))
         return 0
@@ -170,6 +182,8 @@ def _transfer(config: Any, values: flags.FlagValues) -> int:
 
 def _on_images(task: Callable[..., Any], values: flags.FlagValues, *names: str) -> int:
     """A task on the user's images, with those of the flags `names` that are given."""
+    if task.__name__ != "traverse":  # whose --num is of dimensions
+        _all_of_images(values)
     given = {name: values[name].value for name in ("num", *names)}
     given = {name: value for name, value in given.items() if value is not None}
     paths, _ = task(_load(values), **_user_images(values), **given)
@@ -177,35 +191,23 @@ def _on_images(task: Callable[..., Any], values: flags.FlagValues, *names: str) 
     return 0
 
 
+def _all_of_images(values: flags.FlagValues) -> None:
+    """Refuses a number of test images beside the user's own, all of which are taken."""
+    for name in ("num", "split"):
+        if values.images and values[name].present:
+            raise InputError(
+                f"--{name} is of test images; with --images all of yours are used: leave it out."
+            )
+
+
 def _user_images(values: flags.FlagValues) -> dict[str, Any]:
     """The user's own images, and what is on them."""
     sets = ",".join(values.attributes or ()).split("/") if values.attributes else ()
     return {
         "images": values.images or (),
-        "labels": _whole_numbers("labels", values),
-        "attributes": [_settings(one.split(",")) for one in sets],
+        "labels": whole_numbers("labels", values),
+        "attributes": [settings(one.split(",")) for one in sets],
     }
-
-
-def _whole_numbers(name: str, values: flags.FlagValues) -> list[int]:
-    """What a flag lists, none where it is absent."""
-    given = values[name].value or []
-    try:
-        return [int(value) for value in given]
-    except ValueError:
-        raise InputError(f"--{name}={','.join(given)} must be whole numbers.") from None
-
-
-def _settings(pairs: list[str]) -> dict[str, float]:
-    """From "Smiling=1", or "Smiling" alone, to what is set to which value."""
-    settings = {}
-    for pair in pairs:
-        name, _, value = pair.partition("=")
-        try:
-            settings[name] = float(value or 1)
-        except ValueError:
-            raise InputError(f"--attributes={pair}: {value!r} must be a number.") from None
-    return settings
 
 
 def _reconstruct(config: Any, values: flags.FlagValues) -> int:
@@ -306,28 +308,40 @@ def _list(config: Any, values: flags.FlagValues) -> int:
     return 0
 
 
-COMMANDS = {
-    "train": _train,
-    "sweep": _of_sweeps("sweep"),
-    "population": _of_sweeps("train_population"),
-    "packing": _of_sweeps("measure_packing"),
-    "evaluate": _evaluate,
-    "sample": _sample,
-    "reconstruct": _reconstruct,
-    "inpaint": _inpaint,
-    "denoise": _denoise,
-    "super_resolve": _super_resolve,
-    "fidelity": _fidelity,
-    "anomaly": _anomaly,
-    "verify": _verify,
-    "nearest": _nearest,
-    "augment": _augment,
-    "interpolate": _interpolate,
-    "traverse": _traverse,
-    "edit": _edit,
-    "transfer": _transfer,
-    "results": _results,
-    "list": _list,
+_RUN = "workdir step out cpu_devices"
+_ASKED = f"{_RUN} images labels attributes num"  # about images, test images or the user's own
+_REPAIR = f"{_ASKED} fillings seed"
+
+# What each command does, and the flags that it reads: any other is refused.
+COMMANDS: dict[str, tuple[Callable[[Any, flags.FlagValues], int], str]] = {
+    "train": (
+        _train,
+        "config workdir cpu_devices processes coordinator num_processes process_id",
+    ),
+    "sweep": (
+        _of_sweeps("sweep"),
+        "config workdir cpu_devices sweep num_trials sampler pruner executor executor_options "
+        "workers members",
+    ),
+    "population": (_of_sweeps("train_population"), "config workdir cpu_devices trials"),
+    "packing": (_of_sweeps("measure_packing"), "config workdir cpu_devices members"),
+    "evaluate": (_evaluate, f"{_RUN} split num_samples"),
+    "sample": (_sample, f"{_RUN} num seed draw labels attributes prior temperature"),
+    "reconstruct": (_reconstruct, f"{_RUN} split num"),
+    "inpaint": (_inpaint, f"{_REPAIR} mask box"),
+    "denoise": (_denoise, f"{_REPAIR} sigma"),
+    "super_resolve": (_super_resolve, f"{_REPAIR} factor"),
+    "fidelity": (_fidelity, f"{_RUN} num seed prior"),
+    "anomaly": (_anomaly, f"{_RUN} images outliers num num_samples seed"),
+    "verify": (_verify, f"{_RUN} num seed"),
+    "nearest": (_nearest, f"{_RUN} num seed prior"),
+    "augment": (_augment, f"{_RUN} num seed images"),
+    "interpolate": (_interpolate, f"{_ASKED} method steps"),
+    "traverse": (_traverse, f"{_ASKED} steps"),
+    "edit": (_edit, f"{_ASKED} attribute strength method keep measure residual steps"),
+    "transfer": (_transfer, _ASKED),
+    "results": (_results, "workdir out"),
+    "list": (_list, "workdir"),
 }
 
 

@@ -3,7 +3,9 @@
 Exit code 2 where something given was wrong, else 1.
 """
 
+import difflib
 import os
+from collections.abc import Collection
 
 
 class InputError(Exception):
@@ -17,3 +19,20 @@ def reason(error: OSError) -> str:
     """What the system refused, as "runs/digits/config.json: No space left on device"."""
     name = f"{os.fsdecode(error.filename)}: " if isinstance(error.filename, str | bytes) else ""
     return f"{name}{error.strerror or error}"
+
+
+def did_you_mean(given: str, known: Collection[str]) -> str:
+    """The end of a sentence about a name that is not known: the nearest one, if any is near."""
+    near = difflib.get_close_matches(given, [str(name) for name in known], n=1)
+    return f"; did you mean {near[0]!r}?" if near else "."
+
+
+def not_one_of(what: str, given: str, known: Collection[str]) -> str:
+    """One sentence about a value that is not among those that there are.
+
+    Args:
+      what: the value with its name, as "--step=bset".
+      given: the value.
+      known: those that there are.
+    """
+    return f"{what} must be one of {', '.join(known)}{did_you_mean(given, known)}"

@@ -21,7 +21,7 @@ from vae import models
 from vae.compiled import Compiled
 from vae.config import from_dict
 from vae.data.dataset import Values
-from vae.errors import InputError
+from vae.errors import InputError, not_one_of
 from vae.evaluation.likelihood import Estimate, has_density
 from vae.evaluation.posterior import Posterior, Report, why_not
 from vae.models.data import Data, Scales, unit_scales
@@ -295,7 +295,7 @@ def load(workdir: str | Path, *, step: int | str = "latest", out: str | Path | N
     Raises:
       InputError: there is no run, or no such checkpoint.
     """
-    workdir = Path(workdir)
+    workdir, step = Path(workdir), _step(step)
     config, record = read_json(workdir / "config.json"), read_json(workdir / "provenance.json")
     if config is None or record is None:
         raise InputError(f"{workdir} holds no run: config.json or provenance.json is missing.")
@@ -332,6 +332,22 @@ def load(workdir: str | Path, *, step: int | str = "latest", out: str | Path | N
     )
 
 
+def _step(step: int | str) -> int | str:
+    """A step, "latest" or "best".
+
+    Raises:
+      InputError: it is none of them.
+    """
+    names = ("latest", "best")
+    if step in names or isinstance(step, int):
+        return step
+    try:
+        return int(step)
+    except ValueError:
+        what = f"step={step}, a checkpoint,"
+        raise InputError(not_one_of(what, str(step), (*names, "a number of steps"))) from None
+
+
 def _restore(workdir: Path, step: int | str, shapes: State) -> State:
     directory = workdir / "checkpoints"
     if not directory.is_dir():
@@ -346,7 +362,7 @@ def _restore(workdir: Path, step: int | str, shapes: State) -> State:
             if state is None:
                 raise InputError(f"{workdir} holds no whole checkpoint yet.")
             return state
-        wanted = checkpoints.best_step() if step == "best" else int(step)
+        wanted = checkpoints.best_step() if step == "best" else step
         if wanted not in steps:
             raise InputError(f"{workdir} has no checkpoint {step!r}; there are {steps}.")
         return checkpoints.restore(wanted, like)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import json
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -11,7 +10,7 @@ import ml_collections
 
 from vae.config.defaults import base
 from vae.config.values import shown
-from vae.errors import InputError
+from vae.errors import InputError, did_you_mean
 
 # A run may be continued with these keys changed; any other difference is a different experiment.
 RESUMABLE = (
@@ -38,8 +37,7 @@ def check_keys(config: ml_collections.ConfigDict, reference: ml_collections.Conf
 def check_known(given: Iterable[str], known: Iterable[str]) -> None:
     """Refuses dotted keys that are not among those known, with the one that may be meant."""
     if unknown := sorted(set(given) - set(known)):
-        close = difflib.get_close_matches(unknown[0], known, n=1)
-        hint = f"; did you mean {close[0]!r}?" if close else "."
+        hint = did_you_mean(unknown[0], known)
         raise InputError(f"{unknown[0]} is not a key of the configuration{hint}")
 
 

@@ -7,7 +7,7 @@ import ml_collections
 from vae.config.defaults import base
 from vae.config.mapping import check_keys, get
 from vae.config.values import LAYERS, RULES, check, shown
-from vae.errors import InputError
+from vae.errors import InputError, not_one_of
 
 CHOICES = {
     "data.binarize": ("none", "dynamic"),
@@ -143,7 +143,7 @@ def validate(config: ml_collections.ConfigDict) -> None:
     for key, allowed in CHOICES.items():
         value = get(config, key)
         if not isinstance(value, str) or value not in allowed:
-            raise InputError(f"{key}={shown(value)} must be one of {', '.join(allowed)}.")
+            raise InputError(not_one_of(f"{key}={shown(value)}", shown(value), allowed))
     for key in RULES:
         check(key, get(config, key))
     _check_used(config, reference)

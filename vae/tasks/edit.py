@@ -17,7 +17,7 @@ import numpy as np
 
 from vae import data
 from vae.data.transforms import first_images
-from vae.errors import InputError
+from vae.errors import InputError, not_one_of
 from vae.evaluation.probe import Probe
 from vae.run import Run
 from vae.tasks import pictures
@@ -46,7 +46,7 @@ class Editor:
         self, run: Run, *, method: str = "means", keep: Sequence[str] | None = None
     ) -> None:
         if method not in METHODS:
-            raise InputError(f"--method={method} is not one of {', '.join(METHODS)}.")
+            raise InputError(not_one_of(f"--method={method}", method, METHODS))
         kept = attribute_columns(run.attributes if keep is None else keep, run)
         condition = run.model.condition
         self.conditional = bool(condition and condition.kind == "attributes")

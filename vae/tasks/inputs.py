@@ -16,7 +16,7 @@ from vae.data.dataset import Dataset, read_complete
 from vae.data.folder import EXTENSIONS
 from vae.data.images import Fit, fit_image, fit_of, open_image
 from vae.data.transforms import first_images, prepare
-from vae.errors import InputError
+from vae.errors import InputError, did_you_mean
 from vae.probability.distributions import example_keys
 from vae.run import Run
 
@@ -143,7 +143,8 @@ def attribute_columns(names: Sequence[str], run: Run) -> list[int]:
     for name in names:
         if name not in run.attributes:
             there = ", ".join(run.attributes)
-            raise InputError(f"there is no attribute {name!r}; there are {there}.")
+            hint = did_you_mean(name, run.attributes)
+            raise InputError(f"there is no attribute {name!r}; there are {there}{hint}")
     return [run.attributes.index(name) for name in names]
 
 

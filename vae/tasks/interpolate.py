@@ -9,7 +9,7 @@ from typing import Any
 import jax
 import numpy as np
 
-from vae.errors import InputError
+from vae.errors import InputError, not_one_of
 from vae.run import Run
 from vae.tasks import pictures
 from vae.tasks.inputs import given
@@ -88,7 +88,7 @@ def interpolate(
       InputError: the images are not even in number, the model does not encode, or see `given`.
     """
     if method not in METHODS:
-        raise InputError(f"--method={method} is not one of {', '.join(METHODS)}.")
+        raise InputError(not_one_of(f"--method={method}", method, METHODS))
     ends = given(run, images=images, num=num, labels=labels, attributes=attributes)
     number = len(ends.x) // 2
     if len(ends.x) % 2 or steps < 2:
