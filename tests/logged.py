@@ -1,7 +1,10 @@
 """What a run left in its directory, to be waited for or compared with what another one did."""
 
 import json
+import struct
 import time
+
+from tensorboard.compat.proto.event_pb2 import Event, SessionLog
 
 
 def lines(workdir):
@@ -11,6 +14,28 @@ def lines(workdir):
         {k: v for k, v in json.loads(line).items() if "per_second" not in k}
         for line in text.splitlines()
     ]
+
+
+def events(workdir):
+    """What the event files of a run hold, oldest first, as their format is defined."""
+    found = []
+    for file in sorted(workdir.glob("events.out.tfevents.*")):
+        content = file.read_bytes()
+        while content:  # length, checksum, message, checksum
+            (length,) = struct.unpack("<Q", content[:8])
+            found.append(Event.FromString(content[12 : 12 + length]))
+            content = content[16 + length :]
+    return found
+
+
+def shown_by_tensorboard(workdir, tag):
+    """(step, figure) of a name: a session's start has all from its step on forgotten."""
+    shown = []
+    for event in events(workdir):
+        if event.session_log.status == SessionLog.START:
+            shown = [(step, value) for step, value in shown if step < event.step]
+        shown += [(event.step, v.simple_value) for v in event.summary.value if v.tag == tag]
+    return shown
 
 
 def wait_for_checkpoint(workdir, process):

@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from configs import tiny
-from logged import lines, wait_for_checkpoint
+from logged import events, lines, shown_by_tensorboard, wait_for_checkpoint
 
 import vae
 from vae import program
@@ -32,7 +32,7 @@ ROOT = Path(__file__).resolve().parents[1]
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory):
     workdir = tmp_path_factory.mktemp("finished")
-    return workdir, vae.train(tiny(), workdir)
+    return workdir, vae.train(tiny(log__tensorboard=True, log__images_every_steps=20), workdir)
 
 
 def interrupt_at(monkeypatch, step):
@@ -66,6 +66,18 @@ def test_a_run_leaves_what_it_promises(finished):
     assert {p.name for p in (workdir / "checkpoints").iterdir()} >= {"15", "20"}
 
 
+def test_tensorboard_has_the_pictures_that_are_on_disk(finished):
+    workdir, _ = finished
+    shown = {
+        f"{value.tag}_{event.step:08d}.png": value.image.encoded_image_string
+        for event in events(workdir)
+        for value in event.summary.value
+        if value.HasField("image")
+    }
+    assert shown.keys() == {"samples_00000020.png", "reconstructions_00000020.png"}
+    assert shown == {path.name: path.read_bytes() for path in (workdir / "images").iterdir()}
+
+
 def test_a_complete_run_says_so_and_is_not_trained_again(finished, caplog):
     workdir, result = finished
     before = (workdir / "metrics.jsonl").read_text()
@@ -79,12 +91,14 @@ def test_a_run_stopped_by_sigterm_goes_on_to_the_bit(finished, tmp_path, monkeyp
     workdir, result = finished
     with monkeypatch.context() as patch:
         interrupt_at(patch, 10)
-        stopped = vae.train(tiny(), tmp_path)
+        stopped = vae.train(tiny(log__tensorboard=True), tmp_path)
     assert stopped["status"] == "preempted" and stopped["step"] == 11
-    resumed = vae.train(tiny(), tmp_path)
+    resumed = vae.train(tiny(log__tensorboard=True), tmp_path)
     assert resumed["params_sha256"] == result["params_sha256"]
     assert resumed["metrics"] == result["metrics"]
     assert lines(tmp_path) == lines(workdir)
+    for name in ("train/loss", "valid/elbo", "test/nll"):
+        assert shown_by_tensorboard(tmp_path, name) == shown_by_tensorboard(workdir, name)
 
 
 def test_so_does_one_of_several_steps_a_call(tmp_path, monkeypatch):
@@ -104,6 +118,7 @@ def test_a_run_killed_before_its_result_has_all_figures(finished, tmp_path):
     copy = shutil.copytree(workdir, tmp_path / "run")
     (copy / "result.json").unlink()
     assert vae.train(tiny(), copy)["metrics"] == result["metrics"]
+    assert lines(copy) == lines(workdir)
 
 
 GAN = {

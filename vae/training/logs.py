@@ -8,6 +8,7 @@ from __future__ import annotations
 import io
 import json
 import logging
+import math
 import os
 import platform
 import sys
@@ -18,6 +19,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
+from vae.training.directory import as_json, whole
 from vae.training.processes import is_first
 
 logger = logging.getLogger(__name__)
@@ -41,60 +43,96 @@ class Log:
         if not self._writes:
             return
         line = {"step": step} | {
-            name: float(value) if np.isfinite(value) else None for name, value in values.items()
+            name: None if value is None else float(value) for name, value in values.items()
         }
         with open(self._path, "a", encoding="utf-8") as file:
-            file.write(json.dumps(line) + "\n")
+            file.write(as_json(line) + "\n")
         if self._events:
             self._events.scalars(step, values)
 
     def image(self, step: int, name: str, image: np.ndarray) -> None:
-        """Gives an image [H, W, C] in [0, 1] to TensorBoard."""
+        """Gives a picture [H, W, 3] uint8 to TensorBoard."""
         if self._events:
             self._events.image(step, name, image)
 
-    def rewind(self, step: int) -> dict[str, float]:
-        """Forgets the lines after `step`: they will be written again.
+    def rewind(self, step: int, total: int) -> dict[str, float]:
+        """Forgets the lines that a run of `total` steps will write again from `step` on.
 
-        Returns the latest figure of each name in what is left, but rates, which are of a machine.
+        These are the lines after `step`, and at the end of the run those of the test set, too. A
+        line that is damaged is left out, and the file as it was is kept as metrics.jsonl.damaged.
+
+        Returns the latest figure of each name in what is left, but rates, which are of a machine,
+        and those of the test set.
         """
-        if not self._writes or not self._path.exists():
+        if not self._writes:
             return {}
-        lines = self._path.read_text(encoding="utf-8").splitlines(keepends=True)
-        kept, latest = [], {}
-        for line in lines:
-            if not line.endswith("\n"):
-                continue  # the last line may have been cut off by a kill
-            figures = json.loads(line)
-            if figures.pop("step") <= step:
-                kept.append(line)
+        if self._events:
+            self._events.restart(step + 1)
+        content = self._path.read_bytes() if self._path.exists() else b""
+        *whole_lines, _ = content.split(b"\n")  # the last line may have been cut off by a kill
+        kept, latest, damaged = [], {}, []
+        for number, text in enumerate(whole_lines, start=1):
+            line = read_line(text)
+            if line is None:
+                damaged.append(number)
+                continue
+            at, figures = line
+            tested = any(name.startswith("test/") for name in figures)
+            if at > step or (tested and at == total):
+                continue
+            kept.append(text + b"\n")
+            if not tested:
                 latest |= figures
-        if kept != lines:
-            temporary = self._path.with_suffix(".tmp")
-            temporary.write_text("".join(kept), encoding="utf-8")
-            os.replace(temporary, self._path)
-        return {
-            name: value
-            for name, value in latest.items()
-            if value is not None and not name.endswith("_per_second")
-        }
+        if damaged:
+            aside = self._path.with_name(f"{self._path.name}.damaged")
+            with whole(aside) as file:
+                file.write(content)
+            logger.warning(
+                "%s: line %s cannot be read and is left out; the file as it was is kept as %s",
+                self._path,
+                ", ".join(map(str, damaged)),
+                aside.name,
+            )
+        if (left := b"".join(kept)) != content:
+            with whole(self._path) as file:
+                file.write(left)
+        return {k: v for k, v in latest.items() if not k.endswith("_per_second")}
 
     def close(self) -> None:
         if self._events:
             self._events.close()
 
 
+def read_line(text: bytes) -> tuple[int, dict[str, float]] | None:
+    """The step and the figures of a line of metrics.jsonl; None where it is damaged.
+
+    A figure that was not finite is NaN.
+    """
+    try:
+        figures = json.loads(text)
+        step = figures.pop("step")
+        figures = {name: math.nan if x is None else float(x) for name, x in figures.items()}
+    except (ValueError, TypeError, AttributeError, KeyError):  # no JSON, or JSON of another shape
+        return None
+    return (step, figures) if type(step) is int and step >= 0 else None
+
+
 class _Events:
     """An event file of TensorBoard's, written without TensorFlow, whose import takes seconds."""
 
     def __init__(self, workdir: Path) -> None:
-        from tensorboard.compat.proto import event_pb2, summary_pb2
+        from tensorboard.compat.proto.event_pb2 import Event, SessionLog
+        from tensorboard.compat.proto.summary_pb2 import Summary
         from tensorboard.summary.writer.record_writer import RecordWriter
 
-        self._event, self._summary = event_pb2.Event, summary_pb2.Summary
+        self._event, self._summary, self._session = Event, Summary, SessionLog
         name = f"events.out.tfevents.{time.time():.6f}.{platform.node()}.{os.getpid()}"
         self._file = RecordWriter(open(workdir / name, "wb"))  # noqa: SIM115, for `close` to close
         self._write(file_version="brain.Event:2")
+
+    def restart(self, step: int) -> None:
+        """Has TensorBoard forget what was written of `step` and after, which comes again."""
+        self._write(step=step, session_log=self._session(status=self._session.START))
 
     def scalars(self, step: int, values: dict[str, float]) -> None:
         Value = self._summary.Value
@@ -103,9 +141,8 @@ class _Events:
 
     def image(self, step: int, name: str, image: np.ndarray) -> None:
         height, width, channels = image.shape
-        pixels = np.round(image * 255).astype(np.uint8)
         png = io.BytesIO()
-        Image.fromarray(pixels[..., 0] if channels == 1 else pixels).save(png, "PNG")
+        Image.fromarray(image).save(png, "PNG")
         shown = self._summary.Image(
             height=height, width=width, colorspace=channels, encoded_image_string=png.getvalue()
         )

@@ -85,7 +85,7 @@ def order(
 ) -> Generator[Request, Any, End]:
     """The order of a run from the step `start` on, as requests to whoever holds the state."""
     total, per_call = config.training.steps, config.training.steps_per_call
-    metrics, step = log.rewind(start), start
+    metrics, step = log.rewind(start, total), start
 
     def due(every: int) -> bool:
         return every > 0 and (step % every == 0 or step == total)
@@ -101,7 +101,7 @@ def order(
             if report.guard.retries:
                 return End("diverged", int(report.guard.diverged_at), metrics)
             step = yield GoBack(int(report.guard.diverged_at))
-            metrics = log.rewind(step)
+            metrics = log.rewind(step, total)
             continue
         if logged:
             train = train_metrics(report)
