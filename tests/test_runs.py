@@ -212,7 +212,7 @@ def test_nothing_finite_goes_back_once_then_ends_as_diverged(tmp_path, caplog):
 
 def test_a_lower_learning_rate_saves_a_run_that_diverged_once(tmp_path, caplog):
     config = tiny(
-        optimizer__learning_rate=1e30, training__max_nonfinite=3, training__retry_scale=1e-33
+        optimizer__learning_rate=1e28, training__max_nonfinite=3, training__retry_scale=1e-30
     )
     with caplog.at_level(logging.WARNING):
         result = vae.train(config, tmp_path)
