@@ -3,14 +3,18 @@
 import gc
 import os
 import tempfile
+from importlib.metadata import version
 from pathlib import Path
 
 os.environ.setdefault("NPROC", "32")  # collectives need more threads than this machine has cores
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-# Most of the time of a tiny run is compilation: most of that optimisation, and of the rest the
-# emitters of fusions by MLIR. What was compiled once is read again, by subprocesses too.
+# Most of the time of a tiny run is compilation: most of that optimisation, and most of the rest the
+# emitters of fusions by MLIR, which jaxlib 0.11 always has: XLA ends a process that names a flag it
+# does not know. What was compiled once is read again, by subprocesses too.
 os.environ.setdefault(
-    "XLA_FLAGS", "--xla_backend_optimization_level=0 --xla_cpu_use_fusion_emitters=false"
+    "XLA_FLAGS",
+    "--xla_backend_optimization_level=0"
+    + (" --xla_cpu_use_fusion_emitters=false" if version("jaxlib") < "0.11" else ""),
 )
 os.environ.setdefault(
     "JAX_COMPILATION_CACHE_DIR", f"{tempfile.gettempdir()}/vae-test-cache-{os.getuid()}"

@@ -97,6 +97,21 @@ def shrink(config):
     return config
 
 
+def tiny_experiment(name, variant, folder):
+    """The config of an experiment, made small, on a few images of its kind that are made here."""
+    module = importlib.import_module(f"experiments.{name}")
+    config = shrink(module.get_config(variant) if variant else module.get_config())
+    levels = 2 if config.data.name == "binarized_mnist" else 256
+    make = OWN_DATA.get(name, lambda folder: npz(folder, (28, 28), levels))
+    if make:
+        (folder / "data").mkdir()
+        config.data.path = str(make(folder / "data"))
+    if "train[:" in config.data.train and "%" not in config.data.train:
+        config.data.train, config.data.valid = "train[:48]", "train[48:60]"
+    config.data.test = config.data.test.replace("[:1000]", "[:12]")
+    return config
+
+
 @pytest.mark.parametrize("name", EXPERIMENTS)
 def test_published_variants_are_valid(name):
     module = importlib.import_module(f"experiments.{name}")
@@ -107,16 +122,7 @@ def test_published_variants_are_valid(name):
 
 @pytest.mark.parametrize(("name", "variant"), VARIANTS)
 def test_an_experiment_trains_two_steps(tmp_path, name, variant):
-    module = importlib.import_module(f"experiments.{name}")
-    config = shrink(module.get_config(variant) if variant else module.get_config())
-    levels = 2 if config.data.name == "binarized_mnist" else 256
-    make = OWN_DATA.get(name, lambda folder: npz(folder, (28, 28), levels))
-    if make:
-        (tmp_path / "data").mkdir()
-        config.data.path = str(make(tmp_path / "data"))
-    if "train[:" in config.data.train and "%" not in config.data.train:
-        config.data.train, config.data.valid = "train[:48]", "train[48:60]"
-    config.data.test = config.data.test.replace("[:1000]", "[:12]")
+    config = tiny_experiment(name, variant, tmp_path)
     result = vae.train(config, tmp_path / "run")
     assert result["status"] == "completed"
     assert "bound" in result["protocol"] or math.isfinite(result["metrics"]["test/nll"])
