@@ -57,7 +57,8 @@ def trial(args: argparse.Namespace, index: int) -> ml_collections.ConfigDict:
     return config
 
 
-def main(args: argparse.Namespace) -> None:
+def measure_population(args: argparse.Namespace) -> dict[str, float]:
+    """Trains some trials one after another, and all of them in one program."""
     with tempfile.TemporaryDirectory() as folder:
         # Calls of `vae.train` share what is compiled through the cache.
         jax.config.update("jax_compilation_cache_dir", f"{folder}/cache")
@@ -81,19 +82,34 @@ def main(args: argparse.Namespace) -> None:
     ]
     single = statistics.median(alone[1:])
     memory = (jax.local_devices()[0].memory_stats() or {}).get("peak_bytes_in_use")
+    return {
+        "alone_s": single,
+        "alone_compiling_s": alone[0],
+        "together_s": together,
+        "per_minute_alone": 60 / single,
+        "per_minute_together": 60 * args.members / together,
+        "ratio": args.members * single / together,
+        "largest_difference": max(differences),
+        "peak_mib": None if memory is None else memory / 2**20,
+    }
+
+
+def main(args: argparse.Namespace) -> None:
+    figures = measure_population(args)
+    titles = {
+        "alone_s": "one trial, s",
+        "alone_compiling_s": "one trial that compiles, s",
+        "per_minute_alone": "trials a minute, one after another",
+        "together_s": "the population, s",
+        "per_minute_together": "trials a minute, together",
+        "ratio": "ratio",
+        "largest_difference": "largest relative difference of test/elbo",
+        "peak_mib": "peak memory, MiB",
+    }
     measure.print_table(
         ("", f"{args.members} members"),
-        [
-            ("device", jax.devices()[0].device_kind),
-            ("one trial, s", single),
-            ("one trial that compiles, s", alone[0]),
-            ("trials a minute, one after another", 60 / single),
-            ("the population, s", together),
-            ("trials a minute, together", 60 * args.members / together),
-            ("ratio", args.members * single / together),
-            ("largest relative difference of test/elbo", f"{max(differences):.1e}"),
-            ("peak memory, MiB", "unknown" if memory is None else memory / 2**20),
-        ],
+        [("device", jax.devices()[0].device_kind)]
+        + [(title, figures[name]) for name, title in titles.items()],
     )
 
 

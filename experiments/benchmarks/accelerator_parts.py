@@ -1,0 +1,363 @@
+"""The parts of `accelerator.py`, each run by it in a process of its own."""
+
+from __future__ import annotations
+
+import argparse
+import functools
+import json
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+ROOT = Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT))
+
+
+class Case:
+    """A network, as both frameworks train it: on images of `shape`, by Adam, Bernoulli outputs."""
+
+    def __init__(self, shape: tuple[int, int, int], batches: tuple[int, ...], **model: Any) -> None:
+        self.shape, self.batches, self.model = shape, batches, model
+
+
+MLP = {"encoder": "mlp", "decoder": "mlp"}
+CONV = {"encoder": "conv", "decoder": "conv"}
+LADDER = {"name": "ladder", "stem_stride": 2, "activation": "silu", "latent_dim": 8}
+
+
+def widths(*encoder: int) -> dict[str, tuple[int, ...]]:
+    return {"encoder_widths": encoder, "decoder_widths": encoder[::-1]}
+
+
+CASES = {
+    "MLP": Case((28, 28, 1), (100, 4096), **MLP, **widths(512), latent_dim=16),
+    "conv": Case((64, 64, 3), (64, 1024), **CONV, **widths(32, 64, 128, 256), latent_dim=128),
+    "ladder": Case((28, 28, 1), (100, 1000), **LADDER, **widths(32, 48, 64), groups=(2, 2, 2)),
+}
+TINY = {
+    "MLP": Case((8, 8, 1), (8, 16), **MLP, **widths(16), latent_dim=4),
+    "conv": Case((8, 8, 3), (8, 16), **CONV, **widths(8, 8), latent_dim=4),
+    "ladder": Case((7, 7, 1), (8, 16), **LADDER, **widths(8, 8), groups=(1, 1)),
+}
+# Steps in one call for the smaller batch, where a step is short.
+STEPS_PER_CALL = {"MLP": 50, "conv": 10, "ladder": 10}
+SECONDS = 0.7  # for which a step is timed
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("part", choices=PARTS)
+    parser.add_argument("--bring", type=Path)
+    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--tiny", action="store_true")
+    args = parser.parse_args()
+    (args.out / f"{args.part}.jsonl").unlink(missing_ok=True)
+    from vae.training.memory import keep_freed_memory
+
+    keep_freed_memory()
+    PARTS[args.part](args)
+
+
+def record(args: argparse.Namespace, **row: Any) -> None:
+    """Adds a row to the part's figures, so that it is kept whatever follows."""
+    print(row, flush=True)
+    with open(args.out / f"{args.part}.jsonl", "a") as file:
+        file.write(json.dumps(row) + "\n")
+
+
+def machine(args: argparse.Namespace) -> None:
+    """What it is, and what it reaches: products of matrices, and copies."""
+    import jax
+    import jax.numpy as jnp
+
+    size = 256 if args.tiny else 8192
+    device = jax.devices()[0]
+    names = {"device": device.device_kind, "devices": jax.device_count(), "JAX": jax.__version__}
+    names["Python"] = sys.version.split()[0]
+    for name, value in names.items():
+        record(args, name=name, value=value)
+    a, b = (jax.random.normal(jax.random.key(i), (size, size)) for i in range(2))
+    for name, dtype, precision in (
+        ("bfloat16", jnp.bfloat16, None),
+        ("float32", jnp.float32, None),
+        ("float32, highest precision", jnp.float32, "highest"),
+    ):
+        product = jax.jit(functools.partial(jnp.matmul, precision=precision))
+        x, y = a.astype(dtype), b.astype(dtype)
+        seconds = timed(lambda product=product, x=x, y=y: product(x, y))
+        value = 2 * size**3 / seconds / 1e12
+        record(args, name=f"product of matrices, {name}", value=value, unit="TFLOP/s", key=name)
+    copy = jax.jit(lambda x: x + 1)
+    x = jnp.zeros((size // 8, size, size // 8), jnp.float32)
+    seconds = timed(lambda: copy(x))
+    record(args, name="reading and writing", value=2 * x.nbytes / seconds / 1e9, unit="GB/s")
+
+
+def steps(args: argparse.Namespace) -> None:
+    """The training step that `vae.train` runs, with its batches put on the device."""
+    peaks = _peaks(args)
+    for dtype in ("bfloat16",) if args.tiny else ("bfloat16", "float32"):
+        for name, case in cases(args).items():
+            small, large = case.batches
+            several = 2 if args.tiny else STEPS_PER_CALL[name]
+            flops = {}
+            for batch, per_call in ((small, 1), (small, several), (large, 1)):
+                config = config_of(case, batch, args, dtype=dtype)
+                config.training.steps_per_call = per_call
+                row = step_figures(config)
+                flops.setdefault(batch, row.pop("flops"))
+                tflops = flops[batch] / row["ms"] / 1e9
+                record(
+                    args,
+                    case=name,
+                    batch=batch,
+                    dtype=dtype,
+                    steps_per_call=per_call,
+                    tflops=tflops,
+                    peak_share=tflops / peaks[dtype],
+                    **row,
+                )
+
+
+def step_figures(config: Any) -> dict[str, float]:
+    """Milliseconds and images/s of a step, its operations by XLA's count, memory, compilation."""
+    import jax
+    from jax.sharding import PartitionSpec as P
+
+    from vae.program import call_batch, make_mapped_step, prepare
+    from vae.training import devices
+
+    experiment, mesh = prepare(config), devices.make_mesh()
+    table = devices.replicate(experiment.dataset.train.table(), mesh)
+    specs, per_call = experiment.specs(mesh), config.training.steps_per_call
+    state = experiment.initial_state(mesh, specs)
+    with experiment.batches() as batches:
+
+        def batch(call: int) -> Any:
+            columns = call_batch(batches, config, call * per_call)
+            return devices.shard(columns, mesh, P(None, devices.AXIS))
+
+        lowered = make_mapped_step(experiment, mesh, specs).lower(state, batch(0), table)
+        started = time.perf_counter()
+        step = lowered.compile()
+        compile_s = time.perf_counter() - started
+        state, report = step(state, batch(0), table)
+        jax.block_until_ready(report)
+        calls, started = 0, time.perf_counter()
+        while time.perf_counter() - started < SECONDS or calls < 3:
+            for _ in range(5):
+                calls += 1
+                state, report = step(state, batch(calls), table)
+            jax.block_until_ready(report)
+        seconds = (time.perf_counter() - started) / calls / per_call
+    if not np.isfinite(float(report.metrics.loss.total)):
+        raise RuntimeError("the loss is not finite")
+    memory = step.memory_analysis()
+    return {
+        "ms": 1e3 * seconds,
+        "images_per_second": config.data.batch_size / seconds,
+        "flops": (lowered.cost_analysis() or {}).get("flops", float("nan")),
+        "mib": (memory.argument_size_in_bytes + memory.temp_size_in_bytes) / 2**20,
+        "compile_s": compile_s,
+    }
+
+
+def cases(args: argparse.Namespace) -> dict[str, Case]:
+    """The networks, by name."""
+    return TINY if args.tiny else CASES
+
+
+def config_of(case: Case, batch: int, args: argparse.Namespace, *, dtype: str) -> Any:
+    """The config of a case, on images of its shape that are drawn at random."""
+    from vae.config import base
+
+    file = args.out / f"images_{'x'.join(map(str, case.shape))}.npz"
+    if not file.exists():
+        drawn = np.random.default_rng(0).integers(0, 2, (4096, *case.shape), np.uint8)
+        np.savez(file, train_images=drawn, test_images=drawn[:200])
+    config = base()
+    config.data.path = str(file)
+    config.data.train, config.data.valid, config.data.test = "train", "test[:100]", "test[100:]"
+    config.data.batch_size = batch
+    config.model.update(case.model)
+    config.model.dtype = dtype
+    config.log.tensorboard = False
+    return config
+
+
+def torch(args: argparse.Namespace) -> None:
+    """The same networks in PyTorch: as they are written, and then by its compiler."""
+    from accelerator_torch import measure
+
+    for compiled in (False, True):
+        for name, case in cases(args).items():
+            for dtype in ("bfloat16", "float32"):
+                for batch in case.batches:
+                    row = measure(name, case, batch, dtype, compiled, SECONDS)
+                    record(args, case=name, dtype=dtype, **row)
+
+
+def nll(args: argparse.Namespace) -> None:
+    """The estimate of log p(x), with products of float32 as the device likes them and exactly."""
+    import jax
+
+    import vae
+    from vae.config import base
+    from vae.evaluation.evaluator import make_evaluator
+    from vae.program import prepare
+    from vae.training import devices
+
+    for name in ("MLP",) if args.tiny else ("MLP", "conv"):
+        config = base()
+        config.data.binarize = "dynamic"
+        if path := _brought(args, "mnist"):
+            config.data.path = path
+            config.data.train, config.data.valid = "train[:50000]", "train[50000:]"
+            config.data.test = "test[:1000]"
+        config.model.update(MLP | widths(512) if name == "MLP" else CONV | widths(32, 64))
+        config.training.steps = 20 if args.tiny else 2000
+        config.training.steps_per_call = config.log.every_steps = 10
+        config.evaluation.every_steps = config.checkpoint.every_steps = 0
+        config.log.images_every_steps = 0
+        config.evaluation.num_samples = 1
+        config.log.tensorboard = False
+        workdir = args.out / f"nll_{name}"
+        vae.train(config, workdir)
+        run, experiment, mesh = vae.load(workdir), prepare(config), devices.make_mesh()
+        variables = devices.replicate(run.variables, mesh)
+        config.evaluation.max_bytes = 8 * 2**20 if args.tiny else 2**30
+        first = None
+        for precision in ("highest", "default"):
+            with jax.default_matmul_precision(precision):
+                evaluator = make_evaluator(
+                    run.model,
+                    experiment.dataset,
+                    "test",
+                    config,
+                    mesh,
+                    num_samples=50 if args.tiny else 5000,
+                )
+                seconds = []
+                for _ in range(2):
+                    started = time.perf_counter()
+                    estimate = evaluator.estimate(variables)
+                    seconds.append(time.perf_counter() - started)
+            found = estimate.log_likelihood
+            first = found if first is None else first
+            record(
+                args,
+                case=name,
+                precision=precision,
+                images=len(found),
+                s_per_image=seconds[1] / len(found),
+                compile_s=seconds[0] - seconds[1],
+                nll=-float(found.mean()),
+                largest_difference=float(abs(found - first).max()),
+            )
+
+
+def population(args: argparse.Namespace) -> None:
+    """Runs trained in one program, see `population.py`."""
+    import population as benchmark
+
+    for members in (4,) if args.tiny else (64, 256):
+        options = argparse.Namespace(
+            data=_brought(args, "mnist"),
+            members=members,
+            alone=1 if args.tiny else 3,
+            steps=100 if args.tiny else 1000,
+            steps_per_call=10,
+            evaluation_batch=1000,
+        )
+        record(args, members=members, **benchmark.measure_population(options))
+
+
+def tests(args: argparse.Namespace) -> None:
+    """The tests of the mathematics, the networks, the models and the step."""
+    from accelerator import TESTS
+
+    chosen = ["tests/probability/test_distributions.py"] if args.tiny else TESTS
+    command = [sys.executable, "-m", "pytest", "-q", "-n", "2" if args.tiny else "10"]
+    command += ["-p", "no:cacheprovider", "--tb=short", "-rfE", *chosen]
+    done = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True)
+    for line in done.stdout:
+        print(line, end="", flush=True)
+        if line.startswith(("FAILED", "ERROR")):
+            record(args, outcome=line.split(" - ")[0].strip(), count=1)
+        if " passed" in line or " failed" in line:
+            for phrase in line.strip("= \n").split(" in ")[0].split(", "):
+                count, outcome = phrase.split(" ", 1)
+                record(args, outcome=outcome, count=int(count))
+
+
+def ladder(args: argparse.Namespace) -> None:
+    """Trains `ladder.py:large` until it is told to stop, which saves its state."""
+    workdir = args.out / "ladder"
+    config = (
+        "digits.py" if args.tiny or not _brought(args, "binarized_mnist") else "ladder.py:large"
+    )
+    command = [sys.executable, "launch.py", "train", f"--config={ROOT}/experiments/{config}"]
+    command += [f"--workdir={workdir}", "--config.log.tensorboard=False"]
+    if args.tiny:
+        command += ["--config.training.steps=100", "--config.log.images_every_steps=0"]
+    elif config != "digits.py":
+        command += [f"--config.data.path={_brought(args, 'binarized_mnist')}"]
+        command += ["--config.model.dtype=bfloat16", "--config.training.steps_per_call=10"]
+    started = time.perf_counter()
+    signal.signal(signal.SIGTERM, lambda *_: None)  # it is for the training, whose group this is of
+    code = subprocess.run(command, cwd=ROOT).returncode
+    result = json.loads((workdir / "result.json").read_text())
+    lines = (workdir / "metrics.jsonl").read_text().splitlines()
+    last = {name: value for line in lines for name, value in json.loads(line).items()}
+    record(args, name="command", value=" ".join(command[1:]))
+    record(args, name="exit code", value=code)
+    record(args, name="status", value=result["status"])
+    record(args, name="steps", value=result["step"])
+    record(args, name="seconds of this part", value=time.perf_counter() - started)
+    for name in ("train/loss", "train/steps_per_second", "valid/elbo"):
+        if name in last:
+            record(args, name=name, value=last[name])
+
+
+def timed(call: Any) -> float:
+    """Seconds of a call that returns an array, the mean over some tenths of a second."""
+    call().block_until_ready()
+    calls, started = 0, time.perf_counter()
+    while time.perf_counter() - started < SECONDS / 2:
+        results = [call() for _ in range(10)]
+        results[-1].block_until_ready()
+        calls += len(results)
+    return (time.perf_counter() - started) / calls
+
+
+def _peaks(args: argparse.Namespace) -> dict[str, float]:
+    """TFLOP/s of products of matrices on this machine by type, as the part before measured them."""
+    file = args.out / "machine.jsonl"
+    rows = map(json.loads, file.read_text().splitlines()) if file.exists() else ()
+    found = {row["key"]: row["value"] for row in rows if "key" in row}
+    return {dtype: found.get(dtype, float("nan")) for dtype in ("bfloat16", "float32")}
+
+
+def _brought(args: argparse.Namespace, name: str) -> str | None:
+    """A folder of what was brought along."""
+    folder = args.bring / name if args.bring else None
+    return str(folder) if folder and folder.is_dir() else None
+
+
+PARTS = {
+    "machine": machine,
+    "steps": steps,
+    "torch": torch,
+    "nll": nll,
+    "population": population,
+    "tests": tests,
+    "ladder": ladder,
+}
+
+if __name__ == "__main__":
+    main()
