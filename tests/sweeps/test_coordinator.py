@@ -10,6 +10,7 @@ import pytest
 from fakes import FakeExecutor, elbo, learning_rate
 
 from vae.config import base
+from vae.errors import InputError
 from vae.sweeps.coordinator import Coordinator
 from vae.sweeps.jobs import Command, Jobs
 from vae.sweeps.search import Search
@@ -106,6 +107,17 @@ def test_points_of_a_space_are_drawn_for_free_slots_and_told(tmp_path):
     assert len({trial.value for trial in trials}) == 7
     coordinate(tmp_path, executor, SPACE, points=9).run()
     assert len(executor.started) == 9 == len(study(tmp_path).trials)
+
+
+def test_a_search_for_what_no_run_measures_ends_with_the_first(tmp_path):
+    misspelt = SPACE._replace(objective="valid/elbow")
+    executor = FakeExecutor(slots=2)
+    for _ in range(2):  # also where it goes on
+        with pytest.raises(InputError, match="did you mean 'valid/elbo'"):
+            coordinate(tmp_path, executor, misspelt, points=7).run()
+    assert len(executor.started) == 2 and executor.running == []
+    grid = GRID._replace(objective="valid/elbow")  # of which every row is wanted
+    assert coordinate(tmp_path / "grid", FakeExecutor(), grid).run()
 
 
 def test_a_point_beside_a_grid_is_judged_by_the_mean_of_its_rows(tmp_path):

@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from vae.sweeps.search import PRUNERS, SAMPLERS, Search
+from vae.sweeps.search import PRUNERS, SAMPLERS, Search, size
 from vae.sweeps.space import Choice, Integer, LogUniform, Plan, Uniform
 
 SPACE = Plan(
@@ -61,6 +61,26 @@ def test_a_space_of_one_key_can_be_searched(tmp_path, sampler):
         rates.append(point.values["rate"])
         study.tell(point.number, -rates[-1])
     assert len(set(rates)) == 12
+
+
+@pytest.mark.parametrize("sampler", SAMPLERS)
+def test_each_point_of_a_small_space_is_drawn_once(tmp_path, sampler):
+    choices = {
+        "widths": Choice(((8,), (16, 16), (8,))),
+        "dim": Integer(2, 4),
+        "beta": Uniform(1, 1),
+    }
+    small = SPACE._replace(distributions=choices)
+    assert size(small) == 6 and size(SPACE) == math.inf
+    points = []
+    for _ in range(6):
+        study = search(tmp_path, small, sampler)  # a restart before every point
+        assert study.open() == []
+        points.append(study.ask())
+        study.tell(points[-1].number, 1.0)
+    assert study.number() == 6
+    assert len({(point.values["widths"], point.values["dim"]) for point in points}) == 6
+    assert all(point.values["widths"] in ((8,), (16, 16)) for point in points)
 
 
 @pytest.mark.parametrize("sampler", ["tpe", "cmaes"])

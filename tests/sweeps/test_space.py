@@ -167,6 +167,7 @@ def test_an_empty_space_is_refused(tmp_path):
             "data.batch_size=33 must be a multiple of training.accumulate=2",
         ),
         (plan(rows=[{"evaluation.every_steps": 0}]), "never measures valid/elbo"),
+        (plan({"objective.beta": Uniform(1, 2)}, objective="elbo"), "'elbo' is no metric"),
         (plan(rows=[{"seed": 1}]), "--config.seed is given, but seed is swept"),
     ],
     ids=lambda value: value if isinstance(value, str) else "",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import copy
 import json
+import logging
 import signal
 import sys
 from collections.abc import Iterator
@@ -30,9 +31,11 @@ from vae.sweeps import (
 )
 from vae.sweeps.coordinator import Coordinator
 from vae.sweeps.jobs import Command, Jobs
-from vae.sweeps.search import Search
+from vae.sweeps.search import Search, size
 from vae.training import directory
 from vae.training.checkpoints import CheckpointError
+
+logger = logging.getLogger(__name__)
 
 NUM_TRIALS = 50  # points of a space, where --num_trials is absent
 ROUNDS = 5  # of a sampler that learns: into so many populations its points go, or more
@@ -61,6 +64,10 @@ def sweep(config: Any, values: flags.FlagValues) -> int:
     _check_search(plan, config.value, values)
     executor_class = executors.load(values.executor)
     executor_class.check(values.executor_options)
+    num_trials = values.num_trials or NUM_TRIALS
+    points = size(plan)
+    if plan.distributions and points < num_trials:
+        logger.info("The space has %d points: all of them are tried.", points)
     sweep = record.make(
         plan,
         config=name,
@@ -68,7 +75,7 @@ def sweep(config: Any, values: flags.FlagValues) -> int:
         overrides=overrides,
         sampler=values.sampler,
         pruner=values.pruner,
-        num_trials=values.num_trials or NUM_TRIALS,
+        num_trials=min(num_trials, points),
     )
     passed_on = tuple(f"--{k}={values[k].value}" for k in PASSED_ON if values[k].present)
     total = record.total(sweep)

@@ -14,6 +14,7 @@ trials waiting, running under a process that outlived their coordinator, or ende
 from __future__ import annotations
 
 import dataclasses
+import difflib
 import logging
 import math
 import statistics
@@ -21,6 +22,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+from vae.errors import InputError
 from vae.sweeps import record
 from vae.sweeps.executors import Executor, Running
 from vae.sweeps.jobs import Jobs
@@ -95,13 +97,19 @@ class Coordinator:
         self._sizes: dict[int, int] = {}  # by trial: of its metrics.jsonl, as last read
         self.trials = record.trials(workdir)
         self._stopping = False
+        self._unmeasured = ""  # what is wrong with the objective, once a run ended without it
 
     def stop(self) -> None:
         """Has `run` stop all trials, which save, and return; may be called by a signal handler."""
         self._stopping = True
 
     def run(self) -> bool:
-        """Goes on until every point has ended, or `stop`; returns whether every one has."""
+        """Goes on until every point has ended, or `stop`; returns whether every one has.
+
+        Raises:
+          InputError: a run of a search ended without the metric that is searched for; all others
+            were stopped.
+        """
         self._go_on()
         while True:
             changed = self._conclude_jobs()
@@ -109,6 +117,8 @@ class Coordinator:
                 for job in self._jobs:
                     job.stop()
                 if all(isinstance(job.running, Found) for job in self._jobs):
+                    if self._unmeasured:
+                        raise InputError(self._unmeasured)
                     return False
             else:
                 self._prune()
@@ -134,6 +144,7 @@ class Coordinator:
                     self._jobs.append(Started(Found(trial), [trial]))
                 else:
                     trial.conclude(75, self._plan.objective, pruned=False)
+            self._check_measured(trial)
         for point in self._search.open():
             self._close(point.number)
 
@@ -173,9 +184,23 @@ class Coordinator:
                 if trial.error:
                     retried = "is tried again" if trial.status == "waiting" else "failed"
                     logger.warning("Trial %d %s: %s", trial.number, retried, trial.error)
+                self._check_measured(trial)
                 self._report(trial)
                 self._close(trial.point)
         return bool(ended)
+
+    def _check_measured(self, trial: Trial) -> None:
+        """Stops a search whose runs do not have the metric that they are judged by."""
+        if trial.status != "completed" or not self._plan.distributions:
+            return
+        objective, metrics = self._plan.objective, trial.result().get("metrics", {})
+        if objective not in metrics and not self._unmeasured:
+            close = difflib.get_close_matches(objective, metrics, n=1)
+            hint = f"did you mean {close[0]!r}?" if close else f"it has {', '.join(metrics)}."
+            self._unmeasured = (
+                f"the search is for {objective!r}, which trial {trial.number} ended without; {hint}"
+            )
+            self.stop()
 
     def _close(self, number: int) -> None:
         """Tells the study of a point whose trials have all ended."""

@@ -7,9 +7,10 @@ that all bookkeeping is in one place. It is made in one go, and its number is it
 from __future__ import annotations
 
 import contextlib
+import itertools
 import math
 import warnings
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -29,6 +30,7 @@ from vae.errors import InputError
 from vae.sweeps.space import Choice, Distribution, Integer, LogUniform, Plan
 
 STUDY = "sweep"
+DRAWS = 10  # of a point, the second half at random, before one that is left is looked for
 
 # Each is made anew for every point, with the point's number as its seed: what is drawn depends on
 # what was told, and not on how often the sweep was stopped. A quasi-random sequence has one seed.
@@ -75,7 +77,7 @@ class Search:
         optuna.logging.set_verbosity(optuna.logging.ERROR)
         _mend(file)
         self._rows = plan.rows if not plan.distributions else ()
-        self._sampler = sampler
+        self._space, self._sampler = plan.distributions, sampler
         self._choices: dict[str, dict[Any, Any]] = {}  # by key, from what Optuna keeps to the value
         self._distributions = {
             key: self._distribution(key, value) for key, value in plan.distributions.items()
@@ -96,28 +98,44 @@ class Search:
             raise InputError(f"{file} is damaged: {error}.") from None
 
     def ask(self) -> Point:
-        """A new point: of a grid the next row, else one that the sampler draws."""
-        number = len(self._study.get_trials(deepcopy=False))
+        """A new point: of a grid the next row, else one that the sampler draws.
+
+        A point that was tried before would give the same run, so another is drawn in its place;
+        after `DRAWS` draws it is the first that is left. There must be one, see `size`.
+        """
         if self._rows:
+            number = len(self._study.get_trials(deepcopy=False))
             row = self._rows[number]
-            kept = {key: _kept(value) for key, value in row.items()}
-            self._study.add_trial(
-                optuna.trial.create_trial(
-                    state=TrialState.RUNNING,
-                    params=kept,
-                    distributions={key: self._distributions[key] for key in kept},
-                )
-            )
-            return Point(number, row)
-        self._study.sampler = _sampler(self._sampler, seed=number)
-        trial = self._study.ask(self._distributions)
-        return Point(trial.number, self._values(trial.params))
+            return Point(self._add({key: _kept(value) for key, value in row.items()}), row)
+        for draw in range(DRAWS):
+            number = len(self._study.get_trials(deepcopy=False))
+            sampler = self._sampler if draw < DRAWS // 2 else "random"
+            self._study.sampler = _sampler(sampler, seed=number)
+            trial = self._trial(self._study.ask(self._distributions).number)
+            if not self._repeats(trial):
+                return Point(trial.number, self._values(trial.params))
+            self._study.tell(trial.number, state=TrialState.FAIL)
+        tried = [trial.params for trial in self._study.get_trials(deepcopy=False)]
+        points = itertools.product(*map(_members, self._space.values()))
+        named = (dict(zip(self._space, point, strict=True)) for point in points)
+        left = next(point for point in named if point not in tried)
+        return Point(self._add(left), self._values(left))
+
+    def _add(self, kept: dict[str, Any]) -> int:
+        """Adds an open trial of values, as Optuna keeps them, to the study; returns its number."""
+        trial = optuna.trial.create_trial(
+            state=TrialState.RUNNING,
+            params=kept,
+            distributions={key: self._distributions[key] for key in kept},
+        )
+        self._study.add_trial(trial)
+        return len(self._study.get_trials(deepcopy=False)) - 1
 
     def open(self) -> list[Point]:
         """The points that were asked for and that nothing was told of."""
         points = []
         for trial in self._study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
-            if not self._rows and not self._whole(trial):
+            if not self._rows and not self._counts(trial):
                 # A coordinator died while it was drawn; nothing was trained of it.
                 self._study.tell(trial.number, state=TrialState.FAIL)
                 continue
@@ -125,9 +143,9 @@ class Search:
         return points
 
     def number(self) -> int:
-        """How many points were asked for, but those that a coordinator died of."""
+        """How many points were asked for, without draws that were given up."""
         trials = self._study.get_trials(deepcopy=False)
-        return sum(bool(self._rows) or self._whole(trial) for trial in trials)
+        return sum(bool(self._rows) or self._counts(trial) for trial in trials)
 
     def report(self, number: int, step: int, value: float) -> bool:
         """Takes note of a point's figure after a step; returns whether it is to be given up."""
@@ -152,8 +170,13 @@ class Search:
     def _trial(self, number: int) -> FrozenTrial:
         return self._study.get_trials(deepcopy=False)[number]
 
-    def _whole(self, trial: FrozenTrial) -> bool:
-        return trial.params.keys() == self._distributions.keys()
+    def _counts(self, trial: FrozenTrial) -> bool:
+        """Whether a trial was drawn to its end, and as the first of its values."""
+        return trial.params.keys() == self._distributions.keys() and not self._repeats(trial)
+
+    def _repeats(self, trial: FrozenTrial) -> bool:
+        earlier = self._study.get_trials(deepcopy=False)[: trial.number]
+        return any(trial.params == other.params for other in earlier)
 
     def _values(self, kept: Mapping[str, Any]) -> dict[str, Any]:
         return {
@@ -168,6 +191,23 @@ class Search:
         if isinstance(value, Integer):
             return IntDistribution(value.low, value.high)
         return FloatDistribution(value.low, value.high, log=isinstance(value, LogUniform))
+
+
+def size(plan: Plan) -> float:
+    """How many points a space has; infinite where it has real numbers."""
+    return math.prod(
+        math.inf if (members := _members(d)) is None else len(members)
+        for d in plan.distributions.values()
+    )
+
+
+def _members(distribution: Distribution) -> Sequence[Any] | None:
+    """All values of a distribution, as Optuna keeps them; None where they are real numbers."""
+    if isinstance(distribution, Choice):
+        return tuple({_kept(value): None for value in distribution.values})
+    if isinstance(distribution, Integer):
+        return range(distribution.low, distribution.high + 1)
+    return (distribution.low,) if distribution.low == distribution.high else None
 
 
 def _kept(value: Any) -> Any:

@@ -247,6 +247,11 @@ def check(plan: Plan, config: ml_collections.ConfigDict, overrides: Mapping[str,
       InputError: a key is unknown or also set on the command line, a value is of the wrong type or
         out of range, or the objective is never measured.
     """
+    if not plan.objective.startswith(("train/", "valid/", "test/")):
+        raise InputError(
+            f"the objective {plan.objective!r} is no metric of result.json; their names begin with "
+            "train/, valid/ or test/."
+        )
     swept = {key for row in plan.rows for key in row} | plan.distributions.keys()
     check_known(swept, flatten(config))
     if both := sorted(swept & overrides.keys()):
