@@ -11,6 +11,7 @@ import sys
 import time
 from pathlib import Path
 
+import jax
 import numpy as np
 import pytest
 from configs import tiny
@@ -222,7 +223,6 @@ def test_a_lower_learning_rate_saves_a_run_that_diverged_once(tmp_path, caplog):
 
 @pytest.mark.parametrize("num", [1, 2])
 def test_fewer_devices_give_the_same_figures(finished, tmp_path, num, monkeypatch):
-    import jax
     from jax.sharding import AxisType, Mesh
 
     from vae.training import devices
@@ -240,7 +240,6 @@ def test_fewer_devices_give_the_same_figures(finished, tmp_path, num, monkeypatc
     ids=["gan", "factors"],
 )
 def test_the_players_are_the_same_on_one_device(tmp_path, overrides, monkeypatch):
-    import jax
     from jax.sharding import AxisType, Mesh
 
     from vae.training import devices
@@ -320,6 +319,29 @@ def test_the_best_checkpoint_can_be_loaded(finished):
     assert vae.load(workdir, step="best").step in (10, 20)
     with pytest.raises(InputError, match="no checkpoint 3"):
         vae.load(workdir, step=3)
+
+
+def test_the_best_is_saved_where_no_checkpoint_is_due(tmp_path):
+    rising = {"optimizer__learning_rate": 1.0, "training__ema_decay": 0.0}
+    cadence = {"evaluation__every_steps": 4, "checkpoint__every_steps": 10}
+    vae.train(tiny(**rising, **cadence), tmp_path)
+    elbos = {x["step"]: x["valid/elbo"] for x in lines(tmp_path) if "valid/elbo" in x}
+    best = max(elbos, key=elbos.get)
+    assert best % 10, elbos
+    assert vae.load(tmp_path, step="best").step == best
+
+
+def test_a_run_refuses_the_arrays_of_another_environment(finished, tmp_path):
+    workdir, _ = finished
+    copy = shutil.copytree(workdir, tmp_path / "run")
+    before = {path: path.read_bytes() for path in copy.rglob("*.json")}
+    with (
+        jax.default_prng_impl("rbg"),
+        pytest.raises(InputError, match=r"checkpoint 20 holds other arrays .*key<rbg>"),
+    ):
+        vae.train(tiny(training__steps=30), copy)
+    assert before == {path: path.read_bytes() for path in copy.rglob("*.json")}
+    assert vae.load(copy).step == 20
 
 
 def test_a_run_starts_from_the_weights_of_another(finished, tmp_path):

@@ -17,9 +17,9 @@ from vae.config import differences, from_dict, resumable, to_dict, validate
 from vae.errors import InputError
 from vae.program import Experiment, make_program, prepare
 from vae.training import devices, directory, loop, processes
-from vae.training.checkpoints import Checkpoints, digest
+from vae.training.checkpoints import Checkpoints, OtherState, Unreadable, digest
 from vae.training.logs import Log
-from vae.training.state import evaluation_variables
+from vae.training.state import evaluation_variables, initial_state
 
 logger = logging.getLogger(__name__)
 
@@ -141,10 +141,10 @@ def recorded(
         "test": len(dataset.test),
         "description": dataset.description,
     }
-    with (
-        processes.first_holds(directory.owned(workdir), InputError),
-        _recorded_failure(workdir, started),
-    ):
+    with contextlib.ExitStack() as stack:
+        stack.enter_context(processes.first_holds(directory.owned(workdir), InputError))
+        kept = stack.enter_context(_checkpoints(experiment, workdir))
+        stack.enter_context(_recorded_failure(workdir, started))
         if processes.is_first():
             directory.write_json(workdir / "config.json", to_dict(config))
             provenance = directory.provenance(overrides, facts) | {"members": members}
@@ -152,9 +152,22 @@ def recorded(
                 provenance["pretrained_sha256"] = digest(experiment.pretrained["params"])
             directory.write_json(workdir / "provenance.json", provenance)
         log = Log(workdir, tensorboard=config.log.tensorboard)
-        kept = Checkpoints(workdir / "checkpoints", max_to_keep=config.checkpoint.max_to_keep)
-        with contextlib.closing(log), contextlib.closing(kept):
-            yield Record(workdir, started, log, kept)
+        stack.enter_context(contextlib.closing(log))
+        yield Record(workdir, started, log, kept)
+
+
+@contextlib.contextmanager
+def _checkpoints(experiment: Experiment, workdir: Path) -> Iterator[Checkpoints]:
+    """The checkpoints of a run, of which the newest whole one is this experiment's."""
+    config = experiment.config
+    kept = Checkpoints(workdir / "checkpoints", max_to_keep=config.checkpoint.max_to_keep)
+    with contextlib.closing(kept):
+        try:
+            if kept.steps():
+                kept.check(jax.eval_shape(lambda: initial_state(experiment.model, config)))
+        except OtherState as error:
+            raise InputError(f"{workdir}: {error}.") from None
+        yield kept
 
 
 def _check_devices(config: ml_collections.ConfigDict, number: int) -> None:
@@ -187,6 +200,8 @@ def _recorded_failure(workdir: Path, started: float) -> Iterator[None]:
     """Leaves a `result.json` behind when training fails, if the disk still takes one."""
     try:
         yield
+    except Unreadable:
+        raise  # nothing was trained, and what was earned before stays as it is
     except BaseException as error:
         result = {
             "status": "failed",

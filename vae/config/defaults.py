@@ -154,6 +154,7 @@ def base() -> ml_collections.ConfigDict:
     evaluation.seed = 0
 
     config.checkpoint = checkpoint = Section()
+    # Besides, whenever valid/elbo is the best so far; 0 saves the end alone.
     checkpoint.every_steps = 1000
     checkpoint.max_to_keep = 2  # the latest; the best by valid/elbo is kept beside them
 

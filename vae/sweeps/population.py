@@ -242,7 +242,9 @@ class _Population:
 
     def _save(self, asking: dict[int, loop.Save]) -> dict[int, Any]:
         for m, request in asking.items():
-            self._records[m].checkpoints.save(request.step, self._member(m), request.metrics)
+            self._records[m].checkpoints.save(
+                request.step, self._member(m), request.metrics, if_best=request.if_best
+            )
         return dict.fromkeys(asking)
 
     def _train(self, asking: dict[int, loop.Train]) -> dict[int, Any]:

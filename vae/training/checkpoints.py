@@ -1,15 +1,24 @@
-"""Checkpoints: asynchronous, never half a state, verified when restored.
+"""Checkpoints: asynchronous, never half a state, verified when restored, never removed unread.
 
-Orbax commits a checkpoint as a whole, but restores a flipped bit without a word; so a digest of the
-arrays is saved beside them and compared after reading. This is the one file that knows Orbax.
+Orbax commits a checkpoint as a whole, but restores a flipped bit without a word; so a record of the
+arrays (their digest, names, types and shapes) is saved beside them and compared when they are read.
+It tells two things apart. A checkpoint that is proven not to be what was written is set aside: its
+folder gets another name. One that cannot be read here and now (in another environment, or because
+files cannot be opened) is left as it is, and whoever asked is told why. This is the one file that
+knows Orbax.
 """
 
 from __future__ import annotations
 
-import hashlib
+import contextlib
+import json
 import logging
+import math
 import os
 import re
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
 from typing import Any
 
 import jax
@@ -17,66 +26,122 @@ import numpy as np
 import orbax.checkpoint as ocp
 from orbax.checkpoint import checkpoint_managers as policies
 
-from vae.training.devices import fetch
-from vae.training.processes import agreed
+from vae.training.arrays import NOTHING, arrays_of, check_of, digest, dotted, is_key, type_of
+from vae.training.processes import agreed, is_first, meet
 
 BEST = "valid/elbo"
+# Orbax takes the first three for a pattern, TensorStore the last for "/"; neither takes a name that
+# is no UTF-8, which Python writes with surrogates.
+_SPECIAL = re.compile(r"[*?\[\\\ud800-\udfff]")
+_SHORTAGES = ("RESOURCE_EXHAUSTED", "Too many open files", "Cannot allocate memory")
 
 
 class CheckpointError(Exception):
     """A checkpoint could not be written or read; the message says why."""
 
 
-def digest(tree: Any) -> str:
-    """SHA-256 over the paths, types, shapes and bytes of a tree of arrays."""
-    sha = hashlib.sha256()
-    for path, leaf in jax.tree_util.tree_leaves_with_path(tree):
-        if jax.dtypes.issubdtype(leaf.dtype, jax.dtypes.prng_key):
-            leaf = jax.random.key_data(leaf)
-        array = np.ascontiguousarray(fetch(leaf))
-        sha.update(f"{jax.tree_util.keystr(path)} {array.dtype} {array.shape}\n".encode())
-        sha.update(array.data)
-    return sha.hexdigest()
+class Damaged(CheckpointError):
+    """A checkpoint is not what was written."""
 
 
-class OtherState(CheckpointError):
-    """A checkpoint holds other arrays than a state of this config has now."""
+class Unreadable(CheckpointError):
+    """A checkpoint cannot be read here and now, and was left as it is."""
+
+
+class OtherState(Unreadable):
+    """A checkpoint holds other arrays than a state of this config has here."""
 
 
 class Checkpoints:
-    """The checkpoints of one run directory: the latest few, and the best by validation ELBO."""
+    """The checkpoints of one run directory: the latest few, and the best by validation ELBO.
+
+    Raises:
+      Unreadable: the directory cannot be read.
+    """
 
     def __init__(
         self, directory: str | os.PathLike, *, max_to_keep: int = 1, read_only: bool = False
     ) -> None:
-        latest = policies.LatestN(max_to_keep)
-        best = policies.BestN(get_metric_fn=_score, n=1, keep_checkpoints_without_metrics=False)
-        self._manager = ocp.CheckpointManager(
-            os.path.abspath(directory),
-            options=ocp.CheckpointManagerOptions(
-                preservation_policy=policies.AnyPreservationPolicy([latest, best]),
-                best_fn=_score,  # has the metrics written, and answers best_step
-                cleanup_tmp_directories=not read_only,
-                read_only=read_only,
-            ),
-        )
+        self._directory = Path(os.path.abspath(directory))
+        self._max_to_keep, self._read_only = max_to_keep, read_only
+        with contextlib.ExitStack() as stack:
+            try:
+                if not read_only:
+                    self._directory.mkdir(parents=True, exist_ok=True)
+                path = stack.enter_context(_plain(self._directory))
+                self._manager = ocp.CheckpointManager(
+                    path,
+                    options=ocp.CheckpointManagerOptions(
+                        preservation_policy=_Keep(self._kept),
+                        cleanup_tmp_directories=not read_only,
+                        read_only=read_only,
+                    ),
+                )
+            except OSError as error:
+                raise Unreadable(f"{directory} cannot be used: {error.strerror}") from None
+            self._resources = stack.pop_all()
+        self._scores: dict[int, float] = {}  # of the checkpoints that were validated
+        self._unknown: set[int] = set()  # checkpoints that do not say whether they were
+        for step in self.steps():
+            self._read_score(step)
+        self._proven = bool(self.steps())  # that what is written in this directory can be read
 
-    def save(self, step: int, state: Any, metrics: dict[str, float] | None = None) -> None:
+    def save(
+        self,
+        step: int,
+        state: Any,
+        metrics: dict[str, float] | None = None,
+        *,
+        if_best: bool = False,
+    ) -> None:
         """Starts to save the state after `step` steps; returns once the arrays are copied.
 
+        The first checkpoint of a directory is read again before this returns.
+
+        Args:
+          step: the number of updates.
+          state: a tree of arrays.
+          metrics: the figures of the validation set, if the state was just validated.
+          if_best: saves it only where its validation ELBO is finite and the highest so far.
+
         Raises:
-          CheckpointError: this or the checkpoint before could not be written (a full disk).
+          CheckpointError: this or the checkpoint before could not be written (a full disk), or the
+            first one not be read again.
         """
-        score = None if not metrics or BEST not in metrics else {BEST: float(metrics[BEST])}
+        score = (metrics or {}).get(BEST, math.nan)
+        best = self._scores.get(self.best_step(), -math.inf)
+        if if_best and not (math.isfinite(score) and score > best):
+            return
+        record = {"sha256": digest(state), "arrays": arrays_of(state), "metrics": {}}
+        if math.isfinite(score):
+            self._scores[step] = float(score)
+            record["metrics"] = {BEST: float(score)}
+        record["check"] = check_of(record)
         args = ocp.args.Composite(
-            state=ocp.args.StandardSave(state), digest=ocp.args.JsonSave({"sha256": digest(state)})
+            state=ocp.args.StandardSave(state), digest=ocp.args.JsonSave(record)
         )
         try:
-            self._manager.save(step, args=args, metrics=score, force=True)
+            self._manager.save(step, args=args, force=True)
         except Exception as error:
             raise CheckpointError(
                 f"checkpoint {step} could not be written: {_cause(error)}"
             ) from error
+        if not self._proven:
+            self._read_back(step, state)
+
+    def _read_back(self, step: int, state: Any) -> None:
+        """Reads the first checkpoint into the host's memory."""
+        self.wait()
+        host = jax.tree.map(lambda x: x if is_key(x) else np.empty(x.shape, x.dtype), state)
+        with agreed(CheckpointError):
+            try:
+                self.restore(step, host)
+            except CheckpointError as error:
+                raise CheckpointError(
+                    f"what is written to {self._directory} cannot be read again ({error}); choose "
+                    "another --workdir"
+                ) from error
+        self._proven = True
 
     def wait(self) -> None:
         """Waits until what was saved is committed.
@@ -95,7 +160,7 @@ class Checkpoints:
 
     def best_step(self) -> int | None:
         """Step of the best checkpoint by validation ELBO, None where none was validated."""
-        return self._manager.best_step()
+        return self._best(self.steps())
 
     def restore(self, step: int, like: Any) -> Any:
         """Reads one checkpoint into arrays of the shapes, types and layouts of `like`.
@@ -103,57 +168,207 @@ class Checkpoints:
         Hyperparameters that have become traced since it was written are those of `like`.
 
         Raises:
-          CheckpointError: it cannot be read, or is not what was written.
-          OtherState: it was written by another version of the program, or for another model.
+          Damaged: it is not what was written.
+          OtherState: it was written in another environment, by another version of the program, or
+            for another model or data of another shape.
+          Unreadable: its files cannot be read at the moment.
         """
+        record = self._record(step)
+        known, newer = self._compared(step, record, like)
+        args = ocp.args.Composite(state=ocp.args.StandardRestore(known))
         try:
-            newer = {name: like.hyper[name] for name in like.hyper.keys() - self._hyper(step)}
-            known = {name: x for name, x in like.hyper.items() if name not in newer}
-            args = ocp.args.Composite(
-                state=ocp.args.StandardRestore(like.replace(hyper=known)),
-                digest=ocp.args.JsonRestore(),
-            )
-            restored = self._manager.restore(step, args=args)
+            state = self._manager.restore(step, args=args).state
         except Exception as error:
-            # Orbax says so in words alone.
-            if "tree structures do not match" in str(error):
-                raise OtherState(
-                    f"checkpoint {step} is of another version of this program or another model, "
-                    "and was left as it is; choose another --workdir"
-                ) from error
-            raise CheckpointError(f"checkpoint {step} cannot be read: {_cause(error)}") from error
-        if digest(restored.state) != restored.digest["sha256"]:
-            raise CheckpointError(f"checkpoint {step} is not what was written (digests differ)")
-        return restored.state.replace(hyper=restored.state.hyper | newer)
+            raise self._verdict(step, error) from error
+        if digest(state) != record["sha256"]:
+            raise Damaged(f"checkpoint {step} is not what was written (digests differ)")
+        return state.replace(hyper=state.hyper | newer)
 
-    def _hyper(self, step: int) -> set[str]:
-        """The names in `State.hyper` of a checkpoint."""
-        folder = self._manager.directory / str(step) / "state"
-        return set(ocp.StandardCheckpointHandler().metadata(folder).tree["hyper"])
-
-    def restore_latest(self, like: Any) -> Any | None:
-        """Reads the newest checkpoint that is whole, and removes newer ones that are not.
+    def check(self, like: Any) -> None:
+        """Refuses a directory whose newest checkpoint `restore_latest` would refuse, unread.
 
         Raises:
-          OtherState: see `restore`.
+          Unreadable: see `restore`.
         """
         for step in reversed(self.steps()):
+            with contextlib.suppress(Damaged):
+                self._compared(step, self._record(step), like)
+                return
+
+    def _compared(self, step: int, record: dict[str, Any], like: Any) -> tuple[Any, dict[str, Any]]:
+        """What of `like` a checkpoint has, and the hyperparameters that it has not."""
+        old = "arrays" not in record  # written before the arrays were described
+        there = self._metadata(step, like) if old else record["arrays"]
+        newer = {k: x for k, x in like.hyper.items() if f"hyper.{k}" not in there}
+        known = like.replace(hyper={k: x for k, x in like.hyper.items() if k not in newer})
+        here = arrays_of(known)
+        for name in sorted(there.keys() | here.keys()):
+            if there.get(name) != here.get(name):
+                named = [arrays.get(name, "missing") for arrays in (there, here)]
+                raise _other_state(step, f": {name} is {named[0]} there and {named[1]} here")
+        return known, newer
+
+    def restore_latest(self, like: Any) -> Any | None:
+        """Reads the newest checkpoint that is whole; newer ones that are damaged are set aside.
+
+        Raises:
+          Unreadable: see `restore`.
+        """
+        for step in reversed(self.steps()):
+            state, failure = None, None
             try:
-                with agreed(CheckpointError):
-                    return self.restore(step, like)
-            except OtherState:
-                raise
+                state = self.restore(step, like)
             except CheckpointError as error:
+                failure = error
+            try:
+                for kind in (Unreadable, Damaged):  # whichever one process met, all raise
+                    with agreed(kind):
+                        if isinstance(failure, kind):
+                            raise failure
+                return state
+            except Damaged as error:
                 logging.warning("%s; going back to the one before", error)
-                self._manager.delete(step)
+                if not self._read_only:
+                    self._set_aside(step)
         return None
+
+    def _set_aside(self, step: int) -> None:
+        """Renames the folder of a damaged checkpoint, so that another of its step can be saved."""
+        folder = self._directory / str(step)
+        names = (f"{step}.damaged{number}" for number in ("", *range(2, 1000)))
+        name = next(name for name in names if not (self._directory / name).exists())
+        with agreed(CheckpointError):
+            try:
+                if is_first():
+                    folder.rename(self._directory / name)
+            except OSError as error:
+                raise CheckpointError(f"{folder} cannot be renamed: {error.strerror}") from None
+        meet(f"{step} set aside")
+        logging.warning("checkpoint %d is kept as %s", step, self._directory / name)
+        self._manager.reload()
+        self._scores.pop(step, None)
+        self._unknown.discard(step)
 
     def close(self) -> None:
         self._manager.close()
+        self._resources.close()
+
+    def _record(self, step: int) -> dict[str, Any]:
+        """What was written beside the arrays of a checkpoint."""
+        content = self._content(step, "digest/metadata")
+        try:
+            record = json.loads(content)
+            if record.keys() == {"sha256"} or record["check"] == check_of(record):
+                return record
+        except (ValueError, AttributeError, KeyError, TypeError):
+            pass
+        raise Damaged(f"checkpoint {step} is damaged: its digest is not what was written")
+
+    def _content(self, step: int, name: str) -> bytes:
+        file = self._directory / str(step) / name
+        try:
+            return file.read_bytes()
+        except FileNotFoundError:
+            raise Damaged(f"checkpoint {step} is damaged: {name} is missing") from None
+        except OSError as error:
+            raise _closed(step, file, error) from None
+
+    def _read_score(self, step: int) -> None:
+        """Finds the validation ELBO of a checkpoint, if it has one that is a number."""
+        try:
+            record = self._record(step)
+            score = record.get("metrics", {}).get(BEST)
+            old = self._directory / str(step) / "metrics"  # where it was written before
+            if "arrays" not in record and old.is_dir():
+                score = json.loads(self._content(step, "metrics/metrics"))[BEST]
+            if score is not None and math.isfinite(score):
+                self._scores[step] = score
+        except (CheckpointError, ValueError, KeyError, TypeError):
+            self._unknown.add(step)
+
+    def _metadata(self, step: int, like: Any) -> dict[str, str]:
+        """The description of an old checkpoint's arrays, as `arrays_of` gives it."""
+        try:
+            folder = self._manager.directory / str(step) / "state"
+            tree = ocp.StandardCheckpointHandler().metadata(folder).tree
+        except Exception as error:
+            raise self._verdict(step, error) from error
+        # Keys are not told from numbers there, nor branches without an array from none at all.
+        found = {dotted(path): x for path, x in jax.tree_util.tree_leaves_with_path(tree)}
+        there = {name: type_of(x) for name, x in found.items()}
+        for path, x in jax.tree_util.tree_leaves_with_path(like):
+            if (name := dotted(path)) in there and is_key(x):
+                data = jax.eval_shape(jax.random.key_data, x)
+                there[name] = type_of(x) if found[name].shape == data.shape else "another PRNG"
+        return there | {name: text for name, text in arrays_of(like).items() if text == NOTHING}
+
+    def _verdict(self, step: int, error: Exception) -> CheckpointError:
+        """Why a checkpoint could not be read: damaged only where all its files can be."""
+        folder = self._directory / str(step)
+
+        def unlistable(reason: OSError) -> None:
+            raise reason
+
+        try:
+            for path, _, names in os.walk(folder, onerror=unlistable):
+                for file in (Path(path, name) for name in names):
+                    with open(file, "rb") as opened:
+                        while opened.read(2**24):
+                            pass
+        except OSError as reason:
+            return _closed(step, reason.filename or folder, reason)
+        if isinstance(error, MemoryError) or any(word in str(error) for word in _SHORTAGES):
+            return Unreadable(f"checkpoint {step} cannot be read here: {_cause(error)}")
+        if "tree structures do not match" in str(error) and "arrays" not in self._record(step):
+            return _other_state(step, "")
+        return Damaged(f"checkpoint {step} cannot be read: {_cause(error)}")
+
+    def _kept(self, steps: Sequence[int]) -> set[int | None]:
+        """Of the checkpoints there are those that stay when another one is written."""
+        return {*sorted(steps)[-self._max_to_keep :], self._best(steps), *self._unknown}
+
+    def _best(self, steps: Sequence[int]) -> int | None:
+        scores = {step: self._scores[step] for step in steps if step in self._scores}
+        return max(scores, key=lambda step: (scores[step], step), default=None)
 
 
-def _score(metrics: dict[str, float]) -> float:
-    return metrics[BEST]
+class _Keep(policies.PreservationPolicy):
+    """Orbax asks it which checkpoints stay when another one is written."""
+
+    def __init__(self, kept: Callable[[Sequence[int]], set[int | None]]) -> None:
+        self._kept = kept
+
+    def should_preserve(self, checkpoints: Sequence[Any], *, context: Any) -> list[bool]:
+        kept = self._kept([checkpoint.step for checkpoint in checkpoints])
+        return [checkpoint.step in kept for checkpoint in checkpoints]
+
+
+@contextlib.contextmanager
+def _plain(directory: Path) -> Iterator[str]:
+    """A path to a directory without a character that would be read as anything else."""
+    if not _SPECIAL.search(str(directory)):
+        yield str(directory)
+        return
+    with tempfile.TemporaryDirectory(prefix="checkpoints-") as folder:
+        link = Path(folder) / "checkpoints"
+        link.symlink_to(directory, target_is_directory=True)
+        yield str(link)
+
+
+def _other_state(step: int, differing: str) -> OtherState:
+    return OtherState(
+        f"checkpoint {step} holds other arrays than this run has here{differing}; it was left as "
+        "it is. Go on with the data, the version of this program and the settings of JAX (such as "
+        "JAX_ENABLE_X64 and JAX_DEFAULT_PRNG_IMPL) that it was written with, or choose another "
+        "--workdir"
+    )
+
+
+def _closed(step: int, file: str | Path, error: OSError) -> Unreadable:
+    return Unreadable(
+        f"checkpoint {step} cannot be read at the moment: {file}: {error.strerror}; it was left as "
+        "it is"
+    )
 
 
 def _cause(error: Exception) -> str:

@@ -4,6 +4,8 @@
     batch -> step -> (every so often) log and check finite, evaluate, draw, save
     and finally wait for the checkpoint.
 
+A state is saved every `checkpoint.every_steps`, and where a validation is the best so far.
+
 The state after n steps is saved as step n. At most two calls are in flight. The host waits for the
 device only where something is logged, evaluated, drawn or saved.
 
@@ -57,10 +59,14 @@ class Draw(NamedTuple):
 
 
 class Save(NamedTuple):
-    """Save the state after `step`; `metrics` where it was just validated."""
+    """Save the state after `step`, or only where it is the best so far.
+
+    `metrics` are the validation set's, where it was just validated.
+    """
 
     step: int
     metrics: dict[str, float] | None
+    if_best: bool
 
 
 class GoBack(NamedTuple):
@@ -122,11 +128,13 @@ def order(
         if due(config.log.images_every_steps):
             yield Draw(step)
             progress.restart(step)
-        if due(config.checkpoint.every_steps) or stopping or step == total:
+        validated = due(config.evaluation.every_steps)
+        saved = due(config.checkpoint.every_steps) or stopping or step == total
+        if saved or (validated and config.checkpoint.every_steps):
             report = report or (yield Read())
             # A state amid a streak of skipped updates is not one to go back to.
             if step == total or not report.guard.streak:
-                yield Save(step, metrics if due(config.evaluation.every_steps) else None)
+                yield Save(step, metrics if validated else None, if_best=not saved)
         if stopping and step < total:
             return End("preempted", step, metrics)
     return End("completed", step, metrics)
@@ -199,8 +207,8 @@ def run(
                     answer = program.validate(state)
                 case Draw(step):
                     program.draw(step, state)
-                case Save(step, metrics):
-                    checkpoints.save(step, state, metrics)
+                case Save(step, metrics, if_best):
+                    checkpoints.save(step, state, metrics, if_best=if_best)
                 case GoBack(diverged_at):
                     state = last_good(program.initialise, checkpoints, config, diverged_at)
                     answer = int(state.step)

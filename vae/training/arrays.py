@@ -1,0 +1,54 @@
+"""What tells a tree of arrays from another: their names, types, shapes and bytes."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from typing import Any
+
+import jax
+import numpy as np
+
+from vae.training.devices import fetch
+
+NOTHING = "nothing"  # where a tree has None, or a branch without arrays
+
+
+def digest(tree: Any) -> str:
+    """SHA-256 over the paths, types, shapes and bytes of a tree of arrays."""
+    sha = hashlib.sha256()
+    for path, leaf in jax.tree_util.tree_leaves_with_path(tree):
+        if is_key(leaf):
+            leaf = jax.random.key_data(leaf)
+        array = np.ascontiguousarray(fetch(leaf))
+        sha.update(f"{jax.tree_util.keystr(path)} {array.dtype} {array.shape}\n".encode())
+        sha.update(array.data)
+    return sha.hexdigest()
+
+
+def arrays_of(tree: Any) -> dict[str, str]:
+    """{dotted name: type and shape} of a tree's arrays, as "float32[64, 3]"."""
+
+    def nothing(x: Any) -> bool:
+        return x is None or (isinstance(x, tuple | list | dict) and not x)
+
+    leaves = jax.tree_util.tree_leaves_with_path(tree, is_leaf=nothing)
+    return {dotted(path): NOTHING if nothing(x) else type_of(x) for path, x in leaves}
+
+
+def dotted(path: Any) -> str:
+    return jax.tree_util.keystr(path, simple=True, separator=".")
+
+
+def type_of(x: Any) -> str:
+    return f"{x.dtype}{list(x.shape)}"
+
+
+def is_key(x: Any) -> bool:
+    return jax.dtypes.issubdtype(x.dtype, jax.dtypes.prng_key)
+
+
+def check_of(record: dict[str, Any]) -> str:
+    """A digest of what a record says, but for this digest itself."""
+    said = {name: value for name, value in record.items() if name != "check"}
+    return hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()
