@@ -11,6 +11,7 @@ import vae
 from vae.data.dataset import BYTES, ArrayExamples, Source
 from vae.errors import InputError
 from vae.models.data import unit_scales
+from vae.tasks.evaluate import evaluate
 from vae.tasks.sample import sample
 
 
@@ -68,6 +69,14 @@ def test_pictures_of_the_classes_that_are_asked_for(runs):
         sample(runs["none"][1], num=5, labels=[0])
     with pytest.raises(InputError, match="give labels from 0 to 9"):
         run.encode(np.zeros((2, 8, 8, 1)))
+
+
+def test_an_evaluation_says_what_the_label_changes(runs):
+    found = evaluate(runs["label"][1], num_samples=2)
+    assert found["metrics"]["test/condition_response"] > 0.5
+    assert set(found["condition"]) == {str(k) for k in range(10)}
+    assert 0 <= found["metrics"]["test/condition_accuracy"] <= 1
+    assert "condition" not in evaluate(runs["none"][1], num_samples=2)
 
 
 @pytest.fixture(scope="module")
@@ -151,3 +160,11 @@ def test_attributes_that_are_not_there_are_refused(of_attributes):
     with pytest.raises(InputError, match=r"attributes must be \[3, 2\] numbers: Low, Bright"):
         of_attributes.sample(3, labels=np.zeros((3, 5)))
     assert sample(of_attributes, num=2, attributes={"Bright": 0.0}).stem.endswith("_Bright0")
+
+
+def test_an_evaluation_says_what_attributes_change(of_attributes):
+    found = evaluate(of_attributes, split="valid", num_samples=2)
+    assert set(found["condition"]) == {"Low", "Bright"}
+    assert found["condition"]["Low"]["response"] > 0.5
+    assert found["metrics"]["valid/condition_r2"] < 0.9
+    assert "condition" not in evaluate(of_attributes, split="train", num_samples=2)

@@ -105,7 +105,7 @@ class Probe:
         return self._outputs(images)[1]
 
     def _outputs(self, images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        return _in_batches(lambda x: self._compiled(self.params, x), images)
+        return in_batches(lambda x: self._compiled(self.params, x), images)
 
     @functools.cached_property
     def _compiled(self) -> Callable[[Any, Array], tuple[Array, Array]]:
@@ -239,7 +239,7 @@ def _descend(
         rows = rng.integers(0, len(images), BATCH)
         params, state = step(params, state, images[rows], labels[rows])
         if number % LOOK == 0:
-            reached = _in_batches(functools.partial(compiled, params), *held_out).mean()
+            reached = in_batches(functools.partial(compiled, params), *held_out).mean()
             logger.info("  step %d of %d: validation loss %.4f", number, STEPS, reached)
             if reached < lowest:
                 best, lowest, waited = params, reached, 0
@@ -250,7 +250,7 @@ def _descend(
     return best
 
 
-def _in_batches(function: Callable[..., Any], *inputs: np.ndarray) -> Any:
+def in_batches(function: Callable[..., Any], *inputs: np.ndarray) -> Any:
     """Applies a compiled function to arrays [N, ...], BATCH examples at a time, in one shape."""
     number = len(inputs[0])
     parts = []

@@ -2,14 +2,34 @@
 
 from __future__ import annotations
 
+import functools
+import logging
 from typing import Any
 
+import jax
+import numpy as np
+
 from vae import data
+from vae.data.dataset import Dataset
+from vae.data.transforms import first_images
+from vae.evaluation import conditioning
+from vae.evaluation.conditioning import Conditioning
 from vae.evaluation.diagnostics import activity
 from vae.evaluation.evaluator import make_evaluator
+from vae.evaluation.probe import in_batches
+from vae.models.vae import VAE
+from vae.probability.distributions import example_keys
+from vae.probability.terms import Batch
 from vae.run import Run
-from vae.training.devices import make_mesh, replicate
+from vae.training.devices import jit, make_mesh, replicate
 from vae.training.directory import write_json
+
+logger = logging.getLogger(__name__)
+
+EXAMPLES = 5000  # of the training set, at most, from which the figures of a condition are made
+HELD_OUT = 2000
+MAX_BYTES = 2**28  # of these training images
+CLASSES = 100  # that are looked at, at most
 
 
 def evaluate(run: Run, *, split: str = "test", num_samples: int | None = None) -> dict[str, Any]:
@@ -23,12 +43,14 @@ def evaluate(run: Run, *, split: str = "test", num_samples: int | None = None) -
     Returns:
       {"step", "metrics", "protocol"}; metrics in nats per example unless the name says otherwise.
       With "group_kl" where the latents are groups: the nats of each, the topmost first. Where the
-      upper ones carry little, samples lack what only they can plan.
+      upper ones carry little, samples lack what only they can plan. With "condition" of a
+      conditional model: the figures of each attribute or class, see `evaluation/conditioning.py`.
     """
     mesh = make_mesh()
+    dataset = data.load(run.config.data)
     evaluator = make_evaluator(
         run.model,
-        data.load(run.config.data),
+        dataset,
         split,
         run.config,
         mesh,
@@ -40,5 +62,51 @@ def evaluate(run: Run, *, split: str = "test", num_samples: int | None = None) -
     counted, _, total = activity(estimate)
     if counted == "groups" and total:
         result["group_kl"] = estimate.group_kl.mean(0).tolist()
+    if found := measure_condition(run, dataset, split):
+        metrics |= {f"{split}/{name}": value for name, value in found.figures().items()}
+        result["condition"] = found.table()
+        if sentence := found.sentence():
+            logger.log(logging.WARNING if found.weak else logging.INFO, sentence)
     write_json(run.out / f"evaluation_{split}.json", result)
     return result
+
+
+def measure_condition(run: Run, dataset: Dataset, split: str) -> Conditioning | None:
+    """What a conditional model makes of its condition, see `evaluation/conditioning.py`.
+
+    None of a model without one, or that does not encode, and of the split that a probe learns from.
+    """
+    model = getattr(run.model, "vae", run.model)  # that a semi-supervised one is made of
+    if split == "train" or not (isinstance(model, VAE) and model.condition):
+        return None
+
+    @jit
+    def encode(x: Any, y: Any, index: Any) -> tuple[Any, Any]:
+        q = model.encode(run.variables, Batch(x, y))
+        keys = example_keys(jax.random.key(run.config.evaluation.seed), index)
+        return q.mean, q.sample_and_log_prob(keys=keys[None])[0][0]
+
+    def encoded(x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        return in_batches(encode, x, y, np.arange(len(x)))
+
+    @jit
+    def decode(z: Any, y: Any) -> Any:
+        return model.decode(run.variables, z, y)
+
+    def known(split: str, most: int) -> tuple[np.ndarray, np.ndarray]:
+        batch = first_images(dataset, split, most, run.config)
+        x, y = np.asarray(batch.x), np.asarray(batch.y)
+        rows = slice(None) if exclusive is False else (y >= 0) & (y < CLASSES)
+        return x[rows], y[rows]
+
+    exclusive = model.condition.kind == "label"
+    classes = tuple(map(str, range(min(CLASSES, dataset.num_classes))))
+    most = min(EXAMPLES, MAX_BYTES // (4 * int(np.prod(dataset.image_shape))))
+    return conditioning.measure(
+        encoded,
+        functools.partial(in_batches, decode),
+        known("train", most),
+        known(split, HELD_OUT),
+        classes if exclusive else dataset.attributes,
+        exclusive=exclusive,
+    )

@@ -1,0 +1,276 @@
+"""What a conditional model makes of its condition y: what y changes, and how much of y is in z.
+
+All that y says of x can reach the decoder through z, too, and then nothing follows from another y
+beside the same z. Two figures of held-out examples tell.
+
+    response   D_a = E[decode(z, y with a high) - decode(z, y with a low)], z the posterior's mean,
+               against B_a, the difference of the data's means: the coefficient of y_a in the least
+               squares of x on y, times the distance from low to high (of one attribute alone, and
+               of classes, a plain difference of means). <D_a, B_a> / <B_a, B_a> is 1 where y moves
+               the image as it does in the data, and 0 where the decoder ignores it.
+
+    in z       a linear probe, by least squares on training examples, reads y from samples of z: R2
+               of attributes; the accuracy of classes and of attributes of two values, where the
+               encoder is told the truth, and where it is told the opposite (of one attribute at a
+               time; the next class). Where the second is lower, z has copied what the encoder was
+               told; where both are high, z has what the image shows.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+import numpy as np
+
+TURNED = 8192  # examples that are decoded with another condition, over all attributes
+LEAST = 32  # for each of them
+RIDGE = 1e-6  # of the least squares, beside the variance of what is regressed on
+TAILS = (5, 95)  # percentiles between which an attribute of many values is moved
+RESOLVED = 0.5  # of a squared difference of means, what may at most be noise
+WEAK = 0.5  # a response below it is warned of
+
+Encode = Callable[[np.ndarray, np.ndarray], tuple[np.ndarray, np.ndarray]]
+Decode = Callable[[np.ndarray, np.ndarray], np.ndarray]
+Reading = Callable[[np.ndarray], np.ndarray]
+
+
+@dataclasses.dataclass(frozen=True)
+class Conditioning:
+    """The figures of K attributes or classes, NaN where the data do not tell.
+
+    Attributes:
+      names: [K].
+      exclusive: whether they are classes.
+      change: [K] root mean square of D, over the values of the image.
+      data_change: [K] that of B.
+      response: [K] <D, B> / <B, B>.
+      overall: the sum of <D, B> over that of <B, B>.
+      r2: [K] of attributes read from z; of classes, of their indicators.
+      accuracy: [K] of attributes of two values; of classes [1], over all of them.
+      accuracy_opposite: the same where the encoder was told the opposite.
+    """
+
+    names: tuple[str, ...]
+    exclusive: bool
+    change: np.ndarray
+    data_change: np.ndarray
+    response: np.ndarray
+    overall: float
+    r2: np.ndarray
+    accuracy: np.ndarray
+    accuracy_opposite: np.ndarray
+
+    def figures(self) -> dict[str, float]:
+        """The figures of all attributes or classes together, by name."""
+        named = {
+            "condition_response": self.overall,
+            "condition_r2": _mean(self.r2),
+            "condition_accuracy": _mean(self.accuracy),
+            "condition_accuracy_told_opposite": _mean(self.accuracy_opposite),
+        }
+        return {name: value for name, value in named.items() if np.isfinite(value)}
+
+    def table(self) -> dict[str, dict[str, float]]:
+        """The figures of each attribute or class, by its name."""
+        columns = {"change": self.change, "data_change": self.data_change}
+        columns |= {"response": self.response, "r2": self.r2}
+        if not self.exclusive:
+            columns["accuracy"] = self.accuracy
+            columns["accuracy_told_opposite"] = self.accuracy_opposite
+        return {
+            name: {
+                key: float(column[i]) for key, column in columns.items() if np.isfinite(column[i])
+            }
+            for i, name in enumerate(self.names)
+        }
+
+    def sentence(self) -> str | None:
+        """What the figures say; None where the data tell nothing of any attribute."""
+        if not np.isfinite(self.response).any():
+            return None
+        a = int(np.nanargmax(self.data_change))
+        what = "class" if self.exclusive else "attribute"
+        parts = [
+            f"told another {what}, the decoded image changes {self.overall:.2f} times as the "
+            f"data's means do ({self.names[a]}: {self.change[a]:.3g} against "
+            f"{self.data_change[a]:.3g}, root mean square)"
+        ]
+        if self.exclusive:
+            parts.append(
+                f"a linear probe reads the class from z in {self.accuracy[0]:.1%} of the examples, "
+                f"and in {self.accuracy_opposite[0]:.1%} where the encoder is told another"
+            )
+        else:
+            parts.append(f"a linear probe reads attributes from z with R2 {_mean(self.r2):.2f}")
+            if np.isfinite(_mean(self.accuracy)):
+                parts[-1] += (
+                    f", those of two values right in {_mean(self.accuracy):.1%}, and in "
+                    f"{_mean(self.accuracy_opposite):.1%} where the encoder is told the opposite"
+                )
+        if self.weak:
+            parts.append("more training.steps give the decoder time to heed it")
+        return "; ".join(parts)
+
+    @property
+    def weak(self) -> bool:
+        """Whether the decoder ignores most of what the condition says."""
+        return bool(self.overall < WEAK)
+
+
+def measure(
+    encode: Encode,
+    decode: Decode,
+    train: tuple[np.ndarray, np.ndarray],
+    held_out: tuple[np.ndarray, np.ndarray],
+    names: Sequence[str],
+    *,
+    exclusive: bool,
+) -> Conditioning:
+    """Measures a conditional model.
+
+    Args:
+      encode: images [N, H, W, C] and y to the mean of q(z | x, y) and a sample of it, [N, D] each.
+      decode: z [N, D] and y to images [N, H, W, C].
+      train: images and y, of which the probe and the data's means are made.
+      held_out: images and y, on which they are tried.
+      names: of the attributes, or of the classes.
+      exclusive: y are classes [N], all of them known; else attributes [N, A].
+    """
+    kind = (_Classes if exclusive else _Attributes)(train[1], len(names))
+    difference, noise = kind.differences(train[0].reshape(len(train[0]), -1))
+    read = linear_probe(encode(*train)[1], kind.code(train[1]))
+    x, y = held_out
+    mean, z = encode(x, y)
+    truth, told_truth = kind.code(y), read(z)
+
+    some = slice(0, max(LEAST, TURNED // len(names)))
+    told_opposite = kind.told_opposite(lambda y: read(encode(x[some], y)[1]), y[some])
+    change = np.stack(
+        [
+            (decode(mean[some], high) - decode(mean[some], low)).mean(0, dtype=np.float64).ravel()
+            for low, high in kind.moves(y[some])
+        ]
+    )
+    squared = (difference**2).sum(1) - noise
+    along = np.where(noise <= RESOLVED * (squared + noise), (change * difference).sum(1), np.nan)
+    squared = np.where(np.isnan(along), np.nan, squared)
+    return Conditioning(
+        names=tuple(names),
+        exclusive=exclusive,
+        change=np.sqrt((change**2).mean(1)),
+        data_change=np.sqrt(squared / change.shape[1]),
+        response=along / squared,
+        overall=float(np.nansum(along) / np.nansum(squared)) if np.nansum(squared) else np.nan,
+        r2=_explained(told_truth, truth),
+        accuracy=kind.accuracy(told_truth, truth),
+        accuracy_opposite=kind.accuracy(told_opposite, truth[some]),
+    )
+
+
+def linear_probe(z: np.ndarray, code: np.ndarray) -> Callable[[np.ndarray], np.ndarray]:
+    """Least squares of codes [N, K] on z [N, D] and 1, as a function of z."""
+    weights, mean = _least_squares(z, code), z.mean(0)
+    return lambda z: (z - mean) @ weights + code.mean(0)
+
+
+def _least_squares(inputs: np.ndarray, outputs: np.ndarray) -> np.ndarray:
+    """The slopes [D, K] of outputs [N, K] on inputs [N, D], both about their means."""
+    std = np.float64(inputs).std(0)
+    std = np.where(std > 0, std, 1.0)
+    inputs = (inputs - inputs.mean(0, dtype=np.float64)) / std
+    gram = inputs.T @ inputs + RIDGE * len(inputs) * np.eye(inputs.shape[1])
+    products = np.float32(inputs).T @ (outputs - outputs.mean(0))
+    return np.linalg.solve(gram, products) / std[:, None]
+
+
+def _explained(read: np.ndarray, truth: np.ndarray) -> np.ndarray:
+    """R2 of each column of readings [N, K]; NaN where the truth does not vary."""
+    variance = truth.var(0)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return np.where(variance > 0, 1 - ((read - truth) ** 2).mean(0) / variance, np.nan)
+
+
+def _mean(values: np.ndarray) -> float:
+    """The mean of those that are known."""
+    return float(np.nanmean(values)) if np.isfinite(values).any() else float("nan")
+
+
+class _Attributes:
+    """Attributes y [N, A]: each is moved alone, between its two values or its outer percentiles."""
+
+    def __init__(self, y: np.ndarray, number: int) -> None:
+        ends = y.min(0), y.max(0)
+        self._binary = ((y == ends[0]) | (y == ends[1])).all(0) & (ends[0] < ends[1])
+        self._low, self._high = np.where(self._binary, ends, np.percentile(y, TAILS, axis=0))
+        self._y = np.float64(y)
+
+    def code(self, y: np.ndarray) -> np.ndarray:
+        return np.asarray(y, np.float32)
+
+    def differences(self, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """B [A, P] of flat images x [N, P], and how much of |B|^2 is expected to be noise [A]."""
+        slopes = _least_squares(self._y, x)
+        centred = self._y - self._y.mean(0)
+        explained = ((centred.T @ centred @ slopes) * slopes).sum()
+        freedom = max(1, len(x) - 1 - len(slopes))
+        residual = (len(x) * x.var(0, dtype=np.float64).sum() - explained) / freedom
+        range_ = self._high - self._low
+        noise = residual * np.diag(np.linalg.pinv(centred.T @ centred)) * range_**2
+        return slopes * range_[:, None], np.where(range_ > 0, noise, np.inf)
+
+    def moves(self, y: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        for a, (low, high) in enumerate(zip(self._low, self._high, strict=True)):
+            yield _with_column(y, a, low), _with_column(y, a, high)
+
+    def told_opposite(self, reading: Reading, y: np.ndarray) -> np.ndarray:
+        """What is read [N, A] of attributes of two values, each where it alone is told wrong."""
+        columns = np.zeros(y.shape)
+        for a in np.flatnonzero(self._binary):
+            wrong = _with_column(y, a, self._low[a] + self._high[a] - y[:, a])
+            columns[:, a] = reading(wrong)[:, a]
+        return columns
+
+    def accuracy(self, read: np.ndarray, truth: np.ndarray) -> np.ndarray:
+        """[A] of those of two values, NaN of others."""
+        middle = (self._low + self._high) / 2
+        return np.where(self._binary, ((read > middle) == (truth > middle)).mean(0), np.nan)
+
+
+class _Classes:
+    """Classes y [N] of so many: all examples are told each of them."""
+
+    def __init__(self, y: np.ndarray, number: int) -> None:
+        self._y, self._number = y, number
+
+    def code(self, y: np.ndarray) -> np.ndarray:
+        return np.float32(y[:, None] == np.arange(self._number))
+
+    def differences(self, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """B [K, P] of flat images x [N, P], each class less all, and the noise in |B|^2 [K]."""
+        member = self.code(self._y)
+        count = member.sum(0, dtype=np.float64)
+        b = member.T @ x / np.maximum(count, 1)[:, None] - x.mean(0)
+        residual = x.var(0, dtype=np.float64).sum() - (count / len(x) * (b**2).sum(1)).sum()
+        with np.errstate(divide="ignore"):
+            return b, residual * (1 / count - 1 / len(x))
+
+    def moves(self, y: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        for k in range(self._number):
+            yield y, np.full_like(y, k)
+
+    def told_opposite(self, reading: Reading, y: np.ndarray) -> np.ndarray:
+        """What is read [N, K] where the next class is told."""
+        return reading((y + 1) % self._number)
+
+    def accuracy(self, read: np.ndarray, truth: np.ndarray) -> np.ndarray:
+        """[1] of all examples."""
+        return np.array([(read.argmax(1) == truth.argmax(1)).mean()])
+
+
+def _with_column(y: np.ndarray, column: int, values: Any) -> np.ndarray:
+    """y [N, A] with other values in one column."""
+    y = y.copy()
+    y[:, column] = values
+    return y
