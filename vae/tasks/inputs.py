@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import logging
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -181,6 +182,20 @@ class Given(NamedTuple):
     y: np.ndarray | None
     names: list[str]
     dataset: Dataset | None
+
+    @property
+    def tag(self) -> str:
+        """What tells files made of these images from those of others; "" of test images.
+
+        The first image's name and how many more there are, and a digest of all of them and of what
+        the model is told of them.
+        """
+        if self.dataset:
+            return ""
+        hashed = hashlib.blake2b(np.ascontiguousarray(self.x), digest_size=3)
+        hashed.update(b"" if self.y is None else np.ascontiguousarray(self.y))
+        more = f"+{len(self.names) - 1}" if self.names[1:] else ""
+        return f"_{self.names[0]}{more}_{hashed.hexdigest()}"
 
 
 def given(
