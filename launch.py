@@ -21,8 +21,7 @@
     python launch.py super_resolve --workdir=runs/digits [--images=DIR,FILE] [--factor=4]
     python launch.py fidelity    --workdir=runs/digits [--num=2000] [--prior=mixture|flow|vae]
     python launch.py anomaly     --workdir=runs/digits [--images=FILES] [--outliers=FILES_OR_SET]
-    python launch.py verify      --workdir=runs/digits [--num=3000] [--images=A.jpg,B.jpg]
-                                 [--pairs=FILE [--images=DIR]]
+    python launch.py verify      --workdir=runs/digits [--num=3000]
     python launch.py nearest     --workdir=runs/digits [--num=16] [--prior=mixture|flow|vae]
     python launch.py augment     --workdir=runs/digits [--num=1000] [--images=LABELLED_FOLDER]
     python launch.py interpolate --workdir=runs/faces [--images=A.jpg,B.jpg] [--steps=9]
@@ -108,10 +107,13 @@ flags.DEFINE_float("strength", None, "How far: 1 is from without it to with it, 
 flags.DEFINE_list("keep", None, "Attributes that an edit is to leave alone; all others if absent.")
 flags.DEFINE_bool("measure", False, "Read on test images what each attribute's edit does to all.")
 flags.DEFINE_bool("residual", None, "Keep in an edit what the reconstruction lacks of the image.")
-flags.DEFINE_integer("seed", 0, "Seed of the samples.")
+flags.DEFINE_integer("seed", 0, "Seed of the samples.", lower_bound=0, upper_bound=2**32 - 1)
 flags.DEFINE_bool("draw", False, "Draw the pixels, too, instead of showing their mean.")
 flags.DEFINE_list(
-    "labels", None, "Classes of the samples, one after the other; all if absent. Of --images: each."
+    "labels",
+    None,
+    "Classes of the samples, by number or name, one after the other; all if absent. For --images: "
+    "one each.",
 )
 flags.DEFINE_list(
     "attributes",
@@ -129,7 +131,6 @@ flags.DEFINE_list("box", None, "What is missing: top,left,height,width; the midd
 flags.DEFINE_integer("fillings", 4, "How many repairs of each image.", lower_bound=1)
 flags.DEFINE_float("sigma", 0.2, "Deviation of the noise on images, of black 0 and white 1.")
 flags.DEFINE_integer("factor", 4, "How many times larger to make images.")
-flags.DEFINE_string("pairs", None, "verify: pairs of images, laid out as LFW's pairs.txt.")
 flags.DEFINE_list("outliers", None, "Images that are none of the data: files, or a data set.")
 flags.DEFINE_string("step", "latest", "The checkpoint to use: a step, latest, or best.")
 

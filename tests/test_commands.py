@@ -123,7 +123,6 @@ def test_help_shows_the_commands_and_flags():
         (("train", TINY[0], "latent_dim=3"), "'latent_dim=3' is not understood"),
         (("train", TINY[0], "--cpu_devices=3"), "number of devices, 3"),
         (("sample",), "--workdir=DIR is missing"),
-        (("sample", "--labels=one"), "--labels=one must be whole numbers"),
         (("inpaint", "--box=left"), "--box=left must be whole numbers"),
         (("sample", "--workdir=nowhere"), "nowhere holds no run"),
         (("edit", "--workdir=nowhere"), "--attribute=NAME is missing"),

@@ -12,7 +12,9 @@ from pathlib import Path
 from absl import flags
 
 from vae.errors import InputError, not_one_of
+from vae.files import readable, user_path
 
+PATHS = ("--config", "--workdir", "--out", "--mask")
 LONGEST = 300  # characters of what a library says of a wrong value, which it repeats in full
 
 
@@ -22,10 +24,11 @@ def parse(values: flags.FlagValues, arguments: list[str]) -> None:
     Raises:
       InputError: an argument is not understood, or a value is wrong.
     """
+    arguments = [_expanded(argument) for argument in arguments]
     for argument in arguments:
         file = argument.removeprefix("--config=").split(":")[0]
         if file != argument.split(":")[0] and not Path(file).is_file():
-            raise InputError(f"--config={file}: there is no such file.")
+            raise InputError(f"--config={readable(file)}: there is no such file.")
     try:
         rest = values(["launch.py", *arguments])[1:]
     except (AttributeError, KeyError) as error:
@@ -86,6 +89,14 @@ def settings(pairs: list[str]) -> dict[str, float]:
         if not math.isfinite(found[name]):
             raise InputError(f"--attributes={pair}: {value!r} must be a number.")
     return found
+
+
+def _expanded(argument: str) -> str:
+    """Returns an argument with the home directory for ~, which no shell puts after an = sign."""
+    name, equals, path = argument.partition("=")
+    if name not in PATHS or not equals:
+        return argument
+    return f"{name}={user_path(path)}" if path else argument
 
 
 def require_config(values: flags.FlagValues, command: str) -> None:

@@ -101,11 +101,10 @@ def _evaluate(config: Any, values: flags.FlagValues) -> int:
 def _sample(config: Any, values: flags.FlagValues) -> int:
     from vae.tasks.sample import sample
 
-    labels = whole_numbers("labels", values)
     path = sample(
         _load(values),
         num=values.num or 64,
-        labels=labels,
+        labels=values.labels or (),
         attributes=settings(values.attributes or ()),
         draw=values.draw,
         seed=values.seed,
@@ -205,7 +204,7 @@ def _user_images(values: flags.FlagValues) -> dict[str, Any]:
     sets = ",".join(values.attributes or ()).split("/") if values.attributes else ()
     return {
         "images": values.images or (),
-        "labels": whole_numbers("labels", values),
+        "labels": values.labels or (),
         "attributes": [settings(one.split(",")) for one in sets],
     }
 
@@ -243,21 +242,9 @@ def _anomaly(config: Any, values: flags.FlagValues) -> int:
 
 
 def _verify(config: Any, values: flags.FlagValues) -> int:
-    from vae.tasks.verify import verify, verify_file, verify_two
+    from vae.tasks.verify import verify
 
-    drawn = {"pairs": values.num or 3000, "seed": values.seed}
-    own = _user_images(values)
-    images = own.pop("images")
-    if values.pairs:
-        refuse_others(values, "verify --pairs", f"{_RUN} pairs images labels attributes")
-        if len(images) > 1:
-            raise InputError("--images is one folder beside --pairs, that of the people's folders.")
-        figures = verify_file(_load(values), values.pairs, images=next(iter(images), None), **own)
-    elif images:
-        figures = verify_two(_load(values), images, **drawn, **own)
-    else:
-        refuse_others(values, "verify without --images", f"{_RUN} num seed")
-        figures = verify(_load(values), **drawn)
+    figures = verify(_load(values), pairs=values.num or 3000, seed=values.seed)
     _print_result(figures, Path(values.workdir))
     return 0
 
@@ -345,7 +332,7 @@ COMMANDS: dict[str, tuple[Callable[[Any, flags.FlagValues], int], str]] = {
     "super_resolve": (_super_resolve, f"{_REPAIR} factor"),
     "fidelity": (_fidelity, f"{_RUN} num seed prior"),
     "anomaly": (_anomaly, f"{_RUN} images outliers num num_samples seed"),
-    "verify": (_verify, f"{_ASKED} pairs seed"),
+    "verify": (_verify, f"{_RUN} num seed"),
     "nearest": (_nearest, f"{_RUN} num seed prior"),
     "augment": (_augment, f"{_RUN} num seed images"),
     "interpolate": (_interpolate, f"{_ASKED} method steps"),

@@ -15,6 +15,7 @@ import ml_collections
 
 from vae.config import differences, from_dict, resumable, to_dict, validate
 from vae.errors import InputError
+from vae.files import user_path
 from vae.program import Experiment, make_program, prepare
 from vae.training import devices, directory, loop, processes
 from vae.training.checkpoints import Checkpoints, OtherState, Unreadable, digest
@@ -44,7 +45,7 @@ def train(
     Raises:
       InputError: something given is wrong; nothing was written.
     """
-    started, workdir = time.monotonic(), Path(workdir)
+    started, workdir = time.monotonic(), user_path(workdir)
     mesh = devices.make_mesh()
     check(config, workdir, mesh)
     if result := completed(config, workdir):
@@ -134,6 +135,7 @@ def recorded(
         "image_shape": list(dataset.image_shape),
         "values": dataclasses.asdict(dataset.values),
         "num_classes": dataset.num_classes,
+        "classes": list(dataset.classes),
         "attributes": list(dataset.attributes),
         "attribute_scales": dataset.scales._asdict(),
         "train": len(dataset.train),

@@ -236,6 +236,7 @@ def drawer(
             attributes=dataset.attributes,
             scales=dataset.scales,
             compiled=compiled,
+            classes=dataset.classes,
         )
         images, labels, _ = originals()
         wanted = labels if config.model.condition == "attributes" else None

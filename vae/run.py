@@ -20,10 +20,13 @@ import numpy as np
 from vae import models
 from vae.compiled import Compiled
 from vae.config import from_dict
+from vae.data.arrays import as_x, on_levels
 from vae.data.dataset import Values
+from vae.data.transforms import binary
 from vae.errors import InputError, not_one_of
 from vae.evaluation.likelihood import Estimate, has_density
 from vae.evaluation.posterior import Posterior, Report, why_not
+from vae.files import user_path
 from vae.models.data import Data, Scales, unit_scales
 from vae.probability.distributions import example_keys
 from vae.probability.terms import Batch
@@ -52,6 +55,7 @@ class Run:
       attributes: names of the data's attributes; none where it has classes or no labels.
       scales: what the attributes' numbers mean.
       compiled: the model's functions, compiled.
+      classes: names of the data's classes; none where these are their numbers.
     """
 
     config: ml_collections.ConfigDict
@@ -64,6 +68,7 @@ class Run:
     attributes: tuple[str, ...]
     scales: Scales
     compiled: Compiled
+    classes: tuple[str, ...] = ()
 
     @property
     def params(self) -> Any:
@@ -103,6 +108,10 @@ class Run:
         Raises:
           InputError: the labels are not the model's, or its prior has no temperature.
         """
+        if num < 1:
+            raise InputError(f"{num} samples cannot be drawn: ask for at least 1.")
+        if temperature is not None and not 0 <= temperature < np.inf:
+            raise InputError(f"temperature={temperature:g} must be finite and not negative.")
         keys = example_keys(jax.random.key(seed), np.arange(num))
         condition = self.model.condition
         if labels is None and condition and condition.kind == "label":
@@ -177,6 +186,8 @@ class Run:
         if not has_density(self.model):
             raise InputError("this model's q(z | x) has no density, so log p(x) has no estimate.")
         x, labels = self._images(x), self._labels(labels, len(x))
+        if self.values.levels and self.model.likelihood.discrete:
+            x = on_levels(x, 2 if binary(self.values, self.config.data) else self.values.levels)
         mesh = self.compiled.mesh
         estimator = self.compiled.estimator(
             num_samples or self.config.evaluation.num_samples, self.config.evaluation.max_bytes
@@ -238,12 +249,7 @@ class Run:
             )
 
     def _images(self, x: np.ndarray) -> np.ndarray:
-        x = np.asarray(x)
-        if x.shape[1:] != self.model.image_shape:
-            shape = ", ".join(map(str, self.model.image_shape))
-            raise InputError(f"images of shape {x.shape} must be [N, {shape}], as the run's data.")
-        scale = self.values.scale if np.issubdtype(x.dtype, np.integer) else 1.0
-        return np.asarray(x, np.float32) / np.float32(scale)
+        return as_x(x, self.model.image_shape, self.values)
 
     def _labels(self, labels: np.ndarray | None, num: int) -> np.ndarray:
         condition = self.model.condition
@@ -295,7 +301,7 @@ def load(workdir: str | Path, *, step: int | str = "latest", out: str | Path | N
     Raises:
       InputError: there is no run, or no such checkpoint.
     """
-    workdir, step = Path(workdir), _step(step)
+    workdir, step = user_path(workdir), _step(step)
     config, record = read_json(workdir / "config.json"), read_json(workdir / "provenance.json")
     if config is None or record is None:
         raise InputError(f"{workdir} holds no run: config.json or provenance.json is missing.")
@@ -325,10 +331,11 @@ def load(workdir: str | Path, *, step: int | str = "latest", out: str | Path | N
         values=values,
         step=int(state.step),
         workdir=workdir,
-        out=Path(out or workdir),
+        out=user_path(out or workdir),
         attributes=attributes,
         scales=scales,
         compiled=Compiled(model),
+        classes=tuple(record["data"].get("classes", ())),  # runs of before had numbers alone
     )
 
 

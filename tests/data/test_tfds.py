@@ -203,7 +203,7 @@ def without_tensorflow(name, manual_dir, directory):
         capture_output=True,
         text=True,
     )
-    assert done.stderr == ""  # and nothing is logged
+    assert not [line for line in done.stderr.splitlines() if "few images" not in line]
     return done.stdout
 
 

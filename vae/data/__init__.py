@@ -27,10 +27,13 @@ from pathlib import Path
 import numpy as np
 
 from vae.data import amat, celeba, digits, faces, folder, idx, npz, splits, tfds
+from vae.data.checks import check_splits
 from vae.data.dataset import Dataset, Source, load_in_memory
 from vae.data.images import Fit, fit_of
-from vae.data.labels import with_labels
+from vae.data.labels import check_classes, with_labels
+from vae.data.walk import has_images
 from vae.errors import InputError
+from vae.files import readable, user_path
 
 
 def load(config) -> Dataset:
@@ -59,6 +62,8 @@ def load(config) -> Dataset:
             name: replace(load_in_memory(examples, config.threads), resident=True)
             for name, examples in chosen.items()
         }
+    check_splits(chosen, source.description)
+    check_classes(source)
     chosen["train"] = with_labels(chosen["train"], config.labelled, seed=config.seed)
     shape = chosen["train"].image_shape
     sizes = ", ".join(f"{name} {len(examples)}" for name, examples in chosen.items())
@@ -69,6 +74,7 @@ def load(config) -> Dataset:
         num_classes=source.num_classes,
         attributes=source.attributes,
         description=f"{source.description}: {sizes}; {'x'.join(map(str, shape))}",
+        classes=source.classes,
     )
 
 
@@ -91,25 +97,42 @@ def _read(config, fit: Fit) -> Source:
         if config.name == "faces":
             return faces.read(fit)
         return tfds.read(config.name, fit, config.manual_dir, config.threads)
-    path = Path(config.path).expanduser()
-    if not path.exists():
-        raise InputError(f"data.path = {config.path} does not exist: give a directory or a file.")
-    if path.suffix == ".npz":
-        return npz.read(path, fit)
-    if path.suffix == ".amat":
-        return amat.read(path, fit)
+    path = user_path(config.path)
+    try:
+        if source := _read_files(path, fit, config.threads):
+            return source
+        there = path.exists()
+    except OSError as error:
+        raise InputError(
+            f"data.path = {readable(config.path)} cannot be read ({error.strerror}): see to its "
+            "permissions, or give another."
+        ) from None
+    if not there:
+        raise InputError(
+            f"data.path = {readable(config.path)} does not exist: give a directory or a file."
+        )
+    raise InputError(
+        f"data.path = {readable(config.path)} holds nothing that can be read: give an .npz "
+        "or .amat file, or a directory with idx files, .amat or .npz files, or images."
+    )
+
+
+def _read_files(path: Path, fit: Fit, threads: int) -> Source | None:
+    """Returns what is at a path; None where no reader takes it."""
+    if path.is_file():
+        if path.suffix == ".npz":
+            return npz.read(path, fit)
+        if path.suffix == ".amat":
+            return amat.read(path, fit)
     if path.is_dir():
         if idx.find(path):
             return idx.read(path, fit)
-        if any(path.glob("*.amat")):
+        if amat.find(path):
             return amat.read(path, fit)
-        if any(path.glob("*.npz")):
+        if npz.find(path):
             return npz.read(path, fit)
         if celeba.has_tables(path):
-            return celeba.read(path, fit, config.threads)
-        if folder.has_images(path):
-            return folder.read(path, fit, config.threads)
-    raise InputError(
-        f"data.path = {config.path} holds nothing that can be read: give an .npz or .amat file, or "
-        "a directory with idx files, .amat or .npz files, or images."
-    )
+            return celeba.read(path, fit, threads)
+        if has_images(path):
+            return folder.read(path, fit, threads)
+    return None

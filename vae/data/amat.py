@@ -7,6 +7,7 @@ MATLAB v5 files under the same name with the array `X` inside.
 from __future__ import annotations
 
 import io
+import math
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +16,7 @@ from vae.data.arrays import array_source, as_images
 from vae.data.dataset import BINARY, Source
 from vae.data.images import Fit
 from vae.errors import InputError
+from vae.files import check_memory, readable
 
 
 def find(path: Path) -> dict[str, Path]:
@@ -22,13 +24,15 @@ def find(path: Path) -> dict[str, Path]:
 
     The split is the one of train, valid, test that the file's name contains, else train.
     """
-    files = sorted(path.glob("*.amat")) if path.is_dir() else [path]
+    files = [path]
+    if path.is_dir():
+        files = sorted(file for file in path.glob("*.amat") if file.is_file())
     found: dict[str, Path] = {}
     for file in files:
         name = next((s for s in ("train", "valid", "test") if s in file.stem.lower()), "train")
         if name in found:
             raise InputError(
-                f"{found[name]} and {file} are both the split {name}: keep one of them."
+                f"{found[name]} and {readable(file)} are both the split {name}: keep one of them."
             )
         found[name] = file
     return {name: found[name] for name in ("train", "valid", "test") if name in found}
@@ -46,27 +50,39 @@ def read(path: Path, fit: Fit) -> Source:
 
 
 def _read(file: Path) -> np.ndarray:
+    check_memory(2 * file.stat().st_size, readable(file))
     try:
         data = file.read_bytes()
     except OSError as error:
-        raise InputError(f"{file} cannot be read ({error.strerror}).") from error
+        raise InputError(f"{readable(file)} cannot be read ({error.strerror}).") from error
     array = _matlab(data, file) if data.startswith(b"MATLAB 5.0") else _text(data, file)
     if not array.size:
-        raise InputError(f"{file} holds no examples: fetch it again.")
+        raise InputError(f"{readable(file)} holds no examples: fetch it again.")
     return array
 
 
 def _matlab(data: bytes, file: Path) -> np.ndarray:
-    from scipy.io import loadmat
+    from scipy.io import loadmat, whosmat
+    from scipy.sparse import issparse
 
     try:
-        array = loadmat(io.BytesIO(data))["X"]
+        sizes = {name: math.prod(shape) for name, shape, _ in whosmat(io.BytesIO(data))}
+        # Sparse or packed, a small file can hold an array that is none.
+        check_memory(8 * sizes.get("X", 0), f"X of {readable(file)}")
+        array = loadmat(io.BytesIO(data), variable_names=["X"], spmatrix=False)["X"]
+        array = array.toarray() if issparse(array) else array
+    except InputError:
+        raise
     except KeyError:
-        raise InputError(f'{file} has no array "X": save the examples [N, D] as X.') from None
+        raise InputError(
+            f'{readable(file)} has no array "X": save the examples [N, D] as X.'
+        ) from None
     except Exception as error:  # scipy raises many kinds for a damaged file
-        raise InputError(f"{file} is a damaged MATLAB file ({error}): fetch it again.") from error
-    if array.ndim != 2 or not ((array == 0) | (array == 1)).all():
-        raise InputError(f"{file}: X is not an array [N, D] of 0 and 1.")
+        raise InputError(
+            f"{readable(file)} is a damaged MATLAB file ({error}): fetch it again."
+        ) from error
+    if array.dtype.kind not in "iufb" or array.ndim != 2 or not ((array == 0) | (array == 1)).all():
+        raise InputError(f"{readable(file)}: X is not an array [N, D] of 0 and 1.")
     return array.astype(np.uint8)
 
 
@@ -79,6 +95,7 @@ def _text(data: bytes, file: Path) -> np.ndarray:
     single = not (digit[1:] & digit[:-1]).any()
     if not columns or not single or (bits.size and bits.max() > 1) or bits.size % columns:
         raise InputError(
-            f"{file} is neither a MATLAB file nor lines of 0 and 1 of one length: fetch it again."
+            f"{readable(file)} is neither a MATLAB file nor lines of 0 and 1 of one length: "
+            "fetch it again."
         )
     return bits.reshape(-1, columns)

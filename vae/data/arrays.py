@@ -1,14 +1,38 @@
-"""From raw arrays to a source: the way all readers of whole arrays end."""
+"""Arrays that a person gives, as images: what is taken, what it is brought to, what is refused.
+
+Every whole array comes through here: those of a file (`array_source`, the way its readers end) and
+those given to a run from Python (`as_x`). Images are known in three ranges:
+
+    uint8, bool                        0 to 255, or all 0 or 1
+    wider integers                     counts; all 0 or 1 are bytes
+    floats from 0 to 1                 as they are
+           from -1 to 1, 0 to 255      brought to [0, 1]; whole numbers to 255 are bytes
+           of any other range          the lowest becomes 0 and the highest 1
+
+so that x of every data set is dark at 0 and bright at 1. What was changed is logged.
+"""
 
 from __future__ import annotations
 
+import logging
+import warnings
 from collections.abc import Mapping
+from dataclasses import replace
 
 import numpy as np
 
-from vae.data.dataset import Source, Values, in_memory, values_of
+from vae.data.dataset import BINARY, BYTES, Source, Values, in_memory
 from vae.data.images import Fit, fit_images
+from vae.data.labels import classes_of
 from vae.data.splits import digests, order
+from vae.errors import InputError
+
+logger = logging.getLogger(__name__)
+
+LARGEST = 2**24  # float32 has every whole number up to it
+_FEW = (1, 3, 4)  # channels that images are known to have
+_BRIGHT = 128  # floats to 255 have something as bright as this
+_BEYOND = 0.5  # how far x of an unbounded likelihood may lie outside [0, 1]
 
 
 def array_source(
@@ -19,20 +43,21 @@ def array_source(
 ) -> Source:
     """Sorts each split canonically and brings its images to the shape asked for.
 
-    `splits` maps a base split to images [N, H, W, C] (uint8, int32 or float32, the same H, W, C
-    and dtype in all) and labels [N], 0 upwards, or None. `values` is found from the images where
+    `splits` maps a base split to images [N, H, W, C] (as `image_array` gives them, the same H, W, C
+    and dtype in all) and labels [N] of any kind, or None. `values` is found from the images where
     not given.
     """
-    values = values or values_of([images for images, _ in splits.values()])
+    arrays = {name: images for name, (images, _) in splits.items()}
+    if values is None:
+        arrays, values = to_unit(arrays, description)
+    given = {name: labels for name, (_, labels) in splits.items()}
+    labels, keys, names, number = classes_of(given, arrays, description)
     ordered = {}
-    num_classes = 0
-    for name, (images, labels) in splits.items():
-        examples = in_memory(images, labels)
-        num_classes = max(num_classes, int(examples.labels.max()) + 1)
+    for name, images in arrays.items():
         # Sorted before resizing, so that a split holds the same examples at every size.
-        examples = examples.take(order(digests(examples.images, examples.labels)))
-        ordered[name] = in_memory(fit_images(examples.images, fit), examples.labels)
-    return Source(ordered, values, num_classes, description)
+        rows = order(digests(images, keys[name]))
+        ordered[name] = in_memory(fit_images(images[rows], fit), labels[name][rows])
+    return Source(ordered, values, number, description, classes=names)
 
 
 def as_images(flat: np.ndarray) -> np.ndarray:
@@ -40,3 +65,159 @@ def as_images(flat: np.ndarray) -> np.ndarray:
     count, size = flat.shape
     side = round(size**0.5)
     return flat.reshape(count, side, side, 1) if side * side == size else flat[:, None, :, None]
+
+
+def image_array(array: np.ndarray, what: str) -> np.ndarray:
+    """Returns images [N, H, W, C], uint8, int32 or float32, of an array of any numbers.
+
+    It is [N, H, W], [N, H, W, C], [N, C, H, W] with C of 1, 3 or 4, or [N, D].
+
+    Raises:
+      InputError: it has another shape, NaN, or is not of numbers that images have.
+    """
+    if array.ndim not in (2, 3, 4) or not array.size:
+        raise InputError(
+            f"{what} has the shape {array.shape}: give images [N, H, W], [N, H, W, C] or [N, D]."
+        )
+    array = _numbers(array, what)
+    if array.ndim == 2:
+        return as_images(array)
+    if array.ndim == 3:
+        return array[..., None]
+    if array.shape[1] in _FEW and min(array.shape[2:]) > max(_FEW):
+        logger.info("%s: [N, C, H, W] = %s is turned to [N, H, W, C]", what, array.shape)
+        array = np.moveaxis(array, 1, -1)
+    return array
+
+
+def to_unit(arrays: Mapping[str, np.ndarray], what: str) -> tuple[dict[str, np.ndarray], Values]:
+    """Brings the images of all splits to one of the ranges above, and says what they mean then.
+
+    Logs what it did. Raises InputError for floats that are all the same and outside [0, 1].
+    """
+    arrays = dict(arrays)
+    low = min(float(images.min()) for images in arrays.values())
+    high = max(float(images.max()) for images in arrays.values())
+    kind = next(iter(arrays.values())).dtype
+    if low >= 0 and all(((x == 0) | (x == 1)).all() for x in arrays.values()):
+        return {name: x.astype(np.uint8) for name, x in arrays.items()}, BINARY
+    if kind == np.uint8:
+        return arrays, BYTES
+    if kind == np.int32:
+        logger.info("%s: integers wider than a byte are counts, to %g", what, high)
+        return arrays, Values(scale=high, levels=int(high) + 1, counts=True)
+    bytes_like = low >= 0 and _BRIGHT <= high <= 255
+    if bytes_like and all((x == np.rint(x)).all() for x in arrays.values()):
+        logger.info("%s: floats that are whole numbers to 255 are bytes", what)
+        return {name: x.astype(np.uint8) for name, x in arrays.items()}, BYTES
+    black, white = _range_of(low, high, what)
+    values = Values(scale=1.0, levels=None)
+    if (black, white) == (0.0, 1.0):
+        return arrays, replace(values, low=low, high=high)
+    logger.info(
+        "%s: floats from %g to %g, brought to [0, 1] with %g as 0 and %g as 1",
+        *(what, low, high, black, white),
+    )
+    span = np.float32(white - black)
+    unit = {name: (x - np.float32(black)) / span for name, x in arrays.items()}
+    low, high = ((value - black) / (white - black) for value in (low, high))
+    return unit, replace(values, low=low, high=high, black=black, white=white)
+
+
+def as_x(x: np.ndarray, shape: tuple[int, int, int], values: Values) -> np.ndarray:
+    """Returns images given from Python as x [N, H, W, C] float32, as a run's model takes them.
+
+    Integers are raw values, as the data set has them; floats are x already. `values` are those of
+    the run's data and `shape` is the model's.
+
+    Raises:
+      InputError: they have another shape, NaN, or values that the run's data cannot have.
+    """
+    x = np.asarray(x)
+    wanted = ", ".join(map(str, shape))
+    if x.shape[1:] != shape or not len(x):
+        hint = ""
+        if x.ndim == 4 and x.shape[1:] == (shape[2], *shape[:2]):
+            hint = ": give np.moveaxis(x, 1, -1)"
+        elif x.shape == shape:
+            hint = ": give x[None]"
+        raise InputError(f"images of shape {x.shape} must be [N, {wanted}], as the run's{hint}.")
+    if x.dtype.kind not in "iufb":
+        raise InputError(f"images are {x.dtype}, no numbers: give uint8, or float32 from 0 to 1.")
+    if not np.isfinite(x).all():
+        bad = int((~np.isfinite(x)).any((1, 2, 3)).sum())
+        raise InputError(f"images have NaN or infinity in {bad} of {len(x)}.")
+    raw = x.dtype.kind in "iu"
+    x = np.asarray(x, np.float32) / np.float32(values.scale if raw else 1)
+    low, high = float(x.min()), float(x.max())
+    least, most = min(values.low, 0.0), max(values.high, 1.0)  # of earlier runs not 0 and 1
+    # What a model with a density on all of R has drawn may lie outside.
+    slack = 1e-4 if values.levels else _BEYOND * (most - least)
+    if low < least - slack or (high > most + slack and not values.counts):
+        raise InputError(_out_of_range(low, high, values, raw))
+    return x
+
+
+def on_levels(x: np.ndarray, levels: int) -> np.ndarray:
+    """Returns x [N, H, W, C] on the nearest of levels 0, 1 / (L - 1), ..., with a warning if moved.
+
+    A likelihood of levels has no probability for what lies between them.
+    """
+    nearest = np.rint(x * np.float32(levels - 1)) / np.float32(levels - 1)
+    if (moved := np.abs(nearest - x).max()) > 1e-3 / (levels - 1):
+        warnings.warn(
+            f"images are rounded, by up to {moved:.2g}, to the {levels} levels that the likelihood "
+            "of this run is of",
+            stacklevel=4,
+        )
+    return nearest
+
+
+def _numbers(array: np.ndarray, what: str) -> np.ndarray:
+    """Returns uint8, int32 or float32 of an array of any numbers."""
+    if array.dtype == bool:
+        return array.astype(np.uint8)
+    if np.issubdtype(array.dtype, np.floating):
+        largest = float(np.finfo(np.float32).max) / 4  # the distance of two is a float32, too
+        with np.errstate(invalid="ignore"):
+            good = (np.abs(array) < largest).all(axis=tuple(range(1, array.ndim)))
+        if bad := int((~good).sum()):
+            raise InputError(f"{what} has NaN or infinity in {bad} of {len(array)} examples.")
+        return array.astype(np.float32)
+    if not np.issubdtype(array.dtype, np.integer):
+        raise InputError(f"{what} is {array.dtype}, neither numbers nor bool: convert it.")
+    if array.min() < 0 or array.max() > LARGEST:
+        raise InputError(
+            f"{what} has integers from {array.min()} to {array.max()}, where levels and counts are "
+            f"from 0 to at most {LARGEST}: convert it, for instance to float."
+        )
+    return array.astype(np.uint8 if array.dtype.itemsize == 1 else np.int32)
+
+
+def _range_of(low: float, high: float, what: str) -> tuple[float, float]:
+    """Returns the floats that are black and white in images with values from `low` to `high`."""
+    if low >= 0 and high <= 1:
+        return 0.0, 1.0
+    if low >= -1 and high <= 1:
+        return -1.0, 1.0
+    if low >= 0 and _BRIGHT <= high <= 255:
+        return 0.0, 255.0
+    if not high > low:
+        raise InputError(f"{what}: every value is {low:g}: give images that differ, in [0, 1].")
+    return low, high
+
+
+def _out_of_range(low: float, high: float, values: Values, raw: bool) -> str:
+    given = f"images have values from {low:.4g} to {high:.4g}"
+    if raw:
+        given = f"images have integers from {low * values.scale:g} to {high * values.scale:g}"
+        wanted = f"those of this run are from 0 to {values.scale:g}"
+        return f"{given}, but {wanted}: convert them, or give floats from 0 to 1."
+    how = f"(x - {low:.4g}) / {high - low:.4g}"
+    if values.black is not None and values.levels is None:
+        how = f"(x - {values.black:g}) / {values.white - values.black:g}, as was done with its data"
+    elif low >= -1 and high <= 1:
+        how = "(x + 1) / 2"
+    elif low >= 0 and high <= 255:
+        how = "x / 255"
+    return f"{given}, but a run takes floats from 0 to 1: give {how}."

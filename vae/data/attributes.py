@@ -13,6 +13,7 @@ The table of a folder of images is its attributes.csv:
 from __future__ import annotations
 
 import csv
+import unicodedata
 from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -20,6 +21,7 @@ from typing import NamedTuple
 import numpy as np
 
 from vae.errors import InputError
+from vae.files import readable
 from vae.models.data import Scales, unit_scales
 
 FILE = "attributes.csv"
@@ -87,8 +89,13 @@ def rows_of(
 ) -> list[int]:
     """Returns the row of each of `images` in a table whose rows are of `files`.
 
-    Raises InputError where one has none or two, and for a row of no image, nor one of `others`.
+    A letter with an accent is the same in one character or in two, as on a Mac, and a byte that is
+    no text is written as `readable` shows it. Raises InputError where one has none or two, and for
+    a row of no image, nor one of `others`.
     """
+    exact = {*images, *others}
+    written = {_composed(readable(name)): name for name in exact}
+    files = [name if name in exact else written.get(_composed(name), name) for name in files]
     rows = {name: row for row, name in enumerate(files)}
     if len(rows) < len(files):
         twice = next(name for row, name in enumerate(files) if rows[name] != row)
@@ -134,6 +141,11 @@ def scales_of(values: np.ndarray | None, number: int) -> Scales:
     return Scales(*(tuple(column.tolist()) for column in (low, high, mean, std)))
 
 
+def _composed(name: str) -> str:
+    return unicodedata.normalize("NFC", name)
+
+
 def _few(names: Sequence[str], total: int) -> str:
     """Returns how many of a total, and the first of them by name."""
-    return f"{names[0]} and {len(names) - 1} more, of {total}" if names[1:] else names[0]
+    first = readable(names[0])
+    return f"{first} and {len(names) - 1} more, of {total}" if names[1:] else names[0]

@@ -29,10 +29,11 @@ from pathlib import Path
 import numpy as np
 
 from vae.data.attributes import from_signs, rows_of
-from vae.data.dataset import BYTES, Source, Unreadable
-from vae.data.folder import EXTENSIONS, FileExamples, in_splits, probe
+from vae.data.dataset import Source, Unreadable
+from vae.data.folder import FileExamples, in_splits, probe, values_of_files
 from vae.data.images import Fit
 from vae.data.splits import digest
+from vae.data.walk import is_image
 from vae.errors import InputError
 
 SIZE = (218, 178)  # height, width, as published
@@ -76,7 +77,7 @@ def read(directory: Path, fit: Fit, threads: int) -> Source:
         Unreadable(root, len(images)),
     )
     splits = in_splits(examples, _SPLITS[_partition(directory, images, identities)])
-    return Source(splits, BYTES, 0, f"CelebA in {directory}", names)
+    return Source(splits, values_of_files(fit), 0, f"CelebA in {directory}", names)
 
 
 def _of_any_size(fit: Fit) -> Fit:
@@ -105,13 +106,13 @@ def _images(directory: Path) -> tuple[str, Callable[[str], str | bytes], list[st
             archive = zipfile.ZipFile(file)
         except (OSError, zipfile.BadZipFile) as error:
             raise InputError(f"{file} cannot be read ({error}): fetch it again.") from None
-        inside = [path for path in archive.namelist() if _is_image(path)]
+        inside = [path for path in archive.namelist() if is_image(path.rpartition("/")[2])]
         members = {path.rpartition("/")[2]: path for path in inside}
         root, content = str(file), lambda name: archive.read(members[name])
     elif folder := _find(directory, _IMAGES):
         if (folder / _IMAGES).is_dir():  # as some programs unpack it
             folder = folder / _IMAGES
-        members = {path: path for path in os.listdir(folder) if _is_image(path)}
+        members = {path: path for path in os.listdir(folder) if is_image(path)}
         root, content = str(folder), functools.partial(os.path.join, str(folder))
     else:
         raise InputError(
@@ -121,11 +122,6 @@ def _images(directory: Path) -> tuple[str, Callable[[str], str | bytes], list[st
     if not members:
         raise InputError(f"{root} has no images in it: fetch it again.")
     return root, content, sorted(members)
-
-
-def _is_image(path: str) -> bool:
-    name = path.rpartition("/")[2]
-    return name.lower().endswith(EXTENSIONS) and not name.startswith(".")
 
 
 def _partition(directory: Path, images: list[str], identities: np.ndarray | None) -> np.ndarray:

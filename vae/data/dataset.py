@@ -29,7 +29,8 @@ class Values:
 
     `levels` is the number of equally spaced values x takes in [0, 1], 0 and 1 among them, or None
     where x is continuous; `low` and `high` bound x. `counts` says that the highest level is the
-    largest number that was counted, where there might have been a larger one.
+    largest number that was counted, where there might have been a larger one. `black` and `white`
+    are the source's own values that became x = 0 and x = 1, where reading it changed them.
     """
 
     scale: float
@@ -37,23 +38,12 @@ class Values:
     low: float = 0.0
     high: float = 1.0
     counts: bool = False
+    black: float | None = None
+    white: float | None = None
 
 
 BYTES = Values(scale=255.0, levels=256)
 BINARY = Values(scale=1.0, levels=2)
-
-
-def values_of(arrays: list[np.ndarray]) -> Values:
-    """Returns what the values of raw images mean, given all of them.
-
-    uint8 is binary if all are 0 or 1, wider integers are counts, floats are continuous.
-    """
-    low, high = min(float(a.min()) for a in arrays), max(float(a.max()) for a in arrays)
-    if arrays[0].dtype == np.uint8:
-        return BINARY if high <= 1 else BYTES
-    if np.issubdtype(arrays[0].dtype, np.integer):
-        return Values(scale=high, levels=int(high) + 1, counts=True)
-    return Values(scale=1.0, levels=None, low=low, high=high)
 
 
 class Examples(Protocol):
@@ -146,6 +136,7 @@ class Source:
     num_classes: int  # 0: labels are attributes, or there are none
     description: str
     attributes: tuple[str, ...] = ()  # their names
+    classes: tuple[str, ...] = ()  # their names; none where these are the numbers
 
 
 @dataclass(frozen=True)
@@ -160,6 +151,7 @@ class Dataset:
     num_classes: int  # 0: labels are attributes, or there are none
     description: str
     attributes: tuple[str, ...] = ()  # their names
+    classes: tuple[str, ...] = ()  # their names; none where these are the numbers
 
     @functools.cached_property
     def scales(self) -> Scales:

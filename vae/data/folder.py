@@ -16,19 +16,24 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 from PIL import Image
 
-from vae.data import attributes
-from vae.data.dataset import BYTES, Source, Unreadable
-from vae.data.images import Fit, channels_of, fit_image, open_image
-from vae.data.splits import digest, order
+from vae.data import attributes, pages
+from vae.data.dataset import BYTES, Source, Unreadable, Values
+from vae.data.images import Fit, channels_of, fit_image, is_deep, open_image, white_of
+from vae.data.splits import order
+from vae.data.walk import EXTENSIONS, image_files
 from vae.errors import InputError
+from vae.files import check_file, readable
 
-EXTENSIONS = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif", ".tif", ".tiff", ".ppm", ".pgm")
+logger = logging.getLogger(__name__)
+
 _SPLITS = {"train": "train", "valid": "valid", "val": "valid", "test": "test"}
 _PROBE_ALL, _PROBE_SOME = 20_000, 1_000  # sizes: so many headers; channels, or more files: fewer
+_PROBE_DEEP = 200  # of more than 8 bits, which are decoded
 _ROTATED = (5, 6, 7, 8)  # EXIF orientations that lie on their side
 
 
@@ -38,7 +43,7 @@ class FileExamples:
 
     root: str  # a folder, or an archive
     content: Callable[[str], str | bytes]  # of a path in it: where the file lies, or its bytes
-    paths: np.ndarray  # [N] of str, in root
+    paths: np.ndarray  # [N] of str, in root; of a page see `pages.py`
     labels: np.ndarray  # [N] int32 or [N, A] float32
     identities: np.ndarray | None
     fit: Fit
@@ -67,22 +72,18 @@ class FileExamples:
         images = np.zeros((len(indices), *self.image_shape), np.uint8)
         ok = np.ones(len(indices), bool)
         for row, path in enumerate(self.paths[indices]):
+            file, page = pages.place(path)
             try:
-                opened = open_image(self.content(path), self.fit)
+                opened = open_image(self.content(file), self.fit, page)
             except Exception as error:  # Pillow's decoders raise nearly anything on bad bytes
                 ok[row] = False
-                self.unreadable.add(os.path.join(self.root, path), error)
+                self.unreadable.add(pages.shown(os.path.join(self.root, path)), error)
                 continue
             image = fit_image(opened, self.fit)
             if image.shape != self.image_shape:
-                raise _sizes_differ(self.root, path, image.shape[:2], self.image_shape[:2])
+                raise sizes_differ(self.root, path, image.shape[:2], self.image_shape[:2])
             images[row] = image
         return images, self.labels[indices], ok
-
-
-def has_images(directory: Path) -> bool:
-    """Returns whether there is an image file anywhere in a directory."""
-    return next(_walk(directory), None) is not None
 
 
 def read(directory: Path, fit: Fit, threads: int) -> Source:
@@ -91,47 +92,65 @@ def read(directory: Path, fit: Fit, threads: int) -> Source:
     Raises InputError where there are no images, none can be read, their sizes differ and `fit`
     does not bring them to one, or the table of attributes is not of these images.
     """
-    files = list(_walk(directory))
+    files = image_files(directory)
     if not files:
-        raise InputError(f"{directory} has no images ({' '.join(EXTENSIONS)}) in it: add some.")
+        raise InputError(
+            f"{readable(directory)} has no images ({' '.join(EXTENSIONS)}) in it: add some."
+        )
     parts = {file: file.split("/") for file in files}
     inside = [file for file in files if parts[file][0] in _SPLITS and len(parts[file]) > 1]
     if inside and len(inside) < len(files):
         logging.warning(
             "%s: %d images outside of its train, valid and test folders are left out",
-            directory,
+            readable(directory),
             len(files) - len(inside),
         )
     kept = inside or files
+    root, content = str(directory), functools.partial(os.path.join, str(directory))
+    fit, shape = probe(root, content, kept, fit, threads)
+    paths = pages.of_files(root, kept, threads)
+    kept = [pages.place(path)[0] for path in paths]
     split = np.array([_SPLITS[parts[file][0]] if inside else "train" for file in kept])
     names, labels, identities = (), None, None
     if (table := directory / attributes.FILE).exists():
+        check_file(table)
         names, labels, identities = attributes.read_csv(table, kept, files)
-    number = {}
+    classes: list[str] = []
     if not names:
         depth = 1 if inside else 0  # of the folder that is the label
         folders = [parts[file][depth] if len(parts[file]) > depth + 1 else "" for file in kept]
-        classes = sorted(set(folders) - {""})
-        number = {c: i for i, c in enumerate(classes)} if len(classes) > 1 else {}
+        found = sorted(set(folders) - {""})
+        number = {c: i for i, c in enumerate(found)} if len(found) > 1 else {}
         labels = np.array([number.get(folder, -1) for folder in folders], np.int32)
-    content = functools.partial(os.path.join, str(directory))
-    fit, shape = probe(str(directory), content, kept, fit, threads)
+        classes = list(map(readable, number))
     examples = FileExamples(
-        str(directory),
+        root,
         content,
-        np.array(kept, dtype=object),
+        np.array(paths, dtype=object),
         labels,
         identities,
         fit,
         shape,
-        Unreadable(str(directory), len(kept)),
+        Unreadable(readable(directory), len(paths)),
     )
-    return Source(in_splits(examples, split), BYTES, len(number), f"images of {directory}", names)
+    return Source(
+        in_splits(examples, split),
+        values_of_files(fit),
+        len(classes),
+        f"images of {readable(directory)}",
+        names,
+        tuple(classes),
+    )
+
+
+def values_of_files(fit: Fit) -> Values:
+    """Returns what the values of image files mean once they are read as `fit` says."""
+    return BYTES if fit.white is None else replace(BYTES, black=0.0, white=float(fit.white))
 
 
 def in_splits(examples: FileExamples, split: np.ndarray) -> dict[str, FileExamples]:
     """Returns the examples of each split [N] of train, valid, test, sorted by their paths' hash."""
-    ordered = order([digest(path.encode()) for path in examples.paths])
+    ordered = order([pages.digest(path) for path in examples.paths])
     return {
         name: examples.take(ordered[split[ordered] == name])
         for name in ("train", "valid", "test")
@@ -139,57 +158,91 @@ def in_splits(examples: FileExamples, split: np.ndarray) -> dict[str, FileExampl
     }
 
 
-def _walk(directory: Path):
-    """Yields the image files in a directory, relative, with "/", in a fixed order."""
-    for folder, subfolders, names in os.walk(directory, followlinks=True):
-        subfolders[:] = sorted(s for s in subfolders if not s.startswith("."))
-        relative = Path(folder).relative_to(directory).as_posix()
-        for name in sorted(names):
-            if name.lower().endswith(EXTENSIONS) and not name.startswith("."):
-                yield name if relative == "." else f"{relative}/{name}"
-
-
 def probe(
     root: str, content: Callable[[str], str | bytes], files: list[str], fit: Fit, threads: int
 ) -> tuple[Fit, tuple[int, int, int]]:
-    """Finds from the headers the shape of all images, and settles the number of channels.
+    """Finds from the headers the shape of all images, and settles their channels and their white.
 
     `root` and `content` are those of `FileExamples`. Raises InputError where the shapes differ and
-    `fit` does not bring them to one, or no image can be read.
+    `fit` does not bring them to one, no image can be read, or deep ones have values of no range.
     """
-    if any(fit.size) and fit.channels:
-        return fit, (*fit.size, fit.channels)
     count = min(len(files), _PROBE_SOME)
     if not any(fit.size) and len(files) <= _PROBE_ALL:
         count = len(files)
     probed = [files[i] for i in np.linspace(0, len(files) - 1, count).astype(int)]
     with ThreadPoolExecutor(max(1, threads)) as pool:
-        headers = list(pool.map(lambda file: _header(content, file), probed))
-    shapes = {file: shape for file, shape in zip(probed, headers, strict=True) if shape}
-    if not shapes:
-        raise InputError(f"{root}: none of {count} images can be read: replace them.")
-    fit = replace(fit, channels=fit.channels or max(shape[2] for shape in shapes.values()))
-    sizes = {fit.shape(shape): file for file, shape in shapes.items()}
+        found = list(pool.map(lambda file: _header(content, file), probed))
+    headers = {file: header for file, header in zip(probed, found, strict=True) if header}
+    if not headers:
+        raise InputError(f"{readable(root)}: none of {count} images can be read: replace them.")
+    if moving := sum(header.moving for header in headers.values()):
+        logging.warning(
+            "%s: %d of %d images looked at have several frames: the first is used",
+            readable(root),
+            moving,
+            count,
+        )
+    if deep := [file for file, header in headers.items() if header.deep]:
+        fit = replace(fit, white=_white(root, content, deep))
+    fit = replace(fit, channels=fit.channels or max(h.shape[2] for h in headers.values()))
+    if any(fit.size):
+        return fit, (*fit.size, fit.channels)
+    sizes = {fit.shape(header.shape): file for file, header in headers.items()}
     if len(sizes) > 1:
         (first, _), (second, file) = list(sizes.items())[:2]
-        raise _sizes_differ(root, file, second[:2], first[:2])
+        raise sizes_differ(root, file, second[:2], first[:2])
     return fit, next(iter(sizes))
 
 
-def _header(content: Callable[[str], str | bytes], path: str) -> tuple[int, int, int] | None:
+class _Header(NamedTuple):
+    shape: tuple[int, int, int]
+    deep: bool
+    moving: bool
+
+
+def _header(content: Callable[[str], str | bytes], path: str) -> _Header | None:
     try:
         file = content(path)
         with Image.open(io.BytesIO(file) if isinstance(file, bytes) else file) as image:
             width, height = image.size
             if image.getexif().get(0x0112) in _ROTATED:
                 width, height = height, width
-            return height, width, channels_of(image)
+            moving = image.format != "TIFF" and getattr(image, "is_animated", False)
+            return _Header((height, width, channels_of(image)), is_deep(image), moving)
     except Exception:  # reported when it is read
         return None
 
 
-def _sizes_differ(root: str, path: str, size: tuple, other: tuple) -> InputError:
+def _white(root: str, content: Callable[[str], str | bytes], files: list[str]) -> float:
+    """Returns what is white in deep images, from some of them, and logs it."""
+    low, high, whole = np.inf, -np.inf, True
+    for i in np.unique(np.linspace(0, len(files) - 1, min(len(files), _PROBE_DEEP)).astype(int)):
+        file = content(files[i])
+        try:
+            with Image.open(io.BytesIO(file) if isinstance(file, bytes) else file) as image:
+                values = np.asarray(image)
+            low = float(np.minimum(low, values.min()))  # NaN where there is one
+            high = float(np.maximum(high, values.max()))
+            whole &= np.issubdtype(values.dtype, np.integer)
+            white = white_of(low, high, whole=whole)
+        except ValueError as error:
+            raise InputError(f"{readable(os.path.join(root, files[i]))}: {error}.") from None
+        except Exception:  # reported when it is read
+            continue
+    if high < low:
+        raise InputError(f"{readable(root)}: none of its deep images can be read: replace them.")
+    logger.info(
+        "%s: images of more than 8 bits a value, to %g: read with 8, black 0 and white %g",
+        readable(root),
+        high,
+        white,
+    )
+    return white
+
+
+def sizes_differ(root: str, path: str, size: tuple, other: tuple) -> InputError:
+    """Returns the error for images of several sizes."""
     return InputError(
-        f"{root}: the images differ in size ({path} is {size[0]}x{size[1]}, others are "
-        f"{other[0]}x{other[1]}): set data.image_size to the height and width you want."
+        f"{readable(root)}: the images differ in size ({pages.shown(path)} is {size[0]}x{size[1]}, "
+        f"others are {other[0]}x{other[1]}): set data.image_size to the height and width you want."
     )

@@ -20,6 +20,7 @@ from vae.data.arrays import array_source
 from vae.data.dataset import Source
 from vae.data.images import Fit
 from vae.errors import InputError
+from vae.files import check_memory, readable
 
 _NAME = re.compile(r"(train|t10k)-(images|labels)[-.]idx([13])-ubyte(\.gz)?")
 
@@ -64,23 +65,28 @@ def read(directory: Path, fit: Fit) -> Source:
 
 
 def _read(path: Path, dimensions: int) -> np.ndarray:
-    try:
-        data = path.read_bytes()
-        if path.suffix == ".gz":
-            data = gzip.decompress(data)
-    except (OSError, EOFError, zlib.error) as error:
-        raise InputError(f"{path} is damaged ({error}): fetch it again.") from error
+    name = readable(path)
     header = 4 + 4 * dimensions
-    if len(data) < header or data[:4] != bytes([0, 0, 8, dimensions]):
+    try:
+        with gzip.open(path) if path.suffix == ".gz" else open(path, "rb") as file:
+            start = file.read(header)
+            if len(start) < header or start[:4] != bytes([0, 0, 8, dimensions]):
+                raise InputError(
+                    f"{name} is no idx file of bytes with {dimensions} dimension(s): "
+                    "fetch it again."
+                )
+            shape = struct.unpack(f">{dimensions}I", start[4:])
+            announced = math.prod(shape)
+            check_memory(announced, name)
+            data = file.read(announced)
+            more = len(file.read(1))  # a packed file may be without end
+    except (OSError, EOFError, zlib.error) as error:
+        raise InputError(f"{name} is damaged ({error}): fetch it again.") from error
+    if more or len(data) < announced:
+        there = f"more than {announced}" if more else len(data)
         raise InputError(
-            f"{path} is no idx file of bytes with {dimensions} dimension(s): fetch it again."
+            f"{name} holds {there} bytes where {announced} are announced: fetch it again."
         )
-    shape = struct.unpack(f">{dimensions}I", data[4:header])
-    if len(data) - header != math.prod(shape):
-        raise InputError(
-            f"{path} holds {len(data) - header} bytes where {math.prod(shape)} are announced: "
-            "fetch it again."
-        )
-    if not math.prod(shape):
-        raise InputError(f"{path} holds no examples: fetch it again.")
-    return np.frombuffer(data, np.uint8, offset=header).reshape(shape)
+    if not announced:
+        raise InputError(f"{name} holds no examples: fetch it again.")
+    return np.frombuffer(data, np.uint8).reshape(shape)

@@ -1,15 +1,22 @@
-"""One image at a time: decoding a file, cropping, resizing, and grey or colour."""
+"""One image at a time: decoding a file, cropping, resizing, and grey or colour.
+
+Images have 8 bits a value once they are read. Files with more are brought to them, black being 0
+and white the highest value of the range that they are of, see `white_of`: 10, 12, 14 or 16 bits, or
+floats to 1 or 255.
+"""
 
 from __future__ import annotations
 
 import io
 import os
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 from PIL import Image, ImageOps
 
 from vae.errors import InputError
+from vae.files import check_file
 
 _GREY_WEIGHTS = np.array([0.299, 0.587, 0.114], np.float32)  # ITU-R 601 luma, as PIL's
 
@@ -20,12 +27,14 @@ class Fit:
 
     The centre is cropped to `crop` (height, width; in pixels or, up to 1, in parts of the image's;
     0 keeps all), then to the aspect of `size`, then resized to it with antialiasing; (0, 0) keeps
-    the size. `channels` is 1 or 3, or 0 to keep.
+    the size. `channels` is 1 or 3, or 0 to keep. `white` is what is white in files of more than 8
+    bits; None leaves it to each file.
     """
 
     size: tuple[int, int] = (0, 0)
     crop: tuple[float, float] = (0, 0)
     channels: int = 0
+    white: float | None = None
 
     @property
     def resizes(self) -> bool:
@@ -62,21 +71,25 @@ def fit_of(config) -> Fit:
     return Fit(size, crop, config.channels)
 
 
-def open_image(file: str | os.PathLike | bytes, fit: Fit) -> Image.Image:
+def open_image(file: str | os.PathLike | bytes, fit: Fit, page: int = 0) -> Image.Image:
     """Opens an image file (its path or its bytes) as a PIL image of mode L or RGB, upright.
 
-    Transparent parts become white. Raises what PIL raises where it cannot be decoded.
+    Transparent parts become white. Raises what PIL raises where it cannot be decoded, and
+    ValueError where its values are not those of `fit.white`.
     """
+    if not isinstance(file, bytes):
+        check_file(Path(file))
     with Image.open(io.BytesIO(file) if isinstance(file, bytes) else file) as image:
+        if page:
+            image.seek(page)
         if any(fit.size) and not any(fit.crop):
             # A large JPEG is decoded at half, a quarter or an eighth, never below twice the size
             # asked for: several times faster, and no difference is visible after the resize.
             image.draft(None, (2 * max(fit.size), 2 * max(fit.size)))
         image.load()
         image = ImageOps.exif_transpose(image)
-    if image.mode.startswith("I;16") or image.mode == "I":  # 16 bits a value
-        high = np.asarray(image).astype(np.int64) >> 8
-        return Image.fromarray(high.clip(0, 255).astype(np.uint8))
+    if is_deep(image):
+        return Image.fromarray(_eight_bits(np.asarray(image), fit.white))
     if image.has_transparency_data:
         image = image.convert("RGBA")
         image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image)
@@ -85,9 +98,41 @@ def open_image(file: str | os.PathLike | bytes, fit: Fit) -> Image.Image:
     return image.convert("L" if image.mode in ("1", "LA") else "RGB")
 
 
+def is_deep(image: Image.Image) -> bool:
+    """Returns whether a grey image has more than 8 bits a value, from the header alone."""
+    return image.mode in ("I", "F") or image.mode.startswith("I;16")
+
+
+def white_of(low: float, high: float, *, whole: bool) -> float:
+    """Returns what is white in deep images with values from `low` to `high`.
+
+    Raises ValueError where they are of no range that is known.
+    """
+    scales = [2**bits - 1 for bits in (8, 10, 12, 14, 16)] if whole else [1, 255]
+    white = next((scale for scale in scales if high <= scale), None)
+    if not low >= 0 or white is None or (white == 255 and not whole and high < 128):
+        known = "0 to 65535" if whole else "0 to 1, nor 0 to 255"
+        raise ValueError(
+            f"it has values from {low:g} to {high:g}, not from {known}: rescale them, or save "
+            "all images as one .npz"
+        )
+    return white
+
+
+def _eight_bits(values: np.ndarray, white: float | None) -> np.ndarray:
+    low, high = float(values.min()), float(values.max())
+    whole = np.issubdtype(values.dtype, np.integer)
+    white = white or white_of(low, high, whole=whole)
+    if not (low >= 0 and high <= white):
+        raise ValueError(f"it has values from {low:g} to {high:g}, others from 0 to {white:g}")
+    if whole and white > 1:
+        return (values.astype(np.int64) * 256 // int(white + 1)).astype(np.uint8)
+    return np.rint(values * (255 / white)).astype(np.uint8)
+
+
 def channels_of(image: Image.Image) -> int:
     """Returns 1 for a grey image, 3 for one in colour, from the header alone."""
-    return 1 if image.mode in ("1", "L", "LA", "I") or image.mode.startswith("I;16") else 3
+    return 1 if image.mode in ("1", "L", "LA") or is_deep(image) else 3
 
 
 def fit_image(image: Image.Image, fit: Fit) -> np.ndarray:

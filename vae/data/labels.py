@@ -1,13 +1,121 @@
-"""Which labels a run is given, and whether it has those that it needs."""
+"""Labels as classes, which of them a run is given, and whether it has those that it needs."""
 
 from __future__ import annotations
 
+import logging
+from collections.abc import Mapping
 from dataclasses import replace
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from vae.data.dataset import Dataset, Examples
+from vae.data.dataset import Dataset, Examples, Source
 from vae.errors import InputError
+
+logger = logging.getLogger(__name__)
+
+MANY = 100  # classes, more of which are rarely meant as such
+
+
+class Classes(NamedTuple):
+    """The labels of a data set, as classes.
+
+    Attributes:
+      labels: of each split, [N] int32 from 0, -1 where an image has none.
+      keys: of each split, [N] int32: the label itself where it is such a number, for the order of
+        examples must not change with what other labels there are.
+      names: of the classes; none where they are the numbers 0, 1, ....
+      number: how many there are.
+    """
+
+    labels: dict[str, np.ndarray]
+    keys: dict[str, np.ndarray]
+    names: tuple[str, ...]
+    number: int
+
+
+def classes_of(
+    given: Mapping[str, np.ndarray | None], images: Mapping[str, np.ndarray], what: str
+) -> Classes:
+    """Maps the distinct labels of all splits, in their order, to the classes 0, 1, ....
+
+    Labels are numbers or texts, one for each of `images`; NaN and the empty text are none. Logs the
+    names where they are not the classes' numbers.
+
+    Raises:
+      InputError: labels are neither, both, or not one an image.
+    """
+    columns = {
+        name: _column(values, len(images[name]), f"{what}: labels of {name}")
+        for name, values in given.items()
+    }
+    distinct = {value for column in columns.values() for value in np.unique(column).tolist()}
+    distinct -= {value for value in distinct if value == "" or value != value}  # none, or NaN
+    if len({isinstance(value, str) for value in distinct}) > 1:
+        raise InputError(f"{what}: some labels are numbers and some are text: give one kind.")
+    ordered = sorted(distinct)
+    number = {value: i for i, value in enumerate(ordered)}
+    plain = ordered == list(range(len(ordered)))
+    names = () if plain else tuple(map(_name, ordered))
+    if names:
+        few = ", ".join(names[:3]) + (f", ..., {names[-1]}" if len(names) > 3 else "")
+        logger.info("%s: the labels %s are the classes 0 to %d", what, few, len(names) - 1)
+    labels, keys = {}, {}
+    for name, column in columns.items():
+        values, where = np.unique(column, return_inverse=True)
+        mapped = np.array([number.get(value, -1) for value in values.tolist()], np.int32)
+        own = [v if _is_key(v) else n for v, n in zip(values.tolist(), mapped, strict=True)]
+        labels[name] = mapped[where].reshape(len(column))
+        keys[name] = np.array(own, np.int32)[where].reshape(len(column))
+    return Classes(labels, keys, names, len(ordered))
+
+
+def _column(values: np.ndarray | None, count: int, what: str) -> np.ndarray:
+    """Returns labels [N] of numbers or text; NaN where there are none."""
+    if values is None:
+        return np.full(count, np.nan)
+    values = values[:, 0] if values.shape == (count, 1) else values
+    if values.shape != (count,):
+        raise InputError(
+            f"{what} have the shape {values.shape}: give one label for {count} images."
+        )
+    if values.dtype.kind == "S":
+        return np.array([value.decode("utf-8", "backslashreplace") for value in values.tolist()])
+    if values.dtype.kind not in "iufbU":
+        raise InputError(f"{what} are {values.dtype}: give numbers or text.")
+    if values.dtype.kind == "f" and np.isinf(values).any():
+        raise InputError(f"{what} have infinity: give numbers, NaN where there is no label.")
+    return values.astype(np.int64) if values.dtype == bool else values
+
+
+def _is_key(value: Any) -> bool:
+    return not isinstance(value, str) and value == value and 0 <= value < 2**31 and value % 1 == 0
+
+
+def _name(value: Any) -> str:
+    return str(int(value)) if not isinstance(value, str) and value % 1 == 0 else str(value)
+
+
+def class_name(label: int, names: tuple[str, ...]) -> str:
+    """Returns what a class is called; `names` are those of a data set's or a run's classes."""
+    return names[label] if names else str(label)
+
+
+def check_classes(source: Source) -> None:
+    """Warns where classes are so many, or so small, that labels may be something else."""
+    known = [getattr(examples, "labels", None) for examples in source.splits.values()]
+    if not source.num_classes or any(labels is None for labels in known):
+        return
+    labels = np.concatenate(known)
+    counts = np.bincount(labels[labels >= 0], minlength=source.num_classes)
+    single = int((counts == 1).sum())
+    if source.num_classes > MANY or 2 * single > source.num_classes:
+        logger.warning(
+            "%s: the labels are %d classes, %d of them with a single image: are they classes?",
+            source.description,
+            source.num_classes,
+            single,
+        )
 
 
 def keep(labels: np.ndarray, number: int, *, seed: int) -> np.ndarray:
@@ -48,12 +156,12 @@ def with_labels(examples: Examples, number: int, *, seed: int) -> Examples:
 
 
 def check_labels(dataset: Dataset, config) -> None:
-    """Refuses to condition on labels that some images do not have.
+    """Refuses to condition on labels that some images do not have, or no training image has.
 
     Labels in records that are decoded as they are read are not looked at.
 
     Raises:
-      InputError: an image of a split has none.
+      InputError: an image of a split has none, or a class has no training image.
     """
     if config.model.condition != "label":
         return
@@ -64,3 +172,11 @@ def check_labels(dataset: Dataset, config) -> None:
                 f"model.condition='label' needs the label of every image, but {missing} of "
                 f"{len(labels)} {name} images have none; model.name='semi_supervised' does not."
             )
+    seen = np.unique(getattr(dataset.train, "labels", np.arange(dataset.num_classes)))
+    if missing := sorted(set(range(dataset.num_classes)) - set(seen.tolist())):
+        names = ", ".join(class_name(label, dataset.classes) for label in missing[:3])
+        raise InputError(
+            f"model.condition='label': {len(missing)} of {dataset.num_classes} classes have no "
+            f"image in data.train ({names}{', ...' if missing[3:] else ''}): add some, or leave "
+            "them out."
+        )

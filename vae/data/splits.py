@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 
@@ -38,8 +39,8 @@ def digests(images: np.ndarray, labels: np.ndarray) -> list[bytes]:
     return hashes
 
 
-def order(hashes: Sequence[bytes]) -> np.ndarray:
-    """Returns the indices that sort `hashes`.
+def order(hashes: Sequence[Any]) -> np.ndarray:
+    """Returns the indices that sort `hashes`, bytes or what begins with them.
 
     Sorted by content, a set has the same order wherever it came from, and a slice of a set that was
     stored class by class is a random sample of it.

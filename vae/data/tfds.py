@@ -36,6 +36,7 @@ from vae.data.images import Fit
 from vae.data.records import Label, RecordExamples
 from vae.data.splits import order
 from vae.errors import InputError
+from vae.files import user_path
 
 # Up to this size on disk a set is sorted by content, for which it is read through once; a larger
 # one keeps the order of its records. A constant: a split must not depend on the machine's memory.
@@ -95,11 +96,19 @@ def read(name: str, fit: Fit, manual_dir: str, threads: int) -> Source:
     if sum(info.num_bytes for info in infos.values()) <= _SORTED_BYTES:
         splits, values = _sorted_by_content(splits, threads)
     classes = label.key and not label.attributes
-    num_classes = builder.info.features[label.key].num_classes if classes else 0
+    names = tuple(builder.info.features[label.key].names) if classes else ()
+    numbers = tuple(map(str, range(len(names))))
     if "validation" in splits:
         splits["valid"] = splits.pop("validation")  # as every other source calls it
     description = f"{builder.info.full_name} of tensorflow-datasets"
-    return Source(splits, values, num_classes, description, label.attributes)
+    return Source(
+        splits,
+        values,
+        len(names),
+        description,
+        label.attributes,
+        () if names == numbers else names,
+    )
 
 
 def _sorted_by_content(
@@ -179,7 +188,7 @@ def _prepared(tfds, name: str, manual_dir: str):
             f'data.name = "{name}" is not prepared in {builder.data_path} and preparing it needs '
             "TensorFlow: install tensorflow-cpu, or copy that directory from a machine that has it."
         )
-    if manual_dir and not Path(manual_dir).expanduser().is_dir():
+    if manual_dir and not user_path(manual_dir).is_dir():
         raise InputError(f"data.manual_dir = {manual_dir} is no directory: give the files' place.")
     by_hand = (
         "put its original files into a directory and give that as data.manual_dir, "
@@ -195,7 +204,7 @@ def _prepared(tfds, name: str, manual_dir: str):
         builder.download_and_prepare(
             file_format="array_record",
             download_config=tfds.download.DownloadConfig(
-                manual_dir=manual_dir or None, try_download_gcs=False
+                manual_dir=user_path(manual_dir) if manual_dir else None, try_download_gcs=False
             ),
         )
     except Exception as error:
@@ -217,7 +226,7 @@ def _unreachable(builder, manual_dir: str) -> str | None:
     downloads = Path(builder.data_dir_root) / "downloads" / builder.name
     if urllib.request.getproxies() or (downloads.is_dir() and any(downloads.iterdir())):
         return None
-    given = Path(manual_dir).expanduser() if manual_dir else None
+    given = user_path(manual_dir) if manual_dir else None
     missing = {
         urllib.parse.urlsplit(url)
         for url, info in (builder.url_infos or {}).items()

@@ -134,7 +134,7 @@ def fit_probe(dataset: Dataset, *, path: Path | None = None, key: Array) -> Prob
       InputError: the data have no labels.
     """
     exclusive = not dataset.attributes
-    names = dataset.attributes or tuple(map(str, range(dataset.num_classes)))
+    names = dataset.attributes or dataset.classes or tuple(map(str, range(dataset.num_classes)))
     if not names:
         raise InputError(
             f"the data ({dataset.description}) have no labels, which a judge of images learns from."

@@ -29,6 +29,7 @@ from vae import data
 from vae.data.transforms import first_images
 from vae.evaluation.detection import auroc
 from vae.evaluation.likelihood import has_density
+from vae.files import user_path
 from vae.run import Run
 from vae.tasks.inputs import as_data, image_files, read_images, read_set
 from vae.training.directory import whole, write_json
@@ -157,7 +158,7 @@ def _png_bytes(levels: np.ndarray) -> int:
 
 def read_outliers(paths: Sequence[str | Path], run: Run, num: int) -> tuple[np.ndarray, list[str]]:
     """Images [N, H, W, C] in [0, 1] of the run's shape and their names, see `anomaly`."""
-    first = Path(paths[0]).expanduser()
+    first = user_path(paths[0])
     is_set = first.is_dir() or first.suffix in (".npz", ".amat") or not first.exists()
     if len(paths) > 1 or not is_set:
         files = image_files(paths)

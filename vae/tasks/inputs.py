@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import hashlib
 import logging
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -12,12 +12,14 @@ import jax
 import numpy as np
 
 from vae import data
+from vae.data import walk
 from vae.data.attributes import FILE
-from vae.data.dataset import Dataset, read_complete
-from vae.data.folder import EXTENSIONS
+from vae.data.dataset import BYTES, Dataset, read_complete
 from vae.data.images import Fit, fit_image, fit_of, open_image
+from vae.data.labels import class_name
 from vae.data.transforms import first_images, prepare
 from vae.errors import InputError, did_you_mean
+from vae.files import check_file, readable, user_path
 from vae.probability.distributions import example_keys
 from vae.run import Run
 
@@ -33,16 +35,21 @@ def image_files(paths: Sequence[str | Path]) -> list[Path]:
       InputError: there is nothing at a path, or no image in a folder.
     """
     files: list[Path] = []
-    for path in map(Path, paths):
+    for path in map(user_path, paths):
         if path.is_dir():
-            found = [p for p in sorted(path.rglob("*")) if p.suffix.lower() in EXTENSIONS]
+            found = walk.image_files(path)
             if not found:
-                raise InputError(f"{path} has no images in it: give image files or a folder.")
-            files += found
-        elif path.is_file():
+                raise InputError(
+                    f"{readable(path)} has no images in it: give image files or a folder."
+                )
+            files += [path / file for file in found]
+        elif path.exists():
+            check_file(path)
             files.append(path)
         else:
-            raise InputError(f"{path} does not exist: give image files or a folder of them.")
+            raise InputError(
+                f"{readable(path)} does not exist: give image files or a folder of them."
+            )
     return files
 
 
@@ -67,11 +74,14 @@ def read_images(files: Sequence[Path], run: Run, *, factor: int = 1) -> np.ndarr
     config.crop = (0, 0)
     whole = fit_of(config)
     images = np.empty((len(files), height, width, channels), np.float32)
+    # Deep files are of the range that those of the run's folder are of.
+    white = run.values.white if run.values.levels == BYTES.levels else None
+    cropped = replace(cropped, white=white)
     for row, file in enumerate(files):
         try:
             image = open_image(file, cropped)
         except Exception as error:  # Pillow's decoders raise nearly anything on bad bytes
-            raise InputError(f"{file} cannot be read as an image: {error}.") from None
+            raise InputError(f"{readable(file)} cannot be read as an image: {error}.") from None
         like = _like_training(cropped, image.height, image.width)
         images[row] = fit_image(image, cropped if like else whole)
     x = images / 255
@@ -102,9 +112,9 @@ def read_set(name: str, run: Run, num: int) -> tuple[np.ndarray, np.ndarray, str
     Raises:
       InputError: there is no such data set, or it cannot be read.
     """
-    path = Path(name).expanduser()
+    path = user_path(name)
     if not path.exists() and len(path.parts) > 1:
-        raise InputError(f"{name} does not exist: give images or a data set.")
+        raise InputError(f"{readable(name)} does not exist: give images or a data set.")
     config = run.config.data.copy_and_resolve_references()
     height, width, channels = run.model.image_shape
     config.crop, config.image_size, config.channels = (0, 0), (height, width), channels
@@ -113,7 +123,7 @@ def read_set(name: str, run: Run, num: int) -> tuple[np.ndarray, np.ndarray, str
     split = "test" if "test" in source.splits else next(iter(source.splits))
     index = np.arange(min(num, len(source.splits[split])))
     images, labels, _ = read_complete(source.splits[split], index)
-    return np.clip(images / np.float32(source.values.scale), 0, 1), labels, split
+    return images / np.float32(source.values.scale), labels, split
 
 
 def as_data(images: np.ndarray, run: Run) -> np.ndarray:
@@ -135,7 +145,7 @@ def attribute_columns(names: Sequence[str], run: Run) -> list[int]:
     """
     if not run.attributes:
         path = run.config.data.path
-        if path and (table := Path(path).expanduser() / FILE).is_file():
+        if path and (table := user_path(path) / FILE).is_file():
             raise InputError(
                 f"{run.workdir} was trained before there was {table}, and has no attributes: train "
                 "a run in another directory to use them."
@@ -183,27 +193,13 @@ class Given(NamedTuple):
     names: list[str]
     dataset: Dataset | None
 
-    @property
-    def tag(self) -> str:
-        """What tells files made of these images from those of others; "" of test images.
-
-        The first image's name and how many more there are, and a digest of all of them and of what
-        the model is told of them.
-        """
-        if self.dataset:
-            return ""
-        hashed = hashlib.blake2b(np.ascontiguousarray(self.x), digest_size=3)
-        hashed.update(b"" if self.y is None else np.ascontiguousarray(self.y))
-        more = f"+{len(self.names) - 1}" if self.names[1:] else ""
-        return f"_{self.names[0]}{more}_{hashed.hexdigest()}"
-
 
 def given(
     run: Run,
     *,
     images: Sequence[str | Path] = (),
     num: int,
-    labels: Sequence[int] = (),
+    labels: Sequence[int | str] = (),
     attributes: Sequence[Mapping[str, float]] = (),
     factor: int = 1,
 ) -> Given:
@@ -243,7 +239,7 @@ def given(
                 f"this model is conditional: give --labels={','.join('0' * len(files))}, one for "
                 f"each of the {len(files)} images, or one for all."
             )
-        y = np.resize(labels or [-1], len(files))
+        y = np.resize(class_numbers(labels, run) or [-1], len(files))
     elif condition:
         if len(attributes) > 1 and len(attributes) != len(files):
             raise InputError(
@@ -255,7 +251,25 @@ def given(
         sets = list(attributes) or [{}]
         y = np.concatenate([with_attributes(usual, one, run) for one in sets])
         y = y[np.arange(len(files)) % len(y)]
-    return Given(x, y, [file.stem for file in files], None)
+    return Given(x, y, [readable(file.stem) for file in files], None)
+
+
+def class_numbers(labels: Sequence[int | str], run: Run) -> list[int]:
+    """Classes of a run, given by their numbers or by their names.
+
+    Raises:
+      InputError: there is no such class.
+    """
+    classes = range(run.model.condition.size if run.model.condition else 0)
+    number = {str(i): i for i in classes} | {name: i for i, name in enumerate(run.classes)}
+    for label in labels:
+        if str(label) not in number:
+            few = ", ".join(class_name(i, run.classes) for i in classes[:10])
+            raise InputError(
+                f"there is no class {str(label)!r} in {run.workdir}; its {len(classes)} are "
+                f"{few}{', ...' if classes[10:] else ''}."
+            )
+    return [number[str(label)] for label in labels]
 
 
 def check_vectors(run: Run) -> None:

@@ -13,14 +13,14 @@ from vae.errors import InputError
 from vae.run import Run
 from vae.tasks import pictures
 from vae.tasks.fit_prior import fit_prior
-from vae.tasks.inputs import with_attributes
+from vae.tasks.inputs import class_numbers, with_attributes
 
 
 def sample(
     run: Run,
     *,
     num: int = 64,
-    labels: Sequence[int] = (),
+    labels: Sequence[int | str] = (),
     attributes: Mapping[str, float] | None = None,
     draw: bool = False,
     seed: int = 0,
@@ -32,7 +32,8 @@ def sample(
     Args:
       run: the run.
       num: how many samples.
-      labels: classes of a model that takes labels, repeated to so many; all in turn where empty.
+      labels: classes of a model that takes labels, by number or name, repeated to so many; all in
+        turn where empty.
       attributes: of a model that takes attributes, by name: what is set for all; the others are
         those of the first test images.
       draw: draws the pixels too, where the default shows the mean of p(x | z).
@@ -54,7 +55,7 @@ def sample(
     chosen += "" if temperature is None else f"_temperature{temperature:g}"
     path = run.out / "images" / f"{name}_{run.step:08d}_seed{seed}{chosen}.png"
     fitted = fit_prior(run, prior) if prior else None
-    given = np.resize(labels, num) if labels else None
+    given = np.resize(class_numbers(labels, run), num) if labels else None
     if condition and condition.kind == "attributes":
         y = first_images(data.load(run.config.data), "test", num, run.config).y
         given = with_attributes(y[np.arange(num) % len(y)], attributes or {}, run)

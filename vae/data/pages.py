@@ -1,0 +1,74 @@
+"""The pages of TIFF files, each an image.
+
+An example's path is its file's, and of a page after the first `FILE\\0PAGE`: no file has a zero
+byte in its name. Pages that a program keeps beside an image, smaller copies of it, are no examples.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+
+from PIL import Image
+
+from vae.data import splits
+from vae.files import readable
+
+logger = logging.getLogger(__name__)
+
+_SUBFILE = 254  # the tag that says of a page, by its lowest bit, that it is a smaller copy
+
+
+def of_files(root: str, files: Sequence[str], threads: int) -> list[str]:
+    """Returns the paths of all examples in files below `root`, of each file in turn."""
+    tiffs = [file for file in files if file.lower().endswith((".tif", ".tiff"))]
+    with ThreadPoolExecutor(max(1, threads)) as pool:
+        found = pool.map(lambda file: _pages(os.path.join(root, file)), tiffs)
+        more = {file: pages for file, pages in zip(tiffs, found, strict=True) if pages}
+    if more:
+        number = sum(map(len, more.values()))
+        logger.info(
+            "%s: %d files have %d more pages, which are images too",
+            readable(root),
+            len(more),
+            number,
+        )
+    return [path for file in files for path in (file, *_paths(file, more.get(file, ())))]
+
+
+def place(path: str) -> tuple[str, int]:
+    """Returns the file and the page of an example's path."""
+    file, _, page = path.partition("\0")
+    return file, int(page or 0)
+
+
+def shown(path: str) -> str:
+    """Returns a path as a person is told it."""
+    file, page = place(path)
+    return readable(file) + (f", page {page + 1}" if page else "")
+
+
+def digest(path: str) -> tuple[bytes, int]:
+    """Returns what examples are sorted by: pages of one file stay together."""
+    file, page = place(path)
+    return splits.digest(os.fsencode(file)), page
+
+
+def _paths(file: str, pages: Sequence[int]) -> list[str]:
+    return [f"{file}\0{page}" for page in pages]
+
+
+def _pages(file: str) -> list[int]:
+    """Returns the pages after the first that are images of their own."""
+    try:
+        with Image.open(file) as image:
+            size, pages = image.size, []
+            for page in range(1, getattr(image, "n_frames", 1)):
+                image.seek(page)
+                if image.size == size and not image.tag_v2.get(_SUBFILE, 0) & 1:
+                    pages.append(page)
+            return pages
+    except Exception:  # reported when it is read
+        return []
