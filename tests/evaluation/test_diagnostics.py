@@ -2,7 +2,12 @@
 
 import numpy as np
 
-from vae.evaluation.diagnostics import collapse_warning, summary
+from vae.evaluation.diagnostics import (
+    collapse_warning,
+    off_centre,
+    off_centre_warning,
+    summary,
+)
 from vae.evaluation.likelihood import Estimate
 
 
@@ -13,7 +18,7 @@ def estimate(mean, group_kl):
 
 
 def figures(estimate):
-    return summary(estimate, "valid", num_samples=1, dimensions=4, log_levels=None)
+    return summary(estimate, "valid", num_samples=1, dimensions=4, log_levels=None, standard=True)
 
 
 def test_units_are_active_where_the_mean_moves():
@@ -33,3 +38,15 @@ def test_groups_are_active_where_there_is_no_mean_and_they_carry_nats():
 def test_latents_without_either_are_not_judged():
     one = estimate(np.zeros((2, 0)), np.zeros((2, 0)))
     assert not any("active" in name for name in figures(one)) and collapse_warning(one) is None
+
+
+def test_what_the_mean_of_the_latents_costs_is_half_its_square():
+    rng = np.random.default_rng(0)
+    mu = np.array([2.0, -1.0, 0.0])
+    few = [off_centre(mu + rng.normal(size=(10, 3))) for _ in range(2000)]
+    np.testing.assert_allclose(np.mean(few), 2.5, atol=0.05)  # not 2.65, with the noise of ten
+    assert off_centre(np.zeros((5, 3))) == 0 and np.isnan(off_centre(np.ones((1, 3))))
+    moving = np.array([[3.0, 1.0], [3.0, -1.0]])
+    assert figures(estimate(moving, np.zeros((2, 0))))["valid/off_centre"] == 4.0
+    assert "lies 2.8 from 0" in off_centre_warning(4.0) and "4 nats" in off_centre_warning(4.0)
+    assert off_centre_warning(0.5) is None and off_centre_warning(float("nan")) is None

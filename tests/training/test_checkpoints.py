@@ -29,12 +29,14 @@ class Tree:
     key: jax.Array
     step: jax.Array
     hyper: dict
+    statistics: dict
     more: jax.Array | None = None
 
 
 def tree(value):
     hyper = {"learning_rate": jnp.float32(value)}
-    return Tree(jnp.full((64, 3), value), jax.random.key(7), jnp.int32(value), hyper)
+    w, statistics = jnp.full((64, 3), value), {"posterior": {}}
+    return Tree(w, jax.random.key(7), jnp.int32(value), hyper, statistics)
 
 
 def like():
@@ -213,6 +215,22 @@ def test_a_hyperparameter_newer_than_the_checkpoint_is_the_configs(tmp_path):
     newer = like().replace(hyper=like().hyper | {"beta": jnp.float32(4.0)})
     expected = tree(1).replace(hyper=tree(1).hyper | {"beta": jnp.float32(4.0)})
     assert_same(checkpoints.restore_latest(newer), expected)
+    checkpoints.close()
+
+
+@pytest.mark.parametrize("before", [{}, {"u": jnp.float32(2.0)}])
+def test_latents_had_their_origin_at_0_where_the_checkpoint_knows_of_none(before, tmp_path):
+    checkpoints = Checkpoints(tmp_path)
+    saved, newer = tree(1).replace(statistics={"posterior": before}), {"origin": jnp.zeros(3)}
+    checkpoints.save(1, saved)
+    checkpoints.wait()
+    now = like().replace(statistics={"posterior": jax.tree.map(jnp.zeros_like, before) | newer})
+    expected = saved.replace(statistics={"posterior": before | newer})
+    assert_same(checkpoints.restore_latest(now), expected)
+    assert_same(checkpoints.restore(1, jax.eval_shape(lambda: now)), expected)
+    other = like().replace(statistics={"posterior": before | {"other": jnp.zeros(3)}})
+    with pytest.raises(OtherState, match=r"statistics\.posterior"):
+        checkpoints.restore(1, other)
     checkpoints.close()
 
 

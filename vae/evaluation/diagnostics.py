@@ -12,6 +12,7 @@ from vae.evaluation.likelihood import Estimate
 # there is no one vector of means, a latent group is active if it carries so many nats.
 ACTIVE_VARIANCE = 0.01
 ACTIVE_NATS = 0.01
+OFF_CENTRE = 1.0  # nats: the mean of the latents then lies 1.4 standard deviations of the prior off
 
 
 def mean_and_error(values: np.ndarray) -> tuple[float, float]:
@@ -37,6 +38,22 @@ def activity(estimate: Estimate) -> tuple[str, int, int]:
     return "groups", active_groups(estimate), estimate.group_kl.shape[1]
 
 
+def off_centre(mean: np.ndarray) -> float:
+    """What the KL to N(0, I) would fall by if the mean of the aggregate posterior were 0, in nats.
+
+    With z = u - mu a decoder reconstructs as before, and E_x[KL] falls by |mu|^2 / 2 (see
+    `models/origin.py`). The squared mean of N examples exceeds |mu|^2 by their variance / N, which
+    is taken off.
+
+    Args:
+      mean: [N, D] means of q(z | x).
+    """
+    if len(mean) < 2:
+        return math.nan
+    excess = (mean.mean(0) ** 2 - mean.var(0, ddof=1) / len(mean)).sum() / 2
+    return float(max(0.0, excess))
+
+
 def bits_per_dim(nats: np.ndarray, dimensions: int, *, log_levels: float = 0.0) -> np.ndarray:
     """-log2 p(x) per value of the image.
 
@@ -50,7 +67,13 @@ def bits_per_dim(nats: np.ndarray, dimensions: int, *, log_levels: float = 0.0) 
 
 
 def summary(
-    estimate: Estimate, split: str, *, num_samples: int, dimensions: int, log_levels: float | None
+    estimate: Estimate,
+    split: str,
+    *,
+    num_samples: int,
+    dimensions: int,
+    log_levels: float | None,
+    standard: bool,
 ) -> dict[str, float]:
     """Figures of a split by name, nats per example unless the name says otherwise.
 
@@ -61,6 +84,7 @@ def summary(
       dimensions: H W C.
       log_levels: see `bits_per_dim`; None where bits per dimension have no meaning (a density of
         values that were not dequantised, a Bernoulli's cross-entropy of grey values).
+      standard: whether the prior is N(0, I), beside which `off_centre` has a meaning.
     """
     nll = -estimate.log_likelihood
     per_example = {"elbo": estimate.elbo}
@@ -76,6 +100,8 @@ def summary(
         "kl": float(estimate.kl.mean()),
         "examples": len(nll),
     }
+    if standard:
+        figures["off_centre"] = off_centre(estimate.mean)
     counted, active, total = activity(estimate)
     if total:
         figures[f"active_{counted}"] = active
@@ -93,4 +119,16 @@ def collapse_warning(estimate: Estimate) -> str | None:
         f"Posterior collapse: {active} of {total} latent {counted} are active and the KL is "
         f"{estimate.kl.mean():.3g} nats; a lower objective.beta, objective.beta_warmup_steps or "
         "objective.free_bits keeps the latents in use."
+    )
+
+
+def off_centre_warning(nats: float) -> str | None:
+    """One sentence where the latents lie beside what a prior N(0, I) draws, else None."""
+    if not nats > OFF_CENTRE:
+        return None
+    return (
+        f"The mean of the latents lies {math.sqrt(2 * nats):.2g} from 0, the prior's mean: "
+        f"{nats:.3g} nats of the KL say nothing about an image, and samples are of latents that "
+        "the decoder was not trained on; training for longer moves it to 0, and "
+        "`sample --prior=mixture` draws where the latents are."
     )

@@ -15,8 +15,9 @@ from jax.sharding import Mesh
 from vae.data.batches import evaluation_batches
 from vae.data.dataset import Dataset, Values
 from vae.data.transforms import binary, prepare
-from vae.evaluation.diagnostics import collapse_warning, summary
+from vae.evaluation.diagnostics import collapse_warning, off_centre_warning, summary
 from vae.evaluation.likelihood import Estimate, has_density, make_estimator
+from vae.probability.distributions import StandardNormal
 from vae.training.devices import divisible, replicate
 
 logger = logging.getLogger(__name__)
@@ -31,7 +32,8 @@ class Evaluator(NamedTuple):
     Attributes:
       estimate: the model's variables to per-example figures.
       figures: per-example figures to figures of the split by name, nats per example unless the name
-        says otherwise; warns of a collapsed posterior unless told not to.
+        says otherwise; warns of a posterior that has collapsed, or whose mean is not the prior's,
+        unless told not to.
       protocol: what the figures must be read with.
     """
 
@@ -73,6 +75,8 @@ def make_evaluator(
     batch_size = divisible(config.evaluation.batch_size, mesh)
     log_levels = log_levels_of(model.likelihood, dataset.values, config) if bounded else None
 
+    standard = isinstance(getattr(getattr(model, "prior", None), "p", None), StandardNormal)
+
     def estimate(variables: Any) -> Estimate:
         batches = evaluation_batches(
             examples,
@@ -97,7 +101,10 @@ def make_evaluator(
             num_samples=num_samples,
             dimensions=math.prod(model.image_shape),
             log_levels=log_levels,
+            standard=standard,
         )
+        if warn and (warning := off_centre_warning(named.get(f"{split}/off_centre", 0.0))):
+            logger.warning(warning)
         return named | own
 
     protocol = {

@@ -25,7 +25,7 @@ import ml_collections
 import numpy as np
 
 from vae.errors import InputError
-from vae.models import parts, vae
+from vae.models import origin, parts, vae
 from vae.models.condition import Condition
 from vae.models.data import Data
 from vae.models.parts import Variables
@@ -69,6 +69,10 @@ class SemiSupervised:
     def losses(self) -> tuple[str, ...]:
         """Names of the losses of `terms`."""
         return (*self.vae.losses, "classification")
+
+    @property
+    def prior(self) -> Any:
+        return self.vae.prior
 
     @property
     def likelihood(self) -> Any:
@@ -172,6 +176,7 @@ class SemiSupervised:
         kl = None
         if each.kl is not None:
             kl = jnp.concatenate([expected(each.kl), (log_qy - log_py)[None]])
+        expected_z = jnp.einsum("ckbd,cb->kbd", each.z, weights)
         classification = -(known * log_prob).sum(-1)
         codes = jnp.broadcast_to(weights.T, (num_samples, batch_size, self.num_classes))
         return Terms(
@@ -185,7 +190,8 @@ class SemiSupervised:
             p=None,
             losses={name: expected(loss) for name, loss in each.losses.items()}
             | {"classification": self.classification_weight * classification},
-            statistics=variables["statistics"],
+            statistics=variables["statistics"]
+            | {"posterior": origin.update(variables["statistics"]["posterior"], expected_z)},
         )
 
     def measure(self, variables: Variables, batch: Batch, *, keys: Array) -> dict[str, Array]:

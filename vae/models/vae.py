@@ -19,7 +19,7 @@ import jax.numpy as jnp
 import ml_collections
 
 from vae.errors import InputError
-from vae.models import parts
+from vae.models import origin, parts
 from vae.models.adversaries import ADVERSARIES
 from vae.models.condition import Condition, condition_of, with_code
 from vae.models.data import Data
@@ -84,10 +84,13 @@ class VAE:
         y = self.condition.unknown(1) if self.condition else None
         x = self._with_planes(jnp.zeros((1, *self.image_shape)), y)
         z = with_code(self.condition, jnp.zeros((1, self.posterior.size)), y)
+        posterior = self.posterior.init(key=keys[2])
+        if self.posterior.space == "real":
+            posterior["statistics"] |= origin.start(self.posterior.size)
         variables = {
             "encoder": parts.of_module(self.encoder, x, key=keys[0]),
             "decoder": parts.of_module(self.decoder, z, key=keys[1]),
-            "posterior": self.posterior.init(key=keys[2]),
+            "posterior": posterior,
             "prior": self.prior.init(key=keys[3]),
             "likelihood": self.likelihood.init(),
         }
@@ -99,7 +102,9 @@ class VAE:
         """q(z | x), whose `mean` [B, D] is what `decode` takes."""
         x = self._with_planes(batch.x, batch.y)
         outputs = self.encoder.apply({"params": variables["params"]["encoder"]}, x)
-        return self.posterior.distribution(outputs, part(variables, "posterior"), train=train)
+        own = part(variables, "posterior")
+        q = self.posterior.distribution(outputs, own, train=train)
+        return origin.shifted(q, own["statistics"])
 
     def decode(
         self, variables: Variables, z: Array, y: Array | None = None, *, keys: Array | None = None
@@ -146,7 +151,8 @@ class VAE:
         own = part(variables, "likelihood")
         log_px = self.likelihood.log_prob(outputs, batch.x, own)
         statistics = variables["statistics"] | {
-            "likelihood": self.likelihood.update(outputs, batch.x, own)
+            "posterior": origin.update(variables["statistics"]["posterior"], z),
+            "likelihood": self.likelihood.update(outputs, batch.x, own),
         }
 
         def decode(z: Array) -> Array:
@@ -192,7 +198,8 @@ class VAE:
         return self.prior.distribution(part(variables, "prior"), batch, encode, train=train)
 
     def _outputs(self, variables: Variables, z: Array, y: Array | None) -> Array:
-        inputs = with_code(self.condition, z, y)
+        u = origin.restored(z, variables["statistics"]["posterior"])
+        inputs = with_code(self.condition, u, y)
         return self.decoder.apply({"params": variables["params"]["decoder"]}, inputs)
 
     def _with_planes(self, x: Array, y: Array | None) -> Array:

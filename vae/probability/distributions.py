@@ -78,6 +78,10 @@ class DiagonalGaussian:
         log_prob = normal_log_prob(noise, 0.0, 0.0) - self.log_std
         return self.mean + jnp.exp(self.log_std) * noise, log_prob.sum(-1)
 
+    def shifted(self, by: Array) -> DiagonalGaussian:
+        """The distribution of z + by, for a shift [..., D]."""
+        return self.replace(mean=self.mean + by)
+
     def log_prob_per_dim(self, z: Array) -> Array:
         """The log-density of each dimension of z [..., D], as [..., D]."""
         return normal_log_prob(z, self.mean, self.log_std)
@@ -157,6 +161,10 @@ class FullGaussian:
         log_prob = normal_log_prob(noise, 0.0, 0.0) - self.log_diagonal
         z = self.mean + einsum("...ij,...j->...i", self.scale_tril, noise)
         return z, log_prob.sum(-1)
+
+    def shifted(self, by: Array) -> FullGaussian:
+        """The distribution of z + by, for a shift [..., D]."""
+        return self.replace(mean=self.mean + by)
 
     def log_prob(self, z: Array) -> Array:
         """The log-density of z [..., D], as [...]."""

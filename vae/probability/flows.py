@@ -30,11 +30,13 @@ class TransformedGaussian:
     Attributes:
       base: of u, [B, D].
       steps: the parameters of each transformation.
+      shift: [1, D], added to what the last one gives.
       transform: the transformation.
     """
 
     base: DiagonalGaussian
     steps: tuple[Any, ...]
+    shift: Array
     transform: Callable[[Any, Array], tuple[Array, Array]] = flax.struct.field(pytree_node=False)
 
     @property
@@ -48,6 +50,10 @@ class TransformedGaussian:
         z, log_det = self._forward(u)
         return z, log_prob - log_det
 
+    def shifted(self, by: Array) -> TransformedGaussian:
+        """The distribution of z + by, for a shift [D]."""
+        return self.replace(shift=self.shift + by)
+
     def kl(self, p: object) -> None:
         """There is no closed form."""
         return None
@@ -57,7 +63,7 @@ class TransformedGaussian:
         for parameters in self.steps:
             z, change = self.transform(parameters, z)
             log_det = log_det + change
-        return z, log_det
+        return z + self.shift, log_det
 
 
 @flax.struct.dataclass
@@ -72,7 +78,7 @@ class InvertibleGaussian(TransformedGaussian):
 
     def log_prob(self, z: Array) -> Array:
         """log q(z | x) of z [..., B, D], as [..., B]."""
-        z = jnp.broadcast_to(z, jnp.broadcast_shapes(z.shape, self.base.mean.shape))
+        z = jnp.broadcast_to(z, jnp.broadcast_shapes(z.shape, self.base.mean.shape)) - self.shift
         log_det = jnp.zeros(z.shape[:-1])
         for parameters in reversed(self.steps):
             z = self.undo(parameters, z)

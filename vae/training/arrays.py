@@ -48,6 +48,28 @@ def is_key(x: Any) -> bool:
     return jax.dtypes.issubdtype(x.dtype, jax.dtypes.prng_key)
 
 
+def without(tree: dict[str, Any], names: set[str], path: str) -> dict[str, Any]:
+    """Nested dicts without the arrays of these dotted names; `path` is the name of `tree`."""
+    kept = {key: x for key, x in tree.items() if f"{path}.{key}" not in names}
+    return {
+        key: without(x, names, f"{path}.{key}") if isinstance(x, dict) else x
+        for key, x in kept.items()
+    }
+
+
+def filled(read: dict[str, Any], like: dict[str, Any]) -> dict[str, Any]:
+    """What was read, with what of `like` it lacks, zeros where that is a shape; nested dicts."""
+
+    def one(key: str, x: Any) -> Any:
+        if isinstance(x, dict):
+            return filled(read[key], x)
+        if key in read:
+            return read[key]
+        return np.zeros(x.shape, x.dtype) if isinstance(x, jax.ShapeDtypeStruct) else x
+
+    return {key: one(key, x) for key, x in like.items()}
+
+
 def check_of(record: dict[str, Any]) -> str:
     """A digest of what a record says, but for this digest itself."""
     said = {name: value for name, value in record.items() if name != "check"}

@@ -26,13 +26,26 @@ import numpy as np
 import orbax.checkpoint as ocp
 from orbax.checkpoint import checkpoint_managers as policies
 
-from vae.training.arrays import NOTHING, arrays_of, check_of, digest, dotted, is_key, type_of
+from vae.training.arrays import (
+    NOTHING,
+    arrays_of,
+    check_of,
+    digest,
+    dotted,
+    filled,
+    is_key,
+    type_of,
+    without,
+)
 from vae.training.processes import agreed, is_first, meet
 
 BEST = "valid/elbo"
 # Orbax takes the first three for a pattern, TensorStore the last for "/"; neither takes a name that
 # is no UTF-8, which Python writes with surrogates.
 _SPECIAL = re.compile(r"[*?\[\\\ud800-\udfff]")
+# Fields of a state that have grown, with what names in them an older checkpoint may lack:
+# hyperparameters that have become traced, and the mean of the latents.
+_NEWER = {"hyper": "hyper.", "statistics": "statistics.posterior.origin"}
 _SHORTAGES = ("RESOURCE_EXHAUSTED", "Too many open files", "Cannot allocate memory")
 
 
@@ -165,7 +178,7 @@ class Checkpoints:
     def restore(self, step: int, like: Any) -> Any:
         """Reads one checkpoint into arrays of the shapes, types and layouts of `like`.
 
-        Hyperparameters that have become traced since it was written are those of `like`.
+        What states have only had since it was written (`_NEWER`) is that of `like`.
 
         Raises:
           Damaged: it is not what was written.
@@ -174,7 +187,7 @@ class Checkpoints:
           Unreadable: its files cannot be read at the moment.
         """
         record = self._record(step)
-        known, newer = self._compared(step, record, like)
+        known = self._compared(step, record, like)
         args = ocp.args.Composite(state=ocp.args.StandardRestore(known))
         try:
             state = self._manager.restore(step, args=args).state
@@ -182,7 +195,8 @@ class Checkpoints:
             raise self._verdict(step, error) from error
         if digest(state) != record["sha256"]:
             raise Damaged(f"checkpoint {step} is not what was written (digests differ)")
-        return state.replace(hyper=state.hyper | newer)
+        grown = {name: filled(getattr(state, name), getattr(like, name)) for name in _NEWER}
+        return state.replace(**grown)
 
     def check(self, like: Any) -> None:
         """Refuses a directory whose newest checkpoint `restore_latest` would refuse, unread.
@@ -195,18 +209,23 @@ class Checkpoints:
                 self._compared(step, self._record(step), like)
                 return
 
-    def _compared(self, step: int, record: dict[str, Any], like: Any) -> tuple[Any, dict[str, Any]]:
-        """What of `like` a checkpoint has, and the hyperparameters that it has not."""
+    def _compared(self, step: int, record: dict[str, Any], like: Any) -> Any:
+        """`like` without what states have only had since a checkpoint was written."""
         old = "arrays" not in record  # written before the arrays were described
         there = self._metadata(step, like) if old else record["arrays"]
-        newer = {k: x for k, x in like.hyper.items() if f"hyper.{k}" not in there}
-        known = like.replace(hyper={k: x for k, x in like.hyper.items() if k not in newer})
+        newer = {
+            name
+            for field, names in _NEWER.items()
+            for name in arrays_of({field: getattr(like, field)}).keys() - there.keys()
+            if name.startswith(names)
+        }
+        known = like.replace(**{f: without(getattr(like, f), newer, f) for f in _NEWER})
         here = arrays_of(known)
         for name in sorted(there.keys() | here.keys()):
             if there.get(name) != here.get(name):
                 named = [arrays.get(name, "missing") for arrays in (there, here)]
                 raise _other_state(step, f": {name} is {named[0]} there and {named[1]} here")
-        return known, newer
+        return known
 
     def restore_latest(self, like: Any) -> Any | None:
         """Reads the newest checkpoint that is whole; newer ones that are damaged are set aside.

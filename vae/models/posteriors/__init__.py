@@ -14,6 +14,7 @@ and q, a dataclass of arrays [B, ...] registered as a pytree ([1, ...] where all
 array), answers
 
     mean                          [B, size] its centre
+    shifted(by)                   the distribution of z + by [size], where the space is real
     sample_and_log_prob(*, keys)  keys [K, B] to z [K, B, size], log q(z | x) [K, B]
     log_prob(z)                   [K, B], where `any_density`
     log_prob_per_dim(z)           [..., size], where q is a product over dimensions; the leaves of

@@ -49,7 +49,8 @@ class IAF:
         weights = jax.tree.map(lambda leaf: leaf[None], variables["params"])
         steps = tuple((weights[f"flow_{i}"], context) for i in range(self.flows))
         base = DiagonalGaussian(mean, 0.5 * log_variance)
-        return flows.InvertibleGaussian(base, steps, self._transform, self._undo)
+        shift = jnp.zeros((1, self.size))
+        return flows.InvertibleGaussian(base, steps, shift, self._transform, self._undo)
 
     def _outputs(self, step: tuple[parts.Variables, Array], z: Array) -> Array:
         weights, context = step

@@ -44,4 +44,4 @@ class Planar:
             for step in jnp.split(rest, self.flows, axis=-1)
         )
         base = DiagonalGaussian(mean, 0.5 * log_variance)
-        return flows.TransformedGaussian(base, steps, flows.planar)
+        return flows.TransformedGaussian(base, steps, jnp.zeros((1, self.size)), flows.planar)

@@ -30,6 +30,10 @@ class Delta:
         """The mean, as [K, B, D], and zeros [K, B], for keys [K, B]."""
         return jnp.broadcast_to(self.mean, (len(keys), *self.mean.shape)), jnp.zeros(keys.shape)
 
+    def shifted(self, by: Array) -> Delta:
+        """The point mean + by."""
+        return Delta(self.mean + by)
+
     def kl(self, p: object) -> None:
         """There is none, so that objectives take log q - log p at the point."""
         return None

@@ -49,7 +49,7 @@ class Sylvester:
         mean, log_variance, rest = jnp.split(outputs, (self.size, 2 * self.size), axis=-1)
         steps = tuple(self._step(step) for step in jnp.split(rest, self.flows, axis=-1))
         base = DiagonalGaussian(mean, 0.5 * log_variance)
-        return flows.TransformedGaussian(base, steps, flows.sylvester)
+        return flows.TransformedGaussian(base, steps, jnp.zeros((1, self.size)), flows.sylvester)
 
     def _step(self, outputs: Array) -> tuple[Array, Array, Array, Array]:
         """(Q, R1, R2, b) of one transformation."""
