@@ -1,6 +1,7 @@
 """The tasks that judge and recognise, on a tiny run of the digits."""
 
 import csv
+import dataclasses
 import json
 
 import numpy as np
@@ -134,6 +135,21 @@ def test_a_training_image_is_found_as_its_own_nearest(run, monkeypatch):
     for space in ("pixels", "latents"):
         np.testing.assert_allclose(result[space]["samples"], 0, atol=1e-5)
         assert min(result[space]["test"]) > 0.01
+
+
+def test_a_mirrored_training_image_is_found_where_training_mirrors(run, monkeypatch):
+    from vae import data
+
+    images, _, _ = data.load(run.config.data).train.read(np.array([7, 1200]))
+    x = images[:, :, ::-1] / np.float32(16)
+    monkeypatch.setattr(type(run), "sample", lambda self, num, **options: x)
+    assert min(nearest(run, num=2)[1]["pixels"]["samples"]) > 0.1
+    config = run.config.copy_and_resolve_references()
+    config.data.flip = True
+    _, result = nearest(dataclasses.replace(run, config=config), num=2)
+    for space in ("pixels", "latents"):
+        np.testing.assert_allclose(result[space]["samples"], 0, atol=1e-5)
+        assert result[space]["mirrored"] == [True, True]
 
 
 def test_likeness_of_a_known_error():

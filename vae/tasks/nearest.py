@@ -27,8 +27,8 @@ def nearest(
 ) -> tuple[list[Path], dict[str, Any]]:
     """Writes sheets, each row a sample and its 4 nearest training images; and `nearest.json`.
 
-    By distance of the pixels and, where the model encodes images, of the posterior means. Beside
-    the samples as many test images are looked up: no test image is memorised, so samples that are
+    By distance of the pixels and, where the model encodes images, of the posterior means. Where
+    training mirrored images (data.flip), each is looked at both ways. Beside the samples as many test images are looked up: no test image is memorised, so samples that are
     much nearer to the training set than these are copies.
 
     Args:
@@ -39,7 +39,8 @@ def nearest(
 
     Returns:
       The paths of the sheets in `run.out/images/`, and {"step", "seed", "prior", "pixels" and
-      "latents": {"samples": [num], "test": [...]}}, the Euclidean distances to the nearest.
+      "latents": {"samples": [num], "test": [...]}}, the Euclidean distances to the nearest, with
+      "mirrored": whether a sample's nearest is a mirrored one, where training mirrored.
     """
     dataset = data.load(run.config.data)
     fitted = fit_prior(run, prior) if prior else None
@@ -52,38 +53,55 @@ def nearest(
     result: dict[str, Any] = {"step": run.step, "seed": seed, "prior": prior}
     paths = []
     for space in spaces:
-        distances, index = _search(run, dataset, queries, labels, space)
+        distances, index, mirrored = _search(run, dataset, queries, labels, space)
         images, _, _ = read_complete(dataset.train, index[:num].ravel())
         images = (images / np.float32(dataset.values.scale)).reshape(num, -1, *samples.shape[1:])
+        images = np.where(mirrored[:num, :, None, None, None], _mirror(images), images)
         rows = np.concatenate([samples[:, None], images], axis=1)
         sheet = pictures.grid(rows.reshape(-1, *samples.shape[1:]), rows.shape[1])
         paths.append(run.out / "images" / f"nearest_{space}_{run.step:08d}_seed{seed}.png")
         pictures.save(sheet, paths[-1])
         first = distances[:, 0].tolist()
         result[space] = {"samples": first[:num], "test": first[num:]}
+        if run.config.data.flip:
+            result[space]["mirrored"] = mirrored[:num, 0].tolist()
     write_json(run.out / "nearest.json", result)
     return paths, result
 
 
 def _search(
     run: Run, dataset: Dataset, queries: np.ndarray, labels: np.ndarray | None, space: str
-) -> tuple[np.ndarray, np.ndarray]:
-    """(distances, indices) [N, k] of the nearest training images of queries [N, H, W, C]."""
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Of the training images that are nearest to queries [N, H, W, C], nearest first.
+
+    Returns:
+      Their distances, indices, and whether they are mirrored, [N, k] each.
+    """
 
     def vectors(x: np.ndarray, y: np.ndarray | None) -> np.ndarray:
         x = embed(run, x, y) if space == "latents" else x.reshape(len(x), -1)
         return x.astype(np.float64)
 
     wanted = vectors(queries, labels)
-    kept = np.empty((len(queries), 0)), np.empty((len(queries), 0), int)
+    none = np.empty((len(queries), 0))
+    kept = none, none.astype(int), none.astype(bool)
     for start in range(0, len(dataset.train), ROWS):
         index = np.arange(start, min(start + ROWS, len(dataset.train)))
         raw, y, _ = read_complete(dataset.train, index)
         x = raw / np.float32(dataset.values.scale)
         x = as_data(x, run) if space == "latents" else x
         distances = squared_distances(wanted, vectors(x, y))
-        distances = np.concatenate([kept[0], distances], axis=1)
-        index = np.concatenate([kept[1], np.broadcast_to(index, (len(queries), len(index)))], 1)
-        order = np.argsort(distances, axis=1, kind="stable")[:, :NEIGHBOURS]
-        kept = tuple(np.take_along_axis(a, order, axis=1) for a in (distances, index))
-    return np.sqrt(kept[0]), kept[1]
+        mirrored = np.zeros(distances.shape, bool)
+        if run.config.data.flip:
+            other = squared_distances(wanted, vectors(_mirror(x), y))
+            mirrored, distances = other < distances, np.minimum(distances, other)
+        new = distances, np.broadcast_to(index, distances.shape), mirrored
+        both = [np.concatenate(columns, axis=1) for columns in zip(kept, new, strict=True)]
+        order = np.argsort(both[0], axis=1, kind="stable")[:, :NEIGHBOURS]
+        kept = tuple(np.take_along_axis(column, order, axis=1) for column in both)
+    return np.sqrt(kept[0]), *kept[1:]
+
+
+def _mirror(images: np.ndarray) -> np.ndarray:
+    """Images [..., H, W, C] from right to left."""
+    return images[..., ::-1, :]
