@@ -21,7 +21,8 @@
     python launch.py super_resolve --workdir=runs/digits [--images=DIR,FILE] [--factor=4]
     python launch.py fidelity    --workdir=runs/digits [--num=2000] [--prior=mixture|flow|vae]
     python launch.py anomaly     --workdir=runs/digits [--images=FILES] [--outliers=FILES_OR_SET]
-    python launch.py verify      --workdir=runs/digits [--num=3000]
+    python launch.py verify      --workdir=runs/digits [--num=3000] [--images=A.jpg,B.jpg]
+                                 [--pairs=FILE [--images=DIR]]
     python launch.py nearest     --workdir=runs/digits [--num=16] [--prior=mixture|flow|vae]
     python launch.py augment     --workdir=runs/digits [--num=1000] [--images=LABELLED_FOLDER]
     python launch.py interpolate --workdir=runs/faces [--images=A.jpg,B.jpg] [--steps=9]
@@ -131,6 +132,7 @@ flags.DEFINE_list("box", None, "What is missing: top,left,height,width; the midd
 flags.DEFINE_integer("fillings", 4, "How many repairs of each image.", lower_bound=1)
 flags.DEFINE_float("sigma", 0.2, "Deviation of the noise on images, of black 0 and white 1.")
 flags.DEFINE_integer("factor", 4, "How many times larger to make images.")
+flags.DEFINE_string("pairs", None, "verify: pairs of images, laid out as LFW's pairs.txt.")
 flags.DEFINE_list("outliers", None, "Images that are none of the data: files, or a data set.")
 flags.DEFINE_string("step", "latest", "The checkpoint to use: a step, latest, or best.")
 

@@ -14,7 +14,7 @@ from absl import flags
 from vae.errors import InputError, not_one_of
 from vae.files import readable, user_path
 
-PATHS = ("--config", "--workdir", "--out", "--mask")
+PATHS = ("--config", "--workdir", "--out", "--mask", "--pairs")
 LONGEST = 300  # characters of what a library says of a wrong value, which it repeats in full
 
 

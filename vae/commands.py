@@ -99,11 +99,11 @@ def _evaluate(config: Any, values: flags.FlagValues) -> int:
 
 
 def _sample(config: Any, values: flags.FlagValues) -> int:
-    from vae.tasks.sample import sample
+    from vae.tasks.sample import NUM, sample
 
     path = sample(
         _load(values),
-        num=values.num or 64,
+        num=values.num or NUM,
         labels=values.labels or (),
         attributes=settings(values.attributes or ()),
         draw=values.draw,
@@ -242,17 +242,29 @@ def _anomaly(config: Any, values: flags.FlagValues) -> int:
 
 
 def _verify(config: Any, values: flags.FlagValues) -> int:
-    from vae.tasks.verify import verify
+    from vae.tasks.verify import PAIRS, verify, verify_file, verify_two
 
-    figures = verify(_load(values), pairs=values.num or 3000, seed=values.seed)
+    drawn = {"pairs": values.num or PAIRS, "seed": values.seed}
+    own = _user_images(values)
+    images = own.pop("images")
+    if values.pairs:
+        refuse_others(values, "verify --pairs", f"{_RUN} pairs images labels attributes")
+        if len(images) > 1:
+            raise InputError("--images is one folder beside --pairs, that of the people's folders.")
+        figures = verify_file(_load(values), values.pairs, images=next(iter(images), None), **own)
+    elif images:
+        figures = verify_two(_load(values), images, **drawn, **own)
+    else:
+        refuse_others(values, "verify without --images", f"{_RUN} num seed")
+        figures = verify(_load(values), **drawn)
     _print_result(figures, Path(values.workdir))
     return 0
 
 
 def _nearest(config: Any, values: flags.FlagValues) -> int:
-    from vae.tasks.nearest import nearest
+    from vae.tasks.nearest import NUM, nearest
 
-    paths, _ = nearest(_load(values), num=values.num or 16, seed=values.seed, prior=values.prior)
+    paths, _ = nearest(_load(values), num=values.num or NUM, seed=values.seed, prior=values.prior)
     print(*paths, sep="\n")
     return 0
 
@@ -332,7 +344,7 @@ COMMANDS: dict[str, tuple[Callable[[Any, flags.FlagValues], int], str]] = {
     "super_resolve": (_super_resolve, f"{_REPAIR} factor"),
     "fidelity": (_fidelity, f"{_RUN} num seed prior"),
     "anomaly": (_anomaly, f"{_RUN} images outliers num num_samples seed"),
-    "verify": (_verify, f"{_RUN} num seed"),
+    "verify": (_verify, f"{_ASKED} pairs seed"),
     "nearest": (_nearest, f"{_RUN} num seed prior"),
     "augment": (_augment, f"{_RUN} num seed images"),
     "interpolate": (_interpolate, f"{_ASKED} method steps"),

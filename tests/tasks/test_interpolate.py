@@ -64,7 +64,7 @@ def test_its_ends_are_the_reconstructions(plain, halves_read):
 
 def test_a_ladder_and_what_a_model_is_told(ladder, told, halves_read):
     assert len(interpolate(told, num=2, steps=3)[0]) == 3
-    with pytest.raises(InputError, match="not one of spherical, linear"):
+    with pytest.raises(InputError, match="must be one of spherical, linear"):
         interpolate(ladder, method="means")
     with pytest.raises(InputError, match="an even number of images"):
         interpolate(told, num=3)

@@ -16,7 +16,7 @@ from vae.tasks.anomaly import anomaly, code_length, scores
 from vae.tasks.fidelity import fidelity
 from vae.tasks.nearest import nearest
 from vae.tasks.reconstruct import likeness
-from vae.tasks.verify import cosine, draw_pairs, verify
+from vae.tasks.verify import verify
 
 
 @pytest.fixture(autouse=True)
@@ -92,34 +92,6 @@ def test_a_simple_image_has_a_shorter_code():
     # Noise cannot be coded in less than the bits that it has.
     assert code_length(noise) > 16 * 16 * 3 * 8 * np.log(2)
     assert code_length(noise[..., :1]) > 16 * 16 * 8 * np.log(2)
-
-
-def test_digits_of_one_class_are_closer(run):
-    result = verify(run, pairs=200)
-    assert result == read(run, "verify.json")
-    assert result["pairs"] == 200 and result["identities"] == 10
-    assert result["posterior"]["auroc"] > 0.6
-    assert 0 < result["posterior"]["tar_at_1%_far"] < result["posterior"]["auroc"]
-    picture = np.asarray(Image.open(run.workdir / "images" / "verify_00000300.png"))
-    assert picture.shape == (496, 496, 3) and (picture == 0).any()
-
-
-def test_pairs_are_of_one_person_and_of_two_without_repetition():
-    who = np.array([0, 0, 0, 1, 1, 2, -1, -1])
-    same, different = draw_pairs(who, 100, seed=0)
-    assert {tuple(sorted(pair)) for pair in same.tolist()} == {(0, 1), (0, 2), (1, 2), (3, 4)}
-    assert len(different) == len(same) == 4 == len(np.unique(np.sort(different, 1), axis=0))
-    assert (who[different] >= 0).all() and (who[different[:, 0]] != who[different[:, 1]]).all()
-    with pytest.raises(InputError, match="needs both"):
-        draw_pairs(np.array([0, 1, 2]), 5, seed=0)
-    with pytest.raises(InputError, match="needs both"):
-        draw_pairs(np.array([0, 0, -1]), 5, seed=0)
-
-
-def test_cosine_of_known_vectors():
-    vectors = np.array([[1.0, 0.0], [3.0, 3.0], [0.0, -2.0], [0.0, 0.0]])
-    pairs = np.array([[0, 1], [1, 2], [0, 2], [0, 3]])
-    np.testing.assert_allclose(cosine(vectors, pairs), [0.5**0.5, -(0.5**0.5), 0, 0], atol=1e-9)
 
 
 def test_a_training_image_is_found_as_its_own_nearest(run, monkeypatch):

@@ -14,6 +14,7 @@ Scores that are not numbers cannot be ranked: every figure made with one of them
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -79,6 +80,30 @@ def auroc_error(negatives: np.ndarray, positives: np.ndarray, groups: np.ndarray
     others = 1 - (ends[low] + ends[high]) / 2
     variance = own.var(ddof=1) / len(own) + others.var(ddof=1) / len(others)
     return float(math.sqrt(variance))
+
+
+def fold_accuracies(negatives: Sequence[np.ndarray], positives: Sequence[np.ndarray]) -> np.ndarray:
+    """The share of each of F folds that a threshold chosen on the others tells right, [F].
+
+    Args:
+      negatives: F arrays of scores.
+      positives: F arrays of scores.
+    """
+    shares = []
+    for fold, (low, high) in enumerate(zip(negatives, positives, strict=True)):
+        others = [
+            np.concatenate([*kind[:fold], *kind[fold + 1 :]]) for kind in (negatives, positives)
+        ]
+        if not _ranked(low, high, *others):
+            return np.full(len(negatives), math.nan)
+        false, true = roc(*others)
+        thresholds = np.unique(np.concatenate(others))[::-1]
+        right = true[1:] * len(others[1]) - false[1:] * len(others[0])
+        threshold = thresholds[right.argmax()]
+        shares.append(
+            ((low < threshold).sum() + (high >= threshold).sum()) / (len(low) + len(high))
+        )
+    return np.array(shares)
 
 
 def _above(ordered: np.ndarray, scores: np.ndarray) -> np.ndarray:

@@ -32,6 +32,7 @@ from vae.evaluation.likelihood import has_density
 from vae.files import user_path
 from vae.run import Run
 from vae.tasks.inputs import as_data, image_files, read_images, read_set
+from vae.tasks.names import plain, tag
 from vae.training.directory import whole, write_json
 
 DRAWS = 10  # of y, where it is not known
@@ -48,7 +49,8 @@ def anomaly(
 ) -> dict[str, Any]:
     """Scores images; writes `anomaly.csv` and `anomaly.json` into `run.out`.
 
-    With outliers the files are named after the first of them, `anomaly_mnist.json`.
+    With outliers the files are named after the first of them, `anomaly_mnist.json`, and with images
+    of the user's after these, `anomaly_IMAGES.json`.
 
     Args:
       run: the run.
@@ -93,7 +95,13 @@ def anomaly(
     num_samples = num_samples or run.config.evaluation.num_samples
     scored = scores(run, x, ys, num_samples=num_samples, seed=seed)
 
-    path = run.out / (f"anomaly_{Path(outliers[0]).stem}.csv" if outliers else "anomaly.csv")
+    parts = ["anomaly"]
+    if images:
+        parts.append(tag([file.stem for file in files], x[:given]))
+    if outliers:
+        stems = [Path(path).stem for path in outliers]
+        parts.append(stems[0] if len(stems) == 1 else tag(stems, x[given:]))
+    path = run.out / f"{plain('_'.join(parts))}.csv"
     with whole(path, "w") as file:
         writer = csv.writer(file)
         writer.writerow(["image", "outlier", *scored])

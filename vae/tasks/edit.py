@@ -20,13 +20,15 @@ from vae.data.transforms import first_images
 from vae.errors import InputError, not_one_of
 from vae.evaluation.probe import Probe
 from vae.run import Run
-from vae.tasks import pictures
+from vae.tasks import names, pictures
 from vae.tasks.directions import METHODS
 from vae.tasks.encodings import encodings
 from vae.tasks.fidelity import judge
 from vae.tasks.inputs import attribute_columns, given
 from vae.training.directory import write_json
 
+NUM, STEPS = 8, 4  # test images, and columns
+MEASURED = 256  # test images
 ON = 0.5  # an attribute whose share of its range is below it is off
 
 
@@ -95,10 +97,10 @@ def edit(
     attribute: str,
     strength: float = 2.0,
     images: Sequence[str | Path] = (),
-    num: int = 8,
+    num: int = NUM,
     method: str = "means",
     keep: Sequence[str] | None = None,
-    steps: int = 4,
+    steps: int = STEPS,
     residual: bool = False,
     labels: Sequence[int] = (),
     attributes: Sequence[Mapping[str, float]] = (),
@@ -138,8 +140,16 @@ def edit(
         [run.decode(*editor(z, shown.y, attribute, s)) + missing for s in strengths], axis=1
     )
     how = "condition" if editor.conditional else method
-    name = f"edit_{run.step:08d}_{attribute}{strength:g}_{how}{'_residual' * residual}"
-    path = run.out / "images" / f"{name}.png"
+    path = names.picture(
+        run,
+        "edit",
+        f"{attribute}{strength:g}",
+        how + "_residual" * residual,
+        shown.tag,
+        keep=(keep, None),
+        steps=(steps, STEPS),
+        num=(num, NUM),
+    )
     sheet = np.concatenate([shown.x[:, None], reconstructed[:, None], edited], axis=1)
     titles = ["image", "decoded", *(f"{s:+.3g}" for s in strengths)]
     pictures.save(pictures.table(sheet, columns=titles), path)
@@ -169,7 +179,7 @@ def edit_figures(
     strength: float = 1.0,
     method: str = "means",
     keep: Sequence[str] | None = None,
-    num: int = 256,
+    num: int = MEASURED,
 ) -> dict[str, Any]:
     """Turns each attribute on in test images without it, and reads what that did to all of them.
 
@@ -221,8 +231,9 @@ def edit_figures(
         "change": rows,
         "stderr": errors,
     }
-    path = run.out / "images" / f"edit_{run.step:08d}_measured_{how}.json"
-    write_json(path, figures)
+    settings = {"strength": (strength, 1.0), "keep": (keep, None), "num": (num, MEASURED)}
+    path = names.picture(run, "edit", f"measured_{how}", **settings)
+    write_json(path.with_suffix(".json"), figures)
     return figures
 
 
@@ -247,10 +258,10 @@ def measure(run: Run, **settings: Any) -> str:
 
 def as_table(figures: Mapping[str, Any]) -> str:
     """The figures of `edit_figures` as text: a row for each edited attribute."""
-    names = figures["attributes"]
-    width = max(map(len, names))
-    lines = [" " * width + "".join(f"  {name:>6.6}" for name in names) + "   others"]
-    for i, (name, row) in enumerate(zip(names, figures["change"], strict=True)):
+    attributes = figures["attributes"]
+    width = max(map(len, attributes))
+    lines = [" " * width + "".join(f"  {name:>6.6}" for name in attributes) + "   others"]
+    for i, (name, row) in enumerate(zip(attributes, figures["change"], strict=True)):
         if row is None:
             lines.append(f"{name:<{width}}  cannot be turned on in these test images")
             continue

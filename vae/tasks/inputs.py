@@ -22,6 +22,7 @@ from vae.errors import InputError, did_you_mean
 from vae.files import check_file, readable, user_path
 from vae.probability.distributions import example_keys
 from vae.run import Run
+from vae.tasks import names
 
 logger = logging.getLogger(__name__)
 
@@ -192,6 +193,11 @@ class Given(NamedTuple):
     y: np.ndarray | None
     names: list[str]
     dataset: Dataset | None
+
+    @property
+    def tag(self) -> str:
+        """What tells files made of these images from those of others; "" of test images."""
+        return "" if self.dataset else names.tag(self.names, self.x, self.y)
 
 
 def given(

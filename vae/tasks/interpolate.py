@@ -11,10 +11,11 @@ import numpy as np
 
 from vae.errors import InputError, not_one_of
 from vae.run import Run
-from vae.tasks import pictures
+from vae.tasks import names, pictures
 from vae.tasks.inputs import given
 from vae.training.directory import write_json
 
+NUM, STEPS = 8, 9
 STRAIGHT = 1e-4  # radians from a half turn, where the arc could go any way round
 
 
@@ -59,9 +60,9 @@ def interpolate(
     run: Run,
     *,
     images: Sequence[str | Path] = (),
-    num: int = 8,
+    num: int = NUM,
     method: str = "spherical",
-    steps: int = 9,
+    steps: int = STEPS,
     labels: Sequence[int] = (),
     attributes: Sequence[Mapping[str, float]] = (),
 ) -> tuple[list[Path], dict[str, Any]]:
@@ -104,7 +105,8 @@ def interpolate(
 
     sheet = np.concatenate([ends.x[::2, None], shown, ends.x[1::2, None]], axis=1)
     titles = ["from", *(f"{share:.3g}" for share in t), "to"]
-    path = run.out / "images" / f"interpolation_{run.step:08d}_{method}.png"
+    settings = {"steps": (steps, STEPS), "num": (num, NUM)}
+    path = names.picture(run, "interpolation", method, ends.tag, **settings)
     pictures.save(pictures.table(sheet, columns=titles), path)
     frames = np.stack([pictures.grid(shown[:, i]) for i in range(steps)])
     pictures.save_animation(frames, path.with_suffix(".gif"))

@@ -12,24 +12,26 @@ from vae.data.dataset import Dataset, read_complete
 from vae.data.transforms import first_images
 from vae.evaluation.fidelity import squared_distances
 from vae.run import Run
-from vae.tasks import pictures
+from vae.tasks import names, pictures
 from vae.tasks.fit_prior import fit_prior
 from vae.tasks.inputs import as_data
 from vae.tasks.verify import embed
 from vae.training.directory import write_json
 
+NUM = 16  # samples
 NEIGHBOURS = 4
 ROWS = 1000  # training images that are read at once
 
 
 def nearest(
-    run: Run, *, num: int = 16, seed: int = 0, prior: str | None = None
+    run: Run, *, num: int = NUM, seed: int = 0, prior: str | None = None
 ) -> tuple[list[Path], dict[str, Any]]:
     """Writes sheets, each row a sample and its 4 nearest training images; and `nearest.json`.
 
     By distance of the pixels and, where the model encodes images, of the posterior means. Where
-    training mirrored images (data.flip), each is looked at both ways. Beside the samples as many test images are looked up: no test image is memorised, so samples that are
-    much nearer to the training set than these are copies.
+    training mirrored images (data.flip), each is looked at both ways. Beside the samples as many
+    test images are looked up: no test image is memorised, so samples that are much nearer to the
+    training set than these are copies.
 
     Args:
       run: the run.
@@ -59,7 +61,8 @@ def nearest(
         images = np.where(mirrored[:num, :, None, None, None], _mirror(images), images)
         rows = np.concatenate([samples[:, None], images], axis=1)
         sheet = pictures.grid(rows.reshape(-1, *samples.shape[1:]), rows.shape[1])
-        paths.append(run.out / "images" / f"nearest_{space}_{run.step:08d}_seed{seed}.png")
+        settings = {"prior": (prior, None), "num": (num, NUM)}
+        paths.append(names.picture(run, f"nearest_{space}", f"seed{seed}", **settings))
         pictures.save(sheet, paths[-1])
         first = distances[:, 0].tolist()
         result[space] = {"samples": first[:num], "test": first[num:]}

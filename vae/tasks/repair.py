@@ -18,6 +18,7 @@ from vae.evaluation.posterior import Posterior, why_not
 from vae.run import Run
 from vae.tasks import pictures
 from vae.tasks.inputs import Given, given
+from vae.tasks.names import plain
 from vae.training.directory import write_json
 from vae.training.logs import Progress
 
@@ -75,7 +76,7 @@ def write(
     baselines: Mapping[str, np.ndarray],
     facts: Mapping[str, Any],
 ) -> tuple[Path, dict[str, Any]]:
-    """Writes the sheet NAME.png and the figures NAME.json into `run.out/images/`.
+    """Writes the sheet NAME.png and the figures NAME.json, see `Given.tag`, into `run.out/images/`.
 
     A row of the sheet is an image (where it is known), the damaged one, the posterior's mean, and
     the fillings. Of images that were given, each picture is written into the folder NAME, too.
@@ -94,6 +95,7 @@ def write(
       The sheet's path and the figures: mean squared errors, with the PSNR of their mean in dB;
       `fillings` is the mean over the fillings, `best_filling` the lowest.
     """
+    name = plain("_".join(filter(None, [name, given.tag])))
     figures = dict(facts) | {
         "step": run.step,
         "images": len(damaged),

@@ -11,15 +11,17 @@ from vae import data
 from vae.data.transforms import first_images
 from vae.errors import InputError
 from vae.run import Run
-from vae.tasks import pictures
+from vae.tasks import names, pictures
 from vae.tasks.fit_prior import fit_prior
 from vae.tasks.inputs import class_numbers, with_attributes
+
+NUM = 64
 
 
 def sample(
     run: Run,
     *,
-    num: int = 64,
+    num: int = NUM,
     labels: Sequence[int | str] = (),
     attributes: Mapping[str, float] | None = None,
     draw: bool = False,
@@ -49,11 +51,15 @@ def sample(
     if labels and not (condition and condition.kind == "label"):
         raise InputError("this model takes no labels; one with model.condition='label' does.")
     kind = "draws" if draw else "samples"
-    name = f"{kind}_{prior}" if prior else kind
-    chosen = f"_labels{'-'.join(map(str, labels))}" if labels else ""
-    chosen += "".join(f"_{key}{value:g}" for key, value in (attributes or {}).items())
-    chosen += "" if temperature is None else f"_temperature{temperature:g}"
-    path = run.out / "images" / f"{name}_{run.step:08d}_seed{seed}{chosen}.png"
+    path = names.picture(
+        run,
+        f"{kind}_{prior}" if prior else kind,
+        f"seed{seed}",
+        f"labels{'-'.join(map(str, labels))}" if labels else "",
+        *(f"{key}{value:g}" for key, value in (attributes or {}).items()),
+        temperature=(temperature, None),
+        num=(num, NUM),
+    )
     fitted = fit_prior(run, prior) if prior else None
     given = np.resize(class_numbers(labels, run), num) if labels else None
     if condition and condition.kind == "attributes":

@@ -17,16 +17,18 @@ import numpy as np
 from vae.errors import InputError
 from vae.models.ladder import Ladder
 from vae.run import Run
-from vae.tasks import pictures
+from vae.tasks import names, pictures
 from vae.tasks.inputs import Given, given
 from vae.training.directory import write_json
+
+NUM = 8
 
 
 def transfer(
     run: Run,
     *,
     images: Sequence[str | Path] = (),
-    num: int = 8,
+    num: int = NUM,
     labels: Sequence[int] = (),
     attributes: Sequence[Mapping[str, float]] = (),
 ) -> tuple[list[Path], dict[str, Any]]:
@@ -62,7 +64,7 @@ def transfer(
         num += 1
     shown = given(run, images=images, num=num, labels=labels, attributes=attributes)
     sheet, figures = _mix_groups(run, shown) if ladder else _swap(run, shown)
-    path = run.out / "images" / f"transfer_{run.step:08d}.png"
+    path = names.picture(run, "transfer", shown.tag, num=(num, NUM))
     pictures.save(sheet, path)
     figures = {"step": run.step, "images": shown.names} | figures
     write_json(path.with_suffix(".json"), figures)

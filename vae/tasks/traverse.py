@@ -11,11 +11,12 @@ import numpy as np
 from vae.errors import InputError
 from vae.evaluation.diagnostics import ACTIVE_VARIANCE
 from vae.run import Run
-from vae.tasks import pictures
+from vae.tasks import names, pictures
 from vae.tasks.encodings import encodings
 from vae.tasks.inputs import given
 from vae.training.directory import write_json
 
+NUM, STEPS = 20, 9
 REACH = 3.0  # standard deviations to either side
 
 
@@ -23,8 +24,8 @@ def traverse(
     run: Run,
     *,
     images: Sequence[str | Path] = (),
-    num: int = 20,
-    steps: int = 9,
+    num: int = NUM,
+    steps: int = STEPS,
     labels: Sequence[int] = (),
     attributes: Sequence[Mapping[str, float]] = (),
 ) -> tuple[list[Path], dict[str, Any]]:
@@ -69,8 +70,8 @@ def traverse(
     y = None if around.y is None else around.y.repeat(len(shown) * steps, axis=0)
     decoded = run.decode(z.reshape(-1, len(centre)), y)
 
-    path = run.out / "images" / f"traversal_{run.step:08d}_{around.names[0]}.png"
-    path = path.with_name(path.name.replace(" ", ""))
+    settings = {"steps": (steps, STEPS), "num": (num, NUM)}
+    path = names.picture(run, "traversal", around.tag or "test0", **settings)
     sheet = pictures.table(
         decoded.reshape(len(shown), steps, *decoded.shape[1:]),
         columns=[f"{r:+.3g}" for r in reach],

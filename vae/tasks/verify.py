@@ -7,6 +7,8 @@ encodes of a face says how far this is enough.
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import jax
@@ -17,16 +19,22 @@ from vae import data
 from vae.data.dataset import Dataset
 from vae.data.transforms import first_images
 from vae.errors import InputError
-from vae.evaluation.detection import auroc, roc, tar_at_far
+from vae.evaluation.detection import auroc, auroc_error, fold_accuracies, roc, tar_at_far
+from vae.evaluation.diagnostics import mean_and_error
+from vae.files import user_path
 from vae.run import Run
 from vae.tasks import pictures
+from vae.tasks.inputs import Given, as_data, given
+from vae.tasks.names import picture, plain
+from vae.tasks.pairs import Pairs, draw_pairs, read_pairs
 from vae.training.directory import write_json
 
+PAIRS = 3000  # of each kind
 FAR = 0.01
 SIDE, MARGIN = 400, 48  # of the picture, in pixels
 
 
-def verify(run: Run, *, pairs: int = 3000, num: int = 5000, seed: int = 0) -> dict[str, Any]:
+def verify(run: Run, *, pairs: int = PAIRS, num: int = 5000, seed: int = 0) -> dict[str, Any]:
     """Tells pairs of the test split apart; writes `verify.json` and `images/verify_STEP.png`.
 
     The picture is the ROC of the model's embeddings, black, and of the pixels, grey: what can be
@@ -34,41 +42,186 @@ def verify(run: Run, *, pairs: int = 3000, num: int = 5000, seed: int = 0) -> di
 
     Args:
       run: the run.
-      pairs: of one person, and as many of two; fewer where there are not so many of one.
+      pairs: of one person, and of two; fewer where there are not so many.
       num: how many test images they are drawn from at most.
-      seed: of the choice of pairs.
+      seed: of the choice of pairs, see `draw_pairs`.
 
     Returns:
-      {"step", "images", "identities", "pairs", "seed", "posterior": {"auroc",
-      "tar_at_1%_far"}, "pixels": {the same}}.
+      {"step", "images", "identities", "people": of whom there are pairs, who all weigh alike,
+      "pairs": of one person, "different_pairs": of two, "seed", "posterior": {"auroc",
+      "auroc_stderr", "tar_at_1%_far"}, "pixels": {the same}}.
 
     Raises:
       InputError: the model does not encode, or the data say of no two images that they show one
         person: neither identities nor classes.
     """
-    dataset = data.load(run.config.data)
-    who = identities_of(dataset, num)
-    same, different = draw_pairs(who, pairs, seed=seed)
-    x, y, _ = first_images(dataset, "test", num, run.config)
-    embeddings = {"posterior": embed(run, x, y), "pixels": x.reshape(len(x), -1)}
+    who, drawn, vectors = _drawn(run, pairs, num, seed)
     figures, curves = {}, {}
-    for name, vectors in embeddings.items():
-        vectors = vectors - vectors.mean(0)
-        scores = cosine(vectors, different), cosine(vectors, same)
-        curves[name] = roc(*scores)
-        figures[name] = {"auroc": auroc(*scores), "tar_at_1%_far": tar_at_far(*scores, FAR)}
-    path = run.out / "images" / f"verify_{run.step:08d}.png"
+    for name, embedded in vectors.items():
+        low, high = cosine(embedded, drawn.different), cosine(embedded, drawn.same)
+        curves[name] = roc(low, high, drawn.weights)
+        figures[name] = {
+            "auroc": auroc(low, high, drawn.weights),
+            "auroc_stderr": auroc_error(low, high, drawn.person),
+            "tar_at_1%_far": tar_at_far(low, high, FAR, drawn.weights),
+        }
+    path = picture(run, "verify", pairs=(pairs, PAIRS), seed=(seed, 0))
     pictures.save(_draw(curves["posterior"], curves["pixels"]), path)
     result = {
         "step": run.step,
-        "images": len(x),
+        "images": len(who),
         "identities": len(np.unique(who[who >= 0])),
-        "pairs": len(same),
+        "people": int(drawn.person[-1]) + 1,
+        "pairs": len(drawn.same),
+        "different_pairs": len(drawn.different),
         "seed": seed,
         **figures,
     }
     write_json(run.out / "verify.json", result)
     return result
+
+
+def verify_file(
+    run: Run,
+    file: str | Path,
+    *,
+    images: str | Path | None = None,
+    labels: Sequence[int | str] = (),
+    attributes: Sequence[Mapping[str, float]] = (),
+) -> dict[str, Any]:
+    """Tells the pairs of a file apart, see `pairs.py`; writes `verify_FILE_IMAGES.json` and a
+    picture, see `Given.tag`.
+
+    Args:
+      run: the run.
+      file: with folds of pairs.
+      images: the folder of the people's folders; that of the run's data where None.
+      labels: see `given`.
+      attributes: see `given`.
+
+    Returns:
+      As `verify`, with "folds", and for each kind of embedding the means over folds
+      "auroc_of_folds" and "accuracy" (by the threshold that is best on the other folds), each with
+      its "_stderr"; with one fold these are NaN. Every pair weighs alike, as in the file.
+
+    Raises:
+      InputError: the model does not encode, or the file or an image that it names is wrong.
+    """
+    file, folder = user_path(file), user_path(images or run.config.data.path)
+    if not (images or run.config.data.path):
+        raise InputError("--pairs=FILE needs --images=DIR, the folder of the people's folders.")
+    files, folds = read_pairs(file, folder)
+    shown = given(run, images=files, num=len(files), labels=labels, attributes=attributes)
+    figures, curves = {}, {}
+    for name, embedded in _vectors(run, as_data(shown.x, run), shown.y).items():
+        low = [cosine(embedded, fold.different) for fold in folds]
+        high = [cosine(embedded, fold.same) for fold in folds]
+        every = np.concatenate(low), np.concatenate(high)
+        areas = np.array([auroc(*scores) for scores in zip(low, high, strict=True)])
+        accuracies = fold_accuracies(low, high) if len(folds) > 1 else np.full(1, np.nan)
+        curves[name] = roc(*every)
+        figures[name] = {
+            "auroc": auroc(*every),
+            "auroc_stderr": auroc_error(*every, np.arange(len(every[1]))),
+            "tar_at_1%_far": tar_at_far(*every, FAR),
+        }
+        for what, values in {"auroc_of_folds": areas, "accuracy": accuracies}.items():
+            figures[name][what], figures[name][f"{what}_stderr"] = mean_and_error(values)
+    name = f"{file.stem}_{shown.tag}"
+    path = picture(run, "verify", name)
+    pictures.save(_draw(curves["posterior"], curves["pixels"]), path)
+    pairs = sum(len(fold.same) for fold in folds)
+    result = {
+        "step": run.step,
+        "file": str(file),
+        "images": len(files),
+        "folds": len(folds),
+        "pairs": pairs,
+        "different_pairs": pairs,
+        **figures,
+    }
+    write_json(run.out / f"verify_{plain(name)}.json", result)
+    return result
+
+
+def verify_two(
+    run: Run,
+    images: Sequence[str | Path],
+    *,
+    pairs: int = PAIRS,
+    num: int = 5000,
+    seed: int = 0,
+    labels: Sequence[int | str] = (),
+    attributes: Sequence[Mapping[str, float]] = (),
+) -> dict[str, Any]:
+    """Says whether two images show one person; writes `verify_IMAGES.json`, see `Given.tag`.
+
+    Their cosine is held against those of pairs of two people in the test split, as `verify` draws
+    them: they count as one person where at most 1% of these are as close.
+
+    Args:
+      run: the run.
+      images: two files.
+      pairs: see `verify`.
+      num: see `verify`.
+      seed: see `verify`.
+      labels: see `given`.
+      attributes: see `given`.
+
+    Returns:
+      {"step", "images", "same": whether they show one person, "cosine", "threshold",
+      "as_close_of_two_people" and "as_close_of_one": shares of the test split's pairs, "seed"}.
+
+    Raises:
+      InputError: there are not two images, or as `verify`.
+    """
+    shown = given(run, images=images, num=2, labels=labels, attributes=attributes)
+    if len(shown.x) != 2:
+        raise InputError(f"verify compares two images, but --images are {len(shown.x)}.")
+    _, drawn, vectors = _drawn(run, pairs, num, seed, also=shown)
+    embedded = vectors["posterior"]
+    ours = float(cosine(embedded, np.array([[-2, -1]]))[0])
+    low, high = cosine(embedded, drawn.different), cosine(embedded, drawn.same)
+    threshold = float(np.sort(low)[::-1][int(FAR * len(low))])  # above it are at most 1%
+    result = {
+        "step": run.step,
+        "images": [str(path) for path in images],
+        "same": ours > threshold,
+        "cosine": ours,
+        "threshold": threshold,
+        "as_close_of_two_people": float((low >= ours).mean()),
+        "as_close_of_one": float(np.average(high >= ours, weights=drawn.weights)),
+        "seed": seed,
+    }
+    write_json(run.out / f"verify_{shown.tag}.json", result)
+    return result
+
+
+def _drawn(
+    run: Run, pairs: int, num: int, seed: int, also: Given | None = None
+) -> tuple[np.ndarray, Pairs, dict[str, np.ndarray]]:
+    """Who is on the test images [N], their pairs, and their embeddings by name, see `_vectors`.
+
+    The embeddings of `also` follow those of the test images, and take no part in their mean.
+    """
+    dataset = data.load(run.config.data)
+    who = identities_of(dataset, num)
+    drawn = draw_pairs(who, pairs, seed=seed)
+    x, y, _ = first_images(dataset, "test", num, run.config)
+    if also:
+        x = np.concatenate([x, as_data(also.x, run)])
+        y = y if also.y is None else np.concatenate([y, also.y])
+    return who, drawn, _vectors(run, x, y, len(who))
+
+
+def _vectors(
+    run: Run, x: np.ndarray, y: np.ndarray | None, number: int | None = None
+) -> dict[str, np.ndarray]:
+    """Embeddings [N, D] by name, as seen from the mean of the first `number` of them."""
+    found = {"posterior": embed(run, x, y), "pixels": x.reshape(len(x), -1)}
+    if not np.isfinite(found["posterior"]).all():
+        raise InputError(f"{run.workdir} encodes images as what is no number: it diverged.")
+    return {name: vectors - vectors[:number].mean(0) for name, vectors in found.items()}
 
 
 def identities_of(dataset: Dataset, num: int) -> np.ndarray:
@@ -88,34 +241,6 @@ def identities_of(dataset: Dataset, num: int) -> np.ndarray:
             "are needed."
         )
     return who[:num]
-
-
-def draw_pairs(who: np.ndarray, number: int, *, seed: int) -> tuple[np.ndarray, np.ndarray]:
-    """Pairs of images of one person and of two, [P, 2] each, P at most `number`.
-
-    Args:
-      who: [N] identities, -1 unknown.
-      number: of pairs of each kind.
-      seed: of the choice, which is without replacement.
-
-    Raises:
-      InputError: no two images show one person, or all do.
-    """
-    rng = np.random.default_rng(seed)
-    known = np.flatnonzero(who >= 0)
-    groups = [known[who[known] == person] for person in np.unique(who[known])]
-    same = [np.stack(np.triu_indices(len(group), 1), 1) for group in groups]
-    same = np.concatenate([group[pairs] for group, pairs in zip(groups, same, strict=True)])
-    if not len(same) or len(groups) < 2:
-        raise InputError(
-            f"{len(known)} test images of {len(groups)} people make no pairs of one and of two: "
-            "verification needs both."
-        )
-    # An image is drawn first and then its partner, so that most are rejected as rarely as can be.
-    different = np.sort(rng.choice(known, (8 * number + 64, 2)), axis=1)
-    different = np.unique(different[who[different[:, 0]] != who[different[:, 1]]], axis=0)
-    number = min(number, len(same), len(different))
-    return tuple(pairs[rng.permutation(len(pairs))[:number]] for pairs in (same, different))
 
 
 def embed(run: Run, x: np.ndarray, y: np.ndarray | None) -> np.ndarray:

@@ -1,0 +1,152 @@
+"""Pairs of images of one person and of two: drawn, or listed in a file.
+
+Drawn pairs are people first, then images: every person gives as many pairs as any other, or what
+there is, and all of a person's pairs together count as much as any other's. Otherwise a person with
+a hundred images would make a thousand times as many pairs as one with four.
+
+A file of pairs has the layout of pairs.txt of Labeled Faces in the Wild (Huang et al. 2007):
+
+    10  300                 folds, and pairs of each kind in a fold (one number: a single fold)
+    Ada   1  4              300 pairs of one person: Ada/Ada_0001.jpg and Ada/Ada_0004.jpg
+    ...
+    Ada   2  Bert  1        300 pairs of two: Ada/Ada_0002.jpg and Bert/Bert_0001.jpg
+    ...                     and so on, fold by fold
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from vae.data.walk import EXTENSIONS
+from vae.errors import InputError
+
+
+class Pairs(NamedTuple):
+    """Pairs of images, by their indices.
+
+    Attributes:
+      same: [P, 2], of one person.
+      different: [Q, 2], of two.
+      person: [P], whose pair each of `same` is.
+    """
+
+    same: np.ndarray
+    different: np.ndarray
+    person: np.ndarray
+
+    @property
+    def weights(self) -> np.ndarray:
+        """What each of `same` counts, [P]: together as much for every person."""
+        return 1 / np.bincount(self.person)[self.person]
+
+
+def draw_pairs(who: np.ndarray, number: int, *, seed: int) -> Pairs:
+    """Draws pairs, without replacement.
+
+    Args:
+      who: [N] identities, -1 unknown.
+      number: of pairs of each kind, at most.
+      seed: of the choice.
+
+    Raises:
+      InputError: no two images show one person, or all do.
+    """
+    rng = np.random.default_rng(seed)
+    known = np.flatnonzero(who >= 0)
+    groups = [known[who[known] == person] for person in np.unique(who[known])]
+    several = [group for group in groups if len(group) > 1]
+    if not several or len(groups) < 2:
+        raise InputError(
+            f"{len(known)} test images of {len(groups)} people make no pairs of one and of two: "
+            "verification needs both."
+        )
+    chosen = rng.permutation(len(several))[:number]
+    each = max(1, number // len(chosen))
+    same = [_pairs_of(several[person], each, rng) for person in chosen]
+    person = np.arange(len(same)).repeat([len(pairs) for pairs in same])
+
+    # Two people first, and then an image of each; what is drawn twice is left out.
+    sizes = np.array([len(group) for group in groups])
+    people = rng.integers(len(groups), size=8 * number + 64)
+    others = (people + rng.integers(1, len(groups), size=len(people))) % len(groups)
+    every, starts = np.concatenate(groups), np.cumsum(sizes) - sizes
+    images = [every[starts[w] + rng.integers(sizes[w])] for w in (people, others)]
+    different = np.sort(np.stack(images, axis=1), axis=1)
+    _, first = np.unique(different, axis=0, return_index=True)
+    different = different[np.sort(first)[:number]]
+    return Pairs(np.concatenate(same), different, person)
+
+
+def _pairs_of(group: np.ndarray, number: int, rng: np.random.Generator) -> np.ndarray:
+    """At most `number` of the pairs of a group of images, [n, 2], each once."""
+    total = len(group) * (len(group) - 1) // 2
+    index = rng.choice(total, min(number, total), replace=False)
+    later = ((1 + np.sqrt(1 + 8 * index)) // 2).astype(int)  # of the pair (i, j), i < j
+    return group[np.stack([index - later * (later - 1) // 2, later], axis=1)]
+
+
+def read_pairs(file: Path, folder: Path) -> tuple[list[Path], list[Pairs]]:
+    """The images that a file of pairs names, and the pairs of each fold.
+
+    Args:
+      file: see above.
+      folder: where the people's folders are.
+
+    Raises:
+      InputError: the file is not so laid out, or an image that it names is not there.
+    """
+    try:
+        lines = file.read_text("utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(f"--pairs={file} cannot be read as text ({error}).") from None
+    rows = [(i, line.split("\t" if "\t" in line else None)) for i, line in enumerate(lines, 1)]
+    rows = [(i, [field.strip() for field in row]) for i, row in rows if row and any(row)]
+    numbers = [_whole(field) for field in rows[0][1]] if rows else []
+    if len(numbers) == 1:
+        numbers = [1, *numbers]
+    folds, each = numbers if len(numbers) == 2 else (0, 0)
+    if folds < 1 or each < 1 or len(rows) != 1 + 2 * folds * each:
+        raise InputError(
+            f"--pairs={file} must begin with the number of folds and of pairs of each kind in a "
+            f"fold, F and P, and then have 2 F P lines; it has {max(0, len(rows) - 1)} lines."
+        )
+    index: dict[tuple[str, int], int] = {}
+    files: list[Path] = []
+
+    def image(name: str, number: str, line: int) -> int:
+        key = name, _whole(number)
+        if key not in index:
+            found = _find(folder, *key)
+            if found is None:
+                raise InputError(
+                    f"{file}, line {line}: there is no {name}/{name}_{key[1]:04d}.jpg in {folder}; "
+                    "give the folder of the people's folders as --images."
+                )
+            index[key] = len(files)
+            files.append(found)
+        return index[key]
+
+    found = []
+    for i, (line, row) in enumerate(rows[1:]):
+        of_one = i % (2 * each) < each
+        if of_one and len(row) == 3:
+            row = [*row[:2], row[0], row[2]]
+        if len(row) != 4 or (row[0] == row[2]) is not of_one or min(map(_whole, row[1::2])) < 0:
+            what = "NAME N M, a pair of one person" if of_one else "NAME N OTHER M, a pair of two"
+            raise InputError(f"{file}, line {line}, must be {what}.")
+        found.append([image(*row[:2], line), image(*row[2:], line)])
+    parts = np.array(found).reshape(folds, 2, each, 2)
+    return files, [Pairs(same, different, np.arange(each)) for same, different in parts]
+
+
+def _whole(text: str) -> int:
+    """The whole number that a text is; -1 where it is none."""
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 10 else -1
+
+
+def _find(folder: Path, name: str, number: int) -> Path | None:
+    places = (folder / name / f"{name}_{number:04d}{ending}" for ending in (".jpg", *EXTENSIONS))
+    return next((place for place in places if place.is_file()), None)
