@@ -62,7 +62,7 @@ def test_the_label_decides_what_the_same_latents_show(runs):
 def test_pictures_of_the_classes_that_are_asked_for(runs):
     _, run = runs["label"]
     path = sample(run, num=5, labels=[0, 3])
-    assert path.is_file() and path.stem.endswith("_labels0-3")
+    assert path.is_file() and path.stem.endswith("_labels0-3_num5")
     with pytest.raises(InputError, match="from 0 to 9"):
         sample(run, num=5, labels=[10])
     with pytest.raises(InputError, match="takes no labels"):
@@ -159,7 +159,7 @@ def test_attributes_that_are_not_there_are_refused(of_attributes):
         sample(of_attributes, num=2, attributes={"Hat": 1.0})
     with pytest.raises(InputError, match=r"attributes must be \[3, 2\] numbers: Low, Bright"):
         of_attributes.sample(3, labels=np.zeros((3, 5)))
-    assert sample(of_attributes, num=2, attributes={"Bright": 0.0}).stem.endswith("_Bright0")
+    assert sample(of_attributes, num=2, attributes={"Bright": 0.0}).stem.endswith("_Bright0_num2")
 
 
 def test_an_evaluation_says_what_attributes_change(of_attributes):
