@@ -108,5 +108,5 @@ def test_training_keeps_the_mean_at_0_where_descent_alone_leaves_it(monkeypatch)
     origins = [v["statistics"]["posterior"]["origin"] for v in (variables, again)]
     np.testing.assert_allclose(*origins, rtol=1e-3)
     assert np.abs(origins[0]).min() > 1
-    monkeypatch.setattr(origin, "start", lambda size: {})
+    monkeypatch.setattr(origin, "start", lambda *given: {})
     assert trained()[1] > 2

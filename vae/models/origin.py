@@ -13,6 +13,12 @@ step by step, while the gradient of the reconstruction, and its noise, are tens 
 KL. So o is not learned. It is known, as the optimal scale of a likelihood is: a running average,
 taken off what the encoder gives, and added again to what the decoder is given. No reconstruction
 changes by it.
+
+The same holds for each y of a conditional model. What y says an encoder puts into u as well, as a
+shift with y, and the decoder, which finds it there, ignores the y beside it: another y with the
+same z changes next to nothing. The few nats that it costs move gradient descent no faster than
+those of o. So the origin depends on y, o(y) = E[u | y], and z is left with what y does not say, as
+far as a linear map can tell (`regression.py`).
 """
 
 from __future__ import annotations
@@ -22,29 +28,55 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
+from vae.models import regression
+from vae.models.condition import Condition
+
 Array = jax.Array
 
 MOMENTUM = 0.9  # of the running average: it follows the latents within tens of steps
 
 
-def start(size: int) -> dict[str, Array]:
+def start(size: int, condition: Condition | None = None) -> dict[str, Any]:
     """The statistics of latents [..., size] before the first step."""
-    return {"origin": jnp.zeros(size)}
+    origin = {"origin": jnp.zeros(size)}
+    return origin | (
+        {"origin_by_condition": regression.start(condition, size)} if condition else {}
+    )
 
 
-def shifted(q: Any, statistics: dict[str, Array]) -> Any:
-    """The density of z = u - o for one of u; q itself where the latents have no origin."""
-    return q.shifted(-statistics["origin"]) if "origin" in statistics else q
+def shifted(q: Any, statistics: dict[str, Any], code: Array | None = None) -> Any:
+    """The density of z = u - o for one of u; q itself where the latents have no origin.
+
+    Args:
+      q: the density, of B examples.
+      statistics: of the origin.
+      code: [B, C] the code of what the model is told of them, if it is conditional.
+    """
+    return q.shifted(-_origin(statistics, code)) if "origin" in statistics else q
 
 
-def restored(z: Array, statistics: dict[str, Array]) -> Array:
-    """u = z + o [..., size], what a decoder takes, for z."""
-    return z + statistics.get("origin", 0.0)
+def restored(z: Array, statistics: dict[str, Any], code: Array | None = None) -> Array:
+    """u = z + o [..., B, size], what a decoder takes, for z, and the code [B, C] of its y."""
+    return z + _origin(statistics, code) if "origin" in statistics else z
 
 
-def update(statistics: dict[str, Array], z: Array) -> dict[str, Array]:
-    """The statistics as a batch's samples z [K, B, size] leave them."""
+def update(statistics: dict[str, Any], z: Array, code: Array | None = None) -> dict[str, Any]:
+    """The statistics as a batch leaves them, of samples z [K, B, size] and codes [B, C] of y."""
     if "origin" not in statistics:
         return statistics
-    mean = jax.lax.stop_gradient(z).mean((0, 1))
-    return statistics | {"origin": statistics["origin"] + (1 - MOMENTUM) * mean}
+    z = jax.lax.stop_gradient(z).mean(0)
+    new = {"origin": statistics["origin"] + (1 - MOMENTUM) * z.mean(0)}
+    if code is not None:
+        u = z + _origin(statistics, code)
+        new["origin_by_condition"] = regression.update(statistics["origin_by_condition"], code, u)
+    return statistics | new
+
+
+def _origin(statistics: dict[str, Any], code: Array | None) -> Array:
+    """o(y), [size] or [B, size]."""
+    origin = statistics["origin"]
+    return (
+        origin
+        if code is None
+        else origin + regression.shift(statistics["origin_by_condition"], code)
+    )

@@ -191,7 +191,11 @@ class SemiSupervised:
             losses={name: expected(loss) for name, loss in each.losses.items()}
             | {"classification": self.classification_weight * classification},
             statistics=variables["statistics"]
-            | {"posterior": origin.update(variables["statistics"]["posterior"], expected_z)},
+            | {
+                "posterior": origin.update(
+                    variables["statistics"]["posterior"], expected_z, weights.T
+                )
+            },
         )
 
     def measure(self, variables: Variables, batch: Batch, *, keys: Array) -> dict[str, Array]:

@@ -86,7 +86,7 @@ class VAE:
         z = with_code(self.condition, jnp.zeros((1, self.posterior.size)), y)
         posterior = self.posterior.init(key=keys[2])
         if self.posterior.space == "real":
-            posterior["statistics"] |= origin.start(self.posterior.size)
+            posterior["statistics"] |= origin.start(self.posterior.size, self.condition)
         variables = {
             "encoder": parts.of_module(self.encoder, x, key=keys[0]),
             "decoder": parts.of_module(self.decoder, z, key=keys[1]),
@@ -104,7 +104,7 @@ class VAE:
         outputs = self.encoder.apply({"params": variables["params"]["encoder"]}, x)
         own = part(variables, "posterior")
         q = self.posterior.distribution(outputs, own, train=train)
-        return origin.shifted(q, own["statistics"])
+        return origin.shifted(q, own["statistics"], self._code(batch.y))
 
     def decode(
         self, variables: Variables, z: Array, y: Array | None = None, *, keys: Array | None = None
@@ -151,7 +151,9 @@ class VAE:
         own = part(variables, "likelihood")
         log_px = self.likelihood.log_prob(outputs, batch.x, own)
         statistics = variables["statistics"] | {
-            "posterior": origin.update(variables["statistics"]["posterior"], z),
+            "posterior": origin.update(
+                variables["statistics"]["posterior"], z, self._code(batch.y)
+            ),
             "likelihood": self.likelihood.update(outputs, batch.x, own),
         }
 
@@ -198,9 +200,13 @@ class VAE:
         return self.prior.distribution(part(variables, "prior"), batch, encode, train=train)
 
     def _outputs(self, variables: Variables, z: Array, y: Array | None) -> Array:
-        u = origin.restored(z, variables["statistics"]["posterior"])
+        u = origin.restored(z, variables["statistics"]["posterior"], self._code(y))
         inputs = with_code(self.condition, u, y)
         return self.decoder.apply({"params": variables["params"]["decoder"]}, inputs)
+
+    def _code(self, y: Array | None) -> Array | None:
+        """What the model is told, [B, C]; None of a model without a condition."""
+        return self.condition.code(y) if self.condition else None
 
     def _with_planes(self, x: Array, y: Array | None) -> Array:
         """Adds to images [B, H, W, C] one constant channel for every number of the code of y."""

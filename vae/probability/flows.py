@@ -30,7 +30,7 @@ class TransformedGaussian:
     Attributes:
       base: of u, [B, D].
       steps: the parameters of each transformation.
-      shift: [1, D], added to what the last one gives.
+      shift: [1, D] or [B, D], added to what the last one gives.
       transform: the transformation.
     """
 
@@ -51,7 +51,7 @@ class TransformedGaussian:
         return z, log_prob - log_det
 
     def shifted(self, by: Array) -> TransformedGaussian:
-        """The distribution of z + by, for a shift [D]."""
+        """The distribution of z + by, for a shift [D] or [B, D]."""
         return self.replace(shift=self.shift + by)
 
     def kl(self, p: object) -> None:
