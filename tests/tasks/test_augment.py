@@ -52,3 +52,49 @@ def test_a_folder_that_a_run_can_be_trained_on(run, tmp_path):
     with pytest.raises(InputError, match="must be labelled"):
         augment(run, folder=tmp_path / "none", given=str(tmp_path / "flat"))
     assert not (tmp_path / "none").exists()
+
+
+def test_what_is_written_is_what_a_folder_reads(run, told, halves_read, tmp_path):
+    def read(folder):
+        config = run.config.data.copy_and_resolve_references()
+        config.path = str(folder)
+        return data.read(config)
+
+    # Attributes, of any range, image by image.
+    augment(told, folder=tmp_path / "halves", num=20, num_given=10)
+    source = read(tmp_path / "halves")
+    assert source.attributes == ("Upper", "Lower") and source.num_classes == 0
+    _, known, _ = data.load(told.config.data).train.read(np.arange(10))
+    found = np.array(sorted(map(tuple, source.splits["train"].labels)))
+    np.testing.assert_array_equal(found, np.array(sorted(map(tuple, known.repeat(2, 0)))))
+
+    # Images of the user's with attributes of theirs, beside which are those that a model is told.
+    table = tmp_path / "halves" / "attributes.csv"
+    lines = table.read_text().splitlines()
+    more = [f"{line},{age}" for line, age in zip(lines, ["Age", *range(20, 40)], strict=True)]
+    table.write_text("\n".join(more))
+    augment(told, folder=tmp_path / "older", num=20, given=str(tmp_path / "halves"))
+    source = read(tmp_path / "older")
+    assert source.attributes == ("Upper", "Lower", "Age")
+    assert sorted(source.splits["train"].labels[:, 2]) == list(range(20, 40))
+    table.write_text(
+        "\n".join(line.split(",", 1)[0] + ",1" for line in lines).replace(",1", ",X", 1)
+    )
+    with pytest.raises(InputError, match="told Upper, which is no attribute of the given images"):
+        augment(told, folder=tmp_path / "none", given=str(tmp_path / "halves"))
+
+
+def test_classes_keep_their_names(run, tmp_path):
+    rng = np.random.default_rng(0)
+    for name in ("cat", "a dog", "test", ".hid"):
+        (tmp_path / "own" / "train" / name).mkdir(parents=True)
+        for i in range(3):
+            pixels = rng.integers(0, 256, (8, 8), dtype=np.uint8)
+            Image.fromarray(pixels).save(tmp_path / "own" / "train" / name / f"{i}.png")
+    augment(run, folder=tmp_path / "new", num=9, given=str(tmp_path / "own"))
+    folders = sorted(path.name for path in (tmp_path / "new").iterdir() if path.is_dir())
+    assert folders == ["0_a-dog", "2_test", "cat"]
+    config = run.config.data.copy_and_resolve_references()
+    config.path = str(tmp_path / "new")
+    source = data.read(config)
+    assert source.classes == ("0_a-dog", "2_test", "cat") and list(source.splits) == ["train"]

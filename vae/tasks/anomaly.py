@@ -171,5 +171,5 @@ def read_outliers(paths: Sequence[str | Path], run: Run, num: int) -> tuple[np.n
     if len(paths) > 1 or not is_set:
         files = image_files(paths)
         return read_images(files, run), list(map(str, files))
-    others, _, split = read_set(str(first), run, num)
-    return others, [f"{first} {split} {i}" for i in range(len(others))]
+    others = read_set(str(first), run, num)
+    return others.images, [f"{first} {others.split} {i}" for i in range(len(others.images))]

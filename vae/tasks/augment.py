@@ -17,11 +17,14 @@ import numpy as np
 from PIL import Image
 
 from vae import data
+from vae.data.attributes import FILE
 from vae.data.dataset import read_complete
+from vae.data.labels import class_name
 from vae.errors import InputError
 from vae.run import Run
-from vae.tasks.inputs import as_data, read_set
-from vae.training.directory import write_json
+from vae.tasks.inputs import as_data, class_numbers, read_set
+from vae.tasks.names import plain
+from vae.training.directory import whole, write_json
 
 NOISE = 1.0  # s
 
@@ -53,9 +56,11 @@ def augment(
 ) -> dict[str, Any]:
     """Writes new images into a folder, which `data.path` takes, with a line each in manifest.csv.
 
+    Classes are its subfolders, by name; attributes are in its attributes.csv.
+
     Args:
       run: the run.
-      folder: where to, `augmented` in `run.out` where None; classes are its subfolders.
+      folder: where to, `augmented` in `run.out` where None.
       num: how many new images.
       given: a labelled data set, what `data.path` takes; the run's training images where None.
       num_given: how many of its images, the first ones, are given.
@@ -66,8 +71,8 @@ def augment(
       is in `augment.json` of `run.out` too.
 
     Raises:
-      InputError: the given images have no labels, the folder exists already, or the model's
-        posterior is no Gaussian.
+      InputError: the given images have no labels, or not those that the model is told, the folder
+        exists already, or the model's posterior is no Gaussian.
     """
     folder = Path(folder or run.out / "augmented")
     if folder.exists():
@@ -75,22 +80,29 @@ def augment(
     if given is None:
         train = data.load(run.config.data).train
         images, labels, _ = read_complete(train, np.arange(min(num_given, len(train))))
-        images = images / np.float32(run.values.scale)
+        images, attributes = images / np.float32(run.values.scale), run.attributes
+        told, classes = labels, run.classes
     else:
-        images, labels, _ = read_set(given, run, num_given)
-    new = new_images(run, as_data(images, run), labels, num, seed=seed)
+        images, labels, _, attributes, classes = read_set(given, run, num_given)
+        told = _told(labels, attributes, classes, run)
+    new = new_images(run, as_data(images, run), labels, num, told=told, seed=seed)
 
-    classes = new.labels.ndim == 1
     folder.mkdir(parents=True)
-    with open(folder / "manifest.csv", "w", newline="", encoding="utf-8") as file:
-        writer = csv.writer(file)
-        names = ("label",) if classes else run.attributes
-        writer.writerow(["file", *names, "source", "partner"])
-        for i, (image, label) in enumerate(zip(new.images, new.labels, strict=True)):
-            name = f"{label}/{i:06d}.png" if classes else f"{i:06d}.png"
-            _save(image, folder / name)
-            partner = new.partner[i] if new.partner[i] >= 0 else ""
-            writer.writerow([name, *np.atleast_1d(label).tolist(), new.source[i], partner])
+    rows: list[list[Any]] = []
+    for i, (image, label) in enumerate(zip(new.images, new.labels, strict=True)):
+        own = [] if attributes else [_folder_of(label, classes)]
+        name = "/".join([*own, f"{i:06d}.png"])
+        _save(image, folder / name)
+        partner = new.partner[i] if new.partner[i] >= 0 else ""
+        rows.append([name, *own, new.source[i], partner])
+    _write(
+        folder / "manifest.csv",
+        ["file", *([] if attributes else ["label"]), "source", "partner"],
+        rows,
+    )
+    if attributes:
+        table = [[row[0], *map(str, label)] for row, label in zip(rows, new.labels, strict=True)]
+        _write(folder / FILE, ["file", *attributes], table)
     result = {
         "folder": str(folder),
         "images": num,
@@ -103,18 +115,50 @@ def augment(
     return result
 
 
-def new_images(run: Run, x: np.ndarray, labels: np.ndarray, num: int, *, seed: int = 0) -> New:
+def _told(
+    labels: np.ndarray, attributes: tuple[str, ...], classes: tuple[str, ...], run: Run
+) -> np.ndarray | None:
+    """What a run's model is told of images of another set, None where it is told nothing.
+
+    Raises:
+      InputError: the set does not know what the model is told.
+    """
+    condition = run.model.condition
+    if not condition:
+        return None
+    if condition.kind == "attributes":
+        if missing := [name for name in run.attributes if name not in attributes]:
+            raise InputError(
+                f"the model is told {missing[0]}, which is no attribute of the given images: add "
+                "it to their table."
+            )
+        return labels[:, [attributes.index(name) for name in run.attributes]]
+    if labels.ndim > 1 or labels.min() < 0:
+        raise InputError("the given images must be labelled: a folder for each class.")
+    return np.array(class_numbers(classes, run))[labels]
+
+
+def new_images(
+    run: Run,
+    x: np.ndarray,
+    labels: np.ndarray,
+    num: int,
+    *,
+    told: np.ndarray | None = None,
+    seed: int = 0,
+) -> New:
     """Makes `num` images near x [N, H, W, C], as the run's model is given them, in turn.
 
     Every second time round them it is an interpolation, where there is another image of the class;
-    of images with attributes, which have no classes, all are noise.
+    of images with attributes, which have no classes, all are noise. A conditional model is `told`
+    labels [N] or attributes [N, A] of its own; `labels` where None.
 
     Raises:
       InputError: a label is missing, or the model's posterior is no Gaussian.
     """
     if labels.ndim == 1 and labels.min() < 0:
         raise InputError("the given images must be labelled: a folder for each class.")
-    told = labels if run.model.condition else None
+    told = (labels if told is None else told) if run.model.condition else None
     q = run.encode(x, told)
     if not hasattr(q, "log_std"):
         raise InputError(
@@ -132,8 +176,21 @@ def new_images(run: Run, x: np.ndarray, labels: np.ndarray, num: int, *, seed: i
     noisy = mean + NOISE * std * rng.standard_normal(mean.shape)
     between = mean + rng.random((num, 1)) * (q.mean[partner] - mean)
     z = np.where(partner[:, None] < 0, noisy, between)
-    images = run.decode(z, None if told is None else labels[source])
+    images = run.decode(z, None if told is None else told[source])
     return New(np.clip(images, 0, 1), labels[source], source, partner)
+
+
+def _folder_of(label: int, classes: tuple[str, ...]) -> str:
+    """The name of a class's folder: the class's, where that is read again as a label."""
+    name = class_name(label, classes)
+    if name == plain(name) and name[0] != "." and name not in ("train", "valid", "val", "test"):
+        return name
+    return f"{label}_{plain(name)}"
+
+
+def _write(file: Path, header: list[str], rows: list[list[Any]]) -> None:
+    with whole(file, "w") as lines:
+        csv.writer(lines).writerows([header, *rows])
 
 
 def _save(image: np.ndarray, path: Path) -> None:

@@ -99,16 +99,31 @@ def _like_training(fit: Fit, height: int, width: int) -> bool:
     return abs(crop_height * fit.size[1] / fit.size[0] - crop_width) <= 1
 
 
-def read_set(name: str, run: Run, num: int) -> tuple[np.ndarray, np.ndarray, str]:
+class OtherSet(NamedTuple):
+    """Images of a data set that is not the run's.
+
+    Attributes:
+      images: [N, H, W, C] in [0, 1], of the run's size and channels.
+      labels: as `Examples.read` gives them.
+      split: where they are from.
+      attributes: their names, if the labels are attributes.
+      classes: their names, if the labels are classes.
+    """
+
+    images: np.ndarray
+    labels: np.ndarray
+    split: str
+    attributes: tuple[str, ...]
+    classes: tuple[str, ...]
+
+
+def read_set(name: str, run: Run, num: int) -> OtherSet:
     """Images of another data set, in the size and the channels of the run's images.
 
     Args:
       name: what `data.path` takes, or a name that `data.name` takes.
       run: the run.
       num: how many at most, the first of the set's test split or, where it has none, of its first.
-
-    Returns:
-      Images [N, H, W, C] in [0, 1], labels as `Examples.read` gives them, and the split's name.
 
     Raises:
       InputError: there is no such data set, or it cannot be read.
@@ -124,7 +139,9 @@ def read_set(name: str, run: Run, num: int) -> tuple[np.ndarray, np.ndarray, str
     split = "test" if "test" in source.splits else next(iter(source.splits))
     index = np.arange(min(num, len(source.splits[split])))
     images, labels, _ = read_complete(source.splits[split], index)
-    return images / np.float32(source.values.scale), labels, split
+    classes = tuple(class_name(i, source.classes) for i in range(source.num_classes))
+    x = images / np.float32(source.values.scale)
+    return OtherSet(x, labels, split, source.attributes, classes)
 
 
 def as_data(images: np.ndarray, run: Run) -> np.ndarray:
