@@ -37,7 +37,7 @@ def workdir(tmp_path_factory):
         (("sample", "--draw", "--seed=2"), "draws_00000004_seed2.png"),
         (("sample", "--num=4", "--prior=mixture"), "samples_mixture_00000004_seed0_num4.png"),
         (("sample", "--temperature=0.5"), "samples_00000004_seed0_temperature0.5.png"),
-        (("reconstruct", "--num=3"), "reconstructions_00000004_test.png"),
+        (("reconstruct", "--num=3"), "reconstructions_00000004_test_num3.png"),
         (("inpaint", "--num=2", "--box=0,0,4,4"), "inpaint_00000004_box0-0-4-4_seed0.png"),
         (("anomaly", "--num=20", "--num_samples=2", "--outliers=digits"), '"outliers": 20'),
         (("verify", "--num=50"), '"pairs": 50'),

@@ -91,9 +91,15 @@ def _train(config: Any, values: flags.FlagValues) -> int:
 
 
 def _evaluate(config: Any, values: flags.FlagValues) -> int:
-    from vae.tasks.evaluate import evaluate
+    from vae.tasks.evaluate import evaluate, evaluate_images
 
-    figures = evaluate(_load(values), split=values.split, num_samples=values.num_samples)
+    if values.images:
+        _all_of_images(values)
+        own = _user_images(values)
+        figures = evaluate_images(_load(values), num_samples=values.num_samples, **own)
+    else:
+        refuse_others(values, "evaluate without --images", f"{_RUN} split num_samples")
+        figures = evaluate(_load(values), split=values.split, num_samples=values.num_samples)
     _print_result(figures, Path(values.workdir))
     return 0
 
@@ -210,9 +216,13 @@ def _user_images(values: flags.FlagValues) -> dict[str, Any]:
 
 
 def _reconstruct(config: Any, values: flags.FlagValues) -> int:
-    from vae.tasks.reconstruct import reconstruct
+    from vae.tasks.reconstruct import NUM, reconstruct
 
-    path, figures = reconstruct(_load(values), split=values.split, num=values.num or 32)
+    _all_of_images(values)
+    if not values.images:
+        refuse_others(values, "reconstruct without --images", f"{_RUN} split num")
+    shown = {"split": values.split, "num": values.num or NUM} | _user_images(values)
+    path, figures = reconstruct(_load(values), **shown)
     error, ratio, similarity = (figures[name] for name in ("mse", "psnr", "ssim"))
     print(f"{path}  (mean squared error {error:.5f}, PSNR {ratio:.2f} dB, SSIM {similarity:.4f})")
     return 0
@@ -336,9 +346,9 @@ COMMANDS: dict[str, tuple[Callable[[Any, flags.FlagValues], int], str]] = {
     ),
     "population": (_of_sweeps("train_population"), "config workdir cpu_devices trials"),
     "packing": (_of_sweeps("measure_packing"), "config workdir cpu_devices members"),
-    "evaluate": (_evaluate, f"{_RUN} split num_samples"),
+    "evaluate": (_evaluate, f"{_RUN} images labels attributes split num_samples"),
     "sample": (_sample, f"{_RUN} num seed draw labels attributes prior temperature"),
-    "reconstruct": (_reconstruct, f"{_RUN} split num"),
+    "reconstruct": (_reconstruct, f"{_ASKED} split"),
     "inpaint": (_inpaint, f"{_REPAIR} mask box"),
     "denoise": (_denoise, f"{_REPAIR} sigma"),
     "super_resolve": (_super_resolve, f"{_REPAIR} factor"),

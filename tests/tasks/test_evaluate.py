@@ -3,8 +3,13 @@
 import json
 
 import numpy as np
+import pytest
+from PIL import Image
 
-from vae.tasks.evaluate import evaluate
+from vae import data
+from vae.errors import InputError
+from vae.tasks.evaluate import evaluate, evaluate_images
+from vae.tasks.reconstruct import likeness, reconstruct
 
 
 def test_the_groups_of_a_ladder_share_its_divergence(ladder):
@@ -13,3 +18,37 @@ def test_the_groups_of_a_ladder_share_its_divergence(ladder):
     assert len(shares) == 3 and min(shares) > 0
     np.testing.assert_allclose(sum(shares), result["metrics"]["test/kl"], rtol=1e-5)
     assert json.loads((ladder.workdir / "evaluation_test.json").read_text()) == result
+
+
+def as_files(run, folder, number=6):
+    """The first test images as files; returns them as x."""
+    images, _, _ = data.load(run.config.data).test.read(np.arange(number))
+    for i, image in enumerate(images):
+        pixels = np.rint(image[..., 0] * (255 / 16)).astype(np.uint8)
+        Image.fromarray(pixels).save(folder / f"{i}.png")
+    return images / np.float32(16)
+
+
+def test_a_folder_of_ones_own_is_evaluated_image_by_image(run, tmp_path):
+    x = as_files(run, tmp_path)
+    result = evaluate_images(run, [tmp_path], num_samples=7)
+    expected = run.estimate(x, num_samples=7, seed=run.config.evaluation.seed)
+    rows = result["per_image"]
+    assert [row["image"] for row in rows] == [str(i) for i in range(6)]
+    np.testing.assert_allclose([row["elbo"] for row in rows], expected.elbo, rtol=1e-6)
+    assert result["metrics"]["images/nll"] == pytest.approx(-expected.log_likelihood.mean())
+    assert result["metrics"]["images/examples"] == 6 and result["protocol"]["num_samples"] == 7
+    (written,) = run.workdir.glob("evaluation_0+5_*.json")
+    assert json.loads(written.read_text()) == result
+    with pytest.raises(InputError, match="--labels is for"):
+        evaluate_images(run, [tmp_path], labels=[1])
+
+
+def test_images_of_ones_own_are_reconstructed(run, tmp_path):
+    x = as_files(run, tmp_path)
+    path, figures = reconstruct(run, images=[tmp_path])
+    assert path.name.startswith("reconstructions_00000300_0+5_") and path.is_file()
+    expected = likeness(x, run.reconstruct(x))
+    assert figures == pytest.approx(expected)
+    test, shown = reconstruct(run, num=6)
+    assert test != path and shown == pytest.approx(expected)

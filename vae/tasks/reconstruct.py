@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import jax
@@ -11,27 +12,56 @@ from vae import data
 from vae.data.transforms import first_images
 from vae.probability import similarity
 from vae.run import Run
-from vae.tasks import pictures
+from vae.tasks import names, pictures
+from vae.tasks.inputs import as_data, given
 from vae.training.devices import jit
 from vae.training.directory import write_json
 
+NUM = 32  # images of a split
 
-def reconstruct(run: Run, *, split: str = "test", num: int = 32) -> tuple[Path, dict[str, float]]:
-    """Writes a grid of images of a split, each with its reconstruction to the right.
 
-    The figures are written as `reconstructions_SPLIT.json` into `run.out`.
+def reconstruct(
+    run: Run,
+    *,
+    split: str = "test",
+    num: int = NUM,
+    images: Sequence[str | Path] = (),
+    labels: Sequence[int | str] = (),
+    attributes: Sequence[Mapping[str, float]] = (),
+) -> tuple[Path, dict[str, float]]:
+    """Writes a grid of images, each with its reconstruction to the right.
+
+    The figures are written into `run.out` as `reconstructions_SPLIT.json`, of the user's own images
+    as `reconstructions_IMAGES.json`, see `Given.tag`.
+
+    Args:
+      run: the run.
+      split: "train", "valid" or "test", of which the first images are shown.
+      num: how many of them.
+      images: files and folders, which are shown instead.
+      labels: of the user's images; see `given`.
+      attributes: of the user's images; see `given`.
 
     Returns:
       The path of the picture in `run.out/images/`, and the means over the images of "mse", the
       squared error per value, "psnr" (decibels, of values in [0, 1]) and "ssim".
+
+    Raises:
+      InputError: the model does not encode, or see `given`.
     """
-    batch = first_images(data.load(run.config.data), split, num, run.config)
-    images, reconstructions = batch.x, run.reconstruct(batch.x, batch.y)
-    path = run.out / "images" / f"reconstructions_{run.step:08d}_{split}.png"
-    pictures.save(pictures.pairs(images, reconstructions), path)
-    figures = likeness(images, reconstructions)
-    record = {"step": run.step, "split": split, "num": len(images), "metrics": figures}
-    write_json(run.out / f"reconstructions_{split}.json", record)
+    if images:
+        own = given(run, images=images, num=num, labels=labels, attributes=attributes)
+        x, y, what = as_data(own.x, run), own.y, own.tag
+    else:
+        x, y, _ = first_images(data.load(run.config.data), split, num, run.config)
+        what = split
+    reconstructions = run.reconstruct(x, y)
+    path = names.picture(run, "reconstructions", what, num=(num, NUM))
+    pictures.save(pictures.pairs(x, reconstructions), path)
+    figures = likeness(x, reconstructions)
+    about = {"images": list(map(str, images))} if images else {"split": split}
+    record = {"step": run.step, **about, "num": len(x), "metrics": figures}
+    write_json(run.out / f"reconstructions_{what}.json", record)
     return path, figures
 
 
