@@ -48,6 +48,11 @@ command again); 130 stopped by Ctrl-C.
 
 import sys
 
+from vae.training import signals
+
+if __name__ == "__main__":
+    signals.listen(signals.end)  # before the imports, which may take seconds
+
 from absl import flags
 from ml_collections import config_flags
 

@@ -1,10 +1,14 @@
 """What a run left in its directory, to be waited for or compared with what another one did."""
 
 import json
+import os
+import signal
 import struct
 import time
 
 from tensorboard.compat.proto.event_pb2 import Event, SessionLog
+
+from vae.training import loop
 
 
 def lines(workdir):
@@ -36,6 +40,21 @@ def shown_by_tensorboard(workdir, tag):
             shown = [(step, value) for step, value in shown if step < event.step]
         shown += [(event.step, v.simple_value) for v in event.summary.value if v.tag == tag]
     return shown
+
+
+def interrupt_at(monkeypatch, step, sign=signal.SIGTERM):
+    """Sends this process a signal while the batch of a step is made."""
+    run = loop.run
+
+    def interrupted(program, *args):
+        def batch(first):
+            if first == step:
+                os.kill(os.getpid(), sign)
+            return program.batch(first)
+
+        return run(loop.dataclasses.replace(program, batch=batch), *args)
+
+    monkeypatch.setattr(loop, "run", interrupted)
 
 
 def wait_for_checkpoint(workdir, process):

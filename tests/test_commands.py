@@ -3,8 +3,11 @@
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
+import time
+from pathlib import Path
 
 import pytest
 from launching import ROOT, launch
@@ -83,6 +86,44 @@ def test_a_run_that_cannot_be_written_is_used_with_out(workdir, tmp_path):
     finally:
         for path in (copy, *copy.rglob("*")):
             path.chmod(0o755)
+
+
+@pytest.mark.parametrize(
+    ("command", "sign", "code", "said"),
+    [
+        (("train", *TINY), signal.SIGTERM, 75, "stopped by SIGTERM; run the same command again"),
+        (("sample",), signal.SIGINT, 130, "stopped by Ctrl-C"),
+    ],
+    ids=["train", "sample"],
+)
+def test_a_stop_before_there_is_anything_to_save_is_one_line(
+    workdir, tmp_path, command, sign, code, said
+):
+    where = tmp_path / "run" if command[0] == "train" else workdir
+    arguments = [sys.executable, "launch.py", *command, f"--workdir={where}"]
+    # A shell's background job would ignore Ctrl-C.
+    process = subprocess.Popen(
+        arguments,
+        cwd=ROOT,
+        stderr=subprocess.PIPE,
+        text=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+    )
+    while not catches(process.pid, signal.SIGTERM):
+        assert process.poll() is None
+        time.sleep(0.002)
+    process.send_signal(sign)
+    said_by_it = process.communicate(timeout=60)[1]
+    assert said_by_it.startswith(said) and said_by_it.count("\n") == 1
+    assert process.returncode == code
+    assert not (tmp_path / "run").exists()
+
+
+def catches(process, sign):
+    """Whether a process has a handler of a signal."""
+    status = Path(f"/proc/{process}/status").read_text()
+    mask = next(line.split()[1] for line in status.splitlines() if line.startswith("SigCgt"))
+    return int(mask, 16) >> (sign - 1) & 1
 
 
 def test_list_shows_every_experiment():

@@ -3,7 +3,6 @@
 import json
 import logging
 import math
-import os
 import shutil
 import signal
 import subprocess
@@ -15,7 +14,7 @@ import jax
 import numpy as np
 import pytest
 from configs import tiny
-from logged import events, lines, shown_by_tensorboard, wait_for_checkpoint
+from logged import events, interrupt_at, lines, shown_by_tensorboard, wait_for_checkpoint
 
 import vae
 from vae import program
@@ -26,6 +25,7 @@ from vae.training import loop
 from vae.training import step as step_module
 from vae.training.checkpoints import digest
 from vae.training.directory import owned
+from vae.training.processes import Interrupted
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -34,21 +34,6 @@ ROOT = Path(__file__).resolve().parents[1]
 def finished(tmp_path_factory):
     workdir = tmp_path_factory.mktemp("finished")
     return workdir, vae.train(tiny(log__tensorboard=True, log__images_every_steps=20), workdir)
-
-
-def interrupt_at(monkeypatch, step):
-    """Sends this process a SIGTERM while the batch of a step is made."""
-    run = loop.run
-
-    def interrupted(program, *args):
-        def batch(first):
-            if first == step:
-                os.kill(os.getpid(), signal.SIGTERM)
-            return program.batch(first)
-
-        return run(loop.dataclasses.replace(program, batch=batch), *args)
-
-    monkeypatch.setattr(loop, "run", interrupted)
 
 
 def test_a_run_leaves_what_it_promises(finished):
@@ -106,7 +91,7 @@ def test_so_does_one_of_several_steps_a_call(tmp_path, monkeypatch):
     config = tiny(training__steps_per_call=4, evaluation__every_steps=8, checkpoint__every_steps=8)
     whole = vae.train(config, tmp_path / "whole")
     with monkeypatch.context() as patch:
-        interrupt_at(patch, 8)
+        interrupt_at(patch, 8, signal.SIGHUP)
         stopped = vae.train(config, tmp_path / "stopped")
     assert stopped["status"] == "preempted" and stopped["step"] == 12
     resumed = vae.train(config, tmp_path / "stopped")
@@ -136,7 +121,7 @@ GAN = {
 def test_so_does_a_gan_with_figures_of_its_own(tmp_path, monkeypatch):
     whole = vae.train(tiny(**GAN), tmp_path / "whole")
     with monkeypatch.context() as patch:
-        interrupt_at(patch, 10)
+        interrupt_at(patch, 10, signal.SIGUSR2)
         stopped = vae.train(tiny(**GAN), tmp_path / "stopped")
     assert stopped["status"] == "preempted" and stopped["step"] == 11
     resumed = vae.train(tiny(**GAN), tmp_path / "stopped")
@@ -182,9 +167,12 @@ def test_the_step_is_traced_once(tmp_path, monkeypatch):
 
     monkeypatch.setattr(program, "make_step", counted)
     with monkeypatch.context() as patch:
-        interrupt_at(patch, 10)
-        vae.train(tiny(), tmp_path)
+        interrupt_at(patch, 10, signal.SIGINT)
+        with pytest.raises(Interrupted):  # which ends what called the run; it is saved
+            vae.train(tiny(), tmp_path)
     assert len(traces) == 1
+    result = json.loads((tmp_path / "result.json").read_text())
+    assert result["status"] == "preempted" and result["step"] == 11
     vae.train(tiny(), tmp_path)
     assert len(traces) == 2  # once in each process' worth of training
 

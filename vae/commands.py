@@ -22,6 +22,7 @@ from vae.command_line import (
     whole_numbers,
 )
 from vae.errors import InputError, did_you_mean
+from vae.files import user_path
 from vae.training.memory import keep_freed_memory
 
 EXIT_CODES = {"completed": 0, "failed": 1, "diverged": 3, "preempted": 75}
@@ -75,18 +76,23 @@ def _train(config: Any, values: flags.FlagValues) -> int:
     require_config(values, "train")
     from vae.experiment import train
     from vae.training.checkpoints import CheckpointError
-    from vae.training.processes import is_first
+    from vae.training.directory import read_result
+    from vae.training.processes import Interrupted, is_first
 
     file = Path(config_flags.get_config_filename(values["config"]).split(":")[0])
     workdir = Path(values.workdir or Path("runs") / file.stem)
     overrides = config_flags.get_override_values(values["config"])
     try:
         result = train(config.value, workdir, overrides=overrides)
+    except Interrupted:
+        result = read_result(user_path(workdir))
     except CheckpointError as error:
         print(f"error: {workdir}: {error}", file=sys.stderr)
         return EXIT_CODES["failed"]
     if is_first():
         _print_result(result, workdir)
+        if "error" in result:
+            print(f"error: {workdir}: {result['error']}", file=sys.stderr)
     return EXIT_CODES[result["status"]]
 
 
@@ -372,7 +378,7 @@ def _load(values: flags.FlagValues) -> Any:
     from vae.run import load
     from vae.training.directory import check_writable
 
-    check_writable(Path(values.out or values.workdir))
+    check_writable(user_path(values.out or values.workdir))
     return load(values.workdir, step=values.step, out=values.out)
 
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import contextlib
-import dataclasses
 import logging
+import math
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,11 +13,12 @@ from typing import Any, NamedTuple
 import jax
 import ml_collections
 
-from vae.config import differences, from_dict, resumable, to_dict, validate
+from vae.config import differences, resumable, to_dict, validate
 from vae.errors import InputError
+from vae.evaluation.evaluator import Stopped
 from vae.files import user_path
 from vae.program import Experiment, make_program, prepare
-from vae.training import devices, directory, loop, processes
+from vae.training import devices, directory, facts, loop, processes
 from vae.training.checkpoints import Checkpoints, OtherState, Unreadable, digest
 from vae.training.logs import Log
 from vae.training.state import evaluation_variables, initial_state
@@ -40,10 +41,12 @@ def train(
 
     Returns:
       What `result.json` holds: `status` ("completed", "preempted", "diverged", "failed"), `step`,
-      `seconds`, `metrics` (nats per example unless the name says otherwise), `params_sha256`.
+      `seconds`, `metrics` (nats per example unless the name says otherwise; None of what is not
+      finite), `params_sha256`, and `error`, a sentence, where it diverged or failed.
 
     Raises:
       InputError: something given is wrong; nothing was written.
+      KeyboardInterrupt: by Ctrl-C, after what was trained has been saved and recorded.
     """
     started, workdir = time.monotonic(), user_path(workdir)
     mesh = devices.make_mesh()
@@ -53,16 +56,20 @@ def train(
         return result
     experiment = prepare(config)
     with (
+        processes.stop_requests() as stop_requested,
         recorded(experiment, workdir, overrides or {}, started=started) as record,
         experiment.batches() as batches,
     ):
         program = make_program(experiment, workdir, mesh, batches, record.log)
-        outcome = loop.run(program, config, record.checkpoints, record.log)
+        outcome = loop.run(program, config, record.checkpoints, record.log, stop_requested)
         if outcome.status != "completed":
             return record.finish(outcome)
         test = experiment.test(mesh)
         variables = devices.whole(evaluation_variables(outcome.state), mesh)
-        figures = test.figures(test.estimate(variables))
+        try:
+            figures = test.figures(test.estimate(variables, stop_requested))
+        except Stopped:
+            return record.finish(outcome)
         return record.finish(outcome, figures, test.protocol)
 
 
@@ -78,10 +85,15 @@ def check(config: ml_collections.ConfigDict, workdir: Path, mesh: jax.sharding.M
 
 
 def completed(config: ml_collections.ConfigDict, workdir: Path) -> dict[str, Any] | None:
-    """What `result.json` holds, where the run has taken all its steps."""
-    result = directory.read_json(workdir / "result.json")
-    if result and result["status"] == "completed" and result["step"] >= config.training.steps:
-        return result
+    """What `result.json` holds, where the run has taken all its steps and its record is whole."""
+    try:
+        result = directory.read_result(workdir)
+        described = facts.read(workdir)
+    except directory.Damaged as error:
+        logger.warning("%s It will be written anew.", error)
+        return None
+    if result and described and result["status"] == "completed":
+        return result if result["step"] >= config.training.steps else None
     return None
 
 
@@ -99,7 +111,11 @@ class Record(NamedTuple):
         figures: dict[str, float] | None = None,
         protocol: dict[str, Any] | None = None,
     ) -> dict[str, Any]:
-        """Writes `result.json`; with the test set's figures and their protocol if completed."""
+        """Writes `result.json`, with the test set's figures and their protocol.
+
+        A run that has taken all its steps is `completed` if it has these figures, `preempted`
+        before, and `diverged` if they are not finite.
+        """
         result = {
             "status": outcome.status,
             "step": outcome.step,
@@ -109,10 +125,33 @@ class Record(NamedTuple):
         if figures is not None:
             self.log.scalars(outcome.step, figures)
             result["protocol"] = protocol
+        elif outcome.status == "completed":
+            result["status"] = "preempted"
+        if error := fault(outcome, result["metrics"]):
+            result |= {"status": "diverged", "error": error}
         result["seconds"] = time.monotonic() - self.started
+        result = directory.finite(result)
         if processes.is_first():
             directory.write_json(self.workdir / "result.json", result)
         return result
+
+
+def fault(outcome: loop.Outcome, metrics: dict[str, float]) -> str | None:
+    """Why a run that ended, other than by a stop, is of no use; None where nothing is wrong."""
+    if outcome.status == "diverged":
+        return (
+            f"the updates up to step {outcome.step} were not finite, at a lower rate either; lower "
+            "optimizer.learning_rate"
+        )
+    if outcome.status == "preempted":
+        return None
+    if outcome.step and int(outcome.state.guard.skipped) >= outcome.step:
+        return "no update was applied: none was finite, and its norm below optimizer.skip_norm"
+    evaluated = {k: x for k, x in metrics.items() if k.startswith(("valid/", "test/"))}
+    names = [name for name, x in evaluated.items() if not math.isfinite(x)]
+    if names := [name for name in names if not name.endswith("_stderr")]:  # NaN of one example
+        return f"{', '.join(names)}: not finite; lower optimizer.learning_rate"
+    return None
 
 
 @contextlib.contextmanager
@@ -129,27 +168,15 @@ def recorded(
     `members` is how many runs are trained in one program, this among them.
     """
     config, dataset = experiment.config, experiment.dataset
-    earlier = directory.read_json(workdir / "result.json")
-    started -= earlier["seconds"] if earlier else 0.0
-    facts = {
-        "image_shape": list(dataset.image_shape),
-        "values": dataclasses.asdict(dataset.values),
-        "num_classes": dataset.num_classes,
-        "classes": list(dataset.classes),
-        "attributes": list(dataset.attributes),
-        "attribute_scales": dataset.scales._asdict(),
-        "train": len(dataset.train),
-        "valid": len(dataset.valid),
-        "test": len(dataset.test),
-        "description": dataset.description,
-    }
+    with contextlib.suppress(directory.Damaged):
+        started -= (directory.read_result(workdir) or {"seconds": 0.0})["seconds"]
     with contextlib.ExitStack() as stack:
         stack.enter_context(processes.first_holds(directory.owned(workdir), InputError))
         kept = stack.enter_context(_checkpoints(experiment, workdir))
         stack.enter_context(_recorded_failure(workdir, started))
         if processes.is_first():
             directory.write_json(workdir / "config.json", to_dict(config))
-            provenance = directory.provenance(overrides, facts) | {"members": members}
+            provenance = directory.provenance(overrides, facts.of(dataset)) | {"members": members}
             if experiment.pretrained:
                 provenance["pretrained_sha256"] = digest(experiment.pretrained["params"])
             directory.write_json(workdir / "provenance.json", provenance)
@@ -185,10 +212,16 @@ def _check_devices(config: ml_collections.ConfigDict, number: int) -> None:
 
 def _check_resume(config: ml_collections.ConfigDict, workdir: Path) -> None:
     """Refuses to go on with another experiment in the same directory."""
-    earlier = directory.read_json(workdir / "config.json")
+    try:
+        earlier = directory.read_config(workdir)
+    except directory.Damaged as error:
+        raise InputError(
+            f"{error} Whether {workdir} holds this experiment cannot be told; if it does, remove "
+            "that file, and it is written anew."
+        ) from None
     if earlier is None:
         return
-    differing = differences(to_dict(from_dict(earlier)), to_dict(config))
+    differing = differences(to_dict(earlier), to_dict(config))
     refused = [f"{key}: {change}" for key, change in differing.items() if not resumable(key)]
     if refused:
         raise InputError(
@@ -208,7 +241,7 @@ def _recorded_failure(workdir: Path, started: float) -> Iterator[None]:
         result = {
             "status": "failed",
             "seconds": time.monotonic() - started,
-            "error": f"{type(error).__name__}: {error}",
+            "error": f"{type(error).__name__}: {error}".removesuffix(": "),
         }
         with contextlib.suppress(OSError):
             if processes.is_first():

@@ -19,7 +19,6 @@ import numpy as np
 
 from vae import models
 from vae.compiled import Compiled
-from vae.config import from_dict
 from vae.data.arrays import as_x, on_levels
 from vae.data.dataset import Values
 from vae.data.transforms import binary
@@ -27,12 +26,13 @@ from vae.errors import InputError, not_one_of
 from vae.evaluation.likelihood import Estimate, has_density
 from vae.evaluation.posterior import Posterior, Report, why_not
 from vae.files import user_path
-from vae.models.data import Data, Scales, unit_scales
+from vae.models.data import Scales
 from vae.probability.distributions import example_keys
 from vae.probability.terms import Batch
+from vae.training import facts
 from vae.training.checkpoints import CheckpointError, Checkpoints
 from vae.training.devices import divisible, replicate
-from vae.training.directory import read_json
+from vae.training.directory import read_config
 from vae.training.state import State, evaluation_variables, initial_state
 
 Array = jax.Array
@@ -302,40 +302,23 @@ def load(workdir: str | Path, *, step: int | str = "latest", out: str | Path | N
       InputError: there is no run, or no such checkpoint.
     """
     workdir, step = user_path(workdir), _step(step)
-    config, record = read_json(workdir / "config.json"), read_json(workdir / "provenance.json")
-    if config is None or record is None:
+    config, known = read_config(workdir), facts.read(workdir)
+    if config is None or known is None:
         raise InputError(f"{workdir} holds no run: config.json or provenance.json is missing.")
-    config, facts = from_dict(config), record["data"]
-    attributes = tuple(facts.get("attributes", ()))  # runs of before had none
-    scales = unit_scales(len(attributes))  # what all were, before there was this record
-    if "attribute_scales" in facts:
-        scales = Scales(**{name: tuple(ends) for name, ends in facts["attribute_scales"].items()})
-    shape = tuple(facts["image_shape"])
-    values = Values(**facts["values"])
-    # What parameters start from is not needed: trained ones replace it.
-    facts = Data(
-        mean_image=np.zeros(shape, np.float32),
-        scale=values.scale,
-        levels=values.levels,
-        num_classes=facts["num_classes"],
-        num_attributes=len(attributes),
-        scales=scales,
-        images=lambda num: np.zeros((num, *shape), np.float32),
-    )
-    model = models.build(config.model, facts)
+    model = models.build(config.model, known.model)
     state = _restore(workdir, step, jax.eval_shape(lambda: initial_state(model, config)))
     return Run(
         config=config,
         model=model,
         variables=evaluation_variables(state),
-        values=values,
+        values=known.values,
         step=int(state.step),
         workdir=workdir,
         out=user_path(out or workdir),
-        attributes=attributes,
-        scales=scales,
+        attributes=known.attributes,
+        scales=known.scales,
         compiled=Compiled(model),
-        classes=tuple(record["data"].get("classes", ())),  # runs of before had numbers alone
+        classes=known.classes,
     )
 
 

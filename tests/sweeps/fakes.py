@@ -34,7 +34,7 @@ class FakeJob:
         self.stops += 1
 
     def result(self, status="completed", **metrics):
-        text = json.dumps({"status": status, "seconds": 2.0, "metrics": metrics})
+        text = json.dumps({"status": status, "step": 4, "seconds": 2.0, "metrics": metrics})
         (self.workdir / "result.json").write_text(text)
         return {"completed": 0, "diverged": 3}[status]
 

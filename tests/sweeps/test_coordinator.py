@@ -327,9 +327,9 @@ def test_a_run_that_outlived_its_coordinator_is_waited_for(tmp_path):
     def wait():
         moments.append([Path(job.job.log).parent.name for job in executor.running])
         if len(moments) == 10:
-            (workdir / "result.json").write_text(
-                '{"status": "completed", "metrics": {"valid/elbo": -3.0}}'
-            )
+            result = {"status": "completed", "step": 4, "seconds": 2.0}
+            result["metrics"] = {"valid/elbo": -3.0}
+            (workdir / "result.json").write_text(json.dumps(result))
             lock.__exit__(None, None, None)
 
     executor = FakeExecutor()

@@ -31,7 +31,7 @@ def finish(job, capacity=3):
         (job.workdir / "packing.json").write_text(json.dumps({"members": capacity}))
         return 0
     for workdir in members(job):
-        result = {"status": "completed", "seconds": 2.0, "metrics": {"valid/elbo": -1.0}}
+        result = {"status": "completed", "seconds": 2.0, "step": 4, "metrics": {"valid/elbo": -1.0}}
         (workdir / "result.json").write_text(json.dumps(result))
     return 0
 
@@ -109,7 +109,7 @@ def test_a_member_is_given_up_alone(tmp_path):
             return None
         for workdir in members(job):
             status = "preempted" if (workdir / STOP).exists() else "completed"
-            result = {"status": status, "seconds": 2.0, "metrics": {"valid/elbo": -1.0}}
+            result = {"status": status, "seconds": 2.0, "step": 4, "metrics": {"valid/elbo": -1.0}}
             (workdir / "result.json").write_text(json.dumps(result))
         return 75
 

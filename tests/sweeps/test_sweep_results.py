@@ -42,7 +42,8 @@ def make(workdir, points, *, space=None, statuses=(), direction="maximize", **ov
         if status == "completed":
             trial.value = objective
             metrics = {"valid/elbo": objective, "valid/elbo_stderr": 9.0, "test/nll": -objective}
-            record = {"status": status, "seconds": 10.0 + i, "metrics": metrics | {"train/kl": 1.0}}
+            record = {"status": status, "step": 4, "seconds": 10.0 + i}
+            record["metrics"] = metrics | {"train/kl": 1.0}
             trial.save()
             (trial.workdir / "result.json").write_text(json.dumps(record))
         else:
@@ -211,6 +212,7 @@ def test_a_directory_that_is_no_sweep_is_refused(tmp_path):
 
 def test_the_command_results_writes_those_of_a_sweep(tmp_path, capsys):
     workdir = make(tmp_path / "sweep", grid())
-    assert commands.COMMANDS["results"](None, SimpleNamespace(workdir=str(workdir))) == 0
+    command, _ = commands.COMMANDS["results"]
+    assert command(None, SimpleNamespace(workdir=str(workdir), out=None)) == 0
     assert len(table(capsys.readouterr().out)) == 4
     assert (workdir / "report.html").exists()

@@ -7,11 +7,12 @@ written or compiled, what cannot work.
 
 from vae.config.defaults import base
 from vae.config.mapping import differences, flatten, from_dict, get, override, resumable, to_dict
-from vae.config.validation import CHOICES, validate
+from vae.config.validation import CHOICES, check_values, validate
 
 __all__ = [
     "CHOICES",
     "base",
+    "check_values",
     "differences",
     "flatten",
     "from_dict",

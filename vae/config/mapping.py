@@ -9,7 +9,7 @@ from typing import Any
 import ml_collections
 
 from vae.config.defaults import base
-from vae.config.values import shown
+from vae.config.values import RULES, check, shown
 from vae.errors import InputError, did_you_mean
 
 # A run may be continued with these keys changed; any other difference is a different experiment.
@@ -90,15 +90,24 @@ def from_dict(values: Mapping[str, Any]) -> ml_collections.ConfigDict:
     A new key's default is to be what was done before there was the key.
 
     Raises:
-      InputError: a key is unknown.
+      InputError: a key is unknown, or a value is not what its key takes.
     """
+    if not isinstance(values, Mapping):
+        raise InputError(f"{shown(values)} is no configuration, which has named sections.")
     config = base()
     known = flatten(config)
     given = flatten(values)
     check_known(given, known)
     for key, value in given.items():
+        if key in RULES:
+            check(key, value)
         section, name = _parent(config, key)
-        section[name] = tuple(value) if isinstance(value, list) else value
+        try:
+            section[name] = tuple(value) if isinstance(value, list) else value
+        except TypeError:
+            raise InputError(
+                f"{key}={shown(value)} must be {type(section[name]).__name__}."
+            ) from None
     return config
 
 

@@ -140,16 +140,25 @@ def validate(config: ml_collections.ConfigDict) -> None:
     """
     reference = base()
     check_keys(config, reference)
+    check_values(config)
+    _check_used(config, reference)
+    _check_combinations(config)
+    _check_model(config.model)
+    _check_adversary(config.model)
+
+
+def check_values(config: ml_collections.ConfigDict) -> None:
+    """Checks each value by itself.
+
+    Raises:
+      InputError: it is none of the choices, or out of its range.
+    """
     for key, allowed in CHOICES.items():
         value = get(config, key)
         if not isinstance(value, str) or value not in allowed:
             raise InputError(not_one_of(f"{key}={shown(value)}", shown(value), allowed))
     for key in RULES:
         check(key, get(config, key))
-    _check_used(config, reference)
-    _check_combinations(config)
-    _check_model(config.model)
-    _check_adversary(config.model)
 
 
 def _check_used(config: ml_collections.ConfigDict, reference: ml_collections.ConfigDict) -> None:

@@ -100,7 +100,7 @@ def summary(
         "kl": float(estimate.kl.mean()),
         "examples": len(nll),
     }
-    if standard:
+    if standard and len(nll) > 1:
         figures["off_centre"] = off_centre(estimate.mean)
     counted, active, total = activity(estimate)
     if total:

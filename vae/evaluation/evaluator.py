@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 import jax
 import ml_collections
+import numpy as np
 from jax.sharding import Mesh
 
 from vae.data.batches import evaluation_batches
@@ -26,18 +27,23 @@ NO_DENSITY = "a model without p(x): the figures are of its discriminator"
 NO_BOUND = "q(z | x) has no density: elbo is log p(x, z) and kl is -log p(z) at one z, no bounds"
 
 
+class Stopped(Exception):
+    """An evaluation was asked to stop."""
+
+
 class Evaluator(NamedTuple):
     """A compiled evaluation.
 
     Attributes:
-      estimate: the model's variables to per-example figures.
+      estimate: the model's variables to per-example figures; `Stopped` is raised where a function
+        that is given, too, and asked before each chunk of samples, says so.
       figures: per-example figures to figures of the split by name, nats per example unless the name
         says otherwise; warns of a posterior that has collapsed, or whose mean is not the prior's,
         unless told not to.
       protocol: what the figures must be read with.
     """
 
-    estimate: Callable[[Any], Estimate]
+    estimate: Callable[..., Estimate]
     figures: Callable[..., dict[str, float]]
     protocol: dict[str, Any]
 
@@ -77,15 +83,22 @@ def make_evaluator(
 
     standard = isinstance(getattr(getattr(model, "prior", None), "p", None), StandardNormal)
 
-    def estimate(variables: Any) -> Estimate:
+    def estimate(variables: Any, stop_requested: Callable[[], bool] = lambda: False) -> Estimate:
         batches = evaluation_batches(
             examples,
             batch_size,
             process_index=jax.process_index(),
             process_count=jax.process_count(),
         )
-        return estimator(variables, table, batches, key=jax.random.key(config.evaluation.seed))
 
+        def ask() -> None:
+            if stop_requested():
+                raise Stopped
+
+        key = jax.random.key(config.evaluation.seed)
+        return estimator(variables, table, batches, key=key, ask=ask)
+
+    @np.errstate(invalid="ignore", over="ignore")  # of a model that diverged they are NaN
     def figures(estimated: Estimate, *, warn: bool = True) -> dict[str, float]:
         own = model.figures(estimated.measured) if estimated.measured else {}
         own = {f"{split}/{name}": value for name, value in own.items()}

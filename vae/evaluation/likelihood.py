@@ -99,7 +99,8 @@ def make_estimator(
     Returns:
       `estimate(variables, table, batches, key=key)` over batches with `index` [B] and `mask` [B],
       as `evaluation_batches` gives them; its arrays leave the masked examples out, and are
-      [M, N, ...] of M members. Each process gives its slices, and gets the figures of all.
+      [M, N, ...] of M members. Each process gives its slices, and gets the figures of all. `ask`
+      is called before each chunk of samples; what it raises ends the estimate.
     """
     height, width, channels = model.image_shape
     bytes_per_image = max(
@@ -142,7 +143,12 @@ def make_estimator(
         )
 
     def estimate(
-        variables: Any, table: Any, batches: Iterable[dict[str, np.ndarray]], *, key: Array
+        variables: Any,
+        table: Any,
+        batches: Iterable[dict[str, np.ndarray]],
+        *,
+        key: Array,
+        ask: Callable[[], None] = lambda: None,
     ) -> Estimate:
         results = []
         for batch in batches:
@@ -152,10 +158,11 @@ def make_estimator(
                 compiled[size] = compile_chunk(size)
             batch = shard(batch, mesh, P(AXIS))
             mask = batch.pop("mask")
-            parts = [
-                compiled[size](variables, batch, table, key, np.int32(i * size))
-                for i in range(number)
-            ]
+            parts = []
+            for i in range(number):
+                ask()
+                parts.append(compiled[size](variables, batch, table, key, np.int32(i * size)))
+                jax.block_until_ready(parts[-2:-1])  # so that at most two are in flight
             parts, mask = fetch((parts, mask))
             parts = _combine(parts, num_samples)
             results.append(jax.tree.map(lambda x, mask=mask: np.compress(mask, x, axis), parts))

@@ -15,6 +15,7 @@ attributes 0.863 where the commonest value has 0.808. Digits (8x8), all steps: 0
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import functools
 import logging
@@ -35,7 +36,7 @@ from vae.networks.convolutions import Conv
 from vae.training import kept
 from vae.training.checkpoints import digest
 from vae.training.devices import jit
-from vae.training.directory import read_json, write_json
+from vae.training.directory import Damaged, read_json, write_json
 
 Array = jax.Array
 
@@ -143,7 +144,9 @@ def fit_probe(dataset: Dataset, *, path: Path | None = None, key: Array) -> Prob
     blank = functools.partial(network.init, x=jnp.zeros((1, *dataset.image_shape)))
     if path:
         params = kept.read(path, jax.eval_shape(blank, key)["params"])
-        record = read_json(path.with_suffix(".json")) if path.is_file() else None
+        record = None
+        with contextlib.suppress(Damaged):  # it is trained again
+            record = read_json(path.with_suffix(".json"), {"digest": str, "figures": dict})
         if params is not None and record and record["digest"] == digest(params):
             return Probe(network, params, names, exclusive, record["digest"], record["figures"])
 

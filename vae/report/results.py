@@ -12,6 +12,7 @@ have rows as well, with their main figure.
 from __future__ import annotations
 
 import ast
+import logging
 import math
 import runpy
 import shlex
@@ -23,7 +24,9 @@ from typing import Any, NamedTuple
 from vae.errors import InputError
 from vae.report import table
 from vae.report.table import Row, Section
-from vae.training.directory import read_json
+from vae.training.directory import Damaged, read_json, read_result
+
+logger = logging.getLogger(__name__)
 
 EXPERIMENTS = Path(__file__).resolve().parents[2] / "experiments"  # of the clone, if this is one
 SEEDS = ("seed", "data.seed")
@@ -77,7 +80,7 @@ def write(runs: Path, out: Path | None = None, *, experiments: Path = EXPERIMENT
       experiments: the directory of the experiment files.
 
     Raises:
-      InputError: there are no runs, a file of a run is damaged, or `out` is some other file.
+      InputError: there are no runs, or `out` is some other file.
     """
     if not runs.is_dir():
         raise InputError(f"--workdir={runs} is no directory; give one that holds runs.")
@@ -109,9 +112,18 @@ def docstring_line(file: Path) -> str:
 
 def _read(directory: Path, experiments: Path) -> tuple[str, str, Trial] | None:
     """A complete run with its config's file ("" of a run from Python) and variant, else None."""
-    names = ("result", "config", "provenance")
-    result, settings, record = (read_json(directory / f"{name}.json") for name in names)
-    if settings is None or record is None or result.get("status") != "completed":
+    try:
+        result = read_result(directory)
+        if result is None or result["status"] != "completed":
+            return None
+        settings = read_json(directory / "config.json", {"data": dict})
+        needed = {"command": list, "overrides": dict, "hardware": str}
+        record = read_json(directory / "provenance.json", needed)
+        read_json(directory / "result.json", {"protocol": dict})
+    except Damaged as error:
+        logger.warning("%s The run is left out.", error)
+        return None
+    if settings is None or record is None:
         return None
     configs = [a.split("=", 1)[1] for a in record["command"] if a.startswith("--config=")]
     file, _, variant = (configs[0] if configs else "").partition(":")
@@ -167,7 +179,11 @@ def _of_tasks(directory: Path) -> list[tuple[str, str, str]]:
     found = []
     for pattern, names in TASKS.items():
         for file in sorted(directory.glob(pattern)):
-            record = read_json(file)
+            try:
+                record = read_json(file, {})
+            except Damaged as error:
+                logger.warning("%s It is left out.", error)
+                continue
             figures = {name: _at(record, path) for name, path in names.items()}
             shown = [f"{name} {value:.4g}" for name, value in figures.items() if value is not None]
             images = record.get("num", record.get("images", ""))
@@ -178,10 +194,10 @@ def _of_tasks(directory: Path) -> list[tuple[str, str, str]]:
 def _at(record: dict[str, Any], path: str) -> float | None:
     """What is in nested dicts at a path "a.b"; None where there is nothing."""
     for key in path.split("."):
-        if key not in record:
+        if not isinstance(record, dict) or key not in record:
             return None
         record = record[key]
-    return record
+    return record if isinstance(record, int | float) else None
 
 
 def _cells(group: list[Trial], metric: str, known: str) -> tuple[str, ...]:
@@ -190,7 +206,8 @@ def _cells(group: list[Trial], metric: str, known: str) -> tuple[str, ...]:
     if not group:
         return "", name, known, table.NOT_RUN, "", "", "", ""
     first = group[0].result
-    values = [trial.result["metrics"].get(metric, math.nan) for trial in group]
+    figures = [trial.result["metrics"].get(metric) for trial in group]
+    values = [math.nan if value is None else value for value in figures]
     if len(values) > 1:
         error = f"{statistics.stdev(values) / math.sqrt(len(values)):.2g}"
     else:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import copy
-import json
 import logging
 import signal
 import sys
@@ -32,8 +31,9 @@ from vae.sweeps import (
 from vae.sweeps.coordinator import Coordinator
 from vae.sweeps.jobs import Command, Jobs
 from vae.sweeps.search import Search, size
-from vae.training import directory
+from vae.training import directory, signals
 from vae.training.checkpoints import CheckpointError
+from vae.training.processes import Interrupted
 
 logger = logging.getLogger(__name__)
 
@@ -141,6 +141,8 @@ def train_population(config: Any, values: flags.FlagValues) -> int:
         members.append(population.Member(own, trial.workdir, common | trial.overrides))
     try:
         results = population.train(members)
+    except Interrupted:
+        return 75
     except (OSError, CheckpointError) as error:
         print(f"error: {values.workdir}: {error}", file=sys.stderr)
         return 1
@@ -163,7 +165,7 @@ def measure_packing(config: Any, values: flags.FlagValues) -> int:
     if values.workdir:
         Path(values.workdir).mkdir(parents=True, exist_ok=True)
         directory.write_json(Path(values.workdir) / "packing.json", found)
-    print(json.dumps(found, indent=2))
+    print(directory.as_json(found, indent=2))
     return 0
 
 
@@ -198,17 +200,16 @@ def _check_search(
 
 @contextlib.contextmanager
 def _stopped_by_signals(coordinator: Coordinator) -> Iterator[None]:
-    """Stops the coordinator at SIGTERM and Ctrl-C; a second one ends it at once."""
-    previous = {}
+    """Stops the coordinator at what asks it to; the same signal a second time ends it at once."""
+    came = set()
 
-    def stop(number: int, frame: Any) -> None:
+    def stop(number: int) -> None:
+        if number == signal.SIGINT and number in came:
+            raise KeyboardInterrupt
+        if number in came:
+            signals.end(number)
+        came.add(number)
         coordinator.stop()
-        signal.signal(number, previous[number])
 
-    for number in (signal.SIGTERM, signal.SIGINT):
-        previous[number] = signal.signal(number, stop)
-    try:
+    with signals.heard(stop):
         yield
-    finally:
-        for number, handler in previous.items():
-            signal.signal(number, handler)

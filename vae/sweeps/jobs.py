@@ -105,7 +105,7 @@ class Jobs:
 
     def _recorded(self, group: str) -> int | None:
         """What a measurement of a group left, None where there is none."""
-        found = directory.read_json(self._folder(group) / "packing.json")
+        found = directory.read_json(self._folder(group) / "packing.json", {"members": int})
         return found["members"] if found else None
 
     def _training(self, trials: Sequence[Trial]) -> Job:

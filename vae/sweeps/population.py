@@ -17,7 +17,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, ClassVar, NamedTuple
 
@@ -33,6 +33,7 @@ from vae.compiled import Compiled
 from vae.config import flatten, to_dict
 from vae.data.batches import Batches
 from vae.errors import InputError
+from vae.evaluation.evaluator import Stopped
 from vae.experiment import Record
 from vae.program import Experiment, drawer, prepare
 from vae.sweeps.stacked import initial_states, make_batch, make_step, unstacked
@@ -99,6 +100,7 @@ def _train(members: list[Member], started: float) -> list[dict[str, Any]]:
         experiments.check(member.config, member.workdir, mesh)
     experiment = prepare(members[0].config)
     with contextlib.ExitStack() as stack:
+        stop_requested = stack.enter_context(stop_requests())
         records = [
             stack.enter_context(
                 experiments.recorded(
@@ -113,20 +115,21 @@ def _train(members: list[Member], started: float) -> list[dict[str, Any]]:
         ]
         seeds = {member.config.data.seed for member in members}
         batches = {seed: stack.enter_context(experiment.batches(seed)) for seed in seeds}
-        population = _Population(experiment, members, records, mesh, batches)
+        population = _Population(experiment, members, records, mesh, batches, stop_requested)
         outcomes = population.run()
 
         completed = [outcome.status == "completed" for outcome in outcomes]
         figures, protocol = [None] * number, None
         if any(completed):
             test = experiment.test(mesh, number)
-            protocol = test.protocol
             variables = population.stack([evaluation_variables(o.state) for o in outcomes])
-            estimates = unstacked(test.estimate(variables), number)
-            figures = [
-                test.figures(estimate) if whole else None
-                for estimate, whole in zip(estimates, completed, strict=True)
-            ]
+            with contextlib.suppress(Stopped):
+                estimates = unstacked(test.estimate(variables, stop_requested), number)
+                protocol = test.protocol
+                figures = [
+                    test.figures(estimate) if whole else None
+                    for estimate, whole in zip(estimates, completed, strict=True)
+                ]
         return [
             record.finish(outcome, named, protocol)
             for record, outcome, named in zip(records, outcomes, figures, strict=True)
@@ -143,10 +146,12 @@ class _Population:
         records: list[Record],
         mesh: Mesh,
         batches: dict[int, Batches],
+        stop_requested: Callable[[], bool],
     ) -> None:
         self._experiment, self._config = experiment, experiment.config
         self._members, self._records = members, records
         self._mesh, self._batches = mesh, batches
+        self._stop_requested = stop_requested
         self._step = make_step(experiment, mesh)
         stacked = devices.layout(mesh, P(devices.MEMBER))
         self._one = devices.jit(lambda tree, m: jax.tree.map(lambda x: x[m], tree))
@@ -185,7 +190,7 @@ class _Population:
             config.training.steps, min(self._steps), config.data.batch_size * number
         )
         outcomes: dict[int, loop.Outcome] = {}
-        with contextlib.closing(progress), stop_requests() as self._stop_requested:
+        with contextlib.closing(progress):
             orders = [
                 loop.order(config, step, record.log, _Share(progress, m == 0))
                 for m, (step, record) in enumerate(zip(self._steps, self._records, strict=True))

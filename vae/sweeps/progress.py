@@ -11,7 +11,6 @@ from typing import Any
 from vae.errors import InputError
 from vae.sweeps import record
 from vae.sweeps.trials import ENDED, Trial, in_use
-from vae.training import directory
 from vae.training.logs import Line, duration
 
 ORDER = (*ENDED, "running", "waiting")
@@ -83,7 +82,7 @@ def _is_sweep(path: Path) -> bool:
 
 
 def _state(workdir: Path) -> str:
-    sweep = directory.read_json(workdir / "sweep.json")
+    sweep = record.read(workdir)
     trials = record.trials(workdir)
     if sum(trial.ended for trial in trials) >= record.total(sweep):
         state = "done"

@@ -19,6 +19,15 @@ from vae.sweeps.space import Plan
 from vae.sweeps.trials import Trial, load
 from vae.training import directory
 
+NEEDED = {
+    "config": str,
+    "overrides": dict,
+    "space": dict,
+    "grid": list,
+    "objective": str,
+    "direction": str,
+    "num_trials": int,
+}
 EXTENDABLE = "num_trials"  # what may be another number when a sweep goes on
 
 
@@ -58,7 +67,16 @@ def make(
         "pruner": pruner,
         "num_trials": num_trials if searched else len(plan.rows),
     }
-    return json.loads(json.dumps(record))
+    return json.loads(directory.as_json(record))
+
+
+def read(workdir: Path) -> dict[str, Any] | None:
+    """What was swept in a directory, None where nothing was.
+
+    Raises:
+      Damaged: sweep.json does not say it.
+    """
+    return directory.read_json(workdir / "sweep.json", NEEDED)
 
 
 def claim(workdir: Path, record: dict[str, Any]) -> None:
@@ -67,8 +85,7 @@ def claim(workdir: Path, record: dict[str, Any]) -> None:
     Raises:
       InputError: the directory belongs to another sweep, or to something else.
     """
-    file = workdir / "sweep.json"
-    earlier = directory.read_json(file)
+    earlier = read(workdir)
     if earlier is None:
         if any((workdir / name).exists() for name in ("study.journal", "trials", "config.json")):
             raise InputError(
@@ -86,7 +103,7 @@ def claim(workdir: Path, record: dict[str, Any]) -> None:
                 f"differs: {'; '.join(f'{key}: {change}' for key, change in changed.items())}."
             )
     if earlier != record:
-        directory.write_json(file, record)
+        directory.write_json(workdir / "sweep.json", record)
 
 
 def trials(workdir: Path) -> list[Trial]:

@@ -92,7 +92,7 @@ def write(workdir: Path) -> str:
     Raises:
       InputError: the directory is no sweep's, or one of its files is damaged.
     """
-    sweep = directory.read_json(workdir / "sweep.json")
+    sweep = record.read(workdir)
     if sweep is None:
         raise InputError(f"--workdir={workdir} is no sweep: it has no sweep.json.")
     trials = record.trials(workdir)
@@ -148,6 +148,7 @@ def _rows(trials: Sequence[Trial], sweep: dict[str, Any]) -> list[Row]:
 
 def _row(trials: list[Trial], objective: str) -> Row:
     results = [trial.result() for trial in trials if trial.status == "completed"]
+    results = [result for result in results if result]  # one may have been damaged since
     metrics = collections.defaultdict(list)
     for result in results:
         for name, value in result["metrics"].items():

@@ -11,12 +11,13 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import json
+import math
 from pathlib import Path
 from typing import Any
 
 from vae.errors import InputError
 from vae.training import directory
+from vae.training.logs import read_line
 
 ENDED = ("completed", "pruned", "diverged", "failed")
 MAX_ATTEMPTS = 3  # a trial that fails is retried twice, from its last checkpoint
@@ -69,18 +70,17 @@ class Trial:
     def result(self) -> dict[str, Any]:
         """What its result.json says; nothing where there is none that can be read."""
         with contextlib.suppress(InputError):
-            return directory.read_json(self.workdir / "result.json") or {}
+            return directory.read_result(self.workdir) or {}
         return {}
 
     def figures(self, metric: str) -> dict[int, float]:
         """A figure by the step that it was logged at, of the run as far as it is."""
         found = {}
         with contextlib.suppress(FileNotFoundError):
-            for line in (self.workdir / "metrics.jsonl").read_text(encoding="utf-8").splitlines():
-                with contextlib.suppress(json.JSONDecodeError):  # the last one, half written
-                    values = json.loads(line)
-                    if values.get(metric) is not None:
-                        found[values["step"]] = values[metric]
+            for text in (self.workdir / "metrics.jsonl").read_bytes().splitlines():
+                step, figures = read_line(text) or (0, {})  # the last one may be half written
+                if math.isfinite(figures.get(metric, math.nan)):
+                    found[step] = figures[metric]
         return found
 
     def conclude(self, code: int, objective: str, *, pruned: bool) -> None:
@@ -120,8 +120,11 @@ def load(workdir: Path) -> Trial | None:
     Raises:
       InputError: the record is damaged.
     """
-    record = directory.read_json(workdir / "trial.json")
-    return Trial(workdir=workdir, **record) if record else None
+    file = workdir / "trial.json"
+    needed = {"number": int, "point": int, "overrides": dict, "status": str, "attempts": int}
+    record = directory.read_json(file, needed)
+    with directory.described(file):
+        return None if record is None else Trial(workdir=workdir, **record)
 
 
 def in_use(workdir: Path) -> bool:

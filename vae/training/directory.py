@@ -13,15 +13,23 @@ import platform
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import IO, Any
 
 import jax
+import ml_collections
 
+from vae.config import check_values, from_dict
 from vae.errors import InputError
 
+STATUSES = ("completed", "preempted", "diverged", "failed")
+NUMBER = (int, float)
 PACKAGES = ("jax", "jaxlib", "flax", "optax", "orbax-checkpoint", "ml-collections", "clu", "numpy")
+
+
+class Damaged(InputError):
+    """A file of a run directory is not what was written there."""
 
 
 @contextlib.contextmanager
@@ -64,6 +72,16 @@ def check_writable(folder: Path) -> None:
 
 
 @contextlib.contextmanager
+def named(path: Path) -> Iterator[None]:
+    """Has an OSError name the file, which the system leaves out when the disk is full."""
+    try:
+        yield
+    except OSError as error:
+        error.filename = str(path)
+        raise
+
+
+@contextlib.contextmanager
 def whole(path: Path, mode: str = "wb") -> Iterator[IO]:
     """A file that is written as a whole or not at all, in its folder, which is made.
 
@@ -73,26 +91,29 @@ def whole(path: Path, mode: str = "wb") -> Iterator[IO]:
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.tmp")
     try:
-        with open(temporary, mode, **encoded) as file:
-            yield file
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
+        with named(path):
+            with open(temporary, mode, **encoded) as file:
+                yield file
+                file.flush()
+                os.fsync(file.fileno())
+            os.replace(temporary, path)
     except BaseException:
-        temporary.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            temporary.unlink(missing_ok=True)
         raise
 
 
 def as_json(value: Any, *, indent: int | None = None) -> str:
     """JSON as every reader takes it: a number that is not finite is null."""
-    return json.dumps(_finite(value), indent=indent, allow_nan=False)
+    return json.dumps(finite(value), indent=indent, allow_nan=False)
 
 
-def _finite(value: Any) -> Any:
+def finite(value: Any) -> Any:
+    """The same with None for each number that is not finite, and lists for tuples."""
     if isinstance(value, dict):
-        return {key: _finite(each) for key, each in value.items()}
+        return {key: finite(each) for key, each in value.items()}
     if isinstance(value, list | tuple):
-        return [_finite(each) for each in value]
+        return [finite(each) for each in value]
     return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
@@ -102,20 +123,81 @@ def write_json(path: Path, value: Any) -> None:
         file.write(as_json(value, indent=2) + "\n")
 
 
-def read_json(path: Path) -> Any:
+def read_json(path: Path, needed: Mapping[str, Any] | None = None) -> Any:
     """Reads a JSON file, None where there is none.
 
+    Args:
+      path: the file.
+      needed: the type of the value at each key that the file must have; None for any JSON.
+
     Raises:
-      InputError: it is no JSON.
+      Damaged: it is no JSON, or not an object with these keys.
+      InputError: it cannot be read.
     """
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
+        value = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         return None
     except OSError as error:
         raise InputError(f"{path} cannot be read: {error.strerror}.") from None
-    except (json.JSONDecodeError, UnicodeDecodeError):
-        raise InputError(f"{path} is damaged: it holds no JSON.") from None
+    except (ValueError, RecursionError):
+        raise Damaged(f"{path} is damaged: it holds no JSON.") from None
+    if needed is not None and not isinstance(value, dict):
+        raise Damaged(f"{path} is damaged: it has no keys.")
+    for key, kind in (needed or {}).items():
+        if not isinstance(value.get(key), kind):
+            raise Damaged(f"{path} is damaged: it has no {key!r}, or one of another kind.")
+    return value
+
+
+@contextlib.contextmanager
+def described(path: Path) -> Iterator[None]:
+    """Says of what is made from a file's content, and fails for its shape, that it is damaged.
+
+    Raises:
+      Damaged: what is made in this context lacks a key, or has a value of another kind.
+    """
+    try:
+        yield
+    except (AttributeError, LookupError, MemoryError, TypeError, ValueError) as error:
+        what = f"{error.args[0]!r} is missing" if isinstance(error, KeyError) else str(error)
+        raise Damaged(f"{path} is damaged: {what}.") from None
+
+
+def read_result(workdir: Path) -> dict[str, Any] | None:
+    """How a run ended, None where it has not yet, see `vae.train`.
+
+    Raises:
+      Damaged: `result.json` does not say it.
+      InputError: it cannot be read.
+    """
+    file = workdir / "result.json"
+    result = read_json(file, {"status": str, "seconds": NUMBER})
+    if result is None:
+        return None
+    if result["status"] not in STATUSES:
+        raise Damaged(f"{file} is damaged: {result['status']!r} is no status.")
+    reached = {} if result["status"] == "failed" else {"step": int, "metrics": dict}
+    return read_json(file, reached)
+
+
+def read_config(workdir: Path) -> ml_collections.ConfigDict | None:
+    """The configuration of a run, None where there is none.
+
+    Raises:
+      Damaged: `config.json` is not one.
+      InputError: it cannot be read.
+    """
+    file = workdir / "config.json"
+    values = read_json(file)
+    if values is None:
+        return None
+    try:
+        config = from_dict(values)
+        check_values(config)
+    except InputError as error:
+        raise Damaged(f"{file} is damaged: {error}") from None
+    return config
 
 
 def provenance(overrides: dict[str, Any], data: dict[str, Any]) -> dict[str, Any]:

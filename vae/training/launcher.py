@@ -21,6 +21,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from vae.errors import InputError
+from vae.training import signals
 
 PIPE = "VAE_LAUNCHER_PIPE"  # in the environment of a process that was launched: the pipe's end
 TOGETHER = (2, 3, 75)  # exit codes that all processes agree on; after another they are ended
@@ -143,19 +144,22 @@ def _children(
 
 @contextlib.contextmanager
 def _passed_on(children: list[subprocess.Popen]) -> Iterator[threading.Event]:
-    """Passes a SIGTERM on to the processes; the event says that one came."""
-    requested = threading.Event()
+    """Passes what asks to stop on to the processes, as SIGTERM; the event says that it came.
 
-    def stop(*_) -> None:
+    A second Ctrl-C is a KeyboardInterrupt, which ends the processes at once.
+    """
+    requested, came = threading.Event(), set()
+
+    def stop(number: int) -> None:
+        if number == signal.SIGINT and number in came:
+            raise KeyboardInterrupt
+        came.add(number)
         requested.set()
         for child in children:
             child.terminate()
 
-    previous = signal.signal(signal.SIGTERM, stop)
-    try:
+    with signals.heard(stop):
         yield requested
-    finally:
-        signal.signal(signal.SIGTERM, previous)
 
 
 def _show(output) -> None:

@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from vae.training.directory import as_json, whole
+from vae.training.directory import as_json, named, whole
 from vae.training.processes import is_first
 
 logger = logging.getLogger(__name__)
@@ -45,7 +45,7 @@ class Log:
         line = {"step": step} | {
             name: None if value is None else float(value) for name, value in values.items()
         }
-        with open(self._path, "a", encoding="utf-8") as file:
+        with named(self._path), open(self._path, "a", encoding="utf-8") as file:
             file.write(as_json(line) + "\n")
         if self._events:
             self._events.scalars(step, values)
@@ -127,7 +127,8 @@ class _Events:
 
         self._event, self._summary, self._session = Event, Summary, SessionLog
         name = f"events.out.tfevents.{time.time():.6f}.{platform.node()}.{os.getpid()}"
-        self._file = RecordWriter(open(workdir / name, "wb"))  # noqa: SIM115, for `close` to close
+        self._path = workdir / name
+        self._file = RecordWriter(open(self._path, "wb"))  # noqa: SIM115, for `close` to close
         self._write(file_version="brain.Event:2")
 
     def restart(self, step: int) -> None:
@@ -153,8 +154,9 @@ class _Events:
         self._file.close()
 
     def _write(self, **fields: Any) -> None:
-        self._file.write(self._event(wall_time=time.time(), **fields).SerializeToString())
-        self._file.flush()
+        with named(self._path):
+            self._file.write(self._event(wall_time=time.time(), **fields).SerializeToString())
+            self._file.flush()
 
 
 class Line:

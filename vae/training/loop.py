@@ -29,7 +29,6 @@ from clu import parameter_overview
 
 from vae.training.checkpoints import Checkpoints
 from vae.training.logs import Log, Progress
-from vae.training.processes import stop_requests
 from vae.training.state import RATES, State
 from vae.training.step import Report
 
@@ -170,9 +169,15 @@ class Outcome:
 
 
 def run(
-    program: Program, config: ml_collections.ConfigDict, checkpoints: Checkpoints, log: Log
+    program: Program,
+    config: ml_collections.ConfigDict,
+    checkpoints: Checkpoints,
+    log: Log,
+    stop_requested: Callable[[], bool],
 ) -> Outcome:
     """Trains from the newest whole checkpoint, or the start, to `training.steps`.
+
+    `stop_requested` is asked after each call of the step whether to save and end.
 
     Raises:
       CheckpointError: a checkpoint could not be written.
@@ -186,7 +191,7 @@ def run(
         logger.info(parameter_overview.get_parameter_overview(state.params, include_stats=False))
     flight, report = Flight(), None
     progress = Progress(config.training.steps, start, config.data.batch_size)
-    with contextlib.closing(progress), stop_requests() as stop_requested:
+    with contextlib.closing(progress):
         requests, answer = order(config, start, log, progress), None
         while True:
             try:

@@ -23,7 +23,7 @@ from jax.experimental import multihost_utils
 from jax.sharding import PartitionSpec as P
 
 from vae.errors import InputError
-from vae.training import devices, launcher
+from vae.training import devices, launcher, signals
 
 HEARTBEAT = 20  # seconds of silence after which a process is dead, and the others end
 LEAVING = 30  # seconds a process that ends waits for the others: long enough to hear who is dead
@@ -143,23 +143,38 @@ def meet(name: str) -> None:
         multihost_utils.sync_global_devices(name)
 
 
+class Interrupted(KeyboardInterrupt):
+    """Ctrl-C, after what was trained has been saved and `result.json` written."""
+
+
 @contextlib.contextmanager
 def stop_requests() -> Iterator[Callable[[], bool]]:
-    """Listens for SIGTERM; gives a function to ask after each call of the step whether to stop.
+    """Listens for signals that ask to stop; gives a function that says whether one came.
 
-    Of several processes all get the same answer, to what any was asked, some calls later. It
-    travels among the calls of the step, so that no process waits for it.
+    It is to be called after each call of the step, and before each batch of an evaluation. Of
+    several processes all get the same answer, to what any was asked, some calls later. It travels
+    among the calls of the step, so that no process waits for it.
+
+    Raises:
+      Interrupted: at the end, where Ctrl-C was among the signals, so that what would come after a
+        run does not; a second Ctrl-C is a KeyboardInterrupt at once.
     """
-    requested = threading.Event()
+    requested, came = threading.Event(), set()
     answer = requested.is_set if jax.process_count() == 1 else _any_process(requested)
-    if threading.current_thread() is not threading.main_thread():
-        yield answer  # only the main thread can listen to signals
-        return
-    previous = signal.signal(signal.SIGTERM, lambda *_: requested.set())
-    try:
+
+    def ask(number: int) -> None:
+        if number == signal.SIGINT and number in came:
+            raise KeyboardInterrupt
+        if not came and is_first():
+            again = "; Ctrl-C again ends at once" if number == signal.SIGINT else ""
+            signals.say(f"{signal.Signals(number).name}: saving and stopping{again}")
+        came.add(number)
+        requested.set()
+
+    with signals.heard(ask):
         yield answer
-    finally:
-        signal.signal(signal.SIGTERM, previous)
+    if signal.SIGINT in came:
+        raise Interrupted
 
 
 def _any_process(requested: threading.Event) -> Callable[[], bool]:

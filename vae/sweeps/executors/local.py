@@ -23,6 +23,7 @@ from typing import Any, NamedTuple
 
 from vae.errors import InputError
 from vae.sweeps.executors import GRACE, LAUNCH, Job
+from vae.training import signals
 
 PRELOADED = "vae.sweeps.executors.preloaded"
 
@@ -126,6 +127,7 @@ def _accelerators() -> list[str]:
 def _run(job: Job, share: Share, cache: Path) -> None:
     """The job's process: `launch.py` with the job's arguments."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # a Ctrl-C is the coordinator's to act upon
+    signals.listen(signals.end)
     threading.Thread(target=_end_with_parent, daemon=True).start()
     job.log.parent.mkdir(parents=True, exist_ok=True)
     with open(job.log, "a") as log:
