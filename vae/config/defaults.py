@@ -19,6 +19,9 @@ def base() -> ml_collections.ConfigDict:
     data.train = "train[:80%]"  # splits: a name and a slice, in examples or per cent
     data.valid = "train[80%:90%]"
     data.test = "train[90%:]"
+    # Keeps all images of a person together in one of the three: identity (of CelebA, or of
+    # attributes.csv), label, or an attribute's name; "" splits by image.
+    data.split_by = ""
     data.batch_size = 128  # over all devices
     data.seed = 0
     data.labelled = 0  # training images that keep their label, evenly over classes; 0 keeps all

@@ -120,6 +120,7 @@ RULES: dict[str, Rule] = {
     "data.train": SPLIT,
     "data.valid": SPLIT,
     "data.test": SPLIT,
+    "data.split_by": PATH,
     "data.batch_size": POSITIVE,
     "data.seed": Whole(0, SEED),
     "data.labelled": Whole(0),

@@ -26,7 +26,7 @@ from pathlib import Path
 
 import numpy as np
 
-from vae.data import amat, celeba, digits, faces, folder, idx, npz, splits, tfds
+from vae.data import amat, celeba, digits, faces, folder, groups, idx, npz, splits, tfds
 from vae.data.checks import check_splits
 from vae.data.dataset import Dataset, Source, load_in_memory
 from vae.data.images import Fit, fit_of
@@ -53,9 +53,13 @@ def load(config) -> Dataset:
             source.description,
             ", ".join(f"{name} ({lengths[name]} examples)" for name in sorted(unused)),
         )
+    if config.split_by:
+        indices = groups.together(config.split_by, source, selected)
+    else:
+        indices = {key: np.arange(span.start, span.stop) for key, (_, span) in selected.items()}
     chosen = {
-        key.removeprefix("data."): source.splits[name].take(np.arange(span.start, span.stop))
-        for key, (name, span) in selected.items()
+        key.removeprefix("data."): source.splits[name].take(indices[key])
+        for key, (name, _) in selected.items()
     }
     if sum(examples.nbytes for examples in chosen.values()) <= config.device_bytes:
         chosen = {
@@ -67,13 +71,14 @@ def load(config) -> Dataset:
     chosen["train"] = with_labels(chosen["train"], config.labelled, seed=config.seed)
     shape = chosen["train"].image_shape
     sizes = ", ".join(f"{name} {len(examples)}" for name, examples in chosen.items())
+    by = f", split by {config.split_by}" if config.split_by else ""
     return Dataset(
         **chosen,
         values=source.values,
         image_shape=shape,
         num_classes=source.num_classes,
         attributes=source.attributes,
-        description=f"{source.description}: {sizes}; {'x'.join(map(str, shape))}",
+        description=f"{source.description}: {sizes}{by}; {'x'.join(map(str, shape))}",
         classes=source.classes,
     )
 

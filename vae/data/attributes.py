@@ -7,7 +7,7 @@ The table of a folder of images is its attributes.csv:
     anna/2.jpg,anna,0.4,32            any numbers: networks are given them standardised, but for
     bert/1.jpg,bert,0,54              those from 0 to 1, as they are; a column of -1 and 1 alone is
                                       read as 0 and 1, no and yes; `identity` is who it is, a number
-                                      or name, and need not be there
+                                      or name, and may be blank or not there
 """
 
 from __future__ import annotations
@@ -63,8 +63,9 @@ def read_csv(file: Path, images: Sequence[str], others: Collection[str]) -> Tabl
     identities = None
     if "identity" in header[1:]:
         where = header.index("identity", 1)
-        _, identities = np.unique([rows[i][where] for i in chosen], return_inverse=True)
-        identities = identities.astype(np.int32)
+        people = np.array([rows[i][where].strip() for i in chosen])
+        _, identities = np.unique(people, return_inverse=True)
+        identities = np.where(people == "", -1, identities).astype(np.int32)
     return Table(names, from_signs(values), identities)
 
 

@@ -1,0 +1,93 @@
+"""Slices of a base split that keep groups of examples together: all images of one person, say."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from vae.data.dataset import Source
+from vae.data.splits import digest, order
+from vae.errors import InputError, did_you_mean
+
+
+def together(
+    column: str, source: Source, selected: Mapping[str, tuple[str, range]]
+) -> dict[str, np.ndarray]:
+    """Returns the examples of each slice, so that no group has examples in two.
+
+    Args:
+      column: what makes a group, `data.split_by`: "identity", "label" or an attribute's name.
+      source: the base splits.
+      selected: the slices, as `splits.select` gives them.
+
+    Raises:
+      InputError: that is not known, leaves a slice empty, or a group is in two base splits.
+    """
+    groups = _groups(column, source)
+    chosen: dict[str, np.ndarray] = {}
+    seen: dict[str, set[int]] = {}
+    for key, (name, span) in selected.items():
+        chosen[key] = of_groups(groups[name], span)
+        own = set(groups[name][chosen[key]].tolist()) - {-1}
+        if not len(chosen[key]):
+            raise InputError(
+                f"{key} has no images with data.split_by = {column!r}, whose groups are too few or "
+                "too large: give larger slices."
+            )
+        for other, theirs in seen.items():
+            if shared := own & theirs:
+                raise InputError(
+                    f"{other} and {key} share {len(shared)} of the groups of data.split_by = "
+                    f"{column!r}, as the data's own splits do: take both from one of these."
+                )
+        seen[key] = own
+    return chosen
+
+
+def of_groups(groups: np.ndarray, span: range) -> np.ndarray:
+    """Returns the examples of a slice whose every group is in it whole, in their order.
+
+    The groups follow one another in an order that depends on their numbers alone, and a slice's
+    bounds are moved to the nearest bounds of groups: slices that meet still do.
+
+    Args:
+      groups: [N] whose each example is, -1 for one that is by itself.
+      span: the slice, in examples.
+    """
+    alone = groups < 0
+    names = np.where(alone, np.arange(len(groups)), groups)
+    keys = [digest(f"{kind} {name}".encode()) for kind, name in zip(alone, names, strict=True)]
+    ordered = order(keys)
+    changes = [i for i in range(1, len(keys)) if keys[ordered[i]] != keys[ordered[i - 1]]]
+    bounds = np.array([0, *changes, len(keys)])
+    start, stop = (bounds[np.abs(bounds - end).argmin()] for end in (span.start, span.stop))
+    return np.sort(ordered[start:stop])
+
+
+def _groups(column: str, source: Source) -> dict[str, np.ndarray]:
+    """Returns the group [N] of each example of each base split, -1 where it is not known.
+
+    Raises InputError where the data have no such column.
+    """
+    columns: dict[str, list[np.ndarray]] = {}
+    for examples in source.splits.values():
+        labels = getattr(examples, "labels", None)
+        if examples.identities is not None:
+            columns.setdefault("identity", []).append(examples.identities)
+        if labels is not None and source.num_classes:
+            columns.setdefault("label", []).append(labels)
+        if labels is not None:
+            for name, values in zip(source.attributes, labels.T, strict=False):
+                columns.setdefault(name, []).append(values)
+    if column not in columns:
+        there = f"there are {', '.join(columns)}" if columns else "nothing is known of its images"
+        hint = did_you_mean(column, columns)
+        raise InputError(
+            f"data.split_by = {column!r} is not in {source.description}; {there}{hint}"
+        )
+    found = np.concatenate(columns[column])
+    if column not in ("identity", "label"):
+        found = np.unique(found, return_inverse=True)[1]
+    ends = np.cumsum([len(examples) for examples in source.splits.values()])[:-1]
+    return dict(zip(source.splits, np.split(found, ends), strict=True))
