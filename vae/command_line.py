@@ -12,7 +12,7 @@ from pathlib import Path
 from absl import flags
 
 from vae.errors import InputError, not_one_of
-from vae.files import readable, user_path
+from vae.files import user_path
 
 PATHS = ("--config", "--workdir", "--out", "--mask", "--pairs")
 LONGEST = 300  # characters of what a library says of a wrong value, which it repeats in full
@@ -28,7 +28,7 @@ def parse(values: flags.FlagValues, arguments: list[str]) -> None:
     for argument in arguments:
         file = argument.removeprefix("--config=").split(":")[0]
         if file != argument.split(":")[0] and not Path(file).is_file():
-            raise InputError(f"--config={readable(file)}: there is no such file.")
+            raise InputError(f"--config={file}: there is no such file.")
     try:
         rest = values(["launch.py", *arguments])[1:]
     except (AttributeError, KeyError) as error:

@@ -11,8 +11,24 @@ from collections.abc import Collection
 class InputError(Exception):
     """Something given to the program is wrong.
 
-    The message is one sentence that names the thing, says what is wrong with it and what to do.
+    The message is one sentence that names the thing, says what is wrong with it and what to do. It
+    is one line, whatever characters there are in the names of files.
     """
+
+    def __init__(self, message: str):
+        super().__init__(readable(message))
+
+
+def readable(text: str | os.PathLike) -> str:
+    r"""Returns text, such as a file's name, with `\xe9` for bytes and characters of no print."""
+    return "".join(c if c.isprintable() else _escaped(c) for c in os.fspath(text))
+
+
+def _escaped(character: str) -> str:
+    byte = ord(character) - 0xDC00  # as the system's names are read
+    if 0x80 <= byte <= 0xFF:
+        return f"\\x{byte:02x}"
+    return character.encode("unicode_escape").decode()
 
 
 def reason(error: OSError) -> str:

@@ -27,11 +27,6 @@ def user_path(name: str | os.PathLike) -> Path:
     return path
 
 
-def readable(name: str | os.PathLike) -> str:
-    """Returns a file's name as text, with `\\xe9` for a byte that is not UTF-8."""
-    return os.fsencode(name).decode("utf-8", "backslashreplace")
-
-
 def check_file(path: Path) -> None:
     """Refuses what is no file.
 
@@ -42,7 +37,7 @@ def check_file(path: Path) -> None:
     """
     if path.exists() and not path.is_file():
         what = "a directory" if path.is_dir() else "a pipe, a socket or a device"
-        raise InputError(f"{readable(path)} is {what}, not a file: move it away.")
+        raise InputError(f"{path} is {what}, not a file: move it away.")
 
 
 def check_memory(size: int, what: str) -> None:

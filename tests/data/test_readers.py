@@ -2,10 +2,12 @@
 
 import gzip
 import struct
+import tracemalloc
 
 import numpy as np
 import pytest
 import scipy.io
+import scipy.sparse
 
 from vae import data
 from vae.data.dataset import BINARY, BYTES, ArrayExamples, Values
@@ -96,6 +98,53 @@ def test_idx_truncated_gzip(configure, tmp_path):
     file.write_bytes(file.read_bytes()[:-100])
     with pytest.raises(InputError, match=r"train-images-idx3-ubyte\.gz is damaged"):
         data.load(configure(path=tmp_path))
+
+
+def test_a_packed_file_is_read_no_further_than_it_announces(configure, tmp_path):
+    write_idx(tmp_path)
+    bomb = idx_bytes(np.zeros((20, 5, 5), np.uint8)) + bytes(50_000_000)
+    (tmp_path / "train-images-idx3-ubyte.gz").write_bytes(gzip.compress(bomb, 1))
+    del bomb
+    tracemalloc.start()
+    with pytest.raises(InputError, match="holds more than 500 bytes where 500 are announced"):
+        data.load(configure(path=tmp_path))
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 5_000_000
+
+
+def test_what_announces_more_than_the_memory_is_refused(configure, tmp_path):
+    content = bytes([0, 0, 8, 3]) + struct.pack(">3I", 2**31, 2**10, 2**10)
+    (tmp_path / "train-images-idx3-ubyte").write_bytes(content)
+    with pytest.raises(InputError, match=r"would take 2,097,152\.0 GiB, and this machine has"):
+        data.load(configure(path=tmp_path))
+
+
+@pytest.mark.parametrize(
+    ("x", "message"),
+    [
+        (scipy.sparse.csc_array((10**6, 10**6)), r"X of .* would take 7,450\.6 GiB"),
+        ({"a": np.eye(3)}, "not an array"),
+        ("text", "not an array"),
+        (np.eye(3) * 1j, "not an array"),
+    ],
+)
+def test_matlab_arrays_that_are_none(configure, tmp_path, x, message):
+    scipy.io.savemat(tmp_path / "a.mat", {"X": x})
+    (tmp_path / "a.mat").rename(tmp_path / "a.amat")
+    with pytest.raises(InputError, match=message):
+        data.load(configure(path=tmp_path / "a.amat"))
+
+
+def test_a_sparse_matlab_array_is_read(configure, tmp_path):
+    bits = np.random.default_rng(0).integers(0, 2, (12, 16))
+    for name, x in (("sparse", scipy.sparse.csc_array(bits)), ("dense", bits)):
+        with open(tmp_path / f"{name}.amat", "wb") as file:
+            scipy.io.savemat(file, {"X": x})
+    sparse, dense = (
+        data.load(configure(path=tmp_path / f"{n}.amat", **THIRDS)) for n in ("sparse", "dense")
+    )
+    np.testing.assert_array_equal(sparse.train.images, dense.train.images)
 
 
 def test_amat_text_and_matlab_agree(configure, tmp_path):

@@ -10,8 +10,8 @@ from PIL import Image
 
 from vae import data
 from vae.data.walk import image_files
-from vae.errors import InputError
-from vae.files import check_memory, readable, user_path
+from vae.errors import InputError, readable
+from vae.files import check_memory, user_path
 
 HALVES = {"train": "train[:50%]", "valid": "train[50%:75%]", "test": "train[75%:]"}
 RAMP = np.tile(np.arange(32), (8, 1)) / 31

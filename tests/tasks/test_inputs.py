@@ -1,12 +1,19 @@
+import os
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from configs import tiny
 from PIL import Image
+from sklearn.datasets import load_digits
 
+import vae
 from vae.data.dataset import BYTES
-from vae.tasks.inputs import read_images
+from vae.errors import InputError
+from vae.tasks.anomaly import anomaly
+from vae.tasks.inputs import image_files, read_images, read_set
+from vae.tasks.sample import sample
 
 STANDARD = (148 / 218, 148 / 178)
 
@@ -40,3 +47,84 @@ def test_files_are_framed_as_the_training_images(tmp_path, crop, size, kept):
     expected = np.asarray(centre.resize((64, 64), Image.Resampling.BILINEAR)) / np.float32(255)
     (x,) = read_images([tmp_path / "a.png"], run_with(crop))
     np.testing.assert_allclose(x, expected, atol=1e-6)
+
+
+def test_folders_are_read_once_and_pipes_never(tmp_path, caplog):
+    Image.new("L", (8, 8)).save(tmp_path / "a.png")
+    (tmp_path / "loop").symlink_to(tmp_path)
+    os.mkfifo(tmp_path / "pipe.png")
+    assert image_files([tmp_path]) == [tmp_path / "a.png"]
+    with pytest.raises(InputError, match=r"pipe\.png is a pipe, a socket or a device"):
+        image_files([tmp_path / "pipe.png"])
+
+
+@pytest.mark.parametrize("white", [1023, 4095])
+def test_a_deep_file_is_of_the_range_of_the_runs_folder(tmp_path, white):
+    ramp = np.tile(np.arange(8), (8, 1)) * 100
+    Image.fromarray(ramp.astype(np.uint16)).save(tmp_path / "a.png")
+    run = run_with((0, 0), (8, 8, 1))
+    run.values = replace(BYTES, black=0.0, white=float(white))
+    (x,) = read_images([tmp_path / "a.png"], run)
+    assert np.abs(x[..., 0] - ramp / white).max() < 1 / 255
+
+
+@pytest.mark.parametrize(("low", "high"), [(-1, 1), (0, 255), (-7, 3)])
+def test_outliers_are_brought_to_the_runs_range(run, tmp_path, low, high):
+    unit = load_digits().images.astype(np.float32) / 16
+    np.savez(tmp_path / "set.npz", images=low + (high - low) * unit)
+    images, *_ = read_set(str(tmp_path / "set.npz"), run, 500)
+    assert (images.min(), images.max()) == (0, 1)
+    if low != -1:
+        return
+    # A set is no outlier of itself.
+    figures = anomaly(run, outliers=[tmp_path / "set.npz"], num=150, num_samples=2)
+    assert 0.4 < figures["auroc"]["nll"] < 0.6
+
+
+def test_what_a_run_is_asked_from_python(run):
+    x = np.rint(16 * run.sample(2)) / 16
+    for wrong, message in (
+        (255 * x, "give x / 255"),
+        (np.nan * x, "NaN or infinity in 2 of 2"),
+        (x[:0], r"shape \(0, 8, 8, 1\)"),
+        ((255 * x).astype(np.uint8), "from 0 to 16"),
+    ):
+        for ask in (run.encode, run.reconstruct, run.log_likelihood):
+            with pytest.raises(InputError, match=message):
+                ask(wrong)
+    with pytest.warns(UserWarning, match="to the 17 levels"):
+        moved = run.log_likelihood(0.97 * x + 0.01, num_samples=2)
+    np.testing.assert_array_equal(moved, run.log_likelihood(x, num_samples=2))
+    with pytest.raises(InputError, match="at least 1"):
+        run.sample(0)
+    for temperature in (-1.0, np.nan, np.inf):
+        with pytest.raises(InputError, match="finite and not negative"):
+            run.sample(2, temperature=temperature)
+
+
+def test_classes_keep_their_names(tmp_path):
+    digits = load_digits()
+    names = np.array(["zero", "one", "two", "three"])
+    few = digits.target < 4
+    np.savez(
+        tmp_path / "set.npz",
+        images=(15 * digits.images[few]).astype(np.uint8),
+        labels=names[digits.target[few]],
+    )
+    config = tiny(
+        data__name="",
+        data__path=str(tmp_path / "set.npz"),
+        model__condition="label",
+        training__steps=5,
+        log__every_steps=5,
+        evaluation__every_steps=5,
+    )
+    vae.train(config, tmp_path / "run")
+    run = vae.load(tmp_path / "run")
+    assert run.classes == ("one", "three", "two", "zero") and run.model.condition.size == 4
+    path = sample(run, num=4, labels=["two", "zero"])
+    drawn = path.read_bytes()
+    assert sample(run, num=4, labels=[2, "3"]) == path and path.read_bytes() == drawn
+    assert sample(run, num=4, labels=["one"]) != path
+    with pytest.raises(InputError, match=r"no class 'four' in .* its 4 are one, three, two, zero"):
+        sample(run, num=4, labels=["four"])

@@ -33,7 +33,7 @@ from vae.data.images import Fit, fit_of
 from vae.data.labels import check_classes, with_labels
 from vae.data.walk import has_images
 from vae.errors import InputError
-from vae.files import readable, user_path
+from vae.files import user_path
 
 
 def load(config) -> Dataset:
@@ -109,15 +109,13 @@ def _read(config, fit: Fit) -> Source:
         there = path.exists()
     except OSError as error:
         raise InputError(
-            f"data.path = {readable(config.path)} cannot be read ({error.strerror}): see to its "
+            f"data.path = {config.path} cannot be read ({error.strerror}): see to its "
             "permissions, or give another."
         ) from None
     if not there:
-        raise InputError(
-            f"data.path = {readable(config.path)} does not exist: give a directory or a file."
-        )
+        raise InputError(f"data.path = {config.path} does not exist: give a directory or a file.")
     raise InputError(
-        f"data.path = {readable(config.path)} holds nothing that can be read: give an .npz "
+        f"data.path = {config.path} holds nothing that can be read: give an .npz "
         "or .amat file, or a directory with idx files, .amat or .npz files, or images."
     )
 

@@ -15,8 +15,8 @@ import numpy as np
 from vae.data.arrays import array_source, as_images
 from vae.data.dataset import BINARY, Source
 from vae.data.images import Fit
-from vae.errors import InputError
-from vae.files import check_memory, readable
+from vae.errors import InputError, readable
+from vae.files import check_memory
 
 
 def find(path: Path) -> dict[str, Path]:
@@ -32,7 +32,7 @@ def find(path: Path) -> dict[str, Path]:
         name = next((s for s in ("train", "valid", "test") if s in file.stem.lower()), "train")
         if name in found:
             raise InputError(
-                f"{found[name]} and {readable(file)} are both the split {name}: keep one of them."
+                f"{found[name]} and {file} are both the split {name}: keep one of them."
             )
         found[name] = file
     return {name: found[name] for name in ("train", "valid", "test") if name in found}
@@ -54,10 +54,10 @@ def _read(file: Path) -> np.ndarray:
     try:
         data = file.read_bytes()
     except OSError as error:
-        raise InputError(f"{readable(file)} cannot be read ({error.strerror}).") from error
+        raise InputError(f"{file} cannot be read ({error.strerror}).") from error
     array = _matlab(data, file) if data.startswith(b"MATLAB 5.0") else _text(data, file)
     if not array.size:
-        raise InputError(f"{readable(file)} holds no examples: fetch it again.")
+        raise InputError(f"{file} holds no examples: fetch it again.")
     return array
 
 
@@ -74,15 +74,11 @@ def _matlab(data: bytes, file: Path) -> np.ndarray:
     except InputError:
         raise
     except KeyError:
-        raise InputError(
-            f'{readable(file)} has no array "X": save the examples [N, D] as X.'
-        ) from None
+        raise InputError(f'{file} has no array "X": save the examples [N, D] as X.') from None
     except Exception as error:  # scipy raises many kinds for a damaged file
-        raise InputError(
-            f"{readable(file)} is a damaged MATLAB file ({error}): fetch it again."
-        ) from error
+        raise InputError(f"{file} is a damaged MATLAB file ({error}): fetch it again.") from error
     if array.dtype.kind not in "iufb" or array.ndim != 2 or not ((array == 0) | (array == 1)).all():
-        raise InputError(f"{readable(file)}: X is not an array [N, D] of 0 and 1.")
+        raise InputError(f"{file}: X is not an array [N, D] of 0 and 1.")
     return array.astype(np.uint8)
 
 
@@ -95,7 +91,6 @@ def _text(data: bytes, file: Path) -> np.ndarray:
     single = not (digit[1:] & digit[:-1]).any()
     if not columns or not single or (bits.size and bits.max() > 1) or bits.size % columns:
         raise InputError(
-            f"{readable(file)} is neither a MATLAB file nor lines of 0 and 1 of one length: "
-            "fetch it again."
+            f"{file} is neither a MATLAB file nor lines of 0 and 1 of one length: fetch it again."
         )
     return bits.reshape(-1, columns)

@@ -179,7 +179,7 @@ def _numbers(array: np.ndarray, what: str) -> np.ndarray:
         return array.astype(np.uint8)
     if np.issubdtype(array.dtype, np.floating):
         largest = float(np.finfo(np.float32).max) / 4  # the distance of two is a float32, too
-        with np.errstate(invalid="ignore"):
+        with np.errstate(invalid="ignore", over="ignore"):
             good = (np.abs(array) < largest).all(axis=tuple(range(1, array.ndim)))
         if bad := int((~good).sum()):
             raise InputError(f"{what} has NaN or infinity in {bad} of {len(array)} examples.")

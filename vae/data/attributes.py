@@ -20,8 +20,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from vae.errors import InputError
-from vae.files import readable
+from vae.errors import InputError, readable
 from vae.models.data import Scales, unit_scales
 
 FILE = "attributes.csv"

@@ -35,12 +35,14 @@ from vae.data.images import Fit
 from vae.data.splits import digest
 from vae.data.walk import is_image
 from vae.errors import InputError
+from vae.files import check_file
 
 SIZE = (218, 178)  # height, width, as published
 _IMAGES = "img_align_celeba"
 _ATTRIBUTES, _IDENTITIES = "list_attr_celeba.txt", "identity_CelebA.txt"
 _PARTITION = "list_eval_partition.txt"
 _SPLITS = np.array(("train", "valid", "test"))
+_LARGEST = 2**28  # bytes of an image file, which may be packed into very few
 
 
 def has_tables(directory: Path) -> bool:
@@ -100,19 +102,22 @@ def _find(directory: Path, name: str) -> Path | None:
 def _images(directory: Path) -> tuple[str, Callable[[str], str | bytes], list[str]]:
     """Returns where the images are, how to get at one by its name, and their names."""
     if file := _find(directory, f"{_IMAGES}.zip"):
+        check_file(file)
         try:
             # One archive for all threads: reading from it takes its lock, for a tenth of the time
             # that decoding takes.
             archive = zipfile.ZipFile(file)
-        except (OSError, zipfile.BadZipFile) as error:
+        except Exception as error:  # it raises many kinds for a damaged one, or another version's
             raise InputError(f"{file} cannot be read ({error}): fetch it again.") from None
         inside = [path for path in archive.namelist() if is_image(path.rpartition("/")[2])]
         members = {path.rpartition("/")[2]: path for path in inside}
-        root, content = str(file), lambda name: archive.read(members[name])
+        root, content = str(file), lambda name: _member(archive, members[name])
     elif folder := _find(directory, _IMAGES):
         if (folder / _IMAGES).is_dir():  # as some programs unpack it
             folder = folder / _IMAGES
-        members = {path: path for path in os.listdir(folder) if is_image(path)}
+        with os.scandir(folder) as entries:
+            found = [entry.name for entry in entries if is_image(entry.name) and entry.is_file()]
+        members = {name: name for name in found}
         root, content = str(folder), functools.partial(os.path.join, str(folder))
     else:
         raise InputError(
@@ -122,6 +127,12 @@ def _images(directory: Path) -> tuple[str, Callable[[str], str | bytes], list[st
     if not members:
         raise InputError(f"{root} has no images in it: fetch it again.")
     return root, content, sorted(members)
+
+
+def _member(archive: zipfile.ZipFile, name: str) -> bytes:
+    if archive.getinfo(name).file_size > _LARGEST:
+        raise ValueError(f"{name} is of more than {_LARGEST} bytes")
+    return archive.read(name)
 
 
 def _partition(directory: Path, images: list[str], identities: np.ndarray | None) -> np.ndarray:
@@ -141,7 +152,7 @@ def _partition(directory: Path, images: list[str], identities: np.ndarray | None
         )
     else:
         people = [str(identity) for identity in identities]
-    first = [digest(person.encode())[0] for person in people]
+    first = [digest(os.fsencode(person))[0] for person in people]
     return np.digitize(first, (0.8 * 256, 0.9 * 256))
 
 
@@ -156,6 +167,7 @@ def _column(file: Path, images: list[str]) -> np.ndarray:
 def _table(file: Path, images: list[str], header: bool) -> tuple[tuple[str, ...], np.ndarray]:
     """Returns the names of a table's columns, if it has a header, and its numbers [N, A] int32."""
     again = f"{file} is damaged: fetch it again"
+    check_file(file)
     try:
         lines = file.read_text("utf-8").splitlines()
     except (OSError, ValueError) as error:
@@ -167,10 +179,14 @@ def _table(file: Path, images: list[str], header: bool) -> tuple[tuple[str, ...]
             raise InputError(f"{again} (its first line is not the number of its rows).")
         names, lines = tuple(lines[1].split()), lines[2:]
     rows = [line.split(maxsplit=1) for line in lines]
+    if not rows:
+        raise InputError(f"{again} (it has no rows).")
     try:
         values = np.loadtxt([numbers for _, numbers in rows], np.int32, ndmin=2)
     except ValueError as error:
         raise InputError(f"{again} ({error}).") from None
+    if len(set(names)) < len(names):
+        raise InputError(f"{again} (two columns have one name).")
     if header and values.shape[1] != len(names):
         raise InputError(f"{again} ({len(names)} names, but {values.shape[1]} columns).")
     return names, values[rows_of(images, [row[0] for row in rows], file)]

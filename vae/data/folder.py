@@ -26,8 +26,8 @@ from vae.data.dataset import BYTES, Source, Unreadable, Values
 from vae.data.images import Fit, channels_of, fit_image, is_deep, open_image, white_of
 from vae.data.splits import order
 from vae.data.walk import EXTENSIONS, image_files
-from vae.errors import InputError
-from vae.files import check_file, readable
+from vae.errors import InputError, readable
+from vae.files import check_file
 
 logger = logging.getLogger(__name__)
 
@@ -94,9 +94,7 @@ def read(directory: Path, fit: Fit, threads: int) -> Source:
     """
     files = image_files(directory)
     if not files:
-        raise InputError(
-            f"{readable(directory)} has no images ({' '.join(EXTENSIONS)}) in it: add some."
-        )
+        raise InputError(f"{directory} has no images ({' '.join(EXTENSIONS)}) in it: add some.")
     parts = {file: file.split("/") for file in files}
     inside = [file for file in files if parts[file][0] in _SPLITS and len(parts[file]) > 1]
     if inside and len(inside) < len(files):
@@ -174,7 +172,7 @@ def probe(
         found = list(pool.map(lambda file: _header(content, file), probed))
     headers = {file: header for file, header in zip(probed, found, strict=True) if header}
     if not headers:
-        raise InputError(f"{readable(root)}: none of {count} images can be read: replace them.")
+        raise InputError(f"{root}: none of {count} images can be read: replace them.")
     if moving := sum(header.moving for header in headers.values()):
         logging.warning(
             "%s: %d of %d images looked at have several frames: the first is used",
@@ -226,11 +224,11 @@ def _white(root: str, content: Callable[[str], str | bytes], files: list[str]) -
             whole &= np.issubdtype(values.dtype, np.integer)
             white = white_of(low, high, whole=whole)
         except ValueError as error:
-            raise InputError(f"{readable(os.path.join(root, files[i]))}: {error}.") from None
+            raise InputError(f"{os.path.join(root, files[i])}: {error}.") from None
         except Exception:  # reported when it is read
             continue
     if high < low:
-        raise InputError(f"{readable(root)}: none of its deep images can be read: replace them.")
+        raise InputError(f"{root}: none of its deep images can be read: replace them.")
     logger.info(
         "%s: images of more than 8 bits a value, to %g: read with 8, black 0 and white %g",
         readable(root),
@@ -243,6 +241,6 @@ def _white(root: str, content: Callable[[str], str | bytes], files: list[str]) -
 def sizes_differ(root: str, path: str, size: tuple, other: tuple) -> InputError:
     """Returns the error for images of several sizes."""
     return InputError(
-        f"{readable(root)}: the images differ in size ({pages.shown(path)} is {size[0]}x{size[1]}, "
+        f"{root}: the images differ in size ({pages.shown(path)} is {size[0]}x{size[1]}, "
         f"others are {other[0]}x{other[1]}): set data.image_size to the height and width you want."
     )

@@ -19,8 +19,8 @@ import numpy as np
 from vae.data.arrays import array_source
 from vae.data.dataset import Source
 from vae.data.images import Fit
-from vae.errors import InputError
-from vae.files import check_memory, readable
+from vae.errors import InputError, readable
+from vae.files import check_memory
 
 _NAME = re.compile(r"(train|t10k)-(images|labels)[-.]idx([13])-ubyte(\.gz)?")
 

@@ -13,8 +13,8 @@ import numpy as np
 from vae.data.arrays import array_source, image_array
 from vae.data.dataset import Source
 from vae.data.images import Fit
-from vae.errors import InputError
-from vae.files import check_file, check_memory, readable
+from vae.errors import InputError, readable
+from vae.files import check_file, check_memory
 
 _IMAGES, _LABELS = ("images", "x", "data"), ("labels", "y")
 _SPLITS = {"train": "train", "valid": "valid", "val": "valid", "test": "test"}
@@ -82,12 +82,10 @@ def _load(file: Path) -> tuple[dict[str, np.ndarray], list[str]]:
         raise
     except Exception as error:  # numpy, zipfile and zlib raise many kinds for a damaged file
         reason = str(error).split("\n")[0]
-        raise InputError(
-            f"{readable(file)} cannot be read as .npz ({reason}): save it again."
-        ) from error
+        raise InputError(f"{file} cannot be read as .npz ({reason}): save it again.") from error
     for name, array in arrays.items():
         if not isinstance(array, np.ndarray):
-            raise InputError(f"{readable(file)}: {name} is no array: save it with numpy.savez.")
+            raise InputError(f"{file}: {name} is no array: save it with numpy.savez.")
     return arrays, files
 
 

@@ -14,7 +14,7 @@ from concurrent.futures import ThreadPoolExecutor
 from PIL import Image
 
 from vae.data import splits
-from vae.files import readable
+from vae.errors import readable
 
 logger = logging.getLogger(__name__)
 

@@ -8,7 +8,7 @@ import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from vae.files import readable
+from vae.errors import readable
 
 logger = logging.getLogger(__name__)
 

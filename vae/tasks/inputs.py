@@ -18,8 +18,8 @@ from vae.data.dataset import BYTES, Dataset, read_complete
 from vae.data.images import Fit, fit_image, fit_of, open_image
 from vae.data.labels import class_name
 from vae.data.transforms import first_images, prepare
-from vae.errors import InputError, did_you_mean
-from vae.files import check_file, readable, user_path
+from vae.errors import InputError, did_you_mean, readable
+from vae.files import check_file, user_path
 from vae.probability.distributions import example_keys
 from vae.run import Run
 from vae.tasks import names
@@ -40,17 +40,13 @@ def image_files(paths: Sequence[str | Path]) -> list[Path]:
         if path.is_dir():
             found = walk.image_files(path)
             if not found:
-                raise InputError(
-                    f"{readable(path)} has no images in it: give image files or a folder."
-                )
+                raise InputError(f"{path} has no images in it: give image files or a folder.")
             files += [path / file for file in found]
         elif path.exists():
             check_file(path)
             files.append(path)
         else:
-            raise InputError(
-                f"{readable(path)} does not exist: give image files or a folder of them."
-            )
+            raise InputError(f"{path} does not exist: give image files or a folder of them.")
     return files
 
 
@@ -82,7 +78,7 @@ def read_images(files: Sequence[Path], run: Run, *, factor: int = 1) -> np.ndarr
         try:
             image = open_image(file, cropped)
         except Exception as error:  # Pillow's decoders raise nearly anything on bad bytes
-            raise InputError(f"{readable(file)} cannot be read as an image: {error}.") from None
+            raise InputError(f"{file} cannot be read as an image: {error}.") from None
         like = _like_training(cropped, image.height, image.width)
         images[row] = fit_image(image, cropped if like else whole)
     x = images / 255
@@ -130,7 +126,7 @@ def read_set(name: str, run: Run, num: int) -> OtherSet:
     """
     path = user_path(name)
     if not path.exists() and len(path.parts) > 1:
-        raise InputError(f"{readable(name)} does not exist: give images or a data set.")
+        raise InputError(f"{name} does not exist: give images or a data set.")
     config = run.config.data.copy_and_resolve_references()
     height, width, channels = run.model.image_shape
     config.crop, config.image_size, config.channels = (0, 0), (height, width), channels

@@ -50,6 +50,7 @@ def sample(
     condition = run.model.condition
     if labels and not (condition and condition.kind == "label"):
         raise InputError("this model takes no labels; one with model.condition='label' does.")
+    labels = class_numbers(labels, run)
     kind = "draws" if draw else "samples"
     path = names.picture(
         run,
@@ -61,7 +62,7 @@ def sample(
         num=(num, NUM),
     )
     fitted = fit_prior(run, prior) if prior else None
-    given = np.resize(class_numbers(labels, run), num) if labels else None
+    given = np.resize(labels, num) if labels else None
     if condition and condition.kind == "attributes":
         y = first_images(data.load(run.config.data), "test", num, run.config).y
         given = with_attributes(y[np.arange(num) % len(y)], attributes or {}, run)
