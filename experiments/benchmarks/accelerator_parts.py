@@ -98,62 +98,79 @@ def machine(args: argparse.Namespace) -> None:
     record(args, name="reading and writing", value=2 * x.nbytes / seconds / 1e9, unit="GB/s")
 
 
+def operations(args: argparse.Namespace) -> None:
+    """What a step of each network takes, as XLA counts it for a CPU: other platforms may not."""
+    from vae.program import call_batch
+
+    for name, case in cases(args).items():
+        for batch in case.batches:
+            step, experiment, arguments = program(config_of(case, batch, args, dtype="float32"))
+            with experiment.batches() as batches:
+                lowered = step.lower(*arguments(call_batch(batches, experiment.config, 0)))
+            record(args, case=name, batch=batch, gflop=lowered.cost_analysis()["flops"] / 1e9)
+
+
 def steps(args: argparse.Namespace) -> None:
     """The training step that `vae.train` runs, with its batches put on the device."""
-    peaks = _peaks(args)
-    for dtype in ("bfloat16",) if args.tiny else ("bfloat16", "float32"):
-        for name, case in cases(args).items():
-            small, large = case.batches
-            several = 2 if args.tiny else STEPS_PER_CALL[name]
-            flops = {}
-            for batch, per_call in ((small, 1), (small, several), (large, 1)):
-                config = config_of(case, batch, args, dtype=dtype)
-                config.training.steps_per_call = per_call
-                row = step_figures(config)
-                flops.setdefault(batch, row.pop("flops"))
-                tflops = flops[batch] / row["ms"] / 1e9
-                record(
-                    args,
-                    case=name,
-                    batch=batch,
-                    dtype=dtype,
-                    steps_per_call=per_call,
-                    tflops=tflops,
-                    peak_share=tflops / peaks[dtype],
-                    **row,
-                )
+    peaks = {row["key"]: row["value"] for row in recorded(args, "machine") if "key" in row}
+    work = {(row["case"], row["batch"]): row["gflop"] for row in recorded(args, "operations")}
+    several = dict.fromkeys(CASES, 2) if args.tiny else STEPS_PER_CALL
+    wanted = [(name, case.batches[1], 1, "bfloat16") for name, case in cases(args).items()]
+    wanted += [(n, c.batches[0], several[n], "bfloat16") for n, c in cases(args).items()]
+    if not args.tiny:  # what each other choice costs
+        wanted += [(name, case.batches[0], 1, "bfloat16") for name, case in CASES.items()]
+        wanted += [(name, case.batches[1], 1, "float32") for name, case in CASES.items()]
+    for name, batch, per_call, dtype in wanted:
+        config = config_of(cases(args)[name], batch, args, dtype=dtype)
+        config.training.steps_per_call = per_call
+        row = step_figures(config)
+        tflops = work.get((name, batch), float("nan")) / row["ms"]
+        row |= {"tflops": tflops, "peak_share": tflops / peaks.get(dtype, float("nan"))}
+        record(args, case=name, batch=batch, dtype=dtype, steps_per_call=per_call, **row)
 
 
-def step_figures(config: Any) -> dict[str, float]:
-    """Milliseconds and images/s of a step, its operations by XLA's count, memory, compilation."""
-    import jax
+def program(config: Any) -> tuple[Any, Any, Any]:
+    """The compiled step of a config, its experiment, and what it is called with for a batch."""
     from jax.sharding import PartitionSpec as P
 
-    from vae.program import call_batch, make_mapped_step, prepare
+    from vae.program import make_mapped_step, prepare
     from vae.training import devices
 
     experiment, mesh = prepare(config), devices.make_mesh()
     table = devices.replicate(experiment.dataset.train.table(), mesh)
-    specs, per_call = experiment.specs(mesh), config.training.steps_per_call
+    specs = experiment.specs(mesh)
     state = experiment.initial_state(mesh, specs)
+
+    def arguments(batch: Any, state: Any = state) -> tuple[Any, Any, Any]:
+        return state, devices.shard(batch, mesh, P(None, devices.AXIS)), table
+
+    return make_mapped_step(experiment, mesh, specs), experiment, arguments
+
+
+def step_figures(config: Any) -> dict[str, float]:
+    """Milliseconds and images/s of a step, memory, seconds of compilation."""
+    import jax
+
+    from vae.program import call_batch
+
+    step, experiment, arguments = program(config)
+    per_call = config.training.steps_per_call
     with experiment.batches() as batches:
 
         def batch(call: int) -> Any:
-            columns = call_batch(batches, config, call * per_call)
-            return devices.shard(columns, mesh, P(None, devices.AXIS))
+            return call_batch(batches, config, call * per_call)
 
-        traced = make_mapped_step(experiment, mesh, specs).trace(state, batch(0), table)
-        lowered = traced.lower()
+        lowered = step.lower(*arguments(batch(0)))
         started = time.perf_counter()
         step = lowered.compile()
         compile_s = time.perf_counter() - started
-        state, report = step(state, batch(0), table)
+        state, report = step(*arguments(batch(0)))
         jax.block_until_ready(report)
         calls, started = 0, time.perf_counter()
         while time.perf_counter() - started < SECONDS or calls < 3:
             for _ in range(5):
                 calls += 1
-                state, report = step(state, batch(calls), table)
+                state, report = step(*arguments(batch(calls), state))
             jax.block_until_ready(report)
         seconds = (time.perf_counter() - started) / calls / per_call
     if not np.isfinite(float(report.metrics.loss.total)):
@@ -162,8 +179,6 @@ def step_figures(config: Any) -> dict[str, float]:
     return {
         "ms": 1e3 * seconds,
         "images_per_second": config.data.batch_size / seconds,
-        # Not every platform counts; the arithmetic is the same on each.
-        "flops": traced.lower(lowering_platforms=("cpu",)).cost_analysis()["flops"],
         "mib": (memory.argument_size_in_bytes + memory.temp_size_in_bytes) / 2**20,
         "compile_s": compile_s,
     }
@@ -180,8 +195,8 @@ def config_of(case: Case, batch: int, args: argparse.Namespace, *, dtype: str) -
 
     file = args.out / f"images_{'x'.join(map(str, case.shape))}.npz"
     if not file.exists():
-        drawn = np.random.default_rng(0).integers(0, 2, (4096, *case.shape), np.uint8)
-        np.savez(file, train_images=drawn, test_images=drawn[:200])
+        drawn = np.random.default_rng(0).integers(0, 2, (4296, *case.shape), np.uint8)
+        np.savez(file, train_images=drawn[:4096], test_images=drawn[4096:])
     config = base()
     config.data.path = str(file)
     config.data.train, config.data.valid, config.data.test = "train", "test[:100]", "test[100:]"
@@ -336,12 +351,10 @@ def timed(call: Any) -> float:
     return (time.perf_counter() - started) / calls
 
 
-def _peaks(args: argparse.Namespace) -> dict[str, float]:
-    """TFLOP/s of products of matrices on this machine by type, as the part before measured them."""
-    file = args.out / "machine.jsonl"
-    rows = map(json.loads, file.read_text().splitlines()) if file.exists() else ()
-    found = {row["key"]: row["value"] for row in rows if "key" in row}
-    return {dtype: found.get(dtype, float("nan")) for dtype in ("bfloat16", "float32")}
+def recorded(args: argparse.Namespace, part: str) -> list[dict[str, Any]]:
+    """The rows of a part that ran before."""
+    file = args.out / f"{part}.jsonl"
+    return list(map(json.loads, file.read_text().splitlines())) if file.exists() else []
 
 
 def _brought(args: argparse.Namespace, name: str) -> str | None:
@@ -352,6 +365,7 @@ def _brought(args: argparse.Namespace, name: str) -> str | None:
 
 PARTS = {
     "machine": machine,
+    "operations": operations,
     "steps": steps,
     "torch": torch,
     "nll": nll,
