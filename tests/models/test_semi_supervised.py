@@ -12,6 +12,7 @@ from vae import models
 from vae.errors import InputError
 from vae.models.data import Data
 from vae.models.parts import part
+from vae.probability import loops
 from vae.probability.objectives import elbo
 from vae.probability.terms import Batch, log_weights
 
@@ -61,6 +62,16 @@ def test_unknown_labels_are_summed_over_and_known_ones_taken(trained):
     np.testing.assert_allclose(
         terms.losses["classification"], [classification[0], 0, classification[1], 0], rtol=1e-4
     )
+
+
+def test_classes_may_be_taken_in_turns(trained, monkeypatch):
+    model, variables = trained
+    terms = jax.jit(model.terms, static_argnames="train")
+    whole = terms(variables, Batch(X, Y), keys=KEYS, train=True)
+    monkeypatch.setattr(loops, "PIECE", 1)
+    terms = jax.jit(lambda variables: model.terms(variables, Batch(X, Y), keys=KEYS, train=True))
+    turns = terms(variables)
+    jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-5), whole, turns)
 
 
 def test_the_closed_form_is_the_mean_of_its_estimate(trained):

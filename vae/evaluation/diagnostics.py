@@ -71,6 +71,7 @@ def summary(
     split: str,
     *,
     num_samples: int,
+    with_nll: bool,
     dimensions: int,
     log_levels: float | None,
     standard: bool,
@@ -80,7 +81,8 @@ def summary(
     Args:
       estimate: per-example figures.
       split: the first part of the names.
-      num_samples: K; with one sample the NLL is the ELBO again and is left out.
+      num_samples: K; with one sample the effective sample size is left out.
+      with_nll: whether the NLL was asked for; with one sample it is the negative ELBO again.
       dimensions: H W C.
       log_levels: see `bits_per_dim`; None where bits per dimension have no meaning (a density of
         values that were not dequantised, a Bernoulli's cross-entropy of grey values).
@@ -88,8 +90,10 @@ def summary(
     """
     nll = -estimate.log_likelihood
     per_example = {"elbo": estimate.elbo}
+    if with_nll:
+        per_example["nll"] = nll
     if num_samples > 1:
-        per_example |= {"nll": nll, "ess": estimate.ess}
+        per_example["ess"] = estimate.ess
     if log_levels is not None:
         per_example["bits_per_dim"] = bits_per_dim(nll, dimensions, log_levels=log_levels)
     figures = {}

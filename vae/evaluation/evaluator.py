@@ -17,7 +17,7 @@ from vae.data.batches import evaluation_batches
 from vae.data.dataset import Dataset, Values
 from vae.data.transforms import binary, prepare
 from vae.evaluation.diagnostics import collapse_warning, off_centre_warning, summary
-from vae.evaluation.likelihood import Estimate, has_density, make_estimator
+from vae.evaluation.likelihood import Estimate, has_density, make_estimator, useful_samples
 from vae.probability.distributions import StandardNormal
 from vae.training.devices import divisible, replicate
 
@@ -25,6 +25,7 @@ logger = logging.getLogger(__name__)
 
 NO_DENSITY = "a model without p(x): the figures are of its discriminator"
 NO_BOUND = "q(z | x) has no density: elbo is log p(x, z) and kl is -log p(z) at one z, no bounds"
+CERTAIN = "q(z | x) is certain: nll is -elbo, an upper bound on -log p(x) from one sample"
 
 
 class Stopped(Exception):
@@ -62,11 +63,12 @@ def make_evaluator(
 
     With `members` M it is of M models at once: leaves of variables and estimates are [M, ...].
 
-    Of a model without a density q(z | x) there is no NLL, and the protocol says what the ELBO is;
-    of one without p(x) there are its own figures alone.
+    A model without a density q(z | x) has no NLL, and the protocol says what its ELBO is. Where q
+    is certain, one sample is taken, and the protocol says that the NLL is a bound. A model without
+    p(x) has its own figures alone.
     """
     explains, bounded = hasattr(model, "encode"), has_density(model)
-    num_samples = num_samples if bounded else 1
+    with_nll, num_samples = bounded and num_samples > 1, useful_samples(model, num_samples)
     examples = getattr(dataset, split)
     preprocess = functools.partial(prepare, values=dataset.values, config=config.data, train=False)
     estimator = make_estimator(
@@ -112,6 +114,7 @@ def make_evaluator(
             estimated,
             split,
             num_samples=num_samples,
+            with_nll=with_nll,
             dimensions=math.prod(model.image_shape),
             log_levels=log_levels,
             standard=standard,
@@ -129,6 +132,8 @@ def make_evaluator(
     }
     if not bounded:
         protocol["bound"] = NO_BOUND if explains else NO_DENSITY
+    elif getattr(model, "certain", False):
+        protocol["bound"] = CERTAIN
     return Evaluator(estimate, figures, protocol)
 
 

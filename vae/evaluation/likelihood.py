@@ -70,6 +70,11 @@ def has_density(model: Any) -> bool:
     )
 
 
+def useful_samples(model: Any, num_samples: int) -> int:
+    """K, or 1 where all samples would be the same: without a density, or where q is certain."""
+    return num_samples if has_density(model) and not getattr(model, "certain", False) else 1
+
+
 def chunks(num_samples: int, images: int, bytes_per_image: int, max_bytes: int) -> tuple[int, int]:
     """(number of chunks, samples in each) for `images` examples decoded under a bound on memory."""
     largest = max(1, max_bytes // max(1, images * bytes_per_image))
@@ -92,7 +97,7 @@ def make_estimator(
       model: the model.
       preprocess: (batch, table, keys=[B]) to a `Batch`.
       mesh: devices over which a batch is spread.
-      num_samples: K.
+      num_samples: K; one is taken where all would be the same.
       max_bytes: bound on the decoded samples that one device holds at once.
       members: M models are estimated at once, leaves of their variables [M, ...]; 0 for one model.
 
@@ -102,6 +107,7 @@ def make_estimator(
       [M, N, ...] of M members. Each process gives its slices, and gets the figures of all. `ask`
       is called before each chunk of samples; what it raises ends the estimate.
     """
+    num_samples = useful_samples(model, num_samples)
     height, width, channels = model.image_shape
     bytes_per_image = max(
         4 * height * width * model.likelihood.outputs(channels), getattr(model, "sample_bytes", 0)

@@ -23,7 +23,8 @@ A model whose z are real numbers with a density says what that is at any of them
 `inference` names the parts that q is made of; `likelihood` and `image_shape` are what they say;
 `condition` says what y is, None for a model that takes none; with `takes_unlabelled` a label may be
 -1, unknown. `losses` names the further losses of the terms in training; it is absent where there
-are none. A model without `encode`, as a GAN, has no p(x), and its terms have nothing but losses. A
+are none. A model with `certain` has a q with all its mass at one z, so that one sample tells all. A
+model without `encode`, as a GAN, has no p(x), and its terms have nothing but losses. A
 model whose networks hold much more than the image has `sample_bytes`, about what `terms` holds of
 one sample of one image.
 """

@@ -68,6 +68,7 @@ class Quantized:
 
     inference = ("encoder", "quantizer")
     condition = None
+    certain = True
 
     @property
     def losses(self) -> tuple[str, ...]:

@@ -30,6 +30,7 @@ from vae.models.condition import Condition
 from vae.models.data import Data
 from vae.models.parts import Variables
 from vae.probability.distributions import split
+from vae.probability.loops import in_pieces
 from vae.probability.terms import Batch, Terms
 
 Array = jax.Array
@@ -163,9 +164,10 @@ class SemiSupervised:
 
         def of_class(label: Array) -> Terms:
             labelled = batch._replace(y=jnp.full((batch_size,), label))
-            return self.vae.terms(variables, labelled, keys=keys, train=train)
+            terms = self.vae.terms(variables, labelled, keys=keys, train=train)
+            return terms._replace(q=None, p=None, statistics={})
 
-        each = jax.vmap(of_class)(jnp.arange(self.num_classes))
+        each = in_pieces(jax.vmap(of_class), jnp.arange(self.num_classes))
 
         def expected(values: Array) -> Array:
             """E_q(y | x) of values [C, ..., B]."""

@@ -18,7 +18,6 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax.experimental import multihost_utils
-from jax.extend.core import jaxpr_as_fun
 from jax.sharding import AxisType, Mesh, NamedSharding
 from jax.sharding import PartitionSpec as P
 
@@ -85,36 +84,6 @@ def _compiler_options() -> dict[str, str]:
     except jax.errors.JaxRuntimeError:
         return {}  # an experimental option: another XLA may not have it
     return options
-
-
-def scan(body: Callable[[Any, Any], tuple[Any, Any]], carry: Any, xs: Any) -> tuple[Any, Any]:
-    """`jax.lax.scan`; on a CPU a body with convolutions is written out, turn by turn.
-
-    There XLA runs a convolution in a loop tens of times slower than outside of one, also in a loop
-    of a single turn, and with `unroll`. Whether the body has one is seen in its trace, of which
-    either form is then made, so that the body is traced once.
-    """
-    if jax.default_backend() != "cpu":
-        return jax.lax.scan(body, carry, xs)
-
-    def turn(i: int) -> Any:
-        return jax.tree.map(lambda x: x[i], xs)
-
-    length = len(jax.tree.leaves(xs)[0])
-    if length > 1:
-        jaxpr, shapes = jax.make_jaxpr(body, return_shape=True)(carry, turn(0))
-        evaluate, structure = jaxpr_as_fun(jaxpr), jax.tree.structure(shapes)
-
-        def body(carry: Any, x: Any) -> tuple[Any, Any]:
-            return jax.tree.unflatten(structure, evaluate(*jax.tree.leaves((carry, x))))
-
-        if "conv_general_dilated" not in str(jaxpr):
-            return jax.lax.scan(body, carry, xs)
-    outputs = []
-    for i in range(length):
-        carry, output = body(carry, turn(i))
-        outputs.append(output)
-    return carry, jax.tree.map(lambda *leaves: jnp.stack(leaves), *outputs)
 
 
 def divisible(number: int, mesh: Mesh) -> int:

@@ -26,10 +26,11 @@ from vae.data.dataset import Values
 from vae.data.transforms import prepare
 from vae.probability import schedules
 from vae.probability.distributions import example_keys, sample_keys, split
+from vae.probability.loops import scan
 from vae.probability.objectives import OBJECTIVES, divergence
 from vae.probability.objectives.importance import at_samples, resample
 from vae.probability.terms import Terms, log_weights
-from vae.training.devices import WHOLE, gather, mean, norm, scan
+from vae.training.devices import WHOLE, gather, mean, norm
 from vae.training.state import (
     RATES,
     Guard,

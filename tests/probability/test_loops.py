@@ -3,7 +3,8 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from vae.training.devices import scan
+from vae.probability import loops
+from vae.probability.loops import held_bytes, in_pieces, scan
 
 
 def dense(carry, x):
@@ -55,3 +56,29 @@ def test_the_body_is_traced_once_and_may_use_what_is_traced_outside(body):
     xs = {"a": jnp.ones(3)}
     np.testing.assert_allclose(twice(xs, 0.0), np.zeros(5))
     assert len(traces) == 1
+
+
+UP, DOWN = np.linspace(-1, 1, 6000, dtype=np.float32).reshape(2, 3, 1000)
+DOWN = DOWN.T
+
+
+def wide(x):
+    """[N, 3] to [N, 3] and [N] by way of two of [N, 1000]."""
+    hidden = jnp.tanh(x @ UP)
+    return {"y": hidden @ DOWN, "sum": hidden.sum(-1)}
+
+
+def test_pieces_give_what_the_whole_gives_and_so_do_their_gradients(monkeypatch):
+    x = jnp.linspace(-1, 1, 21).reshape(7, 3)
+
+    def loss(x):
+        outputs = in_pieces(wide, x)
+        return (outputs["y"] ** 2).sum() + outputs["sum"].sum(), outputs
+
+    one = jax.jit(jax.value_and_grad(loss, has_aux=True))
+    whole, jaxpr = one(x), jax.make_jaxpr(loss)(x)
+    assert held_bytes(jaxpr) == 7 * 4 * (2 * 1000 + 3)
+    monkeypatch.setattr(loops, "PIECE", 2 * 4 * 2003)  # two rows at once, and 7 = 4 * 2 - 1
+    pieces = jax.jit(jax.value_and_grad(lambda x: loss(x), has_aux=True))(x)
+    jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-5), whole, pieces)
+    assert held_bytes(jax.make_jaxpr(lambda x: loss(x))(x)) == 2 * 4 * (3 + 2003) + 2 * UP.nbytes

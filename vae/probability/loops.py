@@ -1,0 +1,93 @@
+"""Loops over the leading axis, in the form that a backend runs fast, and in pieces that fit."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+from jax.extend.core import jaxpr_as_fun
+
+PIECE = 2**30  # bytes that a piece of `in_pieces` may hold
+PRODUCTS = ("dot_general", "conv_general_dilated")  # XLA has these whole; the rest it fuses
+
+
+def scan(body: Callable[[Any, Any], tuple[Any, Any]], carry: Any, xs: Any) -> tuple[Any, Any]:
+    """`jax.lax.scan`; on a CPU a body with convolutions is written out, turn by turn.
+
+    There XLA runs a convolution in a loop tens of times slower than outside of one, also in a loop
+    of a single turn, and with `unroll`. Whether the body has one is seen in its trace, of which
+    either form is then made, so that the body is traced once.
+    """
+    if jax.default_backend() != "cpu":
+        return jax.lax.scan(body, carry, xs)
+
+    def turn(i: int) -> Any:
+        return jax.tree.map(lambda x: x[i], xs)
+
+    length = len(jax.tree.leaves(xs)[0])
+    if length > 1:
+        jaxpr, shapes = jax.make_jaxpr(body, return_shape=True)(carry, turn(0))
+        evaluate, structure = jaxpr_as_fun(jaxpr), jax.tree.structure(shapes)
+
+        def body(carry: Any, x: Any) -> tuple[Any, Any]:
+            return jax.tree.unflatten(structure, evaluate(*jax.tree.leaves((carry, x))))
+
+        if "conv_general_dilated" not in str(jaxpr):
+            return jax.lax.scan(body, carry, xs)
+    outputs = []
+    for i in range(length):
+        carry, output = body(carry, turn(i))
+        outputs.append(output)
+    return carry, jax.tree.map(lambda *leaves: jnp.stack(leaves), *outputs)
+
+
+def in_pieces(function: Callable[[Any], Any], xs: Any) -> Any:
+    """`function(xs)` of arrays [N, ...], which it takes one independently of the other.
+
+    Where that would hold more than `PIECE` bytes (`held_bytes`), it is applied to pieces of xs in
+    turn, and a gradient computes each piece again instead of keeping it. Else it is the call alone.
+    """
+    number = len(jax.tree.leaves(xs)[0])
+    jaxpr, shapes = jax.make_jaxpr(function, return_shape=True)(xs)
+    pieces = min(number, math.ceil(held_bytes(jaxpr) / PIECE))
+    if pieces <= 1:
+        return jax.tree.unflatten(
+            jax.tree.structure(shapes), jaxpr_as_fun(jaxpr)(*jax.tree.leaves(xs))
+        )
+    size = math.ceil(number / pieces)
+
+    def cut(x: Any) -> Any:
+        """[N, ...] to [pieces, size, ...]; the last row fills up."""
+        return x[jnp.minimum(jnp.arange(pieces * size), number - 1)].reshape(
+            pieces, size, *x.shape[1:]
+        )
+
+    _, outputs = scan(lambda _, x: (None, jax.checkpoint(function)(x)), None, jax.tree.map(cut, xs))
+    return jax.tree.map(lambda y: y.reshape(-1, *y.shape[2:])[:number], outputs)
+
+
+def held_bytes(jaxpr: Any) -> int:
+    """Bytes of what a trace multiplies and convolves, and gets of it: about what a gradient holds.
+
+    What goes into the trace from outside, as weights do, is not counted.
+    """
+    return sum(_kept_and_passing(jaxpr, {*jaxpr.jaxpr.invars, *jaxpr.jaxpr.constvars}))
+
+
+def _kept_and_passing(jaxpr: Any, outside: set[Any]) -> tuple[int, int]:
+    """Bytes that are kept for the gradient, and most that are there for a while, and made again."""
+    whole, kept, passing = set(), 0, 0
+    for equation in jaxpr.eqns:
+        if equation.primitive.name in PRODUCTS:
+            whole.update(v for v in (*equation.invars, *equation.outvars) if v not in outside)
+        turns = equation.params.get("length", 1)  # of a scan
+        for inner in jax.tree.leaves(list(equation.params.values())):
+            if hasattr(inner, "eqns"):
+                own, other = _kept_and_passing(inner, set())
+                if equation.primitive.name.startswith(("remat", "checkpoint")):
+                    own, other = 0, own + other
+                kept, passing = kept + turns * own, max(passing, other)
+    return kept + sum(v.aval.size * v.aval.dtype.itemsize for v in whole), passing
