@@ -7,11 +7,14 @@ import pytest
 from configs import tiny
 
 from vae import models
+from vae.data.dataset import Values
 from vae.models import regression
 from vae.models.condition import Condition
 from vae.models.data import Data, unit_scales
 from vae.probability.distributions import example_keys, sample_keys
 from vae.probability.terms import Batch
+from vae.training.state import initial_state
+from vae.training.step import make_step
 
 RNG = np.random.default_rng(0)
 LABEL = Condition("label", 3, unit_scales(3))
@@ -76,3 +79,50 @@ def test_it_is_taken_off_the_latents_and_changes_no_reconstruction(kind, posteri
     other = jnp.roll(y, 1, axis=0)
     images = [model.decode(v, after.z[0], other) for v in (variables, shifted)]
     assert np.abs(images[0] - images[1]).max() > 1e-4  # but y changes more than it did
+
+
+def response(monkeypatch=None):
+    """Trains a model whose encoder copies the label, and whose decoder does not look at it.
+
+    Returns the share of the difference of the classes' mean images by which the decoded images
+    change where another label is told.
+    """
+    if monkeypatch:
+        monkeypatch.setattr(regression, "update", lambda moments, code, u: moments)
+    rng, y = np.random.default_rng(0), np.int32(np.arange(48) % 3)
+    images = np.uint8(rng.integers(3, 9, (3, 4, 4, 1))[y] + rng.integers(-3, 4, (48, 4, 4, 1)))
+    data = Data(np.full((4, 4, 1), 0.5, np.float32), 16.0, 17, 3, None)
+    config = tiny(
+        model__condition="label",
+        model__likelihood="gaussian",
+        model__scale="optimal",
+        data__batch_size=48,
+        training__steps_per_call=100,
+        training__ema_decay=0.0,
+    )
+    model = models.build(config.model, data)
+    state = jax.jit(lambda: initial_state(model, config))()
+    encoder, decoder = state.params["encoder"], state.params["decoder"]
+    hidden = np.array(encoder["DenseLayer_0"]["Dense_0"]["kernel"]).reshape(16, 4, 16)
+    hidden[..., :3] = 0
+    hidden[:, 1:, :3] = np.eye(3) / 16  # three hidden units are the planes of the label
+    encoder["DenseLayer_0"]["Dense_0"]["kernel"] = jnp.array(hidden.reshape(64, 16))
+    encoder["head"]["kernel"] = encoder["head"]["kernel"].at[:3, :3].set(3 * np.eye(3))
+    kernel = decoder["DenseLayer_0"]["Dense_0"]["kernel"]
+    decoder["DenseLayer_0"]["Dense_0"]["kernel"] = kernel.at[4:].set(0)
+
+    step = jax.jit(make_step(model, config, Values(16.0, 17), num_examples=48, axis=None))
+    batch = {"index": np.arange(48, dtype=np.int32), "image": images, "label": y}
+    state, _ = step(state, jax.tree.map(lambda x: np.stack([x] * 100), batch), {})
+    variables = {"params": state.params, "statistics": state.statistics}
+    x = np.float32(images) / 16
+    z = model.encode(variables, Batch(x, y)).mean
+    change = model.decode(variables, z, (y + 1) % 3) - model.decode(variables, z, y)
+    wanted = np.stack([x[y == k].mean(0) for k in range(3)])
+    wanted = wanted[(y + 1) % 3] - wanted[y]
+    return float((change * wanted).sum() / (wanted**2).sum())
+
+
+def test_a_decoder_that_ignored_what_the_encoder_copies_comes_to_heed_it(monkeypatch):
+    assert response() > 0.5
+    assert response(monkeypatch) < 0.2
