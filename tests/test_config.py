@@ -116,6 +116,16 @@ def test_a_ladder_has_a_width_for_each_grid():
         validate(tiny(model__name="ladder", model__groups=(0, 0)))
 
 
+def test_an_encoder_is_told_of_a_condition_that_there_is():
+    validate(tiny(model__condition="label", model__encoder_told=False))
+    with pytest.raises(InputError, match=r"no effect with model.condition='none'"):
+        validate(tiny(model__encoder_told=False))
+    gan = base()
+    gan.model.update(name="gan", adversary="images", condition="label", encoder_told=False)
+    with pytest.raises(InputError, match=r"no effect with model.name='gan', which has no encoder"):
+        validate(gan)
+
+
 def test_muon_has_whole_matrices():
     with pytest.raises(InputError, match=r"optimizer.name='muon' needs whole matrices"):
         validate(tiny(optimizer__name="muon", training__shard_state=True))

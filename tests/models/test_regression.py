@@ -81,6 +81,17 @@ def test_it_is_taken_off_the_latents_and_changes_no_reconstruction(kind, posteri
     assert np.abs(images[0] - images[1]).max() > 1e-4  # but y changes more than it did
 
 
+def test_an_encoder_that_is_not_told_sees_the_image_alone():
+    data = Data(np.full((4, 4, 1), 0.5, np.float32), 16.0, 17, 3, None)
+    x, y = RNG.random((6, 4, 4, 1), np.float32), np.arange(6, dtype=np.int32) % 3
+    for told in (True, False):
+        config = tiny(model__condition="label", model__encoder_told=told)
+        model = models.build(config.model, data)
+        variables = jax.jit(model.init)(key=jax.random.key(0))
+        means = [model.encode(variables, Batch(x, labels)).mean for labels in (y, (y + 1) % 3)]
+        assert np.array_equal(*means) is not told
+
+
 def response(monkeypatch=None):
     """Trains a model whose encoder copies the label, and whose decoder does not look at it.
 

@@ -40,7 +40,11 @@ def base() -> ml_collections.ConfigDict:
     # vae; two_layer, ladder (hierarchical); vq, fsq (discrete latents); semi_supervised (images and
     # labels); gan (decoder, prior and an adversary of images).
     model.name = "vae"
-    model.condition = "none"  # none, label, attributes: what encoder and decoder are also given
+    # none, label, attributes: what the model is told of an image. The decoder is given it; and the
+    # origin of z depends on it, so that it is not found in z, see `models/origin.py`.
+    model.condition = "none"
+    # Whether the encoder is given it, too, as constant channels; many of them drown the image.
+    model.encoder_told = True
     model.encoder = "mlp"  # mlp, gated_mlp, conv, normalized_conv, resnet, grid (no dense layer)
     # Of the hidden layers; of the stride-2 convolutions; of the resolutions, the image's first.
     model.encoder_widths = (512,)

@@ -87,6 +87,7 @@ FLOWS = ("planar", "sylvester", "iaf")
 ONLY_WITH = {
     "data.labelled": ("model.name", ("semi_supervised",)),
     "model.condition": ("model.name", WITH_ADVERSARY),
+    "model.encoder_told": ("model.condition", ("label", "attributes")),
     "model.encoder": ("model.name", ENCODING),
     "model.encoder_widths": ("model.name", LIKELIHOOD_BASED),
     "model.decoder": ("model.name", (*ENCODING, "gan")),
@@ -240,6 +241,10 @@ def _check_adversary(config: ml_collections.ConfigDict) -> None:
     if config.name == "gan" and config.adversary != "images":
         raise InputError(
             f"model.name='gan' needs model.adversary='images', not {config.adversary!r}."
+        )
+    if config.name == "gan" and not config.encoder_told:
+        raise InputError(
+            "model.encoder_told=False has no effect with model.name='gan', which has no encoder."
         )
     if config.name == "gan" and config.similarity:
         raise InputError(

@@ -131,6 +131,7 @@ RULES: dict[str, Rule] = {
     "data.dequantize": FLAG,
     "data.device_bytes": Whole(1, 2**60),
     "data.threads": Whole(1, 256),
+    "model.encoder_told": FLAG,
     "model.encoder_widths": WIDTHS,
     "model.decoder_widths": WIDTHS,
     "model.blocks": DEPTH,

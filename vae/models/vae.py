@@ -50,7 +50,8 @@ class VAE:
       prior: the family of p(z), see `priors/`.
       likelihood: p(x | z), see `probability/likelihoods/`.
       image_shape: (H, W, C).
-      condition: the y that both networks are given, or None.
+      condition: the y that the decoder is given, or None.
+      encoder_told: whether the encoder is given it, too.
       regularizer: of the decoder, see `regularizers.py`, or None; and its weight in the loss.
       adversary: that it is trained against, see `adversaries/`, or None.
       image_loss: beside the likelihood, see `image_losses.py`, or None; and its weight.
@@ -63,6 +64,7 @@ class VAE:
     likelihood: Any
     image_shape: tuple[int, int, int]
     condition: Condition | None = None
+    encoder_told: bool = True
     regularizer: Callable[..., Array] | None = None
     regularizer_weight: float = 0.0
     adversary: Any = None
@@ -209,8 +211,11 @@ class VAE:
         return self.condition.code(y) if self.condition else None
 
     def _with_planes(self, x: Array, y: Array | None) -> Array:
-        """Adds to images [B, H, W, C] one constant channel for every number of the code of y."""
-        if not self.condition:
+        """What the encoder is given of images [B, H, W, C].
+
+        Where it is told y, one constant channel for every number of its code follows theirs.
+        """
+        if not (self.condition and self.encoder_told):
             return x
         planes = self.condition.code(y)[:, None, None]
         planes = jnp.broadcast_to(planes, (*x.shape[:3], self.condition.size))
@@ -257,6 +262,7 @@ def build(config: ml_collections.ConfigDict, data: Data) -> VAE:
         likelihood=likelihood,
         image_shape=data.image_shape,
         condition=condition,
+        encoder_told=config.encoder_told,
         regularizer=REGULARIZERS[config.regularizer],
         regularizer_weight=config.regularizer_weight,
         adversary=ADVERSARIES[config.adversary](config, posterior.size, data),

@@ -155,17 +155,17 @@ def measure_condition(run: Run, dataset: Dataset, split: str) -> Conditioning | 
     def known(split: str, most: int) -> tuple[np.ndarray, np.ndarray]:
         batch = first_images(dataset, split, most, run.config)
         x, y = np.asarray(batch.x), np.asarray(batch.y)
-        rows = slice(None) if exclusive is False else (y >= 0) & (y < CLASSES)
+        rows = (y >= 0) & (y < CLASSES) if exclusive else slice(None)
         return x[rows], y[rows]
 
     exclusive = model.condition.kind == "label"
-    classes = tuple(map(str, range(min(CLASSES, dataset.num_classes))))
+    classes = run.classes or tuple(map(str, range(dataset.num_classes)))
     most = min(EXAMPLES, MAX_BYTES // (4 * int(np.prod(dataset.image_shape))))
     return conditioning.measure(
         encoded,
         functools.partial(in_batches, decode),
         known("train", most),
         known(split, HELD_OUT),
-        classes if exclusive else dataset.attributes,
+        classes[:CLASSES] if exclusive else dataset.attributes,
         exclusive=exclusive,
     )
