@@ -73,7 +73,9 @@ def programs(config, folder):
         values=experiment.dataset.values,
         step=0,
         workdir=folder,
+        out=folder,
         attributes=experiment.dataset.attributes,
+        scales=experiment.dataset.scales,
         compiled=Compiled(experiment.model),
     )
 
