@@ -58,3 +58,10 @@ def test_what_the_mean_of_the_latents_costs_is_half_its_square():
     assert figures(estimate(moving, np.zeros((2, 0))))["valid/off_centre"] == 4.0
     assert "lies 2.8 from 0" in off_centre_warning(4.0) and "4 nats" in off_centre_warning(4.0)
     assert off_centre_warning(0.5) is None and off_centre_warning(float("nan")) is None
+
+
+def test_a_model_that_diverged_is_not_said_to_have_collapsed():
+    flat, nan = np.zeros(5), np.full(5, np.nan)
+    collapsed = Estimate(flat, flat, flat, flat, flat, np.zeros((5, 0)), np.zeros((5, 3)), {})
+    assert "Posterior collapse" in collapse_warning(collapsed)
+    assert collapse_warning(collapsed._replace(kl=nan, mean=np.full((5, 3), np.nan))) is None

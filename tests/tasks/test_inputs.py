@@ -12,7 +12,7 @@ import vae
 from vae.data.dataset import BYTES
 from vae.errors import InputError
 from vae.tasks.anomaly import anomaly
-from vae.tasks.inputs import image_files, read_images, read_set
+from vae.tasks.inputs import attribute_columns, image_files, read_images, read_set
 from vae.tasks.sample import sample
 
 STANDARD = (148 / 218, 148 / 178)
@@ -128,3 +128,12 @@ def test_classes_keep_their_names(tmp_path):
     assert sample(run, num=4, labels=["one"]) != path
     with pytest.raises(InputError, match=r"no class 'four' in .* its 4 are one, three, two, zero"):
         sample(run, num=4, labels=["four"])
+
+
+def test_attributes_that_were_added_later_are_said_to_be(run, tmp_path):
+    (tmp_path / "attributes.csv").write_text("file,Smiling\n")
+    config = run.config.copy_and_resolve_references()
+    config.data.path = str(tmp_path)
+    later = replace(run, config=config)
+    with pytest.raises(InputError, match=r"on 20\d\d-\d\d-\d\d and found no attr.*attributes\.csv"):
+        attribute_columns(["Smiling"], later)

@@ -85,6 +85,18 @@ def test_a_conditional_model_scores_images_of_which_nothing_is_known(told, halve
     np.testing.assert_allclose(mixed["reconstruction"], mean, rtol=1e-5)
 
 
+def test_a_score_that_is_no_number_is_said_and_has_no_figure(run, tmp_path, monkeypatch, caplog):
+    def scored(run, x, ys, **options):
+        values = np.arange(len(x), dtype=float)
+        return {"nll": np.where(values == len(x) - 1, np.nan, values), "ratio": values}
+
+    monkeypatch.setattr("vae.tasks.anomaly.scores", scored)
+    np.savez(tmp_path / "few.npz", images=np.zeros((3, 8, 8), np.uint8))
+    result = anomaly(run, outliers=[tmp_path / "few.npz"], num=5)
+    assert np.isnan(result["auroc"]["nll"]) and result["auroc"]["ratio"] == 1
+    assert "nll is no number for 1 of 8 images" in caplog.text
+
+
 def test_a_simple_image_has_a_shorter_code():
     noise = np.random.default_rng(0).random((16, 16, 3))
     flat = np.full((16, 16, 3), 0.3)

@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import csv
 import io
+import logging
 import math
 from collections.abc import Sequence
 from pathlib import Path
@@ -34,6 +35,8 @@ from vae.run import Run
 from vae.tasks.inputs import as_data, image_files, read_images, read_set
 from vae.tasks.names import plain, tag
 from vae.training.directory import whole, write_json
+
+logger = logging.getLogger(__name__)
 
 DRAWS = 10  # of y, where it is not known
 
@@ -95,6 +98,9 @@ def anomaly(
     num_samples = num_samples or run.config.evaluation.num_samples
     scored = scores(run, x, ys, num_samples=num_samples, seed=seed)
 
+    for name, values in scored.items():
+        if missing := int(np.isnan(values).sum()):
+            logger.warning("%s is no number for %d of %d images", name, missing, len(values))
     parts = ["anomaly"]
     if images:
         parts.append(tag([file.stem for file in files], x[:given]))

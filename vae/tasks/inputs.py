@@ -23,6 +23,7 @@ from vae.files import check_file, user_path
 from vae.probability.distributions import example_keys
 from vae.run import Run
 from vae.tasks import names
+from vae.training.directory import read_json
 
 logger = logging.getLogger(__name__)
 
@@ -160,9 +161,11 @@ def attribute_columns(names: Sequence[str], run: Run) -> list[int]:
     if not run.attributes:
         path = run.config.data.path
         if path and (table := user_path(path) / FILE).is_file():
+            record = read_json(run.workdir / "provenance.json") or {}
+            when = record.get("time", "an unknown day")[:10]
             raise InputError(
-                f"{run.workdir} was trained before there was {table}, and has no attributes: train "
-                "a run in another directory to use them."
+                f"{run.workdir} read its data on {when} and found no attributes, so it knows "
+                f"nothing of {table}: train a run in another directory to use them."
             )
         raise InputError(f"the data of {run.workdir} have no attributes.")
     for name in names:
