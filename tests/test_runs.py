@@ -404,3 +404,4 @@ def test_twenty_kills_at_random_moments(tmp_path, undisturbed, sign):
         process.send_signal(sign)
         assert process.wait(timeout=120) in (0, 75, -9, -15)
         assert finish(workdir) == undisturbed, trial
+        assert not list(workdir.glob("checkpoints/*.damaged"))

@@ -42,6 +42,13 @@ def parse(values: flags.FlagValues, arguments: list[str]) -> None:
         raise InputError(f"{rest[0]!r} is not understood; a flag is written --name=value.")
 
 
+def define_places(values: flags.FlagValues, reads: str) -> None:
+    """Defines the --config.KEY flags among those that a command `reads` which reads no --config."""
+    for name in reads.split():
+        if name.startswith("config."):
+            flags.DEFINE_string(name, None, "Where the run's data are now.", flag_values=values)
+
+
 def refuse_others(values: flags.FlagValues, command: str, reads: str) -> None:
     """Refuses flags that a command does not read: whoever gives one expects something of it.
 
@@ -55,7 +62,7 @@ def refuse_others(values: flags.FlagValues, command: str, reads: str) -> None:
     """
     for name in values:
         own = name.partition(".")[0]  # --config.KEY is read by what reads --config
-        if values[name].present and own not in reads.split():
+        if values[name].present and not {own, name} & set(reads.split()):
             there = ", ".join(f"--{flag}" for flag in reads.split())
             raise InputError(f"{command} does not read --{name}, only {there}.")
 

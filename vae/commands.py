@@ -13,6 +13,7 @@ from absl import flags
 from ml_collections import config_flags
 
 from vae.command_line import (
+    define_places,
     flag_help,
     parse,
     refuse_others,
@@ -46,6 +47,7 @@ def run(usage: str, config: Any, values: flags.FlagValues, arguments: list[str])
             f"{command!r} is no command; there are {there}{did_you_mean(command, COMMANDS)}"
         )
     function, reads = COMMANDS[command]
+    define_places(values, reads)
     parse(values, arguments)
     refuse_others(values, command, reads)
     start_logging(several=bool(values.num_processes) or "SLURM_STEP_ID" in os.environ)
@@ -335,7 +337,8 @@ def _list(config: Any, values: flags.FlagValues) -> int:
     return 0
 
 
-_RUN = "workdir step out cpu_devices"
+_PLACES = "config.data.path config.data.manual_dir"  # where the data of a run are now
+_RUN = f"workdir step out cpu_devices {_PLACES}"
 _ASKED = f"{_RUN} images labels attributes num"  # about images, test images or the user's own
 _REPAIR = f"{_ASKED} fillings seed"
 
@@ -379,7 +382,9 @@ def _load(values: flags.FlagValues) -> Any:
     from vae.training.directory import check_writable
 
     check_writable(user_path(values.out or values.workdir))
-    return load(values.workdir, step=values.step, out=values.out)
+    places = {name.removeprefix("config."): values[name].value for name in _PLACES.split()}
+    places = {key: value for key, value in places.items() if value is not None}
+    return load(values.workdir, step=values.step, out=values.out, places=places)
 
 
 def _print_result(result: dict[str, Any], workdir: Path) -> None:

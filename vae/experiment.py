@@ -14,9 +14,11 @@ import jax
 import ml_collections
 
 from vae.config import differences, resumable, to_dict, validate
+from vae.data.identity import check_identity
 from vae.errors import InputError
 from vae.evaluation.evaluator import Stopped
 from vae.files import user_path
+from vae.probability import schedules
 from vae.program import Experiment, make_program, prepare
 from vae.training import devices, directory, facts, loop, processes
 from vae.training.checkpoints import Checkpoints, OtherState, Unreadable, digest
@@ -24,6 +26,9 @@ from vae.training.logs import Log
 from vae.training.state import evaluation_variables, initial_state
 
 logger = logging.getLogger(__name__)
+
+# Keys that say where something lies that the run was made from; a digest says if it is the same.
+PLACES = ("data.path", "data.manual_dir", "training.pretrained")
 
 
 def train(
@@ -54,7 +59,7 @@ def train(
     if result := completed(config, workdir):
         logger.info("%s is complete at step %d.", workdir, result["step"])
         return result
-    experiment = prepare(config)
+    experiment = prepare(config, started=any((workdir / "checkpoints").glob("[0-9]*")))
     with (
         processes.stop_requests() as stop_requested,
         recorded(experiment, workdir, overrides or {}, started=started) as record,
@@ -85,15 +90,31 @@ def check(config: ml_collections.ConfigDict, workdir: Path, mesh: jax.sharding.M
 
 
 def completed(config: ml_collections.ConfigDict, workdir: Path) -> dict[str, Any] | None:
-    """What `result.json` holds, where the run has taken all its steps and its record is whole."""
+    """What `result.json` holds, where the run has taken all its steps and nothing else is asked.
+
+    Another evaluation is; and so is another place of what it was made from, to be looked at, and a
+    record that is whole.
+    """
     try:
         result = directory.read_result(workdir)
         described = facts.read(workdir)
     except directory.Damaged as error:
         logger.warning("%s It will be written anew.", error)
         return None
-    if result and described and result["status"] == "completed":
-        return result if result["step"] >= config.training.steps else None
+    if not result or not described or result["status"] != "completed":
+        return None
+    if result["step"] < config.training.steps:
+        return None
+    asked = ("evaluation.num_samples", "evaluation.seed", *PLACES)
+    changed = [key for key in asked if key in _changes(config, workdir)]
+    # The config may have been written, and the run stopped before it was evaluated.
+    protocol, now = result.get("protocol", {}), config.evaluation
+    if "bound" not in protocol:
+        numbers = [name for name in ("num_samples", "seed") if name in protocol]
+        changed += [f"evaluation.{name}" for name in numbers if protocol[name] != now[name]]
+    if not changed:
+        return result
+    logger.info("%s is complete and evaluated again: another %s.", workdir, changed[0])
     return None
 
 
@@ -168,21 +189,88 @@ def recorded(
     `members` is how many runs are trained in one program, this among them.
     """
     config, dataset = experiment.config, experiment.dataset
+    result: dict[str, Any] = {}
     with contextlib.suppress(directory.Damaged):
-        started -= (directory.read_result(workdir) or {"seconds": 0.0})["seconds"]
+        result = directory.read_result(workdir) or {}
+    started -= result.get("seconds", 0.0)
     with contextlib.ExitStack() as stack:
         stack.enter_context(processes.first_holds(directory.owned(workdir), InputError))
+        earlier = _earlier(workdir)
+        check_identity(dataset, earlier.get("data", {}), workdir)
         kept = stack.enter_context(_checkpoints(experiment, workdir))
+        if result.get("status") == "completed" and not kept.steps():
+            raise InputError(
+                f"{workdir} was completed, but its checkpoints are gone: choose another --workdir."
+            )
+        own = {"members": members, "history": _history(config, workdir, earlier, kept.steps())}
+        if sha := _pretrained_sha256(experiment, workdir, earlier):
+            own["pretrained_sha256"] = sha
         stack.enter_context(_recorded_failure(workdir, started))
+        processes.meet("read")  # by all, before the first writes
         if processes.is_first():
             directory.write_json(workdir / "config.json", to_dict(config))
-            provenance = directory.provenance(overrides, facts.of(dataset)) | {"members": members}
-            if experiment.pretrained:
-                provenance["pretrained_sha256"] = digest(experiment.pretrained["params"])
-            directory.write_json(workdir / "provenance.json", provenance)
+            provenance = directory.provenance(overrides, facts.of(dataset))
+            directory.write_json(workdir / "provenance.json", provenance | own)
         log = Log(workdir, tensorboard=config.log.tensorboard)
         stack.enter_context(contextlib.closing(log))
         yield Record(workdir, started, log, kept)
+
+
+def _earlier(workdir: Path) -> dict[str, Any]:
+    """What provenance.json says; nothing where there is none, or it is damaged and written anew."""
+    with contextlib.suppress(directory.Damaged):
+        return directory.read_json(workdir / "provenance.json", {"data": dict}) or {}
+    return {}
+
+
+def _history(
+    config: ml_collections.ConfigDict, workdir: Path, earlier: dict[str, Any], saved: list[int]
+) -> list[dict[str, int]]:
+    """From which step on the run was to take how many: a decaying learning rate depends on it."""
+    steps, start = config.training.steps, max(saved, default=0)
+    with directory.described(workdir / "provenance.json"):
+        history = [
+            {name: int(plan[name]) for name in ("from_step", "training.steps")}
+            for plan in earlier.get("history", [])
+        ]
+    if not history and (before := directory.read_config(workdir)):
+        history = [{"from_step": 0, "training.steps": before.training.steps}]
+    history = [plan for plan in history if plan["from_step"] < start]
+    if history and history[-1]["training.steps"] == steps:
+        return history
+    if history and config.optimizer.schedule != "constant" and start < steps:
+        before, now = (
+            float(schedules.decay(config.optimizer.schedule, start, total))
+            for total in (history[-1]["training.steps"], steps)
+        )
+        logger.warning(
+            "training.steps is %d now, and the learning rate falls to 0 there, not at step %d: "
+            "from step %d on it is %.2g of optimizer.learning_rate instead of %.2g. The run is "
+            "another than one of %d steps from the start, and provenance.json says so.",
+            *(steps, history[-1]["training.steps"], start, now, before, steps),
+        )
+    return [*history, {"from_step": start, "training.steps": steps}]
+
+
+def _pretrained_sha256(
+    experiment: Experiment, workdir: Path, earlier: dict[str, Any]
+) -> str | None:
+    """The digest of the weights that the run starts or has started from.
+
+    Raises:
+      InputError: they have another place now, and are others.
+    """
+    known = earlier.get("pretrained_sha256")
+    if known and "training.pretrained" not in _changes(experiment.config, workdir):
+        return known  # the other run may be gone
+    pretrained = experiment.pretrained()
+    found = digest(pretrained["params"]) if pretrained else None
+    if earlier and found != known:
+        raise InputError(
+            f"{workdir} holds another experiment: it did not start from the weights that "
+            f"training.pretrained={experiment.config.training.pretrained!r} names."
+        )
+    return found
 
 
 @contextlib.contextmanager
@@ -213,21 +301,23 @@ def _check_devices(config: ml_collections.ConfigDict, number: int) -> None:
 def _check_resume(config: ml_collections.ConfigDict, workdir: Path) -> None:
     """Refuses to go on with another experiment in the same directory."""
     try:
-        earlier = directory.read_config(workdir)
+        changes = _changes(config, workdir)
     except directory.Damaged as error:
         raise InputError(
             f"{error} Whether {workdir} holds this experiment cannot be told; if it does, remove "
             "that file, and it is written anew."
         ) from None
-    if earlier is None:
-        return
-    differing = differences(to_dict(earlier), to_dict(config))
-    refused = [f"{key}: {change}" for key, change in differing.items() if not resumable(key)]
-    if refused:
+    if refused := [f"{key}: {change}" for key, change in changes.items() if not resumable(key)]:
         raise InputError(
             f"{workdir} holds another experiment; choose another --workdir or take back what "
             f"differs: {'; '.join(refused)}."
         )
+
+
+def _changes(config: ml_collections.ConfigDict, workdir: Path) -> dict[str, str]:
+    """What differs from the config of the run that a directory holds, if it holds one."""
+    earlier = directory.read_config(workdir)
+    return differences(to_dict(earlier), to_dict(config)) if earlier else {}
 
 
 @contextlib.contextmanager

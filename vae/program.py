@@ -42,13 +42,13 @@ class Experiment(NamedTuple):
     """A config with the data, the model and the weights that it names.
 
     Attributes:
-      pretrained: the variables to start from; None where they are drawn.
+      pretrained: reads the variables to start from; gives None where they are drawn.
     """
 
     config: ml_collections.ConfigDict
     dataset: Dataset
     model: Any
-    pretrained: Any
+    pretrained: Callable[[], Any]
 
     def batches(self, seed: int | None = None) -> Batches:
         """The training batches; of another order than `data.seed`'s where a seed is given."""
@@ -88,7 +88,14 @@ class Experiment(NamedTuple):
         """The state before the first step, on the devices."""
         initialise = functools.partial(new_state, self.model, self.config)
         start = starting_point(self.config)
-        return devices.run_once(initialise, mesh, specs, *start, self.pretrained)
+        return devices.run_once(initialise, mesh, specs, *start, self.pretrained())
+
+    def like(self, mesh: jax.sharding.Mesh, specs: State | P) -> State:
+        """What a checkpoint is restored into: shapes, and the config's own hyperparameters."""
+        shapes = jax.eval_shape(lambda: initial_state(self.model, self.config))
+        _, hyper = starting_point(self.config)
+        state = devices.shaped(shapes, mesh, specs)
+        return state.replace(hyper=devices.replicate(hyper, mesh))
 
     def valid(self, mesh: jax.sharding.Mesh, members: int = 0) -> Evaluator:
         """The evaluation of the validation set, see `make_evaluator`."""
@@ -104,8 +111,12 @@ class Experiment(NamedTuple):
         )
 
 
-def prepare(config: ml_collections.ConfigDict) -> Experiment:
+def prepare(config: ml_collections.ConfigDict, *, started: bool = False) -> Experiment:
     """Loads the data and builds the model.
+
+    Args:
+      config: the experiment.
+      started: the run has a checkpoint, and can do without what it started from.
 
     Raises:
       InputError: a file is missing or wrong, or data, model and objective do not go together.
@@ -115,7 +126,10 @@ def prepare(config: ml_collections.ConfigDict) -> Experiment:
     check_labels(dataset, config)
     model = models.build(config.model, _model_data(dataset, config))
     check_objective(config.objective, model, lambda: first_images(dataset, "train", 1, config))
-    return Experiment(config, dataset, model, _pretrained(config.training.pretrained, model))
+    pretrained = functools.cache(lambda: _pretrained(config.training.pretrained, model))
+    if not started:
+        pretrained()
+    return Experiment(config, dataset, model, pretrained)
 
 
 def _pretrained(workdir: str, model: Any) -> Any:
@@ -178,6 +192,7 @@ def make_program(
         return devices.shard(call_batch(batches, config, first), mesh, P(None, devices.AXIS))
 
     return loop.Program(
+        like=lambda: experiment.like(mesh, specs),
         initialise=lambda: experiment.initial_state(mesh, specs),
         step=lambda state, batch: step(state, batch, table),
         batch=batch,

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -17,10 +17,12 @@ import jax.numpy as jnp
 import ml_collections
 import numpy as np
 
-from vae import models
+from vae import data, models
 from vae.compiled import Compiled
+from vae.config import override
 from vae.data.arrays import as_x, on_levels
-from vae.data.dataset import Values
+from vae.data.dataset import Dataset, Values
+from vae.data.identity import check_identity
 from vae.data.transforms import binary
 from vae.errors import InputError, not_one_of
 from vae.evaluation.likelihood import Estimate, has_density
@@ -56,6 +58,7 @@ class Run:
       scales: what the attributes' numbers mean.
       compiled: the model's functions, compiled.
       classes: names of the data's classes; none where these are their numbers.
+      data: what provenance.json says of the data that it was trained on.
     """
 
     config: ml_collections.ConfigDict
@@ -69,11 +72,22 @@ class Run:
     scales: Scales
     compiled: Compiled
     classes: tuple[str, ...] = ()
+    data: Mapping[str, Any] = dataclasses.field(default_factory=dict)
 
     @property
     def params(self) -> Any:
         """The weights, a tree of arrays."""
         return self.variables["params"]
+
+    def dataset(self) -> Dataset:
+        """Loads the data that it was trained on.
+
+        Raises:
+          InputError: they are not there, or others are there now.
+        """
+        dataset = data.load(self.config.data)
+        check_identity(dataset, self.data, self.workdir)
+        return dataset
 
     def find(self, name: str) -> Path:
         """Where a file that is made once lies: in the run directory, or else in `out`."""
@@ -289,7 +303,13 @@ class Run:
         return jax.tree.map(lambda *x: np.concatenate(x)[:number], *parts)
 
 
-def load(workdir: str | Path, *, step: int | str = "latest", out: str | Path | None = None) -> Run:
+def load(
+    workdir: str | Path,
+    *,
+    step: int | str = "latest",
+    out: str | Path | None = None,
+    places: Mapping[str, str] | None = None,
+) -> Run:
     """Loads a run from its directory.
 
     Args:
@@ -297,6 +317,7 @@ def load(workdir: str | Path, *, step: int | str = "latest", out: str | Path | N
       step: of the checkpoint; "latest", or "best" by validation ELBO, the latest where none was
         measured.
       out: the directory that tasks write into; the run directory where None.
+      places: where its data are now, by the keys that say so: `data.path`, `data.manual_dir`.
 
     Raises:
       InputError: there is no run, or no such checkpoint.
@@ -305,6 +326,7 @@ def load(workdir: str | Path, *, step: int | str = "latest", out: str | Path | N
     config, known = read_config(workdir), facts.read(workdir)
     if config is None or known is None:
         raise InputError(f"{workdir} holds no run: config.json or provenance.json is missing.")
+    override(config, places or {})
     model = models.build(config.model, known.model)
     state = _restore(workdir, step, jax.eval_shape(lambda: initial_state(model, config)))
     return Run(
@@ -319,6 +341,7 @@ def load(workdir: str | Path, *, step: int | str = "latest", out: str | Path | N
         scales=known.scales,
         compiled=Compiled(model),
         classes=known.classes,
+        data=known.record,
     )
 
 

@@ -16,6 +16,7 @@ from vae.errors import InputError, did_you_mean
 RESUMABLE = (
     "training.steps",
     "training.shard_state",
+    "training.pretrained",
     "evaluation",
     "checkpoint",
     "log",

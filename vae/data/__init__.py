@@ -29,6 +29,7 @@ import numpy as np
 from vae.data import amat, celeba, digits, faces, folder, groups, idx, npz, splits, tfds
 from vae.data.checks import check_splits
 from vae.data.dataset import Dataset, Source, load_in_memory
+from vae.data.identity import identity
 from vae.data.images import Fit, fit_of
 from vae.data.labels import check_classes, with_labels
 from vae.data.walk import has_images
@@ -61,6 +62,7 @@ def load(config) -> Dataset:
         key.removeprefix("data."): source.splits[name].take(indices[key])
         for key, (name, _) in selected.items()
     }
+    digest = identity(chosen, source.attributes)
     if sum(examples.nbytes for examples in chosen.values()) <= config.device_bytes:
         chosen = {
             name: replace(load_in_memory(examples, config.threads), resident=True)
@@ -78,6 +80,7 @@ def load(config) -> Dataset:
         image_shape=shape,
         num_classes=source.num_classes,
         attributes=source.attributes,
+        digest=digest,
         description=f"{source.description}: {sizes}{by}; {'x'.join(map(str, shape))}",
         classes=source.classes,
     )

@@ -10,6 +10,7 @@ from __future__ import annotations
 import functools
 import logging
 import threading
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Protocol
@@ -70,6 +71,12 @@ class Examples(Protocol):
         number of threads. Raises InputError when too many cannot be decoded.
         """
 
+    def evidence(self, sample: np.ndarray) -> Iterator[bytes]:
+        """Yields what tells these examples from others: names, labels, the content of a `sample`.
+
+        The same bytes wherever the examples are kept now, and whatever reads them.
+        """
+
     def take(self, indices: np.ndarray) -> Examples:
         """Returns the examples at `indices`, in that order."""
 
@@ -107,6 +114,11 @@ class ArrayExamples:
 
     def read(self, indices: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         return self.images[indices], self.labels[indices], self.ok[indices]
+
+    def evidence(self, sample: np.ndarray) -> Iterator[bytes]:
+        yield self.labels.tobytes()
+        for index in sample:
+            yield self.images[index].tobytes()
 
     def take(self, indices: np.ndarray) -> ArrayExamples:
         start, stop = (int(indices[0]), int(indices[-1]) + 1) if len(indices) else (0, 0)
@@ -152,6 +164,7 @@ class Dataset:
     description: str
     attributes: tuple[str, ...] = ()  # their names
     classes: tuple[str, ...] = ()  # their names; none where these are the numbers
+    digest: str = ""  # tells these data from others, see `vae/data/identity.py`
 
     @functools.cached_property
     def scales(self) -> Scales:

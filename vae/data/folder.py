@@ -12,7 +12,7 @@ import functools
 import io
 import logging
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -84,6 +84,24 @@ class FileExamples:
                 raise sizes_differ(self.root, path, image.shape[:2], self.image_shape[:2])
             images[row] = image
         return images, self.labels[indices], ok
+
+    def evidence(self, sample: np.ndarray) -> Iterator[bytes]:
+        yield "\n".join(self.paths).encode(errors="surrogateescape")
+        yield self.labels.tobytes()
+        for path in self.paths[sample]:
+            found = self.content(path)
+            yield found if isinstance(found, bytes) else _beginning(found)
+
+
+def _beginning(file: str) -> bytes:
+    """The length of a file, and as much of it as takes no time to read."""
+    if not os.path.isfile(file):
+        return b""  # said when it is read
+    try:
+        with open(file, "rb") as opened:
+            return b"%d " % os.fstat(opened.fileno()).st_size + opened.read(2**16)
+    except OSError:
+        return b""
 
 
 def read(directory: Path, fit: Fit, threads: int) -> Source:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import operator
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -68,6 +69,13 @@ class RecordExamples:
 
     def table(self) -> dict[str, np.ndarray]:
         return {}
+
+    def evidence(self, sample: np.ndarray) -> Iterator[bytes]:
+        for record in self.source.__getitems__(self.records[sample].tolist()):
+            image = record[self.image_key]
+            yield image if isinstance(image, bytes) else np.asarray(image).tobytes()
+            if self.label.key:
+                yield np.asarray(self.label.of(record)).tobytes()
 
     def read(self, indices: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         return self._read(indices, None)

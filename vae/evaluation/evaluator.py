@@ -128,6 +128,7 @@ def make_evaluator(
         "split": f"{config.data[split]} ({len(examples)} examples)",
         "binarize": config.data.binarize,
         "num_samples": num_samples,
+        "seed": config.evaluation.seed,
         "weights": "averaged" if config.training.ema_decay else "last",
     }
     if not bounded:

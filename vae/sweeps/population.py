@@ -226,6 +226,7 @@ class _Population:
         for m, request in asking.items():
             own = self._experiment._replace(config=self._members[m].config)
             state = loop.last_good(
+                own.like(self._mesh, devices.WHOLE),
                 lambda own=own: own.initial_state(self._mesh, devices.WHOLE),
                 self._records[m].checkpoints,
                 self._config,

@@ -56,7 +56,7 @@ def initial_states(
     starts = jax.tree.map(lambda *x: np.stack(x), *map(starting_point, configs))
     new = functools.partial(new_state, experiment.model, experiment.config)
     initialise = jax.vmap(new, in_axes=(0, 0, None))
-    return devices.run_once(initialise, mesh, P(devices.MEMBER), *starts, experiment.pretrained)
+    return devices.run_once(initialise, mesh, P(devices.MEMBER), *starts, experiment.pretrained())
 
 
 def unstacked(tree: Any, number: int) -> list[Any]:

@@ -26,7 +26,6 @@ import numpy as np
 from PIL import Image
 from scipy.special import logsumexp
 
-from vae import data
 from vae.data.transforms import first_images
 from vae.evaluation.detection import auroc
 from vae.evaluation.likelihood import has_density
@@ -79,7 +78,7 @@ def anomaly(
     unknown = bool(condition and (images or outliers))  # y, of some images
     names, labels = [], None
     # Users' own images are scored without the data, unless y is to be drawn from them.
-    dataset = data.load(run.config.data) if unknown or not images else None
+    dataset = run.dataset() if unknown or not images else None
     if images:
         files = image_files(images)
         x, names = as_data(read_images(files, run), run), list(map(str, files))

@@ -16,7 +16,6 @@ from typing import Any, NamedTuple
 import numpy as np
 from PIL import Image
 
-from vae import data
 from vae.data.attributes import FILE
 from vae.data.dataset import read_complete
 from vae.data.labels import class_name
@@ -78,7 +77,7 @@ def augment(
     if folder.exists():
         raise InputError(f"{folder} exists already: give another folder, or remove it.")
     if given is None:
-        train = data.load(run.config.data).train
+        train = run.dataset().train
         images, labels, _ = read_complete(train, np.arange(min(num_given, len(train))))
         images, attributes = images / np.float32(run.values.scale), run.attributes
         told, classes = labels, run.classes

@@ -15,7 +15,6 @@ from typing import Any
 
 import numpy as np
 
-from vae import data
 from vae.data.transforms import first_images
 from vae.errors import InputError, not_one_of
 from vae.evaluation.probe import Probe
@@ -202,7 +201,7 @@ def edit_figures(
       InputError: see `Editor`.
     """
     editor = Editor(run, method=method, keep=keep)
-    batch = first_images(data.load(run.config.data), "test", num, run.config)
+    batch = first_images(run.dataset(), "test", num, run.config)
     y = batch.y if run.model.condition else None
     z = run.encode(batch.x, y).mean
     before, shares = regressor(run.decode(z, y)), run.scales.share(batch.y)
@@ -251,7 +250,7 @@ def measure(run: Run, **settings: Any) -> str:
 
     @functools.cache
     def probe() -> Probe:  # trained once the run is known to be one that edits
-        return judge(run, data.load(run.config.data))
+        return judge(run, run.dataset())
 
     return as_table(edit_figures(run, lambda images: probe().predict(images), **settings))
 

@@ -11,7 +11,6 @@ from typing import Any, NamedTuple
 import jax
 import numpy as np
 
-from vae import data
 from vae.data.batches import evaluation_batches
 from vae.data.dataset import Dataset, Examples
 from vae.data.transforms import prepare
@@ -54,7 +53,7 @@ def encodings(run: Run) -> Encodings:
       InputError: the model's latents are not one vector in R^D, or it does not encode.
     """
     check_vectors(run)
-    dataset = data.load(run.config.data)
+    dataset = run.dataset()
     examples = dataset.train.take(np.arange(min(EXAMPLES, len(dataset.train))))
     shapes = ((run.model.posterior.size,),) * 2 + ((len(dataset.attributes),), ())
     if not dataset.attributes:

@@ -12,7 +12,6 @@ from typing import Any
 import jax
 import numpy as np
 
-from vae import data
 from vae.data.dataset import Dataset
 from vae.data.transforms import first_images
 from vae.evaluation import conditioning
@@ -51,7 +50,7 @@ def evaluate(run: Run, *, split: str = "test", num_samples: int | None = None) -
       conditional model: the figures of each attribute or class, see `evaluation/conditioning.py`.
     """
     mesh = make_mesh()
-    dataset = data.load(run.config.data)
+    dataset = run.dataset()
     evaluator = make_evaluator(
         run.model,
         dataset,

@@ -7,7 +7,6 @@ from typing import Any
 import jax
 import numpy as np
 
-from vae import data
 from vae.data.dataset import Dataset
 from vae.errors import InputError
 from vae.evaluation import fidelity as measures
@@ -51,7 +50,7 @@ def fidelity(
     Raises:
       InputError: the data have no labels for the judge to learn from, or are too few.
     """
-    dataset = data.load(run.config.data)
+    dataset = run.dataset()
     probe = judge(run, dataset)
     fitted = fit_prior(run, prior) if prior else None
     images, y = labelled(dataset, dataset.test, num)

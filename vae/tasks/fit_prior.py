@@ -23,7 +23,6 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from vae import data
 from vae.errors import InputError
 from vae.models.priors import flow
 from vae.probability.mixtures import CorrelatedGaussianMixture
@@ -136,7 +135,7 @@ def fit_prior(run: Run, name: str) -> Standardised:
     before = kept.read(path, jax.eval_shape(blank))
     if before is not None:
         return before
-    dataset = data.load(run.config.data)
+    dataset = run.dataset()
     encodings = encode(run, dataset, dataset.train)
     z = encodings.z[encodings.ok]
     if len(z) <= COMPONENTS * HELD_OUT:

@@ -249,7 +249,7 @@ def given(
                 f"model.condition={kind!r}."
             )
     if not images:
-        dataset = data.load(run.config.data)
+        dataset = run.dataset()
         batch = first_images(dataset, "test", num, run.config)
         names = [f"test {i}" for i in range(len(batch.x))]
         return Given(batch.x, batch.y if condition else None, names, dataset)
@@ -268,7 +268,7 @@ def given(
                 f"--attributes has {len(attributes)} sets for {len(files)} images; give one for "
                 "each, with / between, or one for all."
             )
-        usual = first_images(data.load(run.config.data), "test", USUAL, run.config).y
+        usual = first_images(run.dataset(), "test", USUAL, run.config).y
         usual = np.median(usual, axis=0, keepdims=True)
         sets = list(attributes) or [{}]
         y = np.concatenate([with_attributes(usual, one, run) for one in sets])

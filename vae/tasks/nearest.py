@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 
-from vae import data
 from vae.data.dataset import Dataset, read_complete
 from vae.data.transforms import first_images
 from vae.evaluation.fidelity import squared_distances
@@ -44,7 +43,7 @@ def nearest(
       "latents": {"samples": [num], "test": [...]}}, the Euclidean distances to the nearest, with
       "mirrored": whether a sample's nearest is a mirrored one, where training mirrored.
     """
-    dataset = data.load(run.config.data)
+    dataset = run.dataset()
     fitted = fit_prior(run, prior) if prior else None
     test, y, _ = first_images(dataset, "test", num, run.config)
     given = y[np.arange(num) % len(y)] if run.model.condition else None

@@ -8,7 +8,6 @@ from pathlib import Path
 import jax
 import numpy as np
 
-from vae import data
 from vae.data.transforms import first_images
 from vae.probability import similarity
 from vae.run import Run
@@ -53,7 +52,7 @@ def reconstruct(
         own = given(run, images=images, num=num, labels=labels, attributes=attributes)
         x, y, what = as_data(own.x, run), own.y, own.tag
     else:
-        x, y, _ = first_images(data.load(run.config.data), split, num, run.config)
+        x, y, _ = first_images(run.dataset(), split, num, run.config)
         what = split
     reconstructions = run.reconstruct(x, y)
     path = names.picture(run, "reconstructions", what, num=(num, NUM))

@@ -15,7 +15,6 @@ import jax
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from vae import data
 from vae.data.dataset import Dataset
 from vae.data.transforms import first_images
 from vae.errors import InputError
@@ -204,7 +203,7 @@ def _drawn(
 
     The embeddings of `also` follow those of the test images, and take no part in their mean.
     """
-    dataset = data.load(run.config.data)
+    dataset = run.dataset()
     who = identities_of(dataset, num)
     drawn = draw_pairs(who, pairs, seed=seed)
     x, y, _ = first_images(dataset, "test", num, run.config)

@@ -97,6 +97,15 @@ def layout(mesh: Mesh, spec: P) -> NamedSharding:
     return NamedSharding(mesh, spec)
 
 
+def shaped(tree: Any, mesh: Mesh, specs: Any) -> Any:
+    """The shapes and types of a tree's arrays, to be laid out by `specs`."""
+
+    def one(x: Any, spec: P) -> jax.ShapeDtypeStruct:
+        return jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=layout(mesh, spec))
+
+    return jax.tree.map(one, tree, _each(specs, tree))
+
+
 def replicate(tree: Any, mesh: Mesh) -> Any:
     """Puts a tree of host arrays on every device."""
     return shard(tree, mesh, P())

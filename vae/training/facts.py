@@ -22,6 +22,7 @@ class Facts(NamedTuple):
       scales: of the attributes.
       classes: their names, where they have other ones than numbers.
       model: what the model was built for.
+      record: all that was recorded.
     """
 
     values: Values
@@ -29,6 +30,7 @@ class Facts(NamedTuple):
     scales: Scales
     classes: tuple[str, ...]
     model: Data
+    record: dict[str, Any]
 
 
 def of(dataset: Dataset) -> dict[str, Any]:
@@ -44,6 +46,7 @@ def of(dataset: Dataset) -> dict[str, Any]:
         "valid": len(dataset.valid),
         "test": len(dataset.test),
         "description": dataset.description,
+        "digest": dataset.digest,
     }
 
 
@@ -83,4 +86,4 @@ def _facts(facts: dict[str, Any], file: Path) -> Facts:
             images=lambda num: np.zeros((num, *blank.shape), np.float32),
         )
         classes = tuple(map(str, facts.get("classes", ())))  # runs of before had numbers alone
-    return Facts(values, attributes, scales, classes, model)
+    return Facts(values, attributes, scales, classes, model, facts)

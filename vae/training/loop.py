@@ -144,6 +144,7 @@ class Program:
     """What a run is made with.
 
     Attributes:
+      like: what a checkpoint is restored into.
       initialise: makes the state before the first step, on the devices.
       step: (state, batch) -> (state, report), compiled; takes `training.steps_per_call` steps.
       batch: the batch of the call that begins at a step, on the devices.
@@ -151,6 +152,7 @@ class Program:
       draw: writes pictures of the state after a step.
     """
 
+    like: Callable[[], State]
     initialise: Callable[[], State]
     step: Callable[[State, Any], tuple[State, Report]]
     batch: Callable[[int], Any]
@@ -182,8 +184,7 @@ def run(
     Raises:
       CheckpointError: a checkpoint could not be written.
     """
-    state = program.initialise()
-    state = checkpoints.restore_latest(state) or state
+    state = checkpoints.restore_latest(program.like()) or program.initialise()
     start = int(state.step)
     if start:
         logger.info("Going on from step %d.", start)
@@ -215,7 +216,9 @@ def run(
                 case Save(step, metrics, if_best):
                     checkpoints.save(step, state, metrics, if_best=if_best)
                 case GoBack(diverged_at):
-                    state = last_good(program.initialise, checkpoints, config, diverged_at)
+                    state = last_good(
+                        program.like(), program.initialise, checkpoints, config, diverged_at
+                    )
                     answer = int(state.step)
 
 
@@ -241,6 +244,7 @@ def train_metrics(report: Report) -> dict[str, float]:
 
 
 def last_good(
+    like: State,
     initialise: Callable[[], State],
     checkpoints: Checkpoints,
     config: ml_collections.ConfigDict,
@@ -248,8 +252,7 @@ def last_good(
 ) -> State:
     """The last good state, with a lower learning rate."""
     checkpoints.wait()
-    good = initialise()
-    good = checkpoints.restore_latest(good) or good
+    good = checkpoints.restore_latest(like) or initialise()
     training = config.training
     logger.warning(
         "Step %d was the last of %d in a row whose update was not finite; going back to step %d "

@@ -1,0 +1,82 @@
+"""The digest of a data set: the same wherever the data lie, another for other data."""
+
+import shutil
+
+import numpy as np
+import pytest
+
+from vae import data
+from vae.data.identity import check_identity
+from vae.errors import InputError
+
+HALVES = {"train": "train[:50%]", "valid": "train[50%:75%]", "test": "train[75%:]"}
+
+
+@pytest.fixture
+def digest(configure):
+    """Returns a function from a path, and other keys of the config, to the digest."""
+    return lambda path, **keys: data.load(configure(path=path, **HALVES | keys)).digest
+
+
+def arrays(**changes):
+    rng = np.random.default_rng(0)
+    images, labels = rng.integers(0, 256, (400, 6, 6), dtype=np.uint8), rng.integers(0, 3, 400)
+    return {"images": images, "labels": labels} | changes
+
+
+def test_of_arrays(tmp_path, digest):
+    np.savez(tmp_path / "a.npz", **arrays())
+    known = digest(tmp_path / "a.npz")
+    turned = {name: array[::-1] for name, array in arrays().items()}
+    (tmp_path / "elsewhere").mkdir()
+    np.savez_compressed(tmp_path / "elsewhere" / "b.npz", **turned)
+    assert digest(tmp_path / "elsewhere") == known
+    assert digest(tmp_path / "a.npz", device_bytes=1, threads=1) == known
+
+    images, labels = arrays().values()
+    others = [
+        {"images": images[1:], "labels": labels[1:]},
+        {"images": 255 - images},
+        {"labels": np.roll(labels, 1)},
+        {"images": images.astype(np.float32) / 255},
+    ]
+    for number, changes in enumerate(others):
+        np.savez(tmp_path / f"{number}.npz", **arrays(**changes))
+    digests = {digest(tmp_path / f"{number}.npz") for number in range(len(others))}
+    assert len(digests | {known}) == 1 + len(others)
+    assert digest(tmp_path / "a.npz", test="train[75%:90%]") != known
+
+
+@pytest.mark.parametrize("device_bytes", [0, 2**30])
+def test_of_a_folder(tmp_path, digest, write_images, device_bytes):
+    there = tmp_path / "there"
+    write_images(there / "cats", 12)
+    write_images(there / "dogs", 12, seed=1)
+    (there / "attributes.txt").write_text("nothing that is read")
+    known = digest(there, device_bytes=device_bytes)
+    here = shutil.move(there, tmp_path / "here")
+    assert digest(here, device_bytes=2**30 - device_bytes) == known
+
+    file = here / "cats" / "0003.png"
+    content = file.read_bytes()
+    shutil.copy(here / "cats" / "0004.png", file)
+    assert digest(here) != known
+    file.write_bytes(content)
+    assert digest(here) == known
+    file.rename(here / "cats" / "other.png")
+    assert digest(here) != known
+
+
+def test_of_what_is_embedded(digest):
+    drawn = {"name": "faces", "device_bytes": 1}  # none is drawn before it is needed
+    digits, faces = digest("", name="digits"), digest("", **drawn)
+    assert digits == digest("", name="digits") != faces == digest("", **drawn)
+    assert faces != digest("", image_size=(32, 32), **drawn)
+
+
+def test_other_data_are_refused_and_old_records_say_nothing(tmp_path, configure):
+    dataset = data.load(configure(**HALVES))
+    check_identity(dataset, {}, tmp_path)
+    check_identity(dataset, {"digest": dataset.digest}, tmp_path)
+    with pytest.raises(InputError, match=r"not the data of RUN, which were cats.*--config\.data"):
+        check_identity(dataset, {"digest": "other", "description": "cats"}, "RUN")
