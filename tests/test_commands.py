@@ -66,6 +66,22 @@ def files(folder):
     return {path: path.stat().st_mtime_ns for path in folder.rglob("*") if path.is_file()}
 
 
+@pytest.mark.parametrize(
+    ("flag", "message"),
+    [
+        ("--config.data.path=no/such", "data.path = no/such does not exist"),
+        ("--config.data.path=README.md", "data.path = README.md holds nothing that can be read"),
+        ("--config.data.pth=no/such", "config.data.path"),
+        ("--config.data.seed=1", "config.data.seed"),
+        ("--config=experiments/digits.py", "evaluate does not read --config, only --workdir"),
+    ],
+)
+def test_a_task_is_told_where_the_data_are_and_nothing_else_of_them(workdir, flag, message):
+    result = launch("evaluate", f"--workdir={workdir}", flag)
+    assert result.returncode == 2
+    assert message in result.stderr and result.stderr.count("\n") == 1
+
+
 def test_a_directory_that_cannot_be_written_is_said_before_anything_is_computed(workdir):
     result = launch("sample", f"--workdir={workdir}", "--out=/proc/out")
     assert result.returncode == 2
