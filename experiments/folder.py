@@ -16,7 +16,8 @@ late; those of a mixture fitted to the latents come early:
 (`--config.training.steps=2000 --config.data.crop='(74, 74)'`) on 10,000 CelebA faces of 89x109
 pixels, as a folder without its tables: log-density of the pixels in [0, 1], test ELBO 12,976 +- 92,
 128 of 128 latents active; reconstructions and samples of the mixture are blurred faces, samples of
-N(0, I) are none yet. With their attributes: `celeba_vae.py`.
+N(0, I) were none yet. That was before the mean of the latents was kept at 0: `celeba_vae.py`, which
+also reads the faces' attributes, says what it does to samples.
 """
 
 import ml_collections

@@ -1,5 +1,6 @@
 """The figures of a run on its data."""
 
+import dataclasses
 import json
 
 import numpy as np
@@ -18,6 +19,20 @@ def test_the_groups_of_a_ladder_share_its_divergence(ladder):
     assert len(shares) == 3 and min(shares) > 0
     np.testing.assert_allclose(sum(shares), result["metrics"]["test/kl"], rtol=1e-5)
     assert json.loads((ladder.workdir / "evaluation_test.json").read_text()) == result
+
+
+def test_a_mean_beside_the_priors_is_said_in_nats_and_costs_as_many(run, caplog):
+    before = evaluate(run, num_samples=1)["metrics"]
+    assert before["test/off_centre"] < 0.3 and "mean of the latents" not in caplog.text
+    statistics = run.variables["statistics"]
+    off = {"posterior": {"origin": statistics["posterior"]["origin"] - np.float32(2)}}
+    moved = run.variables | {"statistics": statistics | off}
+    after = evaluate(dataclasses.replace(run, variables=moved), num_samples=1)["metrics"]
+    cost = {k: after[f"test/{k}"] - before[f"test/{k}"] for k in ("off_centre", "kl", "elbo")}
+    assert cost["off_centre"] == pytest.approx(8, abs=2)
+    assert cost["kl"] == pytest.approx(cost["off_centre"], abs=0.05)
+    assert cost["elbo"] == pytest.approx(-cost["kl"], abs=0.05)
+    assert "The mean of the latents lies" in caplog.text
 
 
 def as_files(run, folder, number=6):

@@ -4,7 +4,8 @@
 
 (Kingma & Welling 2014; conditional: Sohn et al. 2015.) A model is a frozen record of pure parts. It
 holds no arrays but those that its parameters start from; what is learned or tracked is in its
-variables (`parts.py`).
+variables (`parts.py`). Latents in R^D have their origin where the mean of what the encoder gives is
+(`origin.py`).
 """
 
 from __future__ import annotations

@@ -45,9 +45,11 @@ def evaluate(run: Run, *, split: str = "test", num_samples: int | None = None) -
 
     Returns:
       {"step", "metrics", "protocol"}; metrics in nats per example unless the name says otherwise.
-      With "group_kl" where the latents are groups: the nats of each, the topmost first. Where the
-      upper ones carry little, samples lack what only they can plan. With "condition" of a
-      conditional model: the figures of each attribute or class, see `evaluation/conditioning.py`.
+      "off_centre" is what of the KL says only that the mean of the latents is not 0, the mean of a
+      prior N(0, I), see `evaluation/diagnostics.py`. With "group_kl" where the latents are groups:
+      the nats of each, the topmost first. Where the upper ones carry little, samples lack what only
+      they can plan. With "condition" of a conditional model: the figures of each attribute or
+      class, see `evaluation/conditioning.py`.
     """
     mesh = make_mesh()
     dataset = run.dataset()
