@@ -18,6 +18,7 @@ from vae.evaluation import conditioning
 from vae.evaluation.conditioning import Conditioning
 from vae.evaluation.diagnostics import activity, summary
 from vae.evaluation.evaluator import log_levels_of, make_evaluator
+from vae.evaluation.likelihood import useful_samples
 from vae.evaluation.probe import in_batches
 from vae.models.vae import VAE
 from vae.probability.distributions import example_keys
@@ -100,13 +101,15 @@ def evaluate_images(
       InputError: the model has no bound on log p(x), or see `given`.
     """
     own = given(run, images=images, num=1, labels=labels, attributes=attributes)
-    num_samples = num_samples or run.config.evaluation.num_samples
+    asked = num_samples or run.config.evaluation.num_samples
+    num_samples = useful_samples(run.model, asked)
     seed = run.config.evaluation.seed
     estimate = run.estimate(as_data(own.x, run), own.y, num_samples=num_samples, seed=seed)
     metrics = summary(
         estimate,
         "images",
         num_samples=num_samples,
+        with_nll=asked > 1,
         dimensions=math.prod(run.model.image_shape),
         log_levels=log_levels_of(run.model.likelihood, run.values, run.config),
         standard=False,  # other images than those trained on may well lie off the prior's mean
