@@ -69,7 +69,7 @@ def test_it_is_taken_off_the_latents_and_changes_no_reconstruction(kind, posteri
     terms = jax.jit(model.terms)
 
     moments, code = seen(model.condition, y, np.float32(RNG.normal(size=(16, 4))))
-    own = variables["statistics"]["posterior"] | {"origin_by_condition": moments}
+    own = variables["statistics"]["posterior"] | {f"origin_{k}": x for k, x in moments.items()}
     shifted = variables | {"statistics": variables["statistics"] | {"posterior": own}}
     before, after = (terms(v, batch, keys=keys) for v in (variables, shifted))
     by = regression.shift(moments, code)

@@ -218,12 +218,17 @@ def test_a_hyperparameter_newer_than_the_checkpoint_is_the_configs(tmp_path):
     checkpoints.close()
 
 
+@pytest.mark.parametrize("described", [True, False])
 @pytest.mark.parametrize("before", [{}, {"u": jnp.float32(2.0)}])
-def test_latents_had_their_origin_at_0_where_the_checkpoint_knows_of_none(before, tmp_path):
+def test_latents_had_their_origin_at_0_where_the_checkpoint_knows_of_none(
+    before, described, tmp_path
+):
     checkpoints = Checkpoints(tmp_path)
     saved, newer = tree(1).replace(statistics={"posterior": before}), {"origin": jnp.zeros(3)}
     checkpoints.save(1, saved)
     checkpoints.wait()
+    if not described:
+        without_description(tmp_path / "1")
     now = like().replace(statistics={"posterior": jax.tree.map(jnp.zeros_like, before) | newer})
     expected = saved.replace(statistics={"posterior": before | newer})
     assert_same(checkpoints.restore_latest(now), expected)

@@ -40,15 +40,13 @@ Array = jax.Array
 MOMENTUM = 0.9  # of the running average: it follows the latents within tens of steps
 
 
-def start(size: int, condition: Condition | None = None) -> dict[str, Any]:
+def start(size: int, condition: Condition | None = None) -> dict[str, Array]:
     """The statistics of latents [..., size] before the first step."""
-    origin = {"origin": jnp.zeros(size)}
-    return origin | (
-        {"origin_by_condition": regression.start(condition, size)} if condition else {}
-    )
+    moments = regression.start(condition, size) if condition else {}
+    return {"origin": jnp.zeros(size)} | _named(moments)
 
 
-def shifted(q: Any, statistics: dict[str, Any], code: Array | None = None) -> Any:
+def shifted(q: Any, statistics: dict[str, Array], code: Array | None = None) -> Any:
     """The density of z = u - o for one of u; q itself where the latents have no origin.
 
     Args:
@@ -59,12 +57,12 @@ def shifted(q: Any, statistics: dict[str, Any], code: Array | None = None) -> An
     return q.shifted(-_origin(statistics, code)) if "origin" in statistics else q
 
 
-def restored(z: Array, statistics: dict[str, Any], code: Array | None = None) -> Array:
+def restored(z: Array, statistics: dict[str, Array], code: Array | None = None) -> Array:
     """u = z + o [..., B, size], what a decoder takes, for z, and the code [B, C] of its y."""
     return z + _origin(statistics, code) if "origin" in statistics else z
 
 
-def update(statistics: dict[str, Any], z: Array, code: Array | None = None) -> dict[str, Any]:
+def update(statistics: dict[str, Array], z: Array, code: Array | None = None) -> dict[str, Array]:
     """The statistics as a batch leaves them, of samples z [K, B, size] and codes [B, C] of y."""
     if "origin" not in statistics:
         return statistics
@@ -72,15 +70,20 @@ def update(statistics: dict[str, Any], z: Array, code: Array | None = None) -> d
     new = {"origin": statistics["origin"] + (1 - MOMENTUM) * z.mean(0)}
     if code is not None:
         u = z + _origin(statistics, code)
-        new["origin_by_condition"] = regression.update(statistics["origin_by_condition"], code, u)
+        new |= _named(regression.update(_moments(statistics), code, u))
     return statistics | new
 
 
-def _origin(statistics: dict[str, Any], code: Array | None) -> Array:
+def _origin(statistics: dict[str, Array], code: Array | None) -> Array:
     """o(y), [size] or [B, size]."""
-    origin = statistics["origin"]
-    return (
-        origin
-        if code is None
-        else origin + regression.shift(statistics["origin_by_condition"], code)
-    )
+    shift = 0.0 if code is None else regression.shift(_moments(statistics), code)
+    return statistics["origin"] + shift
+
+
+# The moments lie beside the origin, in no dict of their own: an older checkpoint lacks them all.
+def _named(moments: dict[str, Array]) -> dict[str, Array]:
+    return {f"origin_{name}": x for name, x in moments.items()}
+
+
+def _moments(statistics: dict[str, Array]) -> dict[str, Array]:
+    return {name.removeprefix("origin_"): x for name, x in statistics.items() if name != "origin"}

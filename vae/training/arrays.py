@@ -62,7 +62,7 @@ def filled(read: dict[str, Any], like: dict[str, Any]) -> dict[str, Any]:
 
     def one(key: str, x: Any) -> Any:
         if isinstance(x, dict):
-            return filled(read.get(key, {}), x)
+            return filled(read[key], x)
         if key in read:
             return read[key]
         return np.zeros(x.shape, x.dtype) if isinstance(x, jax.ShapeDtypeStruct) else x

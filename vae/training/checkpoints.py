@@ -221,6 +221,8 @@ class Checkpoints:
         }
         known = like.replace(**{f: without(getattr(like, f), newer, f) for f in _NEWER})
         here = arrays_of(known)
+        if old:  # which does not tell a branch without an array from none at all
+            there |= {name: text for name, text in here.items() if text == NOTHING}
         for name in sorted(there.keys() | here.keys()):
             if there.get(name) != here.get(name):
                 named = [arrays.get(name, "missing") for arrays in (there, here)]
@@ -306,20 +308,20 @@ class Checkpoints:
             self._unknown.add(step)
 
     def _metadata(self, step: int, like: Any) -> dict[str, str]:
-        """The description of an old checkpoint's arrays, as `arrays_of` gives it."""
+        """An old checkpoint's arrays as `arrays_of` describes them, but for what has none."""
         try:
             folder = self._manager.directory / str(step) / "state"
             tree = ocp.StandardCheckpointHandler().metadata(folder).tree
         except Exception as error:
             raise self._verdict(step, error) from error
-        # Keys are not told from numbers there, nor branches without an array from none at all.
+        # Keys are not told from numbers there.
         found = {dotted(path): x for path, x in jax.tree_util.tree_leaves_with_path(tree)}
         there = {name: type_of(x) for name, x in found.items()}
         for path, x in jax.tree_util.tree_leaves_with_path(like):
             if (name := dotted(path)) in there and is_key(x):
                 data = jax.eval_shape(jax.random.key_data, x)
                 there[name] = type_of(x) if found[name].shape == data.shape else "another PRNG"
-        return there | {name: text for name, text in arrays_of(like).items() if text == NOTHING}
+        return there
 
     def _verdict(self, step: int, error: Exception) -> CheckpointError:
         """Why a checkpoint could not be read: damaged only where all its files can be."""
