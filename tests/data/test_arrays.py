@@ -42,6 +42,18 @@ def test_floats_of_any_range_are_the_same_images(configure, tmp_path, caplog, lo
         assert (found.values.black, found.values.white) == (low, high)
 
 
+def test_floats_of_a_known_unit_keep_it(configure, tmp_path):
+    np.savez(tmp_path / "set.npz", images=-1000 + 3000 * UNIT)
+    config = configure(path=tmp_path / "set.npz")
+    like = Values(scale=1.0, levels=None, black=-2000.0, white=4000.0)
+    for known, low, high in ((None, 0, 1), (like, 1 / 6, 4 / 6)):
+        (split,) = data.read(config, known).splits.values()
+        assert (split.images.min(), split.images.max()) == pytest.approx((low, high))
+    np.savez(tmp_path / "set.npz", images=2 * UNIT - 1)  # a range that is known anyway
+    (split,) = data.read(config, like).splits.values()
+    assert (split.images.min(), split.images.max()) == (0, 1)
+
+
 def test_whole_floats_to_255_are_bytes(configure, tmp_path):
     images = np.rint(255 * UNIT)
     np.savez(tmp_path / "set.npz", images=images)

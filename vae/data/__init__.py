@@ -28,7 +28,7 @@ import numpy as np
 
 from vae.data import amat, celeba, digits, faces, folder, groups, idx, npz, splits, tfds
 from vae.data.checks import check_splits
-from vae.data.dataset import Dataset, Source, load_in_memory
+from vae.data.dataset import Dataset, Source, Values, load_in_memory
 from vae.data.identity import identity
 from vae.data.images import Fit, fit_of
 from vae.data.labels import check_classes, with_labels
@@ -86,12 +86,14 @@ def load(config) -> Dataset:
     )
 
 
-def read(config) -> Source:
+def read(config, like: Values | None = None) -> Source:
     """Every base split of the data set that `config` (the section `data`) names, whole.
 
-    Raises InputError for anything wrong with the data.
+    What is black and white is that of `like` for values of no range that is known otherwise. Raises
+    InputError for anything wrong with the data.
     """
-    return _read(config, fit_of(config))
+    fit = fit_of(config)
+    return _read(config, replace(fit, black=like.black, white=like.white) if like else fit)
 
 
 def _read(config, fit: Fit) -> Source:

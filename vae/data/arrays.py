@@ -49,7 +49,8 @@ def array_source(
     """
     arrays = {name: images for name, (images, _) in splits.items()}
     if values is None:
-        arrays, values = to_unit(arrays, description)
+        known = () if fit.black is None else (fit.black, fit.white)
+        arrays, values = to_unit(arrays, description, known)
     given = {name: labels for name, (_, labels) in splits.items()}
     labels, keys, names, number = classes_of(given, arrays, description)
     ordered = {}
@@ -90,10 +91,14 @@ def image_array(array: np.ndarray, what: str) -> np.ndarray:
     return array
 
 
-def to_unit(arrays: Mapping[str, np.ndarray], what: str) -> tuple[dict[str, np.ndarray], Values]:
+def to_unit(
+    arrays: Mapping[str, np.ndarray], what: str, known: tuple[float, float] | tuple[()] = ()
+) -> tuple[dict[str, np.ndarray], Values]:
     """Brings the images of all splits to one of the ranges above, and says what they mean then.
 
-    Logs what it did. Raises InputError for floats that are all the same and outside [0, 1].
+    Floats of none of them are of the range that is `known` for others of their kind, if they are
+    within it. Logs what it did. Raises InputError for floats that are all the same and outside
+    [0, 1].
     """
     arrays = dict(arrays)
     low = min(float(images.min()) for images in arrays.values())
@@ -110,7 +115,7 @@ def to_unit(arrays: Mapping[str, np.ndarray], what: str) -> tuple[dict[str, np.n
     if bytes_like and all((x == np.rint(x)).all() for x in arrays.values()):
         logger.info("%s: floats that are whole numbers to 255 are bytes", what)
         return {name: x.astype(np.uint8) for name, x in arrays.items()}, BYTES
-    black, white = _range_of(low, high, what)
+    black, white = _range_of(low, high, known, what)
     values = Values(scale=1.0, levels=None)
     if (black, white) == (0.0, 1.0):
         return arrays, replace(values, low=low, high=high)
@@ -194,7 +199,9 @@ def _numbers(array: np.ndarray, what: str) -> np.ndarray:
     return array.astype(np.uint8 if array.dtype.itemsize == 1 else np.int32)
 
 
-def _range_of(low: float, high: float, what: str) -> tuple[float, float]:
+def _range_of(
+    low: float, high: float, known: tuple[float, float] | tuple[()], what: str
+) -> tuple[float, float]:
     """Returns the floats that are black and white in images with values from `low` to `high`."""
     if low >= 0 and high <= 1:
         return 0.0, 1.0
@@ -202,6 +209,8 @@ def _range_of(low: float, high: float, what: str) -> tuple[float, float]:
         return -1.0, 1.0
     if low >= 0 and _BRIGHT <= high <= 255:
         return 0.0, 255.0
+    if known and known[0] <= low and high <= known[1]:
+        return known
     if not high > low:
         raise InputError(f"{what}: every value is {low:g}: give images that differ, in [0, 1].")
     return low, high

@@ -199,7 +199,7 @@ def probe(
             count,
         )
     if deep := [file for file, header in headers.items() if header.deep]:
-        fit = replace(fit, white=_white(root, content, deep))
+        fit = replace(fit, white=_white(root, content, deep, fit.white))
     fit = replace(fit, channels=fit.channels or max(h.shape[2] for h in headers.values()))
     if any(fit.size):
         return fit, (*fit.size, fit.channels)
@@ -229,8 +229,13 @@ def _header(content: Callable[[str], str | bytes], path: str) -> _Header | None:
         return None
 
 
-def _white(root: str, content: Callable[[str], str | bytes], files: list[str]) -> float:
-    """Returns what is white in deep images, from some of them, and logs it."""
+def _white(
+    root: str, content: Callable[[str], str | bytes], files: list[str], known: float | None
+) -> float:
+    """Returns what is white in deep images, from some of them, and logs it.
+
+    It is `known` where they are whole numbers up to it.
+    """
     low, high, whole = np.inf, -np.inf, True
     for i in np.unique(np.linspace(0, len(files) - 1, min(len(files), _PROBE_DEEP)).astype(int)):
         file = content(files[i])
@@ -247,6 +252,8 @@ def _white(root: str, content: Callable[[str], str | bytes], files: list[str]) -
             continue
     if high < low:
         raise InputError(f"{root}: none of its deep images can be read: replace them.")
+    if whole and known and high <= known:
+        white = known
     logger.info(
         "%s: images of more than 8 bits a value, to %g: read with 8, black 0 and white %g",
         readable(root),

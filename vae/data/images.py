@@ -27,13 +27,14 @@ class Fit:
 
     The centre is cropped to `crop` (height, width; in pixels or, up to 1, in parts of the image's;
     0 keeps all), then to the aspect of `size`, then resized to it with antialiasing; (0, 0) keeps
-    the size. `channels` is 1 or 3, or 0 to keep. `white` is what is white in files of more than 8
-    bits; None leaves it to each file.
+    the size. `channels` is 1 or 3, or 0 to keep. `black` and `white` are so in files of more than 8
+    bits and in arrays of floats; None leaves it to the values there.
     """
 
     size: tuple[int, int] = (0, 0)
     crop: tuple[float, float] = (0, 0)
     channels: int = 0
+    black: float | None = None
     white: float | None = None
 
     @property

@@ -132,7 +132,7 @@ def read_set(name: str, run: Run, num: int) -> OtherSet:
     height, width, channels = run.model.image_shape
     config.crop, config.image_size, config.channels = (0, 0), (height, width), channels
     config.path, config.name = (str(path), "") if path.exists() else ("", name)
-    source = data.read(config)
+    source = data.read(config, run.values)
     split = "test" if "test" in source.splits else next(iter(source.splits))
     index = np.arange(min(num, len(source.splits[split])))
     images, labels, _ = read_complete(source.splits[split], index)
