@@ -1,5 +1,6 @@
 """The digest of a data set: the same wherever the data lie, another for other data."""
 
+import dataclasses
 import shutil
 
 import numpy as np
@@ -80,3 +81,38 @@ def test_other_data_are_refused_and_old_records_say_nothing(tmp_path, configure)
     check_identity(dataset, {"digest": dataset.digest}, tmp_path)
     with pytest.raises(InputError, match=r"not the data of RUN, which were cats.*--config\.data"):
         check_identity(dataset, {"digest": "other", "description": "cats"}, "RUN")
+
+
+@pytest.mark.parametrize(
+    ("changes", "values", "classes", "message"),
+    [
+        ({}, {"levels": 256, "scale": 255.0, "low": 0.0, "high": 1.0}, 3, ""),
+        (
+            {"images": np.linspace(-1, 1, 3600, dtype=np.float32).reshape(100, 6, 6)},
+            {"levels": None, "scale": 1.0, "low": -1.0, "high": 1.0},
+            3,
+            "values from -1 to 1 as they are",
+        ),
+        (
+            {"labels": np.arange(400) % 3 + 1},
+            {"levels": 256, "scale": 255.0, "low": 0.0, "high": 1.0},
+            4,
+            "labels as 4 classes, with those that no image has",
+        ),
+    ],
+)
+def test_what_an_earlier_version_read_otherwise(
+    tmp_path, configure, changes, values, classes, message
+):
+    given = arrays(**changes)
+    given["labels"] = given["labels"][: len(given["images"])]
+    np.savez(tmp_path / "a.npz", **given)
+    found = data.load(configure(path=tmp_path / "a.npz", **HALVES))
+    record = {"values": values, "num_classes": classes}
+    if not message:
+        check_identity(found, record, "runs/a")
+        return
+    with pytest.raises(InputError, match=message):
+        check_identity(found, record, "runs/a")
+    today = dataclasses.asdict(found.values)
+    check_identity(found, {"values": today, "num_classes": found.num_classes}, "runs/a")

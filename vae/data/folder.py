@@ -89,7 +89,7 @@ class FileExamples:
         yield "\n".join(self.paths).encode(errors="surrogateescape")
         yield self.labels.tobytes()
         for path in self.paths[sample]:
-            found = self.content(path)
+            found = self.content(pages.place(path)[0])
             yield found if isinstance(found, bytes) else _beginning(found)
 
 

@@ -30,7 +30,7 @@ def identity(splits: Mapping[str, Examples], attributes: Sequence[str]) -> str:
 
 
 def check_identity(dataset: Dataset, record: Mapping, workdir: object) -> None:
-    """Refuses other data than a run was trained on.
+    """Refuses other data than a run was trained on, and those that are read otherwise today.
 
     Args:
       dataset: what was loaded.
@@ -38,7 +38,8 @@ def check_identity(dataset: Dataset, record: Mapping, workdir: object) -> None:
       workdir: the run directory, for the message.
 
     Raises:
-      InputError: they are other data.
+      InputError: they are other data, or the run is of a version that left floats and the numbers
+        of labels as they are, where they are brought to [0, 1] and to classes now.
     """
     if record.get("digest", dataset.digest) != dataset.digest:
         raise InputError(
@@ -46,3 +47,24 @@ def check_identity(dataset: Dataset, record: Mapping, workdir: object) -> None:
             f"{record.get('description', 'others')}; if those have moved, say where they are now "
             "by --config.data.path=PATH."
         )
+    if change := _read_otherwise(dataset, record):
+        raise InputError(
+            f"{workdir} was trained by an earlier version, which read {change}: samples and "
+            "--images of your own are as they were; for its data, train it again in another "
+            "--workdir."
+        )
+
+
+def _read_otherwise(dataset: Dataset, record: Mapping) -> str:
+    """Returns what an earlier version read otherwise; nothing where the data are as they were."""
+    values, now = record.get("values", {}), dataset.values
+    if not values or "white" in values:
+        return ""
+    was = (values["levels"], values["scale"], values.get("low", 0.0), values.get("high", 1.0))
+    if was != (now.levels, now.scale, now.low, now.high):
+        return f"values from {was[2]:g} to {was[3]:g} as they are"
+    if now.white not in (None, 65535):
+        return f"{now.white:g} in image files as less than white"
+    if record["num_classes"] != dataset.num_classes:
+        return f"labels as {record['num_classes']} classes, with those that no image has"
+    return ""
