@@ -162,7 +162,7 @@ def attribute_columns(names: Sequence[str], run: Run) -> list[int]:
         path = run.config.data.path
         if path and (table := user_path(path) / FILE).is_file():
             record = read_json(run.workdir / "provenance.json") or {}
-            when = record.get("time", "an unknown day")[:10]
+            when = record["time"][:10] if "time" in record else "an unknown day"
             raise InputError(
                 f"{run.workdir} read its data on {when} and found no attributes, so it knows "
                 f"nothing of {table}: train a run in another directory to use them."
