@@ -8,6 +8,7 @@ import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+from vae.data.attributes import FILE as TABLE
 from vae.errors import readable
 
 logger = logging.getLogger(__name__)
@@ -65,6 +66,8 @@ def _walk(directory: Path, left_out: collections.Counter) -> Iterator[str]:
                 continue
             if _holds(entry.is_dir):
                 (linked if entry.is_symlink() else folders).append(path)
+            elif path == TABLE:
+                continue  # read, but by another reader
             elif not is_image(entry.name):
                 kind = os.path.splitext(entry.name)[1].lower()
                 left_out[f"file(s) {readable(kind) or 'without an extension'}"] += 1

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 import logging
-import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -12,19 +11,18 @@ from typing import Any
 import jax
 import numpy as np
 
-from vae.data.dataset import Dataset
+from vae.data.dataset import ArrayExamples, Dataset
 from vae.data.transforms import first_images
 from vae.evaluation import conditioning
 from vae.evaluation.conditioning import Conditioning
-from vae.evaluation.diagnostics import activity, summary
-from vae.evaluation.evaluator import log_levels_of, make_evaluator
-from vae.evaluation.likelihood import useful_samples
+from vae.evaluation.diagnostics import activity
+from vae.evaluation.evaluator import make_evaluator
 from vae.evaluation.probe import in_batches
 from vae.models.vae import VAE
 from vae.probability.distributions import example_keys
 from vae.probability.terms import Batch
 from vae.run import Run
-from vae.tasks.inputs import as_data, given
+from vae.tasks.inputs import given
 from vae.training.devices import jit, make_mesh, replicate
 from vae.training.directory import write_json
 
@@ -33,6 +31,7 @@ logger = logging.getLogger(__name__)
 EXAMPLES = 5000  # of the training set, at most, from which the figures of a condition are made
 HELD_OUT = 2000
 MAX_BYTES = 2**28  # of these training images
+OF_A_SET = ("active_", "off_centre")  # figures of how latents vary, which few images do not tell
 CLASSES = 100  # that are looked at, at most
 
 
@@ -46,11 +45,9 @@ def evaluate(run: Run, *, split: str = "test", num_samples: int | None = None) -
 
     Returns:
       {"step", "metrics", "protocol"}; metrics in nats per example unless the name says otherwise.
-      "off_centre" is what of the KL says only that the mean of the latents is not 0, the mean of a
-      prior N(0, I), see `evaluation/diagnostics.py`. With "group_kl" where the latents are groups:
-      the nats of each, the topmost first. Where the upper ones carry little, samples lack what only
-      they can plan. With "condition" of a conditional model: the figures of each attribute or
-      class, see `evaluation/conditioning.py`.
+      With "group_kl" where the latents are groups: the nats of each, the topmost first. Where the
+      upper ones carry little, samples lack what only they can plan. With "condition" of a
+      conditional model: the figures of each attribute or class, see `evaluation/conditioning.py`.
     """
     mesh = make_mesh()
     dataset = run.dataset()
@@ -98,36 +95,45 @@ def evaluate_images(
       {"step", "metrics", "protocol", "per_image": [{"image", "elbo", "log_likelihood", "ess"}]}.
 
     Raises:
-      InputError: the model has no bound on log p(x), or see `given`.
+      InputError: see `given`.
     """
     own = given(run, images=images, num=1, labels=labels, attributes=attributes)
-    asked = num_samples or run.config.evaluation.num_samples
-    num_samples = useful_samples(run.model, asked)
-    seed = run.config.evaluation.seed
-    estimate = run.estimate(as_data(own.x, run), own.y, num_samples=num_samples, seed=seed)
-    metrics = summary(
-        estimate,
-        "images",
-        num_samples=num_samples,
-        with_nll=asked > 1,
-        dimensions=math.prod(run.model.image_shape),
-        log_levels=log_levels_of(run.model.likelihood, run.values, run.config),
-        standard=False,  # other images than those trained on may well lie off the prior's mean
+    unlabelled = np.full(len(own.x), -1, np.int32)
+    examples = ArrayExamples(
+        own.x * np.float32(run.values.scale),
+        unlabelled if own.y is None else own.y,
+        np.ones(len(own.x), bool),
     )
-    columns = (own.names, estimate.elbo, estimate.log_likelihood, estimate.ess)
-    keys = ("image", "elbo", "log_likelihood", "ess")
+    dataset = Dataset(
+        *[examples] * 3,
+        values=run.values,
+        image_shape=run.model.image_shape,
+        num_classes=0,
+        description=", ".join(map(str, images)),
+    )
+    mesh = make_mesh()
+    evaluator = make_evaluator(
+        run.model,
+        dataset,
+        "test",
+        run.config,
+        mesh,
+        num_samples=num_samples or run.config.evaluation.num_samples,
+    )
+    estimate = evaluator.estimate(replicate(run.variables, mesh))
+    figures = {
+        f"images/{name}": value
+        for key, value in evaluator.figures(estimate, warn=False).items()
+        if not (name := key.removeprefix("test/")).startswith(OF_A_SET)
+    }
+    columns = {key: getattr(estimate, key) for key in ("elbo", "log_likelihood", "ess")}
     result = {
         "step": run.step,
-        "metrics": metrics,
-        "protocol": {
-            "data": ", ".join(map(str, images)),
-            "binarize": run.config.data.binarize,
-            "num_samples": num_samples,
-            "weights": "averaged" if run.config.training.ema_decay else "last",
-        },
+        "metrics": figures,
+        "protocol": evaluator.protocol | {"split": f"all ({len(own.x)} examples)"},
         "per_image": [
-            {k: v if k == "image" else float(v) for k, v in zip(keys, row, strict=True)}
-            for row in zip(*columns, strict=True)
+            {"image": name} | {key: float(values[row]) for key, values in columns.items()}
+            for row, name in enumerate(own.names)
         ],
     }
     write_json(run.out / f"evaluation_{own.tag}.json", result)
