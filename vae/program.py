@@ -26,6 +26,7 @@ from vae.probability.terms import Batch
 from vae.run import Run, load
 from vae.tasks import pictures
 from vae.training import devices, loop, processes
+from vae.training.allocation import check_fits
 from vae.training.logs import Log
 from vae.training.state import (
     State,
@@ -125,11 +126,19 @@ def prepare(config: ml_collections.ConfigDict, *, started: bool = False) -> Expe
     check_likelihood(dataset.values, config)
     check_labels(dataset, config)
     model = models.build(config.model, _model_data(dataset, config))
+    check_fits(model, config, _label(dataset), len(dataset.train))
     check_objective(config.objective, model, lambda: first_images(dataset, "train", 1, config))
     pretrained = functools.cache(lambda: _pretrained(config.training.pretrained, model))
     if not started:
         pretrained()
     return Experiment(config, dataset, model, pretrained)
+
+
+def _label(dataset: Dataset) -> jax.ShapeDtypeStruct:
+    """The shape and type of what is known of one example."""
+    if dataset.attributes:
+        return jax.ShapeDtypeStruct((len(dataset.attributes),), np.float32)
+    return jax.ShapeDtypeStruct((), np.int32)
 
 
 def _pretrained(workdir: str, model: Any) -> Any:

@@ -1,6 +1,7 @@
 """Estimates against a linear-Gaussian model whose log p(x) is known."""
 
 import functools
+from types import SimpleNamespace
 
 import jax
 import linear_gaussian
@@ -8,6 +9,7 @@ import numpy as np
 import pytest
 from linear_gaussian import VARIABLES, VARIANCE, model
 
+from vae.evaluation import likelihood
 from vae.evaluation.likelihood import chunks, make_estimator
 from vae.probability.terms import Batch
 from vae.training.devices import make_mesh
@@ -83,6 +85,23 @@ def test_padding_and_batch_size_do_not_change_the_figures(x):
     for a, b in zip(jax.tree.leaves(one), jax.tree.leaves(other), strict=True):
         assert len(a) == 10
         np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-5)
+
+
+def test_how_long_it_takes_is_said_where_it_is_long(x, monkeypatch, caplog):
+    caplog.set_level("INFO", logger="vae")
+    clock = iter((100.0, 103.0, 200.0, 200.1))
+    monkeypatch.setattr(likelihood, "time", SimpleNamespace(monotonic=lambda: next(clock)))
+    images = {"index": np.arange(4, dtype=np.int32), "image": x[:4], "mask": np.full(4, True)}
+
+    def run(num_batches):
+        compiled = estimator(0.0, 4, 4 * 4)  # one sample a call: 4 for a batch
+        compiled(VARIABLES, {}, [images], key=jax.random.key(0), num_batches=num_batches)
+
+    run(8)  # 30 calls more of 3 seconds
+    assert "takes about 1:30" in caplog.text
+    caplog.clear()
+    run(8)
+    assert not caplog.text
 
 
 def test_chunks_cover_the_samples_under_the_bound(x, exact):

@@ -63,7 +63,7 @@ def override(config: ml_collections.ConfigDict, values: Mapping[str, Any]) -> No
             if value is None or isinstance(value, bool) is not isinstance(earlier, bool):
                 raise TypeError  # both of which a ConfigDict would take
             section[name] = value
-        except TypeError:
+        except (TypeError, ValueError):  # which ml_collections raises of what it cannot write
             kind = type(earlier).__name__
             raise InputError(
                 f"{key}={shown(value)} must be of type {kind}, as {earlier!r} is."

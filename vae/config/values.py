@@ -3,7 +3,7 @@
 A range says what can be computed with, not what is wise. Real numbers are finite and neither
 overflow nor vanish in float32; whole numbers fit the int32 that they are counted in; what is built
 layer by layer is bounded, for a billion layers would never be ready. Whether what is left fits into
-this machine's memory is asked when the data are known (`vae/models/memory.py`).
+this machine's memory is asked when the data are known (`vae/training/allocation.py`).
 """
 
 from __future__ import annotations

@@ -80,7 +80,7 @@ def make_evaluator(
         members=members,
     )
     table = replicate(examples.table(), mesh)
-    batch_size = divisible(config.evaluation.batch_size, mesh)
+    batch_size = divisible(min(config.evaluation.batch_size, len(examples)), mesh)
     log_levels = log_levels_of(model.likelihood, dataset.values, config) if bounded else None
 
     standard = isinstance(getattr(getattr(model, "prior", None), "p", None), StandardNormal)
@@ -98,7 +98,8 @@ def make_evaluator(
                 raise Stopped
 
         key = jax.random.key(config.evaluation.seed)
-        return estimator(variables, table, batches, key=key, ask=ask)
+        number = math.ceil(len(examples) / batch_size)
+        return estimator(variables, table, batches, key=key, ask=ask, num_batches=number)
 
     @np.errstate(invalid="ignore", over="ignore")  # of a model that diverged they are NaN
     def figures(estimated: Estimate, *, warn: bool = True) -> dict[str, float]:

@@ -12,7 +12,9 @@ figure depends neither on the chunks, nor on the batch size, nor on the devices.
 from __future__ import annotations
 
 import functools
+import logging
 import math
+import time
 from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple
 
@@ -25,8 +27,12 @@ from jax.sharding import PartitionSpec as P
 from vae.probability.distributions import example_keys, sample_keys, split
 from vae.probability.terms import Batch, log_weights
 from vae.training.devices import AXIS, MEMBER, fetch, map_shards, shard
+from vae.training.logs import duration
 
 Array = jax.Array
+logger = logging.getLogger(__name__)
+
+LONG = 30  # seconds of an evaluation, from which on it is said how many there are
 
 
 class Estimate(NamedTuple):
@@ -104,7 +110,8 @@ def make_estimator(
     Returns:
       `estimate(variables, table, batches, key=key)` over batches with `index` [B] and `mask` [B],
       as `evaluation_batches` gives them; its arrays leave the masked examples out, and are
-      [M, N, ...] of M members. Each process gives its slices, and gets the figures of all. `ask`
+      [M, N, ...] of M members. Each process gives its slices, and gets the figures of all. With
+      `num_batches`, how many there are, it says how long it takes where that is long. `ask`
       is called before each chunk of samples; what it raises ends the estimate.
     """
     num_samples = useful_samples(model, num_samples)
@@ -155,19 +162,23 @@ def make_estimator(
         *,
         key: Array,
         ask: Callable[[], None] = lambda: None,
+        num_batches: int = 1,
     ) -> Estimate:
         results = []
+        forecast = None
         for batch in batches:
             images = math.ceil(len(batch["mask"]) * jax.process_count() / mesh.shape[AXIS])
             number, size = chunks(num_samples, held * images, bytes_per_image, max_bytes)
             if size not in compiled:
                 compiled[size] = compile_chunk(size)
+            forecast = forecast or _Forecast(num_batches * number)
             batch = shard(batch, mesh, P(AXIS))
             mask = batch.pop("mask")
             parts = []
             for i in range(number):
                 ask()
                 parts.append(compiled[size](variables, batch, table, key, np.int32(i * size)))
+                forecast.called(parts[-1])
                 jax.block_until_ready(parts[-2:-1])  # so that at most two are in flight
             parts, mask = fetch((parts, mask))
             parts = _combine(parts, num_samples)
@@ -175,6 +186,27 @@ def make_estimator(
         return jax.tree.map(lambda *parts: np.concatenate(parts, axis), *results)
 
     return estimate
+
+
+class _Forecast:
+    """Says how long an evaluation takes, once, after two of its calls, where that is long."""
+
+    def __init__(self, calls: int) -> None:
+        self._calls, self._done, self._last = calls, 0, 0.0
+
+    def called(self, result: Any) -> None:
+        """Takes note of a call; the first one compiles, the second is timed."""
+        self._done += 1
+        if self._done > 2 or self._calls <= 2:
+            return
+        jax.block_until_ready(result)
+        started, self._last = self._last, time.monotonic()
+        seconds = (self._calls - 2) * (self._last - started)
+        if self._done == 2 and seconds > LONG:
+            logger.info(
+                "This evaluation takes about %s; a smaller evaluation.num_samples takes less.",
+                duration(seconds),
+            )
 
 
 @np.errstate(invalid="ignore", over="ignore")  # of a model that diverged the figures are NaN

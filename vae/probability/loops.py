@@ -11,7 +11,8 @@ import jax.numpy as jnp
 from jax.extend.core import jaxpr_as_fun
 
 PIECE = 2**30  # bytes that a piece of `in_pieces` may hold
-PRODUCTS = ("dot_general", "conv_general_dilated")  # XLA has these whole; the rest it fuses
+# What XLA has whole, before and after; the rest it fuses.
+PRODUCTS = ("dot_general", "conv_general_dilated", "triangular_solve")
 
 
 def scan(body: Callable[[Any, Any], tuple[Any, Any]], carry: Any, xs: Any) -> tuple[Any, Any]:

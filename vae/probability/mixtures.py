@@ -18,6 +18,7 @@ import jax
 import jax.numpy as jnp
 
 from vae.probability.distributions import LOG_2PI, FullGaussian, split, standard_normal
+from vae.probability.loops import in_pieces
 
 Array = jax.Array
 
@@ -126,8 +127,13 @@ class EqualMixture:
 
     def log_prob(self, z: Array) -> Array:
         """The log-density of z [..., D], as [...]."""
-        components = self.q.log_prob(z[..., None, :])
-        return jax.nn.logsumexp(components, axis=-1) - math.log(self.number)
+
+        def of_points(z: Array) -> Array:
+            components = self.q.log_prob(z[:, None, :])
+            return jax.nn.logsumexp(components, axis=-1) - math.log(self.number)
+
+        # N points times M densities, each of which may take networks: more than the model itself.
+        return in_pieces(of_points, z.reshape(-1, z.shape[-1])).reshape(z.shape[:-1])
 
     def sample(self, *, keys: Array) -> Array:
         """Draws z [B, D], one from each key [B]: of every component, of which one is kept."""

@@ -1,0 +1,120 @@
+"""What a run needs of the memory, known before it is taken.
+
+Weights and optimizer state are counted exactly. Of a step it is what its products and convolutions
+leave for the gradient, which no compiler can do without. Both are seen in the trace, where nothing
+is computed; what is larger than the machine is refused with the figures.
+"""
+
+from __future__ import annotations
+
+import logging
+import math
+import os
+from pathlib import Path
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import ml_collections
+
+from vae.errors import InputError
+from vae.probability.distributions import example_keys, sample_keys
+from vae.probability.loops import held_bytes
+from vae.probability.terms import Batch
+from vae.training.state import initial_state
+
+logger = logging.getLogger(__name__)
+
+CGROUP = Path("/sys/fs/cgroup/memory.max")
+
+
+def check_fits(
+    model: Any, config: ml_collections.ConfigDict, label: jax.ShapeDtypeStruct, num_examples: int
+) -> None:
+    """Refuses a run that is larger than the memory of the devices.
+
+    Args:
+      model: the model.
+      config: the whole config.
+      label: the shape [...] and type of what is known of one example.
+      num_examples: of the training set.
+
+    Raises:
+      InputError: one sentence with the bytes that are needed and those that there are.
+    """
+    batch_size = config.data.batch_size // config.training.accumulate
+    if config.data.batch_size > num_examples:
+        logger.warning(
+            "data.batch_size=%d is more than the %d training examples: each is seen more than once "
+            "in a step.",
+            config.data.batch_size,
+            num_examples,
+        )
+    present = memory()
+    samples = config.objective.backward_samples or config.objective.num_samples
+    if _small(config.model, model, batch_size * samples, present):
+        return
+    images = jax.ShapeDtypeStruct((batch_size, *model.image_shape), jnp.float32)
+    try:
+        state = jax.eval_shape(lambda: initial_state(model, config))
+        trace = jax.make_jaxpr(
+            lambda variables, *batch: model.terms(
+                variables,
+                Batch(*batch),
+                keys=sample_keys(example_keys(jax.random.key(0), batch[-1]), samples),
+                train=True,
+            )
+        )(
+            {"params": state.params, "statistics": state.statistics},
+            images,
+            jax.ShapeDtypeStruct((batch_size, *label.shape), label.dtype),
+            jax.ShapeDtypeStruct((batch_size,), jnp.int32),
+        )
+    except (MemoryError, OverflowError) as error:
+        raise InputError(
+            f"a model of these sizes cannot be built: {error}; make the largest of model.* smaller."
+        ) from None
+    copies = 1 if config.training.shard_state else jax.local_device_count()
+    weights = (_bytes(state) + _bytes(state.params)) * copies  # and the gradient
+    step = held_bytes(trace) + _bytes(images)
+    if weights + step > present:
+        number = sum(x.size for x in jax.tree.leaves(state.params))
+        raise InputError(
+            f"the run does not fit into the memory of {_shown(present)}: it needs {_shown(weights)}"
+            f" for {number:,} weights and their optimizer, and {_shown(step)} for a step with "
+            f"data.batch_size={config.data.batch_size} and objective.num_samples="
+            f"{config.objective.num_samples}; make what is largest smaller."
+        )
+
+
+def _small(config: ml_collections.ConfigDict, model: Any, examples: int, present: int) -> bool:
+    """Whether a model is so small that it needs no trace, as nearly all are."""
+    sizes = [n for value in config.values() for n in (value if _is_tuple(value) else (value,))]
+    sizes = [n for n in sizes if isinstance(n, int)] + [math.prod(model.image_shape)]
+    classes = model.condition.size if getattr(model, "condition", None) else 1
+    layers = 36 * config.blocks * max(len(config.encoder_widths), len(config.decoder_widths), 1)
+    return 4 * max(sizes) ** 2 * (layers + examples * classes) < present / 64
+
+
+def _is_tuple(value: Any) -> bool:
+    return isinstance(value, tuple | list)
+
+
+def memory() -> int:
+    """Bytes of all local devices, or of the machine where they are its cores."""
+    if jax.default_backend() != "cpu":
+        each = [(device.memory_stats() or {}).get("bytes_limit") for device in jax.local_devices()]
+        return sum(each) if all(each) else 2**63
+    installed = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    try:
+        return min(installed, int(CGROUP.read_text()))
+    except (OSError, ValueError):  # no limit: there is no such file, or it says "max"
+        return installed
+
+
+def _bytes(tree: Any) -> int:
+    return sum(x.size * x.dtype.itemsize for x in jax.tree.leaves(tree))
+
+
+def _shown(number: int) -> str:
+    return f"{number / 1e9:,.1f} GB"
