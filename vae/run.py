@@ -6,6 +6,7 @@ the data is 0 and the brightest 1.
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import functools
 from collections.abc import Callable, Mapping
@@ -365,24 +366,22 @@ def _restore(workdir: Path, step: int | str, shapes: State) -> State:
     directory = workdir / "checkpoints"
     if not directory.is_dir():
         raise InputError(f"{workdir} holds no checkpoint yet.")
-    checkpoints = Checkpoints(directory, read_only=True)
     device = jax.sharding.SingleDeviceSharding(jax.local_devices()[0])
     like = jax.tree.map(lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=device), shapes)
-    steps = checkpoints.steps()
     try:
-        if step == "latest" or (step == "best" and checkpoints.best_step() is None):
-            state = checkpoints.restore_latest(like)
-            if state is None:
-                raise InputError(f"{workdir} holds no whole checkpoint yet.")
-            return state
-        wanted = checkpoints.best_step() if step == "best" else step
-        if wanted not in steps:
-            raise InputError(f"{workdir} has no checkpoint {step!r}; there are {steps}.")
-        return checkpoints.restore(wanted, like)
+        with contextlib.closing(Checkpoints(directory, read_only=True)) as checkpoints:
+            steps, best = checkpoints.steps(), checkpoints.best_step()
+            if step == "latest" or (step == "best" and best is None):
+                state = checkpoints.restore_latest(like)
+                if state is None:
+                    raise InputError(f"{workdir} holds no whole checkpoint yet.")
+                return state
+            wanted = best if step == "best" else step
+            if wanted not in steps:
+                raise InputError(f"{workdir} has no checkpoint {step!r}; there are {steps}.")
+            return checkpoints.restore(wanted, like)
     except CheckpointError as error:
-        raise InputError(f"{error}.") from None
-    finally:
-        checkpoints.close()
+        raise InputError(f"{workdir}: {error}.") from None
 
 
 def _padded(x: Any, size: int) -> Any:
