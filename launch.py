@@ -18,7 +18,8 @@
     python launch.py reconstruct --workdir=runs/digits [--num=32] [--split=test]
                                  [--images=DIR,FILE]
     python launch.py inpaint     --workdir=runs/digits [--images=DIR,FILE] [--mask=FILE]
-                                 [--box=top,left,height,width] [--fillings=4] [--num=8] [--seed=0]
+                                 [--box=top,left,height,width] [--samples=4] [--num=8] [--seed=0]
+                                 [--sweeps=200]
     python launch.py denoise     --workdir=runs/digits [--images=DIR,FILE] [--sigma=0.2]
     python launch.py super_resolve --workdir=runs/digits [--images=DIR,FILE] [--factor=4]
     python launch.py fidelity    --workdir=runs/digits [--num=2000] [--prior=mixture|flow|vae]
@@ -136,7 +137,10 @@ flags.DEFINE_enum(
 )
 flags.DEFINE_string("mask", None, "An image file, white where pixels are missing.")
 flags.DEFINE_list("box", None, "What is missing: top,left,height,width; the middle if absent.")
-flags.DEFINE_integer("fillings", 4, "How many repairs of each image.", lower_bound=1)
+flags.DEFINE_integer("samples", 4, "How many repairs of each image.", lower_bound=1)
+flags.DEFINE_integer(
+    "sweeps", None, "Of the Markov chain of each repair: more where R-hat says so.", lower_bound=1
+)
 flags.DEFINE_float("sigma", 0.2, "Deviation of the noise on images, of black 0 and white 1.")
 flags.DEFINE_integer("factor", 4, "How many times larger to make images.")
 flags.DEFINE_string("pairs", None, "verify: pairs of images, laid out as LFW's pairs.txt.")

@@ -152,7 +152,8 @@ def _repair(task: Callable[..., Any], values: flags.FlagValues, **own: Any) -> i
     path, figures = task(
         _load(values),
         num=values.num or 8,
-        fillings=values.fillings,
+        samples=values.samples,
+        sweeps=values.sweeps,
         seed=values.seed,
         **_user_images(values),
         **own,
@@ -340,7 +341,7 @@ def _list(config: Any, values: flags.FlagValues) -> int:
 _PLACES = "config.data.path config.data.manual_dir"  # where the data of a run are now
 _RUN = f"workdir step out cpu_devices {_PLACES}"
 _ASKED = f"{_RUN} images labels attributes num"  # about images, test images or the user's own
-_REPAIR = f"{_ASKED} fillings seed"
+_REPAIR = f"{_ASKED} samples sweeps seed"
 
 # What each command does, and the flags that it reads: any other is refused.
 COMMANDS: dict[str, tuple[Callable[[Any, flags.FlagValues], int], str]] = {

@@ -27,7 +27,7 @@ from vae.data.identity import check_identity
 from vae.data.transforms import binary
 from vae.errors import InputError, not_one_of
 from vae.evaluation.likelihood import Estimate, has_density
-from vae.evaluation.posterior import Posterior, Report, why_not
+from vae.evaluation.posterior import SWEEPS, Posterior, Report, why_not
 from vae.files import user_path
 from vae.models.data import Scales
 from vae.probability.distributions import example_keys
@@ -226,7 +226,7 @@ class Run:
         labels: np.ndarray | None = None,
         *,
         chains: int = 4,
-        turns: int = 60,
+        sweeps: int = SWEEPS,
         seed: int = 0,
         report: Report | None = None,
     ) -> Posterior:
@@ -236,9 +236,9 @@ class Run:
           observation: of N images, a `Masked` or `Averaged` of `vae.probability.observations`.
           labels: [N], or attributes [N, A], if the model takes any.
           chains: M, how many possible images of each.
-          turns: trajectories of each chain; the first half are left out of every figure.
+          sweeps: trajectories of each chain; the first half are left out of every figure.
           seed: of the chains; chain m of image n is the same whatever else there is.
-          report: called now and then with turns done, turns in all, and the acceptance.
+          report: called now and then with sweeps done, sweeps in all, and the acceptance.
 
         Raises:
           InputError: the model has no density of real latents.
@@ -251,7 +251,7 @@ class Run:
             observation,
             self._labels(labels, number) if condition else None,
             chains=chains,
-            turns=turns,
+            sweeps=sweeps,
             key=jax.random.key(seed),
             report=report,
         )

@@ -19,11 +19,14 @@ def banana(z):
     return -0.5 * (z[:, 0] ** 2 + (z[:, 1] - z[:, 0] ** 2) ** 2)
 
 
-def trajectory(log_density, z, momentum, step, length=10):
-    point = point_at(log_density, z)
+def trajectory(log_density, z, momentum, scale, length=10, step=1.0):
+    point, scale = point_at(log_density, z), jnp.broadcast_to(scale, (len(z), *scale.shape))
     for _ in range(length):
-        point, momentum = leapfrog(log_density, point, momentum, step)
+        point, momentum = leapfrog(log_density, point, momentum, step * jnp.ones(len(z)), scale)
     return point, momentum
+
+
+SCALES = {"diagonal": jnp.array([0.1, 0.2]), "dense": jnp.array([[0.1, 0.0], [0.15, 0.2]])}
 
 
 def start(seed=0, number=5):
@@ -34,19 +37,21 @@ def energy(log_density, z, momentum):
     return np.asarray(0.5 * (momentum**2).sum(-1) - log_density(z), np.float64)
 
 
-def test_a_trajectory_is_reversible():
+@pytest.mark.parametrize("kind", SCALES)
+def test_a_trajectory_is_reversible(kind):
     z, momentum = start()
-    step = jnp.array([0.1, 0.2])
-    end, away = jit(lambda *a: trajectory(banana, *a))(z, momentum, step)
+    scale = SCALES[kind]
+    end, away = jit(lambda *a: trajectory(banana, *a))(z, momentum, scale)
     assert np.abs(end.z - z).max() > 0.3
-    back, again = jit(lambda *a: trajectory(banana, *a))(end.z, -away, step)
+    back, again = jit(lambda *a: trajectory(banana, *a))(end.z, -away, scale)
     np.testing.assert_allclose(back.z, z, atol=1e-5)
     np.testing.assert_allclose(-again, momentum, atol=1e-5)
 
 
-def test_a_trajectory_keeps_volumes():
+@pytest.mark.parametrize("kind", SCALES)
+def test_a_trajectory_keeps_volumes(kind):
     def move(state):
-        end, momentum = trajectory(banana, state[None, :2], state[None, 2:], jnp.array([0.2, 0.3]))
+        end, momentum = trajectory(banana, state[None, :2], state[None, 2:], 1.5 * SCALES[kind])
         return jnp.concatenate([end.z[0], momentum[0]])
 
     jacobians = jit(jax.vmap(jax.jacfwd(move)))(jnp.concatenate([*start()], axis=-1))
@@ -97,7 +102,7 @@ def chain(step, turns, number=4000, adapt=0):
         momentum_key, key = jax.random.split(key)
         momentum = jax.random.normal(momentum_key, z.shape)
         before = point_at(gaussian, z)
-        end, after = trajectory(gaussian, z, momentum, jnp.exp(log_step)[:, None], 3)
+        end, after = trajectory(gaussian, z, momentum, jnp.ones(2), 3, jnp.exp(log_step))
         keys = jax.random.split(key, number)
         point, probability = accept(before, momentum, end, after, keys=keys)
         return point.z, probability
@@ -120,3 +125,20 @@ def test_exact_draws_stay_exact_whatever_the_step(step):
 
 def test_the_step_size_is_adapted_to_the_acceptance():
     assert chain(0.1, 60, number=400, adapt=60)[1] == pytest.approx(TARGET, abs=0.05)
+
+
+def test_coordinates_in_which_all_directions_are_alike_are_as_good_as_a_round_density():
+    z, momentum = start(number=3)
+    factor = np.linalg.cholesky(np.linalg.inv(PRECISION)).astype(np.float32)
+
+    def round_one(u):
+        return -0.5 * (u**2).sum(-1)
+
+    @jit
+    def both(u, momentum):
+        here = trajectory(gaussian, u @ factor.T, momentum, jnp.asarray(factor), 5, 0.3)
+        return here, trajectory(round_one, u, momentum, jnp.ones(2), 5, 0.3)
+
+    (end, after), (expected, after_expected) = both(z, momentum)
+    np.testing.assert_allclose(end.z, expected.z @ factor.T, atol=1e-5)
+    np.testing.assert_allclose(after, after_expected, atol=1e-5)

@@ -1,17 +1,29 @@
 """Samples of p(z | observed) ~ p(z) p(observed | z), where only part of an image is known.
 
-Every chain starts from importance-weighted proposals, and goes on by Hamiltonian Monte Carlo:
+Every chain starts from the prior and is led to the posterior by degrees, by sweeps of Hamiltonian
+Monte Carlo (`probability/hamiltonian.py`), each a trajectory of leapfrog steps:
 
-    1. x' = E[x | observed, z] on average over z ~ p(z): a first filling
-    2. z_1, ..., z_K ~ q(z | x');  w_k = p(z_k) p(observed | z_k) / q(z_k | x');  z = z_k with
-       probability w_k / sum w;  x' = E[x | observed, z];  and again, for some rounds
-    3. trajectories of leapfrog steps from z, the first half of which adapt the step size
+    1. z ~ p(z)
+    2. a quarter of the sweeps, each of p(z) p(observed | z)^beta, where beta grows from 1e-4 to 1
+       in equal ratios (annealing: Neal 2001, "Annealed importance sampling", without its weights)
+    3. a quarter at beta = 1, and then half of them, which are kept
 
-(2 with one sample and without weights is the pseudo-Gibbs sampling of Rezende et al. 2014, app. F;
-with weights it targets the right density: Mattei & Frellsen 2018, "Leveraging the exact likelihood
-of deep latent variable models", section 3.) Steps are in proportion to the deviation of the
-proposals, dimension by dimension. Every chain has its own key, proposals and step size, so a
-sample depends neither on other examples nor on how many chains there are.
+Chains so start far apart and have not seen each other, and what is still unlike between them when
+they end tells that they have not mixed: see `convergence.py`.
+
+A sharp p(x | z) leaves some directions of z a hundredth of the room that it leaves others, so
+chains move in coordinates in which all have about as much. The precision of z is about
+
+    Lambda = diag(1 / Var p(z)) + beta J' diag(1 / v) J
+
+with the Jacobian J of the mean of what is observed, given z, and its variances v: of a Gaussian
+likelihood, the Gauss-Newton matrix; of others about the Fisher information (Girolami & Calderhead
+2011, "Riemann manifold Langevin and Hamiltonian Monte Carlo methods", who use it at every step). J
+is found by differences, anew every few sweeps until half of them are done; after that neither the
+coordinates nor the step sizes change. Of more than `DENSE` latents only the diagonal is found.
+
+Every chain has its own key, coordinates and step size, so a sample depends neither on other
+examples nor on how many chains there are.
 """
 
 from __future__ import annotations
@@ -24,39 +36,56 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from vae.evaluation.convergence import bulk_ess, split_rhat
 from vae.models.parts import part
 from vae.probability import hamiltonian
-from vae.probability.distributions import example_keys, sample_keys, split, standard_normal
+from vae.probability.distributions import (
+    einsum,
+    example_keys,
+    sample_keys,
+    split,
+    standard_normal,
+)
 from vae.probability.hamiltonian import Point
-from vae.probability.terms import Batch
 from vae.training.devices import jit
 
 Array = jax.Array
 Report = Callable[[int, int, float], None]
 
-PROPOSALS = 16  # K
-ROUNDS = 5
-LEAPFROGS = 10
-FIRST_STEP = 0.3  # in deviations of the proposals
-SMALLEST = 1e-4  # of such a deviation: proposals may all be one
-DECODED = 512  # images decoded at once
+SWEEPS = 200
+LEAPFROGS = 6
+FIRST_BETA = 1e-4
+FIRST_STEP = 0.2  # in deviations of z, as the coordinates have them
+LONGEST_STEP = 0.35  # a trajectory is a third of a period then: longer ones would lead back
+RENEWED = 5  # sweeps that coordinates serve while beta grows, and
+RENEWED_LATER = 10  # at beta = 1
+DENSE = 256  # latents, of which every direction has a scale; of more, every dimension
+PROBES = 32  # draws that a diagonal is estimated from, and the variance of p(z)
+DIFFERENCE = 0.1  # in deviations of p(z): so far is the decoder looked at from z
+SMALLEST = 1e-4  # of such a deviation
+CHAINS = 32  # at once
+BYTES = 2**28  # of the Jacobians of these
+PIXELS = 1024  # whose R-hat is looked at; of larger images so many, evenly
 
 
 class Posterior(NamedTuple):
     """What the chains of N examples say, M chains each, as numpy arrays.
 
     Attributes:
-      mean: [N, H, W, C] E[x | observed], over the chains and the second half of their turns.
-      fillings: [N, M, H, W, C] E[x | observed, z] for the last z of each chain.
+      mean: [N, H, W, C] E[x | observed], over the chains and the second half of their sweeps.
+      samples: [N, M, H, W, C] E[x | observed, z] for the last z of each chain.
       z: [S, N, M, D] the second half of each chain; the latents of several groups side by side.
       acceptance: [N, M] of these trajectories, in [0, 1].
-      ess: [N, M] effective number of proposals a chain began with, (sum w)^2 / sum w^2, of K.
+      rhat: [N] the largest R-hat of an unknown pixel of E[x | observed, z] over these sweeps; NaN
+        where they are fewer than 4.
+      ess: [N] the smallest bulk-ESS of one, of S M draws; NaN likewise.
     """
 
     mean: np.ndarray
-    fillings: np.ndarray
+    samples: np.ndarray
     z: np.ndarray
     acceptance: np.ndarray
+    rhat: np.ndarray
     ess: np.ndarray
 
 
@@ -80,112 +109,166 @@ def make_sampler(model: Any, variables: Any) -> Callable[..., Posterior]:
       variables: as many and as large as will be given to it.
 
     Returns:
-      `sample(variables, observation, y, chains=M, turns=T, key=key, report=None)` of an observation
-      (`probability/observations.py`) of N examples and their y [N, ...], as a model is given it;
-      T trajectories of each chain. `report(turn, of how many, acceptance)` is called now and then.
+      `sample(variables, observation, y, chains=M, sweeps=T, key=key, report=None)` of an
+      observation (`probability/observations.py`) of N examples and their y [N, ...], as a model is
+      given it; T trajectories of each chain. `report(sweep, of how many, acceptance)` is called now
+      and then.
     """
     ends, structure = _groups(model, variables)
+    dim = int(ends[-1])
 
     def flat(z: Any) -> Array:
         """Latents of one or several groups [..., D_g] as [..., D]."""
         return jnp.concatenate(jax.tree.leaves(z), axis=-1)
 
-    def density(variables: Any, observation: Any, y: Array | None, z: Array) -> Any:
-        """log p(z, observed) [..., N] and E[x | observed, z], for z [..., N, D]."""
-        *leading, number, _ = z.shape
-        groups = jnp.split(z.reshape(-1, z.shape[-1]), ends[:-1], axis=-1)
-        groups = jax.tree.unflatten(structure, groups)
-        log_pz, outputs = model.joint(variables, groups, _repeated(y, math.prod(leading)))
-        outputs = outputs.reshape(*leading, number, *outputs.shape[1:])
-        given = model.likelihood, outputs, part(variables, "likelihood")
-        log_prob = log_pz.reshape(*leading, number) + observation.log_prob(*given)
-        return log_prob, observation.expected(*given)
+    def decoded(variables: Any, y: Array | None, z: Array) -> tuple[Array, Any]:
+        """log p(z) [N] for z [N, D], and what a likelihood is to be given."""
+        groups = jax.tree.unflatten(structure, jnp.split(z, ends[:-1], axis=-1))
+        log_pz, outputs = model.joint(variables, groups, y)
+        return log_pz, (model.likelihood, outputs, part(variables, "likelihood"))
 
-    def first_filling(variables: Any, observation: Any, y: Array | None, keys: Array) -> Array:
-        keys = sample_keys(keys, PROPOSALS)
-        z = flat(model.sample(variables, _repeated(y, PROPOSALS), keys=keys.reshape(-1)))
-        z = z.reshape(*keys.shape, -1)
-        return density(variables, observation, y, z)[1].mean(0)
+    def density(variables: Any, observation: Any, y: Array | None, beta: Array) -> Callable:
+        """log p(z) p(observed | z)^beta [N], as a function of z [N, D]."""
 
-    def propose(
-        variables: Any, observation: Any, y: Array | None, x: Array, keys: Array, turn: Array
-    ) -> tuple[Array, Array, Array, Array]:
-        """One z [N, D] of K proposals, its filling, the deviations [N, D], and the ESS [N]."""
-        draw_keys, choice_keys = split(sample_keys(keys, 1, turn)[0])
-        terms = model.terms(variables, Batch(x, y), keys=sample_keys(draw_keys, PROPOSALS))
-        z = flat(terms.z)
-        log_prob, fillings = density(variables, observation, y, z)
-        log_weights = log_prob - terms.log_qz
-        chosen = jax.vmap(jax.random.categorical, in_axes=(0, 1))(choice_keys, log_weights)
-        weights = jax.nn.softmax(log_weights, axis=0)
-        deviation = jnp.maximum(z.std(0), SMALLEST)
-        each = jnp.arange(len(x))
-        return z[chosen, each], fillings[chosen, each], deviation, 1 / (weights**2).sum(0)
+        def log_density(z: Array) -> Array:
+            log_pz, given = decoded(variables, y, z)
+            return log_pz + beta * observation.log_prob(*given)
 
-    def start(variables: Any, observation: Any, y: Array | None, z: Array) -> Point:
-        return hamiltonian.point_at(lambda z: density(variables, observation, y, z)[0], z)
+        return log_density
 
-    def kick(deviation: Array, log_step: Array, keys: Array, turn: Array) -> tuple[Array, Array]:
-        """The momentum and the steps [N, D] of a trajectory."""
-        momentum_keys, step_keys = split(sample_keys(keys, 1, turn)[0], 3)[:2]
+    def start(variables: Any, y: Array | None, keys: Array) -> tuple[Array, Array]:
+        """Draws [N, D] of p(z), and the deviations [N, D] of such draws."""
+        keys = sample_keys(keys, PROBES)
+        z = model.sample(variables, _repeated(y, PROBES), keys=keys.reshape(-1))
+        z = flat(z).reshape(*keys.shape, -1)
+        return z[0], jnp.maximum(z.std(0, ddof=1), SMALLEST)
+
+    def moments(variables: Any, observation: Any, y: Array | None, z: Array) -> Any:
+        """The mean and standard deviation [N, n] of what is observed, given z."""
+        mean, variance = observation.moments(*decoded(variables, y, z)[1])
+        mean, variance = jnp.broadcast_arrays(mean, jnp.maximum(variance, SMALLEST**2))
+        return mean.reshape(len(z), -1), jnp.sqrt(variance).reshape(len(z), -1)
+
+    def column(
+        variables: Any, observation: Any, y: Array | None, base: Any, z: Array, at: Array, by: Array
+    ) -> Array:
+        """The column [N, n] of diag(1 / sqrt v) J diag(by) for dimension `at`."""
+        away = z.at[:, at].add(DIFFERENCE * by[:, at])
+        mean, deviation = base
+        return (moments(variables, observation, y, away)[0] - mean) / (DIFFERENCE * deviation)
+
+    def probe(
+        variables: Any, observation: Any, y: Array | None, z: Array, keys: Array, at: Array
+    ) -> Array:
+        """A draw [N, D] whose square is the diagonal of J' diag(1 / v) J on average."""
+        deviation = moments(variables, observation, y, z)[1]
+        _, pull = jax.vjp(lambda z: moments(variables, observation, y, z)[0] / deviation, z)
+        return pull(standard_normal(sample_keys(keys, 1, at)[0], deviation.shape[-1]))[0]
+
+    def whole(columns: list[Array]) -> Array:
+        columns = jnp.stack(columns, axis=1)
+        return jnp.nan_to_num(einsum("nik,njk->nij", columns, columns))
+
+    def information(given: tuple, z: Array, deviation: Array, keys: Array, sweep: int) -> Array:
+        """J' diag(1 / v) J in units of the prior's deviations, [N, D, D] or its diagonal."""
+        if dim <= DENSE:
+            base = base_of(*given, z)
+            return whole([column(*given, base, z, np.int32(i), deviation) for i in range(dim)])
+        first = sweep * PROBES
+        squares = [
+            (probe(*given, z, keys, np.int32(first + i)) * deviation) ** 2 for i in range(PROBES)
+        ]
+        return jnp.nan_to_num(sum(squares) / PROBES)
+
+    def scale(information: Array, deviation: Array, beta: Array) -> Array:
+        """S with S S' = Lambda^-1, as `hamiltonian.leapfrog` takes it."""
+        if information.ndim == 2:
+            return deviation / jnp.sqrt(1 + beta * information)
+        precision = jnp.eye(dim) + beta * information
+        identity = jnp.broadcast_to(jnp.eye(dim), precision.shape)
+        inverse = jax.lax.linalg.triangular_solve(
+            jnp.linalg.cholesky(precision), identity, left_side=True, lower=True
+        )
+        diagonal = jnp.eye(dim) / jnp.sqrt(jnp.diagonal(precision, axis1=-2, axis2=-1))[:, None]
+        sound = jnp.isfinite(inverse).all((-2, -1), keepdims=True)
+        return deviation[:, :, None] * jnp.where(sound, inverse.mT, diagonal)
+
+    def point_at(variables: Any, observation: Any, y: Array | None, beta: Any, z: Array) -> Point:
+        return hamiltonian.point_at(density(variables, observation, y, beta), z)
+
+    def kick(log_step: Array, keys: Array, sweep: Array) -> tuple[Array, Array]:
+        """The momentum [N, D] and the step sizes [N] of a trajectory."""
+        momentum_keys, step_keys = split(sample_keys(keys, 1, sweep)[0], 3)[:2]
         # Lengths vary, lest a trajectory be just one period of some dimension.
         vary = jax.vmap(lambda key: jax.random.uniform(key, minval=0.8, maxval=1.2))(step_keys)
-        step = deviation * (jnp.exp(log_step) * vary)[:, None]
-        return standard_normal(momentum_keys, deviation.shape[-1]), step
+        return standard_normal(momentum_keys, dim), jnp.exp(log_step) * vary
 
     def leapfrog(
-        variables: Any, observation: Any, y: Array | None, point: Point, momentum: Array, step: Any
+        variables: Any,
+        observation: Any,
+        y: Array | None,
+        beta: Array,
+        point: Point,
+        momentum: Array,
+        step: Array,
+        scale: Array,
     ) -> tuple[Point, Array]:
-        def log_density(z: Array) -> Array:
-            return density(variables, observation, y, z)[0]
-
-        return hamiltonian.leapfrog(log_density, point, momentum, step)
+        log_density = density(variables, observation, y, beta)
+        return hamiltonian.leapfrog(log_density, point, momentum, step, scale)
 
     def accept(
-        old: tuple[Point, Array],
-        new: tuple[Point, Array],
-        log_step: Array,
-        keys: Array,
-        turn: Array,
-        burn_in: Array,
-    ) -> tuple[Point, Array, Array]:
-        keys = split(sample_keys(keys, 1, turn)[0], 3)[2]
-        point, probability = hamiltonian.accept(*old, *new, keys=keys)
-        adapted = hamiltonian.adapted(log_step, probability, turn)
-        return point, jnp.where(turn < burn_in, adapted, log_step), probability
+        old: tuple[Point, Array], new: tuple[Point, Array], keys: Array, sweep: Array
+    ) -> tuple[Point, Array]:
+        keys = split(sample_keys(keys, 1, sweep)[0], 3)[2]
+        return hamiltonian.accept(*old, *new, keys=keys)
 
-    first_filling, propose, start, kick, leapfrog, accept = map(
-        jit, (first_filling, propose, start, kick, leapfrog, accept)
+    def adapt(log_step: Array, probability: Array, since: Array) -> Array:
+        log_step = hamiltonian.adapted(log_step, probability, since)
+        return jnp.minimum(log_step, math.log(LONGEST_STEP))
+
+    base_of = jit(moments)
+    start, column, probe, whole, scale, point_at, kick, leapfrog, accept, adapt = map(
+        jit, (start, column, probe, whole, scale, point_at, kick, leapfrog, accept, adapt)
     )
-    filling = jit(lambda *given: density(*given)[1])
+    expected = jit(
+        lambda variables, observation, y, z: observation.expected(*decoded(variables, y, z)[1])
+    )
 
     def sample_some(
-        variables: Any, observation: Any, y: Array | None, turns: int, keys: Array, report: Any
-    ) -> tuple[Array, ...]:
-        """Chains [N] of as many examples: mean, last filling, z [S, N, D], acceptance, ESS."""
+        variables: Any, observation: Any, y: Array | None, sweeps: int, keys: Array, report: Any
+    ) -> tuple[Any, ...]:
+        """Chains [N] of as many examples: mean, last x, z [S, N, D], acceptance, pixels."""
         given = variables, observation, y
-        first_keys, proposal_keys, keys = split(keys, 3)
-        x = first_filling(*given, first_keys)
-        for i in range(ROUNDS):
-            z, x, deviation, ess = propose(*given, x, proposal_keys, np.int32(i))
-        point, burn_in = start(*given, z), turns // 2
-        log_step = jnp.full(len(z), math.log(FIRST_STEP))
-        mean, kept, acceptance = jnp.zeros_like(x), [], jnp.zeros(len(z))
-        for turn in range(turns):
-            momentum, step = kick(deviation, log_step, keys, np.int32(turn))
+        start_keys, probe_keys, keys = split(keys, 3)
+        z, deviation = start(variables, y, start_keys)
+        betas, burn_in = schedule(sweeps)
+        shown = _some_pixels(observation)
+        log_step, since = jnp.full(len(z), math.log(FIRST_STEP)), 0
+        mean, kept, pixels, acceptance = 0.0, [], [], 0.0
+        for sweep, beta in enumerate(betas):
+            renewed = RENEWED if beta < 1 else RENEWED_LATER
+            if sweep == 0 or (sweep <= burn_in and (since == renewed or sweep == burn_in)):
+                known, since = information(given, z, deviation, probe_keys, sweep), 0
+            if sweep == 0 or since == 0 or beta < 1 or betas[sweep - 1] < 1:
+                coordinates = scale(known, deviation, beta)
+                point = point_at(*given, beta, z)
+            momentum, step = kick(log_step, keys, np.int32(sweep))
             end = point, momentum
             for _ in range(LEAPFROGS):
-                end = leapfrog(*given, *end, step)
-            point, log_step, probability = accept(
-                (point, momentum), end, log_step, keys, np.int32(turn), np.int32(burn_in)
-            )
-            if turn >= burn_in:
-                x = filling(*given, point.z)
-                share = 1 / (turns - burn_in)
+                end = leapfrog(*given, beta, *end, step, coordinates)
+            point, probability = accept((point, momentum), end, keys, np.int32(sweep))
+            z = point.z
+            if sweep < burn_in:
+                log_step, since = adapt(log_step, probability, np.int32(since)), since + 1
+            else:
+                x = expected(*given, z)
+                share = 1 / (sweeps - burn_in)
                 mean, acceptance = mean + share * x, acceptance + share * probability
-                kept.append(point.z)
-            report(turn, probability)
-        return mean, x, jnp.stack(kept), acceptance, ess
+                kept.append(z)
+                pixels.append(np.take_along_axis(np.reshape(x, (len(x), -1)), shown, axis=1))
+            report(sweep, probability)
+        mean, x, z, acceptance = jax.device_get((mean, x, jnp.stack(kept), acceptance))
+        return mean, x, z, acceptance, np.stack(pixels)
 
     def sample(
         variables: Any,
@@ -193,12 +276,13 @@ def make_sampler(model: Any, variables: Any) -> Callable[..., Posterior]:
         y: np.ndarray | None,
         *,
         chains: int,
-        turns: int,
+        sweeps: int,
         key: Array,
         report: Report | None = None,
     ) -> Posterior:
         number = len(jax.tree.leaves(observation)[0])
-        size = min(number, max(1, DECODED // (PROPOSALS * chains)))
+        jacobian = 4 * min(dim, DENSE) * math.prod(model.image_shape)
+        size = min(number, max(1, min(CHAINS, BYTES // jacobian) // chains))
         batches, parts = math.ceil(number / size), []
         keys = sample_keys(example_keys(key, np.arange(number)), chains).T  # [N, M]
         for i in range(batches):
@@ -208,25 +292,47 @@ def make_sampler(model: Any, variables: Any) -> Callable[..., Posterior]:
             part_keys = keys[rows].reshape(-1)
             observed, known = jax.tree.map(lambda leaf, each=each: leaf[each], (observation, y))
 
-            def told(turn: int, probability: Array, i: int = i) -> None:
-                if report and (turn % 5 == 4 or turn == turns - 1):
-                    report(i * turns + turn + 1, batches * turns, float(probability.mean()))
+            def told(sweep: int, probability: Array, i: int = i) -> None:
+                if report and (sweep % 5 == 4 or sweep == sweeps - 1):
+                    report(i * sweeps + sweep + 1, batches * sweeps, float(probability.mean()))
 
-            drawn = sample_some(variables, observed, known, turns, part_keys, told)
-            parts.append(jax.device_get(drawn))
-        mean, last, z, acceptance, ess = (
-            [np.reshape(a, (*a.shape[:axis], size, chains, *a.shape[axis + 1 :])) for a in column]
-            for column, axis in zip(zip(*parts, strict=True), (0, 0, 1, 0, 0), strict=True)
+            drawn = sample_some(variables, observed, known, sweeps, part_keys, told)
+            mean, last, z, acceptance, pixels = (
+                np.reshape(a, (*a.shape[:axis], size, chains, *a.shape[axis + 1 :]))
+                for a, axis in zip(drawn, (0, 0, 1, 0, 1), strict=True)
+            )
+            enough, pixels = len(pixels) > 3, pixels.swapaxes(1, 2)  # [S, M, N, P]
+            rhat = split_rhat(pixels).max(-1) if enough else np.full(size, np.nan)
+            ess = bulk_ess(pixels).min(-1) if enough else np.full(size, np.nan)
+            parts.append((mean.mean(1), last, z.swapaxes(0, 1), acceptance, rhat, ess))
+        mean, samples, z, *rest = (
+            np.concatenate(column)[:number] for column in zip(*parts, strict=True)
         )
-        return Posterior(
-            mean=np.concatenate(mean)[:number].mean(1),
-            fillings=np.concatenate(last)[:number],
-            z=np.concatenate(z, axis=1)[:, :number],
-            acceptance=np.concatenate(acceptance)[:number],
-            ess=np.concatenate(ess)[:number],
-        )
+        return Posterior(mean, samples, z.swapaxes(0, 1), *rest)
 
     return sample
+
+
+def schedule(sweeps: int) -> tuple[np.ndarray, int]:
+    """The beta of every sweep, and the first sweep that is kept."""
+    burn_in = sweeps // 2
+    annealed = burn_in // 2
+    betas = np.ones(sweeps, np.float32)
+    betas[:annealed] = np.geomspace(FIRST_BETA, 1, annealed, endpoint=False)
+    return betas, burn_in
+
+
+def _some_pixels(observation: Any) -> np.ndarray:
+    """Which values [N, P] of flat images are looked at: evenly among the unknown pixels.
+
+    P is the same of all examples, so one with fewer has some of them several times; one without
+    any has the first pixel, which never changes.
+    """
+    unknown = np.asarray(observation.unknown)
+    rows = [np.flatnonzero(row) if row.any() else np.zeros(1, int) for row in unknown]
+    number = min(PIXELS, max(map(len, rows)))
+    even = [row[np.linspace(0, len(row) - 1, number).astype(int)] for row in rows]
+    return np.stack(even)
 
 
 def _groups(model: Any, variables: Any) -> tuple[np.ndarray, Any]:

@@ -4,8 +4,9 @@
 
 A trajectory of leapfrog steps is reversible and keeps volumes; that it keeps H only nearly is put
 right by accepting its end with probability min(1, exp(H_start - H_end)). (Neal 2011, "MCMC using
-Hamiltonian dynamics", section 5.2 and 5.3.) Every dimension has a step size of its own, which is a
-diagonal mass matrix in other words (section 5.4.1). Each of N chains is independent of the others.
+Hamiltonian dynamics", section 5.2 and 5.3.) Every chain moves in coordinates u of its own, z = S u:
+where S S' is about the covariance of p(z), all directions of u are alike, which is the mass matrix
+(S S')^-1 in other words (section 5.4.1). Each of N chains is independent of the others.
 
 `log_density` is a function of z [N, D] that gives log p(z) [N] up to a constant, each from its own
 row alone.
@@ -18,6 +19,8 @@ from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
+
+from vae.probability.distributions import einsum
 
 Array = jax.Array
 
@@ -44,12 +47,32 @@ def point_at(log_density: Callable[[Array], Array], z: Array) -> Point:
 
 
 def leapfrog(
-    log_density: Callable[[Array], Array], point: Point, momentum: Array, step: Array
+    log_density: Callable[[Array], Array],
+    point: Point,
+    momentum: Array,
+    step: Array,
+    scale: Array,
 ) -> tuple[Point, Array]:
-    """One leapfrog step of size `step` [N, D]; returns the point and the momentum [N, D] there."""
-    momentum = momentum + 0.5 * step * point.gradient
-    point = point_at(log_density, point.z + step * momentum)
-    return point, momentum + 0.5 * step * point.gradient
+    """One leapfrog step; returns the point and the momentum there.
+
+    Args:
+      log_density: see above.
+      point: where the chains are.
+      momentum: [N, D] of u.
+      step: [N] sizes.
+      scale: S, [N, D, D], or [N, D] where it is diagonal.
+    """
+    step = step[:, None]
+    momentum = momentum + 0.5 * step * _times(scale, point.gradient, transpose=True)
+    point = point_at(log_density, point.z + step * _times(scale, momentum))
+    return point, momentum + 0.5 * step * _times(scale, point.gradient, transpose=True)
+
+
+def _times(scale: Array, vector: Array, *, transpose: bool = False) -> Array:
+    """S v, or S' v."""
+    if scale.ndim == 2:
+        return scale * vector
+    return einsum("nij,ni->nj" if transpose else "nij,nj->ni", scale, vector)
 
 
 def accept(
@@ -72,10 +95,10 @@ def accept(
     return jax.tree.map(choose, start, end), probability
 
 
-def adapted(log_step: Array, probability: Array, turn: Array) -> Array:
-    """Step sizes that draw the acceptance to `TARGET`, after trajectory 0, 1, ... of a burn-in.
+def adapted(log_step: Array, probability: Array, sweep: Array) -> Array:
+    """Step sizes that draw the acceptance to `TARGET`, after sweep 0, 1, ... of a burn-in.
 
     The stochastic approximation of Robbins and Monro (Andrieu & Thoms 2008, "A tutorial on adaptive
-    MCMC", section 4.2): changes shrink as 1 / sqrt(turn + 1).
+    MCMC", section 4.2): changes shrink as 1 / sqrt(sweep + 1).
     """
-    return log_step + (probability - TARGET) / jnp.sqrt(turn + 1.0)
+    return log_step + (probability - TARGET) / jnp.sqrt(sweep + 1.0)

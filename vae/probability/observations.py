@@ -4,17 +4,22 @@ Given z, pixels are independent, and what a likelihood says of an image is the s
 
     masked     log p(observed pixels | z) = the sum over these pixels alone
     averaged   y = A x + sigma noise, A the mean over blocks of f by f pixels;
-               p(y | z) = N(y; A mean(z), sigma^2 + A var(z) / f^2)
+               p(y | z) = N(y; A mean(z), sigma^2 + (1 - c) A var(z) / f^2 + c (A sd(z))^2)
 
 with the mean and variance of p(x | z): exact for a Gaussian likelihood, of any other the Gaussian
-of the same moments. With f = 1 that is an image with noise on it.
+of the same moments. With f = 1 that is an image with noise on it. A likelihood says that pixels are
+independent, c = 0; what a trained decoder misses of an image is smooth, c > 0 the correlation
+between pixels of a block, and then blocks say less of z than independent pixels would.
 
 An observation is a dataclass of arrays [B, ...], registered as a pytree, that answers
 
     log_prob(likelihood, outputs, variables)   log p(observed | z) [..., B] in nats, given what a
                                                decoder puts out, [..., B, H, W, P]
+    moments(likelihood, outputs, variables)    the mean and the variance [..., B, h, w, C] of what
+                                               is observed, given z; infinite where nothing is
     expected(likelihood, outputs, variables)   E[x | observed, z], [..., B, H, W, C]; of averages
                                                interpolated between blocks
+    unknown                                    [B, H, W] the pixels that z still decides about
 """
 
 from __future__ import annotations
@@ -47,6 +52,14 @@ class Masked:
         log_prob = likelihood.log_prob(pixels, x, variables)
         return jnp.where(self.observed.reshape(len(x), -1), log_prob, 0.0).sum(-1)
 
+    def moments(self, likelihood: Any, outputs: Array, variables: Any) -> tuple[Array, Array]:
+        variance = likelihood.variance(outputs, variables)
+        return likelihood.mean(outputs), jnp.where(self.observed[..., None], variance, jnp.inf)
+
+    @property
+    def unknown(self) -> Array:
+        return ~self.observed
+
     def expected(self, likelihood: Any, outputs: Array, variables: Any) -> Array:
         return jnp.where(self.observed[..., None], self.x, likelihood.mean(outputs))
 
@@ -55,32 +68,43 @@ class Masked:
 class Averaged:
     """Means y [B, H / f, W / f, C] over blocks of f = `factor` pixels each way, with noise.
 
-    The noise of each mean is Gaussian, of standard deviation `sigma` > 0 in units of x.
+    The noise of each mean is Gaussian, of standard deviation `sigma` > 0 in units of x; given z the
+    pixels of a block have this `correlation`, from 0 to 1.
     """
 
     y: Array
     sigma: float = flax.struct.field(pytree_node=False)
     factor: int = flax.struct.field(pytree_node=False, default=1)
+    correlation: float = flax.struct.field(pytree_node=False, default=0.0)
 
     def log_prob(self, likelihood: Any, outputs: Array, variables: Any) -> Array:
-        mean, variance = self._moments(likelihood, outputs, variables)
+        mean, variance = self.moments(likelihood, outputs, variables)
         log_prob = normal_log_prob(self.y, mean, 0.5 * jnp.log(variance))
         return log_prob.reshape(*log_prob.shape[:-3], -1).sum(-1)
 
     def expected(self, likelihood: Any, outputs: Array, variables: Any) -> Array:
-        # The conditional mean of two Gaussians, Cov(x, y) = var / f^2; but the blocks pass into
-        # each other: what a decoder misses of an image is smooth, where its likelihood says white,
-        # and the edges of blocks would be all that one sees.
-        mean, variance = self._moments(likelihood, outputs, variables)
-        gain = likelihood.variance(outputs, variables) / self.factor**2
-        missed = jax.image.resize((self.y - mean) / variance, gain.shape, "linear")
-        return likelihood.mean(outputs) + gain * missed
+        # The conditional mean of two Gaussians; but the blocks pass into each other: what a decoder
+        # misses of an image is smooth, where its likelihood says white, and the edges of blocks
+        # would be all that one sees.
+        mean, variance = self.moments(likelihood, outputs, variables)
+        each = likelihood.variance(outputs, variables)
+        together = enlarged(block_means(jnp.sqrt(each), self.factor), self.factor)
+        alone = (1 - self.correlation) * each / self.factor**2
+        covariance = alone + self.correlation * jnp.sqrt(each) * together
+        missed = jax.image.resize((self.y - mean) / variance, covariance.shape, "cubic")
+        return likelihood.mean(outputs) + covariance * missed
 
-    def _moments(self, likelihood: Any, outputs: Array, variables: Any) -> tuple[Array, Array]:
-        """Mean and variance of y given z."""
-        variance = block_means(likelihood.variance(outputs, variables), self.factor)
-        mean = block_means(likelihood.mean(outputs), self.factor)
-        return mean, self.sigma**2 + variance / self.factor**2
+    def moments(self, likelihood: Any, outputs: Array, variables: Any) -> tuple[Array, Array]:
+        variance = likelihood.variance(outputs, variables)
+        alone = block_means(variance, self.factor) / self.factor**2
+        together = block_means(jnp.sqrt(variance), self.factor) ** 2
+        variance = (1 - self.correlation) * alone + self.correlation * together
+        return block_means(likelihood.mean(outputs), self.factor), self.sigma**2 + variance
+
+    @property
+    def unknown(self) -> Array:
+        batch, height, width, _ = self.y.shape
+        return jnp.ones((batch, height * self.factor, width * self.factor), bool)
 
 
 def block_means(x: Array, factor: int) -> Array:

@@ -22,7 +22,8 @@ def denoise(
     num: int = 8,
     labels: Sequence[int] = (),
     attributes: Sequence[Mapping[str, float]] = (),
-    fillings: int = 4,
+    samples: int = 4,
+    sweeps: int | None = None,
     seed: int = 0,
 ) -> tuple[Path, dict[str, Any]]:
     """Samples images that the noisy ones may have been, and writes them as `repair.write` says.
@@ -36,7 +37,8 @@ def denoise(
       sigma: standard deviation of the noise, in units of x: 0.2 is a fifth of the way from black to
         white. Values beyond black and white are kept as they are, not cut off, on test images.
       num, labels, attributes: see `inputs.given`.
-      fillings: how many samples.
+      samples: how many of each image.
+      sweeps: see `repair.repair`.
       seed: of the samples and the noise.
 
     Returns:
@@ -52,7 +54,9 @@ def denoise(
     if given.dataset:
         noise = np.random.default_rng(seed).standard_normal(y.shape, np.float32)
         y = y + np.float32(sigma) * noise
-    posterior = repair.repair(run, Averaged(y, sigma), given, fillings=fillings, seed=seed)
+    posterior = repair.repair(
+        run, Averaged(y, sigma), given, samples=samples, sweeps=sweeps, seed=seed
+    )
     return repair.write(
         run,
         f"denoise_{run.step:08d}_sigma{sigma:g}_seed{seed}",

@@ -26,7 +26,8 @@ def inpaint(
     num: int = 8,
     labels: Sequence[int] = (),
     attributes: Sequence[Mapping[str, float]] = (),
-    fillings: int = 4,
+    samples: int = 4,
+    sweeps: int | None = None,
     seed: int = 0,
 ) -> tuple[Path, dict[str, Any]]:
     """Fills in what is missing of images, and writes a sheet and figures as `repair.write` says.
@@ -39,8 +40,9 @@ def inpaint(
       box: (top, left, height, width) of what is missing instead, in the model's pixels. Without
         either it is the box in the middle of half the height and half the width.
       num, labels, attributes: see `inputs.given`.
-      fillings: how many ways.
-      seed: of them.
+      samples: how many of each image.
+      sweeps: see `repair.repair`.
+      seed: of the samples.
 
     Returns:
       The sheet's path, and the figures; errors are over the missing pixels. The baseline `mean` is
@@ -53,7 +55,7 @@ def inpaint(
     missing, what = _missing(run, mask, box)
     x = np.where(missing[..., None], np.float32(GREY), given.x)
     observation = Masked(x, np.broadcast_to(~missing, x.shape[:3]))
-    posterior = repair.repair(run, observation, given, fillings=fillings, seed=seed)
+    posterior = repair.repair(run, observation, given, samples=samples, sweeps=sweeps, seed=seed)
     return repair.write(
         run,
         f"inpaint_{run.step:08d}_{what}_seed{seed}",

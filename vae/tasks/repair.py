@@ -14,15 +14,17 @@ from typing import Any
 import numpy as np
 
 from vae.errors import InputError
-from vae.evaluation.posterior import Posterior, why_not
+from vae.evaluation.convergence import MIXED
+from vae.evaluation.posterior import SWEEPS, Posterior, why_not
+from vae.probability import similarity
 from vae.run import Run
 from vae.tasks import pictures
 from vae.tasks.inputs import Given, given
 from vae.tasks.names import plain
+from vae.training.devices import jit
 from vae.training.directory import write_json
 from vae.training.logs import Progress
 
-TURNS = 60  # of each chain
 SHOWN = 32  # images on a sheet; figures are of all
 
 
@@ -45,20 +47,37 @@ def read(
     return given(run, images=images, num=num, labels=labels, attributes=attributes, factor=factor)
 
 
-def repair(run: Run, observation: Any, given: Given, *, fillings: int, seed: int) -> Posterior:
-    """Samples what the images may be; `fillings` of each, with a progress line."""
+def repair(
+    run: Run, observation: Any, given: Given, *, samples: int, sweeps: int | None, seed: int
+) -> Posterior:
+    """Samples what the images may be, with a progress line.
+
+    Args:
+      run: the run.
+      observation: what is known of them.
+      given: the images.
+      samples: of each.
+      sweeps: trajectories of each chain; as many as `Run.posterior` has where None.
+      seed: of the chains.
+
+    Raises:
+      InputError: sweeps are not positive.
+    """
+    sweeps = SWEEPS if sweeps is None else sweeps
+    if sweeps < 1:
+        raise InputError(f"--sweeps={sweeps} must be at least 1; {SWEEPS} is the default.")
     progress, shown = None, 0
 
-    def report(turn: int, total: int, acceptance: float) -> None:
+    def report(sweep: int, total: int, acceptance: float) -> None:
         nonlocal progress, shown
         if progress is None:  # what went before is compilation, which is left out of the rate
-            progress = Progress(total, turn, len(given.x) / total)
-        elif turn == total or turn >= shown + total / 20:
-            shown = turn
-            progress.show(turn, {"acceptance": acceptance})
+            progress = Progress(total, sweep, len(given.x) / total)
+        elif sweep == total or sweep >= shown + total / 20:
+            shown = sweep
+            progress.show(sweep, {"acceptance": acceptance})
 
     posterior = run.posterior(
-        observation, given.y, chains=fillings, turns=TURNS, seed=seed, report=report
+        observation, given.y, chains=samples, sweeps=sweeps, seed=seed, report=report
     )
     if progress:
         progress.close()
@@ -79,7 +98,7 @@ def write(
     """Writes the sheet NAME.png and the figures NAME.json, see `Given.tag`, into `run.out/images/`.
 
     A row of the sheet is an image (where it is known), the damaged one, the posterior's mean, and
-    the fillings. Of images that were given, each picture is written into the folder NAME, too.
+    the samples. Of images that were given, each picture is written into the folder NAME, too.
 
     Args:
       run: the run.
@@ -92,39 +111,60 @@ def write(
       facts: what else is to stand in the figures.
 
     Returns:
-      The sheet's path and the figures: mean squared errors, with the PSNR of their mean in dB;
-      `fillings` is the mean over the fillings, `best_filling` the lowest.
+      The sheet's path and the figures:
+
+        rhat, ess     the largest R-hat and the smallest effective sample size of an unknown pixel
+        unmixed       images whose R-hat is above 1.1; with `note`, a sentence, where there are any
+        acceptance    of the trajectories, in [0, 1], the mean
+        mse, psnr     mean squared error over the region, and the PSNR of that mean in dB
+        ssim          of the images with the region replaced, the mean
+
+      The last three by name: `posterior_mean`, the least-squares answer; `samples`, the mean over
+      single ones; `best_sample`, the nearest of them; and the baselines.
     """
     name = plain("_".join(filter(None, [name, given.tag])))
+    number, chains = posterior.samples.shape[:2]
+    unmixed = int((posterior.rhat > MIXED).sum())
     figures = dict(facts) | {
         "step": run.step,
-        "images": len(damaged),
-        "fillings": posterior.fillings.shape[1],
+        "images": number,
+        "samples": chains,
         "acceptance": float(posterior.acceptance.mean()),
-        "ess": float(posterior.ess.mean()),
+        "rhat": _number(posterior.rhat.max()),
+        "ess": _number(posterior.ess.min()),
+        "unmixed": unmixed,
     }
-    rows = [
-        {"name": name, "acceptance": float(a), "ess": float(e)}
-        for name, a, e in zip(
-            given.names, posterior.acceptance.mean(1), posterior.ess.mean(1), strict=True
+    if unmixed:
+        figures["note"] = (
+            f"The samples of {unmixed} of {number} images have not mixed (R-hat up to "
+            f"{figures['rhat']:.2f}, wanted {MIXED:g}): they and their mean may depend on where "
+            f"the chains started; raise --sweeps, here {2 * len(posterior.z)}."
         )
+    each = zip(
+        given.names, posterior.acceptance.mean(1), posterior.rhat, posterior.ess, strict=True
+    )
+    rows = [
+        {"name": name, "acceptance": float(a), "rhat": _number(r), "ess": _number(e)}
+        for name, a, r, e in each
     ]
     columns = {"damaged": damaged, "mean": posterior.mean}
-    for i in range(posterior.fillings.shape[1]):
-        columns[f"filling {i + 1}"] = posterior.fillings[:, i]
+    for i in range(chains):
+        columns[f"sample {i + 1}"] = posterior.samples[:, i]
     folder = run.out / "images"
     if given.dataset:
         columns = {"image": given.x} | columns
         region = np.ones(given.x.shape[1:3], bool) if region is None else region
-        errors = _errors(given.x, posterior, baselines, region)
+        errors, alike = _likeness(given.x, posterior, baselines, region)
         for i, row in enumerate(rows):
             row["mse"] = {key: float(values[i]) for key, values in errors.items()}
+            row["ssim"] = {key: float(values[i]) for key, values in alike.items()}
         means = {key: float(values.mean()) for key, values in errors.items()}
         figures["mse"] = means
         figures["psnr"] = {key: float(-10 * np.log10(max(m, 1e-12))) for key, m in means.items()}
+        figures["ssim"] = {key: float(values.mean()) for key, values in alike.items()}
     else:
         for i, own in enumerate(given.names):
-            which = {"mean": posterior.mean[i]} | dict(enumerate(posterior.fillings[i]))
+            which = {"mean": posterior.mean[i]} | dict(enumerate(posterior.samples[i]))
             for ending, image in which.items():
                 path = folder / name / f"{i:04d}_{own}_{ending}.png"
                 pictures.save(pictures.as_bytes(image), path)
@@ -135,18 +175,27 @@ def write(
     return path, figures
 
 
-def _errors(
+def _likeness(
     x: np.ndarray, posterior: Posterior, baselines: Mapping[str, np.ndarray], region: np.ndarray
-) -> dict[str, np.ndarray]:
-    """Mean squared errors [N] over the region, by name."""
+) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
+    """Mean squared errors [N] over the region, and SSIM [N], by name."""
+    ssim = jit(similarity.ssim)
 
-    def error(other: np.ndarray) -> np.ndarray:
-        return ((x - other) ** 2)[:, region].mean((1, 2), dtype=np.float64)
+    def both(other: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        error = ((x - other) ** 2)[:, region].mean((1, 2), dtype=np.float64)
+        return error, np.asarray(ssim(x, np.where(region[..., None], other, x)))
 
-    single = np.stack([error(filling) for filling in np.moveaxis(posterior.fillings, 1, 0)])
-    own = {
-        "posterior_mean": error(posterior.mean),
-        "fillings": single.mean(0),
-        "best_filling": single.min(0),
+    singles = np.stack([both(sample) for sample in np.moveaxis(posterior.samples, 1, 0)])
+    named = {
+        "posterior_mean": both(posterior.mean),
+        "samples": singles.mean(0),
+        "best_sample": (singles[:, 0].min(0), singles[:, 1].max(0)),
+    } | {key: both(other) for key, other in baselines.items()}
+    return {key: pair[0] for key, pair in named.items()}, {
+        key: pair[1] for key, pair in named.items()
     }
-    return own | {key: error(other) for key, other in baselines.items()}
+
+
+def _number(value: float) -> float | None:
+    """A figure for JSON; None where there is none, or chains never moved."""
+    return float(value) if np.isfinite(value) else None

@@ -1,0 +1,73 @@
+"""Whether Markov chains have mixed, and how many independent draws theirs are worth.
+
+Of M chains of S draws, each is first cut in two, so that a chain that still travels shows; draws
+are then replaced by the normal quantiles of their ranks, so that heavy tails do no harm. With the
+variance W within chains and V = (S - 1) / S W + the variance of the chains' means,
+
+    R-hat = sqrt(V / W)       near 1 when chains have mixed; the larger of that of the draws and
+                              that of their distances from the median (means alike, spreads not)
+    ESS   = S M / tau,        tau = -1 + 2 sum_t (rho_2t + rho_2t+1)
+            rho_t = 1 - (W - the mean autocovariance at lag t) / V
+
+where the sum ends at the first pair below 0 and pairs are kept from growing (Geyer 1992). (Vehtari,
+Gelman, Simpson, Carpenter & Buerkner 2021, "Rank-normalization, folding, and localization: an
+improved R-hat for assessing convergence of MCMC"; the ESS is their bulk-ESS.)
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import scipy.stats
+
+MIXED = 1.1  # R-hat of chains that are taken to have mixed
+
+
+def split_rhat(draws: np.ndarray) -> np.ndarray:
+    """The rank-normalised split R-hat [...] of draws [S, M, ...], S > 3; 1 where all are equal."""
+    halves = _halves(draws)
+    folded = np.abs(halves - np.median(halves, (0, 1)))
+    return np.maximum(_rhat(_normalised(halves)), _rhat(_normalised(folded)))
+
+
+def bulk_ess(draws: np.ndarray) -> np.ndarray:
+    """The effective number [...] of draws [S, M, ...], S > 3; S M where all are equal."""
+    draws = _normalised(_halves(draws))
+    length, chains = draws.shape[:2]
+    within, total = _variances(draws)
+    centred = draws - draws.mean(0)
+    power = np.abs(np.fft.rfft(centred, 2 * length, axis=0)) ** 2
+    covariance = np.fft.irfft(power, 2 * length, axis=0)[:length].mean(1) / length
+    rho = 1 - (within - covariance) / np.where(total > 0, total, 1.0)
+    rho[0] = 1.0
+    pairs = rho[: length // 2 * 2].reshape(length // 2, 2, *rho.shape[1:]).sum(1)
+    positive = np.logical_and.accumulate(pairs > 0, axis=0)
+    tau = -1 + 2 * (np.minimum.accumulate(pairs, axis=0) * positive).sum(0)
+    # As many as this at most: what alternates may be worth more draws than there are, but not any.
+    tau = np.maximum(tau, 1 / np.log10(length * chains))
+    return length * chains / np.where(total > 0, tau, 1.0)
+
+
+def _halves(draws: np.ndarray) -> np.ndarray:
+    """The first and last halves [S // 2, 2 M, ...] of chains."""
+    half = len(draws) // 2
+    return np.concatenate([draws[:half], draws[-half:]], axis=1)
+
+
+def _normalised(draws: np.ndarray) -> np.ndarray:
+    """The normal quantiles of the ranks of all draws; ties share their mean rank."""
+    number = draws.shape[0] * draws.shape[1]
+    ranks = scipy.stats.rankdata(draws.reshape(number, -1), axis=0)
+    return scipy.stats.norm.ppf((ranks - 0.375) / (number + 0.25)).reshape(draws.shape)
+
+
+def _variances(draws: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """W and V; both 0 where all draws are equal."""
+    within = draws.var(0, ddof=1).mean(0)
+    return within, (len(draws) - 1) / len(draws) * within + draws.mean(0).var(0, ddof=1)
+
+
+def _rhat(draws: np.ndarray) -> np.ndarray:
+    within, total = _variances(draws)
+    # Chains that stand still, each elsewhere, have W = 0 and an infinite R-hat.
+    ratio = np.divide(total, within, out=np.where(total > 0, np.inf, 1.0), where=within > 0)
+    return np.sqrt(ratio)
