@@ -4,6 +4,7 @@ import multiprocessing
 import os
 import sys
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
@@ -21,11 +22,14 @@ class Launched(NamedTuple):
     stderr: str
 
 
-def launch(*arguments) -> Launched:
-    """Runs a command in the repository's root; what it prints, and its exit code."""
+def launch(*arguments, first=None) -> Launched:
+    """Runs a command in the repository's root; what it prints, and its exit code.
+
+    `first` is a function that is called in its process before.
+    """
     with tempfile.TemporaryDirectory() as folder:
         files = [Path(folder) / name for name in ("stdout", "stderr")]
-        process = _context.Process(target=_main, args=([str(a) for a in arguments], files))
+        process = _context.Process(target=_main, args=([str(a) for a in arguments], files, first))
         process.start()
         process.join(240)
         if process.exitcode is None:
@@ -34,7 +38,7 @@ def launch(*arguments) -> Launched:
         return Launched(process.exitcode, *(file.read_text() for file in files))
 
 
-def _main(arguments: list[str], files: list[Path]) -> None:
+def _main(arguments: list[str], files: list[Path], first: Callable[[], None] | None) -> None:
     for number, file in enumerate(files, start=1):
         os.dup2(os.open(file, os.O_WRONLY | os.O_CREAT), number)
     os.chdir(ROOT)
@@ -42,4 +46,6 @@ def _main(arguments: list[str], files: list[Path]) -> None:
     sys.argv = ["launch.py", *arguments]
     import launch as script
 
+    if first:
+        first()
     sys.exit(script.main(arguments))

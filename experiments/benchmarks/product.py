@@ -71,7 +71,7 @@ class NoCheckpoints:
     def restore_latest(self, like: Any) -> None:
         return None
 
-    def save(self, *_: Any) -> None:
+    def save(self, *_: Any, **__: Any) -> None:
         pass
 
     def wait(self) -> None:
@@ -80,5 +80,9 @@ class NoCheckpoints:
 
 def train(config: ml_collections.ConfigDict, run: Callable[..., loop.Outcome]) -> None:
     """Calls `vae.train` with `run(program, config, checkpoints, log)` in place of its loop."""
-    with tempfile.TemporaryDirectory() as workdir, mock.patch.object(loop, "run", run):
+
+    def unstopped(program: Any, config: Any, checkpoints: Any, log: Any, _: Any) -> loop.Outcome:
+        return run(program, config, checkpoints, log)
+
+    with tempfile.TemporaryDirectory() as workdir, mock.patch.object(loop, "run", unstopped):
         experiment.train(config, workdir)

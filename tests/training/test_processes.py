@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -205,6 +206,12 @@ def test_what_all_agree_on_is_said_once(capfd):
     assert capfd.readouterr().err == "wrong\n"
     assert launcher.launch(script("sys.exit(3)"), 2, share_accelerators=False) == 3
     assert launcher.launch(script("time.sleep(0.2 * i)"), 2, share_accelerators=False) == 0
+
+
+def test_ctrl_c_has_the_processes_save():
+    text = "import signal\nsignal.signal(signal.SIGTERM, lambda *_: sys.exit(75))\ntime.sleep(600)"
+    threading.Timer(1.0, os.kill, (os.getpid(), signal.SIGINT)).start()
+    assert launcher.launch(script(text), 2, share_accelerators=False) == 75
 
 
 def test_accelerators_are_shared_out(monkeypatch):

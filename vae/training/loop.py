@@ -175,7 +175,7 @@ def run(
     config: ml_collections.ConfigDict,
     checkpoints: Checkpoints,
     log: Log,
-    stop_requested: Callable[[], bool],
+    stop_requested: Callable[[], bool] = lambda: False,
 ) -> Outcome:
     """Trains from the newest whole checkpoint, or the start, to `training.steps`.
 
