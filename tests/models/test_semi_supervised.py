@@ -10,9 +10,9 @@ from configs import tiny
 
 from vae import models
 from vae.errors import InputError
+from vae.models import semi_supervised
 from vae.models.data import Data
 from vae.models.parts import part
-from vae.probability import loops
 from vae.probability.objectives import elbo
 from vae.probability.terms import Batch, log_weights
 
@@ -68,7 +68,7 @@ def test_classes_may_be_taken_in_turns(trained, monkeypatch):
     model, variables = trained
     terms = jax.jit(model.terms, static_argnames="train")
     whole = terms(variables, Batch(X, Y), keys=KEYS, train=True)
-    monkeypatch.setattr(loops, "PIECE", 1)
+    monkeypatch.setattr(semi_supervised, "HELD", 1)
     terms = jax.jit(lambda variables: model.terms(variables, Batch(X, Y), keys=KEYS, train=True))
     turns = terms(variables)
     jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-5), whole, turns)

@@ -3,8 +3,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from vae.probability import loops
-from vae.probability.loops import held_bytes, in_pieces, scan
+from vae.probability.loops import fits, held_bytes, in_pieces, scan
 
 
 def dense(carry, x):
@@ -68,17 +67,17 @@ def wide(x):
     return {"y": hidden @ DOWN, "sum": hidden.sum(-1)}
 
 
-def test_pieces_give_what_the_whole_gives_and_so_do_their_gradients(monkeypatch):
+def test_pieces_give_what_the_whole_gives_and_so_do_their_gradients():
     x = jnp.linspace(-1, 1, 21).reshape(7, 3)
+    row = 4 * (2 * 1000 + 3)  # bytes that it holds: before and after tanh, and y
 
-    def loss(x):
-        outputs = in_pieces(wide, x)
+    def loss(x, limit):
+        outputs = in_pieces(wide, x, limit=limit)
         return (outputs["y"] ** 2).sum() + outputs["sum"].sum(), outputs
 
-    one = jax.jit(jax.value_and_grad(loss, has_aux=True))
-    whole, jaxpr = one(x), jax.make_jaxpr(loss)(x)
-    assert held_bytes(jaxpr) == 7 * 4 * (2 * 1000 + 3)
-    monkeypatch.setattr(loops, "PIECE", 2 * 4 * 2003)  # two rows at once, and 7 = 4 * 2 - 1
-    pieces = jax.jit(jax.value_and_grad(lambda x: loss(x), has_aux=True))(x)
+    gradient = jax.jit(jax.value_and_grad(loss, has_aux=True), static_argnums=1)
+    whole, pieces = gradient(x, 7 * row), gradient(x, 2 * row)  # 7 rows = 4 pieces of 2, less 1
     jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-5), whole, pieces)
-    assert held_bytes(jax.make_jaxpr(lambda x: loss(x))(x)) == 2 * 4 * (3 + 2003) + 2 * UP.nbytes
+    held = [held_bytes(jax.make_jaxpr(lambda x, n=n: loss(x, n * row))(x)) for n in (7, 2)]
+    assert held[0] == 7 * row and held[1] < 3 * row + 2 * UP.nbytes
+    assert fits(wide, x, limit=7 * row) and not fits(wide, x, limit=7 * row - 1)

@@ -6,7 +6,8 @@ import scipy.special
 import scipy.stats
 from jax.test_util import check_grads
 
-from vae.probability.distributions import DiagonalGaussian
+from vae.probability import mixtures
+from vae.probability.distributions import DiagonalGaussian, FullGaussian
 from vae.probability.mixtures import (
     CorrelatedGaussianMixture,
     EqualMixture,
@@ -99,3 +100,22 @@ def test_each_example_may_have_weights_of_its_own():
     slopes = jax.grad(lambda mixture: mixture.log_prob(z).sum())(mixture)
     assert all(np.isfinite(leaf).all() for leaf in jax.tree.leaves(slopes))
     assert mixture.sample(keys=jax.random.split(jax.random.key(4), 2)).shape == (2, 2)
+
+
+@pytest.mark.parametrize("shape", [(5,), (2, 5)])
+def test_densities_that_hold_too_much_are_taken_in_pieces(shape, monkeypatch):
+    rng = np.random.default_rng(0)
+    mean, z = rng.normal(size=(3, 2)), rng.normal(size=(*shape, 2))
+    scale = np.tril(rng.normal(size=(3, 2, 2))) + 3 * np.eye(2)
+    mean, z, scale = (jnp.asarray(x, jnp.float32) for x in (mean, z, scale))
+
+    def total(z):
+        density = EqualMixture(FullGaussian(mean, scale), 3).log_prob(z)
+        return density.sum(), density
+
+    gradient = jax.value_and_grad(total, has_aux=True)
+    whole = jax.jit(gradient)(z)
+    monkeypatch.setattr(mixtures, "HELD", 1)
+    pieces = jax.jit(lambda z: gradient(z))(z)
+    assert "scan" in str(jax.make_jaxpr(total)(z))
+    jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-5), whole, pieces)

@@ -35,6 +35,8 @@ from vae.probability.terms import Batch, Terms
 
 Array = jax.Array
 
+HELD = 2**32  # bytes that all classes hold at once; where they are more, they are taken in turns
+
 
 @flax.struct.dataclass
 class Encoded:
@@ -167,7 +169,7 @@ class SemiSupervised:
             terms = self.vae.terms(variables, labelled, keys=keys, train=train)
             return terms._replace(q=None, p=None, statistics={})
 
-        each = in_pieces(jax.vmap(of_class), jnp.arange(self.num_classes))
+        each = in_pieces(jax.vmap(of_class), jnp.arange(self.num_classes), limit=HELD)
 
         def expected(values: Array) -> Array:
             """E_q(y | x) of values [C, ..., B]."""

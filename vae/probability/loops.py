@@ -10,7 +10,6 @@ import jax
 import jax.numpy as jnp
 from jax.extend.core import jaxpr_as_fun
 
-PIECE = 2**30  # bytes that a piece of `in_pieces` may hold
 # What XLA has whole, before and after; the rest it fuses.
 PRODUCTS = ("dot_general", "conv_general_dilated", "triangular_solve")
 
@@ -45,28 +44,33 @@ def scan(body: Callable[[Any, Any], tuple[Any, Any]], carry: Any, xs: Any) -> tu
     return carry, jax.tree.map(lambda *leaves: jnp.stack(leaves), *outputs)
 
 
-def in_pieces(function: Callable[[Any], Any], xs: Any) -> Any:
+def fits(function: Callable[[Any], Any], xs: Any, *, limit: int) -> bool:
+    """Whether a gradient of `function(xs)` holds no more than `limit` bytes (`held_bytes`)."""
+    return held_bytes(jax.make_jaxpr(function)(xs)) <= limit
+
+
+def in_pieces(function: Callable[[Any], Any], xs: Any, *, limit: int) -> Any:
     """`function(xs)` of arrays [N, ...], which it takes one independently of the other.
 
-    Where that would hold more than `PIECE` bytes (`held_bytes`), it is applied to pieces of xs in
-    turn, and a gradient computes each piece again instead of keeping it. Else it is the call alone.
+    Where a gradient would hold more than `limit` bytes, it is applied to pieces of xs in turn, and
+    a gradient computes each piece again instead of keeping it. Else it is the call alone. The turns
+    are a loop on a CPU too, where convolutions are slow in one: written out, XLA runs them side by
+    side, and holds as much as without pieces.
     """
     number = len(jax.tree.leaves(xs)[0])
     jaxpr, shapes = jax.make_jaxpr(function, return_shape=True)(xs)
-    pieces = min(number, math.ceil(held_bytes(jaxpr) / PIECE))
+    pieces = min(number, math.ceil(held_bytes(jaxpr) / limit))
     if pieces <= 1:
-        return jax.tree.unflatten(
-            jax.tree.structure(shapes), jaxpr_as_fun(jaxpr)(*jax.tree.leaves(xs))
-        )
+        outputs = jaxpr_as_fun(jaxpr)(*jax.tree.leaves(xs))
+        return jax.tree.unflatten(jax.tree.structure(shapes), outputs)
     size = math.ceil(number / pieces)
 
     def cut(x: Any) -> Any:
         """[N, ...] to [pieces, size, ...]; the last row fills up."""
-        return x[jnp.minimum(jnp.arange(pieces * size), number - 1)].reshape(
-            pieces, size, *x.shape[1:]
-        )
+        rows = jnp.minimum(jnp.arange(pieces * size), number - 1)
+        return x[rows].reshape(pieces, size, *x.shape[1:])
 
-    _, outputs = scan(lambda _, x: (None, jax.checkpoint(function)(x)), None, jax.tree.map(cut, xs))
+    outputs = jax.lax.map(jax.checkpoint(function), jax.tree.map(cut, xs))
     return jax.tree.map(lambda y: y.reshape(-1, *y.shape[2:])[:number], outputs)
 
 

@@ -18,9 +18,13 @@ import jax
 import jax.numpy as jnp
 
 from vae.probability.distributions import LOG_2PI, FullGaussian, split, standard_normal
-from vae.probability.loops import in_pieces
+from vae.probability.loops import fits, in_pieces
 
 Array = jax.Array
+
+# Bytes that the densities of an `EqualMixture` hold at once. They are as many as points times
+# components, and each may take networks: more than the model itself.
+HELD = 2**28
 
 
 @jax.custom_jvp
@@ -129,11 +133,13 @@ class EqualMixture:
         """The log-density of z [..., D], as [...]."""
 
         def of_points(z: Array) -> Array:
-            components = self.q.log_prob(z[:, None, :])
+            components = self.q.log_prob(z[..., None, :])
             return jax.nn.logsumexp(components, axis=-1) - math.log(self.number)
 
-        # N points times M densities, each of which may take networks: more than the model itself.
-        return in_pieces(of_points, z.reshape(-1, z.shape[-1])).reshape(z.shape[:-1])
+        if fits(of_points, z, limit=HELD):
+            return of_points(z)
+        rows = z.reshape(-1, z.shape[-1])
+        return in_pieces(of_points, rows, limit=HELD).reshape(z.shape[:-1])
 
     def sample(self, *, keys: Array) -> Array:
         """Draws z [B, D], one from each key [B]: of every component, of which one is kept."""
