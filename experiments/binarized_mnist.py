@@ -20,6 +20,9 @@ closed-form KL, 10,000 test images; NLL with K = 100:
 
 The standard error over images is 0.26 nats. A run takes 32 s with start and evaluation. On
 the same files and network, after ten epochs too, pythae reaches 102.49 and a plain Flax loop 103.3.
+
+2026-11-27, since the mean of the latents is kept at 0, and `default` alone: 101.16 (101.10, 101.05,
+101.33), each of the seeds a tenth of a nat better than before, and 96.91.
 """
 
 import ml_collections
