@@ -11,7 +11,7 @@ from configs import tiny
 from linear_gaussian import SIGMA, VARIABLES, W
 
 from vae import models
-from vae.evaluation.posterior import make_sampler, schedule
+from vae.evaluation.posterior import make_sampler, schedule, some_values
 from vae.models.data import Data
 from vae.probability.likelihoods import Gaussian
 from vae.probability.observations import Averaged, Masked
@@ -108,6 +108,19 @@ def test_chains_start_from_the_prior_and_know_little_at_first():
     np.testing.assert_allclose(z.mean(0), 0, atol=0.15)
     np.testing.assert_allclose(np.cov(z.T), np.eye(2), atol=0.2)
     assert np.isnan(result.rhat).all() and np.isnan(result.ess).all()
+
+
+def test_unknown_values_of_every_channel_are_looked_at_and_no_known_one():
+    unknown = np.zeros((3, 4, 4), bool)
+    unknown[0, 1:3, 2] = unknown[1, 3] = True
+    values = some_values(unknown, 3)
+    assert values.shape == (3, 12)
+    marked = np.zeros((3, 4, 4, 3), bool)
+    np.put_along_axis(marked.reshape(3, -1), values, True, axis=1)
+    np.testing.assert_array_equal(marked[:2], np.repeat(unknown[:2, ..., None], 3, -1))
+    assert marked[2].sum() == 1
+    many = some_values(np.ones((1, 64, 64), bool), 3)[0]
+    assert len(set(many)) == 1024 and many[0] == 0 and many[-1] == 64 * 64 * 3 - 1
 
 
 def test_a_chain_does_not_depend_on_what_else_is_sampled(monkeypatch):

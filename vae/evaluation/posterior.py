@@ -242,7 +242,7 @@ def make_sampler(model: Any, variables: Any) -> Callable[..., Posterior]:
         start_keys, probe_keys, keys = split(keys, 3)
         z, deviation = start(variables, y, start_keys)
         betas, burn_in = schedule(sweeps)
-        shown = _some_pixels(observation)
+        shown = some_values(observation.unknown, model.image_shape[-1])
         log_step, since = jnp.full(len(z), math.log(FIRST_STEP)), 0
         mean, kept, pixels, acceptance = 0.0, [], [], 0.0
         for sweep, beta in enumerate(betas):
@@ -322,13 +322,13 @@ def schedule(sweeps: int) -> tuple[np.ndarray, int]:
     return betas, burn_in
 
 
-def _some_pixels(observation: Any) -> np.ndarray:
-    """Which values [N, P] of flat images are looked at: evenly among the unknown pixels.
+def some_values(unknown: Any, channels: int) -> np.ndarray:
+    """Which values [N, P] of flat images are looked at: evenly among pixels `unknown` [N, H, W].
 
     P is the same of all examples, so one with fewer has some of them several times; one without
-    any has the first pixel, which never changes.
+    any has the first value, which never changes.
     """
-    unknown = np.asarray(observation.unknown)
+    unknown = np.repeat(np.reshape(unknown, (len(unknown), -1)), channels, axis=1)
     rows = [np.flatnonzero(row) if row.any() else np.zeros(1, int) for row in unknown]
     number = min(PIXELS, max(map(len, rows)))
     even = [row[np.linspace(0, len(row) - 1, number).astype(int)] for row in rows]
