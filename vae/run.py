@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import functools
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +24,7 @@ from vae.config import override
 from vae.data.arrays import as_x, on_levels
 from vae.data.dataset import Dataset, Values
 from vae.data.identity import check_identity
+from vae.data.labels import class_name
 from vae.data.transforms import binary
 from vae.errors import InputError, not_one_of
 from vae.evaluation.likelihood import Estimate, has_density
@@ -149,14 +150,15 @@ class Run:
 
     def decode(self, z: Any, labels: np.ndarray | None = None) -> np.ndarray:
         """The mean of p(x | z) for latents [N, D], as [N, H, W, C]."""
-        z = jax.tree.map(lambda leaf: np.asarray(leaf, np.float32), z)
+        z = jax.tree.map(lambda leaf: _numbers(leaf, "latents"), z)
         condition, keys = self.model.condition, jax.random.split(jax.random.key(0), 1)
         y = condition.unknown(1) if condition else None
         like = jax.eval_shape(lambda v: self.model.sample(v, y, keys=keys), self.variables)
         given, wanted = (jax.tree.map(lambda leaf: leaf.shape[1:], tree) for tree in (z, like))
         if given != wanted:
             raise InputError(f"latents of shape [N, *{given}] must be [N, *{wanted}].")
-        number = len(jax.tree.leaves(z)[0])
+        if not (number := len(jax.tree.leaves(z)[0])):
+            raise InputError("there are no latents: give at least one.")
         return self._in_batches(self.compiled.decode, (z, self._labels(labels, number)))
 
     def reconstruct(self, x: np.ndarray, labels: np.ndarray | None = None) -> np.ndarray:
@@ -200,6 +202,8 @@ class Run:
         self._check_encodes()
         if not has_density(self.model):
             raise InputError("this model's q(z | x) has no density, so log p(x) has no estimate.")
+        if num_samples is not None and num_samples < 1:
+            raise InputError(f"num_samples={num_samples} must be at least 1.")
         x, labels = self._images(x), self._labels(labels, len(x))
         if self.values.levels and self.model.likelihood.discrete:
             x = on_levels(x, 2 if binary(self.values, self.config.data) else self.values.levels)
@@ -277,16 +281,37 @@ class Run:
         if labels is None and lowest == 0:
             raise InputError(f"this model is conditional: give labels from 0 to {classes - 1}.")
         labels = np.full(num, -1) if labels is None else np.asarray(labels)
-        if labels.shape != (num,) or labels.min() < lowest or labels.max() >= classes:
+        if labels.dtype.kind == "U" and labels.ndim == 1:
+            labels = np.array(self.class_numbers(labels.tolist()))
+        whole = labels.dtype.kind in "iuf" and (labels == np.rint(labels)).all()
+        if not whole or labels.shape != (num,) or labels.min() < lowest or labels.max() >= classes:
             raise InputError(f"labels must be {num} whole numbers from {lowest} to {classes - 1}.")
         return labels.astype(np.int32)
+
+    def class_numbers(self, labels: Sequence[int | str]) -> list[int]:
+        """The classes of labels: a number is a class's, and text its name or else its number.
+
+        Raises:
+          InputError: there is no such class.
+        """
+        classes = range(self.model.condition.size if self.model.condition else 0)
+        number = {str(i): i for i in classes} | {name: i for i, name in enumerate(self.classes)}
+        found = [number.get(x) if isinstance(x, str) else int(x) for x in labels]
+        for label, of in zip(labels, found, strict=True):
+            if of not in classes:
+                few = ", ".join(class_name(i, self.classes) for i in classes[:10])
+                raise InputError(
+                    f"there is no class {str(label)!r} in {self.workdir}; its {len(classes)} are "
+                    f"{few}{', ...' if classes[10:] else ''}."
+                )
+        return found
 
     def _attributes(self, values: np.ndarray | None, num: int) -> np.ndarray:
         names = ", ".join(self.attributes)
         if values is None:
             raise InputError(f"this model is conditional: give the attributes {names}.")
-        values = np.asarray(values, np.float32)
-        if values.shape != (num, len(self.attributes)) or not np.isfinite(values).all():
+        values = _numbers(values, "attributes")
+        if values.shape != (num, len(self.attributes)):
             raise InputError(
                 f"attributes must be [{num}, {len(self.attributes)}] numbers: {names}."
             )
@@ -382,6 +407,18 @@ def _restore(workdir: Path, step: int | str, shapes: State) -> State:
             return checkpoints.restore(wanted, like)
     except CheckpointError as error:
         raise InputError(f"{workdir}: {error}.") from None
+
+
+def _numbers(given: Any, what: str) -> np.ndarray:
+    """Finite float32 of what is given from Python.
+
+    Raises:
+      InputError: it is none.
+    """
+    given = np.asarray(given)
+    if given.dtype.kind not in "iufb" or not np.isfinite(given).all():
+        raise InputError(f"{what} must be finite numbers, and these are not all.")
+    return given.astype(np.float32)
 
 
 def _padded(x: Any, size: int) -> Any:

@@ -2,6 +2,7 @@
 
 import io
 import logging
+import os
 import zipfile
 
 import numpy as np
@@ -214,6 +215,42 @@ def test_damaged_or_missing_files(configure, faces, name, change, message):
     with pytest.raises(InputError, match=message) as raised:
         data.load(configure(path=directory, **STANDARD))
     assert "\n" not in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    ("at", "value", "message"),
+    [
+        (10, 97, "compression method is not supported"),
+        (8, 1, "password required"),
+        (27, 64, "is of more than 268435456 bytes"),
+    ],
+)
+def test_an_image_that_its_archive_does_not_give(configure, faces, caplog, at, value, message):
+    file = faces() / "img_align_celeba.zip"
+    content = bytearray(file.read_bytes())
+    content[content.rindex(b"PK\x01\x02") + at] = value  # the last entry of its directory
+    file.write_bytes(content)
+    data.load(configure(path=file.parent, **STANDARD))
+    (said,) = [r.getMessage() for r in caplog.records if "is skipped" in r.getMessage()]
+    assert "000120.jpg" in said and message in said
+
+
+def test_an_archive_of_another_version(configure, faces):
+    file = faces() / "img_align_celeba.zip"
+    content = bytearray(file.read_bytes())
+    content[content.rindex(b"PK\x01\x02") + 6] = 99
+    file.write_bytes(content)
+    with pytest.raises(InputError, match=r"cannot be read \(zip file version 9\.9\)"):
+        data.load(configure(path=file.parent, **STANDARD))
+
+
+@pytest.mark.parametrize("name", ["list_attr_celeba.txt", "img_align_celeba.zip"])
+def test_a_pipe_is_no_table_and_no_archive(configure, faces, name):
+    directory = faces()
+    (directory / name).unlink()
+    os.mkfifo(directory / name)
+    with pytest.raises(InputError, match="is a pipe, a socket or a device"):
+        data.load(configure(path=directory, **STANDARD))
 
 
 def test_a_crop_larger_than_the_images(configure, faces):

@@ -97,6 +97,12 @@ def test_what_a_run_is_asked_from_python(run):
     np.testing.assert_array_equal(moved, run.log_likelihood(x, num_samples=2))
     with pytest.raises(InputError, match="at least 1"):
         run.sample(0)
+    z = run.encode(x).mean
+    for wrong, message in ((z * np.nan, "latents must be finite"), (z[:0], "no latents")):
+        with pytest.raises(InputError, match=message):
+            run.decode(wrong)
+    with pytest.raises(InputError, match="num_samples=0 must be at least 1"):
+        run.log_likelihood(x, num_samples=0)
     for temperature in (-1.0, np.nan, np.inf):
         with pytest.raises(InputError, match="finite and not negative"):
             run.sample(2, temperature=temperature)
@@ -126,6 +132,19 @@ def test_classes_keep_their_names(tmp_path):
     drawn = path.read_bytes()
     assert sample(run, num=4, labels=[2, "3"]) == path and path.read_bytes() == drawn
     assert sample(run, num=4, labels=["one"]) != path
+    of_names, of_numbers = run.sample(2, labels=["two", "zero"]), run.sample(2, labels=[2.0, 3.0])
+    np.testing.assert_array_equal(of_names, of_numbers)
+    for wrong in (
+        [0.5, 1],
+        [4, 0],
+        [-1, 0],
+        [np.nan, 0],
+        [None, None],
+        [[0], [1]],
+        ["four", "two"],
+    ):
+        with pytest.raises(InputError, match=r"labels must be 2 whole|no class 'four'"):
+            run.sample(2, labels=wrong)
     with pytest.raises(InputError, match=r"no class 'four' in .* its 4 are one, three, two, zero"):
         sample(run, num=4, labels=["four"])
 

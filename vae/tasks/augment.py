@@ -21,7 +21,7 @@ from vae.data.dataset import read_complete
 from vae.data.labels import class_name
 from vae.errors import InputError
 from vae.run import Run
-from vae.tasks.inputs import as_data, class_numbers, read_set
+from vae.tasks.inputs import as_data, read_set
 from vae.tasks.names import plain
 from vae.training.directory import whole, write_json
 
@@ -134,7 +134,7 @@ def _told(
         return labels[:, [attributes.index(name) for name in run.attributes]]
     if labels.ndim > 1 or labels.min() < 0:
         raise InputError("the given images must be labelled: a folder for each class.")
-    return np.array(class_numbers(classes, run))[labels]
+    return np.array(run.class_numbers(classes))[labels]
 
 
 def new_images(

@@ -261,7 +261,7 @@ def given(
                 f"this model is conditional: give --labels={','.join('0' * len(files))}, one for "
                 f"each of the {len(files)} images, or one for all."
             )
-        y = np.resize(class_numbers(labels, run) or [-1], len(files))
+        y = np.resize(run.class_numbers(labels) or [-1], len(files))
     elif condition:
         if len(attributes) > 1 and len(attributes) != len(files):
             raise InputError(
@@ -274,24 +274,6 @@ def given(
         y = np.concatenate([with_attributes(usual, one, run) for one in sets])
         y = y[np.arange(len(files)) % len(y)]
     return Given(x, y, [readable(file.stem) for file in files], None)
-
-
-def class_numbers(labels: Sequence[int | str], run: Run) -> list[int]:
-    """Classes of a run, given by their numbers or by their names.
-
-    Raises:
-      InputError: there is no such class.
-    """
-    classes = range(run.model.condition.size if run.model.condition else 0)
-    number = {str(i): i for i in classes} | {name: i for i, name in enumerate(run.classes)}
-    for label in labels:
-        if str(label) not in number:
-            few = ", ".join(class_name(i, run.classes) for i in classes[:10])
-            raise InputError(
-                f"there is no class {str(label)!r} in {run.workdir}; its {len(classes)} are "
-                f"{few}{', ...' if classes[10:] else ''}."
-            )
-    return [number[str(label)] for label in labels]
 
 
 def check_vectors(run: Run) -> None:

@@ -12,7 +12,7 @@ from vae.errors import InputError
 from vae.run import Run
 from vae.tasks import names, pictures
 from vae.tasks.fit_prior import fit_prior
-from vae.tasks.inputs import class_numbers, with_attributes
+from vae.tasks.inputs import with_attributes
 
 NUM = 64
 
@@ -49,7 +49,7 @@ def sample(
     condition = run.model.condition
     if labels and not (condition and condition.kind == "label"):
         raise InputError("this model takes no labels; one with model.condition='label' does.")
-    labels = class_numbers(labels, run)
+    labels = run.class_numbers(labels)
     kind = "draws" if draw else "samples"
     path = names.picture(
         run,
