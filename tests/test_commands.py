@@ -9,8 +9,10 @@ import sys
 import time
 from pathlib import Path
 
+import numpy as np
 import pytest
 from launching import ROOT, launch
+from PIL import Image
 
 from vae.commands import COMMANDS
 
@@ -140,6 +142,19 @@ def catches(process, sign):
     status = Path(f"/proc/{process}/status").read_text()
     mask = next(line.split()[1] for line in status.splitlines() if line.startswith("SigCgt"))
     return int(mask, 16) >> (sign - 1) & 1
+
+
+def test_commands_on_images_of_ones_own(workdir, tmp_path):
+    for name, level in (("a", 0), ("b", 200)):
+        Image.fromarray(np.full((8, 8), level, np.uint8)).save(tmp_path / f"{name}.png")
+    images = f"--images={tmp_path / 'a.png'},{tmp_path / 'b.png'}"
+    for command, expected in (
+        (("verify", "--num=50"), '"as_close_of_two_people"'),
+        (("evaluate", "--num_samples=2"), '"images/examples": 2'),
+    ):
+        result = launch(*command, images, f"--workdir={workdir}")
+        assert result.returncode == 0, result.stderr
+        assert expected in result.stdout
 
 
 def test_list_shows_every_experiment():
