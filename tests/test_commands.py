@@ -231,6 +231,7 @@ def test_a_mistake_is_one_sentence_and_leaves_nothing(tmp_path, arguments, messa
 
 def test_every_flag_is_read_by_some_command():
     reads = set(" ".join(reads for _, reads in COMMANDS.values()).split())
+    reads = {name for name in reads if not name.startswith("config.")}
     text = (ROOT / "launch.py").read_text()
     defined = set(re.findall(r"DEFINE_\w+\(\s*\"(\w+)\"", text))
     assert len(defined) > 30 and defined == reads
