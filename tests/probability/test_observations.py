@@ -19,7 +19,13 @@ from vae.probability.likelihoods import (
     NegativeBinomial,
     Poisson,
 )
-from vae.probability.observations import Averaged, Masked, block_means, enlarged
+from vae.probability.observations import (
+    Averaged,
+    Masked,
+    block_means,
+    enlarged,
+    independent_share,
+)
 from vae.training.devices import jit
 
 LIKELIHOODS = [
@@ -67,6 +73,25 @@ def test_the_parts_of_an_image_add_up_to_the_whole(likelihood):
     np.testing.assert_allclose(everything, whole, rtol=2e-5, atol=1e-3)
     np.testing.assert_allclose(one + rest, whole, rtol=2e-5, atol=1e-3)
     np.testing.assert_allclose(one, elsewhere, rtol=1e-6)
+
+
+def test_a_weight_is_of_the_log_probability_and_so_of_the_precision():
+    outputs, x = example(LIKELIHOODS[2])
+    own, observed = LIKELIHOODS[2].init(), np.ones(x.shape[:3], bool)
+    whole, half = Masked(x, observed), Masked(x, observed, weight=0.5)
+    asked = (LIKELIHOODS[2], outputs, own)
+    np.testing.assert_allclose(half.log_prob(*asked), whole.log_prob(*asked) / 2, rtol=1e-6)
+    np.testing.assert_allclose(half.moments(*asked)[1], 2 * whole.moments(*asked)[1], rtol=1e-6)
+
+
+@pytest.mark.parametrize("groups", [1, 4, 12])
+def test_groups_of_equal_errors_are_worth_as_many_as_they_are(groups):
+    errors = np.repeat(np.random.default_rng(0).normal(size=(2000, groups)), 12 // groups, axis=1)
+    assert independent_share(errors) == pytest.approx(groups / 12, rel=0.05)
+
+
+def test_of_one_image_it_is_not_known_what_its_errors_are_worth():
+    assert independent_share(np.ones((1, 5))) == 1
 
 
 def test_observed_pixels_stay_and_the_others_are_expected():

@@ -2,14 +2,15 @@
 
 Given z, pixels are independent, and what a likelihood says of an image is the sum over pixels. So
 
-    masked     log p(observed pixels | z) = the sum over these pixels alone
+    masked     log p(observed pixels | z) = the sum over these pixels alone, times a weight w
     averaged   y = A x + sigma noise, A the mean over blocks of f by f pixels;
                p(y | z) = N(y; A mean(z), sigma^2 + (1 - c) A var(z) / f^2 + c (A sd(z))^2)
 
 with the mean and variance of p(x | z): exact for a Gaussian likelihood, of any other the Gaussian
 of the same moments. With f = 1 that is an image with noise on it. A likelihood says that pixels are
-independent, c = 0; what a trained decoder misses of an image is smooth, c > 0 the correlation
-between pixels of a block, and then blocks say less of z than independent pixels would.
+independent, w = 1 and c = 0; what a trained decoder misses of an image is smooth. Then pixels side
+by side say less of z than independent ones would: they count as the share w of their number (see
+`independent_share`), and those of a block have the correlation c > 0.
 
 An observation is a dataclass of arrays [B, ...], registered as a pytree, that answers
 
@@ -29,6 +30,7 @@ from typing import Any
 import flax.struct
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from vae.probability.distributions import normal_log_prob
 
@@ -39,21 +41,24 @@ Array = jax.Array
 class Masked:
     """The pixels of x [B, H, W, C] where `observed` [B, H, W], as they are; the others are unknown.
 
-    A pixel is observed with all its channels.
+    A pixel is observed with all its channels. The observed ones count as the share `weight` of
+    their number: their log-probability is so many times that of independent ones.
     """
 
     x: Array
     observed: Array
+    weight: float = flax.struct.field(pytree_node=False, default=1.0)
 
     def log_prob(self, likelihood: Any, outputs: Array, variables: Any) -> Array:
         # Each pixel as an image of its own, of which any likelihood gives the log-probability.
         pixels = outputs.reshape(*outputs.shape[:-3], -1, 1, 1, outputs.shape[-1])
         x = self.x.reshape(len(self.x), -1, 1, 1, self.x.shape[-1])
         log_prob = likelihood.log_prob(pixels, x, variables)
-        return jnp.where(self.observed.reshape(len(x), -1), log_prob, 0.0).sum(-1)
+        log_prob = jnp.where(self.observed.reshape(len(x), -1), log_prob, 0.0).sum(-1)
+        return self.weight * log_prob
 
     def moments(self, likelihood: Any, outputs: Array, variables: Any) -> tuple[Array, Array]:
-        variance = likelihood.variance(outputs, variables)
+        variance = likelihood.variance(outputs, variables) / self.weight
         return likelihood.mean(outputs), jnp.where(self.observed[..., None], variance, jnp.inf)
 
     @property
@@ -105,6 +110,25 @@ class Averaged:
     def unknown(self) -> Array:
         batch, height, width, _ = self.y.shape
         return jnp.ones((batch, height * self.factor, width * self.factor), bool)
+
+
+def independent_share(errors: np.ndarray) -> float:
+    """How many independent numbers D correlated errors are worth, as a share of D, in (0, 1].
+
+    With the covariance C it is (tr C)^2 / (D tr C^2), the participation ratio of the eigenvalues of
+    C: 1 of independent errors of one variance, 1 / k of groups of k equal ones. The mean of
+    (e_i . e_j)^2 over pairs of examples estimates tr C^2 without bias.
+
+    Args:
+      errors: [N, D] of N examples; of fewer than two nothing is known, and the share is 1.
+    """
+    errors = np.asarray(errors, np.float64)
+    products = errors @ errors.T
+    different = products[~np.eye(len(errors), dtype=bool)]
+    if not different.any():
+        return 1.0
+    share = np.trace(products) ** 2 / len(errors) ** 2 / (different**2).mean() / errors.shape[1]
+    return float(min(1.0, share))
 
 
 def block_means(x: Array, factor: int) -> Array:

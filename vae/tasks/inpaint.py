@@ -54,7 +54,8 @@ def inpaint(
     given = repair.read(run, images, num, labels, attributes)
     missing, what = _missing(run, mask, box)
     x = np.where(missing[..., None], np.float32(GREY), given.x)
-    observation = Masked(x, np.broadcast_to(~missing, x.shape[:3]))
+    weight = repair.known_weight(run, given)
+    observation = Masked(x, np.broadcast_to(~missing, x.shape[:3]), weight)
     posterior = repair.repair(run, observation, given, samples=samples, sweeps=sweeps, seed=seed)
     return repair.write(
         run,
@@ -64,7 +65,7 @@ def inpaint(
         posterior,
         region=missing,
         baselines={"mean": given.dataset.mean_image()} if given.dataset else {},
-        facts={"seed": seed, "missing_pixels": int(missing.sum())},
+        facts={"seed": seed, "missing_pixels": int(missing.sum()), "weight": weight},
     )
 
 
