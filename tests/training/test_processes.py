@@ -5,7 +5,6 @@ import os
 import signal
 import subprocess
 import sys
-import threading
 import time
 from pathlib import Path
 
@@ -209,9 +208,16 @@ def test_what_all_agree_on_is_said_once(capfd):
 
 
 def test_ctrl_c_has_the_processes_save():
-    text = "import signal\nsignal.signal(signal.SIGTERM, lambda *_: sys.exit(75))\ntime.sleep(600)"
-    threading.Timer(1.0, os.kill, (os.getpid(), signal.SIGINT)).start()
-    assert launcher.launch(script(text), 2, share_accelerators=False) == 75
+    text = (
+        "import signal\nsignal.signal(signal.SIGTERM, lambda *_: sys.exit(75))\n"
+        "time.sleep(0.5)\n_ = i or os.kill(os.getppid(), signal.SIGINT)\ntime.sleep(600)"
+    )
+    # What runs tests in several processes may have these ignore Ctrl-C, and it would stay so.
+    previous = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        assert launcher.launch(script(text), 2, share_accelerators=False) == 75
+    finally:
+        signal.signal(signal.SIGINT, previous)
 
 
 def test_accelerators_are_shared_out(monkeypatch):
