@@ -2,6 +2,7 @@
 
 import gc
 import os
+import signal
 import tempfile
 from importlib.metadata import version
 from pathlib import Path
@@ -24,6 +25,8 @@ os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0")
 import jax
 import pytest
 
+# A shell has what it starts in the background ignore Ctrl-C, and so what the tests start.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 gc.set_threshold(50_000)  # traces are many small objects, none of them garbage soon
 jax.config.update("jax_num_cpu_devices", 4)
 

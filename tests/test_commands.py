@@ -119,14 +119,7 @@ def test_a_stop_before_there_is_anything_to_save_is_one_line(
 ):
     where = tmp_path / "run" if command[0] == "train" else workdir
     arguments = [sys.executable, "launch.py", *command, f"--workdir={where}"]
-    # A shell's background job would ignore Ctrl-C.
-    process = subprocess.Popen(
-        arguments,
-        cwd=ROOT,
-        stderr=subprocess.PIPE,
-        text=True,
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
-    )
+    process = subprocess.Popen(arguments, cwd=ROOT, stderr=subprocess.PIPE, text=True)
     while not catches(process.pid, signal.SIGTERM):
         assert process.poll() is None
         time.sleep(0.002)

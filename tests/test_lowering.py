@@ -103,7 +103,7 @@ def test_samples_and_repairs_lower(tmp_path, lowered):
     run.sample(2, draw=True)
     run.estimate(x)
     number = len(lowered)
-    run.posterior(Masked(x, np.ones((2, 8, 8), bool)), chains=2)
+    run.posterior(Masked(x, np.ones((2, 8, 8), bool)), chains=2, sweeps=8)
     assert len(lowered) > number
 
 

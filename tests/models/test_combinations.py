@@ -47,6 +47,9 @@ class Implicit(Gaussian):
         class Q:
             mean, kl, sample_and_log_prob = q.mean, q.kl, q.sample_and_log_prob
 
+            def shifted(self, by):
+                return self
+
         return Q()
 
 

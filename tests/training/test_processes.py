@@ -212,12 +212,7 @@ def test_ctrl_c_has_the_processes_save():
         "import signal\nsignal.signal(signal.SIGTERM, lambda *_: sys.exit(75))\n"
         "time.sleep(0.5)\n_ = i or os.kill(os.getppid(), signal.SIGINT)\ntime.sleep(600)"
     )
-    # What runs tests in several processes may have these ignore Ctrl-C, and it would stay so.
-    previous = signal.signal(signal.SIGINT, signal.default_int_handler)
-    try:
-        assert launcher.launch(script(text), 2, share_accelerators=False) == 75
-    finally:
-        signal.signal(signal.SIGINT, previous)
+    assert launcher.launch(script(text), 2, share_accelerators=False) == 75
 
 
 def test_accelerators_are_shared_out(monkeypatch):
