@@ -2,15 +2,17 @@
 
 import json
 import logging
+import re
 import shutil
 
 import numpy as np
 import pytest
 from configs import tiny
-from logged import lines
+from logged import interrupt_at, lines
 
 import vae
 from vae.errors import InputError
+from vae.sweeps import population
 from vae.tasks.evaluate import evaluate
 from vae.training.checkpoints import digest
 
@@ -151,3 +153,104 @@ def test_another_evaluation_of_a_complete_run_is_made(moved, tmp_path):
     with pytest.raises(InputError, match="was completed, but its checkpoints are gone"):
         vae.train(on(place, evaluation__num_samples=5), run)
     assert record(run, "result.json")["metrics"] == result["metrics"]
+
+
+def replace_data(folder):
+    """Puts other images of that shape where the run's were."""
+    shutil.copy(folder / "b.npz", folder / "moved.npz")
+
+
+def test_a_complete_run_does_not_answer_for_other_data(moved, caplog):
+    run, place = moved / "run", moved / "moved.npz"
+    result = vae.train(on(place), run)
+    replace_data(moved)
+    before = written(run)
+    with pytest.raises(InputError, match=r"these are not the data of .*run"):
+        vae.train(on(place), run)
+    with pytest.raises(InputError, match=r"these are not the data of .*run"):
+        population.train([population.Member(on(place), run, {})])
+    assert written(run) == before
+    place.unlink()
+    assert vae.train(on(place), run) == result
+    assert re.search(r"moved\.npz does not exist.*run were not looked at", caplog.text)
+
+
+@pytest.mark.parametrize("content", [None, "{"])
+def test_a_run_that_does_not_say_its_data_is_said(moved, caplog, content):
+    run, place = moved / "run", moved / "moved.npz"
+    vae.train(on(place), run)
+    assert "does not say what data" not in caplog.text
+    (run / "provenance.json").unlink()
+    if content:
+        (run / "provenance.json").write_text(content)
+    replace_data(moved)
+    for _ in range(2):
+        vae.train(on(place, training__steps=30), run)
+    said = re.findall(r"run does not say what data it was trained on; .*moved\.npz", caplog.text)
+    assert len(said) == 1
+
+
+def preempted(folder, step):
+    """Has the complete run look like one of 40 steps that was stopped after `step`."""
+    result = record(folder / "run", "result.json")
+    config = record(folder / "run", "config.json")
+    config["data"]["path"] = str(folder / "moved.npz")
+    config["training"]["steps"] = 40
+    (folder / "run" / "config.json").write_text(json.dumps(config))
+    stopped = {k: v for k, v in result.items() if k != "protocol"}
+    stopped |= {"status": "preempted", "step": step}
+    (folder / "run" / "result.json").write_text(json.dumps(stopped))
+
+
+def test_a_stopped_run_without_its_checkpoints_is_refused(moved):
+    run = moved / "run"
+    preempted(moved, 20)
+    shutil.rmtree(run / "checkpoints")
+    before = written(run)
+    for _ in range(2):
+        with pytest.raises(InputError, match="was preempted, but its checkpoints are gone"):
+            vae.train(on(moved / "moved.npz", training__steps=40), run)
+    assert written(run) == before
+
+
+def test_a_run_stopped_before_it_could_save_starts_anew(first, tmp_path, monkeypatch):
+    skipping = on(first / "a.npz", optimizer__learning_rate=1e30, checkpoint__every_steps=20)
+    skipping.evaluation.every_steps = 20
+    with monkeypatch.context() as patch:
+        interrupt_at(patch, 10)
+        stopped = vae.train(skipping, tmp_path)
+    assert stopped["status"] == "preempted" and stopped["step"] == 0
+    assert vae.train(skipping, tmp_path)["step"] == 20
+
+
+def test_a_failure_before_a_step_leaves_the_result(moved, monkeypatch):
+    run, longer = moved / "run", on(moved / "moved.npz", training__steps=30)
+    before = (run / "result.json").read_bytes()
+    (run / "metrics.jsonl").rename(run / "kept")
+    (run / "metrics.jsonl").mkdir()
+    with pytest.raises(IsADirectoryError):
+        vae.train(longer, run)
+    assert (run / "result.json").read_bytes() == before
+    (run / "metrics.jsonl").rmdir()
+    (run / "kept").rename(run / "metrics.jsonl")
+
+    def no_space(*args, **kwargs):
+        raise OSError("No space left on device")
+
+    with monkeypatch.context() as patch:  # ten steps later
+        patch.setattr("vae.training.logs.Log.scalars", no_space)
+        with pytest.raises(OSError, match="No space"):
+            vae.train(longer, run)
+    assert record(run, "result.json")["status"] == "failed"
+    assert vae.train(longer, run)["status"] == "completed"
+
+
+@pytest.mark.parametrize("stopped", [False, True])
+def test_fewer_steps_than_were_taken_are_said(moved, caplog, stopped):
+    run, place = moved / "run", moved / "moved.npz"
+    if stopped:
+        preempted(moved, 20)
+    result = vae.train(on(place, training__steps=10), run)
+    assert result["step"] == 20
+    said = re.findall(r"has taken 20 steps already, more than training\.steps=10", caplog.text)
+    assert len(said) == 1

@@ -6,13 +6,14 @@ import contextlib
 import logging
 import math
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import jax
 import ml_collections
 
+from vae import data
 from vae.config import differences, resumable, to_dict, validate
 from vae.data.identity import check_identity
 from vae.errors import InputError
@@ -57,6 +58,7 @@ def train(
     mesh = devices.make_mesh()
     check(config, workdir, mesh)
     if result := completed(config, workdir):
+        check_data(config, [workdir])
         logger.info("%s is complete at step %d.", workdir, result["step"])
         return result
     experiment = prepare(config, started=any((workdir / "checkpoints").glob("[0-9]*")))
@@ -113,9 +115,25 @@ def completed(config: ml_collections.ConfigDict, workdir: Path) -> dict[str, Any
         numbers = [name for name in ("num_samples", "seed") if name in protocol]
         changed += [f"evaluation.{name}" for name in numbers if protocol[name] != now[name]]
     if not changed:
+        _say_if_beyond(result["step"], config, workdir)
         return result
     logger.info("%s is complete and evaluated again: another %s.", workdir, changed[0])
     return None
+
+
+def check_data(config: ml_collections.ConfigDict, workdirs: Sequence[Path]) -> None:
+    """Refuses to answer with the figures of complete runs if their data are others now.
+
+    Raises:
+      InputError: they are; data that cannot be loaded any more are said, and not refused.
+    """
+    try:
+        dataset = data.load(config.data)
+    except InputError as error:
+        logger.warning("%s The data of %s were not looked at.", error, workdirs[0])
+        return
+    for workdir in workdirs:
+        check_identity(dataset, _earlier(workdir).get("data", {}), workdir)
 
 
 class Record(NamedTuple):
@@ -143,6 +161,8 @@ class Record(NamedTuple):
             "metrics": outcome.metrics | (figures or {}),
             "params_sha256": digest(outcome.state.params),
         }
+        if outcome.status == "preempted" and not self.checkpoints.steps():
+            result["step"] = 0  # amid skipped updates nothing is saved: it starts anew
         if figures is not None:
             self.log.scalars(outcome.step, figures)
             result["protocol"] = protocol
@@ -198,21 +218,28 @@ def recorded(
         earlier = _earlier(workdir)
         check_identity(dataset, earlier.get("data", {}), workdir)
         kept = stack.enter_context(_checkpoints(experiment, workdir))
-        if result.get("status") == "completed" and not kept.steps():
+        status, saved = result.get("status"), kept.steps()
+        if status in ("completed", "preempted") and result["step"] and not saved:
             raise InputError(
-                f"{workdir} was completed, but its checkpoints are gone: choose another --workdir."
+                f"{workdir} was {status}, but its checkpoints are gone: choose another --workdir."
             )
-        own = {"members": members, "history": _history(config, workdir, earlier, kept.steps())}
+        if saved and "digest" not in earlier.get("data", {}):
+            logger.warning(
+                "%s does not say what data it was trained on; taken to be these: %s.",
+                *(workdir, dataset.description),
+            )
+        _say_if_beyond(max(saved, default=0), config, workdir)
+        own = {"members": members, "history": _history(config, workdir, earlier, saved)}
         if sha := _pretrained_sha256(experiment, workdir, earlier):
             own["pretrained_sha256"] = sha
-        stack.enter_context(_recorded_failure(workdir, started))
         processes.meet("read")  # by all, before the first writes
+        log = Log(workdir, tensorboard=config.log.tensorboard)
+        stack.enter_context(contextlib.closing(log))
+        stack.enter_context(_recorded_failure(workdir, started, status, log))
         if processes.is_first():
             directory.write_json(workdir / "config.json", to_dict(config))
             provenance = directory.provenance(overrides, facts.of(dataset))
             directory.write_json(workdir / "provenance.json", provenance | own)
-        log = Log(workdir, tensorboard=config.log.tensorboard)
-        stack.enter_context(contextlib.closing(log))
         yield Record(workdir, started, log, kept)
 
 
@@ -320,14 +347,30 @@ def _changes(config: ml_collections.ConfigDict, workdir: Path) -> dict[str, str]
     return differences(to_dict(earlier), to_dict(config)) if earlier else {}
 
 
+def _say_if_beyond(step: int, config: ml_collections.ConfigDict, workdir: Path) -> None:
+    if step > config.training.steps:
+        logger.warning(
+            "%s has taken %d steps already, more than training.steps=%d; its figures are of step "
+            "%d.",
+            *(workdir, step, config.training.steps, step),
+        )
+
+
 @contextlib.contextmanager
-def _recorded_failure(workdir: Path, started: float) -> Iterator[None]:
-    """Leaves a `result.json` behind when training fails, if the disk still takes one."""
+def _recorded_failure(
+    workdir: Path, started: float, status: str | None, log: Log
+) -> Iterator[None]:
+    """Leaves a `result.json` behind when training fails, if the disk still takes one.
+
+    Before a step is taken, what an earlier call came to (`status`) stays as it is.
+    """
     try:
         yield
     except Unreadable:
         raise  # nothing was trained, and what was earned before stays as it is
     except BaseException as error:
+        if status not in (None, "failed") and not log.going:
+            raise
         result = {
             "status": "failed",
             "seconds": time.monotonic() - started,

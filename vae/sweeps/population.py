@@ -88,7 +88,10 @@ def train(members: Sequence[Member]) -> list[dict[str, Any]]:
     started = time.monotonic()
     _check_alike(members)
     results = [experiments.completed(member.config, member.workdir) for member in members]
-    left = [member for member, result in zip(members, results, strict=True) if result is None]
+    pairs = list(zip(members, results, strict=True))
+    if complete := [member.workdir for member, result in pairs if result]:
+        experiments.check_data(members[0].config, complete)
+    left = [member for member, result in pairs if result is None]
     trained = iter(_train(left, started) if left else ())
     return [result or next(trained) for result in results]
 

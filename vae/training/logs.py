@@ -26,11 +26,16 @@ logger = logging.getLogger(__name__)
 
 
 class Log:
-    """The log of one run directory, which process 0 writes."""
+    """The log of one run directory, which process 0 writes.
+
+    Attributes:
+      going: whether a step was taken since it was opened.
+    """
 
     def __init__(self, workdir: Path, *, tensorboard: bool) -> None:
         self._path = workdir / "metrics.jsonl"
         self._writes = is_first()
+        self.going = False
         self._events = None
         if tensorboard and self._writes:
             try:

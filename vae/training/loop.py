@@ -97,6 +97,7 @@ def order(
 
     while step < total:
         stopping = yield Train(step)
+        log.going = True
         step += per_call
         if step == start + per_call:
             progress.restart(step)  # the rate is of training, not of compilation
