@@ -100,6 +100,7 @@ def test_a_damaged_record_is_said_by_name(finished, tmp_path, name):
         others = [{"data": {k: v for k, v in data.items() if k != key}} for key in data]
         others = [*others[:3], {"data": data | {"values": {"scale": "x"}}}]
         others += [{"data": data | {"image_shape": [8, 8]}}]
+        others += [{"data": data | {"image_shape": [math.inf, 8, 1]}}]
     damaged = [*NO_JSON, *SHAPES, *(json.dumps(other).encode() for other in others)]
     if name == "config.json":
         damaged.remove(b"{}")  # every key has a default
@@ -122,6 +123,8 @@ def test_a_damaged_result_is_made_again(finished, tmp_path, caplog):
     copy = shutil.copytree(workdir, tmp_path / "run")
     good = (copy / "result.json").read_bytes()
     shapes = (*NO_JSON, *SHAPES[:-3], b'{"status": "done", "seconds": 1.0}', good[:-20])
+    parts = ({"protocol": 5}, {"protocol": None}, {"metrics": {"test/nll": "abc"}})
+    shapes += tuple(json.dumps(result | part).encode() for part in parts)
     for content in shapes:
         (copy / "result.json").write_bytes(content)
         if content != b"null":
@@ -132,6 +135,25 @@ def test_a_damaged_result_is_made_again(finished, tmp_path, caplog):
     assert "result.json is damaged" in caplog.text
     assert again["metrics"] == result["metrics"] and again["status"] == "completed"
     assert lines(copy) == lines(workdir)
+
+
+@pytest.mark.parametrize("name", ["config.json", "provenance.json", "result.json"])
+def test_a_pipe_in_the_place_of_a_record_is_not_waited_for(finished, tmp_path, name):
+    copy = shutil.copytree(finished[0], tmp_path / "run")
+    (copy / name).unlink()
+    os.mkfifo(copy / name)
+    with pytest.raises(InputError, match=f"{name} is a pipe"):
+        vae.train(tiny(), copy)
+
+
+def test_a_damaged_history_is_said_by_name(finished, tmp_path):
+    copy = shutil.copytree(finished[0], tmp_path / "run")
+    file = copy / "provenance.json"
+    record = json.loads(file.read_text())
+    record["history"][0]["from_step"] = math.inf
+    file.write_text(json.dumps(record))
+    with pytest.raises(InputError, match=r"provenance\.json is damaged"):
+        vae.train(tiny(training__steps=21), copy)
 
 
 # A full disk.

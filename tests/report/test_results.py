@@ -1,7 +1,10 @@
 """The table of results is made of run directories and of nothing else."""
 
 import json
+import logging
+import os
 import re
+import resource
 import shlex
 
 import pytest
@@ -158,6 +161,102 @@ def test_another_file_is_left_alone(tmp_path, experiments):
     with pytest.raises(InputError, match="holds no results; choose another file"):
         write(tmp_path / "runs", other, experiments=experiments)
     assert other.read_text() == "# Chapter 1"
+
+
+@pytest.mark.parametrize(
+    ("place", "text"),
+    [
+        ("Written from", "These are the runs of spring. Written from"),
+        ("## small", "## small\n\nSeed 3 was left out, see my notes."),
+        ("```\n", "```\n# on the cluster\n"),
+        ("| `wide`", "a remark\n| `wide`"),
+    ],
+)
+def test_text_of_another_hand_is_not_lost(tmp_path, experiments, place, text):
+    finished(tmp_path / "runs/a", "experiments/small.py", 80.0)
+    out = write(tmp_path / "runs", experiments=experiments)
+    edited = out.read_text().replace(place, text, 1)
+    assert edited != out.read_text()
+    out.write_text(edited)
+    with pytest.raises(InputError, match=r"RESULTS\.md, line \d+, is not as `results` writes it"):
+        write(tmp_path / "runs", experiments=experiments)
+    assert out.read_text() == edited
+
+
+def test_a_file_is_as_it_was_when_it_cannot_be_written(tmp_path, experiments):
+    finished(tmp_path / "runs/a", "experiments/small.py", 80.0)
+    out = write(tmp_path / "runs", experiments=experiments)
+    before = out.read_text()
+    finished(tmp_path / "runs/b", "experiments/unpublished.py", 70.0)
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (100, limits[1]))
+    try:
+        with pytest.raises(InputError, match="cannot be written: File too large"):
+            write(tmp_path / "runs", experiments=experiments)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert out.read_text() == before
+    assert [path.name for path in out.parent.iterdir() if path.is_file()] == [out.name]
+
+
+def test_pipes_are_not_waited_for(tmp_path, experiments):
+    finished(tmp_path / "runs/a", "experiments/small.py", 80.0)
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(InputError, match="pipe is a pipe"):
+        write(tmp_path / "runs", tmp_path / "pipe", experiments=experiments)
+    (tmp_path / "runs/b").mkdir()
+    os.mkfifo(tmp_path / "runs/b/result.json")
+    with pytest.raises(InputError, match=r"b/result\.json is a pipe"):
+        write(tmp_path / "runs", experiments=experiments)
+
+
+@pytest.mark.parametrize(
+    ("name", "part"),
+    [
+        ("result.json", {"protocol": {}}),
+        ("result.json", {"protocol": 5}),
+        ("result.json", {"metrics": {"test/nll": "abc"}}),
+        ("provenance.json", {"command": [5]}),
+        ("config.json", {"data": {}}),
+    ],
+)
+def test_a_run_with_a_damaged_record_is_left_out(tmp_path, experiments, caplog, name, part):
+    finished(tmp_path / "runs/a", "experiments/small.py", 80.0)
+    finished(tmp_path / "runs/b", "experiments/small.py", 70.0)
+    file = tmp_path / "runs/b" / name
+    file.write_text(json.dumps(json.loads(file.read_text()) | part))
+    with caplog.at_level(logging.WARNING):
+        first, *_ = rows(write(tmp_path / "runs", experiments=experiments))
+    assert first[4:6] == ["80.00 +- 0.25*", "1"]
+    assert f"b/{name} is damaged" in caplog.text and "The run is left out" in caplog.text
+
+
+def test_a_figure_that_one_seed_lacks(tmp_path, experiments):
+    finished(tmp_path / "runs/a", "experiments/small.py", 80.0)
+    finished(tmp_path / "runs/b", "experiments/small.py", None, seed=1)
+    first, *_ = rows(write(tmp_path / "runs", experiments=experiments))
+    assert first[4:6] == ["nan +- nan", "2"]
+
+
+def test_a_path_beside_the_name_of_an_embedded_set_is_the_data(tmp_path, experiments):
+    paths = {"a": "my/first.npz", "b": "my/second.npz", "c": ""}
+    for name, path in paths.items():
+        directory = tmp_path / "runs" / name
+        finished(directory, "experiments/unpublished.py", 80.0, **{"data.path": path})
+        data = {"data": {"name": "digits", "path": path}}
+        (directory / "config.json").write_text(json.dumps(data))
+        if not path:
+            record = json.loads((directory / "provenance.json").read_text())
+            del record["overrides"]["data.path"]
+            (directory / "provenance.json").write_text(json.dumps(record))
+    out = write(tmp_path / "runs", experiments=experiments)
+    assert [row[1].split(",")[0] for row in rows(out)] == ["first.npz", "second.npz", "digits"]
+    commands = [line for line in out.read_text().splitlines() if line.startswith("python launch")]
+    assert [shlex.split(command)[4:] for command in commands] == [
+        ["--config.data.path=my/first.npz"],
+        ["--config.data.path=my/second.npz"],
+        [],
+    ]
 
 
 def test_a_directory_without_runs_is_named(tmp_path, experiments):

@@ -1,6 +1,7 @@
 """Who is on two images: pairs that are drawn, of a file, and of one's own."""
 
 import json
+import os
 
 import numpy as np
 import pytest
@@ -114,6 +115,12 @@ def test_a_file_that_is_not_so_laid_out(people, tmp_path, old, new, message):
     (tmp_path / "pairs.txt").write_text(text.replace(old, new, 1))
     with pytest.raises(InputError, match=message):
         read_pairs(tmp_path / "pairs.txt", people)
+
+
+def test_a_pipe_of_pairs_is_not_waited_for(people, tmp_path):
+    os.mkfifo(tmp_path / "pairs")
+    with pytest.raises(InputError, match="pairs is a pipe"):
+        read_pairs(tmp_path / "pairs", people)
 
 
 def test_two_images_of_ones_own(run, people, tmp_path):

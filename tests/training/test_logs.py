@@ -4,6 +4,7 @@ import io
 import json
 import logging
 import math
+import os
 import subprocess
 import sys
 
@@ -12,6 +13,7 @@ import pytest
 from logged import events, shown_by_tensorboard
 from PIL import Image
 
+from vae.errors import InputError
 from vae.training.directory import as_json
 from vae.training.logs import Log
 
@@ -105,6 +107,12 @@ def test_a_damaged_line_is_left_out_and_kept_aside(tmp_path, caplog, damaged):
     assert file.read_bytes() == whole
     assert damaged in (tmp_path / "metrics.jsonl.damaged").read_bytes()
     assert "line 2 cannot be read and is left out" in caplog.text
+
+
+def test_a_pipe_is_not_waited_for(tmp_path):
+    os.mkfifo(tmp_path / "metrics.jsonl")
+    with pytest.raises(InputError, match=r"metrics\.jsonl is a pipe"):
+        Log(tmp_path, tensorboard=False)
 
 
 def test_a_line_that_a_kill_cut_off_is_not_damaged(tmp_path, caplog):

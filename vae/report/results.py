@@ -16,15 +16,16 @@ import logging
 import math
 import runpy
 import shlex
-import statistics
 from collections import defaultdict
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import numpy as np
+
 from vae.errors import InputError
 from vae.report import table
 from vae.report.table import Row, Section
-from vae.training.directory import Damaged, read_json, read_result
+from vae.training.directory import Damaged, check_keys, described, read_json, read_result
 
 logger = logging.getLogger(__name__)
 
@@ -32,6 +33,7 @@ EXPERIMENTS = Path(__file__).resolve().parents[2] / "experiments"  # of the clon
 SEEDS = ("seed", "data.seed")
 # What a run may change without being another experiment: where its data lie and what it writes.
 ASIDE = (*SEEDS, "data.path", "data.manual_dir", "log.", "checkpoint.", "evaluation.every_steps")
+EMBEDDED = ("digits", "faces")  # where a path is given these are not what was read
 MAIN = ("test/nll", "test/elbo")  # the figure of a row where none was published
 
 
@@ -119,20 +121,25 @@ def _read(directory: Path, experiments: Path) -> tuple[str, str, Trial] | None:
         settings = read_json(directory / "config.json", {"data": dict})
         needed = {"command": list, "overrides": dict, "hardware": str}
         record = read_json(directory / "provenance.json", needed)
-        read_json(directory / "result.json", {"protocol": dict})
+        if settings is None or record is None:
+            return None
+        check_keys(directory / "config.json", settings["data"], {"name": str, "path": str})
+        file = directory / "result.json"
+        check_keys(file, result, {"protocol": dict})
+        check_keys(file, result["protocol"], {"split": str, "binarize": str, "weights": str})
+        with described(directory / "provenance.json"):
+            said = [a.split("=", 1)[1] for a in record["command"] if a.startswith("--config=")]
     except Damaged as error:
         logger.warning("%s The run is left out.", error)
         return None
-    if settings is None or record is None:
-        return None
-    configs = [a.split("=", 1)[1] for a in record["command"] if a.startswith("--config=")]
-    file, _, variant = (configs[0] if configs else "").partition(":")
+    file, _, variant = (said[0] if said else "").partition(":")
     if Path(file).parent.name == "experiments" and (experiments / Path(file).name).is_file():
         file = f"experiments/{Path(file).name}"
+    others = settings["data"]["name"] in EMBEDDED  # whose name says nothing of what is at a path
     kept = tuple(
         f"--config.{key}={_written(value)}"
         for key, value in sorted(record["overrides"].items())
-        if not key.startswith(ASIDE)
+        if not key.startswith(ASIDE) or (others and key == "data.path")
     )
     return file, variant, Trial(directory, kept, settings["data"], record, result)
 
@@ -209,22 +216,24 @@ def _cells(group: list[Trial], metric: str, known: str) -> tuple[str, ...]:
     figures = [trial.result["metrics"].get(metric) for trial in group]
     values = [math.nan if value is None else value for value in figures]
     if len(values) > 1:
-        error = f"{statistics.stdev(values) / math.sqrt(len(values)):.2g}"
+        error = f"{np.std(values, ddof=1) / math.sqrt(len(values)):.2g}"
     else:
         error = f"{first['metrics'].get(f'{metric}_stderr') or math.nan:.2g}*"
     protocol = first["protocol"]
-    source = group[0].data["name"] or Path(group[0].data["path"]).name
+    chosen, path = group[0].data["name"], Path(group[0].data["path"]).name
+    source = path if path and chosen in ("", *EMBEDDED) else chosen
     binarised = " binarised anew at every visit," if protocol["binarize"] == "dynamic" else ""
     data = f"{source},{binarised} {protocol['split']}"
-    samples = f", K = {protocol['num_samples']}" if name in ("nll", "bits_per_dim") else ""
+    number = protocol.get("num_samples", "unknown")
+    samples = f", K = {number}" if name in ("nll", "bits_per_dim") else ""
     digits = 3 if name == "bits_per_dim" else 2
     return (
         data,
         f"{name}{samples}, {protocol['weights']} weights",
         known,
-        f"{statistics.mean(values):.{digits}f} +- {error}",
+        f"{np.mean(values):.{digits}f} +- {error}",
         str(len(values)),
         f"{first['step']:,}",
-        f"{statistics.mean(trial.result['seconds'] for trial in group) / 60:.1f}",
+        f"{np.mean([trial.result['seconds'] for trial in group]) / 60:.1f}",
         group[0].record["hardware"],
     )

@@ -3,16 +3,21 @@
     ## NAME, a title, a table of rows, a table of what tasks found, the command of each row
 
 A row is known by its first cell. A run replaces the row of the same name, and what has no run here
-stays as it was: a file is never emptied by somebody who has few of its runs.
+stays as it was: a file is never emptied by somebody who has few of its runs. A file with text of
+another hand, which would be lost, is refused.
 """
 
 from __future__ import annotations
 
 import datetime
+import re
+from itertools import zip_longest
 from pathlib import Path
 from typing import NamedTuple
 
 from vae.errors import InputError
+from vae.files import check_file
+from vae.training.directory import whole
 
 TITLE = "# Results"
 HEADER = f"""{TITLE}
@@ -85,22 +90,43 @@ def write(path: Path, new: dict[str, Section]) -> None:
     """Merges sections, by name, into the file at `path`, or makes it.
 
     Raises:
-      InputError: there is something else at the path, or it cannot be read or written.
+      InputError: there is something else at the path or in its file, or it cannot be read or
+        written; the file is as it was.
     """
     try:
-        old = _parse(path.read_text("utf-8")) if path.exists() else {}
-        if old is None:
-            raise InputError(f"--out={path} holds no results; choose another file.")
+        check_file(path)
+        old = _own(path) if path.exists() else {}
         merged = old | {name: merge(old[name], s) if name in old else s for name, s in new.items()}
         today = datetime.datetime.now(datetime.UTC).date()
-        names = sorted(merged, key=lambda name: ("." in name, name))  # one's own files at the end
-        texts = [_render(name, merged[name]) for name in names]
-        path.write_text("\n".join([f"{HEADER}\n{today}\n", *texts]), encoding="utf-8")
+        with whole(path, "w") as file:
+            file.write(_text(merged, str(today)))
     except (OSError, UnicodeDecodeError) as error:
         reason = getattr(error, "strerror", None) or "it is no text"
         raise InputError(
             f"{path} cannot be written: {reason}; say where with --out=FILE."
         ) from None
+
+
+def _own(path: Path) -> dict[str, Section]:
+    """The sections of the file at `path`, all of which `write` made."""
+    text = path.read_text("utf-8")
+    sections = _parse(text)
+    if sections is None:
+        raise InputError(f"--out={path} holds no results; choose another file.")
+    date = re.search(r"^\d{4}-\d\d-\d\d$", text, re.MULTILINE)
+    made = _text(sections, date[0] if date else "").splitlines()
+    for number, (line, own) in enumerate(zip_longest(text.splitlines(), made), start=1):
+        if line != own:
+            raise InputError(
+                f"{path}, line {number}, is not as `results` writes it, and would be lost: give "
+                "another file as --out, or keep that text elsewhere."
+            )
+    return sections
+
+
+def _text(sections: dict[str, Section], date: str) -> str:
+    names = sorted(sections, key=lambda name: ("." in name, name))  # one's own files at the end
+    return "\n".join([f"{HEADER}\n{date}\n", *(_render(name, sections[name]) for name in names)])
 
 
 def _render(name: str, section: Section) -> str:
@@ -130,7 +156,7 @@ def _parse(text: str) -> dict[str, Section] | None:
         tasks = [c for c in tables if len(c) == len(TASK_COLUMNS) and c != TASK_COLUMNS]
         commands = commands.partition("\n```")[0].splitlines()
         commands += [""] * (len(rows) - len(commands))
-        title = next((line for line in lines if line), "")
+        title = lines[1] if len(lines) > 1 else ""
         made = [Row(cells, command) for cells, command in zip(rows, commands, strict=False)]
         sections[name] = Section(title, made, tasks)
     return sections

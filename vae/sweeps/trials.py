@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from vae.errors import InputError
+from vae.files import check_file
 from vae.training import directory
 from vae.training.logs import read_line
 
@@ -76,8 +77,10 @@ class Trial:
     def figures(self, metric: str) -> dict[int, float]:
         """A figure by the step that it was logged at, of the run as far as it is."""
         found = {}
-        with contextlib.suppress(FileNotFoundError):
-            for text in (self.workdir / "metrics.jsonl").read_bytes().splitlines():
+        file = self.workdir / "metrics.jsonl"
+        with contextlib.suppress(FileNotFoundError, InputError):
+            check_file(file)
+            for text in file.read_bytes().splitlines():
                 step, figures = read_line(text) or (0, {})  # the last one may be half written
                 if math.isfinite(figures.get(metric, math.nan)):
                     found[step] = figures[metric]

@@ -22,6 +22,7 @@ import numpy as np
 
 from vae.data.walk import EXTENSIONS
 from vae.errors import InputError
+from vae.files import check_file
 
 
 class Pairs(NamedTuple):
@@ -99,6 +100,7 @@ def read_pairs(file: Path, folder: Path) -> tuple[list[Path], list[Pairs]]:
       InputError: the file is not so laid out, or an image that it names is not there.
     """
     try:
+        check_file(file)
         lines = file.read_text("utf-8").splitlines()
     except (OSError, UnicodeDecodeError) as error:
         raise InputError(f"--pairs={file} cannot be read as text ({error}).") from None

@@ -22,9 +22,10 @@ import ml_collections
 
 from vae.config import check_values, from_dict
 from vae.errors import InputError
+from vae.files import check_file
 
 STATUSES = ("completed", "preempted", "diverged", "failed")
-NUMBER = (int, float)
+NUMBER = int | float
 PACKAGES = ("jax", "jaxlib", "flax", "optax", "orbax-checkpoint", "ml-collections", "clu", "numpy")
 
 
@@ -135,6 +136,7 @@ def read_json(path: Path, needed: Mapping[str, Any] | None = None) -> Any:
       InputError: it cannot be read.
     """
     try:
+        check_file(path)
         value = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         return None
@@ -142,12 +144,22 @@ def read_json(path: Path, needed: Mapping[str, Any] | None = None) -> Any:
         raise InputError(f"{path} cannot be read: {error.strerror}.") from None
     except (ValueError, RecursionError):
         raise Damaged(f"{path} is damaged: it holds no JSON.") from None
-    if needed is not None and not isinstance(value, dict):
+    if needed is not None:
+        check_keys(path, value, needed)
+    return value
+
+
+def check_keys(path: Path, value: Any, needed: Mapping[str, Any]) -> None:
+    """Checks what a file holds, or a part of it.
+
+    Raises:
+      Damaged: it is no object, or lacks one of these keys with a value of this type.
+    """
+    if not isinstance(value, dict):
         raise Damaged(f"{path} is damaged: it has no keys.")
-    for key, kind in (needed or {}).items():
+    for key, kind in needed.items():
         if not isinstance(value.get(key), kind):
             raise Damaged(f"{path} is damaged: it has no {key!r}, or one of another kind.")
-    return value
 
 
 @contextlib.contextmanager
@@ -159,7 +171,14 @@ def described(path: Path) -> Iterator[None]:
     """
     try:
         yield
-    except (AttributeError, LookupError, MemoryError, TypeError, ValueError) as error:
+    except (
+        ArithmeticError,
+        AttributeError,
+        LookupError,
+        MemoryError,
+        TypeError,
+        ValueError,
+    ) as error:
         what = f"{error.args[0]!r} is missing" if isinstance(error, KeyError) else str(error)
         raise Damaged(f"{path} is damaged: {what}.") from None
 
@@ -178,7 +197,12 @@ def read_result(workdir: Path) -> dict[str, Any] | None:
     if result["status"] not in STATUSES:
         raise Damaged(f"{file} is damaged: {result['status']!r} is no status.")
     reached = {} if result["status"] == "failed" else {"step": int, "metrics": dict}
-    return read_json(file, reached)
+    reached |= {"protocol": dict} if "protocol" in result else {}
+    check_keys(file, result, reached)
+    for name, figure in (result["metrics"] if "metrics" in reached else {}).items():
+        if not isinstance(figure, NUMBER | None):
+            raise Damaged(f"{file} is damaged: {name} is {figure!r}, no number.")
+    return result
 
 
 def read_config(workdir: Path) -> ml_collections.ConfigDict | None:

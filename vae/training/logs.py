@@ -19,6 +19,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
+from vae.files import check_file
 from vae.training.directory import as_json, named, whole
 from vae.training.processes import is_first
 
@@ -34,6 +35,7 @@ class Log:
 
     def __init__(self, workdir: Path, *, tensorboard: bool) -> None:
         self._path = workdir / "metrics.jsonl"
+        check_file(self._path)
         self._writes = is_first()
         self.going = False
         self._events = None
@@ -117,8 +119,8 @@ def read_line(text: bytes) -> tuple[int, dict[str, float]] | None:
         figures = json.loads(text)
         step = figures.pop("step")
         figures = {name: math.nan if x is None else float(x) for name, x in figures.items()}
-    except (ValueError, TypeError, AttributeError, KeyError):  # no JSON, or JSON of another shape
-        return None
+    except (ValueError, TypeError, AttributeError, KeyError, OverflowError):
+        return None  # it is no JSON, or JSON of another shape
     return (step, figures) if type(step) is int and step >= 0 else None
 
 
