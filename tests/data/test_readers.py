@@ -287,16 +287,20 @@ def test_npz_refused(configure, tmp_path, arrays, message):
 def test_npz_damaged(configure, tmp_path):
     file = tmp_path / "a.npz"
     np.savez(file, images=GOOD)
-    for content in (file.read_bytes()[:-30], b"", b"nonsense"):
+    file.write_bytes(file.read_bytes()[:-30])
+    with pytest.raises(InputError, match=r"a\.npz cannot be read as \.npz"):
+        data.load(configure(path=file))
+    np.save(tmp_path / "b.npy", GOOD)
+    for content in (b"", b"nonsense", (tmp_path / "b.npy").read_bytes()):
         file.write_bytes(content)
-        with pytest.raises(InputError, match=r"a\.npz cannot be read as \.npz"):
+        with pytest.raises(InputError, match=r"a\.npz is no \.npz file"):
             data.load(configure(path=file))
 
 
 def test_nothing_there(configure, tmp_path):
     with pytest.raises(InputError, match=r"give a file or directory as data\.path"):
         data.load(configure(name=""))
-    with pytest.raises(InputError, match="does not exist"):
+    with pytest.raises(InputError, match=r"does not exist: give --config\.data\.path=DIR"):
         data.load(configure(path=tmp_path / "missing"))
     with pytest.raises(InputError, match="holds nothing that can be read"):
         data.load(configure(path=tmp_path))

@@ -118,7 +118,7 @@ def _read(config, fit: Fit) -> Source:
             "permissions, or give another."
         ) from None
     if not there:
-        raise InputError(f"data.path = {config.path} does not exist: give a directory or a file.")
+        raise InputError(f"data.path = {config.path} does not exist: give --config.data.path=DIR.")
     raise InputError(
         f"data.path = {config.path} holds nothing that can be read: give an .npz "
         "or .amat file, or a directory with idx files, .amat or .npz files, or images."

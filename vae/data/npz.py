@@ -69,9 +69,10 @@ def _load(file: Path) -> tuple[dict[str, np.ndarray], list[str]]:
     """Returns the arrays whose names are known, and the names of all."""
     check_file(file)
     try:
+        with open(file, "rb") as opened:
+            if opened.read(2) != b"PK":  # as every zip begins, a damaged one, too
+                raise InputError(f"{file} is no .npz file: make one with numpy.savez.")
         with open(file, "rb") as opened, np.load(opened, allow_pickle=False) as archive:
-            if not isinstance(archive, np.lib.npyio.NpzFile):
-                raise ValueError("it is a single array, .npy")
             names = [name for name in archive.files if _place(name)]
             sizes = {info.filename: info.file_size for info in archive.zip.infolist()}
             unpacked = sum(sizes.get(f"{name}.npy", 0) for name in names)
