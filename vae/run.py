@@ -33,8 +33,8 @@ from vae.files import user_path
 from vae.models.data import Scales
 from vae.probability.distributions import example_keys
 from vae.probability.terms import Batch
-from vae.training import facts
-from vae.training.checkpoints import CheckpointError, Checkpoints
+from vae.training import facts, kept
+from vae.training.checkpoints import CheckpointError, Checkpoints, digest
 from vae.training.devices import divisible, replicate
 from vae.training.directory import read_config
 from vae.training.state import State, evaluation_variables, initial_state
@@ -91,10 +91,15 @@ class Run:
         check_identity(dataset, self.data, self.workdir)
         return dataset
 
-    def find(self, name: str) -> Path:
-        """Where a file that is made once lies: in the run directory, or else in `out`."""
+    @functools.cached_property
+    def source(self) -> str:
+        """Names the weights and the data that something is fitted to, see `vae.training.kept`."""
+        return f"{digest(self.variables)} {self.data.get('digest')}"
+
+    def find(self, name: str, source: str) -> Path:
+        """Where a file that is made once of this source lies: in the run directory, or in `out`."""
         there = self.workdir / name
-        return there if there.is_file() else self.out / name
+        return there if kept.source_of(there) == source else self.out / name
 
     def sample(
         self,

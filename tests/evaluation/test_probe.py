@@ -58,6 +58,9 @@ def test_digits_are_told_apart_and_the_file_is_read_again(digits, tmp_path):
 
     path.write_bytes(path.read_bytes()[:-100])
     assert fit_probe(digits, path=path, key=jax.random.key(0)).digest == probe.digest
+    other = dataclasses.replace(digits, train=digits.train.take(np.arange(500)))
+    again = fit_probe(other, path=path, source="other", key=jax.random.key(0))
+    assert again.digest != probe.digest
 
 
 def test_factors_and_attributes_of_colour_images():

@@ -1,3 +1,5 @@
+import dataclasses
+
 import jax
 import numpy as np
 import pytest
@@ -8,8 +10,10 @@ from vae import data
 from vae.data.transforms import first_images
 from vae.errors import InputError
 from vae.tasks import descent
+from vae.tasks.encodings import encodings
 from vae.tasks.fit_prior import FITS, fit_prior
 from vae.tasks.sample import sample
+from vae.training import kept
 
 
 @pytest.fixture(scope="module")
@@ -65,11 +69,45 @@ def test_a_damaged_file_is_fitted_anew(run):
     np.testing.assert_array_equal(fitted.p.mean, again.p.mean)
 
 
+def test_what_was_fitted_to_another_run_is_not_taken_for_this_ones(run, tmp_path):
+    """Two runs of one shape and step, which share a directory for what tasks write."""
+    params = jax.tree.map(lambda x: 1.5 * x, run.params)
+    other = dataclasses.replace(run, variables=run.variables | {"params": params})
+
+    def arrays(run):
+        return jax.tree.map(
+            np.asarray, jax.tree.leaves((fit_prior(run, "mixture"), encodings(run)))
+        )
+
+    def of(run, out):  # nothing of the run's own is there
+        return dataclasses.replace(run, workdir=tmp_path / "none", out=out)
+
+    alone = arrays(of(other, tmp_path / "alone"))
+    arrays(of(run, tmp_path / "shared"))
+    shared = arrays(of(other, tmp_path / "shared"))
+    for a, b in zip(alone, shared, strict=True):
+        np.testing.assert_array_equal(a, b)
+
+    arrays(run)
+    there = dataclasses.replace(other, out=tmp_path / "alone")  # whose own directory has others
+    assert there.find("priors/mixture_00000200.npz", there.source).is_relative_to(tmp_path)
+
+
+def test_a_file_is_read_for_its_source_and_shape_only(tmp_path):
+    path, tree = tmp_path / "a" / "kept.npz", {"x": np.arange(3.0, dtype=np.float32)}
+    kept.write(path, tree, "first")
+    np.testing.assert_array_equal(kept.read(path, tree, "first")["x"], tree["x"])
+    assert kept.read(path, tree, "second") is None
+    assert kept.read(path, {"x": np.zeros(4)}, "first") is None
+    np.savez(path, tree["x"])  # as before there were sources
+    assert kept.read(path, tree, "first") is None and kept.source_of(path) is None
+
+
 def test_a_prior_of_a_label_has_no_other(run):
     with run.config.unlocked():
-        kept, run.config.model.prior = run.config.model.prior, "conditional"
+        before, run.config.model.prior = run.config.model.prior, "conditional"
     try:
         with pytest.raises(InputError, match="knows no labels"):
             fit_prior(run, "flow")
     finally:
-        run.config.model.prior = kept
+        run.config.model.prior = before

@@ -174,9 +174,10 @@ def test_a_damaged_checkpoint_is_noticed_and_the_one_before_used(tmp_path, caplo
         assert_same(checkpoints.restore_latest(like()), tree(1))
     assert "going back to the one before" in caplog.text
     assert data_files(tmp_path, "2.damaged") and checkpoints.steps() == [1]
-    checkpoints.save(2, tree(9))  # the damaged one no longer stands in the way
+    again = tree(9).replace(step=jnp.int32(2))
+    checkpoints.save(2, again)  # the damaged one no longer stands in the way
     checkpoints.wait()
-    assert_same(checkpoints.restore_latest(like()), tree(9))
+    assert_same(checkpoints.restore_latest(like()), again)
     (tmp_path / "2" / "digest" / "metadata").unlink()
     assert_same(checkpoints.restore_latest(like()), tree(1))
     assert (tmp_path / "2.damaged").exists() and (tmp_path / "2.damaged2").exists()
@@ -198,6 +199,22 @@ def test_a_single_flipped_bit_of_an_array_is_noticed(tmp_path):
     with pytest.raises(CheckpointError, match="checkpoint 1"):
         checkpoints.restore(1, state)
     checkpoints.close()
+
+
+@pytest.mark.parametrize("name", ["4", "1"])
+def test_a_folder_of_another_step_is_set_aside(tmp_path, caplog, name):
+    checkpoints = Checkpoints(tmp_path, max_to_keep=2)
+    checkpoints.save(2, tree(2))
+    checkpoints.save(3, tree(3))
+    checkpoints.close()
+    shutil.copytree(tmp_path / "3", tmp_path / name)
+    reopened = Checkpoints(tmp_path, max_to_keep=2)
+    with pytest.raises(Damaged, match=f"checkpoint {name} .* that of step 3"):
+        reopened.restore(int(name), like())
+    assert_same(reopened.restore_latest(like()), tree(3))
+    assert reopened.steps() == ([2, 3] if name == "4" else [1, 2, 3])
+    assert (tmp_path / "4.damaged").exists() == (name == "4")
+    reopened.close()
 
 
 def test_a_step_is_not_saved_twice(tmp_path):

@@ -119,7 +119,7 @@ class Probe:
         return jit(apply)
 
 
-def fit_probe(dataset: Dataset, *, path: Path | None = None, key: Array) -> Probe:
+def fit_probe(dataset: Dataset, *, path: Path | None = None, source: str = "", key: Array) -> Probe:
     """Trains a probe on the training split of a data set, and chooses it on the validation split.
 
     At most STEPS steps of AdamW, with a cosine decay; the weights of the lowest validation loss are
@@ -127,8 +127,9 @@ def fit_probe(dataset: Dataset, *, path: Path | None = None, key: Array) -> Prob
 
     Args:
       dataset: labelled, with classes or attributes.
-      path: an .npz file to keep it in, beside a .json of its figures; a probe that lies there
-        already is read instead.
+      path: an .npz file to keep it in, beside a .json of its figures; a probe of the same
+        source that lies there already is read instead.
+      source: names the data.
       key: of the initial weights and the batches.
 
     Raises:
@@ -143,7 +144,7 @@ def fit_probe(dataset: Dataset, *, path: Path | None = None, key: Array) -> Prob
     network = Network(len(names))
     blank = functools.partial(network.init, x=jnp.zeros((1, *dataset.image_shape)))
     if path:
-        params = kept.read(path, jax.eval_shape(blank, key)["params"])
+        params = kept.read(path, jax.eval_shape(blank, key)["params"], source)
         record = None
         with contextlib.suppress(Damaged):  # it is trained again
             record = read_json(path.with_suffix(".json"), {"digest": str, "figures": dict})
@@ -161,7 +162,7 @@ def fit_probe(dataset: Dataset, *, path: Path | None = None, key: Array) -> Prob
     test = _shares(dataset, *labelled(dataset, dataset.test, HELD_OUT))
     figures = agreement(probe, *test)
     if path:
-        kept.write(path, params)
+        kept.write(path, params, source)
         write_json(path.with_suffix(".json"), {"digest": probe.digest, "figures": figures})
     return dataclasses.replace(probe, figures=figures)
 

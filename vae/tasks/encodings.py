@@ -59,11 +59,11 @@ def encodings(run: Run) -> Encodings:
     if not dataset.attributes:
         shapes = (*shapes[:2], (), ())
     like = Encodings(*(jax.ShapeDtypeStruct((len(examples), *s), np.float32) for s in shapes))
-    path = run.find(f"encodings/train_{run.step:08d}.npz")
-    found = kept.read(path, like)
+    path = run.find(f"encodings/train_{run.step:08d}.npz", run.source)
+    found = kept.read(path, like, run.source)
     if found is None:
         found = encode(run, dataset, examples)
-        kept.write(path, found)
+        kept.write(path, found, run.source)
     ok = np.asarray(found.ok)
     return Encodings(*(np.asarray(column)[ok] for column in found))
 

@@ -22,7 +22,11 @@ def judge(run: Run, dataset: Dataset) -> Probe:
     Raises:
       InputError: the data have no labels.
     """
-    return fit_probe(dataset, path=run.find("probe.npz"), key=jax.random.key(run.config.seed))
+    config = run.config.data
+    drawn = (config.labelled, config.seed) if config.labelled else ()  # which labels are known
+    source = repr((dataset.digest, dataset.values, *drawn))
+    path, key = run.find("probe.npz", source), jax.random.key(run.config.seed)
+    return fit_probe(dataset, path=path, source=source, key=key)
 
 
 def fidelity(

@@ -131,8 +131,8 @@ def fit_prior(run: Run, name: str) -> Standardised:
     def blank() -> Standardised:
         return Standardised(start(size, key=start_key), jnp.zeros(size), jnp.zeros(size))
 
-    path = run.find(f"priors/{name}_{run.step:08d}.npz")
-    before = kept.read(path, jax.eval_shape(blank))
+    path = run.find(f"priors/{name}_{run.step:08d}.npz", run.source)
+    before = kept.read(path, jax.eval_shape(blank), run.source)
     if before is not None:
         return before
     dataset = run.dataset()
@@ -145,5 +145,5 @@ def fit_prior(run: Run, name: str) -> Standardised:
     split_at = len(z) // HELD_OUT  # the data are in random order
     p = fit(start(size, key=start_key), z[split_at:], z[:split_at], key=fit_key)
     fitted = Standardised(p, jnp.asarray(mean), jnp.asarray(std))
-    kept.write(path, fitted)
+    kept.write(path, fitted, run.source)
     return fitted

@@ -37,6 +37,7 @@ from vae.training.arrays import (
     type_of,
     without,
 )
+from vae.training.devices import fetch
 from vae.training.processes import agreed, is_first, meet
 
 BEST = "valid/elbo"
@@ -195,6 +196,8 @@ class Checkpoints:
             raise self._verdict(step, error) from error
         if digest(state) != record["sha256"]:
             raise Damaged(f"checkpoint {step} is not what was written (digests differ)")
+        if (own := int(fetch(state.step))) != step:  # its folder was copied or renamed
+            raise Damaged(f"checkpoint {step} is not of its step: its state is that of step {own}")
         grown = {name: filled(getattr(state, name), getattr(like, name)) for name in _NEWER}
         return state.replace(**grown)
 

@@ -1,4 +1,7 @@
-"""Trees of arrays in a file of their own: what is fitted to a run, so that it is fitted once."""
+"""Trees of arrays in a file of their own: what is fitted to a run, so that it is fitted once.
+
+Each file names its source, the weights and data that it was made from, and is read for no other.
+"""
 
 from __future__ import annotations
 
@@ -11,19 +14,39 @@ import numpy as np
 
 from vae.training.directory import whole
 
+_SOURCE = "source"
 
-def write(path: Path, tree: Any) -> None:
-    """Writes the leaves of a tree, as a whole or not at all, making the folder."""
+
+def write(path: Path, tree: Any, source: str) -> None:
+    """Writes the leaves of a tree, as a whole or not at all, making the folder.
+
+    Args:
+      path: an .npz file.
+      tree: of arrays.
+      source: names what they were made from.
+    """
     with whole(path) as file:
-        np.savez(file, *jax.tree.leaves(tree))
+        np.savez(file, *jax.tree.leaves(tree), **{_SOURCE: np.array(source)})
 
 
-def read(path: Path, like: Any) -> Any:
-    """The tree that was written; None where there is none, it is damaged, or of another tree."""
+def source_of(path: Path) -> str | None:
+    """The source that was written; None where there is none or the file is damaged."""
     try:
         with open(path, "rb") as file, np.load(file) as arrays:
-            leaves = [jnp.asarray(arrays[name]) for name in arrays.files]
+            return str(arrays[_SOURCE])
     except Exception:  # a damaged archive fails in a dozen ways; what it held is made again
+        return None
+
+
+def read(path: Path, like: Any, source: str) -> Any:
+    """The tree that was written; None where there is none, it is damaged, or of another source or
+    shape."""
+    if source_of(path) != source:
+        return None
+    try:
+        with open(path, "rb") as file, np.load(file) as arrays:
+            leaves = [jnp.asarray(arrays[name]) for name in arrays.files if name != _SOURCE]
+    except Exception:  # see above
         return None
     wanted, treedef = jax.tree.flatten(like)
     if [leaf.shape for leaf in leaves] != [leaf.shape for leaf in wanted]:
