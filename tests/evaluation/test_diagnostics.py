@@ -4,6 +4,7 @@ import numpy as np
 
 from vae.evaluation.diagnostics import (
     collapse_warning,
+    few_samples_warning,
     off_centre,
     off_centre_warning,
     summary,
@@ -65,3 +66,12 @@ def test_a_model_that_diverged_is_not_said_to_have_collapsed():
     collapsed = Estimate(flat, flat, flat, flat, flat, np.zeros((5, 0)), np.zeros((5, 3)), {})
     assert "Posterior collapse" in collapse_warning(collapsed)
     assert collapse_warning(collapsed._replace(kl=nan, mean=np.full((5, 3), np.nan))) is None
+
+
+def test_an_nll_that_rests_on_one_sample_is_said_to():
+    flat = np.zeros(5)
+    one = Estimate(flat, flat, flat, flat, flat + 1.03, np.zeros((5, 0)), np.zeros((5, 3)), {})
+    assert "rests on 1.03 of 200 samples" in few_samples_warning(one, 200)
+    assert few_samples_warning(one, 2) is None  # of so few no more was asked
+    assert few_samples_warning(one._replace(ess=flat + 50), 200) is None
+    assert few_samples_warning(one._replace(ess=flat * np.nan), 200) is None

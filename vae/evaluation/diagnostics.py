@@ -12,6 +12,8 @@ from vae.evaluation.likelihood import Estimate
 # there is no one vector of means, a latent group is active if it carries so many nats.
 ACTIVE_VARIANCE = 0.01
 ACTIVE_NATS = 0.01
+MANY_SAMPLES = 10  # of fewer, that few of them carry an estimate is no wonder
+FEW_SAMPLES = 2.0  # effective ones, below which an estimate says little
 OFF_CENTRE = 1.0  # nats: the mean of the latents then lies 1.4 standard deviations of the prior off
 
 
@@ -123,6 +125,18 @@ def collapse_warning(estimate: Estimate) -> str | None:
         f"Posterior collapse: {active} of {total} latent {counted} are active and the KL is "
         f"{estimate.kl.mean():.3g} nats; a lower objective.beta, objective.beta_warmup_steps or "
         "objective.free_bits keeps the latents in use."
+    )
+
+
+def few_samples_warning(estimate: Estimate, num_samples: int) -> str | None:
+    """One sentence where next to none of the K samples carry the NLL, else None."""
+    ess = estimate.ess.mean()
+    if num_samples < MANY_SAMPLES or not ess < FEW_SAMPLES:
+        return None
+    return (
+        f"The NLL rests on {ess:.3g} of {num_samples} samples of each image (the effective sample "
+        "size), so it is a bound that may lie far above -log p(x): compare it with others of as "
+        "many samples only, or give a larger evaluation.num_samples."
     )
 
 

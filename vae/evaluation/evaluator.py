@@ -16,7 +16,12 @@ from jax.sharding import Mesh
 from vae.data.batches import evaluation_batches
 from vae.data.dataset import Dataset, Values
 from vae.data.transforms import binary, prepare
-from vae.evaluation.diagnostics import collapse_warning, off_centre_warning, summary
+from vae.evaluation.diagnostics import (
+    collapse_warning,
+    few_samples_warning,
+    off_centre_warning,
+    summary,
+)
 from vae.evaluation.likelihood import Estimate, has_density, make_estimator, useful_samples
 from vae.probability.distributions import StandardNormal
 from vae.training.devices import divisible, replicate
@@ -108,6 +113,8 @@ def make_evaluator(
         if not explains:
             return own | {f"{split}/examples": len(estimated.elbo)}
         if warn and (warning := collapse_warning(estimated)):
+            logger.warning(warning)
+        if warn and with_nll and (warning := few_samples_warning(estimated, num_samples)):
             logger.warning(warning)
         if warn and not bounded:
             logger.warning("%s.", NO_BOUND)
