@@ -121,8 +121,8 @@ def from_signs(values: np.ndarray) -> np.ndarray:
 def scales_of(values: np.ndarray | None, number: int) -> Scales:
     """Returns what the numbers of A attributes [N, A] mean, given all of them (None: not at hand).
 
-    Those between 0 and 1 are shares as they are. Of any other, low and high are the 5th and the
-    95th percentile, or the lowest and the highest value where these are equal.
+    Those between 0 and 1 are shares as they are. Any other has its 5th and 95th percentile as low
+    and high, or its lowest and highest value where these are equal.
     """
     if values is None or not number:
         return unit_scales(number)

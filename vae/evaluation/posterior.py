@@ -20,7 +20,7 @@ with the Jacobian J of the mean of what is observed, given z, and its variances 
 likelihood, the Gauss-Newton matrix; of others about the Fisher information (Girolami & Calderhead
 2011, "Riemann manifold Langevin and Hamiltonian Monte Carlo methods", who use it at every step). J
 is found by differences, anew every few sweeps until half of them are done; after that neither the
-coordinates nor the step sizes change. Of more than `DENSE` latents only the diagonal is found.
+coordinates nor the step sizes change. With more than `DENSE` latents only the diagonal is found.
 
 Every chain has its own key, coordinates and step size, so a sample depends neither on other
 examples nor on how many chains there are.

@@ -97,8 +97,8 @@ class Probe:
     figures: dict[str, Any]
 
     def predict(self, images: np.ndarray) -> np.ndarray:
-        """Of images [N, H, W, C] in [0, 1] the probability of each class, or of each attribute the
-        share of its range (for a binary one, its probability), [N, A]."""
+        """Returns what images [N, H, W, C] in [0, 1] show, [N, A]: the probability of each class,
+        or each attribute's share of its range (for a binary one, its probability)."""
         return self._outputs(images)[0]
 
     def features(self, images: np.ndarray) -> np.ndarray:

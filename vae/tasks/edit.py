@@ -76,8 +76,8 @@ class Editor:
     ) -> tuple[Any, np.ndarray | None]:
         """Latents and what the model is told of them, edited.
 
-        Of a conditional model y_a moves by |strength| of the way to its high (of an attribute
-        between 0 and 1 that is 1), or to its low where the strength is negative: 1 is all of it,
+        A conditional model is told a y_a that moves by |strength| of the way to its high (1 for an
+        attribute between 0 and 1), or to its low where the strength is negative: 1 is all of it,
         more goes beyond.
         """
         if not self.conditional:

@@ -74,7 +74,7 @@ def nearest(
 def _search(
     run: Run, dataset: Dataset, queries: np.ndarray, labels: np.ndarray | None, space: str
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Of the training images that are nearest to queries [N, H, W, C], nearest first.
+    """Finds the training images that are nearest to queries [N, H, W, C], nearest first.
 
     Returns:
       Their distances, indices, and whether they are mirrored, [N, k] each.

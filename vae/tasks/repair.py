@@ -121,7 +121,7 @@ def write(
     """Writes the sheet NAME.png and the figures NAME.json, see `Given.tag`, into `run.out/images/`.
 
     A row of the sheet is an image (where it is known), the damaged one, the posterior's mean, and
-    the samples. Of images that were given, each picture is written into the folder NAME, too.
+    the samples. For images that were given, each picture is written into the folder NAME, too.
 
     Args:
       run: the run.

@@ -15,9 +15,9 @@ from vae.run import Run
 from vae.tasks import repair
 
 SIGMA = 0.01  # of the noise on a small image: its rounding, and what was done to it before
-# Of pixels within a block, given z: what a decoder misses of a photograph is smooth. Taken as
-# independent instead, a small image would seem to say more of z than it does: of faces of 32x32
-# from 8x8 the mean had then 22.2 dB, and with it 23.4 (bicubic: 22.2).
+# Between pixels of a block, given z: what a decoder misses of a photograph is smooth. Taken as
+# independent instead, a small image would seem to say more of z than it does: the mean of faces of
+# 32x32 from 8x8 had then 22.2 dB, and with it 23.4 (bicubic: 22.2).
 CORRELATION = 1.0
 
 

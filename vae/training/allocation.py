@@ -1,8 +1,8 @@
 """What a run needs of the memory, known before it is taken.
 
-Weights and optimizer state are counted exactly. Of a step it is what its products and convolutions
-leave for the gradient, which no compiler can do without. Both are seen in the trace, where nothing
-is computed; what is larger than the machine is refused with the figures.
+Weights and optimizer state are counted exactly. A step is counted by what its products and
+convolutions leave for the gradient, which no compiler can do without. Both are seen in the trace,
+where nothing is computed; what is larger than the machine is refused with the figures.
 """
 
 from __future__ import annotations
