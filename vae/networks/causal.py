@@ -1,0 +1,265 @@
+"""Decoders that read the example itself: p(x | z) = prod_i p(x_i | z, x_1, ..., x_{i-1}).
+
+The L values of an example are taken in order: place after place, the channels of a place one after
+the other. In training all of them are known, and one pass gives the outputs of all ("teacher
+forcing"); a value is drawn when those before it have been. Both are `read`, of L values at once or
+of one. Every step is given z, for the decoder to have a use for it beside what it reads (Bowman et
+al., "Generating sentences from a continuous space", 2016; images: Gulrajani et al., "PixelVAE",
+2017).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+
+from vae.networks.blocks import SMALL
+from vae.networks.transformer import HEADS, Block
+
+Array = jax.Array
+
+EMBEDDING = nn.initializers.normal(0.02)
+SIZES = {"lstm": (2, 4), "gru": (1, 3)}  # states and gates of a recurrent cell
+
+
+class Decoder(nn.Module):
+    """z [..., B, D] and x [B, *places, C] to outputs [..., B, *places, P], float32.
+
+    Attributes:
+      widths: of the layers, `blocks` of each.
+      places: of an example.
+      outputs: P, the numbers of a place, O for each of its channels.
+      channels: C.
+      levels: how many values there are, V.
+      scale: x times this is a value's number, 0, ..., V - 1.
+      dtype: of the arithmetic.
+      output_bias: [*places, P], or None: the head's bias starts at its mean over the values.
+    """
+
+    widths: tuple[int, ...]
+    places: tuple[int, ...]
+    outputs: int
+    channels: int
+    levels: int
+    scale: float = 1.0
+    dtype: jnp.dtype = jnp.float32
+    blocks: int = 1
+    output_bias: Array | None = None
+
+    causal = True
+
+    def make_layers(self, widths: list[int]) -> list[nn.Module]:
+        """A layer of each width: (h [N, T, F], memory, start) to h [N, T, width] and memory."""
+        raise NotImplementedError
+
+    def first(self, given: Array) -> list[Any]:
+        """The memory of each layer before the first value, for z [N, D]."""
+        raise NotImplementedError
+
+    @property
+    def sample_bytes(self) -> int:
+        """About what `__call__` holds of one z at once."""
+        return 4 * self.length * (8 * max(self.widths) + self.outputs // self.channels)
+
+    @property
+    def length(self) -> int:
+        """L, the number of values."""
+        return math.prod(self.places) * self.channels
+
+    def setup(self) -> None:
+        width = self.widths[0]
+        self.positions = self.param("positions", EMBEDDING, (self.length, width))
+        self.values = nn.Dense(width, use_bias=False, kernel_init=EMBEDDING, dtype=self.dtype)
+        self.given = nn.Dense(width, dtype=self.dtype)
+        self.layers = self.make_layers([w for w in self.widths for _ in range(self.blocks)])
+        self.norm = nn.LayerNorm(dtype=self.dtype)
+        each = self.outputs // self.channels
+        bias = jnp.zeros(each)
+        if self.output_bias is not None:
+            bias = jnp.asarray(self.output_bias).reshape(-1, each, self.channels).mean((0, 2))
+        self.head = nn.Dense(
+            each, kernel_init=SMALL, bias_init=nn.initializers.constant(bias), dtype=jnp.float32
+        )
+
+    def __call__(self, z: Array, code: Array | None = None, *, x: Array) -> Array:
+        """The outputs of all values, each given those of x before it.
+
+        Args:
+          z: [..., B, D].
+          code: [B, c] of what the model is told, or None.
+          x: [B, *places, C].
+        """
+        leading = z.shape[:-1]
+        before = self.codes(x).reshape(len(x), -1)[:, :-1]
+        before = jnp.pad(before, ((0, 0), (1, 0)), constant_values=self.levels)
+        if code is not None:
+            code = jnp.broadcast_to(code, (*leading, code.shape[-1])).reshape(-1, code.shape[-1])
+        memory = self.begin(z.reshape(-1, z.shape[-1]), code)
+        outputs, _ = self.read(before, memory, 0)
+        return self.assemble(outputs).reshape(*leading, *self.places, self.outputs)
+
+    def codes(self, x: Array) -> Array:
+        """The numbers of values x, int32."""
+        return jnp.clip(jnp.round(x * self.scale), 0, self.levels - 1).astype(jnp.int32)
+
+    def begin(self, z: Array, code: Array | None = None) -> Any:
+        """The memory before the first value, for z [N, D] and the code [N, c]."""
+        given = z if code is None else jnp.concatenate([z, code], axis=-1)
+        return self.given(given)[:, None], self.first(given)
+
+    def read(self, before: Array, memory: Any, start: Array | int) -> tuple[Array, Any]:
+        """Reads what is before the values start, ..., start + T - 1.
+
+        Args:
+          before: [B, T] the code of the value before each of them, V before the first of all.
+          memory: of N = K B examples, their z apart, as `begin` or the last call gives it.
+          start: [] the first value.
+
+        Returns:
+          Outputs [N, T, O] of these values, float32, and the memory with them.
+        """
+        given, layers = memory
+        positions = jax.lax.dynamic_slice_in_dim(self.positions, start, before.shape[1])
+        # A product: the gradient of a look-up would be summed in any order on an accelerator.
+        h = self.values(jax.nn.one_hot(before, self.levels + 1, dtype=self.dtype))
+        h = h + positions.astype(self.dtype)
+        h = (given.reshape(-1, *h.shape[:1], *given.shape[1:]) + h).reshape(-1, *h.shape[1:])
+        grown = []
+        for layer, past in zip(self.layers, layers, strict=True):
+            h, past = layer(h, past, start)
+            grown.append(past)
+        return self.head(self.norm(h).astype(jnp.float32)), (given, grown)
+
+    def assemble(self, outputs: Array) -> Array:
+        """Outputs [N, L, O] of all values, as [N, *places, O C]."""
+        outputs = outputs.reshape(len(outputs), *self.places, self.channels, -1)
+        return jnp.swapaxes(outputs, -1, -2).reshape(len(outputs), *self.places, -1)
+
+
+class Transformer(Decoder):
+    """Layers of attention to the values before, all of one width, a multiple of HEADS."""
+
+    def make_layers(self, widths: list[int]) -> list[nn.Module]:
+        return [Block(self.dtype) for _ in widths]
+
+    def first(self, given: Array) -> list[Any]:
+        shape = (len(given), self.length, HEADS, self.widths[0] // HEADS)
+        return [(jnp.zeros(shape, self.dtype),) * 2 for _ in self.layers]
+
+    @property
+    def sample_bytes(self) -> int:
+        return super().sample_bytes + 4 * HEADS * self.length**2
+
+
+class Recurrent(Decoder):
+    """Layers that carry a state from value to value; the first state is of z."""
+
+    cell: str = "lstm"
+
+    def make_layers(self, widths: list[int]) -> list[nn.Module]:
+        return [Layer(width, self.cell, self.dtype) for width in widths]
+
+    def first(self, given: Array) -> list[Any]:
+        return [layer.first(given) for layer in self.layers]
+
+
+class Layer(nn.Module):
+    """A recurrent layer: [N, T, F] -> [N, T, width].
+
+    Attributes:
+      width: of the state h.
+      cell: "lstm" (Hochreiter and Schmidhuber, 1997), beside h with a state c; or "gru" (Cho et
+        al., 2014), with the reset gate after the product, so that one product makes all gates.
+      dtype: of the products; the state is float32.
+    """
+
+    width: int
+    cell: str
+    dtype: jnp.dtype = jnp.float32
+
+    def setup(self) -> None:
+        states, gates = SIZES[self.cell]
+        self.state = nn.Dense(states * self.width, dtype=self.dtype)
+        self.inputs = nn.Dense(gates * self.width, dtype=self.dtype)
+        self.recurrent = self.param("recurrent", _orthogonal, (self.width, gates * self.width))
+
+    def first(self, given: Array) -> tuple[Array, ...]:
+        """The state before the first value, [N, width] each."""
+        state = self.state(given).astype(jnp.float32)
+        h, *c = jnp.split(state, SIZES[self.cell][0], axis=-1)
+        return (jnp.tanh(h), *c)
+
+    def __call__(self, x: Array, state: tuple, start: Array | int) -> tuple[Array, tuple]:
+        turn = {"lstm": lstm, "gru": gru}[self.cell]
+        kernel = self.recurrent.astype(self.dtype)
+
+        def step(state: tuple, inputs: Array) -> tuple[tuple, Array]:
+            product = (state[0].astype(self.dtype) @ kernel).astype(jnp.float32)
+            state = turn(state, inputs.astype(jnp.float32), product)
+            return state, state[0].astype(self.dtype)
+
+        inputs = jnp.swapaxes(self.inputs(x), 0, 1)  # of all values in one product
+        state, h = jax.lax.scan(step, state, inputs)
+        return jnp.swapaxes(h, 0, 1), state
+
+
+def lstm(state: tuple[Array, Array], inputs: Array, product: Array) -> tuple[Array, Array]:
+    """The next (h, c) [N, F], of what inputs and h add to the four gates, [N, 4 F] each."""
+    into, forget, out, new = jnp.split(inputs + product, 4, axis=-1)
+    # At first it keeps most of c (Jozefowicz et al., 2015).
+    c = jax.nn.sigmoid(forget + 1) * state[1] + jax.nn.sigmoid(into) * jnp.tanh(new)
+    return jax.nn.sigmoid(out) * jnp.tanh(c), c
+
+
+def gru(state: tuple[Array], inputs: Array, product: Array) -> tuple[Array]:
+    """The next (h,) [N, F], of what inputs and h add to the two gates and to h, [N, 3 F] each."""
+    (reset, update, new), (own_reset, own_update, own) = (
+        jnp.split(a, 3, axis=-1) for a in (inputs, product)
+    )
+    update = jax.nn.sigmoid(update + own_update)
+    new = jnp.tanh(new + jax.nn.sigmoid(reset + own_reset) * own)
+    return ((1 - update) * new + update * state[0],)
+
+
+def _orthogonal(key: Array, shape: tuple[int, int], dtype: Any = jnp.float32) -> Array:
+    """A square orthogonal matrix for each gate, side by side."""
+    width, columns = shape
+    keys = jax.random.split(key, columns // width)
+    each = [nn.initializers.orthogonal()(k, (width, width), dtype) for k in keys]
+    return jnp.concatenate(each, axis=1)
+
+
+def generate(
+    decoder: Decoder,
+    params: Any,
+    z: Array,
+    code: Array | None,
+    choose: Callable[[Array, Array], Array],
+) -> Array:
+    """An example for each z, value after value, as [N, *places, C].
+
+    Args:
+      decoder: the network.
+      params: its parameters.
+      z: [N, D].
+      code: [N, c] of what the model is told, or None.
+      choose: outputs [N, O] of a value and its index [] to the values x [N].
+    """
+
+    def step(carry: tuple, place: Array) -> tuple[tuple, Array]:
+        before, memory = carry
+        outputs, memory = decoder.apply(
+            {"params": params}, before[:, None], memory, place, method="read"
+        )
+        x = choose(outputs[:, 0], place)
+        return (decoder.codes(x), memory), x
+
+    memory = decoder.apply({"params": params}, z, code, method="begin")
+    before = jnp.full(len(z), decoder.levels)
+    _, x = jax.lax.scan(step, (before, memory), jnp.arange(decoder.length))
+    return x.T.reshape(len(z), *decoder.places, decoder.channels)
