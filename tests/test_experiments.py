@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from configs import tiny
 from PIL import Image
+from weights import check, smooth
 
 import vae
 from vae.config import validate
@@ -18,6 +19,10 @@ VARIANTS = [(name, None) for name in EXPERIMENTS] + [
     ("binarized_mnist", "tuned"),
     ("celeba_gan", "hinge"),
 ]
+
+
+def case_of(name, variant):
+    return f"{name}:{variant}" if variant else name
 
 
 def npz(folder, shape, levels):
@@ -94,7 +99,7 @@ def shrink(config):
     config.log.images_every_steps = 2
     config.log.num_images = 4
     config.log.tensorboard = False
-    return config
+    return smooth(config)
 
 
 def tiny_experiment(name, variant, folder):
@@ -128,6 +133,7 @@ def test_an_experiment_trains_two_steps(tmp_path, name, variant):
     assert "bound" in result["protocol"] or math.isfinite(result["metrics"]["test/nll"])
     sheets = 1 if config.model.name == "gan" else 2  # samples, and reconstructions
     assert len(list((tmp_path / "run" / "images").glob("*_00000002.png"))) == sheets
+    check(case_of(name, variant), vae.load(tmp_path / "run").variables)
 
 
 @pytest.mark.parametrize(
