@@ -16,7 +16,7 @@ from configs import tiny
 from test_experiments import VARIANTS, tiny_experiment
 
 from vae.compiled import Compiled
-from vae.networks.convolutions import down, up
+from vae.networks.fast_cpu import down, up
 from vae.probability.observations import Masked
 from vae.program import make_program, prepare
 from vae.run import Run

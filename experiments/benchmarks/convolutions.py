@@ -1,7 +1,7 @@
 """The maps that a convolutional step is made of, each alone: milliseconds and GFLOP/s on a CPU.
 
 The four layers of the encoder of `conv_step.py`, which are the decoder's backwards, and their
-`down`, `up`, `weight_gradient` and gradient of the bias (`vae/networks/convolutions.py`), beside
+`down`, `up`, `weight_gradient` and gradient of the bias (`vae/networks/fast_cpu.py`), beside
 the same as XLA is given them where there is no other path. The fastest of many calls, on the cores
 that the process may use.
 
@@ -22,7 +22,7 @@ import numpy as np
 
 sys.path.insert(0, str(measure.ROOT))
 
-from vae.networks import convolutions
+from vae.networks import fast_cpu, maps
 from vae.training import devices
 from vae.training.memory import keep_freed_memory
 
@@ -42,7 +42,7 @@ def milliseconds(function: Callable, *inputs: jax.Array, calls: int) -> float:
 
 def bias_gradient(g: jax.Array) -> jax.Array:
     """As a step has it."""
-    return jax.vjp(lambda bias: convolutions.biased(g, bias), jnp.zeros(g.shape[-1]))[1](g)[0]
+    return jax.vjp(lambda bias: fast_cpu.biased(g, bias), jnp.zeros(g.shape[-1]))[1](g)[0]
 
 
 def main(calls: int) -> None:
@@ -59,17 +59,17 @@ def main(calls: int) -> None:
         operations = 2 * g.size * kernel.size / features
         rows = {
             "down": (
-                lambda x, k: convolutions.down(x, k, STRIDE),
-                lambda x, k: convolutions.down_strided(x, k, STRIDE),
+                lambda x, k: fast_cpu.down(x, k, STRIDE),
+                lambda x, k: maps.down(x, k, STRIDE),
                 (x, kernel),
             ),
             "up": (
-                lambda g, k, size=size: convolutions.up(g, k, STRIDE, (size, size)),
-                lambda g, k, size=size: convolutions.up_dilated(g, k, STRIDE, (size, size)),
+                lambda g, k, size=size: fast_cpu.up(g, k, STRIDE, (size, size)),
+                lambda g, k, size=size: maps.up(g, k, STRIDE, (size, size)),
                 (g, kernel),
             ),
             "weight gradient": (
-                lambda x, g: convolutions.weight_gradient(x, g, STRIDE, KERNEL),
+                lambda x, g: maps.weight_gradient(x, g, STRIDE, KERNEL),
                 None,
                 (x, g),
             ),

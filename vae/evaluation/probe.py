@@ -32,7 +32,7 @@ import optax
 from vae.data.dataset import Dataset, Examples, load_in_memory
 from vae.errors import InputError
 from vae.networks.blocks import HE, LINEAR, ResidualBlock, group_norm
-from vae.networks.convolutions import Conv
+from vae.networks.strided import Conv
 from vae.training import kept
 from vae.training.checkpoints import digest
 from vae.training.devices import jit

@@ -29,7 +29,7 @@ from vae.models.likelihoods import LIKELIHOODS
 from vae.models.parts import Variables, part
 from vae.models.quantizers import Codebook, Scalars
 from vae.models.vae import check_grids, make_decoder, make_encoder
-from vae.networks.convolutions import halvings
+from vae.networks.strided import halvings
 from vae.networks.transformer import HEADS, Transformer
 from vae.probability.terms import Batch, Terms
 

@@ -31,7 +31,7 @@ from vae.models.posteriors import POSTERIORS
 from vae.models.priors import PRIORS
 from vae.models.regularizers import REGULARIZERS
 from vae.networks import ACTIVATIONS, DECODERS, ENCODERS
-from vae.networks.convolutions import halvings
+from vae.networks.strided import halvings
 from vae.probability.distributions import other_keys
 from vae.probability.terms import Batch, Terms
 

@@ -15,7 +15,7 @@ import flax.linen as nn
 import jax.numpy as jnp
 
 from vae.networks import conv, grid, mlp, resnet
-from vae.networks.convolutions import relu
+from vae.networks.fast_cpu import relu
 
 ENCODERS = {
     "mlp": mlp.Encoder,

@@ -15,7 +15,7 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
-from vae.networks.convolutions import Conv
+from vae.networks.strided import Conv
 
 Array = jax.Array
 

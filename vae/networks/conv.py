@@ -16,7 +16,7 @@ import jax
 import jax.numpy as jnp
 
 from vae.networks.blocks import HE, SMALL, group_norm, starting_bias
-from vae.networks.convolutions import Conv, ConvTranspose, halvings, he_normal_transposed
+from vae.networks.strided import Conv, ConvTranspose, halvings, he_normal_transposed
 
 Array = jax.Array
 

@@ -16,7 +16,7 @@ import jax
 import jax.numpy as jnp
 
 from vae.networks.blocks import HE, SMALL
-from vae.networks.convolutions import Conv
+from vae.networks.strided import Conv
 
 Array = jax.Array
 

@@ -15,7 +15,7 @@ import jax
 import jax.numpy as jnp
 
 from vae.networks.conv import double, halve
-from vae.networks.convolutions import Conv, halvings
+from vae.networks.strided import Conv, halvings
 
 Array = jax.Array
 

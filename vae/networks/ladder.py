@@ -22,7 +22,7 @@ import jax
 import jax.numpy as jnp
 
 from vae.networks.blocks import LINEAR, SMALL, ResidualBlock, group_norm, starting_bias
-from vae.networks.convolutions import Conv, ConvTranspose, halvings, he_normal_transposed
+from vae.networks.strided import Conv, ConvTranspose, halvings, he_normal_transposed
 from vae.probability.distributions import DiagonalGaussian
 
 Array = jax.Array

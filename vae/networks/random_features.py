@@ -16,7 +16,7 @@ import functools
 import jax
 import numpy as np
 
-from vae.networks.convolutions import strided
+from vae.networks.strided import convolved
 
 Array = jax.Array
 
@@ -38,6 +38,6 @@ def random_features(x: Array) -> list[Array]:
     """The features of images [B, H, W, C] in [0, 1], on grids each half as high and wide."""
     h, features = 2 * x - 1, []
     for layer in range(len(WIDTHS)):
-        h = jax.nn.relu(strided(h, _kernel(layer, h.shape[-1]), 2))
+        h = jax.nn.relu(convolved(h, _kernel(layer, h.shape[-1]), 2))
         features.append(h)
     return features

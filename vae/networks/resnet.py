@@ -15,7 +15,7 @@ import jax
 import jax.numpy as jnp
 
 from vae.networks.blocks import LINEAR, SMALL, Stage, group_norm, starting_bias
-from vae.networks.convolutions import Conv, ConvTranspose, halvings, he_normal_transposed
+from vae.networks.strided import Conv, ConvTranspose, halvings, he_normal_transposed
 
 Array = jax.Array
 
