@@ -116,6 +116,36 @@ def test_large_outputs_stay_finite_and_so_do_their_gradients(likelihood):
 
 
 @pytest.mark.parametrize("likelihood", ALL, ids=name)
+def test_a_mask_keeps_the_sum_over_its_places_whatever_their_rank(likelihood):
+    rng = np.random.default_rng(0)
+    asked = []
+    for places in ((), (5,), (2, 3), (2, 1, 2)):
+        shape = (3, *places, 3)
+        raw = random_outputs(likelihood, (2, *shape), 0.5)
+        x = rng.integers(0, 5, shape).astype(np.float32) / 4
+        asked.append((raw, x, rng.random(shape[:-1]) < 0.5))
+
+    @jit
+    def log_probs(raw, x, mask):
+        own = likelihood.init()
+        other = jnp.where(mask[..., None], x, 1 - x)
+        one = raw.reshape(2, -1, 1, 1, raw.shape[-1]), x.reshape(-1, 1, 1, 3)  # a place an image
+        return (
+            likelihood.log_prob(raw, other, own, mask),
+            likelihood.log_prob(raw, x, own),
+            likelihood.log_prob(*one, own).reshape(2, 3, -1),
+        )
+
+    for raw, x, mask in asked:
+        masked, whole, each = map(np.asarray, log_probs(raw, x, mask))
+        kept = np.where(mask.reshape(3, -1), each, 0.0).sum(-1)
+        np.testing.assert_allclose(masked, kept, rtol=1e-5, atol=1e-5)
+        np.testing.assert_allclose(whole, each.sum(-1), rtol=1e-5, atol=1e-5)
+    everywhere = log_probs(raw, x, np.ones_like(mask))
+    np.testing.assert_array_equal(everywhere[0], everywhere[1])
+
+
+@pytest.mark.parametrize("likelihood", ALL, ids=name)
 def test_gradients_agree_with_finite_differences(likelihood):
     shape = (4, 2, 2, 3)
     x = np.round(np.random.default_rng(0).uniform(size=shape) * 4) / 4
@@ -173,7 +203,7 @@ def test_bernoulli_is_that_of_scipy():
 
 @pytest.mark.parametrize("logit", [-200.0, 200.0])
 def test_bernoulli_is_exact_at_large_logits(logit):
-    value = Bernoulli().log_prob(jnp.full((1, 1, 1, 1), logit), jnp.ones((1, 1, 1)), {})
+    value = Bernoulli().log_prob(jnp.full((1, 1, 1, 1), logit), jnp.ones((1, 1, 1, 1)), {})
     np.testing.assert_allclose(value, [min(logit, 0.0)], atol=1e-6)
 
 
@@ -233,6 +263,15 @@ def test_the_optimal_scale_follows_the_error_and_is_what_is_best_learned(kind, p
     np.testing.assert_allclose(kept, jax.grad(inside)(mean), rtol=1e-4, atol=1e-6)
 
 
+@pytest.mark.parametrize(("kind", "power"), [(Gaussian, 2), (Laplace, 1)])
+def test_the_optimal_scale_is_that_of_the_values_under_the_mask(kind, power):
+    likelihood, rng = kind("optimal", 1.0), np.random.default_rng(0)
+    mean, x, mask = rng.random((2, 4, 5, 3)), rng.random((4, 5, 3)), rng.random((4, 5)) < 0.5
+    updated = likelihood.update(mean, x, likelihood.init(), mask)
+    error = (np.abs(x - mean) ** power)[:, mask].mean()
+    np.testing.assert_allclose(updated["error"], 0.9 + 0.1 * error, rtol=1e-6)
+
+
 @pytest.mark.parametrize("levels", [2, 17, 256])
 def test_discretized_logistic_sums_to_one(levels):
     likelihood = DiscretizedLogistic(levels)
@@ -267,7 +306,7 @@ def test_discretized_logistic_far_from_the_mean_is_finite_and_has_a_gradient():
     likelihood = DiscretizedLogistic(256)
     parts = variables(likelihood, -7.0)
     value, slope = jax.value_and_grad(
-        lambda mean: likelihood.log_prob(mean, jnp.full((1, 1, 1), 0.2), parts).sum()
+        lambda mean: likelihood.log_prob(mean, jnp.full((1, 1, 1, 1), 0.2), parts).sum()
     )(jnp.full((1, 1, 1, 1), 200.0))
     assert np.isfinite(value)
     # Deep in the tail log p falls by 1 / s for each unit of the mean.

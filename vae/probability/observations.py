@@ -50,11 +50,7 @@ class Masked:
     weight: float = flax.struct.field(pytree_node=False, default=1.0)
 
     def log_prob(self, likelihood: Any, outputs: Array, variables: Any) -> Array:
-        # Each pixel as an image of its own, of which any likelihood gives the log-probability.
-        pixels = outputs.reshape(*outputs.shape[:-3], -1, 1, 1, outputs.shape[-1])
-        x = self.x.reshape(len(self.x), -1, 1, 1, self.x.shape[-1])
-        log_prob = likelihood.log_prob(pixels, x, variables)
-        log_prob = jnp.where(self.observed.reshape(len(x), -1), log_prob, 0.0).sum(-1)
+        log_prob = likelihood.log_prob(outputs, self.x, variables, self.observed)
         return self.weight * log_prob
 
     def moments(self, likelihood: Any, outputs: Array, variables: Any) -> tuple[Array, Array]:

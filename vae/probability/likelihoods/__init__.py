@@ -1,20 +1,25 @@
-"""Likelihoods p(x | z) of images, given what the decoder puts out for every pixel.
+"""Likelihoods p(x | z) of examples, given what the decoder puts out for every place.
 
-A likelihood is a small frozen record. A decoder gives it P = `outputs(C)` numbers per pixel; what
-it shares over all images (one scale) lives in its `variables`: `params` are learned by gradient,
+An example is [*places, C]: an image has the places (H, W), a sound (T,), a row of a table none. A
+likelihood is a small frozen record. A decoder gives it P = `outputs(C)` numbers a place; what it
+shares over all examples (one scale) lives in its `variables`: `params` are learned by gradient,
 `statistics` are running averages. It answers
 
     discrete                             whether p is a probability, so that bits per dimension have
                                          a meaning; a density has them on dequantised values only
-    outputs(C)                           P, for images of C channels
+    outputs(C)                           P, for examples of C channels
     init()                               the initial variables
-    to_outputs(mean)                     [H, W, P] with the mean [H, W, C]: where a decoder starts
-    log_prob(outputs, x, variables)      log p(x | z) [..., B] in nats, summed over H, W, C, of
-                                         outputs [..., B, H, W, P] and x [B, H, W, C]
-    update(outputs, x, variables)        the statistics as a batch leaves them
-    mean(outputs)                        the mean of p(x | z), [..., H, W, C]
-    variance(outputs, variables)         the variance of every value, [..., H, W, C]
-    sample(outputs, variables, *, key)   a draw from p(x | z), [..., H, W, C]
+    to_outputs(mean)                     [*places, P] of this mean [*places, C]: where a decoder
+                                         starts
+    log_prob(outputs, x, variables,      log p(x | z) [..., B] in nats, of outputs
+             mask=None)                  [..., B, *places, P] and x [B, *places, C], summed over
+                                         the values at the places where mask [B, *places] is True,
+                                         or over all
+    update(outputs, x, variables,        the statistics as these values of a batch leave them
+           mask=None)
+    mean(outputs)                        the mean of p(x | z), [..., *places, C]
+    variance(outputs, variables)         the variance of every value, [..., *places, C]
+    sample(outputs, variables, *, key)   a draw from p(x | z), [..., *places, C]
 
 Where there are O numbers per value, P = O C, and the last axis holds the first of them for all
 channels, then the second, ... Values are in the model's units: levels are equally spaced in [0, 1],

@@ -1,4 +1,4 @@
-"""What likelihoods have in common: the empty defaults, and sums over an image."""
+"""What likelihoods have in common: the empty defaults, and sums over an example."""
 
 from __future__ import annotations
 
@@ -13,31 +13,42 @@ Variables = dict[str, dict[str, Any]]
 
 
 class Likelihood:
-    """A likelihood that shares nothing over the images; the protocol is that of the package."""
+    """A likelihood that shares nothing over the examples; the protocol is that of the package."""
 
     def init(self) -> Variables:
         return {"params": {}, "statistics": {}}
 
-    def update(self, outputs: Array, x: Array, variables: Variables) -> dict[str, Array]:
+    def update(
+        self, outputs: Array, x: Array, variables: Variables, mask: Array | None = None
+    ) -> dict[str, Array]:
         return {}
 
 
-def sum_values(log_prob: Callable[..., Array], x: Array, *outputs: Array) -> Array:
-    """Sums a function of single values over H, W, C.
+def sum_values(
+    log_prob: Callable[..., Array], x: Array, *outputs: Array, mask: Array | None = None
+) -> Array:
+    """Sums a function of single values over the places and the channels.
 
-    The three dimensions are made one first: on a CPU, XLA's loops over several small ones are tens
-    of times slower.
+    These dimensions are made one first: on a CPU, XLA's loops over several small ones are tens of
+    times slower.
 
     Args:
       log_prob: elementwise, of x and the outputs.
-      x: [B, H, W, C].
-      outputs: [..., B, H, W, C], or [] what all values share.
+      x: [B, *places, C].
+      outputs: [..., B, *places, C], or [] what all values share.
+      mask: [B, *places] where it is summed; everywhere if None.
 
     Returns:
       [..., B].
     """
-    flat = (a.reshape(*a.shape[:-3], -1) if a.ndim else a for a in (x, *outputs))
-    return log_prob(*flat).sum(-1)
+
+    def flat(a: Array) -> Array:
+        return a.reshape(*a.shape[: a.ndim - x.ndim + 1], -1) if a.ndim else a
+
+    each = log_prob(*map(flat, (x, *outputs)))
+    if mask is not None:
+        each = jnp.where(flat(jnp.broadcast_to(mask[..., None], x.shape)), each, 0.0)
+    return each.sum(-1)
 
 
 def softplus(x: Array) -> Array:

@@ -32,8 +32,10 @@ class Bernoulli(Likelihood):
     def to_outputs(self, mean: Array) -> Array:
         return logit(mean, 0.005, 0.995)
 
-    def log_prob(self, outputs: Array, x: Array, variables: Variables) -> Array:
-        return sum_values(lambda x, logits: x * logits - softplus(logits), x, outputs)
+    def log_prob(
+        self, outputs: Array, x: Array, variables: Variables, mask: Array | None = None
+    ) -> Array:
+        return sum_values(lambda x, logits: x * logits - softplus(logits), x, outputs, mask=mask)
 
     def mean(self, outputs: Array) -> Array:
         return jax.nn.sigmoid(outputs)
@@ -71,8 +73,13 @@ class ContinuousBernoulli(Likelihood):
         start = jnp.full_like(mean, -200.0), jnp.full_like(mean, 200.0)
         return jax.lax.fori_loop(0, 40, bisect, start)[0]
 
-    def log_prob(self, outputs: Array, x: Array, variables: Variables) -> Array:
-        return sum_values(lambda x, logits: x * logits - log_normaliser(logits), x, outputs)
+    def log_prob(
+        self, outputs: Array, x: Array, variables: Variables, mask: Array | None = None
+    ) -> Array:
+        def each(x: Array, logits: Array) -> Array:
+            return x * logits - log_normaliser(logits)
+
+        return sum_values(each, x, outputs, mask=mask)
 
     def mean(self, outputs: Array) -> Array:
         return jax.grad(lambda logits: log_normaliser(logits).sum())(outputs)

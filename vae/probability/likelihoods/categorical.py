@@ -33,12 +33,17 @@ class Categorical(Likelihood):
         logits = log_choose + betaln(level + alpha, last - level + 2 - alpha)
         return logits.reshape(*mean.shape[:-1], -1)
 
-    def log_prob(self, outputs: Array, x: Array, variables: Variables) -> Array:
+    def log_prob(
+        self, outputs: Array, x: Array, variables: Variables, mask: Array | None = None
+    ) -> Array:
         logits = self._logits(outputs)
         level = jnp.round(x * (self.levels - 1))[..., None, :]
         # A comparison with every level keeps a scatter out of the gradient.
         own = jnp.where(level == jnp.arange(self.levels)[:, None], logits, 0.0).sum(-2)
-        return (own - jax.nn.logsumexp(logits, axis=-2)).sum((-3, -2, -1))
+        each = own - jax.nn.logsumexp(logits, axis=-2)
+        if mask is not None:
+            each = jnp.where(mask[..., None], each, 0.0)
+        return each.sum(tuple(range(1 - x.ndim, 0)))
 
     def mean(self, outputs: Array) -> Array:
         probabilities = jax.nn.softmax(self._logits(outputs), axis=-2)
@@ -53,5 +58,5 @@ class Categorical(Likelihood):
         return jax.random.categorical(key, self._logits(outputs), axis=-2) / (self.levels - 1)
 
     def _logits(self, outputs: Array) -> Array:
-        """The outputs as [..., H, W, L, C]."""
+        """The outputs as [..., *places, L, C]."""
         return outputs.reshape(*outputs.shape[:-1], self.levels, -1)

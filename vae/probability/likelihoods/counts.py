@@ -46,12 +46,14 @@ class Poisson(Likelihood):
     def to_outputs(self, mean: Array) -> Array:
         return _to_raw(mean, self.scale)
 
-    def log_prob(self, outputs: Array, x: Array, variables: Variables) -> Array:
+    def log_prob(
+        self, outputs: Array, x: Array, variables: Variables, mask: Array | None = None
+    ) -> Array:
         def divergence(x: Array, raw: Array) -> Array:
             return _x_log_ratio(x, raw) + x - jax.nn.sigmoid(raw)
 
-        rest = sum_values(log_stirling, self.scale * x)  # once for all samples of z
-        return self.scale * sum_values(divergence, x, outputs) + rest
+        rest = sum_values(log_stirling, self.scale * x, mask=mask)  # once for all samples of z
+        return self.scale * sum_values(divergence, x, outputs, mask=mask) + rest
 
     def mean(self, outputs: Array) -> Array:
         return jax.nn.sigmoid(outputs)
@@ -84,7 +86,9 @@ class NegativeBinomial(Likelihood):
         raw = _to_raw(mean, self.scale)
         return jnp.concatenate([raw, jnp.zeros_like(raw)], axis=-1)
 
-    def log_prob(self, outputs: Array, x: Array, variables: Variables) -> Array:
+    def log_prob(
+        self, outputs: Array, x: Array, variables: Variables, mask: Array | None = None
+    ) -> Array:
         def without_rest(x: Array, raw: Array, raw_r: Array) -> Array:
             k, mean, r = self.scale * x, self.scale * jax.nn.sigmoid(raw), _dispersion(raw_r)
             return (
@@ -95,8 +99,8 @@ class NegativeBinomial(Likelihood):
                 - log_stirling(k + r)
             )
 
-        rest = sum_values(log_stirling, self.scale * x)  # once for all samples of z
-        return sum_values(without_rest, x, *jnp.split(outputs, 2, axis=-1)) + rest
+        rest = sum_values(log_stirling, self.scale * x, mask=mask)  # once for all samples of z
+        return sum_values(without_rest, x, *jnp.split(outputs, 2, axis=-1), mask=mask) + rest
 
     def mean(self, outputs: Array) -> Array:
         return jax.nn.sigmoid(jnp.split(outputs, 2, axis=-1)[0])

@@ -58,14 +58,19 @@ class LocationScale(Likelihood):
         parts = [mean, jnp.zeros_like(mean)] if self.scale == "per_pixel" else [mean]
         return jnp.concatenate(parts, axis=-1)
 
-    def log_prob(self, outputs: Array, x: Array, variables: Variables) -> Array:
+    def log_prob(
+        self, outputs: Array, x: Array, variables: Variables, mask: Array | None = None
+    ) -> Array:
         log_scale = self._log_scale(outputs, variables)
-        return sum_values(self._log_prob, x, self._location(outputs), log_scale)
+        return sum_values(self._log_prob, x, self._location(outputs), log_scale, mask=mask)
 
-    def update(self, outputs: Array, x: Array, variables: Variables) -> dict[str, Array]:
+    def update(
+        self, outputs: Array, x: Array, variables: Variables, mask: Array | None = None
+    ) -> dict[str, Array]:
         if self.scale != "optimal":
             return {}
-        error = jax.lax.stop_gradient(jnp.mean(jnp.abs(x - outputs) ** self.power))
+        where = None if mask is None else mask[..., None]
+        error = jax.lax.stop_gradient(jnp.mean(jnp.abs(x - outputs) ** self.power, where=where))
         average = MOMENTUM * variables["statistics"]["error"] + (1 - MOMENTUM) * error
         return {"error": jnp.maximum(average, LOWEST**self.power)}
 

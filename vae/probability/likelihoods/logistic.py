@@ -71,9 +71,9 @@ class DiscretizedLogistic(LocationScale):
 
 @dataclasses.dataclass(frozen=True)
 class MixtureOfLogistics(Likelihood):
-    """A mixture of K logistics for every pixel, whose channels depend on each other.
+    """A mixture of K logistics for every place, whose channels depend on each other.
 
-    (Salimans et al. 2017, "PixelCNN++", section 2.1 and 2.2.) All channels of a pixel share the
+    (Salimans et al. 2017, "PixelCNN++", section 2.1 and 2.2.) All channels of a place share the
     component k; within it, channel c has the location
 
         m_kc + sum_{d < c} a_kcd (x_d - 1/2),    |a_kcd| < 1,
@@ -102,19 +102,26 @@ class MixtureOfLogistics(Likelihood):
         # Components are spread evenly around the mean as far as [0, 1] has room on both sides.
         centred = (2 * jnp.arange(self.components) + 1) / self.components - 1
         room = jnp.clip(jnp.minimum(mean, 1 - mean), 0.0)
-        locations = mean[..., None] + room[..., None] * centred  # [H, W, C, K]
+        locations = mean[..., None] + room[..., None] * centred  # [*places, C, K]
         locations = locations.reshape(*mean.shape[:-1], -1)
         before = self.components
         after = self.outputs(mean.shape[-1]) - before - locations.shape[-1]
-        return jnp.pad(locations, ((0, 0), (0, 0), (before, after)))
+        return jnp.pad(locations, (*[(0, 0)] * (mean.ndim - 1), (before, after)))
 
-    def log_prob(self, outputs: Array, x: Array, variables: Variables) -> Array:
-        parts = self._parts(outputs)
-        x = jnp.split(_pixels_last(x), x.shape[-1], axis=-2)
+    def log_prob(
+        self, outputs: Array, x: Array, variables: Variables, mask: Array | None = None
+    ) -> Array:
+        places = x.ndim - 2
+        parts = self._parts(outputs, places)
+        channels = jnp.split(_places_last(x, places), x.shape[-1], axis=-2)
         log_prob = parts.log_weights
-        for c in range(len(x)):
-            log_prob += log_bin(x[c], parts.location(c, x), parts.log_scales[c], self.levels)
-        return jax.nn.logsumexp(log_prob, axis=-2).sum(-1)
+        for c, value in enumerate(channels):
+            location = parts.location(c, channels)
+            log_prob += log_bin(value, location, parts.log_scales[c], self.levels)
+        each = jax.nn.logsumexp(log_prob, axis=-2)
+        if mask is not None:
+            each = jnp.where(mask.reshape(len(mask), -1), each, 0.0)
+        return each.sum(-1)
 
     def mean(self, outputs: Array) -> Array:
         parts = self._parts(outputs)
@@ -155,10 +162,11 @@ class MixtureOfLogistics(Likelihood):
         x = jnp.concatenate(x, axis=-2)  # [..., C, N]
         return jnp.swapaxes(x, -1, -2).reshape(*outputs.shape[:-1], -1)
 
-    def _parts(self, outputs: Array) -> _Parts:
+    def _parts(self, outputs: Array, places: int | None = None) -> _Parts:
+        """What the outputs say; `places` is how many dimensions become N, all but P if None."""
         number = outputs.shape[-1] // self.components
         channels = math.isqrt(2 * number) - 1  # there are (C + 1) (C + 2) / 2 blocks
-        blocks = iter(jnp.split(_pixels_last(outputs), number, axis=-2))
+        blocks = iter(jnp.split(_places_last(outputs, places), number, axis=-2))
         log_init = math.log(self.scale_init)
         return _Parts(
             log_weights=jax.nn.log_softmax(next(blocks), axis=-2),
@@ -169,7 +177,7 @@ class MixtureOfLogistics(Likelihood):
 
 
 class _Parts(NamedTuple):
-    """What the outputs of a mixture say: arrays [..., K, N] of the N = H W pixels."""
+    """What the outputs of a mixture say: arrays [..., K, N] of N places."""
 
     log_weights: Array
     locations: list[Array]  # of each channel where those before it are 1/2
@@ -191,6 +199,8 @@ class _Parts(NamedTuple):
         return means
 
 
-def _pixels_last(array: Array) -> Array:
-    """[..., H, W, P] to [..., P, H W]: a loop over the components last would be too short."""
-    return jnp.swapaxes(array.reshape(*array.shape[:-3], -1, array.shape[-1]), -1, -2)
+def _places_last(array: Array, places: int | None) -> Array:
+    """[..., *places, P] to [..., P, N]: a loop over the components last would be too short."""
+    leading = 0 if places is None else array.ndim - 1 - places
+    flat = array.reshape(*array.shape[:leading], -1, array.shape[-1])
+    return jnp.swapaxes(flat, -1, -2)
