@@ -20,6 +20,7 @@ from vae.probability.likelihoods import (
     MixtureOfLogistics,
     NegativeBinomial,
     Poisson,
+    Tokens,
 )
 from vae.probability.likelihoods.bernoulli import log_normaliser
 from vae.probability.likelihoods.counts import log_stirling
@@ -370,6 +371,27 @@ def test_categorical_is_the_softmax():
     expected = np.take_along_axis(p[None], x[..., None, :], -2).sum()
     log_prob = log_prob_of(Categorical(5), raw[None], jnp.asarray(x / 4, jnp.float32))
     np.testing.assert_allclose(log_prob, [expected], rtol=1e-5)
+
+
+def test_tokens_are_the_softmax_over_the_vocabulary():
+    likelihood = Tokens(7)
+    raw = random_outputs(likelihood, (2, 3, 1), 2.0)
+    log_p = scipy.special.log_softmax(np.float64(raw), axis=-1)
+    every = np.arange(7, dtype=np.int32).reshape(7, 1, 1)  # as sentences of one token
+    alone = np.exp(np.float64(log_prob_of(likelihood, raw[:1, :1], every)))
+    np.testing.assert_allclose(alone.sum(), 1.0, rtol=1e-6)
+    np.testing.assert_allclose(np.log(alone), log_p[0, 0], rtol=1e-5)
+    tokens, mask = np.int32([[3, 0, 6], [5, 5, 1]])[..., None], np.array([[1, 1, 0], [1, 0, 1]])
+    own = np.take_along_axis(log_p, tokens, -1)[..., 0]
+    log_prob = likelihood.log_prob(raw, tokens, likelihood.init(), mask.astype(bool))
+    np.testing.assert_allclose(log_prob, (mask * own).sum(-1), rtol=1e-5)
+    most_probable = likelihood.typical(raw)
+    assert most_probable.dtype == jnp.int32
+    np.testing.assert_array_equal(most_probable[..., 0], log_p.argmax(-1))
+    drawn = draw(likelihood, raw[:1, 0], 0, 20000).ravel()
+    assert drawn.dtype == jnp.int32
+    np.testing.assert_allclose(np.bincount(drawn, minlength=7) / 20000, alone, atol=0.015)
+    np.testing.assert_array_equal(likelihood.to_outputs(np.zeros((3, 1))), np.zeros((3, 7)))
 
 
 @pytest.mark.parametrize("scale", [4.0, 255.0, 60000.0])

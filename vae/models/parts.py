@@ -61,8 +61,8 @@ def tempered(p: Any, temperature: Array | None) -> Any:
 
 
 def images(likelihood: Any, outputs: Array, variables: Variables, keys: Array | None) -> Array:
-    """The mean of p(x | z) for a decoder's outputs [B, ...]; with keys [B], draws x instead."""
+    """What p(x | z) is shown as for outputs [B, ...] of a decoder; with keys [B], draws of x."""
     if keys is None:
-        return likelihood.mean(outputs)
+        return likelihood.typical(outputs)
     own = part(variables, "likelihood")
     return jax.vmap(lambda o, key: likelihood.sample(o, own, key=key))(outputs, keys)

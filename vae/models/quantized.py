@@ -99,12 +99,8 @@ class Quantized:
     def decode(
         self, variables: Variables, z: Array, y: Array | None = None, *, keys: Array | None = None
     ) -> Array:
-        """The mean of p(x | z) for z [B, *places, E], as [B, H, W, C]; with keys [B], draws x."""
-        outputs = self._outputs(variables, z)
-        if keys is None:
-            return self.likelihood.mean(outputs)
-        own = part(variables, "likelihood")
-        return jax.vmap(lambda o, key: self.likelihood.sample(o, own, key=key))(outputs, keys)
+        """x as p(x | z) is shown for z [B, *places, E], as [B, H, W, C]; with keys [B], draws."""
+        return parts.images(self.likelihood, self._outputs(variables, z), variables, keys)
 
     def sample(
         self,

@@ -17,17 +17,19 @@ shares over all examples (one scale) lives in its `variables`: `params` are lear
                                          or over all
     update(outputs, x, variables,        the statistics as these values of a batch leave them
            mask=None)
+    typical(outputs)                     what a person is shown of p(x | z), [..., *places, C]: its
+                                         mean, and of tokens the most probable ones
     mean(outputs)                        the mean of p(x | z), [..., *places, C]
     variance(outputs, variables)         the variance of every value, [..., *places, C]
     sample(outputs, variables, *, key)   a draw from p(x | z), [..., *places, C]
 
 Where there are O numbers per value, P = O C, and the last axis holds the first of them for all
 channels, then the second, ... Values are in the model's units: levels are equally spaced in [0, 1],
-and a count is x times its `scale`.
+a count is x times its `scale`, and tokens are whole numbers, which have neither mean nor variance.
 """
 
 from vae.probability.likelihoods.bernoulli import Bernoulli, ContinuousBernoulli
-from vae.probability.likelihoods.categorical import Categorical
+from vae.probability.likelihoods.categorical import Categorical, Tokens
 from vae.probability.likelihoods.counts import NegativeBinomial, Poisson
 from vae.probability.likelihoods.location_scale import Gaussian, Laplace
 from vae.probability.likelihoods.logistic import DiscretizedLogistic, MixtureOfLogistics
@@ -42,4 +44,5 @@ __all__ = [
     "MixtureOfLogistics",
     "NegativeBinomial",
     "Poisson",
+    "Tokens",
 ]

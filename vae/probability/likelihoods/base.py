@@ -23,6 +23,9 @@ class Likelihood:
     ) -> dict[str, Array]:
         return {}
 
+    def typical(self, outputs: Array) -> Array:
+        return self.mean(outputs)
+
 
 def sum_values(
     log_prob: Callable[..., Array], x: Array, *outputs: Array, mask: Array | None = None

@@ -1,4 +1,4 @@
-"""A probability of its own for every level of every value."""
+"""A probability of its own for every level of every value, and for every token."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class Categorical(Likelihood):
         self, outputs: Array, x: Array, variables: Variables, mask: Array | None = None
     ) -> Array:
         logits = self._logits(outputs)
-        level = jnp.round(x * (self.levels - 1))[..., None, :]
+        level = self._level(x)[..., None, :]
         # A comparison with every level keeps a scatter out of the gradient.
         own = jnp.where(level == jnp.arange(self.levels)[:, None], logits, 0.0).sum(-2)
         each = own - jax.nn.logsumexp(logits, axis=-2)
@@ -57,6 +57,36 @@ class Categorical(Likelihood):
     def sample(self, outputs: Array, variables: Variables, *, key: Array) -> Array:
         return jax.random.categorical(key, self._logits(outputs), axis=-2) / (self.levels - 1)
 
+    def _level(self, x: Array) -> Array:
+        return jnp.round(x * (self.levels - 1))
+
     def _logits(self, outputs: Array) -> Array:
         """The outputs as [..., *places, L, C]."""
         return outputs.reshape(*outputs.shape[:-1], self.levels, -1)
+
+
+@dataclasses.dataclass(frozen=True)
+class Tokens(Categorical):
+    """p(x = t) = softmax(logits)_t, for the tokens t = 0, ..., L - 1 of a vocabulary.
+
+    They are numbers without an order: a mean of tokens is none, and a decoder starts at outputs for
+    which all are equally probable.
+    """
+
+    def to_outputs(self, mean: Array) -> Array:
+        return jnp.zeros((*mean.shape[:-1], self.outputs(mean.shape[-1])))
+
+    def typical(self, outputs: Array) -> Array:
+        return self._logits(outputs).argmax(-2).astype(jnp.int32)
+
+    def mean(self, outputs: Array) -> Array:
+        raise TypeError("tokens have no mean; `typical` gives the most probable ones.")
+
+    def variance(self, outputs: Array, variables: Variables) -> Array:
+        raise TypeError("tokens have no variance.")
+
+    def sample(self, outputs: Array, variables: Variables, *, key: Array) -> Array:
+        return jax.random.categorical(key, self._logits(outputs), axis=-2).astype(jnp.int32)
+
+    def _level(self, x: Array) -> Array:
+        return x
