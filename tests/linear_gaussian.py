@@ -14,6 +14,7 @@ from vae.models import parts
 from vae.models.posteriors.gaussian import Gaussian as GaussianPosterior
 from vae.models.priors.fixed import standard_normal
 from vae.models.vae import VAE
+from vae.probability.event import Event, Values
 from vae.probability.likelihoods import Gaussian
 
 SHAPE, SIGMA = (2, 2, 1), 0.7
@@ -43,7 +44,7 @@ def model(wrong=0.0):
         posterior=GaussianPosterior(2),
         prior=standard_normal(2),
         likelihood=Gaussian("fixed", SIGMA),
-        image_shape=SHAPE,
+        event=Event(SHAPE, Values("real")),
     )
 
 

@@ -99,8 +99,8 @@ def test_a_damaged_record_is_said_by_name(finished, tmp_path, name):
         data = whole["data"]
         others = [{"data": {k: v for k, v in data.items() if k != key}} for key in data]
         others = [*others[:3], {"data": data | {"values": {"scale": "x"}}}]
-        others += [{"data": data | {"image_shape": [8, 8]}}]
-        others += [{"data": data | {"image_shape": [math.inf, 8, 1]}}]
+        others += [{"data": data | {"shape": [8, 0, 1]}}]
+        others += [{"data": data | {"shape": [math.inf, 8, 1]}}]
     damaged = [*NO_JSON, *SHAPES, *(json.dumps(other).encode() for other in others)]
     if name == "config.json":
         damaged.remove(b"{}")  # every key has a default

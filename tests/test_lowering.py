@@ -75,7 +75,7 @@ def programs(config, folder):
         config=config,
         model=experiment.model,
         variables=evaluation_variables(state),
-        values=experiment.dataset.values,
+        values=experiment.dataset.event.values,
         step=0,
         workdir=folder,
         out=folder,

@@ -53,12 +53,12 @@ class Compiled:
         self.draw = jit(functools.partial(sample, draw=True))
 
     def estimator(self, num_samples: int, max_bytes: int) -> Callable[..., Estimate]:
-        """See `make_estimator`, for batches with an `image` in the model's units."""
+        """See `make_estimator`, for batches whose `raw` examples are in the model's units."""
         settings = (num_samples, max_bytes)
         if settings not in self._estimators:
             self._estimators[settings] = make_estimator(
                 self.model,
-                lambda batch, table, keys: Batch(batch["image"], batch["label"]),
+                lambda batch, table, keys: Batch(*batch.raw),
                 self.mesh,
                 num_samples=num_samples,
                 max_bytes=max_bytes,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -15,9 +16,9 @@ from jax.sharding import PartitionSpec as P
 from vae import data, models
 from vae.compiled import Compiled
 from vae.data.batches import Batches
-from vae.data.dataset import Dataset
+from vae.data.examples import Dataset
 from vae.data.labels import check_labels
-from vae.data.transforms import check_likelihood, first_images
+from vae.data.prepare import check_likelihood, first_examples, prepared_values
 from vae.errors import InputError
 from vae.evaluation.evaluator import Evaluator, make_evaluator
 from vae.models.combinations import check_objective
@@ -72,7 +73,7 @@ class Experiment(NamedTuple):
         return make_step(
             self.model,
             self.config,
-            self.dataset.values,
+            self.dataset.event.values,
             num_examples=len(self.dataset.train),
             axis=axis,
             specs=specs,
@@ -123,11 +124,11 @@ def prepare(config: ml_collections.ConfigDict, *, started: bool = False) -> Expe
       InputError: a file is missing or wrong, or data, model and objective do not go together.
     """
     dataset = data.load(config.data)
-    check_likelihood(dataset.values, config)
+    check_likelihood(dataset.event.values, config)
     check_labels(dataset, config)
     model = models.build(config.model, _model_data(dataset, config))
     check_fits(model, config, _label(dataset), len(dataset.train))
-    check_objective(config.objective, model, lambda: first_images(dataset, "train", 1, config))
+    check_objective(config.objective, model, lambda: first_examples(dataset, "train", 1, config))
     pretrained = functools.cache(lambda: _pretrained(config.training.pretrained, model))
     if not started:
         pretrained()
@@ -168,14 +169,14 @@ def _shapes(variables: Any) -> dict[str, tuple[int, ...]]:
 
 
 def _model_data(dataset: Dataset, config: ml_collections.ConfigDict) -> Data:
+    event = dataset.event
     return Data(
-        mean_image=dataset.mean_image(),
-        scale=dataset.values.scale,
-        levels=dataset.values.levels,
+        event=replace(event, values=prepared_values(event.values, config.data)),
+        mean=dataset.mean(),
         num_classes=dataset.num_classes,
         num_attributes=len(dataset.attributes),
         scales=dataset.scales,
-        images=lambda num: first_images(dataset, "train", num, config).x,
+        examples=lambda num: first_examples(dataset, "train", num, config).x,
     )
 
 
@@ -243,7 +244,7 @@ def drawer(
 
     @functools.cache  # read and prepared at the first picture, not at the start
     def originals() -> Batch:
-        return first_images(dataset, "valid", config.log.num_images, config)
+        return first_examples(dataset, "valid", config.log.num_images, config)
 
     def draw(step: int, state: Any) -> None:
         variables = devices.local(evaluation_variables(state), mesh)
@@ -253,7 +254,7 @@ def drawer(
             config=config,
             model=model,
             variables=variables,
-            values=dataset.values,
+            event=dataset.event,
             step=step,
             workdir=workdir,
             out=workdir,
@@ -262,7 +263,7 @@ def drawer(
             compiled=compiled,
             classes=dataset.classes,
         )
-        images, labels, _ = originals()
+        images, labels, *_ = originals()
         wanted = labels if config.model.condition == "attributes" else None
         sheets = {"samples": pictures.grid(run.sample(len(images), labels=wanted))}
         if hasattr(model, "encode"):

@@ -22,16 +22,17 @@ from vae import data, models
 from vae.compiled import Compiled
 from vae.config import override
 from vae.data.arrays import as_x, on_levels
-from vae.data.dataset import Dataset, Values
+from vae.data.batches import HostBatch
+from vae.data.examples import Dataset, Raw
 from vae.data.identity import check_identity
 from vae.data.labels import class_name
-from vae.data.transforms import binary
+from vae.data.scales import Scales
 from vae.errors import InputError, not_one_of
 from vae.evaluation.likelihood import Estimate, has_density
 from vae.evaluation.posterior import SWEEPS, Posterior, Report, why_not
 from vae.files import user_path
-from vae.models.data import Scales
 from vae.probability.distributions import example_keys
+from vae.probability.event import Event
 from vae.probability.terms import Batch
 from vae.training import facts, kept
 from vae.training.checkpoints import CheckpointError, Checkpoints, digest
@@ -52,7 +53,7 @@ class Run:
       config: the resolved configuration.
       model: the model, a record of pure functions.
       variables: {"params", "statistics"}; the averaged weights where the run has them.
-      values: what a raw value of its data means.
+      event: what an example of its data is, with what a raw value means.
       step: number of updates.
       workdir: the run directory.
       out: the directory that tasks write into, the run directory unless another was given.
@@ -66,7 +67,7 @@ class Run:
     config: ml_collections.ConfigDict
     model: Any
     variables: dict[str, Any]
-    values: Values
+    event: Event
     step: int
     workdir: Path
     out: Path
@@ -210,20 +211,26 @@ class Run:
         if num_samples is not None and num_samples < 1:
             raise InputError(f"num_samples={num_samples} must be at least 1.")
         x, labels = self._images(x), self._labels(labels, len(x))
-        if self.values.levels and self.model.likelihood.discrete:
-            x = on_levels(x, 2 if binary(self.values, self.config.data) else self.values.levels)
+        levels = self.model.event.values.levels
+        if levels and self.model.likelihood.discrete:
+            x = on_levels(x, levels)
         mesh = self.compiled.mesh
         estimator = self.compiled.estimator(
             num_samples or self.config.evaluation.num_samples, self.config.evaluation.max_bytes
         )
         batch_size = divisible(min(BATCH, len(x)), mesh)
+        given = Raw(x, labels)
         batches = (
-            {
-                "index": np.arange(start, start + batch_size, dtype=np.int32),
-                "image": _padded(x[start : start + batch_size], batch_size),
-                "label": _padded(labels[start : start + batch_size], batch_size),
-                "mask": np.arange(start, start + batch_size) < len(x),
-            }
+            HostBatch(
+                index=np.arange(start, start + batch_size, dtype=np.int32),
+                raw=jax.tree.map(
+                    lambda column, start=start: _padded(
+                        column[start : start + batch_size], batch_size
+                    ),
+                    given,
+                ),
+                counted=np.arange(start, start + batch_size) < len(x),
+            )
             for start in range(0, len(x), batch_size)
         )
         variables = replicate(self.variables, mesh)
@@ -273,7 +280,7 @@ class Run:
             )
 
     def _images(self, x: np.ndarray) -> np.ndarray:
-        return as_x(x, self.model.image_shape, self.values)
+        return as_x(x, self.event)
 
     def _labels(self, labels: np.ndarray | None, num: int) -> np.ndarray:
         condition = self.model.condition
@@ -358,13 +365,13 @@ def load(
     if config is None or known is None:
         raise InputError(f"{workdir} holds no run: config.json or provenance.json is missing.")
     override(config, places or {})
-    model = models.build(config.model, known.model)
+    model = models.build(config.model, known.model(config.data))
     state = _restore(workdir, step, jax.eval_shape(lambda: initial_state(model, config)))
     return Run(
         config=config,
         model=model,
         variables=evaluation_variables(state),
-        values=known.values,
+        event=known.event,
         step=int(state.step),
         workdir=workdir,
         out=user_path(out or workdir),

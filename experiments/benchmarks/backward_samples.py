@@ -24,6 +24,7 @@ sys.path.insert(0, str(measure.ROOT))
 
 import vae
 from vae import data
+from vae.data.batches import HostBatch
 from vae.training.state import initial_state
 from vae.training.step import make_step
 
@@ -52,16 +53,15 @@ def main(workdir: str, num_samples: int, batches: int) -> None:
         config = copy.deepcopy(config)
         config.objective.backward_samples = row
         settings = {"num_examples": len(dataset.train), "axis": None}
-        steps[row] = jax.jit(make_step(run.model, config, dataset.values, **settings))
+        steps[row] = jax.jit(make_step(run.model, config, dataset.event.values, **settings))
     for turn in range(batches):
         index = np.random.default_rng(turn).integers(len(dataset.train), size=size)
-        images, labels, _ = dataset.train.read(index)
-        batch = {"index": index.astype(np.int32), "image": images, "label": labels}
+        batch = HostBatch(index.astype(np.int32), dataset.train.read(index)[0])
         batch = jax.tree.map(lambda x: x[None], batch)
         state = start.replace(key=jax.random.key(turn))
         for row in rows:
             begin = time.perf_counter()
-            after = jax.block_until_ready(steps[row](state, batch, {}))[0]
+            after = jax.block_until_ready(steps[row](state, batch, None))[0]
             times[row].append(time.perf_counter() - begin)
             for part in PARTS:
                 moment = flat(after.opt_state[0].mu[part]) / (1 - config.optimizer.b1)

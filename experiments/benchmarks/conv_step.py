@@ -51,8 +51,10 @@ def ours():
 
     from vae import models
     from vae.config import base
-    from vae.data.dataset import BYTES
+    from vae.data.batches import HostBatch
+    from vae.data.examples import Raw
     from vae.models.data import Data
+    from vae.probability.event import BYTES, Event
     from vae.training import devices
     from vae.training.memory import keep_freed_memory
     from vae.training.state import initial_state
@@ -65,7 +67,7 @@ def ours():
     config.model.encoder_widths, config.model.decoder_widths = WIDTHS, WIDTHS[::-1]
     config.model.latent_dim = LATENT
     mean = np.full((SIZE, SIZE, 3), 0.5, np.float32)
-    data = Data(mean, BYTES.scale, BYTES.levels, num_classes=0, images=np.zeros)
+    data = Data(Event(mean.shape, BYTES), mean, num_classes=0, examples=np.zeros)
     model = models.build(config.model, data)
     mesh = devices.make_mesh()
     mapped = devices.map_shards(
@@ -77,7 +79,7 @@ def ours():
     )
     images = np.random.default_rng(0).integers(0, 256, (BATCH, SIZE, SIZE, 3), np.uint8)
     labels = np.zeros(BATCH, np.int32)
-    table = devices.replicate({"image": images, "label": labels}, mesh)
+    table = devices.replicate(Raw(images, labels), mesh)
     index = np.arange(BATCH, dtype=np.int32)[None]
     state = jax.jit(
         functools.partial(initial_state, model, config),
@@ -86,7 +88,7 @@ def ours():
 
     def step():
         nonlocal state
-        batch = devices.shard({"index": index}, mesh, PartitionSpec(None, devices.AXIS))
+        batch = devices.shard(HostBatch(index), mesh, PartitionSpec(None, devices.AXIS))
         state, report = jax.block_until_ready(mapped(state, batch, table))
         return float(report.metrics.loss.total)
 

@@ -88,29 +88,33 @@ def here(args: argparse.Namespace) -> dict[str, Any]:
     import product
 
     from vae import models
+    from vae.data.batches import HostBatch
+    from vae.data.examples import Raw
     from vae.evaluation.likelihood import make_estimator
     from vae.models.data import Data
+    from vae.probability.event import BINARY, Event
     from vae.probability.terms import Batch
     from vae.training.devices import make_mesh, replicate
 
     config = product.mlp(measure.arrays(args), steps=1, log_every=1, steps_per_call=1)
-    data = Data(np.zeros((28, 28, 1), np.float32), 1.0, levels=2, num_classes=0, images=np.zeros)
+    event = Event((28, 28, 1), BINARY)
+    data = Data(event, np.zeros(event.shape, np.float32), num_classes=0, examples=np.zeros)
     model = models.build(config.model, data)
     mesh = make_mesh()
     variables = replicate(carried(model.init(key=jax.random.key(0)), args), mesh)
     x = test_images(args)[..., None]
     estimate = make_estimator(
         model,
-        lambda batch, table, keys: Batch(batch["image"]),
+        lambda batch, table, keys: Batch(batch.raw.values),
         mesh,
         num_samples=args.num_samples,
         max_bytes=config.evaluation.max_bytes,
     )
 
     def mean(seed: int) -> float:
-        batch = {"index": np.arange(len(x), dtype=np.int32), "image": x}
-        batch["mask"] = np.ones(len(x), bool)
-        estimated = estimate(variables, {}, [batch], key=jax.random.key(seed))
+        index = np.arange(len(x), dtype=np.int32)
+        batch = HostBatch(index, Raw(x, index), np.ones(len(x), bool))
+        estimated = estimate(variables, None, [batch], key=jax.random.key(seed))
         return float(estimated.log_likelihood.mean())
 
     return timed(mean, args)

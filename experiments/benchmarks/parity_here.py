@@ -23,6 +23,7 @@ from vae.models.data import Data
 from vae.models.parts import Variables
 from vae.probability import distributions
 from vae.probability.distributions import example_keys, sample_keys
+from vae.probability.event import BINARY, Event
 from vae.probability.objectives import OBJECTIVES
 from vae.probability.sphere import VonMisesFisher
 from vae.probability.terms import Batch
@@ -49,7 +50,9 @@ def compare(member: Any, x: np.ndarray, examples: int, file: Path) -> dict[str, 
     config.update_from_flattened_dict(member.here)
     validate(config)
     x = x[..., None]
-    model = models.build(config.model, Data(x.mean(0), 1.0, 2, 0, lambda number: x[:number]))
+    model = models.build(
+        config.model, Data(Event(x.shape[1:], BINARY), x.mean(0), 0, lambda number: x[:number])
+    )
     batch = Batch(jnp.asarray(x), index=jnp.arange(len(x)))
     check_objective(config.objective, model, lambda: batch)
     loss_of = functools.partial(

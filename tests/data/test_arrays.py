@@ -7,8 +7,8 @@ import pytest
 
 from vae import data
 from vae.data.arrays import as_x, on_levels
-from vae.data.dataset import BYTES, Values
 from vae.errors import InputError
+from vae.probability.event import BYTES, Event, Values
 
 THIRDS = {"train": "train[:50%]", "valid": "train[50%:75%]", "test": "train[75%:]"}
 RNG = np.random.default_rng(0)
@@ -18,7 +18,7 @@ UNIT = np.concatenate([RNG.random((30, 6, 5)), np.zeros((1, 6, 5)), np.ones((1, 
 def x_of(found):
     """All x of a data set, [N, H, W, C]."""
     splits = (found.train, found.valid, found.test)
-    return np.concatenate([split.images for split in splits]) / np.float32(found.values.scale)
+    return np.concatenate([split.values for split in splits]) / np.float32(found.event.values.scale)
 
 
 @pytest.mark.parametrize(
@@ -36,29 +36,33 @@ def test_floats_of_any_range_are_the_same_images(configure, tmp_path, caplog, lo
     with caplog.at_level(logging.INFO):
         found = data.load(configure(path=tmp_path / "set.npz", **THIRDS))
     assert sorted(x_of(found).sum((1, 2, 3))) == pytest.approx(sorted(UNIT.sum((1, 2))), rel=1e-5)
-    assert (found.values.low, found.values.high, found.values.levels) == (0, 1, None)
+    assert (found.event.values.low, found.event.values.high, found.event.values.levels) == (
+        0,
+        1,
+        None,
+    )
     assert said in caplog.text and ("brought to" in caplog.text) == bool(said)
     if said:
-        assert (found.values.black, found.values.white) == (low, high)
+        assert (found.event.values.black, found.event.values.white) == (low, high)
 
 
 def test_floats_of_a_known_unit_keep_it(configure, tmp_path):
     np.savez(tmp_path / "set.npz", images=-1000 + 3000 * UNIT)
     config = configure(path=tmp_path / "set.npz")
-    like = Values(scale=1.0, levels=None, black=-2000.0, white=4000.0)
+    like = Values("real", black=-2000.0, white=4000.0)
     for known, low, high in ((None, 0, 1), (like, 1 / 6, 4 / 6)):
         (split,) = data.read(config, known).splits.values()
-        assert (split.images.min(), split.images.max()) == pytest.approx((low, high))
+        assert (split.values.min(), split.values.max()) == pytest.approx((low, high))
     np.savez(tmp_path / "set.npz", images=2 * UNIT - 1)  # a range that is known anyway
     (split,) = data.read(config, like).splits.values()
-    assert (split.images.min(), split.images.max()) == (0, 1)
+    assert (split.values.min(), split.values.max()) == (0, 1)
 
 
 def test_whole_floats_to_255_are_bytes(configure, tmp_path):
     images = np.rint(255 * UNIT)
     np.savez(tmp_path / "set.npz", images=images)
     found = data.load(configure(path=tmp_path / "set.npz", **THIRDS))
-    assert found.values == BYTES and found.train.images.dtype == np.uint8
+    assert found.event.values == BYTES and found.train.values.dtype == np.uint8
     assert sorted(x_of(found).sum((1, 2, 3))) == pytest.approx(sorted(images.sum((1, 2)) / 255))
 
 
@@ -67,7 +71,7 @@ def test_a_splits_range_is_that_of_all(configure, tmp_path):
     found = data.load(
         configure(path=tmp_path / "set.npz", train="train", valid="test[:9]", test="test[9:]")
     )
-    assert found.train.images.min() == 0.5 and found.test.images.min() == 0
+    assert found.train.values.min() == 0.5 and found.test.values.min() == 0
 
 
 @pytest.mark.parametrize("channels", [1, 3])
@@ -80,14 +84,14 @@ def test_channels_first(configure, tmp_path, caplog, channels):
             data.load(configure(path=tmp_path / f"{name}.npz", **THIRDS))
             for name in ("first", "last")
         )
-    assert first.image_shape == (6, 7, channels)
-    np.testing.assert_array_equal(first.train.images, last.train.images)
+    assert first.event.shape == (6, 7, channels)
+    np.testing.assert_array_equal(first.train.values, last.train.values)
     assert caplog.text.count("is turned to [N, H, W, C]") == 1
 
 
-DIGITS = Values(scale=16.0, levels=17)
-FLOATS = Values(scale=1.0, levels=None, black=-1.0, white=1.0)
-COUNTS = Values(scale=40.0, levels=41, counts=True)
+DIGITS = Values("levels", 16.0, 17)
+FLOATS = Values("real", black=-1.0, white=1.0)
+COUNTS = Values("counts", 40.0, 41)
 X = (RNG.integers(0, 17, (3, 4, 5, 1)) / 16).astype(np.float32)
 
 
@@ -104,7 +108,7 @@ X = (RNG.integers(0, 17, (3, 4, 5, 1)) / 16).astype(np.float32)
     ],
 )
 def test_what_a_run_takes(given, values, expected):
-    x = as_x(given, (4, 5, 1), values)
+    x = as_x(given, Event((4, 5, 1), values))
     assert x.dtype == np.float32
     np.testing.assert_allclose(x, expected, atol=1e-6)
 
@@ -128,7 +132,7 @@ def test_what_a_run_takes(given, values, expected):
 )
 def test_what_a_run_refuses(given, values, message):
     with pytest.raises(InputError, match=message):
-        as_x(given, (4, 5, 1), values)
+        as_x(given, Event((4, 5, 1), values))
 
 
 def test_values_between_levels_are_rounded_with_a_warning():
@@ -162,7 +166,7 @@ def test_labels_are_mapped_to_classes(configure, tmp_path, labels, names):
     distinct = np.unique(labels)
     assert (found.num_classes, found.classes) == (len(distinct), names)
     for split in (found.train, found.valid, found.test):
-        of_image = labels[split.images[:, 0, 0, 0] - 100]
+        of_image = labels[split.values[:, 0, 0, 0] - 100]
         np.testing.assert_array_equal(distinct[split.labels], of_image)
 
 
@@ -191,7 +195,7 @@ def test_a_gap_changes_neither_the_order_nor_the_splits(configure, tmp_path):
     whole, part = (
         data.read(configure(path=tmp_path / f"{n}.npz")).splits["train"] for n in ("a", "b")
     )
-    np.testing.assert_array_equal(whole.images[whole.labels != 1], part.images)
+    np.testing.assert_array_equal(whole.values[whole.labels != 1], part.values)
 
 
 @pytest.mark.parametrize(

@@ -1,11 +1,12 @@
 import threading
 from dataclasses import replace
 
+import jax
 import numpy as np
 import pytest
 
 from vae.data.batches import Batches, evaluation_batches, indices
-from vae.data.dataset import in_memory
+from vae.data.examples import Raw, in_memory
 
 
 def examples(count):
@@ -51,8 +52,8 @@ def test_resident_batches_are_indices():
     resident = replace(examples(20), resident=True)
     with Batches(resident, batch_size=6, seed=0) as batches:
         batch = batches.batch(4)
-    assert list(batch) == ["index"]
-    np.testing.assert_array_equal(batch["index"], indices(4, num_examples=20, batch_size=6, seed=0))
+    assert batch.raw is None and batch.counted is None
+    np.testing.assert_array_equal(batch.index, indices(4, num_examples=20, batch_size=6, seed=0))
 
 
 def test_read_ahead_in_any_order():
@@ -60,15 +61,15 @@ def test_read_ahead_in_any_order():
         for step in [0, 1, 2, 50, 51, 3, 1000, 1001]:
             batch = batches.batch(step)
             expected = indices(step, num_examples=200, batch_size=7, seed=0)
-            np.testing.assert_array_equal(batch["index"], expected)
-            np.testing.assert_array_equal(batch["image"].ravel(), expected)
-            np.testing.assert_array_equal(batch["label"], expected)
+            np.testing.assert_array_equal(batch.index, expected)
+            np.testing.assert_array_equal(batch.raw.values.ravel(), expected)
+            np.testing.assert_array_equal(batch.raw.labels, expected)
 
 
 class Fake:
     """Examples whose reading can fail; counts how many batches were read."""
 
-    image_shape = (1, 1, 1)
+    shape = (1, 1, 1)
 
     def __init__(self, count, bad=(), error_at=None):
         self.count, self.bad, self.error_at, self.reads = count, set(bad), error_at, 0
@@ -77,20 +78,21 @@ class Fake:
         return self.count
 
     def table(self):
-        return {}
+        return None
 
     def read(self, index):
         self.reads += 1
         if self.error_at in index:
             raise OSError("the disk is gone")
         ok = np.array([i not in self.bad for i in index], bool)
-        return (index * ok).astype(np.uint8).reshape(-1, 1, 1, 1), index.astype(np.int32), ok
+        values = (index * ok).astype(np.uint8).reshape(-1, 1, 1, 1)
+        return Raw(values, index.astype(np.int32)), ok
 
 
 def test_stand_in_is_the_next_readable():
     with Batches(Fake(10, bad={3, 4, 9}), batch_size=10, seed=0) as batches:
         batch = batches.batch(0)
-    seen = dict(zip(batch["index"].tolist(), batch["image"].ravel().tolist(), strict=True))
+    seen = dict(zip(batch.index.tolist(), batch.raw.values.ravel().tolist(), strict=True))
     assert (seen[3], seen[4], seen[9]) == (5, 5, 0)
     assert all(seen[i] == i for i in (0, 1, 2, 5, 6, 7, 8))
 
@@ -124,10 +126,10 @@ def test_reading_ahead_is_bounded_and_closes():
 @pytest.mark.parametrize(("count", "size"), [(10, 4), (8, 4), (3, 5), (1, 1)])
 def test_evaluation_sees_each_once(count, size):
     found = list(evaluation_batches(examples(count), size, threads=2))
-    assert all(column.shape[0] == size for batch in found for column in batch.values())
-    mask = np.concatenate([b["mask"] for b in found])
-    image = np.concatenate([b["image"] for b in found]).ravel()
-    index = np.concatenate([b["index"] for b in found])
+    assert all(column.shape[0] == size for batch in found for column in jax.tree.leaves(batch))
+    mask = np.concatenate([b.counted for b in found])
+    image = np.concatenate([b.raw.values for b in found]).ravel()
+    index = np.concatenate([b.index for b in found])
     np.testing.assert_array_equal(image[mask], np.arange(count))
     np.testing.assert_array_equal(index[mask], np.arange(count))
     assert mask.sum() == count and mask[:count].all()
@@ -135,8 +137,8 @@ def test_evaluation_sees_each_once(count, size):
 
 def test_evaluation_of_resident_examples_has_no_images():
     found = list(evaluation_batches(replace(examples(5), resident=True), 4))
-    assert [sorted(batch) for batch in found] == [["index", "label", "mask"]] * 2
-    assert [batch["mask"].sum() for batch in found] == [4, 1]
+    assert [batch.raw for batch in found] == [None] * 2
+    assert [batch.counted.sum() for batch in found] == [4, 1]
 
 
 def test_evaluation_processes_and_undecodable():
@@ -144,10 +146,9 @@ def test_evaluation_processes_and_undecodable():
     whole = list(evaluation_batches(fake, 4))
     parts = [list(evaluation_batches(fake, 4, process_index=i, process_count=2)) for i in range(2)]
     for batch, *pieces in zip(whole, *parts, strict=True):
-        for name in batch:
-            joined = np.concatenate([piece[name] for piece in pieces])
-            np.testing.assert_array_equal(joined, batch[name])
-    assert [int(b["mask"].sum()) for b in whole] == [3, 4, 2]
+        joined = jax.tree.map(lambda *columns: np.concatenate(columns), *pieces)
+        jax.tree.map(np.testing.assert_array_equal, joined, batch)
+    assert [int(b.counted.sum()) for b in whole] == [3, 4, 2]
 
 
 def test_evaluation_can_be_left_early():

@@ -71,7 +71,7 @@ def by_number(found):
     """The position (split, row) of every image; its colour says its number."""
     where = {}
     for split in (found.train, found.valid, found.test):
-        for row, image in enumerate(split.images):
+        for row, image in enumerate(split.values):
             tens, ones = np.rint(image[8, 8, 1:] / (20, 25))
             where[int(10 * tens + ones)] = (split, row)
     return where
@@ -97,12 +97,12 @@ def test_attributes_identities_and_partition(configure, faces, unpacked):
 def test_the_same_examples_from_files_as_they_are_read_and_unpacked(configure, faces):
     memory = data.load(configure(path=faces(), **STANDARD))
     lazy = data.load(configure(path=faces(unpacked=True), device_bytes=1, **STANDARD))
-    assert not lazy.train.table()
+    assert lazy.train.table() is None
     for name in ("train", "valid", "test"):
         a, b = getattr(memory, name), getattr(lazy, name)
         some = np.arange(len(b))[::-2]
-        images, labels, _ = b.read(some)
-        np.testing.assert_array_equal(images, a.images[some])
+        (images, labels, _), _ = b.read(some)
+        np.testing.assert_array_equal(images, a.values[some])
         np.testing.assert_array_equal(labels, a.labels[some])
         np.testing.assert_array_equal(b.take(some).identities, a.identities[some])
 
@@ -119,11 +119,11 @@ def test_without_a_partition_nobody_is_in_two_splits(configure, faces):
 def test_the_crop_is_scaled_with_the_images(configure, faces, size, crop):
     # Only what the protocol keeps is red; and nothing of it is lost.
     found = data.load(configure(path=faces(size), **(STANDARD | {"crop": crop})))
-    assert (found.train.images[..., 0] > 220).all()
+    assert (found.train.values[..., 0] > 220).all()
     wider = (crop[0] * 1.1, crop[1] * 1.1)
     wider = tuple(map(round, wider)) if max(crop) > 1 else wider
     found = data.load(configure(path=faces(size, True), **(STANDARD | {"crop": wider})))
-    edges = found.train.images[:, [0, -1, 8, 8], [8, 8, 0, -1], 0]
+    edges = found.train.values[:, [0, -1, 8, 8], [8, 8, 0, -1], 0]
     assert (edges < 180).all()
 
 
@@ -162,7 +162,7 @@ def test_a_damaged_image_is_skipped_and_too_many_stop(configure, faces, caplog):
     assert "000007.jpg cannot be read and is skipped" in caplog.text
     assert sum(int((~s.ok).sum()) for s in (found.train, found.valid, found.test)) == 1
     directory = faces((109, 89), damaged={7, 9})
-    with pytest.raises(InputError, match=r"2 of 120 images cannot be read, more than 1%"):
+    with pytest.raises(InputError, match=r"2 of 120 files cannot be read, more than 1%"):
         data.load(configure(path=directory, **STANDARD))
 
 
@@ -275,7 +275,7 @@ def test_real_faces(configure, real):
     assert all(900 < len(s) < 1100 for s in splits[1:])
 
     rows = np.array([0, 17, 400])
-    images, labels, _ = found.valid.read(rows)
+    (images, labels, _), _ = found.valid.read(rows)
     words = {line.split()[0]: line.split()[1:] for line in filter(None, lines)}
     with zipfile.ZipFile(directory / "img_align_celeba.zip") as archive:
         for image, label, name in zip(images, labels, found.valid.paths[rows], strict=True):

@@ -1,5 +1,6 @@
 """Drawn faces: a function of the index alone, each factor where its name says."""
 
+import jax
 import numpy as np
 import pytest
 
@@ -123,20 +124,18 @@ def test_edges_are_smooth_and_shapes_the_size_they_say():
 
 def test_the_source(configure):
     found = data.load(configure(name="faces", **SOME))
-    assert (found.image_shape, found.num_classes) == ((64, 64, 3), 0)
+    assert (found.event.shape, found.num_classes) == ((64, 64, 3), 0)
     assert found.attributes == NAMES
-    images, labels, ok = found.valid.read(np.arange(6))
+    (images, labels, _), ok = found.valid.read(np.arange(6))
     expected = factors(np.arange(100_000, 100_006))
     np.testing.assert_array_equal(labels, expected)
     np.testing.assert_array_equal(images, render(expected))
-    assert ok.all() and found.train.table()["label"].shape == (30, len(NAMES))
+    assert ok.all() and found.train.table().labels.shape == (30, len(NAMES))
     lazy = data.load(configure(name="faces", device_bytes=0, **SOME))
-    assert not lazy.train.table()
+    assert lazy.train.table() is None
     assert lazy.train.nbytes == found.train.nbytes
-    for mine, other in zip(
-        lazy.train.read(np.array([5, 2])), found.train.read(np.array([5, 2])), strict=True
-    ):
-        np.testing.assert_array_equal(mine, other)
+    both = (split.read(np.array([5, 2])) for split in (lazy.train, found.train))
+    jax.tree.map(np.testing.assert_array_equal, *both)
     spans = [set(span) for span in SPLITS.values()]
     assert [len(span) for span in spans] == [100_000, 10_000, 10_000]
     assert len(set.union(*spans)) == 120_000
@@ -154,6 +153,6 @@ def test_the_source(configure):
 )
 def test_sizes(configure, keys, shape):
     found = data.load(configure(name="faces", **keys, **SOME))
-    assert found.image_shape == shape
-    assert found.train.images.shape == (30, *shape)
-    assert found.train.images.std(0).min() > 0
+    assert found.event.shape == shape
+    assert found.train.values.shape == (30, *shape)
+    assert found.train.values.std(0).min() > 0

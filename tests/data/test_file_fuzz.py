@@ -26,8 +26,8 @@ from PIL import Image
 
 from vae import data
 from vae.config import base
-from vae.data.dataset import BYTES
 from vae.errors import InputError
+from vae.probability.event import BYTES, Event
 from vae.tasks.inputs import image_files, read_images, read_set
 
 SECONDS = 60
@@ -373,16 +373,19 @@ def read_all(path, keys):
     config = base().data
     config.update({"name": "", "path": str(path), "threads": 2, **keys})
     run = SimpleNamespace(
-        config=tiny(), values=BYTES, model=SimpleNamespace(image_shape=(4, 4, 3)), workdir="run"
+        config=tiny(),
+        event=Event((4, 4, 3), BYTES),
+        model=SimpleNamespace(event=Event((4, 4, 3), BYTES)),
+        workdir="run",
     )
 
     def load():
         found = data.load(config)
         for split in (found.train, found.valid, found.test):
-            images, labels, ok = split.read(np.arange(min(5, len(split))))
-            assert images.shape[1:] == found.image_shape and len(labels) == len(ok) == len(images)
+            (images, labels, _), ok = split.read(np.arange(min(5, len(split))))
+            assert images.shape[1:] == found.event.shape and len(labels) == len(ok) == len(images)
             assert np.isfinite(images).all()
-        mean = found.mean_image()
+        mean = found.mean()
         assert mean.min() >= 0 and mean.max() <= 1 + 1e-6
 
     said = []

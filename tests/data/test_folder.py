@@ -13,7 +13,7 @@ HALVES = {"train": "train[:50%]", "valid": "train[50%:75%]", "test": "train[75%:
 
 
 def everything(examples):
-    return examples.read(np.arange(len(examples)))
+    return examples.read(np.arange(len(examples)))[0]
 
 
 def test_classes_and_mixed_sizes(configure, write_images, tmp_path):
@@ -21,7 +21,7 @@ def test_classes_and_mixed_sizes(configure, write_images, tmp_path):
     write_images(tmp_path / "dogs" / "small", 10, size=(9, 9), mode="L", seed=1)
     (tmp_path / "dogs" / "notes.txt").write_text("not an image")
     found = data.load(configure(path=tmp_path, image_size=(8, 6), **HALVES))
-    assert (found.image_shape, found.num_classes) == ((8, 6, 3), 2)
+    assert (found.event.shape, found.num_classes) == ((8, 6, 3), 2)
     labels = np.concatenate([s.labels for s in (found.train, found.valid, found.test)])
     assert np.bincount(labels).tolist() == [10, 10]
     assert set(found.train.labels) == {0, 1}  # a slice of a folder is a random sample of it
@@ -36,7 +36,7 @@ def test_split_folders(configure, write_images, tmp_path, caplog):
     write_images(tmp_path / "spare", 2)
     found = data.load(configure(path=tmp_path, train="train", valid="valid", test="test"))
     assert [len(s) for s in (found.train, found.valid, found.test)] == [12, 6, 8]
-    assert (found.image_shape, found.num_classes) == ((6, 8, 1), 2)
+    assert (found.event.shape, found.num_classes) == ((6, 8, 1), 2)
     assert "2 images outside" in caplog.text
 
 
@@ -45,22 +45,23 @@ def test_lazy_equals_in_memory(configure, write_images, tmp_path):
     (tmp_path / "0007.png").write_bytes(b"nonsense")  # below 1 per cent
     memory = data.load(configure(path=tmp_path, **HALVES))
     lazy = data.load(configure(path=tmp_path, device_bytes=0, **HALVES))
-    assert memory.train.table() and not lazy.train.table()
+    assert memory.train.table() is not None and lazy.train.table() is None
     for split in ("train", "valid", "test"):
         a, b = getattr(memory, split), getattr(lazy, split)
         for x, y in zip(
             evaluation_batches(a, 16), evaluation_batches(b, 16, threads=2), strict=True
         ):
-            np.testing.assert_array_equal(x["mask"], y["mask"])
-            np.testing.assert_array_equal(x["label"], y["label"])
-            seen = a.images[x["index"]]
-            np.testing.assert_array_equal(seen[x["mask"]], y["image"][x["mask"]])
+            np.testing.assert_array_equal(x.counted, y.counted)
+            labels = a.labels[x.index][x.counted]
+            np.testing.assert_array_equal(labels, y.raw.labels[x.counted])
+            seen = a.values[x.index]
+            np.testing.assert_array_equal(seen[x.counted], y.raw.values[x.counted])
         with Batches(b, batch_size=16, seed=3) as ahead:
             for step in range(9):
                 batch = ahead.batch(step)
-                np.testing.assert_array_equal(batch["image"], a.images[batch["index"]])
-                np.testing.assert_array_equal(batch["label"], a.labels[batch["index"]])
-    np.testing.assert_allclose(memory.mean_image(), lazy.mean_image(), rtol=1e-6)
+                np.testing.assert_array_equal(batch.raw.values, a.values[batch.index])
+                np.testing.assert_array_equal(batch.raw.labels, a.labels[batch.index])
+    np.testing.assert_allclose(memory.mean(), lazy.mean(), rtol=1e-6)
     assert sum(int((~getattr(memory, s).ok).sum()) for s in ("train", "valid", "test")) == 1
 
 
@@ -80,7 +81,7 @@ def test_many_corrupt_files_stop(configure, write_images, tmp_path):
     write_images(tmp_path, 100)
     for i in (3, 50):
         (tmp_path / f"{i:04d}.png").write_bytes(b"")
-    with pytest.raises(InputError, match=r"2 of 100 images cannot be read, more than 1%"):
+    with pytest.raises(InputError, match=r"2 of 100 files cannot be read, more than 1%"):
         data.load(configure(path=tmp_path, **HALVES))
     lazy = data.load(configure(path=tmp_path, device_bytes=0, **HALVES))
     with (
@@ -154,9 +155,9 @@ def test_real_faces(configure, real, tmp_path):
         names = [n for n in archive.namelist() if n.endswith(".jpg")][:60]
         archive.extractall(tmp_path, names)
     found = data.load(configure(path=tmp_path, crop=(74, 74), image_size=(64, 64), **HALVES))
-    assert found.image_shape == (64, 64, 3)
+    assert found.event.shape == (64, 64, 3)
     assert (found.num_classes, len(found.train)) == (0, 30)
-    assert 60 < found.train.images.mean() < 190
+    assert 60 < found.train.values.mean() < 190
 
 
 TABLE = """file,identity,Smiling,Age

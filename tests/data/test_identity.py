@@ -114,5 +114,5 @@ def test_what_an_earlier_version_read_otherwise(
         return
     with pytest.raises(InputError, match=message):
         check_identity(found, record, "runs/a")
-    today = dataclasses.asdict(found.values)
+    today = dataclasses.asdict(found.event.values)
     check_identity(found, {"values": today, "num_classes": found.num_classes}, "runs/a")

@@ -27,8 +27,8 @@ def test_which_labels_are_kept_depends_on_the_seed_and_more_keep_the_same():
 
 def test_only_training_labels_are_hidden(configure):
     every, some = data.load(configure(name="digits")), data.load(configure(labelled=50))
-    assert (some.train.table()["label"] >= 0).sum() == 50
-    np.testing.assert_array_equal(some.train.images, every.train.images)
+    assert (some.train.table().labels >= 0).sum() == 50
+    np.testing.assert_array_equal(some.train.values, every.train.values)
     for name in ("valid", "test"):
         np.testing.assert_array_equal(getattr(some, name).labels, getattr(every, name).labels)
 

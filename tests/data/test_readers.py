@@ -10,8 +10,9 @@ import scipy.io
 import scipy.sparse
 
 from vae import data
-from vae.data.dataset import BINARY, BYTES, ArrayExamples, Values
+from vae.data.examples import ArrayExamples
 from vae.errors import InputError
+from vae.probability.event import BINARY, BYTES, Values
 
 THIRDS = {"train": "train[:50%]", "valid": "train[50%:75%]", "test": "train[75%:]"}
 
@@ -34,17 +35,17 @@ def write_idx(directory, count=20, size=5, names="train t10k"):
 
 def pairs(examples):
     """The set of (image bytes, label) of in-memory examples."""
-    return {(i.tobytes(), int(n)) for i, n in zip(examples.images, examples.labels, strict=True)}
+    return {(i.tobytes(), int(n)) for i, n in zip(examples.values, examples.labels, strict=True)}
 
 
 def test_digits(configure):
     found = data.load(configure())
     assert [len(s) for s in (found.train, found.valid, found.test)] == [1437, 180, 180]
-    assert found.values == Values(16.0, 17)
-    assert (found.image_shape, found.num_classes) == ((8, 8, 1), 10)
-    assert found.train.table()["image"] is found.train.images
-    np.testing.assert_allclose(found.mean_image(), (found.train.images / 16).mean(0), rtol=1e-6)
-    assert found.train.images.max() == 16
+    assert found.event.values == Values("levels", 16.0, 17)
+    assert (found.event.shape, found.num_classes) == ((8, 8, 1), 10)
+    assert found.train.table().values is found.train.values
+    np.testing.assert_allclose(found.mean(), (found.train.values / 16).mean(0), rtol=1e-6)
+    assert found.train.values.max() == 16
     assert len(np.unique(found.test.labels)) == 10
 
 
@@ -52,8 +53,8 @@ def test_idx(configure, tmp_path):
     write_idx(tmp_path)
     found = data.load(configure(path=tmp_path, train="train[:15]", valid="train[15:]", test="test"))
     assert [len(s) for s in (found.train, found.valid, found.test)] == [15, 5, 20]
-    assert found.values == BYTES
-    assert (found.image_shape, found.num_classes) == ((5, 5, 1), 4)
+    assert found.event.values == BYTES
+    assert (found.event.shape, found.num_classes) == ((5, 5, 1), 4)
     again = data.load(configure(path=tmp_path, train="train", valid="test[:5]", test="test[5:]"))
     assert pairs(again.train) == pairs(found.train) | pairs(found.valid)
 
@@ -62,7 +63,7 @@ def test_idx_sizes_keep_the_splits(configure, tmp_path):
     write_idx(tmp_path)
     small = data.load(configure(path=tmp_path, **THIRDS, image_size=(3, 4), channels=3))
     plain = data.load(configure(path=tmp_path, **THIRDS))
-    assert small.image_shape == (3, 4, 3)
+    assert small.event.shape == (3, 4, 3)
     np.testing.assert_array_equal(small.train.labels, plain.train.labels)
 
 
@@ -144,7 +145,7 @@ def test_a_sparse_matlab_array_is_read(configure, tmp_path):
     sparse, dense = (
         data.load(configure(path=tmp_path / f"{n}.amat", **THIRDS)) for n in ("sparse", "dense")
     )
-    np.testing.assert_array_equal(sparse.train.images, dense.train.images)
+    np.testing.assert_array_equal(sparse.train.values, dense.train.values)
 
 
 def test_amat_text_and_matlab_agree(configure, tmp_path):
@@ -156,13 +157,13 @@ def test_amat_text_and_matlab_agree(configure, tmp_path):
     with open(tmp_path / "matlab" / "binarized_train.amat", "wb") as file:
         scipy.io.savemat(file, {"X": bits.astype(np.uint8)})
     text, matlab = (data.load(configure(path=tmp_path / d, **THIRDS)) for d in ("text", "matlab"))
-    assert text.values == matlab.values == BINARY
-    assert text.image_shape == (4, 4, 1)
-    np.testing.assert_array_equal(text.train.images, matlab.train.images)
+    assert text.event.values == matlab.event.values == BINARY
+    assert text.event.shape == (4, 4, 1)
+    np.testing.assert_array_equal(text.train.values, matlab.train.values)
     assert (text.train.labels == -1).all()
     file = tmp_path / "text" / "binarized_train.amat"
     np.testing.assert_array_equal(
-        data.load(configure(path=file, **THIRDS)).train.images, text.train.images
+        data.load(configure(path=file, **THIRDS)).train.values, text.train.values
     )
 
 
@@ -192,11 +193,11 @@ RNG = np.random.default_rng(0)
     [
         (RNG.integers(0, 256, (20, 6, 7, 3), dtype=np.uint8), (6, 7, 3), BYTES),
         (RNG.integers(0, 256, (20, 6, 7), dtype=np.uint8), (6, 7, 1), BYTES),
-        (np.arange(20 * 42).reshape(20, 6, 7), (6, 7, 1), Values(839, 840, counts=True)),
+        (np.arange(20 * 42).reshape(20, 6, 7), (6, 7, 1), Values("counts", 839.0, 840)),
         (
             np.arange(20 * 9, dtype=np.uint16).reshape(20, 9),
             (3, 3, 1),
-            Values(179, 180, counts=True),
+            Values("counts", 179.0, 180),
         ),
         (RNG.integers(0, 2, (20, 9)), (3, 3, 1), BINARY),
         (RNG.random((20, 9)) < 0.5, (3, 3, 1), BINARY),
@@ -206,10 +207,12 @@ RNG = np.random.default_rng(0)
 def test_npz_kinds(configure, tmp_path, images, shape, values):
     np.savez(tmp_path / "set.npz", images=images, labels=np.arange(20) % 3)
     found = data.load(configure(path=tmp_path, **THIRDS))
-    assert (found.image_shape, found.values, found.num_classes) == (shape, values, 3)
-    stored = np.float32 if values.levels is None else np.int32 if values.counts else np.uint8
-    assert found.train.images.dtype == stored
-    joined = np.concatenate([s.images for s in (found.train, found.valid, found.test)])
+    assert (found.event.shape, found.event.values, found.num_classes) == (shape, values, 3)
+    stored = (
+        np.float32 if values.levels is None else np.int32 if values.kind == "counts" else np.uint8
+    )
+    assert found.train.values.dtype == stored
+    joined = np.concatenate([s.values for s in (found.train, found.valid, found.test)])
     assert sorted(joined.astype(float).sum((1, 2, 3))) == pytest.approx(
         sorted(images.reshape(20, -1).astype(float).sum(1))
     )
@@ -221,8 +224,8 @@ def test_npz_counts_may_be_resized(configure, tmp_path):
     path = tmp_path / "set.npz"
     small = data.load(configure(path=path, **THIRDS, image_size=(3, 2)))
     plain = data.load(configure(path=path, **THIRDS))
-    np.testing.assert_array_equal(small.train.images, plain.train.images[:, :3, :2])
-    grey = data.load(configure(path=path, **THIRDS, channels=1)).train.images
+    np.testing.assert_array_equal(small.train.values, plain.train.values[:, :3, :2])
+    grey = data.load(configure(path=path, **THIRDS, channels=1)).train.values
     assert grey.dtype == np.int32 and grey.max() > 255
 
 
@@ -320,10 +323,10 @@ def test_senseless_shapes_are_refused(configure, keys):
 def test_larger_than_the_device_is_the_same(configure, tmp_path):
     write_idx(tmp_path)
     small = data.load(configure(path=tmp_path, device_bytes=10, **THIRDS))
-    assert not small.train.table()
+    assert small.train.table() is None
     assert isinstance(small.train, ArrayExamples)
     large = data.load(configure(path=tmp_path, **THIRDS))
-    np.testing.assert_array_equal(small.train.images, large.train.images)
+    np.testing.assert_array_equal(small.train.values, large.train.values)
 
 
 def test_real_mnist(configure, real):
@@ -331,7 +334,7 @@ def test_real_mnist(configure, real):
         configure(path=real("mnist"), train="train[:55000]", valid="train[55000:]", test="test")
     )
     assert [len(s) for s in (found.train, found.valid, found.test)] == [55000, 5000, 10000]
-    both = np.concatenate([found.train.images, found.valid.images])
+    both = np.concatenate([found.train.values, found.valid.values])
     assert both.mean() / 255 == pytest.approx(0.1307, abs=1e-4)
     assert np.bincount(found.test.labels).tolist()[:2] == [980, 1135]
 
@@ -340,10 +343,10 @@ def test_real_static_mnist(configure, real):
     path = real("binarized_mnist")
     found = data.load(configure(path=path, train="train", valid="valid", test="test"))
     assert [len(s) for s in (found.train, found.valid, found.test)] == [50000, 10000, 10000]
-    assert found.values == BINARY
-    assert found.image_shape == (28, 28, 1)
+    assert found.event.values == BINARY
+    assert found.event.shape == (28, 28, 1)
 
 
 def test_real_cifar(configure, real):
     found = data.load(configure(path=real("cifar10")))
-    assert (len(found.train), found.image_shape, found.num_classes) == (3200, (32, 32, 3), 10)
+    assert (len(found.train), found.event.shape, found.num_classes) == (3200, (32, 32, 3), 10)

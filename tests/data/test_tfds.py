@@ -10,8 +10,9 @@ import numpy as np
 import pytest
 
 from vae import data
-from vae.data.dataset import BYTES, ArrayExamples
+from vae.data.examples import ArrayExamples
 from vae.errors import InputError
+from vae.probability.event import BYTES
 
 pytest.importorskip("tensorflow_datasets")
 SPLITS = {"train": "train[:50%]", "valid": "train[50%:]", "test": "test"}
@@ -105,11 +106,11 @@ def empty(tmp_path, monkeypatch):
 def test_prepared_set(configure, home):
     found = data.load(configure(name="shapes", **SPLITS))
     assert [len(s) for s in (found.train, found.valid, found.test)] == [20, 20, 11]
-    assert (found.image_shape, found.num_classes, found.values) == ((6, 8, 3), 3, BYTES)
+    assert (found.event.shape, found.num_classes, found.event.values) == ((6, 8, 3), 3, BYTES)
     assert isinstance(found.train, ArrayExamples)
     rng = np.random.default_rng(11)
     first = rng.integers(0, 256, (6, 8, 3), dtype=np.uint8)
-    row = [i for i, image in enumerate(found.test.images) if np.array_equal(image, first)]
+    row = [i for i, image in enumerate(found.test.values) if np.array_equal(image, first)]
     assert len(row) == 1 and found.test.labels[row[0]] == 0
 
 
@@ -119,10 +120,10 @@ def test_attributes_and_identities(configure, home, monkeypatch, sorted_bytes):
     keys = {"name": "people", "crop": (148 / 218, 148 / 178), **SPLITS}
     memory, lazy = data.load(configure(**keys)), data.load(configure(device_bytes=1, **keys))
     assert (memory.attributes, memory.num_classes) == (("Bald", "Young"), 0)
-    assert memory.image_shape == (74, 74, 3)
+    assert memory.event.shape == (74, 74, 3)
     np.testing.assert_array_equal(lazy.train.identities, memory.train.identities)
-    images, labels, _ = lazy.train.read(np.arange(len(lazy.train)))
-    np.testing.assert_array_equal(images, memory.train.images)
+    (images, labels, _), _ = lazy.train.read(np.arange(len(lazy.train)))
+    np.testing.assert_array_equal(images, memory.train.values)
     number = images[:, 0, 0, 0] // 5
     assert labels.dtype == np.float32 and len(set(number)) == len(lazy.train)
     np.testing.assert_array_equal(labels, np.stack([number % 3 == 0, number % 2 == 0], 1))
@@ -131,11 +132,11 @@ def test_attributes_and_identities(configure, home, monkeypatch, sorted_bytes):
 
 def test_same_order_from_records_and_arrays(configure, home, tmp_path):
     found = data.load(configure(name="shapes", **SPLITS))
-    images = np.concatenate([found.valid.images, found.train.images])[::-1]
+    images = np.concatenate([found.valid.values, found.train.values])[::-1]
     labels = np.concatenate([found.valid.labels, found.train.labels])[::-1]
-    np.savez(tmp_path / "a.npz", x_train=images, y_train=labels, x_test=found.test.images)
+    np.savez(tmp_path / "a.npz", x_train=images, y_train=labels, x_test=found.test.values)
     again = data.load(configure(path=tmp_path, **SPLITS))
-    np.testing.assert_array_equal(found.train.images, again.train.images)
+    np.testing.assert_array_equal(found.train.values, again.train.values)
     np.testing.assert_array_equal(found.valid.labels, again.valid.labels)
 
 
@@ -146,11 +147,15 @@ def test_lazy_records(configure, home, monkeypatch, sorted_bytes):
     keys = {"image_size": (16, 16), "channels": 1, **SPLITS}
     memory = data.load(configure(name="varying_shapes", **keys))
     lazy = data.load(configure(name="varying_shapes", device_bytes=0, **keys))
-    assert memory.train.table() and not lazy.train.table() and memory.image_shape == (16, 16, 1)
+    assert (
+        memory.train.table() is not None
+        and lazy.train.table() is None
+        and memory.event.shape == (16, 16, 1)
+    )
     for split in ("train", "valid", "test"):
         a, b = getattr(memory, split), getattr(lazy, split)
-        images, labels, ok = b.read(np.arange(len(b)))
-        np.testing.assert_array_equal(images, a.images)
+        (images, labels, _), ok = b.read(np.arange(len(b)))
+        np.testing.assert_array_equal(images, a.values)
         np.testing.assert_array_equal(labels, a.labels)
         assert ok.all()
 
@@ -168,7 +173,7 @@ def test_unreadable_records(configure, home, monkeypatch, caplog):
         return original(b"nonsense" if next(count) % 20 == 7 else content)
 
     monkeypatch.setattr("vae.data.images.io.BytesIO", damaged)
-    with pytest.raises(InputError, match=r"shapes: 1 of 51 images cannot be read"):
+    with pytest.raises(InputError, match=r"shapes: 1 of 51 files cannot be read"):
         data.load(configure(name="shapes", **SPLITS))
 
 
@@ -272,7 +277,7 @@ def test_real_set_equals_its_idx_files(configure, real, tmp_path, name):
     )
     for split in ("train", "valid", "test"):
         a, b = getattr(records, split), getattr(files, split)
-        np.testing.assert_array_equal(a.images, b.images)
+        np.testing.assert_array_equal(a.values, b.images)
         np.testing.assert_array_equal(a.labels, b.labels)
 
 

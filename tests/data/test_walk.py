@@ -19,7 +19,7 @@ RAMP = np.tile(np.arange(32), (8, 1)) / 31
 
 def every(found):
     """All images of a data set, [N, H, W, C]."""
-    return np.concatenate([split.images for split in (found.train, found.valid, found.test)])
+    return np.concatenate([split.values for split in (found.train, found.valid, found.test)])
 
 
 def test_a_folder_linked_into_itself_is_read_once(configure, write_images, tmp_path, caplog):
@@ -76,7 +76,7 @@ def test_names_that_are_no_text(configure, write_images, tmp_path, caplog):
     assert (len(every(found)), found.classes) == (20, ("\\xff", "b")[::-1])
     with open(os.path.dirname(directory) + b"/\xff/caf\xe9.png", "wb") as file:
         file.write(b"nonsense")
-    with pytest.raises(InputError, match="1 of 20 images cannot be read") as caught:
+    with pytest.raises(InputError, match="1 of 20 files cannot be read") as caught:
         data.load(configure(path=tmp_path / "images", **HALVES))
     assert "caf\\xe9.png" in str(caught.value)
     caplog.text.encode()  # as a terminal needs it
@@ -104,8 +104,8 @@ def test_deep_images_keep_their_grey_values(configure, tmp_path, caplog, array, 
     with caplog.at_level(logging.INFO):
         found = data.load(configure(path=tmp_path, **HALVES))
     images = every(found)
-    assert (found.image_shape, found.values.levels) == ((8, 32, 1), 256)
-    assert found.values.white == white and f"black 0 and white {white}" in caplog.text
+    assert (found.event.shape, found.event.values.levels) == ((8, 32, 1), 256)
+    assert found.event.values.white == white and f"black 0 and white {white}" in caplog.text
     bright = images[images.max((1, 2, 3)) == 255]
     assert len(bright) == 10 and np.abs(bright[..., 0] - 255 * RAMP).max() <= 1
     (dark,) = images[images.max((1, 2, 3)) < 255]  # by the range of all, not by its own
@@ -139,9 +139,9 @@ def test_pages_are_images_and_small_copies_are_not(configure, tmp_path, caplog):
     assert "10 files have 30 more pages, which are images too" in caplog.text
     assert np.bincount(every(found)[:, 0, 0, 0])[::20].tolist() == [10, 10, 10, 10]
     # Pages of a file stay together.
-    assert found.train.images[:4, 0, 0, 0].tolist() == [0, 20, 40, 60]
+    assert found.train.values[:4, 0, 0, 0].tolist() == [0, 20, 40, 60]
     lazy = data.load(configure(path=tmp_path, device_bytes=1, **HALVES))
-    np.testing.assert_array_equal(lazy.train.read(np.arange(20))[0], found.train.images)
+    np.testing.assert_array_equal(lazy.train.read(np.arange(20))[0].values, found.train.values)
 
 
 def test_frames_after_the_first_are_said_to_be_left_out(configure, write_images, tmp_path, caplog):
@@ -196,5 +196,5 @@ def test_a_table_of_names_with_accents_and_of_no_text(configure, write_images, t
     table = "file,Bright\n\u00e9.png,0\n\\xe9.png,1\n"
     (tmp_path / "attributes.csv").write_text(table, encoding="utf-8")
     (split,) = data.read(configure(path=tmp_path)).splits.values()
-    images, labels, _ = split.read(np.arange(2))
+    (images, labels, _), _ = split.read(np.arange(2))
     np.testing.assert_array_equal(images[:, 0, 0, 0] == 100, labels[:, 0] == 1)

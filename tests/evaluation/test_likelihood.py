@@ -9,6 +9,8 @@ import numpy as np
 import pytest
 from linear_gaussian import VARIABLES, VARIANCE, model
 
+from vae.data.batches import HostBatch
+from vae.data.examples import Raw
 from vae.evaluation import likelihood
 from vae.evaluation.likelihood import chunks, make_estimator
 from vae.probability.terms import Batch
@@ -29,7 +31,7 @@ def exact(x):
 def estimator(wrong, num_samples, max_bytes):
     return make_estimator(
         model(wrong),
-        lambda batch, table, keys: Batch(batch["image"]),
+        lambda batch, table, keys: Batch(batch.raw.values),
         make_mesh(),
         num_samples=num_samples,
         max_bytes=max_bytes,
@@ -42,7 +44,7 @@ def estimate(x, wrong, num_samples, *, max_bytes=2**30, batch_size=4, seed=0):
         for start in range(0, len(x), batch_size):
             index = np.arange(start, start + batch_size, dtype=np.int32)
             image = x[np.minimum(index, len(x) - 1)]
-            yield {"index": index, "image": image, "mask": index < len(x)}
+            yield HostBatch(index, Raw(image, None), index < len(x))
 
     compiled = estimator(wrong, num_samples, max_bytes)
     return compiled(VARIABLES, {}, batches(), key=jax.random.key(seed))
@@ -91,7 +93,7 @@ def test_how_long_it_takes_is_said_where_it_is_long(x, monkeypatch, caplog):
     caplog.set_level("INFO", logger="vae")
     clock = iter((100.0, 103.0, 200.0, 200.1))
     monkeypatch.setattr(likelihood, "time", SimpleNamespace(monotonic=lambda: next(clock)))
-    images = {"index": np.arange(4, dtype=np.int32), "image": x[:4], "mask": np.full(4, True)}
+    images = HostBatch(np.arange(4, dtype=np.int32), Raw(x[:4], None), np.full(4, True))
 
     def run(num_batches):
         compiled = estimator(0.0, 4, 4 * 4)  # one sample a call: 4 for a batch

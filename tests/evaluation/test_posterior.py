@@ -8,11 +8,11 @@ import linear_gaussian
 import numpy as np
 import pytest
 from configs import tiny
+from facts import facts
 from linear_gaussian import SIGMA, VARIABLES, W
 
 from vae import models
 from vae.evaluation.posterior import make_sampler, schedule, some_values
-from vae.models.data import Data
 from vae.probability.likelihoods import Gaussian
 from vae.probability.observations import Averaged, Masked
 from vae.training.devices import jit
@@ -145,8 +145,8 @@ def test_latents_of_several_groups_and_labels_are_sampled_too(name):
         "two_layer": {"model__name": "two_layer", "model__top_dim": 2, "model__top_widths": (8,)},
         "conditional": {"model__prior": "conditional", "model__condition": "label"},
     }[name]
-    facts = Data(np.full((8, 8, 1), 0.5, np.float32), 16.0, 17, 10, lambda num: None)
-    model = models.build(tiny(**overrides).model, facts)
+    data = facts(np.full((8, 8, 1), 0.5), num_classes=10)
+    model = models.build(tiny(**overrides).model, data)
     variables = jit(model.init)(key=jax.random.key(0))
     observed = np.zeros((2, 8, 8), bool)
     observed[:, 3:] = True

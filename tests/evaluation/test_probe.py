@@ -8,10 +8,11 @@ import pytest
 
 from vae import data
 from vae.config import base
-from vae.data.dataset import BYTES, ArrayExamples, Dataset
+from vae.data.examples import ArrayExamples, Dataset, Raw
 from vae.errors import InputError
 from vae.evaluation import probe as probes
 from vae.evaluation.probe import agreement, fit_probe
+from vae.probability.event import BYTES, Event
 
 
 @pytest.fixture(scope="module")
@@ -35,14 +36,14 @@ def disks(number, seed):
     lit = (rows - centre) ** 2 + (columns - 6) ** 2 < radius**2
     images = (lit[..., None] * rng.integers(100, 255, (number, 1, 1, 3))).astype(np.uint8)
     y = np.stack([large, height], 1).astype(np.float32)
-    return ArrayExamples(images, y, np.ones(number, bool))
+    return ArrayExamples(Raw(images, y), np.ones(number, bool))
 
 
 def test_digits_are_told_apart_and_the_file_is_read_again(digits, tmp_path):
     path = tmp_path / "probe.npz"
     probe = fit_probe(digits, path=path, key=jax.random.key(0))
     assert probe.exclusive and probe.names == tuple("0123456789")
-    images, labels, _ = digits.test.read(np.arange(len(digits.test)))
+    (images, labels, _), _ = digits.test.read(np.arange(len(digits.test)))
     images = images / np.float32(16)
     predicted = probe.predict(images)
     np.testing.assert_allclose(predicted.sum(1), 1, atol=1e-5)
@@ -68,8 +69,7 @@ def test_factors_and_attributes_of_colour_images():
     dataset = Dataset(
         **splits,
         test=disks(200, 9),
-        values=BYTES,
-        image_shape=(16, 12, 3),
+        event=Event((16, 12, 3), BYTES),
         num_classes=0,
         description="disks",
         attributes=("Large", "Height"),

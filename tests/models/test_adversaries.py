@@ -8,21 +8,23 @@ import numpy as np
 import optax
 import pytest
 from configs import tiny
+from facts import facts
 
 from vae import models
 from vae.config import validate
-from vae.data.dataset import Values
+from vae.data.batches import HostBatch
+from vae.data.examples import Raw
 from vae.errors import InputError
 from vae.models.adversaries.factors import Factors
-from vae.models.data import Data
 from vae.networks.discriminators import VectorDiscriminator
 from vae.probability.distributions import StandardNormal, normal_log_prob, sample_keys
+from vae.probability.event import Values
 from vae.probability.terms import Batch
 from vae.training.state import initial_state
 from vae.training.step import make_step
 
-VALUES = Values(scale=16.0, levels=17)
-DATA = Data(np.full((8, 8, 1), 0.5, np.float32), 16.0, 17, 3, lambda num: None)
+VALUES = Values("levels", 16.0, 17)
+DATA = facts(np.full((8, 8, 1), 0.5), num_classes=3)
 X = np.random.default_rng(0).uniform(size=(4, 8, 8, 1)).astype(np.float32)
 KEYS = sample_keys(jax.random.split(jax.random.key(1), 4), 2)
 
@@ -167,17 +169,13 @@ def test_the_total_correlation_of_a_gaussian():
 
 def test_the_discriminator_has_a_time_scale_of_its_own():
     images = np.random.default_rng(0).integers(0, 17, (8, 8, 8, 1)).astype(np.uint8)
-    batch = {
-        "index": np.arange(8)[None],
-        "image": images[None],
-        "label": np.zeros((1, 8), np.int32),
-    }
+    batch = HostBatch(np.arange(8)[None], Raw(images[None], np.zeros((1, 8), np.int32)))
 
     def moved(**overrides):
         config, model = built(PLAYERS["latents"][0] | {"data__batch_size": 8} | overrides)
         step = make_step(model, config, VALUES, num_examples=8, axis=None)
         before = jax.jit(lambda: initial_state(model, config))()
-        after, _ = jax.jit(step)(before, batch, {})
+        after, _ = jax.jit(step)(before, batch, None)
         return jax.tree.map(lambda a, b: a - b, after.params, before.params)
 
     once, thrice = moved(), moved(optimizer__discriminator_learning_rate=3e-3)

@@ -5,16 +5,16 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from configs import tiny
+from facts import facts
 
 import vae
 from vae import models
 from vae.errors import InputError
-from vae.models.data import Data
 from vae.models.regularizers import gradient_penalty
 from vae.probability.objectives import elbo
 from vae.probability.terms import Batch
 
-DATA = Data(np.full((8, 8, 1), 0.5, np.float32), 16.0, 17, 0, lambda num: None)
+DATA = facts(np.full((8, 8, 1), 0.5))
 
 
 def terms_of(**overrides):

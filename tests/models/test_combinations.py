@@ -3,15 +3,16 @@ import dataclasses
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from facts import facts
 
 from vae import models
 from vae.config import base
 from vae.errors import InputError
 from vae.models.combinations import check_objective
-from vae.models.data import Data
 from vae.models.posteriors.gaussian import Gaussian
 from vae.models.priors.fixed import Fixed
 from vae.models.vae import VAE
+from vae.probability.event import BINARY
 from vae.probability.objectives import OBJECTIVES
 from vae.probability.terms import Batch
 
@@ -19,7 +20,7 @@ SHAPE = (2, 2, 1)
 
 
 def example():
-    return Batch(jnp.zeros((1, *SHAPE)), jnp.zeros(1, int), jnp.zeros(1, int))
+    return Batch(jnp.zeros((1, *SHAPE)), jnp.zeros(1, int), index=jnp.zeros(1, int))
 
 
 def check(model, **settings):
@@ -58,7 +59,7 @@ class Encoded(Fixed):
     uses_encoder = True
 
 
-MODEL = models.build(base().model, Data(np.full(SHAPE, 0.5), 1.0, 2, 0, images=None))
+MODEL = models.build(base().model, facts(np.full(SHAPE, 0.5), BINARY))
 
 
 @pytest.mark.parametrize("name", OBJECTIVES)

@@ -8,9 +8,10 @@ import pytest
 from configs import tiny
 
 import vae
-from vae.data.dataset import BYTES, ArrayExamples, Source
+from vae.data.examples import ArrayExamples, Raw, Source
+from vae.data.scales import unit_scales
 from vae.errors import InputError
-from vae.models.data import unit_scales
+from vae.probability.event import BYTES
 from vae.tasks.evaluate import evaluate
 from vae.tasks.sample import sample
 
@@ -93,7 +94,11 @@ def of_attributes(tmp_path_factory):
     images = (lit * (100 + 150 * bright)).astype(np.uint8)[..., None]
     y[:, 1] = 100 + 150 * y[:, 1]
     source = Source(
-        {"train": ArrayExamples(images, y, np.ones(400, bool))}, BYTES, 0, "bars", ("Low", "Bright")
+        {"train": ArrayExamples(Raw(images, y), np.ones(400, bool))},
+        BYTES,
+        0,
+        "bars",
+        ("Low", "Bright"),
     )
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("vae.data.digits.read", lambda fit: source)

@@ -4,23 +4,17 @@ import jax
 import numpy as np
 import pytest
 from configs import tiny
+from facts import facts
 
 from vae import models
 from vae.config import validate
 from vae.errors import InputError
-from vae.models.data import Data
 from vae.models.image_losses import perceptual
 from vae.networks.random_features import _kernel, random_features
 from vae.probability.similarity import ms_ssim
 from vae.probability.terms import Batch
 
-FACTS = Data(
-    mean_image=np.full((8, 8, 1), 0.4, np.float32),
-    scale=16.0,
-    levels=17,
-    num_classes=10,
-    images=lambda num: np.zeros((num, 8, 8, 1), np.float32),
-)
+FACTS = facts(np.full((8, 8, 1), 0.4), num_classes=10)
 
 
 def test_the_loss_is_that_of_the_mean_of_each_sample():

@@ -5,15 +5,15 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from configs import tiny
+from facts import facts
 
 from vae import models
-from vae.models.data import Data
 from vae.models.parts import part
 from vae.probability.distributions import example_keys, sample_keys
 from vae.probability.terms import Batch
 from vae.training.devices import jit
 
-DATA = Data(np.full((8, 8, 1), 0.5, np.float32), 16.0, 17, 10, lambda num: np.ones((num, 8, 8, 1)))
+DATA = facts(np.full((8, 8, 1), 0.5), num_classes=10)
 MODELS = {
     "maf": {"model__prior": "maf", "model__prior_flows": 2, "model__prior_widths": (8,)},
     "vamp": {"model__prior": "vamp", "model__prior_components": 3},

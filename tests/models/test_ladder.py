@@ -10,6 +10,7 @@ import pytest
 from vae.models.ladder import Ladder
 from vae.networks.ladder import BottomUp, TopDown
 from vae.probability.distributions import example_keys, sample_keys
+from vae.probability.event import BINARY, Event
 from vae.probability.likelihoods import Bernoulli
 from vae.probability.terms import Batch, log_weights
 
@@ -20,7 +21,7 @@ def ladder(shape, groups, *, stem_stride=1, width=6, channels=2):
     down = TopDown(
         channels=channels, image_shape=shape, outputs=likelihood.outputs(shape[-1]), **common
     )
-    return Ladder(BottomUp(**common), down, likelihood, shape)
+    return Ladder(BottomUp(**common), down, likelihood, Event(shape, BINARY))
 
 
 @functools.cache

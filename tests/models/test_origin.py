@@ -5,18 +5,20 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from configs import tiny
+from facts import facts
 
 from vae import models
-from vae.data.dataset import Values
+from vae.data.batches import HostBatch
+from vae.data.examples import Raw
 from vae.evaluation.diagnostics import off_centre
 from vae.models import origin
-from vae.models.data import Data
 from vae.probability.distributions import example_keys, sample_keys
+from vae.probability.event import Values
 from vae.probability.terms import Batch
 from vae.training.state import initial_state
 from vae.training.step import make_step
 
-DATA = Data(np.full((4, 4, 1), 0.5, np.float32), 16.0, 17, 3, images=None)
+DATA = facts(np.full((4, 4, 1), 0.5), num_classes=3)
 IMAGES = np.random.default_rng(0).integers(0, 17, (16, 4, 4, 1)).astype(np.uint8)
 X, Y = (IMAGES / 16).astype(np.float32), np.arange(16, dtype=np.int32) % 3
 KEYS = sample_keys(example_keys(jax.random.key(1), np.arange(16)), 2)
@@ -92,11 +94,11 @@ def trained(accumulate=1):
         training__ema_decay=0.0,
     )
     model = models.build(config.model, DATA)
-    step = jax.jit(make_step(model, config, Values(16.0, 17), num_examples=16, axis=None))
+    step = jax.jit(make_step(model, config, Values("levels", 16.0, 17), num_examples=16, axis=None))
     state = jax.jit(lambda: initial_state(model, config))()
     state.params["encoder"]["head"]["bias"] += jnp.array([2.0] * 4 + [0.0] * 4)
-    batch = {"index": np.arange(16), "image": IMAGES, "label": Y}
-    state, _ = step(state, jax.tree.map(lambda x: np.stack([x] * 60), batch), {})
+    batch = HostBatch(np.arange(16), Raw(IMAGES, Y))
+    state, _ = step(state, jax.tree.map(lambda x: np.stack([x] * 60), batch), None)
     variables = {"params": state.params, "statistics": state.statistics}
     return variables, off_centre(np.asarray(model.encode(variables, Batch(X)).mean))
 

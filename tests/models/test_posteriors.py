@@ -4,13 +4,14 @@ import jax
 import numpy as np
 import pytest
 from configs import tiny
+from facts import facts
 
 from vae import models
 from vae.config import CHOICES, validate
 from vae.errors import InputError
-from vae.models.data import Data
 from vae.models.posteriors import POSTERIORS
 from vae.probability.distributions import sample_keys
+from vae.probability.event import BYTES
 
 NAMES = CHOICES["model.posterior"]
 
@@ -62,7 +63,7 @@ def test_only_training_relaxes_a_categorical_posterior():
 
 @pytest.mark.parametrize("name", ["vmf", "categorical"])
 def test_a_prior_of_another_space_is_refused(name):
-    data = Data(np.zeros((8, 8, 1), np.float32), 255.0, 256, 0, images=None)
+    data = facts(np.zeros((8, 8, 1)), BYTES)
     with pytest.raises(InputError, match="choose two of one space"):
         models.build(config(name), data)
 

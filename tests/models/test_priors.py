@@ -9,28 +9,23 @@ import pytest
 import scipy.special
 import scipy.stats
 from configs import tiny
+from facts import facts
 
 import vae
 from vae import config as config_module
 from vae import models
 from vae.errors import InputError
 from vae.models import priors
-from vae.models.data import Data
 from vae.models.parts import part
 from vae.models.posteriors.gaussian import Gaussian
 from vae.models.priors import PRIORS
 from vae.probability.distributions import DiagonalGaussian, sample_keys
+from vae.probability.event import BYTES
 from vae.probability.mixtures import EqualMixture
 from vae.probability.terms import Batch
 
 IMAGES = np.random.default_rng(0).uniform(size=(7, 4, 4, 1)).astype(np.float32)
-DATA = Data(
-    mean_image=IMAGES.mean(0),
-    scale=1.0,
-    levels=256,
-    num_classes=3,
-    images=lambda num: IMAGES[:num],
-)
+DATA = facts(IMAGES.mean(0), BYTES, num_classes=3, examples=lambda num: IMAGES[:num])
 KEYS = jax.random.split(jax.random.key(9), 2)
 
 
@@ -56,7 +51,7 @@ LEARNED = [name for name in PRIORS if not name.startswith("uniform")]
 @pytest.mark.parametrize("name", LEARNED)
 def test_every_prior_has_a_gradient_in_all_it_learns(name):
     model, variables = build(name, model__condition="label" if name == "conditional" else "none")
-    batch = Batch(IMAGES[:2], jnp.array([0, 2]), jnp.array([0, 5]))
+    batch = Batch(IMAGES[:2], jnp.array([0, 2]), index=jnp.array([0, 5]))
 
     def loss(params):
         terms = model.terms(
@@ -95,7 +90,7 @@ def test_vamp_is_the_mean_of_the_posteriors_of_its_images():
 def test_an_exemplar_is_left_out_of_its_own_prior_in_training_only():
     model, variables = build("exemplar")
     variables["params"]["prior"]["log_std"] = jnp.array(-0.5)
-    batch = Batch(IMAGES[[2, 6]], None, jnp.array([2, 6]))  # the second is no exemplar
+    batch = Batch(IMAGES[[2, 6]], index=jnp.array([2, 6]))  # the second is no exemplar
     means = np.asarray(jax.jit(model.encode)(variables, Batch(IMAGES[:4])).mean)
     z = np.asarray(jax.random.normal(jax.random.key(1), (5, 2, 4)))
     each = scipy.stats.norm.logpdf(z[..., None, :], means, np.exp(-0.5)).sum(-1)
@@ -133,7 +128,7 @@ def test_a_conditional_prior_is_that_of_the_label():
     ("overrides", "message"),
     [
         ({"prior": "conditional"}, "needs model.condition='label'"),
-        ({"prior": "vamp", "model__prior_components": 8}, "more than the 7 images"),
+        ({"prior": "vamp", "model__prior_components": 8}, "more than the 7 examples"),
         ({"prior": "exemplar", "model__prior_components": 1}, "must be at least 2"),
         ({"prior": "coupling", "model__latent_dim": 1}, "needs at least 2 latent dimensions"),
     ],

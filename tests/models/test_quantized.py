@@ -7,20 +7,20 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from configs import tiny
+from facts import facts
 from jax.sharding import AxisType, Mesh
 from jax.sharding import PartitionSpec as P
 
 from vae import models
 from vae.errors import InputError
 from vae.models.autoregressive import Autoregressive
-from vae.models.data import Data
 from vae.models.parts import part
 from vae.models.quantizers import Codebook, Scalars
 from vae.networks.transformer import Transformer
 from vae.probability.terms import Batch
 from vae.training import devices
 
-DATA = Data(np.full((8, 8, 1), 0.5, np.float32), 16.0, 17, 10, lambda num: None)
+DATA = facts(np.full((8, 8, 1), 0.5), num_classes=10)
 
 
 def codebook(codes, usage):

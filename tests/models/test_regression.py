@@ -5,13 +5,16 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from configs import tiny
+from facts import facts
 
 from vae import models
-from vae.data.dataset import Values
+from vae.data.batches import HostBatch
+from vae.data.examples import Raw
+from vae.data.scales import unit_scales
 from vae.models import regression
 from vae.models.condition import Condition
-from vae.models.data import Data, unit_scales
 from vae.probability.distributions import example_keys, sample_keys
+from vae.probability.event import Values
 from vae.probability.terms import Batch
 from vae.training.state import initial_state
 from vae.training.step import make_step
@@ -59,7 +62,7 @@ def test_before_the_first_step_there_is_no_shift():
 @pytest.mark.parametrize("posterior", ["gaussian", "iaf"])
 @pytest.mark.parametrize("kind", ["label", "attributes"])
 def test_it_is_taken_off_the_latents_and_changes_no_reconstruction(kind, posterior):
-    data = Data(np.full((4, 4, 1), 0.5, np.float32), 16.0, 17, 3, None, 2, unit_scales(2))
+    data = facts(np.full((4, 4, 1), 0.5), num_classes=3, num_attributes=2, scales=unit_scales(2))
     config = tiny(model__condition=kind, model__posterior=posterior, model__posterior_width=5)
     model = models.build(config.model, data)
     variables = jax.jit(model.init)(key=jax.random.key(0))
@@ -82,7 +85,7 @@ def test_it_is_taken_off_the_latents_and_changes_no_reconstruction(kind, posteri
 
 
 def test_an_encoder_that_is_not_told_sees_the_image_alone():
-    data = Data(np.full((4, 4, 1), 0.5, np.float32), 16.0, 17, 3, None)
+    data = facts(np.full((4, 4, 1), 0.5), num_classes=3)
     x, y = RNG.random((6, 4, 4, 1), np.float32), np.arange(6, dtype=np.int32) % 3
     for told in (True, False):
         config = tiny(model__condition="label", model__encoder_told=told)
@@ -102,7 +105,7 @@ def response(monkeypatch=None):
         monkeypatch.setattr(regression, "update", lambda moments, code, u: moments)
     rng, y = np.random.default_rng(0), np.int32(np.arange(48) % 3)
     images = np.uint8(rng.integers(3, 9, (3, 4, 4, 1))[y] + rng.integers(-3, 4, (48, 4, 4, 1)))
-    data = Data(np.full((4, 4, 1), 0.5, np.float32), 16.0, 17, 3, None)
+    data = facts(np.full((4, 4, 1), 0.5), num_classes=3)
     config = tiny(
         model__condition="label",
         model__likelihood="gaussian",
@@ -122,9 +125,9 @@ def response(monkeypatch=None):
     kernel = decoder["DenseLayer_0"]["Dense_0"]["kernel"]
     decoder["DenseLayer_0"]["Dense_0"]["kernel"] = kernel.at[4:].set(0)
 
-    step = jax.jit(make_step(model, config, Values(16.0, 17), num_examples=48, axis=None))
-    batch = {"index": np.arange(48, dtype=np.int32), "image": images, "label": y}
-    state, _ = step(state, jax.tree.map(lambda x: np.stack([x] * 100), batch), {})
+    step = jax.jit(make_step(model, config, Values("levels", 16.0, 17), num_examples=48, axis=None))
+    batch = HostBatch(np.arange(48, dtype=np.int32), Raw(images, y))
+    state, _ = step(state, jax.tree.map(lambda x: np.stack([x] * 100), batch), None)
     variables = {"params": state.params, "statistics": state.statistics}
     x = np.float32(images) / 16
     z = model.encode(variables, Batch(x, y)).mean

@@ -7,16 +7,16 @@ import pytest
 import scipy.special
 import scipy.stats
 from configs import tiny
+from facts import facts
 
 from vae import models
 from vae.errors import InputError
 from vae.models import semi_supervised
-from vae.models.data import Data
 from vae.models.parts import part
 from vae.probability.objectives import elbo
 from vae.probability.terms import Batch, log_weights
 
-DATA = Data(np.full((8, 8, 1), 0.5, np.float32), 16.0, 17, 3, lambda num: None)
+DATA = facts(np.full((8, 8, 1), 0.5), num_classes=3)
 X = (np.random.default_rng(0).integers(0, 17, (4, 8, 8, 1)) / 16).astype(np.float32)
 Y = np.array([1, -1, 2, -1], np.int32)
 KEYS = jax.random.split(jax.random.key(2), (2, 4))

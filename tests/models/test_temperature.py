@@ -5,10 +5,10 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from configs import tiny
+from facts import facts
 
 from vae import models
 from vae.errors import InputError
-from vae.models.data import Data
 from vae.models.parts import tempered
 from vae.probability.distributions import DiagonalGaussian, StandardNormal, example_keys
 from vae.probability.mixtures import CorrelatedGaussianMixture, GaussianMixture
@@ -16,13 +16,7 @@ from vae.tasks import second_stage
 
 KEYS = example_keys(jax.random.key(0), np.arange(6))
 MEAN = jnp.arange(6.0).reshape(2, 3)
-DATA = Data(
-    mean_image=np.full((8, 8, 1), 0.5, np.float32),
-    scale=16.0,
-    levels=17,
-    num_classes=10,
-    images=lambda num: np.full((num, 8, 8, 1), 0.5, np.float32),
-)
+DATA = facts(np.full((8, 8, 1), 0.5), num_classes=10)
 
 
 def model_of(**overrides):

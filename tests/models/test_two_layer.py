@@ -18,6 +18,7 @@ from linear_gaussian import SHAPE, SIGMA, Decoder, W
 from vae.models import parts
 from vae.models.two_layer import TwoLayer
 from vae.probability.distributions import example_keys, sample_keys
+from vae.probability.event import Event, Values
 from vae.probability.likelihoods import Gaussian
 from vae.probability.terms import Batch, log_weights
 
@@ -48,7 +49,7 @@ def model(wrong=0.0):
         decoder=Decoder(),
         likelihood=Gaussian("fixed", SIGMA),
         dims=(2, 2),
-        image_shape=SHAPE,
+        event=Event(SHAPE, Values("real")),
     )
 
 

@@ -4,12 +4,14 @@ import jax
 import numpy as np
 import pytest
 from configs import tiny
+from facts import facts
 
 import vae
 from vae import models
 from vae.compiled import Compiled
-from vae.data.dataset import BYTES, ArrayExamples, Source, Values
-from vae.models.data import Data, unit_scales
+from vae.data.examples import ArrayExamples, Raw, Source
+from vae.data.scales import unit_scales
+from vae.probability.event import BYTES, Event, Values
 from vae.run import Run
 
 LONG = {
@@ -33,7 +35,7 @@ def halves(number: int) -> Source:
     y = np.stack([rng.integers(0, 2, number), rng.random(number)], axis=1).astype(np.float32)
     slope = 1 + rng.uniform(-0.25, 0.25, (number, 1, 1)) * np.linspace(-1, 1, 8)
     images = (50 + 150 * y.repeat(4, axis=1)[..., None]) * slope
-    examples = ArrayExamples(images.astype(np.uint8)[..., None], y, np.ones(number, bool))
+    examples = ArrayExamples(Raw(images.astype(np.uint8)[..., None], y), np.ones(number, bool))
     return Source({"train": examples}, BYTES, 0, "halves", ("Upper", "Lower"))
 
 
@@ -97,14 +99,7 @@ def ladder(tmp_path_factory):
         model__decoder_widths=(8, 8),
         model__latent_dim=2,
     )
-    facts = Data(
-        mean_image=np.full((8, 8, 1), 0.5, np.float32),
-        scale=16.0,
-        levels=17,
-        num_classes=10,
-        images=lambda num: np.zeros((num, 8, 8, 1), np.float32),
-    )
-    model = models.build(config.model, facts)
+    model = models.build(config.model, facts(np.full((8, 8, 1), 0.5), num_classes=10))
     variables = jax.jit(lambda: model.init(key=jax.random.key(0)))()
     keys = jax.random.split(jax.random.key(1), 1000)
     leaves, tree = jax.tree.flatten(variables)  # at the start nothing comes through
@@ -114,7 +109,7 @@ def ladder(tmp_path_factory):
         config=config,
         model=model,
         variables=jax.tree.unflatten(tree, leaves),
-        values=Values(scale=16.0, levels=17),
+        event=Event((8, 8, 1), Values("levels", 16.0, 17)),
         step=0,
         workdir=workdir,
         out=workdir,

@@ -12,7 +12,7 @@ from vae.tasks.augment import augment, new_images
 
 
 def test_each_is_near_its_source_or_between_two_of_its_class(run):
-    images, labels, _ = data.load(run.config.data).train.read(np.arange(40))
+    (images, labels, _), _ = data.load(run.config.data).train.read(np.arange(40))
     x = images / np.float32(16)
     new = new_images(run, x, labels, 160)
     np.testing.assert_array_equal(new.labels, labels[new.source])
@@ -64,7 +64,7 @@ def test_what_is_written_is_what_a_folder_reads(run, told, halves_read, tmp_path
     augment(told, folder=tmp_path / "halves", num=20, num_given=10)
     source = read(tmp_path / "halves")
     assert source.attributes == ("Upper", "Lower") and source.num_classes == 0
-    _, known, _ = data.load(told.config.data).train.read(np.arange(10))
+    (_, known, _), _ = data.load(told.config.data).train.read(np.arange(10))
     found = np.array(sorted(map(tuple, source.splits["train"].labels)))
     np.testing.assert_array_equal(found, np.array(sorted(map(tuple, known.repeat(2, 0)))))
 

@@ -37,7 +37,7 @@ def test_a_mean_beside_the_priors_is_said_in_nats_and_costs_as_many(run, caplog)
 
 def as_files(run, folder, number=6):
     """The first test images as files; returns them as x."""
-    images, _, _ = data.load(run.config.data).test.read(np.arange(number))
+    (images, _, _), _ = data.load(run.config.data).test.read(np.arange(number))
     for i, image in enumerate(images):
         pixels = np.rint(image[..., 0] * (255 / 16)).astype(np.uint8)
         Image.fromarray(pixels).save(folder / f"{i}.png")

@@ -9,8 +9,8 @@ from PIL import Image
 from sklearn.datasets import load_digits
 
 import vae
-from vae.data.dataset import BYTES
 from vae.errors import InputError
+from vae.probability.event import BYTES, Event
 from vae.tasks.anomaly import anomaly
 from vae.tasks.inputs import attribute_columns, image_files, read_images, read_set
 from vae.tasks.sample import sample
@@ -18,10 +18,10 @@ from vae.tasks.sample import sample
 STANDARD = (148 / 218, 148 / 178)
 
 
-def run_with(crop, image_shape=(64, 64, 3)):
+def run_with(crop, shape=(64, 64, 3)):
     config = tiny(data__crop=crop)
     return SimpleNamespace(
-        config=config, values=BYTES, model=SimpleNamespace(image_shape=image_shape)
+        config=config, event=Event(shape, BYTES), model=SimpleNamespace(event=Event(shape, BYTES))
     )
 
 
@@ -63,7 +63,7 @@ def test_a_deep_file_is_of_the_range_of_the_runs_folder(tmp_path, white):
     ramp = np.tile(np.arange(8), (8, 1)) * 100
     Image.fromarray(ramp.astype(np.uint16)).save(tmp_path / "a.png")
     run = run_with((0, 0), (8, 8, 1))
-    run.values = replace(BYTES, black=0.0, white=float(white))
+    run.event = replace(run.event, values=replace(BYTES, black=0.0, white=float(white)))
     (x,) = read_images([tmp_path / "a.png"], run)
     assert np.abs(x[..., 0] - ramp / white).max() < 1 / 255
 

@@ -109,7 +109,7 @@ def test_a_simple_image_has_a_shorter_code():
 def test_a_training_image_is_found_as_its_own_nearest(run, monkeypatch):
     from vae import data
 
-    images, _, _ = data.load(run.config.data).train.read(np.array([7, 1200]))
+    (images, _, _), _ = data.load(run.config.data).train.read(np.array([7, 1200]))
     x = images / np.float32(16)
     monkeypatch.setattr(type(run), "sample", lambda self, num, **options: x)
     paths, result = nearest(run, num=2)
@@ -124,7 +124,7 @@ def test_a_training_image_is_found_as_its_own_nearest(run, monkeypatch):
 def test_a_mirrored_training_image_is_found_where_training_mirrors(run, monkeypatch):
     from vae import data
 
-    images, _, _ = data.load(run.config.data).train.read(np.array([7, 1200]))
+    (images, _, _), _ = data.load(run.config.data).train.read(np.array([7, 1200]))
     x = images[:, :, ::-1] / np.float32(16)
     monkeypatch.setattr(type(run), "sample", lambda self, num, **options: x)
     assert min(nearest(run, num=2)[1]["pixels"]["samples"]) > 0.1

@@ -6,12 +6,12 @@ import json
 import numpy as np
 import pytest
 from configs import tiny
+from facts import facts
 from PIL import Image
 
 import vae
 from vae import models
 from vae.errors import InputError
-from vae.models.data import Data
 from vae.tasks import pictures
 from vae.tasks.denoise import denoise
 from vae.tasks.inpaint import inpaint
@@ -144,8 +144,8 @@ def test_refusals(run, tmp_path):
     ],
 )
 def test_models_that_cannot_do_it_say_why(run, overrides, message, tmp_path):
-    facts = Data(np.zeros((8, 8, 1), np.float32), 16.0, 17, 10, lambda num: None)
-    other = dataclasses.replace(run, model=models.build(tiny(**overrides).model, facts))
+    data = facts(np.zeros((8, 8, 1)), num_classes=10)
+    other = dataclasses.replace(run, model=models.build(tiny(**overrides).model, data))
     Image.fromarray(np.zeros((8, 8), np.uint8)).save(tmp_path / "photo.png")
     with pytest.raises(InputError, match=message):
         inpaint(other, images=[tmp_path / "photo.png"])

@@ -7,20 +7,18 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from configs import tiny
+from facts import facts
 
 from vae import models
-from vae.data.dataset import Values
-from vae.models.data import Data
+from vae.data.batches import HostBatch
+from vae.data.examples import Raw
+from vae.probability.event import Values
 from vae.training.state import initial_state
 from vae.training.step import make_step, objective_settings
 
-VALUES = Values(scale=16.0, levels=17)
+VALUES = Values("levels", 16.0, 17)
 IMAGES = np.random.default_rng(0).integers(0, 17, (8, 4, 4, 1)).astype(np.uint8)
-BATCH = {
-    "index": np.arange(8)[None],
-    "image": IMAGES[None],
-    "label": np.zeros((1, 8), np.int32),
-}
+BATCH = HostBatch(np.arange(8)[None], Raw(IMAGES[None], np.zeros((1, 8), np.int32)))
 
 
 @functools.cache
@@ -32,11 +30,11 @@ def gradient(name, groups=1, backward_samples=0):
         objective__backward_samples=backward_samples,
         data__batch_size=8,
     )
-    data = Data(IMAGES.mean(0) / 16, VALUES.scale, VALUES.levels, num_classes=0, images=None)
+    data = facts(IMAGES.mean(0) / 16, VALUES)
     model = models.build(config.model, data)
     step = make_step(model, config, VALUES, num_examples=8, axis=None)
     start = jax.jit(lambda: initial_state(model, config))()
-    state, _ = jax.jit(step)(start, BATCH, {})
+    state, _ = jax.jit(step)(start, BATCH, None)
     return jax.device_get(state.opt_state[0].mu)  # times 0.1, of Adam
 
 

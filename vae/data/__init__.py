@@ -14,7 +14,7 @@ What is read is decided by `data.path` where given, else by `data.name`:
 | a directory with images anywhere in it              | `folder.py` |
 
 A reader returns base splits in a canonical order (`splits.py`); `load` cuts data.train, data.valid
-and data.test out of them. `batches.py` says which examples a step sees, `transforms.py` turns their
+and data.test out of them. `batches.py` says which examples a step sees, `prepare.py` turns their
 raw values into x inside the compiled step.
 """
 
@@ -28,13 +28,14 @@ import numpy as np
 
 from vae.data import amat, celeba, digits, faces, folder, groups, idx, npz, splits, tfds
 from vae.data.checks import check_splits
-from vae.data.dataset import Dataset, Source, Values, load_in_memory
+from vae.data.examples import Dataset, Source, load_in_memory
 from vae.data.identity import identity
 from vae.data.images import Fit, fit_of
 from vae.data.labels import check_classes, with_labels
 from vae.data.walk import has_images
 from vae.errors import InputError
 from vae.files import user_path
+from vae.probability.event import Event, Values
 
 
 def load(config) -> Dataset:
@@ -71,13 +72,12 @@ def load(config) -> Dataset:
     check_splits(chosen, source.description)
     check_classes(source)
     chosen["train"] = with_labels(chosen["train"], config.labelled, seed=config.seed)
-    shape = chosen["train"].image_shape
+    shape = chosen["train"].shape
     sizes = ", ".join(f"{name} {len(examples)}" for name, examples in chosen.items())
     by = f", split by {config.split_by}" if config.split_by else ""
     return Dataset(
         **chosen,
-        values=source.values,
-        image_shape=shape,
+        event=Event(shape, source.values),
         num_classes=source.num_classes,
         attributes=source.attributes,
         digest=digest,

@@ -21,11 +21,12 @@ from dataclasses import replace
 
 import numpy as np
 
-from vae.data.dataset import BINARY, BYTES, Source, Values, in_memory
+from vae.data.examples import Source, in_memory
 from vae.data.images import Fit, fit_images
 from vae.data.labels import classes_of
 from vae.data.splits import digests, order
 from vae.errors import InputError
+from vae.probability.event import BINARY, BYTES, Event, Values
 
 logger = logging.getLogger(__name__)
 
@@ -110,13 +111,13 @@ def to_unit(
         return arrays, BYTES
     if kind == np.int32:
         logger.info("%s: integers wider than a byte are counts, to %g", what, high)
-        return arrays, Values(scale=high, levels=int(high) + 1, counts=True)
+        return arrays, Values("counts", scale=high, levels=int(high) + 1)
     bytes_like = low >= 0 and _BRIGHT <= high <= 255
     if bytes_like and all((x == np.rint(x)).all() for x in arrays.values()):
         logger.info("%s: floats that are whole numbers to 255 are bytes", what)
         return {name: x.astype(np.uint8) for name, x in arrays.items()}, BYTES
     black, white = _range_of(low, high, known, what)
-    values = Values(scale=1.0, levels=None)
+    values = Values("real")
     if (black, white) == (0.0, 1.0):
         return arrays, replace(values, low=low, high=high)
     logger.info(
@@ -129,16 +130,16 @@ def to_unit(
     return unit, replace(values, low=low, high=high, black=black, white=white)
 
 
-def as_x(x: np.ndarray, shape: tuple[int, int, int], values: Values) -> np.ndarray:
+def as_x(x: np.ndarray, event: Event) -> np.ndarray:
     """Returns images given from Python as x [N, H, W, C] float32, as a run's model takes them.
 
-    Integers are raw values, as the data set has them; floats are x already. `values` are those of
-    the run's data and `shape` is the model's.
+    Integers are raw values, as the data set has them; floats are x already. `event` is what an
+    example of the run's data is.
 
     Raises:
       InputError: they have another shape, NaN, or values that the run's data cannot have.
     """
-    x = np.asarray(x)
+    x, shape, values = np.asarray(x), event.shape, event.values
     wanted = ", ".join(map(str, shape))
     if x.shape[1:] != shape or not len(x):
         hint = ""
@@ -158,7 +159,7 @@ def as_x(x: np.ndarray, shape: tuple[int, int, int], values: Values) -> np.ndarr
     least, most = min(values.low, 0.0), max(values.high, 1.0)  # of earlier runs not 0 and 1
     # What a model with a density on all of R has drawn may lie outside.
     slack = 1e-4 if values.levels else _BEYOND * (most - least)
-    if low < least - slack or (high > most + slack and not values.counts):
+    if low < least - slack or (high > most + slack and not values.kind == "counts"):
         raise InputError(_out_of_range(low, high, values, raw))
     return x
 

@@ -21,7 +21,6 @@ from typing import NamedTuple
 import numpy as np
 
 from vae.errors import InputError, readable
-from vae.models.data import Scales, unit_scales
 
 FILE = "attributes.csv"
 
@@ -116,29 +115,6 @@ def from_signs(values: np.ndarray) -> np.ndarray:
     """Returns attributes [N, A] float32, with the columns of -1 and 1 alone as 0 and 1."""
     signed = (np.abs(values) == 1).all(0) & (values == -1).any(0)
     return np.where(signed, (values + 1) / 2, values).astype(np.float32)
-
-
-def scales_of(values: np.ndarray | None, number: int) -> Scales:
-    """Returns what the numbers of A attributes [N, A] mean, given all of them (None: not at hand).
-
-    Those between 0 and 1 are shares as they are. Any other has its 5th and 95th percentile as low
-    and high, or its lowest and highest value where these are equal.
-    """
-    if values is None or not number:
-        return unit_scales(number)
-    values = np.asarray(values, np.float64)
-    lowest, highest = values.min(0), values.max(0)
-    unit = (lowest >= 0) & (highest <= 1)
-    low, high = np.zeros(number), np.ones(number)
-    mean, std = np.zeros(number), np.ones(number)
-    for a in np.flatnonzero(~unit):
-        low[a], high[a] = np.percentile(values[:, a], (5, 95))
-        if low[a] == high[a]:
-            low[a], high[a] = lowest[a], highest[a]
-        if low[a] == high[a]:
-            high[a] += 1
-        mean[a], std[a] = values[:, a].mean(), values[:, a].std() or 1.0
-    return Scales(*(tuple(column.tolist()) for column in (low, high, mean, std)))
 
 
 def _composed(name: str) -> str:

@@ -12,10 +12,12 @@ import functools
 from collections import deque
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from typing import NamedTuple
 
+import jax
 import numpy as np
 
-from vae.data.dataset import Examples, read_complete
+from vae.data.examples import Examples, Raw, read_complete
 
 
 def indices(
@@ -58,12 +60,26 @@ def _permutation(num_examples: int, seed: int, epoch: int) -> np.ndarray:
     return order
 
 
+class HostBatch(NamedTuple):
+    """Examples on their way to the device.
+
+    Attributes:
+      index: [b] int32, which examples of their set they are.
+      raw: the examples; None where they are gathered from a table on the device.
+      counted: [b] bool, False of what an evaluation is to leave out; None in training.
+    """
+
+    index: np.ndarray
+    raw: Raw | None = None
+    counted: np.ndarray | None = None
+
+
 class Batches:
     """The training batches of one process.
 
-    Of examples with a table a batch is {"index": [b] int32}, to gather on the device. Otherwise it
-    is {"index", "image": [b, H, W, C] raw, "label": [b] int32}, read `depth` steps ahead by
-    `threads` threads; where an image cannot be decoded the next one that can stands in for it.
+    Of examples with a table a batch has the `index` alone, to gather on the device. Otherwise it
+    has its `raw` examples, read `depth` steps ahead by `threads` threads; where one cannot be
+    decoded the next one that can stands in for it.
 
     Steps may be asked for in any order; asking for consecutive ones is what is fast. Use as a
     context manager, or call `close`.
@@ -81,7 +97,7 @@ class Batches:
         process_count: int = 1,
     ):
         self._examples = examples
-        self._resident = bool(examples.table())
+        self._resident = examples.table() is not None
         self._depth = depth or threads + 2
         self._indices = functools.partial(
             indices,
@@ -96,10 +112,10 @@ class Batches:
         if not self._resident:
             self._pool = ThreadPoolExecutor(max(1, threads), thread_name_prefix="data")
 
-    def batch(self, step: int) -> dict[str, np.ndarray]:
+    def batch(self, step: int) -> HostBatch:
         """Returns the batch of a step; raises here what reading it raised."""
         if self._resident:
-            return {"index": self._indices(step)}
+            return HostBatch(self._indices(step))
         if self._pool is None:
             raise RuntimeError("The batches have been closed.")
         wanted = range(step, step + self._depth)
@@ -110,10 +126,9 @@ class Batches:
                 self._ahead[other] = self._pool.submit(self._read, other)
         return self._ahead.pop(step).result()
 
-    def _read(self, step: int) -> dict[str, np.ndarray]:
+    def _read(self, step: int) -> HostBatch:
         index = self._indices(step)
-        images, labels, _ = read_complete(self._examples, index)
-        return {"index": index, "image": images, "label": labels}
+        return HostBatch(index, read_complete(self._examples, index)[0])
 
     def close(self) -> None:
         """Drops what was read ahead and ends the threads."""
@@ -136,30 +151,29 @@ def evaluation_batches(
     threads: int = 4,
     process_index: int = 0,
     process_count: int = 1,
-) -> Iterator[dict[str, np.ndarray]]:
-    """Yields every example once and in order, in batches of one shape.
+) -> Iterator[HostBatch]:
+    """Yields every example once and in order, in batches of one shape, b = batch_size / processes.
 
-    A batch is {"index": [b] int32, "label": [b] int32, "mask": [b] bool}, and "image": [b, H, W, C]
-    raw where the examples have no table, with b = batch_size / process_count. The mask is False for
-    the padding of the last batch (index 0, an image of zeros) and for what cannot be decoded: leave
-    those out of every mean.
+    Their `raw` examples are None where the examples have a table. `counted` is False for the
+    padding of the last batch (index 0, values of 0) and for what cannot be decoded: leave those out
+    of every mean.
     """
     rows = _rows(batch_size, process_index, process_count)
-    resident = bool(examples.table())
+    resident = examples.table() is not None
 
-    def read(start: int) -> dict[str, np.ndarray]:
+    def read(start: int) -> HostBatch:
         index = np.arange(start + rows.start, min(start + rows.stop, len(examples)))
-        images, labels, ok = examples.read(index)
+        raw, ok = examples.read(index)
         padding = len(rows) - len(index)
-        columns = {"index": index.astype(np.int32), "label": labels, "mask": ok}
-        if not resident:
-            columns["image"] = images
+        batch = HostBatch(index.astype(np.int32), None if resident else raw, ok)
         if not padding:
-            return columns
-        return {
-            name: np.concatenate([column, np.zeros((padding, *column.shape[1:]), column.dtype)])
-            for name, column in columns.items()
-        }
+            return batch
+        return jax.tree.map(
+            lambda column: np.concatenate(
+                [column, np.zeros((padding, *column.shape[1:]), column.dtype)]
+            ),
+            batch,
+        )
 
     with ThreadPoolExecutor(max(1, threads), thread_name_prefix="data") as pool:
         ahead: deque[Future] = deque()

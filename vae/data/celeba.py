@@ -29,7 +29,7 @@ from pathlib import Path
 import numpy as np
 
 from vae.data.attributes import from_signs, rows_of
-from vae.data.dataset import Source, Unreadable
+from vae.data.examples import Source, Unreadable
 from vae.data.folder import FileExamples, in_splits, probe, values_of_files
 from vae.data.images import Fit
 from vae.data.splits import digest

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from vae.data import pages
-from vae.data.dataset import ArrayExamples, Examples
+from vae.data.examples import ArrayExamples, Examples
 from vae.data.folder import FileExamples
 from vae.data.splits import digest, digests
 
@@ -96,5 +96,6 @@ def _content(examples: FileExamples, path: str) -> Hashable:
 
 def _of_array(examples: ArrayExamples) -> list[bytes]:
     ok = np.flatnonzero(examples.ok)  # others hold a stand-in
-    images = examples.images[ok] if len(ok) < len(examples) else examples.images
-    return digests(images, np.zeros(len(images), np.int32)) if len(images) else []
+    values = examples.values
+    values = values[ok] if len(ok) < len(examples) else values
+    return digests(values, np.zeros(len(values), np.int32)) if len(values) else []

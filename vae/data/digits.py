@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 
 from vae.data.arrays import array_source
-from vae.data.dataset import Source, Values
+from vae.data.examples import Source
 from vae.data.images import Fit
+from vae.probability.event import Values
 
 
 def read(fit: Fit) -> Source:
@@ -15,5 +16,5 @@ def read(fit: Fit) -> Source:
 
     bunch = load_digits()
     images = bunch.images.astype(np.uint8)[..., None]
-    values = Values(scale=16.0, levels=17)
+    values = Values("levels", scale=16.0, levels=17)
     return array_source({"train": (images, bunch.target)}, fit, "digits of scikit-learn", values)

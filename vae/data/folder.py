@@ -22,12 +22,13 @@ import numpy as np
 from PIL import Image
 
 from vae.data import attributes, pages
-from vae.data.dataset import BYTES, Source, Unreadable, Values
+from vae.data.examples import Raw, Source, Unreadable
 from vae.data.images import Fit, channels_of, fit_image, is_deep, open_image, white_of
 from vae.data.splits import order
 from vae.data.walk import EXTENSIONS, image_files
 from vae.errors import InputError, readable
 from vae.files import check_file
+from vae.probability.event import BYTES, Values
 
 logger = logging.getLogger(__name__)
 
@@ -47,12 +48,12 @@ class FileExamples:
     labels: np.ndarray  # [N] int32 or [N, A] float32
     identities: np.ndarray | None
     fit: Fit
-    image_shape: tuple[int, int, int]
+    shape: tuple[int, int, int]
     unreadable: Unreadable
 
     @property
     def nbytes(self) -> int:
-        return len(self) * int(np.prod(self.image_shape))
+        return len(self) * int(np.prod(self.shape))
 
     def __len__(self) -> int:
         return len(self.paths)
@@ -65,11 +66,11 @@ class FileExamples:
             identities=None if self.identities is None else self.identities[indices],
         )
 
-    def table(self) -> dict[str, np.ndarray]:
-        return {}
+    def table(self) -> None:
+        return None
 
-    def read(self, indices: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        images = np.zeros((len(indices), *self.image_shape), np.uint8)
+    def read(self, indices: np.ndarray) -> tuple[Raw, np.ndarray]:
+        images = np.zeros((len(indices), *self.shape), np.uint8)
         ok = np.ones(len(indices), bool)
         for row, path in enumerate(self.paths[indices]):
             file, page = pages.place(path)
@@ -80,10 +81,10 @@ class FileExamples:
                 self.unreadable.add(pages.shown(os.path.join(self.root, path)), error)
                 continue
             image = fit_image(opened, self.fit)
-            if image.shape != self.image_shape:
-                raise sizes_differ(self.root, path, image.shape[:2], self.image_shape[:2])
+            if image.shape != self.shape:
+                raise sizes_differ(self.root, path, image.shape[:2], self.shape[:2])
             images[row] = image
-        return images, self.labels[indices], ok
+        return Raw(images, self.labels[indices]), ok
 
     def evidence(self, sample: np.ndarray) -> Iterator[bytes]:
         yield "\n".join(self.paths).encode(errors="surrogateescape")

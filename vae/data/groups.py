@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from vae.data.dataset import Source
+from vae.data.examples import Source
 from vae.data.splits import digest, order
 from vae.errors import InputError, did_you_mean
 

@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from vae.data.dataset import Dataset, Examples
+from vae.data.examples import Dataset, Examples
 from vae.errors import InputError
 
 SAMPLE = 100  # examples of each split whose content is read
@@ -22,7 +22,7 @@ def identity(splits: Mapping[str, Examples], attributes: Sequence[str]) -> str:
     """Returns the digest of the splits of a data set, as they are before anything is drawn."""
     state = hashlib.blake2b(repr(tuple(attributes)).encode(), digest_size=16)
     for name, examples in splits.items():
-        state.update(f"{name} {len(examples)} {examples.image_shape}\n".encode())
+        state.update(f"{name} {len(examples)} {examples.shape}\n".encode())
         count = min(len(examples), SAMPLE)
         for piece in examples.evidence(np.linspace(0, len(examples) - 1, count).astype(int)):
             state.update(hashlib.blake2b(piece, digest_size=16).digest())
@@ -57,7 +57,7 @@ def check_identity(dataset: Dataset, record: Mapping, workdir: object) -> None:
 
 def _read_otherwise(dataset: Dataset, record: Mapping) -> str:
     """Returns what an earlier version read otherwise; nothing where the data are as they were."""
-    values, now = record.get("values", {}), dataset.values
+    values, now = record.get("values", {}), dataset.event.values
     if not values or "white" in values:
         return ""
     was = (values["levels"], values["scale"], values.get("low", 0.0), values.get("high", 1.0))

@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 
 from vae.data.arrays import array_source
-from vae.data.dataset import Source
+from vae.data.examples import Source
 from vae.data.images import Fit
 from vae.errors import InputError, readable
 from vae.files import check_memory

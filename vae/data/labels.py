@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from vae.data.dataset import Dataset, Examples, Source
+from vae.data.examples import Dataset, Examples, Source
 from vae.errors import InputError
 
 logger = logging.getLogger(__name__)
@@ -152,7 +152,8 @@ def with_labels(examples: Examples, number: int, *, seed: int) -> Examples:
         raise InputError(f"data.labelled={number} needs classes, but the data have attributes.")
     if number > (there := int((labels >= 0).sum())):
         raise InputError(f"data.labelled={number} is more than the {there} labels there are.")
-    return replace(examples, labels=keep(labels, number, seed=seed))
+    kept = keep(labels, number, seed=seed)
+    return replace(examples, raw=examples.raw._replace(labels=kept))
 
 
 def check_labels(dataset: Dataset, config) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from vae.data.dataset import Unreadable
+from vae.data.examples import Raw, Unreadable
 from vae.data.images import Fit, fit_image, open_image
 from vae.data.splits import digest, digests
 
@@ -45,7 +45,7 @@ class RecordExamples:
     image_key: str
     label: Label
     fit: Fit
-    image_shape: tuple[int, int, int]
+    shape: tuple[int, int, int]
     unreadable: Unreadable
 
     @functools.cached_property
@@ -59,7 +59,7 @@ class RecordExamples:
 
     @property
     def nbytes(self) -> int:
-        return len(self) * int(np.prod(self.image_shape))
+        return len(self) * int(np.prod(self.shape))
 
     def __len__(self) -> int:
         return len(self.records)
@@ -67,8 +67,8 @@ class RecordExamples:
     def take(self, indices: np.ndarray) -> RecordExamples:
         return replace(self, records=self.records[indices])
 
-    def table(self) -> dict[str, np.ndarray]:
-        return {}
+    def table(self) -> None:
+        return None
 
     def evidence(self, sample: np.ndarray) -> Iterator[bytes]:
         for record in self.source.__getitems__(self.records[sample].tolist()):
@@ -77,17 +77,19 @@ class RecordExamples:
             if self.label.key:
                 yield np.asarray(self.label.of(record)).tobytes()
 
-    def read(self, indices: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    def read(self, indices: np.ndarray) -> tuple[Raw, np.ndarray]:
         return self._read(indices, None)
 
-    def read_with_digests(self, indices: np.ndarray) -> tuple[tuple, list[bytes], int]:
+    def read_with_digests(self, indices: np.ndarray) -> tuple[Raw, np.ndarray, list[bytes], int]:
         """Returns what `read` does, the images' digests before `fit`, and their largest value."""
         seen: list[tuple[bytes, int]] = []
-        columns = self._read(indices, seen)
-        return columns, [name for name, _ in seen], max(high for _, high in seen)
+        raw, ok = self._read(indices, seen)
+        return raw, ok, [name for name, _ in seen], max(high for _, high in seen)
 
-    def _read(self, indices: np.ndarray, seen: list[tuple[bytes, int]] | None) -> tuple:
-        images = np.zeros((len(indices), *self.image_shape), np.uint8)
+    def _read(
+        self, indices: np.ndarray, seen: list[tuple[bytes, int]] | None
+    ) -> tuple[Raw, np.ndarray]:
+        images = np.zeros((len(indices), *self.shape), np.uint8)
         labels = self.label.none(len(indices))
         ok = np.ones(len(indices), bool)
         records = self.records[indices].tolist()
@@ -109,6 +111,6 @@ class RecordExamples:
             raw = fit_image(image, Fit())
             named = np.full(1, -1) if self.label.attributes else labels[row : row + 1]
             seen.append((*digests(raw[None], named), int(raw.max())))
-            same = raw.shape == self.image_shape and not self.fit.resizes
+            same = raw.shape == self.shape and not self.fit.resizes
             images[row] = raw if same else fit_image(image, self.fit)
-        return images, labels, ok
+        return Raw(images, labels), ok

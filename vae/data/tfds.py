@@ -21,22 +21,16 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
+import jax
 import numpy as np
 
-from vae.data.dataset import (
-    BINARY,
-    BYTES,
-    ArrayExamples,
-    Examples,
-    Source,
-    Unreadable,
-    Values,
-)
+from vae.data.examples import ArrayExamples, Examples, Raw, Source, Unreadable
 from vae.data.images import Fit
 from vae.data.records import Label, RecordExamples
 from vae.data.splits import order
 from vae.errors import InputError
 from vae.files import user_path
+from vae.probability.event import BINARY, BYTES, Values
 
 # Up to this size on disk a set is sorted by content, for which it is read through once; a larger
 # one keeps the order of its records. A constant: a split must not depend on the machine's memory.
@@ -121,17 +115,17 @@ def _sorted_by_content(
     for name, examples in splits.items():
         chunks = np.array_split(np.arange(len(examples)), -(-len(examples) // 256))
         hashes: list[bytes] = []
-        parts = []
+        parts: list[tuple[Raw, np.ndarray]] = []
         with ThreadPoolExecutor(max(1, threads)) as pool:
-            for columns, part, high in pool.map(examples.read_with_digests, chunks):
+            for raw, ok, part, high in pool.map(examples.read_with_digests, chunks):
                 hashes += part
                 highest = max(highest, high)
                 if keep:
-                    parts.append(columns)
+                    parts.append((raw, ok))
         kept: Examples = examples
         if keep:
-            columns = (np.concatenate(c) for c in zip(*parts, strict=True))
-            kept = ArrayExamples(*columns, identities=examples.identities)
+            raw, ok = jax.tree.map(lambda *columns: np.concatenate(columns), *parts)
+            kept = ArrayExamples(raw, ok, identities=examples.identities)
         result[name] = kept.take(order(hashes))
     return result, BINARY if highest <= 1 else BYTES
 

@@ -14,8 +14,8 @@ import numpy as np
 from jax.sharding import Mesh
 
 from vae.data.batches import evaluation_batches
-from vae.data.dataset import Dataset, Values
-from vae.data.transforms import binary, prepare
+from vae.data.examples import Dataset
+from vae.data.prepare import prepare
 from vae.evaluation.diagnostics import (
     collapse_warning,
     few_samples_warning,
@@ -24,6 +24,8 @@ from vae.evaluation.diagnostics import (
 )
 from vae.evaluation.likelihood import Estimate, has_density, make_estimator, useful_samples
 from vae.probability.distributions import StandardNormal
+from vae.probability.event import Values
+from vae.probability.likelihoods import Bernoulli
 from vae.training.devices import divisible, replicate
 
 logger = logging.getLogger(__name__)
@@ -75,7 +77,9 @@ def make_evaluator(
     explains, bounded = hasattr(model, "encode"), has_density(model)
     with_nll, num_samples = bounded and num_samples > 1, useful_samples(model, num_samples)
     examples = getattr(dataset, split)
-    preprocess = functools.partial(prepare, values=dataset.values, config=config.data, train=False)
+    preprocess = functools.partial(
+        prepare, values=dataset.event.values, config=config.data, train=False
+    )
     estimator = make_estimator(
         model,
         preprocess,
@@ -86,7 +90,7 @@ def make_evaluator(
     )
     table = replicate(examples.table(), mesh)
     batch_size = divisible(min(config.evaluation.batch_size, len(examples)), mesh)
-    log_levels = log_levels_of(model.likelihood, dataset.values, config) if bounded else None
+    log_levels = log_levels_of(model.likelihood, model.event.values) if bounded else None
 
     standard = isinstance(getattr(getattr(model, "prior", None), "p", None), StandardNormal)
 
@@ -123,7 +127,7 @@ def make_evaluator(
             split,
             num_samples=num_samples,
             with_nll=with_nll,
-            dimensions=math.prod(model.image_shape),
+            dimensions=model.event.size,
             log_levels=log_levels,
             standard=standard,
         )
@@ -146,12 +150,12 @@ def make_evaluator(
     return Evaluator(estimate, figures, protocol)
 
 
-def log_levels_of(
-    likelihood: Any, values: Values, config: ml_collections.ConfigDict
-) -> float | None:
-    """What `summary` must know to give bits per dimension; None where they have no meaning."""
-    if not likelihood.discrete:
-        return math.log(values.levels) if config.data.dequantize else None
-    if config.model.likelihood == "bernoulli" and not binary(values, config.data):
-        return None
-    return 0.0
+def log_levels_of(likelihood: Any, values: Values) -> float | None:
+    """What `summary` must know to give bits per dimension; None where they have no meaning.
+
+    `values` are those of x, as a model is given them.
+    """
+    if likelihood.discrete:
+        grey = isinstance(likelihood, Bernoulli) and values.kind != "binary"
+        return None if grey else 0.0
+    return math.log(values.levels) if values.kind == "real" and values.levels else None

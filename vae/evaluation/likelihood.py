@@ -24,6 +24,7 @@ import numpy as np
 from jax.sharding import Mesh
 from jax.sharding import PartitionSpec as P
 
+from vae.data.batches import HostBatch
 from vae.probability.distributions import example_keys, sample_keys, split
 from vae.probability.terms import Batch, log_weights
 from vae.training.devices import AXIS, MEMBER, fetch, map_shards, shard
@@ -81,9 +82,11 @@ def useful_samples(model: Any, num_samples: int) -> int:
     return num_samples if has_density(model) and not getattr(model, "certain", False) else 1
 
 
-def chunks(num_samples: int, images: int, bytes_per_image: int, max_bytes: int) -> tuple[int, int]:
-    """(number of chunks, samples in each) for `images` examples decoded under a bound on memory."""
-    largest = max(1, max_bytes // max(1, images * bytes_per_image))
+def chunks(
+    num_samples: int, examples: int, bytes_per_example: int, max_bytes: int
+) -> tuple[int, int]:
+    """(number of chunks, samples in each) for so many examples decoded in bounded memory."""
+    largest = max(1, max_bytes // max(1, examples * bytes_per_example))
     number = math.ceil(num_samples / largest)
     return number, math.ceil(num_samples / number)
 
@@ -108,22 +111,22 @@ def make_estimator(
       members: M models are estimated at once, leaves of their variables [M, ...]; 0 for one model.
 
     Returns:
-      `estimate(variables, table, batches, key=key)` over batches with `index` [B] and `mask` [B],
-      as `evaluation_batches` gives them; its arrays leave the masked examples out, and are
+      `estimate(variables, table, batches, key=key)` over batches as
+      `evaluation_batches` gives them; its arrays leave out what is not counted, and are
       [M, N, ...] of M members. Each process gives its slices, and gets the figures of all. With
       `num_batches`, how many there are, it says how long it takes where that is long. `ask`
       is called before each chunk of samples; what it raises ends the estimate.
     """
-    num_samples = useful_samples(model, num_samples)
-    height, width, channels = model.image_shape
-    bytes_per_image = max(
-        4 * height * width * model.likelihood.outputs(channels), getattr(model, "sample_bytes", 0)
+    num_samples, event = useful_samples(model, num_samples), model.event
+    bytes_per_example = max(
+        4 * math.prod(event.places) * model.likelihood.outputs(event.channels),
+        getattr(model, "sample_bytes", 0),
     )
 
     def chunk(
         variables: Any, batch: Any, table: Any, key: Array, start: Array, size: int
     ) -> _Chunk:
-        data_keys, noise_keys = split(example_keys(key, batch["index"]))
+        data_keys, noise_keys = split(example_keys(key, batch.index))
         examples = preprocess(batch, table, keys=data_keys)
         terms = model.terms(variables, examples, keys=sample_keys(noise_keys, size, start))
         counted = (start + jnp.arange(size) < num_samples)[:, None]
@@ -158,7 +161,7 @@ def make_estimator(
     def estimate(
         variables: Any,
         table: Any,
-        batches: Iterable[dict[str, np.ndarray]],
+        batches: Iterable[HostBatch],
         *,
         key: Array,
         ask: Callable[[], None] = lambda: None,
@@ -167,22 +170,24 @@ def make_estimator(
         results = []
         forecast = None
         for batch in batches:
-            images = math.ceil(len(batch["mask"]) * jax.process_count() / mesh.shape[AXIS])
-            number, size = chunks(num_samples, held * images, bytes_per_image, max_bytes)
+            examples = math.ceil(len(batch.counted) * jax.process_count() / mesh.shape[AXIS])
+            number, size = chunks(num_samples, held * examples, bytes_per_example, max_bytes)
             if size not in compiled:
                 compiled[size] = compile_chunk(size)
             forecast = forecast or _Forecast(num_batches * number)
             batch = shard(batch, mesh, P(AXIS))
-            mask = batch.pop("mask")
+            counted, batch = batch.counted, batch._replace(counted=None)
             parts = []
             for i in range(number):
                 ask()
                 parts.append(compiled[size](variables, batch, table, key, np.int32(i * size)))
                 forecast.called(parts[-1])
                 jax.block_until_ready(parts[-2:-1])  # so that at most two are in flight
-            parts, mask = fetch((parts, mask))
+            parts, counted = fetch((parts, counted))
             parts = _combine(parts, num_samples)
-            results.append(jax.tree.map(lambda x, mask=mask: np.compress(mask, x, axis), parts))
+            results.append(
+                jax.tree.map(lambda x, counted=counted: np.compress(counted, x, axis), parts)
+            )
         return jax.tree.map(lambda *parts: np.concatenate(parts, axis), *results)
 
     return estimate

@@ -242,7 +242,7 @@ def make_sampler(model: Any, variables: Any) -> Callable[..., Posterior]:
         start_keys, probe_keys, keys = split(keys, 3)
         z, deviation = start(variables, y, start_keys)
         betas, burn_in = schedule(sweeps)
-        shown = some_values(observation.unknown, model.image_shape[-1])
+        shown = some_values(observation.unknown, model.event.channels)
         log_step, since = jnp.full(len(z), math.log(FIRST_STEP)), 0
         mean, kept, pixels, acceptance = 0.0, [], [], 0.0
         for sweep, beta in enumerate(betas):
@@ -281,7 +281,7 @@ def make_sampler(model: Any, variables: Any) -> Callable[..., Posterior]:
         report: Report | None = None,
     ) -> Posterior:
         number = len(jax.tree.leaves(observation)[0])
-        jacobian = 4 * min(dim, DENSE) * math.prod(model.image_shape)
+        jacobian = 4 * min(dim, DENSE) * model.event.size
         size = min(number, max(1, min(CHAINS, BYTES // jacobian) // chains))
         batches, parts = math.ceil(number / size), []
         keys = sample_keys(example_keys(key, np.arange(number)), chains).T  # [N, M]

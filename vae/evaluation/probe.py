@@ -29,7 +29,7 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 
-from vae.data.dataset import Dataset, Examples, load_in_memory
+from vae.data.examples import Dataset, Examples, load_in_memory
 from vae.errors import InputError
 from vae.networks.blocks import HE, LINEAR, ResidualBlock, group_norm
 from vae.networks.strided import Conv
@@ -142,7 +142,7 @@ def fit_probe(dataset: Dataset, *, path: Path | None = None, source: str = "", k
             f"the data ({dataset.description}) have no labels, which a judge of images learns from."
         )
     network = Network(len(names))
-    blank = functools.partial(network.init, x=jnp.zeros((1, *dataset.image_shape)))
+    blank = functools.partial(network.init, x=jnp.zeros((1, *dataset.event.shape)))
     if path:
         params = kept.read(path, jax.eval_shape(blank, key)["params"], source)
         record = None
@@ -202,7 +202,7 @@ def labelled(dataset: Dataset, examples: Examples, most: int) -> tuple[np.ndarra
     known = held.ok & (held.labels >= 0 if held.labels.ndim == 1 else True)
     if not known.any():
         raise InputError(f"the data ({dataset.description}) have a split without labels.")
-    images = held.images[known] / np.float32(dataset.values.scale)
+    images = dataset.event.values.to_x(held.values[known])
     return images, held.labels[known]
 
 

@@ -20,7 +20,7 @@ A model whose z are real numbers with a density says what that is at any of them
     joint(variables, z, y)                            log p(z) [B], and what the likelihood is given
                                                       of p(x | z), its outputs [B, H, W, P]
 
-`inference` names the parts that q is made of; `likelihood` and `image_shape` are what they say;
+`inference` names the parts that q is made of; `likelihood` and `event` are what they say;
 `condition` says what y is, None for a model that takes none; with `takes_unlabelled` a label may be
 -1, unknown. `losses` names the further losses of the terms in training; it is absent where there
 are none. A model with `certain` has a q with all its mass at one z, so that one sample tells all. A

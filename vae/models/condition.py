@@ -8,8 +8,9 @@ import jax
 import jax.numpy as jnp
 import ml_collections
 
+from vae.data.scales import Scales, unit_scales
 from vae.errors import InputError
-from vae.models.data import Data, Scales, unit_scales
+from vae.models.data import Data
 
 Array = jax.Array
 

@@ -28,6 +28,7 @@ from vae.models.data import Data
 from vae.models.parts import Variables, part
 from vae.models.priors import PRIORS
 from vae.models.vae import check_grids, make_decoder
+from vae.probability.event import Event
 from vae.probability.likelihoods import Bernoulli
 from vae.probability.terms import Batch, Terms
 
@@ -43,7 +44,7 @@ class GAN:
       prior: the family of p(z), see `priors/`.
       adversary: of images.
       latent_dim: D.
-      image_shape: (H, W, C).
+      event: what an x is.
       condition: the y that both players are given, or None.
     """
 
@@ -51,7 +52,7 @@ class GAN:
     prior: Any
     adversary: Images
     latent_dim: int
-    image_shape: tuple[int, int, int]
+    event: Event
     condition: Condition | None
 
     inference = ()
@@ -165,6 +166,6 @@ def build(config: ml_collections.ConfigDict, data: Data) -> GAN:
         prior=prior,
         adversary=ADVERSARIES[config.adversary](config, config.latent_dim, data),
         latent_dim=config.latent_dim,
-        image_shape=data.image_shape,
+        event=data.event,
         condition=condition_of(config, data),
     )

@@ -23,6 +23,7 @@ from vae.models.parts import Variables, part
 from vae.networks import ACTIVATIONS
 from vae.networks.ladder import BottomUp, Choose, TopDown
 from vae.probability.distributions import DiagonalGaussian, split
+from vae.probability.event import Event
 from vae.probability.terms import Batch, Terms
 
 Array = jax.Array
@@ -42,13 +43,13 @@ class Ladder:
       encoder: the way up.
       decoder: the way down, in generation and inference.
       likelihood: p(x | z).
-      image_shape: (H, W, C).
+      event: what an x is.
     """
 
     encoder: BottomUp
     decoder: TopDown
     likelihood: Any
-    image_shape: tuple[int, int, int]
+    event: Event
 
     inference = ("encoder", "decoder")
     condition = None
@@ -69,7 +70,7 @@ class Ladder:
         """Draws the initial variables."""
         encoder_key, decoder_key = jax.random.split(key)
         contexts, encoder = self.encoder.init_with_output(
-            encoder_key, jnp.zeros((1, *self.image_shape))
+            encoder_key, jnp.zeros((1, *self.event.shape))
         )
         down = (1, contexts, lambda p, q: q.mean)
         return parts.join(
@@ -208,13 +209,13 @@ def build(config: ml_collections.ConfigDict, data: Data) -> Ladder:
         decoder=TopDown(
             widths=tuple(config.decoder_widths),
             channels=config.latent_dim,
-            image_shape=data.image_shape,
-            outputs=likelihood.outputs(data.image_shape[-1]),
+            image_shape=data.event.shape,
+            outputs=likelihood.outputs(data.event.channels),
             output_bias=(
-                likelihood.to_outputs(data.mean_image) if config.output_bias == "data" else None
+                likelihood.to_outputs(data.mean) if config.output_bias == "data" else None
             ),
             **common,
         ),
         likelihood=likelihood,
-        image_shape=data.image_shape,
+        event=data.event,
     )

@@ -31,6 +31,7 @@ from vae.models.quantizers import Codebook, Scalars
 from vae.models.vae import check_grids, make_decoder, make_encoder
 from vae.networks.strided import halvings
 from vae.networks.transformer import HEADS, Transformer
+from vae.probability.event import Event
 from vae.probability.terms import Batch, Terms
 
 Array = jax.Array
@@ -55,7 +56,7 @@ class Quantized:
       prior: p(c), of the places in order.
       places: (h, w), or (L,) for codes that have no order in the image.
       likelihood: p(x | z), see `probability/likelihoods/`.
-      image_shape: (H, W, C).
+      event: what an x is.
     """
 
     encoder: nn.Module
@@ -64,7 +65,7 @@ class Quantized:
     prior: Autoregressive
     places: tuple[int, ...]
     likelihood: Any
-    image_shape: tuple[int, int, int]
+    event: Event
 
     inference = ("encoder", "quantizer")
     condition = None
@@ -78,7 +79,7 @@ class Quantized:
     def init(self, *, key: Array) -> Variables:
         """Draws the initial variables."""
         keys = jax.random.split(key, 4)
-        x = jnp.zeros((1, *self.image_shape))
+        x = jnp.zeros((1, *self.event.shape))
         z = jnp.zeros((1, self.quantizer.size * math.prod(self.places)))
         return parts.join(
             {
@@ -193,7 +194,7 @@ def build(config: ml_collections.ConfigDict, data: Data) -> Quantized:
         )
     places = (config.num_latents,)
     if config.encoder == "grid":
-        places = halvings(data.image_shape[:2], len(config.encoder_widths))[-1]
+        places = halvings(data.event.places, len(config.encoder_widths))[-1]
     if config.name == "vq":
         quantizer = Codebook(config.latent_dim, config.codebook_size, config.commitment)
     else:
@@ -215,5 +216,5 @@ def build(config: ml_collections.ConfigDict, data: Data) -> Quantized:
         prior=Autoregressive(transformer),
         places=places,
         likelihood=likelihood,
-        image_shape=data.image_shape,
+        event=data.event,
     )

@@ -30,6 +30,7 @@ from vae.models.condition import Condition
 from vae.models.data import Data
 from vae.models.parts import Variables
 from vae.probability.distributions import split
+from vae.probability.event import Event
 from vae.probability.loops import in_pieces
 from vae.probability.terms import Batch, Terms
 
@@ -84,8 +85,8 @@ class SemiSupervised:
         return self.vae.likelihood
 
     @property
-    def image_shape(self) -> tuple[int, int, int]:
-        return self.vae.image_shape
+    def event(self) -> Event:
+        return self.vae.event
 
     @property
     def condition(self) -> Condition:
@@ -98,7 +99,7 @@ class SemiSupervised:
     def init(self, *, key: Array) -> Variables:
         """Draws the initial variables: those of the VAE, and beside them the classifier's."""
         vae_key, key = jax.random.split(key)
-        x = jnp.zeros((1, *self.image_shape))
+        x = jnp.zeros((1, *self.event.shape))
         own = parts.join({"classifier": parts.of_module(self.classifier, x, key=key)})
         variables = self.vae.init(key=vae_key)
         return {name: variables[name] | own[name] for name in variables}

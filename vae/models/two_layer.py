@@ -24,6 +24,7 @@ from vae.models.vae import check_grids, make_decoder, make_encoder
 from vae.networks import ACTIVATIONS
 from vae.networks.mlp import Encoder
 from vae.probability.distributions import DiagonalGaussian, StandardNormal, split
+from vae.probability.event import Event
 from vae.probability.terms import Batch, Terms
 
 Array = jax.Array
@@ -47,7 +48,7 @@ class TwoLayer:
       decoder: z1 [..., D1] to the likelihood's outputs [..., H, W, P].
       likelihood: p(x | z1).
       dims: (D1, D2).
-      image_shape: (H, W, C).
+      event: what an x is.
     """
 
     encoder: nn.Module
@@ -56,14 +57,14 @@ class TwoLayer:
     decoder: nn.Module
     likelihood: Any
     dims: tuple[int, int]
-    image_shape: tuple[int, int, int]
+    event: Event
 
     inference = ("encoder", "top_encoder")
     condition = None
 
     def init(self, *, key: Array) -> Variables:
         """Draws the initial variables."""
-        x, z1, z2 = (jnp.zeros((1, *shape)) for shape in (self.image_shape, *zip(self.dims)))
+        x, z1, z2 = (jnp.zeros((1, *shape)) for shape in (self.event.shape, *zip(self.dims)))
         inputs = {"encoder": x, "top_encoder": z1, "top_decoder": z2, "decoder": z1}
         keys = jax.random.split(key, len(inputs))
         networks = {
@@ -166,5 +167,5 @@ def build(config: ml_collections.ConfigDict, data: Data) -> TwoLayer:
         decoder=make_decoder(config, data, likelihood),
         likelihood=likelihood,
         dims=(config.latent_dim, config.top_dim),
-        image_shape=data.image_shape,
+        event=data.event,
     )

@@ -33,6 +33,7 @@ from vae.models.regularizers import REGULARIZERS
 from vae.networks import ACTIVATIONS, DECODERS, ENCODERS
 from vae.networks.strided import halvings
 from vae.probability.distributions import other_keys
+from vae.probability.event import Event
 from vae.probability.terms import Batch, Terms
 
 Array = jax.Array
@@ -50,7 +51,7 @@ class VAE:
       posterior: the family of q(z | x), see `posteriors/`.
       prior: the family of p(z), see `priors/`.
       likelihood: p(x | z), see `probability/likelihoods/`.
-      image_shape: (H, W, C).
+      event: what an x is.
       condition: the y that the decoder is given, or None.
       encoder_told: whether the encoder is given it, too.
       regularizer: of the decoder, see `regularizers.py`, or None; and its weight in the loss.
@@ -63,7 +64,7 @@ class VAE:
     posterior: Any
     prior: Any
     likelihood: Any
-    image_shape: tuple[int, int, int]
+    event: Event
     condition: Condition | None = None
     encoder_told: bool = True
     regularizer: Callable[..., Array] | None = None
@@ -85,7 +86,7 @@ class VAE:
         """Draws the initial variables."""
         keys = jax.random.split(key, 4)
         y = self.condition.unknown(1) if self.condition else None
-        x = self._with_planes(jnp.zeros((1, *self.image_shape)), y)
+        x = self._with_planes(jnp.zeros((1, *self.event.shape)), y)
         z = with_code(self.condition, jnp.zeros((1, self.posterior.size)), y)
         posterior = self.posterior.init(key=keys[2])
         if self.posterior.space == "real":
@@ -261,7 +262,7 @@ def build(config: ml_collections.ConfigDict, data: Data) -> VAE:
         posterior=posterior,
         prior=prior,
         likelihood=likelihood,
-        image_shape=data.image_shape,
+        event=data.event,
         condition=condition,
         encoder_told=config.encoder_told,
         regularizer=REGULARIZERS[config.regularizer],
@@ -283,11 +284,9 @@ def make_decoder(config: ml_collections.ConfigDict, data: Data, likelihood: Any)
     """The decoder of a config's `model` section, whose bias starts where `output_bias` says."""
     return DECODERS[config.decoder](
         widths=tuple(config.decoder_widths),
-        image_shape=data.image_shape,
-        outputs=likelihood.outputs(data.image_shape[-1]),
-        output_bias=(
-            likelihood.to_outputs(data.mean_image) if config.output_bias == "data" else None
-        ),
+        image_shape=data.event.shape,
+        outputs=likelihood.outputs(data.event.channels),
+        output_bias=(likelihood.to_outputs(data.mean) if config.output_bias == "data" else None),
         **_common(config),
     )
 
@@ -307,7 +306,7 @@ def check_grids(config: ml_collections.ConfigDict, data: Data, size: int) -> Non
       InputError: one sentence that says what does not go together.
     """
     grids = {
-        key: halvings(data.image_shape[:2], len(config[f"{key}_widths"]))[-1]
+        key: halvings(data.event.places, len(config[f"{key}_widths"]))[-1]
         for key in ("encoder", "decoder")
         if config[key] == "grid"
     }

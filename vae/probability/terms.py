@@ -15,14 +15,17 @@ class Batch(NamedTuple):
     """Examples as a model is given them.
 
     Attributes:
-      x: [B, H, W, C] images in the model's units; None where there are none yet, in sampling.
+      x: [B, *places, C] in the model's units, tokens int32 and all else float32; None where there
+        are none yet, in sampling.
       y: what is known of them: [B] int32 labels, -1 where unknown; or [B, A] float attributes; or
         None.
-      index: [B] int32, which examples of the training set they are; None of other images.
+      mask: [B, *places] bool, the places that count; None where all do.
+      index: [B] int32, which examples of the training set they are; None of other ones.
     """
 
     x: Array | None
     y: Array | None = None
+    mask: Array | None = None
     index: Array | None = None
 
 

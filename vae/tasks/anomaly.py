@@ -26,7 +26,7 @@ import numpy as np
 from PIL import Image
 from scipy.special import logsumexp
 
-from vae.data.transforms import first_images
+from vae.data.prepare import first_examples
 from vae.evaluation.detection import auroc
 from vae.evaluation.likelihood import has_density
 from vae.files import user_path
@@ -83,7 +83,7 @@ def anomaly(
         files = image_files(images)
         x, names = as_data(read_images(files, run), run), list(map(str, files))
     else:
-        x, labels, _ = first_images(dataset, "test", num, run.config)
+        x, labels, *_ = first_examples(dataset, "test", num, run.config)
         names = [f"test {i}" for i in range(len(x))]
     given = len(x)
     if outliers:
@@ -93,7 +93,7 @@ def anomaly(
     if unknown:
         # The same ones for every image, so that none is favoured by what it happens to be given.
         rows = np.random.default_rng(seed).integers(len(dataset.train), size=DRAWS)
-        ys = [np.tile(y, (len(x), *[1] * y.ndim)) for y in dataset.train.read(rows)[1]]
+        ys = [np.tile(y, (len(x), *[1] * y.ndim)) for y in dataset.train.read(rows)[0].labels]
     num_samples = num_samples or run.config.evaluation.num_samples
     scored = scores(run, x, ys, num_samples=num_samples, seed=seed)
 

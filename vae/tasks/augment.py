@@ -17,7 +17,7 @@ import numpy as np
 from PIL import Image
 
 from vae.data.attributes import FILE
-from vae.data.dataset import read_complete
+from vae.data.examples import read_complete
 from vae.data.labels import class_name
 from vae.errors import InputError
 from vae.run import Run
@@ -78,9 +78,9 @@ def augment(
         raise InputError(f"{folder} exists already: give another folder, or remove it.")
     if given is None:
         train = run.dataset().train
-        images, labels, _ = read_complete(train, np.arange(min(num_given, len(train))))
-        images, attributes = images / np.float32(run.values.scale), run.attributes
-        told, classes = labels, run.classes
+        raw, _ = read_complete(train, np.arange(min(num_given, len(train))))
+        images, labels = run.event.values.to_x(raw.values), raw.labels
+        told, attributes, classes = labels, run.attributes, run.classes
     else:
         images, labels, _, attributes, classes = read_set(given, run, num_given)
         told = _told(labels, attributes, classes, run)

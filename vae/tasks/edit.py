@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from vae.data.transforms import first_images
+from vae.data.prepare import first_examples
 from vae.errors import InputError, not_one_of
 from vae.evaluation.probe import Probe
 from vae.run import Run
@@ -201,7 +201,7 @@ def edit_figures(
       InputError: see `Editor`.
     """
     editor = Editor(run, method=method, keep=keep)
-    batch = first_images(run.dataset(), "test", num, run.config)
+    batch = first_examples(run.dataset(), "test", num, run.config)
     y = batch.y if run.model.condition else None
     z = run.encode(batch.x, y).mean
     before, shares = regressor(run.decode(z, y)), run.scales.share(batch.y)

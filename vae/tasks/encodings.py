@@ -11,9 +11,9 @@ from typing import Any, NamedTuple
 import jax
 import numpy as np
 
-from vae.data.batches import evaluation_batches
-from vae.data.dataset import Dataset, Examples
-from vae.data.transforms import prepare
+from vae.data.batches import HostBatch, evaluation_batches
+from vae.data.examples import Dataset, Examples, Raw
+from vae.data.prepare import prepare
 from vae.probability.distributions import example_keys, split
 from vae.run import BATCH, Run
 from vae.tasks.inputs import check_vectors
@@ -73,18 +73,19 @@ def encode(run: Run, dataset: Dataset, examples: Examples) -> Encodings:
     key = jax.random.key(run.config.seed)
 
     @jit
-    def step(variables: Any, batch: Any, table: Any) -> tuple[Array, Array]:
-        data_keys, z_keys = split(example_keys(key, batch["index"]))
-        x = prepare(batch, table, dataset.values, run.config.data, train=False, keys=data_keys)
-        q = run.model.encode(variables, x)
-        return q.mean, q.sample_and_log_prob(keys=z_keys[None])[0][0]
+    def step(variables: Any, batch: HostBatch, table: Raw | None) -> tuple[Array, Array, Array]:
+        data_keys, z_keys = split(example_keys(key, batch.index))
+        values = dataset.event.values
+        given = prepare(batch, table, values, run.config.data, train=False, keys=data_keys)
+        q = run.model.encode(variables, given)
+        return q.mean, q.sample_and_log_prob(keys=z_keys[None])[0][0], given.y
 
     table = jax.device_put(examples.table())
     progress = Progress(math.ceil(len(examples) / BATCH), 0, BATCH)
     parts = []
     for batch in evaluation_batches(examples, BATCH, threads=run.config.data.threads):
-        ok = batch.pop("mask")
-        parts.append((*jax.device_get(step(run.variables, batch, table)), batch["label"], ok))
+        columns = step(run.variables, batch._replace(counted=None), table)
+        parts.append((*jax.device_get(columns), batch.counted))
         if len(parts) % SHOWN == 0:
             progress.show(len(parts), {})
     progress.close()

@@ -11,8 +11,8 @@ from typing import Any
 import jax
 import numpy as np
 
-from vae.data.dataset import ArrayExamples, Dataset
-from vae.data.transforms import first_images
+from vae.data.examples import ArrayExamples, Dataset, Raw
+from vae.data.prepare import first_examples
 from vae.evaluation import conditioning
 from vae.evaluation.conditioning import Conditioning
 from vae.evaluation.diagnostics import activity
@@ -100,14 +100,12 @@ def evaluate_images(
     own = given(run, images=images, num=1, labels=labels, attributes=attributes)
     unlabelled = np.full(len(own.x), -1, np.int32)
     examples = ArrayExamples(
-        own.x * np.float32(run.values.scale),
-        unlabelled if own.y is None else own.y,
+        Raw(run.event.values.to_raw(own.x), unlabelled if own.y is None else own.y),
         np.ones(len(own.x), bool),
     )
     dataset = Dataset(
         *[examples] * 3,
-        values=run.values,
-        image_shape=run.model.image_shape,
+        event=run.event,
         num_classes=0,
         description=", ".join(map(str, images)),
     )
@@ -163,14 +161,14 @@ def measure_condition(run: Run, dataset: Dataset, split: str) -> Conditioning | 
         return model.decode(run.variables, z, y)
 
     def known(split: str, most: int) -> tuple[np.ndarray, np.ndarray]:
-        batch = first_images(dataset, split, most, run.config)
+        batch = first_examples(dataset, split, most, run.config)
         x, y = np.asarray(batch.x), np.asarray(batch.y)
         rows = (y >= 0) & (y < CLASSES) if exclusive else slice(None)
         return x[rows], y[rows]
 
     exclusive = model.condition.kind == "label"
     classes = run.classes or tuple(map(str, range(dataset.num_classes)))
-    most = min(EXAMPLES, MAX_BYTES // (4 * int(np.prod(dataset.image_shape))))
+    most = min(EXAMPLES, MAX_BYTES // (4 * dataset.event.size))
     return conditioning.measure(
         encoded,
         functools.partial(in_batches, decode),

@@ -7,7 +7,7 @@ from typing import Any
 import jax
 import numpy as np
 
-from vae.data.dataset import Dataset
+from vae.data.examples import Dataset
 from vae.errors import InputError
 from vae.evaluation import fidelity as measures
 from vae.evaluation.probe import Probe, fit_probe, labelled
@@ -24,7 +24,7 @@ def judge(run: Run, dataset: Dataset) -> Probe:
     """
     config = run.config.data
     drawn = (config.labelled, config.seed) if config.labelled else ()  # which labels are known
-    source = repr((dataset.digest, dataset.values, *drawn))
+    source = repr((dataset.digest, dataset.event.values, *drawn))
     path, key = run.find("probe.npz", source), jax.random.key(run.config.seed)
     return fit_probe(dataset, path=path, source=source, key=key)
 

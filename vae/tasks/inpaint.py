@@ -64,7 +64,7 @@ def inpaint(
         x,
         posterior,
         region=missing,
-        baselines={"mean": given.dataset.mean_image()} if given.dataset else {},
+        baselines={"mean": given.dataset.mean()} if given.dataset else {},
         facts={"seed": seed, "missing_pixels": int(missing.sum()), "weight": weight},
     )
 
@@ -73,7 +73,7 @@ def _missing(
     run: Run, mask: str | Path | None, box: Sequence[int] | None
 ) -> tuple[np.ndarray, str]:
     """Which pixels [H, W] are missing, and a name for it."""
-    height, width, _ = run.model.image_shape
+    height, width, _ = run.model.event.shape
     if mask and box:
         raise InputError("--mask and --box both say what is missing: give one of them.")
     if mask:

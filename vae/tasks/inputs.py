@@ -14,13 +14,15 @@ import numpy as np
 from vae import data
 from vae.data import walk
 from vae.data.attributes import FILE
-from vae.data.dataset import BYTES, Dataset, read_complete
+from vae.data.batches import HostBatch
+from vae.data.examples import Dataset, Raw, read_complete
 from vae.data.images import Fit, fit_image, fit_of, open_image
 from vae.data.labels import class_name
-from vae.data.transforms import first_images, prepare
+from vae.data.prepare import first_examples, prepare
 from vae.errors import InputError, did_you_mean, readable
 from vae.files import check_file, user_path
 from vae.probability.distributions import example_keys
+from vae.probability.event import BYTES
 from vae.run import Run
 from vae.tasks import names
 from vae.training.directory import read_json
@@ -64,7 +66,7 @@ def read_images(files: Sequence[Path], run: Run, *, factor: int = 1) -> np.ndarr
     Raises:
       InputError: a file cannot be read as an image.
     """
-    height, width, channels = run.model.image_shape
+    height, width, channels = run.model.event.shape
     height, width = height // factor, width // factor
     config = run.config.data.copy_and_resolve_references()
     config.image_size, config.channels = (height, width), channels
@@ -73,7 +75,8 @@ def read_images(files: Sequence[Path], run: Run, *, factor: int = 1) -> np.ndarr
     whole = fit_of(config)
     images = np.empty((len(files), height, width, channels), np.float32)
     # Deep files are of the range that those of the run's folder are of.
-    white = run.values.white if run.values.levels == BYTES.levels else None
+    values = run.event.values
+    white = values.white if values.levels == BYTES.levels else None
     cropped = replace(cropped, white=white)
     for row, file in enumerate(files):
         try:
@@ -83,7 +86,7 @@ def read_images(files: Sequence[Path], run: Run, *, factor: int = 1) -> np.ndarr
         like = _like_training(cropped, image.height, image.width)
         images[row] = fit_image(image, cropped if like else whole)
     x = images / 255
-    levels = run.values.levels
+    levels = values.levels
     return x if levels is None else np.rint(x * (levels - 1)) / np.float32(levels - 1)
 
 
@@ -129,26 +132,24 @@ def read_set(name: str, run: Run, num: int) -> OtherSet:
     if not path.exists() and len(path.parts) > 1:
         raise InputError(f"{name} does not exist: give images or a data set.")
     config = run.config.data.copy_and_resolve_references()
-    height, width, channels = run.model.image_shape
+    height, width, channels = run.model.event.shape
     config.crop, config.image_size, config.channels = (0, 0), (height, width), channels
     config.path, config.name = (str(path), "") if path.exists() else ("", name)
-    source = data.read(config, run.values)
+    source = data.read(config, run.event.values)
     split = "test" if "test" in source.splits else next(iter(source.splits))
     index = np.arange(min(num, len(source.splits[split])))
-    images, labels, _ = read_complete(source.splits[split], index)
+    raw, _ = read_complete(source.splits[split], index)
     classes = tuple(class_name(i, source.classes) for i in range(source.num_classes))
-    x = images / np.float32(source.values.scale)
-    return OtherSet(x, labels, split, source.attributes, classes)
+    x = source.values.to_x(raw.values)
+    return OtherSet(x, raw.labels, split, source.attributes, classes)
 
 
 def as_data(images: np.ndarray, run: Run) -> np.ndarray:
     """Images [N, H, W, C] in [0, 1] as the model is given those of its data: levels, binarised."""
-    raw = images * run.values.scale
-    raw = raw if run.values.levels is None else np.rint(raw)
-    index = np.arange(len(raw), dtype=np.int32)
-    batch = {"index": index, "image": raw, "label": np.full(len(raw), -1, np.int32)}
+    values, index = run.event.values, np.arange(len(images), dtype=np.int32)
+    batch = HostBatch(index, Raw(values.to_raw(images), np.full(len(index), -1, np.int32)))
     keys = example_keys(jax.random.key(0), index)
-    prepared = prepare(batch, {}, run.values, run.config.data, train=False, keys=keys)
+    prepared = prepare(batch, None, values, run.config.data, train=False, keys=keys)
     return jax.device_get(prepared.x)
 
 
@@ -250,7 +251,7 @@ def given(
             )
     if not images:
         dataset = run.dataset()
-        batch = first_images(dataset, "test", num, run.config)
+        batch = first_examples(dataset, "test", num, run.config)
         names = [f"test {i}" for i in range(len(batch.x))]
         return Given(batch.x, batch.y if condition else None, names, dataset)
     files = image_files(images)
@@ -268,7 +269,7 @@ def given(
                 f"--attributes has {len(attributes)} sets for {len(files)} images; give one for "
                 "each, with / between, or one for all."
             )
-        usual = first_images(run.dataset(), "test", USUAL, run.config).y
+        usual = first_examples(run.dataset(), "test", USUAL, run.config).y
         usual = np.median(usual, axis=0, keepdims=True)
         sets = list(attributes) or [{}]
         y = np.concatenate([with_attributes(usual, one, run) for one in sets])

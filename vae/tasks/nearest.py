@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from vae.data.dataset import Dataset, read_complete
-from vae.data.transforms import first_images
+from vae.data.examples import Dataset, read_complete
+from vae.data.prepare import first_examples
 from vae.evaluation.fidelity import squared_distances
 from vae.run import Run
 from vae.tasks import names, pictures
@@ -45,7 +45,7 @@ def nearest(
     """
     dataset = run.dataset()
     fitted = fit_prior(run, prior) if prior else None
-    test, y, _ = first_images(dataset, "test", num, run.config)
+    test, y, *_ = first_examples(dataset, "test", num, run.config)
     given = y[np.arange(num) % len(y)] if run.model.condition else None
     samples = run.sample(num, labels=given, seed=seed, prior=fitted)
     queries = np.concatenate([samples, test])
@@ -55,8 +55,8 @@ def nearest(
     paths = []
     for space in spaces:
         distances, index, mirrored = _search(run, dataset, queries, labels, space)
-        images, _, _ = read_complete(dataset.train, index[:num].ravel())
-        images = (images / np.float32(dataset.values.scale)).reshape(num, -1, *samples.shape[1:])
+        raw, _ = read_complete(dataset.train, index[:num].ravel())
+        images = dataset.event.values.to_x(raw.values).reshape(num, -1, *samples.shape[1:])
         images = np.where(mirrored[:num, :, None, None, None], _mirror(images), images)
         rows = np.concatenate([samples[:, None], images], axis=1)
         sheet = pictures.grid(rows.reshape(-1, *samples.shape[1:]), rows.shape[1])
@@ -89,8 +89,8 @@ def _search(
     kept = none, none.astype(int), none.astype(bool)
     for start in range(0, len(dataset.train), ROWS):
         index = np.arange(start, min(start + ROWS, len(dataset.train)))
-        raw, y, _ = read_complete(dataset.train, index)
-        x = raw / np.float32(dataset.values.scale)
+        raw, _ = read_complete(dataset.train, index)
+        x, y = dataset.event.values.to_x(raw.values), raw.labels
         x = as_data(x, run) if space == "latents" else x
         distances = squared_distances(wanted, vectors(x, y))
         mirrored = np.zeros(distances.shape, bool)

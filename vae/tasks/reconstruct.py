@@ -8,7 +8,7 @@ from pathlib import Path
 import jax
 import numpy as np
 
-from vae.data.transforms import first_images
+from vae.data.prepare import first_examples
 from vae.probability import similarity
 from vae.run import Run
 from vae.tasks import names, pictures
@@ -52,7 +52,7 @@ def reconstruct(
         own = given(run, images=images, num=num, labels=labels, attributes=attributes)
         x, y, what = as_data(own.x, run), own.y, own.tag
     else:
-        x, y, _ = first_images(run.dataset(), split, num, run.config)
+        x, y, *_ = first_examples(run.dataset(), split, num, run.config)
         what = split
     reconstructions = run.reconstruct(x, y)
     path = names.picture(run, "reconstructions", what, num=(num, NUM))

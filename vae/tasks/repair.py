@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from vae.data.transforms import first_images
+from vae.data.prepare import first_examples
 from vae.errors import InputError
 from vae.evaluation.convergence import MIXED
 from vae.evaluation.posterior import SWEEPS, Posterior, why_not
@@ -65,7 +65,7 @@ def known_weight(run: Run, given: Given) -> float:
     except InputError as error:
         logger.warning("known pixels are taken to have independent errors, for %s", error)
         return 1.0
-    x, y, _ = first_images(dataset, "valid", MEASURED, run.config)
+    x, y, *_ = first_examples(dataset, "valid", MEASURED, run.config)
     errors = x - run.reconstruct(x, y)
     return independent_share(errors.reshape(len(x), -1))
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from vae.data.transforms import first_images
+from vae.data.prepare import first_examples
 from vae.errors import InputError
 from vae.run import Run
 from vae.tasks import names, pictures
@@ -63,7 +63,7 @@ def sample(
     fitted = fit_prior(run, prior) if prior else None
     given = np.resize(labels, num) if labels else None
     if condition and condition.kind == "attributes":
-        y = first_images(run.dataset(), "test", num, run.config).y
+        y = first_examples(run.dataset(), "test", num, run.config).y
         given = with_attributes(y[np.arange(num) % len(y)], attributes or {}, run)
     elif attributes:
         raise InputError(

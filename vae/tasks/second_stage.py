@@ -17,6 +17,7 @@ from vae import models
 from vae.config import base
 from vae.models.data import Data
 from vae.probability.distributions import split
+from vae.probability.event import Event, Values
 from vae.probability.objectives import elbo
 from vae.probability.terms import Batch
 
@@ -67,7 +68,8 @@ def start(dim: int, *, key: Array) -> SecondStage:
     config.likelihood, config.scale, config.scale_init = "gaussian", "learned", 1.0
     config.output_bias = "zeros"  # so that models of one size are equal, as a pytree's must be
     pixel = np.zeros((1, 1, dim), np.float32)
-    facts = Data(mean_image=pixel, scale=1.0, levels=None, num_classes=0, images=lambda num: pixel)
+    event = Event(pixel.shape, Values("real"))
+    facts = Data(event, pixel, num_classes=0, examples=lambda num: pixel)
     model = models.build(config, facts)
     return SecondStage(model.init(key=key), model)
 

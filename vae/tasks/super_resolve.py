@@ -55,7 +55,7 @@ def super_resolve(
     Raises:
       InputError: the factor does not divide the model's images; or as `repair.read`.
     """
-    height, width, _ = run.model.image_shape
+    height, width, _ = run.model.event.shape
     if factor < 2 or height % factor or width % factor:
         raise InputError(
             f"--factor={factor} must be at least 2 and divide the {height}x{width} pixels of the "

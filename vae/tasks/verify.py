@@ -15,8 +15,8 @@ import jax
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from vae.data.dataset import Dataset
-from vae.data.transforms import first_images
+from vae.data.examples import Dataset
+from vae.data.prepare import first_examples
 from vae.errors import InputError
 from vae.evaluation.detection import auroc, auroc_error, fold_accuracies, roc, tar_at_far
 from vae.evaluation.diagnostics import mean_and_error
@@ -206,7 +206,7 @@ def _drawn(
     dataset = run.dataset()
     who = identities_of(dataset, num)
     drawn = draw_pairs(who, pairs, seed=seed)
-    x, y, _ = first_images(dataset, "test", num, run.config)
+    x, y, *_ = first_examples(dataset, "test", num, run.config)
     if also:
         x = np.concatenate([x, as_data(also.x, run)])
         y = y if also.y is None else np.concatenate([y, also.y])

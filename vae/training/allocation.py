@@ -8,7 +8,6 @@ where nothing is computed; what is larger than the machine is refused with the f
 from __future__ import annotations
 
 import logging
-import math
 import os
 from pathlib import Path
 from typing import Any
@@ -54,19 +53,19 @@ def check_fits(
     samples = config.objective.backward_samples or config.objective.num_samples
     if _small(config.model, model, batch_size * samples, present):
         return
-    images = jax.ShapeDtypeStruct((batch_size, *model.image_shape), jnp.float32)
+    x = jax.ShapeDtypeStruct((batch_size, *model.event.shape), jnp.float32)
     try:
         state = jax.eval_shape(lambda: initial_state(model, config))
         trace = jax.make_jaxpr(
             lambda variables, *batch: model.terms(
                 variables,
-                Batch(*batch),
+                Batch(*batch[:2], index=batch[2]),
                 keys=sample_keys(example_keys(jax.random.key(0), batch[-1]), samples),
                 train=True,
             )
         )(
             {"params": state.params, "statistics": state.statistics},
-            images,
+            x,
             jax.ShapeDtypeStruct((batch_size, *label.shape), label.dtype),
             jax.ShapeDtypeStruct((batch_size,), jnp.int32),
         )
@@ -76,7 +75,7 @@ def check_fits(
         ) from None
     copies = 1 if config.training.shard_state else jax.local_device_count()
     weights = (_bytes(state) + _bytes(state.params)) * copies  # and the gradient
-    step = held_bytes(trace) + _bytes(images)
+    step = held_bytes(trace) + _bytes(x)
     if weights + step > present:
         number = sum(x.size for x in jax.tree.leaves(state.params))
         raise InputError(
@@ -90,7 +89,7 @@ def check_fits(
 def _small(config: ml_collections.ConfigDict, model: Any, examples: int, present: int) -> bool:
     """Whether a model is so small that it needs no trace, as nearly all are."""
     sizes = [n for value in config.values() for n in (value if _is_tuple(value) else (value,))]
-    sizes = [n for n in sizes if isinstance(n, int)] + [math.prod(model.image_shape)]
+    sizes = [n for n in sizes if isinstance(n, int)] + [model.event.size]
     classes = model.condition.size if getattr(model, "condition", None) else 1
     layers = 36 * config.blocks * max(len(config.encoder_widths), len(config.decoder_widths), 1)
     return 4 * max(sizes) ** 2 * (layers + examples * classes) < present / 64

@@ -6,10 +6,14 @@ import dataclasses
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import ml_collections
 import numpy as np
 
-from vae.data.dataset import Dataset, Values
-from vae.models.data import Data, Scales, unit_scales
+from vae.data.examples import Dataset
+from vae.data.prepare import prepared_values
+from vae.data.scales import Scales, unit_scales
+from vae.models.data import Data
+from vae.probability.event import KINDS, Event, Values
 from vae.training.directory import Damaged, described, read_json
 
 
@@ -17,28 +21,42 @@ class Facts(NamedTuple):
     """What the use of a model needs to know of its data.
 
     Attributes:
-      values: what a raw value means.
+      event: the shape of an example, and what its raw values mean.
+      num_classes: of the labels; 0 where there are none.
       attributes: their names; none where there are classes or no labels.
       scales: of the attributes.
       classes: their names, where they have other ones than numbers.
-      model: what the model was built for.
       record: all that was recorded.
     """
 
-    values: Values
+    event: Event
+    num_classes: int
     attributes: tuple[str, ...]
     scales: Scales
     classes: tuple[str, ...]
-    model: Data
     record: dict[str, Any]
+
+    def model(self, config: ml_collections.ConfigDict) -> Data:
+        """What the model was built for; `config` is the section `data`."""
+        shape, values = self.event.shape, prepared_values(self.event.values, config)
+        # What parameters start from is not needed: trained ones replace it.
+        return Data(
+            event=dataclasses.replace(self.event, values=values),
+            mean=np.zeros(shape, np.float32),
+            num_classes=self.num_classes,
+            examples=lambda num: np.zeros((num, *shape), np.float32),
+            num_attributes=len(self.attributes),
+            scales=self.scales,
+        )
 
 
 def of(dataset: Dataset) -> dict[str, Any]:
     """What is recorded of a data set."""
     return {
-        "image_shape": list(dataset.image_shape),
-        "values": dataclasses.asdict(dataset.values),
+        "shape": list(dataset.event.shape),
+        "values": dataclasses.asdict(dataset.event.values),
         "num_classes": dataset.num_classes,
+        "names": list(dataset.event.names),
         "classes": list(dataset.classes),
         "attributes": list(dataset.attributes),
         "attribute_scales": dataset.scales._asdict(),
@@ -72,18 +90,30 @@ def _facts(facts: dict[str, Any], file: Path) -> Facts:
         if "attribute_scales" in facts:
             known = facts["attribute_scales"].items()
             scales = Scales(**{name: tuple(map(float, ends)) for name, ends in known})
-        height, width, channels = map(int, facts["image_shape"])
-        values = Values(**facts["values"])
-        # What parameters start from is not needed: trained ones replace it.
-        blank = np.zeros((height, width, channels), np.float32)
-        model = Data(
-            mean_image=blank,
-            scale=float(values.scale),
-            levels=None if values.levels is None else int(values.levels),
-            num_classes=int(facts["num_classes"]),
-            num_attributes=len(attributes),
-            scales=scales,
-            images=lambda num: np.zeros((num, *blank.shape), np.float32),
+        event = Event(
+            shape=_shape(facts["image_shape" if "image_shape" in facts else "shape"]),
+            values=_values(facts["values"]),
+            names=tuple(map(str, facts.get("names", ()))),
         )
         classes = tuple(map(str, facts.get("classes", ())))  # runs of before had numbers alone
-    return Facts(values, attributes, scales, classes, model, facts)
+        return Facts(event, int(facts["num_classes"]), attributes, scales, classes, facts)
+
+
+def _shape(record: list[int]) -> tuple[int, ...]:
+    shape = tuple(map(int, record))
+    if min(shape) < 1:
+        raise ValueError(f"{record} is no shape")
+    return shape
+
+
+def _values(record: dict[str, Any]) -> Values:
+    """From a record; those of before said by other keys what kind of values they are."""
+    record = {k: tuple(x) if isinstance(x, list) else x for k, x in record.items()}
+    if "kind" not in record:
+        counts, levels = record.pop("counts", False), record["levels"]
+        kind = {None: "real", 2: "binary"}.get(levels, "levels")
+        record["kind"] = "counts" if counts else kind
+    values = Values(**record)
+    if values.kind not in KINDS:
+        raise ValueError(f"{values.kind!r} is no kind of values")
+    return values

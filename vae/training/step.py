@@ -22,10 +22,10 @@ import jax.numpy as jnp
 import ml_collections
 from clu.metrics import Collection
 
-from vae.data.dataset import Values
-from vae.data.transforms import prepare
+from vae.data.prepare import prepare
 from vae.probability import schedules
 from vae.probability.distributions import example_keys, sample_keys, split
+from vae.probability.event import Values
 from vae.probability.loops import scan
 from vae.probability.objectives import OBJECTIVES, divergence
 from vae.probability.objectives.importance import at_samples, resample
@@ -84,7 +84,7 @@ def make_step(
 
     Returns:
       `step(state, batch, table)` with batch leaves [S, b, ...], S = `training.steps_per_call` steps
-      of this device's b examples, and `table` the data set where it lives on the device, else {}.
+      of this device's b examples, and `table` the data set where it lives on the device, else None.
     """
     objective = OBJECTIVES[config.objective.name]
     transformation = gradient_transformation(config.optimizer)
@@ -96,7 +96,7 @@ def make_step(
 
     def micro_gradient(state: State, batch: Any, table: Any) -> tuple[Any, dict[str, Array], Any]:
         """The gradient, the outputs and the statistics of one micro-batch."""
-        keys = example_keys(jax.random.fold_in(state.key, state.step), batch["index"])
+        keys = example_keys(jax.random.fold_in(state.key, state.step), batch.index)
         data_keys, noise_keys, own_keys = split(keys, 3)
         examples = prepare(batch, table, values, config.data, keys=data_keys, train=True)
         sampled = sample_keys(noise_keys, config.objective.num_samples)

@@ -17,10 +17,11 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from vae.data.dataset import BYTES, Source
+from vae.data.examples import Raw, Source
 from vae.data.faces.attributes import NAMES, factors
 from vae.data.faces.drawing import SMALLEST, render
 from vae.data.images import Fit, fit_images
+from vae.probability.event import BYTES
 
 SIZE = 64  # where data.image_size does not say another
 SPLITS = {
@@ -41,7 +42,7 @@ class DrawnExamples:
     identities = None
 
     @property
-    def image_shape(self) -> tuple[int, int, int]:
+    def shape(self) -> tuple[int, int, int]:
         return self.fit.shape((self.size, self.size, 3))
 
     @property
@@ -50,7 +51,7 @@ class DrawnExamples:
 
     @property
     def nbytes(self) -> int:
-        return len(self) * int(np.prod(self.image_shape))
+        return len(self) * int(np.prod(self.shape))
 
     def __len__(self) -> int:
         return len(self.indices)
@@ -58,16 +59,16 @@ class DrawnExamples:
     def take(self, indices: np.ndarray) -> DrawnExamples:
         return replace(self, indices=self.indices[indices])
 
-    def table(self) -> dict[str, np.ndarray]:
-        return {}
+    def table(self) -> None:
+        return None
 
     def evidence(self, sample: np.ndarray) -> Iterator[bytes]:
         yield self.indices.tobytes()  # of which all else is a function
 
-    def read(self, indices: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    def read(self, indices: np.ndarray) -> tuple[Raw, np.ndarray]:
         labels = factors(self.indices[indices])
         images = fit_images(render(labels, self.size), self.fit)
-        return images, labels, np.ones(len(labels), bool)
+        return Raw(images, labels), np.ones(len(labels), bool)
 
 
 def read(fit: Fit) -> Source:

@@ -47,7 +47,7 @@ def _discriminator(kind: type, config: ml_collections.ConfigDict) -> Discriminat
 def _images(config: ml_collections.ConfigDict, size: int, data: Data) -> Images:
     return Images(
         discriminator=_discriminator(ImageDiscriminator, config),
-        image_shape=data.image_shape,
+        event=data.event,
         condition=condition_of(config, data),
         similarity=config.similarity,
     )

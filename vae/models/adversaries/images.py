@@ -27,6 +27,7 @@ from vae.models.adversaries.discriminator import LOSSES, Discriminator
 from vae.models.adversaries.play import Play
 from vae.models.condition import Condition
 from vae.probability.distributions import normal_log_prob
+from vae.probability.event import Event
 from vae.probability.terms import Batch
 
 Array = jax.Array
@@ -40,13 +41,13 @@ class Images:
 
     Attributes:
       discriminator: of images.
-      image_shape: (H, W, C).
+      event: what an x is.
       condition: the y that it is given, or None.
       similarity: whether its features replace the pixels.
     """
 
     discriminator: Discriminator
-    image_shape: tuple[int, int, int]
+    event: Event
     condition: Condition | None
     similarity: bool
 
@@ -54,7 +55,7 @@ class Images:
 
     def init(self, *, key: Array) -> parts.Variables:
         code = self.code(self.condition.unknown(1)) if self.condition else None
-        return self.discriminator.init(jnp.zeros((1, *self.image_shape)), code, key=key)
+        return self.discriminator.init(jnp.zeros((1, *self.event.shape)), code, key=key)
 
     def code(self, y: Array | None) -> Array | None:
         """y as the discriminator is given it."""

@@ -3,7 +3,7 @@
 A family is a frozen record with
 
     space         as of a posterior, and the same as the posterior's
-    uses_encoder  whether p(z) is made of posteriors of other images
+    uses_encoder  whether p(z) is made of posteriors of other examples
     init(*, key)  the family's own variables
     distribution(variables, batch, encode, *, train) -> p
 
@@ -34,15 +34,15 @@ from vae.probability.categorical import UniformCategorical
 from vae.probability.sphere import UniformSphere
 
 
-def _images(config: ml_collections.ConfigDict, data: Data) -> np.ndarray:
-    """The first `prior_components` images of the training data."""
-    images = data.images(config.prior_components)
-    if len(images) < config.prior_components:
+def _examples(config: ml_collections.ConfigDict, data: Data) -> np.ndarray:
+    """The first `prior_components` examples of the training data."""
+    examples = data.examples(config.prior_components)
+    if len(examples) < config.prior_components:
         raise InputError(
-            f"model.prior_components={config.prior_components} is more than the {len(images)} "
-            "images of the training set."
+            f"model.prior_components={config.prior_components} is more than the {len(examples)} "
+            "examples of the training set."
         )
-    return images
+    return examples
 
 
 def _exemplar(config: ml_collections.ConfigDict, size: int, data: Data) -> Exemplar:
@@ -51,7 +51,7 @@ def _exemplar(config: ml_collections.ConfigDict, size: int, data: Data) -> Exemp
             "model.prior='exemplar' leaves an example itself out, so model.prior_components must "
             "be at least 2."
         )
-    return Exemplar(size, _images(config, data))
+    return Exemplar(size, _examples(config, data))
 
 
 def _conditional(config: ml_collections.ConfigDict, size: int, data: Data) -> Conditional:
@@ -68,7 +68,7 @@ def _flow(config: ml_collections.ConfigDict) -> dict:
 PRIORS = {
     "standard_normal": lambda config, size, data: standard_normal(size),
     "mixture": lambda config, size, data: Mixture(size, config.prior_components),
-    "vamp": lambda config, size, data: Vamp(size, _images(config, data)),
+    "vamp": lambda config, size, data: Vamp(size, _examples(config, data)),
     "exemplar": _exemplar,
     "conditional": _conditional,
     "coupling": lambda config, size, data: flow.coupling(size, **_flow(config)),

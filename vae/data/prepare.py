@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import functools
 import logging
-from collections.abc import Mapping
+from dataclasses import replace
 
 import jax
 import jax.numpy as jnp
@@ -20,9 +20,11 @@ import ml_collections
 import numpy as np
 from jax import Array
 
-from vae.data.dataset import Dataset, Values, read_complete
+from vae.data.batches import HostBatch
+from vae.data.examples import Dataset, Raw, read_complete
 from vae.errors import InputError
 from vae.probability.distributions import example_keys
+from vae.probability.event import BINARY, Values
 from vae.probability.terms import Batch
 
 OF_GREY = ("bernoulli", "continuous_bernoulli")  # their mean is a grey value in [0, 1]
@@ -36,59 +38,54 @@ OF_LEVELS = (
 
 
 def prepare(
-    batch: Mapping[str, Array],
-    table: Mapping[str, Array],
-    values: Values,
-    config,
-    *,
-    train: bool,
-    keys: Array,
+    batch: HostBatch, table: Raw | None, values: Values, config, *, train: bool, keys: Array
 ) -> Batch:
-    """Returns the examples as a model is given them, x [B, H, W, C] float32.
+    """Returns the examples as a model is given them, x [B, *places, C].
 
-    `table` is {"image": [N, H, W, C], "label": [N]}, the raw examples that batch["index"] [B]
-    points into, or {}, and then they are batch["image"] [B, H, W, C] and batch["label"] [B].
-    `config` is the section `data`; `train` allows random mirroring; `keys` [B] are typed PRNG keys,
-    one an example.
+    `table` holds the raw examples that batch.index [B] points into; where it is None they are
+    batch.raw. `config` is the section `data`; `train` allows random mirroring; `keys` [B] are typed
+    PRNG keys, one an example.
     """
-    index = batch["index"]
-    raw, label = (table[k][index] if table else batch[k] for k in ("image", "label"))
-    if keys.shape != raw.shape[:1]:
-        raise ValueError(f"{keys.shape} keys for {raw.shape[0]} images; give one an image.")
+    raw = batch.raw if table is None else table.at(batch.index)
+    if keys.shape != raw.labels.shape[:1]:
+        raise ValueError(f"{keys.shape} keys for {len(raw.labels)} examples; give one an example.")
 
-    def one(image: Array, key: Array) -> Array:
+    def one(raw: Array, key: Array) -> Array:
         flip_key, noise_key = jax.random.split(key)
         if config.flip and train:
             mirror = jax.random.bernoulli(flip_key)
-            image = jnp.where(mirror, image[:, ::-1, :], image)
-        image = image.astype(jnp.float32)
+            raw = jnp.where(mirror, raw[:, ::-1, :], raw)
         if config.binarize == "none" and not config.dequantize:
-            return image / values.scale
-        noise = jax.random.uniform(noise_key, image.shape)
+            return values.to_x(raw)
+        noise = jax.random.uniform(noise_key, raw.shape)
         if config.binarize == "dynamic":
-            return (noise < image / values.scale).astype(jnp.float32)
-        return (image + noise) / values.levels
+            return (noise < values.to_x(raw)).astype(jnp.float32)
+        return (raw.astype(jnp.float32) + noise) / values.levels
 
-    return Batch(x=jax.vmap(one)(raw, keys), y=label, index=index)
+    return Batch(jax.vmap(one)(raw.values, keys), raw.labels, raw.mask, batch.index)
 
 
-def first_images(
+def first_examples(
     dataset: Dataset, split: str, num: int, config: ml_collections.ConfigDict
 ) -> Batch:
-    """The first `num` examples of a split as a model is given them, x [num, H, W, C]."""
+    """The first `num` examples of a split as a model is given them, x [num, *places, C]."""
     examples = getattr(dataset, split)
-    index = np.arange(min(num, len(examples)))
-    images, labels, _ = read_complete(examples, index)
+    index = np.arange(min(num, len(examples)), dtype=np.int32)
+    raw, _ = read_complete(examples, index)
     prepared = jax.jit(
-        functools.partial(prepare, values=dataset.values, config=config.data, train=False)
+        functools.partial(prepare, values=dataset.event.values, config=config.data, train=False)
     )
-    batch = {"index": index.astype(np.int32), "image": images, "label": labels}
-    return jax.device_get(prepared(batch, {}, keys=example_keys(jax.random.key(0), index)))
+    keys = example_keys(jax.random.key(0), index)
+    return jax.device_get(prepared(HostBatch(index, raw), None, keys=keys))
 
 
-def binary(values: Values, config) -> bool:
-    """Whether every x is 0 or 1; `config` is the section `data`."""
-    return config.binarize == "dynamic" or (values.levels == 2 and not config.dequantize)
+def prepared_values(values: Values, config) -> Values:
+    """What the values of x mean after `prepare`; `config` is the section `data`."""
+    if config.binarize == "dynamic":
+        return BINARY
+    if config.dequantize:
+        return replace(values, kind="real", low=0.0, high=1.0)
+    return values
 
 
 def check_likelihood(values: Values, config) -> None:
@@ -104,7 +101,7 @@ def check_likelihood(values: Values, config) -> None:
     unit = values.low >= 0 and values.high <= 1
     if config.model.name == "gan":
         likelihood = None
-        if values.counts or not unit:
+        if values.kind == "counts" or not unit:
             raise InputError(
                 f"model.name='gan' makes images of values in [0, 1], but the data range over "
                 f"{bounds}: rescale them."
@@ -135,7 +132,7 @@ def check_likelihood(values: Values, config) -> None:
                 f'model.likelihood = "{likelihood}" is of the raw levels: data.{key} must be off '
                 "with it."
             )
-    if values.counts and (likelihood in OF_GREY or data.binarize != "none"):
+    if values.kind == "counts" and (likelihood in OF_GREY or data.binarize != "none"):
         what = f'model.likelihood = "{likelihood}"' if likelihood in OF_GREY else "data.binarize"
         raise InputError(
             f"{what} is for grey values, but the data are counts up to {values.scale:g}: use "
@@ -146,12 +143,12 @@ def check_likelihood(values: Values, config) -> None:
             f'model.likelihood = "{likelihood}" needs values in [0, 1], but the data range over '
             f'{bounds}: rescale them, or use "gaussian".'
         )
-    if likelihood == "continuous_bernoulli" and binary(values, data):
+    if likelihood == "continuous_bernoulli" and prepared_values(values, data).kind == "binary":
         raise InputError(
             'model.likelihood = "continuous_bernoulli" is a density of grey values, and has no '
             'bound on values that are all 0 or 1: use "bernoulli".'
         )
-    if likelihood == "bernoulli" and not binary(values, data):
+    if likelihood == "bernoulli" and prepared_values(values, data).kind != "binary":
         logging.warning(
             'model.likelihood = "bernoulli" on grey values is not a likelihood: the figures '
             'compare with others of its kind only; data.binarize = "dynamic" gives one'

@@ -6,12 +6,14 @@ import numpy as np
 import pytest
 
 from vae import config as configs
-from vae.data.dataset import BINARY, BYTES, Values
-from vae.data.transforms import check_likelihood, prepare
+from vae.data.batches import HostBatch
+from vae.data.examples import Raw
+from vae.data.prepare import check_likelihood, prepare
 from vae.errors import InputError
+from vae.probability.event import BINARY, BYTES, Values
 
-FLOATS = Values(1.0, None, -10.0, 9.0)
-COUNTS = Values(3000.0, 3001, counts=True)
+FLOATS = Values("real", low=-10.0, high=9.0)
+COUNTS = Values("counts", 3000.0, 3001)
 
 
 def keys_of(ids, step=0):
@@ -26,22 +28,23 @@ def images(count, seed=0, high=256, shape=(6, 5, 1)):
 def x_of(raw, values, config, *, keys, train=True):
     """x of raw images given with the batch."""
     number = np.arange(len(raw))
-    batch = {"index": number, "image": raw, "label": number}
-    return prepare(batch, {}, values, config, train=train, keys=keys).x
+    return prepare(
+        HostBatch(number, Raw(raw, number)), None, values, config, train=train, keys=keys
+    ).x
 
 
 def test_plain_scale_and_gather(configure):
     raw, labels = images(20), np.arange(20, dtype=np.int32)
     index = np.array([3, 3, 19])
-    table = {"image": jnp.asarray(raw), "label": jnp.asarray(labels)}
-    gathered = prepare({"index": index}, table, BYTES, configure(), train=True, keys=keys_of(index))
+    table = Raw(jnp.asarray(raw), jnp.asarray(labels))
+    gathered = prepare(HostBatch(index), table, BYTES, configure(), train=True, keys=keys_of(index))
     assert gathered.x.dtype == jnp.float32
     np.testing.assert_allclose(gathered.x, raw[index] / 255, rtol=1e-6)
     np.testing.assert_array_equal(gathered.y, index)
     np.testing.assert_array_equal(gathered.index, index)
     given = x_of(raw[index], BYTES, configure(), keys=keys_of(index))
     np.testing.assert_array_equal(gathered.x, given)
-    with pytest.raises(ValueError, match="keys for 3 images"):
+    with pytest.raises(ValueError, match="keys for 3 examples"):
         x_of(raw[:3], BYTES, configure(), keys=keys_of([1]))
 
 
@@ -76,7 +79,7 @@ def test_dynamic_binarisation(configure):
     x = np.asarray(
         x_of(
             raw,
-            Values(16.0, 17),
+            Values("levels", 16.0, 17),
             configure(binarize="dynamic"),
             train=False,
             keys=keys_of(np.arange(20000)),
@@ -93,7 +96,7 @@ def test_dequantisation(configure):
     x = np.asarray(
         x_of(
             raw,
-            Values(16.0, 17),
+            Values("levels", 16.0, 17),
             configure(dequantize=True),
             train=False,
             keys=keys_of(np.arange(2000)),

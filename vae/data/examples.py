@@ -13,62 +13,58 @@ import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Any, NamedTuple, Protocol
 
+import jax
 import numpy as np
 
-from vae.data.attributes import scales_of
+from vae.data.scales import Scales, scales_of
 from vae.errors import InputError
-from vae.models.data import Scales
+from vae.probability.event import Event, Values
 
 MAX_UNREADABLE = 0.01  # of the files; beyond it the folder is taken to be broken, not scratched
 
 
-@dataclass(frozen=True)
-class Values:
-    """The meaning of a raw value: x = raw / scale.
+class Raw(NamedTuple):
+    """Examples as they are kept.
 
-    `levels` is the number of equally spaced values x takes in [0, 1], 0 and 1 among them, or None
-    where x is continuous; `low` and `high` bound x. `counts` says that the highest level is the
-    largest number that was counted, where there might have been a larger one. `black` and `white`
-    are the source's own values that became x = 0 and x = 1, where reading it changed them.
+    Attributes:
+      values: [n, *places, C] raw, see `vae/probability/event.py`.
+      labels: classes [n] int32 (-1: none) or attributes [n, A] float32, each in its own unit.
+      mask: [n, *places] bool, False of places that only fill up the shape; None where there are
+        none.
     """
 
-    scale: float
-    levels: int | None
-    low: float = 0.0
-    high: float = 1.0
-    counts: bool = False
-    black: float | None = None
-    white: float | None = None
+    values: np.ndarray
+    labels: np.ndarray
+    mask: np.ndarray | None = None
 
-
-BYTES = Values(scale=255.0, levels=256)
-BINARY = Values(scale=1.0, levels=2)
+    def at(self, index: Any) -> Raw:
+        """The examples of an index, of rows or as jax and numpy take it."""
+        return jax.tree.map(lambda column: column[index], self)
 
 
 class Examples(Protocol):
-    """Labelled images, read by index.
+    """Labelled examples, read by index.
 
-    `identities` [N] int32 says who is on them, where that is known: it is not given to models.
+    `shape` is (*places, C). `identities` [N] int32 says whose they are (who is on an image), where
+    that is known: it is not given to models.
     """
 
-    image_shape: tuple[int, int, int]
+    shape: tuple[int, ...]
     identities: np.ndarray | None
 
     def __len__(self) -> int: ...
 
     @property
     def nbytes(self) -> int:
-        """The size of all images as an array."""
+        """The size of all values as an array."""
 
-    def read(self, indices: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Returns images [n, H, W, C] raw, labels and ok [n] bool.
+    def read(self, indices: np.ndarray) -> tuple[Raw, np.ndarray]:
+        """Returns the examples at `indices`, and ok [n] bool.
 
-        Labels are classes [n] int32 (-1: none) or attributes [n, A] float32, each in its own unit.
-
-        An example that cannot be decoded has ok False and an image of zeros. Callable from any
-        number of threads. Raises InputError when too many cannot be decoded.
+        An example that cannot be decoded has ok False and values of 0. Callable from any number of
+        threads. Raises InputError when too many cannot be decoded.
         """
 
     def evidence(self, sample: np.ndarray) -> Iterator[bytes]:
@@ -80,63 +76,66 @@ class Examples(Protocol):
     def take(self, indices: np.ndarray) -> Examples:
         """Returns the examples at `indices`, in that order."""
 
-    def table(self) -> dict[str, np.ndarray]:
-        """Returns what the device is to hold, or {}: too large for it.
-
-        {"image": [N, H, W, C], "label": [N]}.
-        """
+    def table(self) -> Raw | None:
+        """Returns all examples for the device to hold; None where they are too large for it."""
 
 
 @dataclass(frozen=True)
 class ArrayExamples:
-    """Examples in memory: images [N, H, W, C], labels [N] or [N, A], ok [N] bool.
+    """Examples in memory, N of them; ok [N] bool.
 
-    Images are uint8, int32 or float32. Where `ok` is False the image is a stand-in (see
-    `read_complete`), not an example of its own: training may see it, an evaluation leaves it out.
+    Where `ok` is False an example is a stand-in (see `read_complete`), not one of its own: training
+    may see it, an evaluation leaves it out.
     """
 
-    images: np.ndarray
-    labels: np.ndarray
+    raw: Raw
     ok: np.ndarray
     resident: bool = False  # small enough for the device, see `table`
     identities: np.ndarray | None = None
 
     @property
-    def image_shape(self) -> tuple[int, int, int]:
-        return self.images.shape[1:]
+    def values(self) -> np.ndarray:
+        return self.raw.values
+
+    @property
+    def labels(self) -> np.ndarray:
+        return self.raw.labels
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return self.values.shape[1:]
 
     @property
     def nbytes(self) -> int:
-        return self.images.nbytes
+        return self.values.nbytes
 
     def __len__(self) -> int:
-        return len(self.images)
+        return len(self.ok)
 
-    def read(self, indices: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        return self.images[indices], self.labels[indices], self.ok[indices]
+    def read(self, indices: np.ndarray) -> tuple[Raw, np.ndarray]:
+        return self.raw.at(indices), self.ok[indices]
 
     def evidence(self, sample: np.ndarray) -> Iterator[bytes]:
         yield self.labels.tobytes()
         for index in sample:
-            yield self.images[index].tobytes()
+            yield self.values[index].tobytes()
 
     def take(self, indices: np.ndarray) -> ArrayExamples:
         start, stop = (int(indices[0]), int(indices[-1]) + 1) if len(indices) else (0, 0)
         if np.array_equal(indices, np.arange(start, stop)):
             indices = slice(start, stop)  # a view
         identities = None if self.identities is None else self.identities[indices]
-        columns = (self.images[indices], self.labels[indices], self.ok[indices])
-        return ArrayExamples(*columns, self.resident, identities)
+        return ArrayExamples(self.raw.at(indices), self.ok[indices], self.resident, identities)
 
-    def table(self) -> dict[str, np.ndarray]:
-        return {"image": self.images, "label": self.labels} if self.resident else {}
+    def table(self) -> Raw | None:
+        return self.raw if self.resident else None
 
 
-def in_memory(images: np.ndarray, labels: np.ndarray | None = None) -> ArrayExamples:
-    """Returns ArrayExamples of images [N, H, W, C] and labels [N] (None: unlabelled)."""
+def in_memory(values: np.ndarray, labels: np.ndarray | None = None) -> ArrayExamples:
+    """Returns ArrayExamples of values [N, *places, C] and labels [N] (None: unlabelled)."""
     if labels is None:
-        labels = np.full(len(images), -1)
-    return ArrayExamples(images, labels.astype(np.int32), np.ones(len(images), bool))
+        labels = np.full(len(values), -1)
+    return ArrayExamples(Raw(values, labels.astype(np.int32)), np.ones(len(values), bool))
 
 
 @dataclass(frozen=True)
@@ -158,8 +157,7 @@ class Dataset:
     train: Examples
     valid: Examples
     test: Examples
-    values: Values
-    image_shape: tuple[int, int, int]  # H, W, C
+    event: Event  # of raw values
     num_classes: int  # 0: labels are attributes, or there are none
     description: str
     attributes: tuple[str, ...] = ()  # their names
@@ -171,16 +169,19 @@ class Dataset:
         """What the attributes' numbers mean, from those of the training set."""
         return scales_of(getattr(self.train, "labels", None), len(self.attributes))
 
-    def mean_image(self) -> np.ndarray:
-        """Returns the mean x of the training set, [H, W, C] float32.
+    def mean(self) -> np.ndarray:
+        """Returns the mean x of the training set, [*places, C] float32.
 
         Of at most 2,000 examples, evenly spaced, wherever they are kept: that is enough to start a
         decoder from, and takes less than a second where each has to be decoded.
         """
         count = min(len(self.train), 2000)
         chosen = np.linspace(0, len(self.train) - 1, count).astype(int)
-        images, _, _ = read_complete(self.train, chosen)
-        return (images.mean(0, dtype=np.float64) / self.values.scale).astype(np.float32)
+        raw, _ = read_complete(self.train, chosen)
+        values = self.event.values
+        return ((raw.values.mean(0, dtype=np.float64) - values.offset) / values.scale).astype(
+            np.float32
+        )
 
 
 @dataclass
@@ -205,33 +206,33 @@ class Unreadable:
             if count > MAX_UNREADABLE * self.total:
                 few = ", ".join(sorted(self.names)[:3]) + (", ..." if count > 3 else "")
                 raise InputError(
-                    f"{self.what}: {count} of {self.total} images cannot be read, more than "
+                    f"{self.what}: {count} of {self.total} files cannot be read, more than "
                     f"{MAX_UNREADABLE:.0%} ({few}): replace or remove them."
                 )
 
 
-def read_complete(
-    examples: Examples, indices: np.ndarray
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def read_complete(examples: Examples, indices: np.ndarray) -> tuple[Raw, np.ndarray]:
     """Reads with a stand-in for what cannot be decoded: the next example that can.
 
     The stand-in depends on the index only, so that a batch stays a function of its step, and a set
     in memory holds what the same set read from files would give. Returns as `read` does: `ok`
     still says which examples are their own.
     """
-    images, labels, ok = examples.read(indices)
+    raw, ok = examples.read(indices)
     for row in np.flatnonzero(~ok):
         if isinstance(examples, ArrayExamples) and examples.resident:
             break  # it holds its stand-ins already
         for offset in range(1, len(examples)):
             other = np.array([(int(indices[row]) + offset) % len(examples)])
-            image, label, readable = examples.read(other)
+            found, readable = examples.read(other)
             if readable[0]:
-                images[row], labels[row] = image[0], label[0]
+                for column, value in zip(raw, found, strict=True):
+                    if column is not None:
+                        column[row] = value[0]
                 break
         else:
-            raise InputError(f"None of the {len(examples)} images of a split can be read.")
-    return images, labels, ok
+            raise InputError(f"None of the {len(examples)} examples of a split can be read.")
+    return raw, ok
 
 
 def load_in_memory(examples: Examples, threads: int) -> ArrayExamples:
@@ -246,5 +247,5 @@ def load_in_memory(examples: Examples, threads: int) -> ArrayExamples:
         except BaseException:
             pool.shutdown(wait=False, cancel_futures=True)
             raise
-    columns = (np.concatenate(column) for column in zip(*parts, strict=True))
-    return ArrayExamples(*columns, identities=examples.identities)
+    raw, ok = jax.tree.map(lambda *columns: np.concatenate(columns), *parts)
+    return ArrayExamples(raw, ok, identities=examples.identities)
