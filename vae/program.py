@@ -18,7 +18,7 @@ from vae.compiled import Compiled
 from vae.data.batches import Batches
 from vae.data.examples import Dataset
 from vae.data.labels import check_labels
-from vae.data.prepare import check_likelihood, first_examples, prepared_values
+from vae.data.prepare import check_values, first_examples, prepared_values
 from vae.errors import InputError
 from vae.evaluation.evaluator import Evaluator, make_evaluator
 from vae.models.combinations import check_objective
@@ -124,7 +124,7 @@ def prepare(config: ml_collections.ConfigDict, *, started: bool = False) -> Expe
       InputError: a file is missing or wrong, or data, model and objective do not go together.
     """
     dataset = data.load(config.data)
-    check_likelihood(dataset.event.values, config)
+    check_values(dataset.event.values, config.data)
     check_labels(dataset, config)
     model = models.build(config.model, _model_data(dataset, config))
     check_fits(model, config, _label(dataset), len(dataset.train))

@@ -1,19 +1,17 @@
-import logging
-
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from vae import config as configs
 from vae.data.batches import HostBatch
 from vae.data.examples import Raw
-from vae.data.prepare import check_likelihood, prepare
+from vae.data.prepare import check_values, prepare, prepared_values
 from vae.errors import InputError
 from vae.probability.event import BINARY, BYTES, Values
 
 FLOATS = Values("real", low=-10.0, high=9.0)
 COUNTS = Values("counts", 3000.0, 3001)
+TOKENS = Values("tokens", levels=90)
 
 
 def keys_of(ids, step=0):
@@ -108,54 +106,27 @@ def test_dequantisation(configure):
     assert abs(u.mean() - 0.5) < 0.01 and abs(u.var() - 1 / 12) < 0.005
 
 
-def experiment(likelihood, **data):
-    config = configs.base()
-    config.model.likelihood = likelihood
-    config.data.update(data)
-    return config
-
-
 @pytest.mark.parametrize(
-    ("values", "likelihood", "keys", "message"),
+    ("values", "keys", "message"),
     [
-        (FLOATS, "bernoulli", {}, r"bernoulli.*range over \[-10, 9\]"),
-        (FLOATS, "gaussian", {"binarize": "dynamic"}, r"\[-10, 9\]"),
-        (FLOATS, "discretized_logistic", {}, "equally spaced levels"),
-        (FLOATS, "gaussian", {"dequantize": True}, "data.dequantize needs"),
-        (BYTES, "discretized_logistic", {"dequantize": True}, "data.dequantize must be off"),
-        (BYTES, "discretized_logistic", {"binarize": "dynamic"}, "data.binarize must be off"),
-        (BYTES, "gaussian", {"binarize": "dynamic", "dequantize": True}, "choose one"),
-        (FLOATS, "poisson", {}, "equally spaced levels"),
-        (BYTES, "negative_binomial", {"binarize": "dynamic"}, "data.binarize must be off"),
-        (FLOATS, "continuous_bernoulli", {}, r"continuous_bernoulli.*range over \[-10, 9\]"),
-        (BINARY, "continuous_bernoulli", {}, "all 0 or 1"),
-        (COUNTS, "bernoulli", {}, '"bernoulli" is for grey values, .* counts up to 3000'),
-        (COUNTS, "continuous_bernoulli", {}, "is for grey values"),
-        (COUNTS, "gaussian", {"binarize": "dynamic"}, "data.binarize is for grey values"),
+        (FLOATS, {"binarize": "dynamic"}, r"data.binarize .* range over \[-10, 9\]: rescale"),
+        (FLOATS, {"dequantize": True}, "data.dequantize needs values of equally spaced levels"),
+        (BYTES, {"binarize": "dynamic", "dequantize": True}, "choose one"),
+        (COUNTS, {"binarize": "dynamic"}, "data.binarize is for grey values, .* counts up to 3000"),
+        (TOKENS, {"binarize": "dynamic"}, "data.binarize is for numbers, .* tokens: leave it out"),
+        (TOKENS, {"dequantize": True}, "data.dequantize is for numbers"),
     ],
 )
-def test_senseless_combinations(values, likelihood, keys, message):
+def test_what_cannot_be_made_of_values_is_refused(configure, values, keys, message):
     with pytest.raises(InputError, match=message):
-        check_likelihood(values, experiment(likelihood, **keys))
+        check_values(values, configure(**keys))
 
 
-@pytest.mark.parametrize(
-    ("values", "likelihood", "keys", "warned"),
-    [
-        (BINARY, "bernoulli", {}, False),
-        (BYTES, "bernoulli", {"binarize": "dynamic"}, False),
-        (BYTES, "bernoulli", {}, True),
-        (BYTES, "gaussian", {"dequantize": True}, False),
-        (BYTES, "discretized_logistic", {}, False),
-        (FLOATS, "gaussian", {}, False),
-        (BYTES, "continuous_bernoulli", {}, False),
-        (BYTES, "poisson", {}, False),
-        (COUNTS, "negative_binomial", {}, False),
-        (COUNTS, "mixture_of_logistics", {}, False),
-        (COUNTS, "gaussian", {"dequantize": True}, False),
-    ],
-)
-def test_sensible_combinations(values, likelihood, keys, warned, caplog):
-    with caplog.at_level(logging.WARNING):
-        check_likelihood(values, experiment(likelihood, **keys))
-    assert bool(caplog.records) == warned
+def test_the_values_of_x_are_those_after_the_noise(configure):
+    made = {"binarize": "dynamic"}, {"dequantize": True}, {}
+    for values, keys in ((BYTES, made[0]), (BYTES, made[1]), (COUNTS, made[1]), (FLOATS, made[2])):
+        check_values(values, configure(**keys))
+    assert prepared_values(BYTES, configure(**made[0])) == BINARY
+    noisy = prepared_values(BYTES, configure(**made[1]))
+    assert (noisy.kind, noisy.levels) == ("real", 256)
+    assert prepared_values(FLOATS, configure()) == FLOATS

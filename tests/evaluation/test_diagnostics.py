@@ -1,8 +1,9 @@
-"""What counts as active: units by the variance of their means, or groups by their divergence."""
+"""Figures of a set; active are units by the variance of their means, groups by their divergence."""
 
 import numpy as np
 
 from vae.evaluation.diagnostics import (
+    bits_per_dim,
     collapse_warning,
     few_samples_warning,
     off_centre,
@@ -24,7 +25,6 @@ def figures(estimate):
         "valid",
         num_samples=1,
         with_nll=False,
-        dimensions=4,
         log_levels=None,
         standard=True,
     )
@@ -62,16 +62,33 @@ def test_what_the_mean_of_the_latents_costs_is_half_its_square():
 
 
 def test_a_model_that_diverged_is_not_said_to_have_collapsed():
-    flat, nan = np.zeros(5), np.full(5, np.nan)
-    collapsed = Estimate(flat, flat, flat, flat, flat, np.zeros((5, 0)), np.zeros((5, 3)), {})
+    nan = np.full(5, np.nan)
+    collapsed = estimate(np.zeros((5, 3)), np.zeros((5, 0)))
     assert "Posterior collapse" in collapse_warning(collapsed)
     assert collapse_warning(collapsed._replace(kl=nan, mean=np.full((5, 3), np.nan))) is None
 
 
 def test_an_nll_that_rests_on_one_sample_is_said_to():
     flat = np.zeros(5)
-    one = Estimate(flat, flat, flat, flat, flat + 1.03, np.zeros((5, 0)), np.zeros((5, 3)), {})
+    one = estimate(np.zeros((5, 3)), np.zeros((5, 0)))._replace(ess=flat + 1.03)
     assert "rests on 1.03 of 200 samples" in few_samples_warning(one, 200)
     assert few_samples_warning(one, 2) is None  # of so few no more was asked
     assert few_samples_warning(one._replace(ess=flat + 50), 200) is None
     assert few_samples_warning(one._replace(ess=flat * np.nan), 200) is None
+
+
+def test_bits_per_dimension_are_of_all_values_of_a_set_together():
+    bits, _ = bits_per_dim(np.array([10.0, 30.0, 26.0]), np.array([4, 16, 10]))
+    np.testing.assert_allclose(bits, 66 / 30 / np.log(2))
+    nats = np.array([10.0, 30.0, 26.0])
+    bits, error = bits_per_dim(nats, np.full(3, 8), log_levels=np.log(16))
+    np.testing.assert_allclose(bits, nats.mean() / 8 / np.log(2) + 4)
+    np.testing.assert_allclose(error, nats.std(ddof=1) / np.sqrt(3) / 8 / np.log(2))
+
+
+def test_the_error_of_bits_per_dimension_is_that_of_sets_of_examples_of_many_sizes():
+    rng = np.random.default_rng(0)
+    sizes = rng.integers(1, 40, (3000, 200))
+    nats = rng.normal(2 * sizes, np.sqrt(sizes))
+    bits, errors = np.transpose([bits_per_dim(*each) for each in zip(nats, sizes, strict=True)])
+    np.testing.assert_allclose(errors.mean(), bits.std(), rtol=0.05)

@@ -4,6 +4,7 @@ import functools
 from types import SimpleNamespace
 
 import jax
+import jax.numpy as jnp
 import linear_gaussian
 import numpy as np
 import pytest
@@ -38,16 +39,16 @@ def estimator(wrong, num_samples, max_bytes):
     )
 
 
+def batches(x, batch_size):
+    for start in range(0, len(x), batch_size):
+        index = np.arange(start, start + batch_size, dtype=np.int32)
+        image = x[np.minimum(index, len(x) - 1)]
+        yield HostBatch(index, Raw(image, None), index < len(x))
+
+
 def estimate(x, wrong, num_samples, *, max_bytes=2**30, batch_size=4, seed=0):
-
-    def batches():
-        for start in range(0, len(x), batch_size):
-            index = np.arange(start, start + batch_size, dtype=np.int32)
-            image = x[np.minimum(index, len(x) - 1)]
-            yield HostBatch(index, Raw(image, None), index < len(x))
-
     compiled = estimator(wrong, num_samples, max_bytes)
-    return compiled(VARIABLES, {}, batches(), key=jax.random.key(seed))
+    return compiled(VARIABLES, {}, batches(x, batch_size), key=jax.random.key(seed))
 
 
 def test_all_bounds_are_tight_at_the_exact_posterior(x, exact):
@@ -75,6 +76,18 @@ def test_elbo_of_a_wrong_posterior_is_the_truth_less_its_divergence(x, exact):
     # KL(N(m + s, v e^s) || N(m, v)) per dimension, against the exact posterior.
     gap = (0.5 * (np.exp(shift) + shift**2 / VARIANCE - 1 - shift)).sum()
     np.testing.assert_allclose(estimate(x, shift, 20000).elbo, exact - gap, atol=0.08)
+
+
+def test_the_values_of_an_example_are_counted_under_its_mask(x):
+    mask = np.random.default_rng(0).random((10, 2, 2)) < 0.5
+
+    def preprocess(batch, table, keys):
+        return Batch(batch.raw.values, mask=jnp.asarray(mask)[batch.index % 10])
+
+    counted = make_estimator(model(), preprocess, make_mesh(), num_samples=1, max_bytes=2**30)
+    result = counted(VARIABLES, {}, batches(x, 4), key=jax.random.key(0))
+    np.testing.assert_array_equal(result.dimensions, mask.sum((1, 2)))
+    np.testing.assert_array_equal(estimate(x, 0.0, 8).dimensions, 4)
 
 
 def test_sample_count_is_obeyed(x):

@@ -1,4 +1,4 @@
-"""From raw values to x, inside the compiled step; and whether the likelihood can take such x.
+"""From raw values to x, inside the compiled step; and what cannot be made of such values.
 
 All noise is drawn from one key an example, so x does not depend on where or beside which other
 examples it is computed. With raw values v of L levels (0..L-1):
@@ -11,7 +11,6 @@ examples it is computed. With raw values v of L levels (0..L-1):
 from __future__ import annotations
 
 import functools
-import logging
 from dataclasses import replace
 
 import jax
@@ -26,15 +25,6 @@ from vae.errors import InputError
 from vae.probability.distributions import example_keys
 from vae.probability.event import BINARY, Values
 from vae.probability.terms import Batch
-
-OF_GREY = ("bernoulli", "continuous_bernoulli")  # their mean is a grey value in [0, 1]
-OF_LEVELS = (
-    "discretized_logistic",
-    "mixture_of_logistics",
-    "categorical",
-    "poisson",
-    "negative_binomial",
-)
 
 
 def prepare(
@@ -88,68 +78,33 @@ def prepared_values(values: Values, config) -> Values:
     return values
 
 
-def check_likelihood(values: Values, config) -> None:
-    """Refuses what the data's values and `config` (the whole of it) cannot do together.
+def check_values(values: Values, config) -> None:
+    """Refuses what the section `data` of a config asks of values that cannot be made of them.
 
-    Raises InputError for values outside [0, 1] where the likelihood or the binarisation needs them
-    there, for counts that either would take to be grey values, and where levels are needed and
-    there are none, or noise would destroy them. Logs a warning where the Bernoulli likelihood is
-    given grey values.
+    Raises:
+      InputError: they are not in [0, 1], or counts or tokens, where they are to be binarised; or
+        have no levels, where noise is to be added to these.
     """
-    data, likelihood = config.data, config.model.likelihood
     bounds = f"[{values.low:g}, {values.high:g}]"
-    unit = values.low >= 0 and values.high <= 1
-    if config.model.name == "gan":
-        likelihood = None
-        if values.kind == "counts" or not unit:
-            raise InputError(
-                f"model.name='gan' makes images of values in [0, 1], but the data range over "
-                f"{bounds}: rescale them."
-            )
-    if data.binarize == "dynamic" and not unit:
+    if values.kind == "tokens" and (config.binarize != "none" or config.dequantize):
+        key = "dequantize" if config.dequantize else "binarize"
+        raise InputError(f"data.{key} is for numbers, but the data are tokens: leave it out.")
+    if config.binarize == "dynamic" and not (values.low >= 0 and values.high <= 1):
         raise InputError(
             f'data.binarize = "dynamic" needs values in [0, 1], but the data range over {bounds}: '
             "rescale them, or do not binarise."
         )
-    if data.binarize != "none" and data.dequantize:
+    if config.binarize != "none" and config.dequantize:
         raise InputError(
             "data.dequantize adds noise to the levels that data.binarize takes away: choose one."
         )
-    if data.dequantize and values.levels is None:
+    if config.dequantize and values.levels is None:
         raise InputError(
             f"data.dequantize needs values of equally spaced levels, but the data are continuous "
             f"over {bounds}: set it to False."
         )
-    if likelihood in OF_LEVELS:
-        if values.levels is None:
-            raise InputError(
-                f'model.likelihood = "{likelihood}" needs values of equally spaced levels, '
-                f'but the data are continuous over {bounds}: use "gaussian".'
-            )
-        if data.dequantize or data.binarize != "none":
-            key = "dequantize" if data.dequantize else "binarize"
-            raise InputError(
-                f'model.likelihood = "{likelihood}" is of the raw levels: data.{key} must be off '
-                "with it."
-            )
-    if values.kind == "counts" and (likelihood in OF_GREY or data.binarize != "none"):
-        what = f'model.likelihood = "{likelihood}"' if likelihood in OF_GREY else "data.binarize"
+    if config.binarize != "none" and values.kind == "counts":
         raise InputError(
-            f"{what} is for grey values, but the data are counts up to {values.scale:g}: use "
-            'model.likelihood = "poisson" or "negative_binomial", or save grey values as uint8.'
-        )
-    if likelihood in OF_GREY and not unit:
-        raise InputError(
-            f'model.likelihood = "{likelihood}" needs values in [0, 1], but the data range over '
-            f'{bounds}: rescale them, or use "gaussian".'
-        )
-    if likelihood == "continuous_bernoulli" and prepared_values(values, data).kind == "binary":
-        raise InputError(
-            'model.likelihood = "continuous_bernoulli" is a density of grey values, and has no '
-            'bound on values that are all 0 or 1: use "bernoulli".'
-        )
-    if likelihood == "bernoulli" and prepared_values(values, data).kind != "binary":
-        logging.warning(
-            'model.likelihood = "bernoulli" on grey values is not a likelihood: the figures '
-            'compare with others of its kind only; data.binarize = "dynamic" gives one'
+            f"data.binarize is for grey values, but the data are counts up to {values.scale:g}: "
+            'use model.likelihood = "poisson" or "negative_binomial", or save grey values as uint8.'
         )

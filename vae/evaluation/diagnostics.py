@@ -56,16 +56,24 @@ def off_centre(mean: np.ndarray) -> float:
     return float(max(0.0, excess))
 
 
-def bits_per_dim(nats: np.ndarray, dimensions: int, *, log_levels: float = 0.0) -> np.ndarray:
-    """-log2 p(x) per value of the image.
+def bits_per_dim(
+    nats: np.ndarray, dimensions: np.ndarray, *, log_levels: float = 0.0
+) -> tuple[float, float]:
+    """The bits of a whole set per value of it, -log2 p(x), and their standard error.
+
+    Where examples are of different sizes a large one counts as much as its values do. The error is
+    that of a ratio of two means, to first order (Cochran 1977, "Sampling techniques", chapter 6).
 
     Args:
       nats: [N] negative log-likelihood.
-      dimensions: H W C.
+      dimensions: [N] the number of values of each example.
       log_levels: where p is a density of dequantised values in [0, 1], the logarithm of the number
         of levels: the probability of a level is the density integrated over a width of 1 / levels.
     """
-    return nats / (dimensions * math.log(2)) + log_levels / math.log(2)
+    per_value = nats.sum() / dimensions.sum()
+    _, error = mean_and_error(nats - per_value * dimensions)
+    bit = math.log(2)
+    return float((per_value + log_levels) / bit), float(error / dimensions.mean() / bit)
 
 
 def summary(
@@ -74,7 +82,6 @@ def summary(
     *,
     num_samples: int,
     with_nll: bool,
-    dimensions: int,
     log_levels: float | None,
     standard: bool,
 ) -> dict[str, float]:
@@ -85,22 +92,22 @@ def summary(
       split: the first part of the names.
       num_samples: K; with one sample the effective sample size is left out.
       with_nll: whether the NLL was asked for; with one sample it is the negative ELBO again.
-      dimensions: H W C.
       log_levels: see `bits_per_dim`; None where bits per dimension have no meaning (a density of
         values that were not dequantised, a Bernoulli's cross-entropy of grey values).
       standard: whether the prior is N(0, I), beside which `off_centre` has a meaning.
     """
     nll = -estimate.log_likelihood
-    per_example = {"elbo": estimate.elbo}
+    with_errors = {"elbo": mean_and_error(estimate.elbo)}
     if with_nll:
-        per_example["nll"] = nll
+        with_errors["nll"] = mean_and_error(nll)
     if num_samples > 1:
-        per_example["ess"] = estimate.ess
+        with_errors["ess"] = mean_and_error(estimate.ess)
     if log_levels is not None:
-        per_example["bits_per_dim"] = bits_per_dim(nll, dimensions, log_levels=log_levels)
+        bits = bits_per_dim(nll, estimate.dimensions, log_levels=log_levels)
+        with_errors["bits_per_dim"] = bits
     figures = {}
-    for name, values in per_example.items():
-        figures[name], figures[f"{name}_stderr"] = mean_and_error(values)
+    for name, (value, error) in with_errors.items():
+        figures[name], figures[f"{name}_stderr"] = value, error
     figures |= {
         "reconstruction": float(estimate.reconstruction.mean()),
         "kl": float(estimate.kl.mean()),

@@ -24,8 +24,6 @@ from vae.evaluation.diagnostics import (
 )
 from vae.evaluation.likelihood import Estimate, has_density, make_estimator, useful_samples
 from vae.probability.distributions import StandardNormal
-from vae.probability.event import Values
-from vae.probability.likelihoods import Bernoulli
 from vae.training.devices import divisible, replicate
 
 logger = logging.getLogger(__name__)
@@ -90,7 +88,7 @@ def make_evaluator(
     )
     table = replicate(examples.table(), mesh)
     batch_size = divisible(min(config.evaluation.batch_size, len(examples)), mesh)
-    log_levels = log_levels_of(model.likelihood, model.event.values) if bounded else None
+    log_levels = model.likelihood.log_levels(model.event.values) if bounded else None
 
     standard = isinstance(getattr(getattr(model, "prior", None), "p", None), StandardNormal)
 
@@ -127,7 +125,6 @@ def make_evaluator(
             split,
             num_samples=num_samples,
             with_nll=with_nll,
-            dimensions=model.event.size,
             log_levels=log_levels,
             standard=standard,
         )
@@ -148,14 +145,3 @@ def make_evaluator(
     elif getattr(model, "certain", False):
         protocol["bound"] = CERTAIN
     return Evaluator(estimate, figures, protocol)
-
-
-def log_levels_of(likelihood: Any, values: Values) -> float | None:
-    """What `summary` must know to give bits per dimension; None where they have no meaning.
-
-    `values` are those of x, as a model is given them.
-    """
-    if likelihood.discrete:
-        grey = isinstance(likelihood, Bernoulli) and values.kind != "binary"
-        return None if grey else 0.0
-    return math.log(values.levels) if values.kind == "real" and values.levels else None

@@ -45,6 +45,7 @@ class Estimate(NamedTuple):
       ess: [N] effective sample size.
       group_kl: [N, G] closed-form divergence per latent group, or [N, 0].
       mean: [N, D] mean of the posterior.
+      dimensions: [N] how many values x has, at the places where its mask is True.
       measured: what else the model measures, arrays [N, ...] by name.
     """
 
@@ -55,6 +56,7 @@ class Estimate(NamedTuple):
     ess: np.ndarray
     group_kl: np.ndarray
     mean: np.ndarray
+    dimensions: np.ndarray
     measured: dict[str, np.ndarray]
 
 
@@ -67,6 +69,7 @@ class _Chunk(NamedTuple):
     kl: Array
     group_kl: Array
     mean: Array
+    dimensions: Array
     measured: dict[str, Array]
 
 
@@ -141,6 +144,7 @@ def make_estimator(
             kl=kl if terms.kl is None else terms.kl.sum(0) * counted.sum(),
             group_kl=group_kl.T,
             mean=terms.mean,
+            dimensions=_dimensions(examples),
             measured=measure(variables, examples, keys=noise_keys),
         )
 
@@ -193,6 +197,14 @@ def make_estimator(
     return estimate
 
 
+def _dimensions(batch: Batch) -> Array:
+    """The number of values of each example, [B]."""
+    x, mask = batch.x, batch.mask
+    if mask is None:
+        return jnp.full(len(x), x[0].size)
+    return x.shape[-1] * mask.reshape(len(x), -1).sum(-1)
+
+
 class _Forecast:
     """Says how long an evaluation takes, once, after two of its calls, where that is long."""
 
@@ -229,5 +241,6 @@ def _combine(parts: list[_Chunk], num_samples: int) -> Estimate:
         ess=np.exp(2 * log_sum - log_sum_squares),
         group_kl=parts[0].group_kl,
         mean=parts[0].mean,
+        dimensions=parts[0].dimensions,
         measured=parts[0].measured,
     )

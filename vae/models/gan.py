@@ -152,8 +152,19 @@ def build(config: ml_collections.ConfigDict, data: Data) -> GAN:
     """The model of a config's `model` section with `name` "gan".
 
     Raises:
-      InputError: the prior is not one that a generator can draw from.
+      InputError: the prior is not one that a generator can draw from, or the values are not in
+        [0, 1].
     """
+    values = data.event.values
+    if values.kind in ("counts", "tokens"):
+        raise InputError(
+            f"model.name='gan' makes values in [0, 1], but the data are {values.kind}: use 'vae'."
+        )
+    if not (values.low >= 0 and values.high <= 1):
+        raise InputError(
+            "model.name='gan' makes values in [0, 1], but the data range over "
+            f"[{values.low:g}, {values.high:g}]: rescale them."
+        )
     prior = PRIORS[config.prior](config, config.latent_dim, data)
     if prior.uses_encoder or prior.space == "categorical":
         raise InputError(

@@ -18,7 +18,7 @@ import ml_collections
 
 from vae.models import parts
 from vae.models.data import Data
-from vae.models.likelihoods import LIKELIHOODS
+from vae.models.likelihoods import likelihood_of
 from vae.models.parts import Variables, part
 from vae.networks import ACTIVATIONS
 from vae.networks.ladder import BottomUp, Choose, TopDown
@@ -196,7 +196,7 @@ class Ladder:
 
 def build(config: ml_collections.ConfigDict, data: Data) -> Ladder:
     """The model of a config's `model` section with `name` "ladder"."""
-    likelihood = LIKELIHOODS[config.likelihood](config, data)
+    likelihood = likelihood_of(config, data.event.values)
     common = {
         "groups": tuple(config.groups),
         "stem_stride": config.stem_stride,

@@ -25,7 +25,7 @@ from vae.errors import InputError
 from vae.models import parts
 from vae.models.autoregressive import Autoregressive
 from vae.models.data import Data
-from vae.models.likelihoods import LIKELIHOODS
+from vae.models.likelihoods import likelihood_of
 from vae.models.parts import Variables, part
 from vae.models.quantizers import Codebook, Scalars
 from vae.models.vae import check_grids, make_decoder, make_encoder
@@ -201,7 +201,7 @@ def build(config: ml_collections.ConfigDict, data: Data) -> Quantized:
         quantizer = Scalars(tuple(config.levels))
     size = quantizer.size * math.prod(places)
     check_grids(config, data, size)
-    likelihood = LIKELIHOODS[config.likelihood](config, data)
+    likelihood = likelihood_of(config, data.event.values)
     transformer = Transformer(
         vocabulary=quantizer.num_codes,
         length=math.prod(places),

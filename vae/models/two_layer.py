@@ -18,7 +18,7 @@ import ml_collections
 
 from vae.models import parts
 from vae.models.data import Data
-from vae.models.likelihoods import LIKELIHOODS
+from vae.models.likelihoods import likelihood_of
 from vae.models.parts import Variables, part
 from vae.models.vae import check_grids, make_decoder, make_encoder
 from vae.networks import ACTIVATIONS
@@ -156,7 +156,7 @@ def build(config: ml_collections.ConfigDict, data: Data) -> TwoLayer:
     Raises:
       InputError: the latents do not fill the grids of the networks.
     """
-    likelihood = LIKELIHOODS[config.likelihood](config, data)
+    likelihood = likelihood_of(config, data.event.values)
     common = {"activation": ACTIVATIONS[config.activation], "dtype": config.dtype}
     widths = tuple(config.top_widths)
     check_grids(config, data, config.latent_dim)

@@ -25,7 +25,7 @@ from vae.models.adversaries import ADVERSARIES
 from vae.models.condition import Condition, condition_of, with_code
 from vae.models.data import Data
 from vae.models.image_losses import IMAGE_LOSSES
-from vae.models.likelihoods import LIKELIHOODS
+from vae.models.likelihoods import likelihood_of
 from vae.models.parts import Variables, part
 from vae.models.posteriors import POSTERIORS
 from vae.models.priors import PRIORS
@@ -231,7 +231,7 @@ def build(config: ml_collections.ConfigDict, data: Data) -> VAE:
       InputError: posterior and prior are not of the same space, or there is nothing to condition
         on.
     """
-    likelihood = LIKELIHOODS[config.likelihood](config, data)
+    likelihood = likelihood_of(config, data.event.values)
     posterior = POSTERIORS[config.posterior](config)
     condition = condition_of(config, data)
     prior = PRIORS[config.prior](config, posterior.size, data)

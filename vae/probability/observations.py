@@ -1,13 +1,13 @@
-"""What is observed of an image: some of its pixels, or means over blocks of them with noise.
+"""What is observed of an example: some of its places, or of an image means over blocks with noise.
 
-Given z, pixels are independent, and what a likelihood says of an image is the sum over pixels. So
+Given z, places are independent, and what a likelihood says of an example is the sum over them. So
 
-    masked     log p(observed pixels | z) = the sum over these pixels alone, times a weight w
+    masked     log p(observed places | z) = the sum over these places alone, times a weight w
     averaged   y = A x + sigma noise, A the mean over blocks of f by f pixels;
                p(y | z) = N(y; A mean(z), sigma^2 + (1 - c) A var(z) / f^2 + c (A sd(z))^2)
 
 with the mean and variance of p(x | z): exact for a Gaussian likelihood, of any other the Gaussian
-of the same moments. With f = 1 that is an image with noise on it. A likelihood says that pixels are
+of the same moments. With f = 1 that is an image with noise on it. A likelihood says that places are
 independent, w = 1 and c = 0; what a trained decoder misses of an image is smooth. Then pixels side
 by side say less of z than independent ones would: they count as the share w of their number (see
 `independent_share`), and those of a block have the correlation c > 0.
@@ -15,12 +15,13 @@ by side say less of z than independent ones would: they count as the share w of 
 An observation is a dataclass of arrays [B, ...], registered as a pytree, that answers
 
     log_prob(likelihood, outputs, variables)   log p(observed | z) [..., B] in nats, given what a
-                                               decoder puts out, [..., B, H, W, P]
-    moments(likelihood, outputs, variables)    the mean and the variance [..., B, h, w, C] of what
-                                               is observed, given z; infinite where nothing is
-    expected(likelihood, outputs, variables)   E[x | observed, z], [..., B, H, W, C]; of averages
+                                               decoder puts out, [..., B, *places, P]
+    moments(likelihood, outputs, variables)    the mean and the variance of what is observed, given
+                                               z, of places [..., B, *places, C] and of averages
+                                               [..., B, H / f, W / f, C]; infinite where nothing is
+    expected(likelihood, outputs, variables)   E[x | observed, z], [..., B, *places, C]; of averages
                                                interpolated between blocks
-    unknown                                    [B, H, W] the pixels that z still decides about
+    unknown                                    [B, *places] the places that z still decides about
 """
 
 from __future__ import annotations
@@ -39,9 +40,9 @@ Array = jax.Array
 
 @flax.struct.dataclass
 class Masked:
-    """The pixels of x [B, H, W, C] where `observed` [B, H, W], as they are; the others are unknown.
+    """The places of x [B, *places, C] where `observed` [B, *places]; the others are unknown.
 
-    A pixel is observed with all its channels. The observed ones count as the share `weight` of
+    A place is observed with all its channels. The observed ones count as the share `weight` of
     their number: their log-probability is so many times that of independent ones.
     """
 
@@ -50,8 +51,7 @@ class Masked:
     weight: float = flax.struct.field(pytree_node=False, default=1.0)
 
     def log_prob(self, likelihood: Any, outputs: Array, variables: Any) -> Array:
-        log_prob = likelihood.log_prob(outputs, self.x, variables, self.observed)
-        return self.weight * log_prob
+        return self.weight * likelihood.log_prob(outputs, self.x, variables, self.observed)
 
     def moments(self, likelihood: Any, outputs: Array, variables: Any) -> tuple[Array, Array]:
         variance = likelihood.variance(outputs, variables) / self.weight

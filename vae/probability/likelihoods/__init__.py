@@ -5,8 +5,12 @@ likelihood is a small frozen record. A decoder gives it P = `outputs(C)` numbers
 shares over all examples (one scale) lives in its `variables`: `params` are learned by gradient,
 `statistics` are running averages. It answers
 
-    discrete                             whether p is a probability, so that bits per dimension have
-                                         a meaning; a density has them on dequantised values only
+    takes(values)                        why x cannot be of such values, None where it can: it goes
+                                         on from 'model.likelihood = "name" ...'
+    discrete                             whether p is a probability, and not a density
+    log_levels(values)                   what log p(x) lacks of the log-probability of a level, in
+                                         nats a value; None where it has none, and so bits per
+                                         dimension have no meaning
     outputs(C)                           P, for examples of C channels
     init()                               the initial variables
     to_outputs(mean)                     [*places, P] of this mean [*places, C]: where a decoder

@@ -2,18 +2,35 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 
+from vae.probability.event import Values
+
 Array = jax.Array
 Variables = dict[str, dict[str, Any]]
 
 
 class Likelihood:
-    """A likelihood that shares nothing over the examples; the protocol is that of the package."""
+    """A likelihood of numbers that shares nothing over the examples.
+
+    The protocol is that of the package.
+    """
+
+    discrete: bool
+
+    def takes(self, values: Values) -> str | None:
+        return not_numbers(values)
+
+    def log_levels(self, values: Values) -> float | None:
+        if self.discrete:
+            return 0.0
+        # A density of dequantised values, integrated over the width 1 / levels of a level.
+        return math.log(values.levels) if values.kind == "real" and values.levels else None
 
     def init(self) -> Variables:
         return {"params": {}, "statistics": {}}
@@ -25,6 +42,40 @@ class Likelihood:
 
     def typical(self, outputs: Array) -> Array:
         return self.mean(outputs)
+
+
+def not_numbers(values: Values) -> str | None:
+    """What a likelihood of numbers says of values that are none."""
+    if values.kind == "tokens":
+        return 'is of numbers, but the data are tokens: use "categorical".'
+    return None
+
+
+def not_levels(values: Values) -> str | None:
+    """What a probability of levels says of values that are none."""
+    if values.kind == "real" and values.levels:
+        return "needs the levels, which data.dequantize takes away: set it to False."
+    if values.levels is None:
+        return (
+            "needs values of equally spaced levels, but the data are continuous over "
+            f'[{values.low:g}, {values.high:g}]: use "gaussian".'
+        )
+    return not_numbers(values)
+
+
+def not_grey(values: Values) -> str | None:
+    """What a likelihood of values in [0, 1] says of others."""
+    if values.kind == "counts":
+        return (
+            f'is for grey values, but the data are counts up to {values.scale:g}: use "poisson" '
+            'or "negative_binomial", or save grey values as uint8.'
+        )
+    if values.kind != "tokens" and not (values.low >= 0 and values.high <= 1):
+        return (
+            "needs values in [0, 1], but the data range over "
+            f'[{values.low:g}, {values.high:g}]: rescale them, or use "gaussian".'
+        )
+    return not_numbers(values)
 
 
 def sum_values(

@@ -7,11 +7,13 @@ import dataclasses
 import jax
 import jax.numpy as jnp
 
+from vae.probability.event import Values
 from vae.probability.likelihoods.base import (
     Array,
     Likelihood,
     Variables,
     logit,
+    not_grey,
     softplus,
     sum_values,
 )
@@ -25,6 +27,12 @@ class Bernoulli(Likelihood):
     """
 
     discrete = True
+
+    def takes(self, values: Values) -> str | None:
+        return not_grey(values)
+
+    def log_levels(self, values: Values) -> float | None:
+        return 0.0 if values.kind == "binary" else None
 
     def outputs(self, channels: int) -> int:
         return channels
@@ -57,6 +65,14 @@ class ContinuousBernoulli(Likelihood):
     """
 
     discrete = False
+
+    def takes(self, values: Values) -> str | None:
+        if values.kind == "binary":
+            return (
+                "is a density of grey values, and has no bound on values that are all 0 or 1: use "
+                '"bernoulli".'
+            )
+        return not_grey(values)
 
     def outputs(self, channels: int) -> int:
         return channels

@@ -8,7 +8,8 @@ import jax
 import jax.numpy as jnp
 from jax.scipy.special import betaln
 
-from vae.probability.likelihoods.base import Array, Likelihood, Variables
+from vae.probability.event import Values
+from vae.probability.likelihoods.base import Array, Likelihood, Variables, not_levels
 
 
 @dataclasses.dataclass(frozen=True)
@@ -21,6 +22,9 @@ class Categorical(Likelihood):
     levels: int
 
     discrete = True
+
+    def takes(self, values: Values) -> str | None:
+        return not_levels(values)
 
     def outputs(self, channels: int) -> int:
         return self.levels * channels
@@ -72,6 +76,9 @@ class Tokens(Categorical):
     They are numbers without an order: a mean of tokens is none, and a decoder starts at outputs for
     which all are equally probable.
     """
+
+    def takes(self, values: Values) -> str | None:
+        return None if values.kind == "tokens" else "of tokens is given numbers."
 
     def to_outputs(self, mean: Array) -> Array:
         return jnp.zeros((*mean.shape[:-1], self.outputs(mean.shape[-1])))

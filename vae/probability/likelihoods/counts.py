@@ -18,12 +18,14 @@ import jax
 import jax.numpy as jnp
 from jax.scipy.special import gammaln, xlogy
 
+from vae.probability.event import Values
 from vae.probability.likelihoods.base import (
     Array,
     Likelihood,
     Variables,
     bounded,
     logit,
+    not_levels,
     softplus,
     sum_values,
 )
@@ -39,6 +41,9 @@ class Poisson(Likelihood):
     scale: float
 
     discrete = True
+
+    def takes(self, values: Values) -> str | None:
+        return not_levels(values)
 
     def outputs(self, channels: int) -> int:
         return channels
@@ -78,6 +83,9 @@ class NegativeBinomial(Likelihood):
     scale: float
 
     discrete = True
+
+    def takes(self, values: Values) -> str | None:
+        return not_levels(values)
 
     def outputs(self, channels: int) -> int:
         return 2 * channels

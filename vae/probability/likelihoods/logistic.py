@@ -18,7 +18,15 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 
-from vae.probability.likelihoods.base import Array, Likelihood, Variables, bounded, softplus
+from vae.probability.event import Values
+from vae.probability.likelihoods.base import (
+    Array,
+    Likelihood,
+    Variables,
+    bounded,
+    not_levels,
+    softplus,
+)
 from vae.probability.likelihoods.location_scale import LocationScale
 
 
@@ -55,6 +63,9 @@ class DiscretizedLogistic(LocationScale):
     discrete = True
     _noise = staticmethod(jax.random.logistic)
     _noise_variance = NOISE_VARIANCE
+
+    def takes(self, values: Values) -> str | None:
+        return not_levels(values)
 
     def _log_prob(self, x: Array, location: Array, log_scale: Array) -> Array:
         return log_bin(x, location, log_scale, self.levels)
@@ -94,6 +105,9 @@ class MixtureOfLogistics(Likelihood):
     scale_init: float = 0.1
 
     discrete = True
+
+    def takes(self, values: Values) -> str | None:
+        return not_levels(values)
 
     def outputs(self, channels: int) -> int:
         return self.components * (1 + 2 * channels + math.comb(channels, 2))
