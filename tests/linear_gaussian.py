@@ -24,7 +24,7 @@ VARIANCE = 1 / (1 + (W**2).sum(0) / SIGMA**2)
 
 class Decoder(nn.Module):
     @nn.compact
-    def __call__(self, z):
+    def __call__(self, z, code=None):
         return (z @ W.T).reshape(*z.shape[:-1], *SHAPE)
 
 

@@ -19,7 +19,7 @@ def ladder(shape, groups, *, stem_stride=1, width=6, channels=2):
     common = {"groups": groups, "widths": (width,) * len(groups), "stem_stride": stem_stride}
     likelihood = Bernoulli()
     down = TopDown(
-        channels=channels, image_shape=shape, outputs=likelihood.outputs(shape[-1]), **common
+        channels=channels, places=shape[:-1], outputs=likelihood.outputs(shape[-1]), **common
     )
     return Ladder(BottomUp(**common), down, likelihood, Event(shape, BINARY))
 
@@ -40,7 +40,7 @@ def noise(num_samples, number=3, first=0):
     return sample_keys(keys, num_samples, first)
 
 
-CASES = [((7, 5, 3), (1, 1, 2), 1), ((28, 28, 1), (1, 1), 2)]
+CASES = [((7, 5, 3), (1, 1, 2), 1), ((9, 1), (1, 1), 1), ((6, 3, 5, 1), (1, 1), 2)]
 
 
 @pytest.mark.parametrize(("shape", "groups", "stem_stride"), CASES)
@@ -51,7 +51,7 @@ def test_generation_goes_down_the_path_of_inference(shape, groups, stem_stride):
     z = jax.tree.map(lambda leaf: leaf[1], terms.z)
     mean = jax.jit(model.decode)(variables, z)
     assert mean.shape == (3, *shape)
-    log_px = jnp.log(jnp.where(batch.x == 1, mean, 1 - mean)).sum((1, 2, 3))
+    log_px = jnp.log(jnp.where(batch.x == 1, mean, 1 - mean)).reshape(3, -1).sum(-1)
     np.testing.assert_allclose(log_px, terms.log_px[1], rtol=1e-4)
 
     centre = jax.jit(model.encode)(variables, batch).mean
@@ -66,6 +66,26 @@ def test_the_grids_are_halved_from_the_finest_up_to_the_top():
     means = jax.eval_shape(model.encode, variables, batch).mean
     sizes = [leaf.shape[-1] for leaf in means]
     assert sizes == [2 * 2 * 2, 4 * 3 * 2, 7 * 5 * 2, 7 * 5 * 2]
+
+
+def test_a_code_is_added_to_the_start():
+    model, _, _ = example((7, 5, 3), (1, 1, 2))
+    down, code = model.decoder, jnp.array([[1.0, -2.0, 0.5]])
+
+    def decode(params, code=None):
+        return down.apply({"params": params}, 1, None, lambda p, q: p.mean + 1.0, code)
+
+    shapes = jax.eval_shape(
+        lambda: down.init(jax.random.key(0), 1, None, lambda p, q: p.mean, code)
+    )
+    rng = np.random.default_rng(0)
+    params = jax.tree.map(lambda leaf: rng.normal(size=leaf.shape), shapes["params"])
+    told = jax.jit(decode)(params, code)
+    kernel = params.pop("code")["kernel"]
+    plain = jax.jit(decode)(params)
+    params["start"] = params["start"] + code[0] @ kernel
+    np.testing.assert_allclose(told, jax.jit(decode)(params), rtol=1e-4, atol=1e-4)
+    assert np.abs(told - plain).max() > 0.1
 
 
 def test_memory_of_a_sample_is_about_what_is_said():

@@ -224,10 +224,6 @@ def test_a_grid_gives_each_code_a_place():
     ("overrides", "message"),
     [
         ({"model__name": "vq", "model__transformer_width": 6}, "must be a multiple of 4"),
-        (
-            {"model__decoder": "grid", "model__condition": "label"},
-            "has no place for model.condition",
-        ),
         ({"model__encoder": "grid"}, "has 4x4 places, which do not divide the 4 numbers"),
         (
             {

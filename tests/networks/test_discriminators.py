@@ -1,5 +1,7 @@
 """Discriminators on any shape, and spectral normalisation against numpy."""
 
+import math
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -7,14 +9,14 @@ import pytest
 from variables import random_variables
 
 from vae.networks import spectral
-from vae.networks.discriminators import ImageDiscriminator, VectorDiscriminator
+from vae.networks.discriminators import GridDiscriminator, VectorDiscriminator
 
 
-@pytest.mark.parametrize("shape", [(7, 5, 3), (16, 16, 1), (1, 1, 2)])
-def test_images_of_any_size(shape):
-    module, x = ImageDiscriminator((4, 6)), jnp.ones((2, *shape))
+@pytest.mark.parametrize("shape", [(9, 2), (7, 5, 3), (16, 16, 1), (1, 1, 2), (3, 6, 5, 1)])
+def test_examples_of_any_size(shape):
+    module, x = GridDiscriminator((4, 6)), jnp.ones((2, *shape))
     features, logit = module.apply(random_variables(module, x), x)
-    places = -(-shape[0] // 4) * -(-shape[1] // 4)
+    places = math.prod(-(-n // 4) for n in shape[:-1])
     assert features.shape == (2, places * 6) and logit.shape == (2,)
 
 
@@ -29,7 +31,7 @@ def test_a_code_projects_the_features():
 
 
 def test_spectral_normalisation_is_that_of_the_singular_values():
-    module, x = ImageDiscriminator((4, 6)), jnp.ones((1, 8, 8, 2))
+    module, x = GridDiscriminator((4, 6)), jnp.ones((1, 8, 8, 2))
     params = random_variables(module, x)["params"]
     vectors = spectral.start(params, key=jax.random.key(0))
     turn = jax.jit(spectral.normalised)

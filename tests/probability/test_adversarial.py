@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from jax.sharding import PartitionSpec as P
 
-from vae.networks.discriminators import ImageDiscriminator
+from vae.networks.discriminators import GridDiscriminator
 from vae.probability.adversarial import GAN_LOSSES, permuted_dimensions, squared_slope
 from vae.training.devices import AXIS
 
@@ -38,7 +38,7 @@ def test_the_squared_slope_of_a_linear_judge_is_that_of_its_weights():
 
 def test_the_squared_slope_has_the_gradient_that_it_should_have():
     """It goes twice through the convolutions, whose gradients are written by hand."""
-    module = ImageDiscriminator((3, 4))
+    module = GridDiscriminator((3, 4))
     x = jax.random.uniform(jax.random.key(0), (2, 7, 6, 2))
     params = module.init(jax.random.key(1), x)["params"]
     direction = jax.tree.map(lambda leaf: jax.random.normal(jax.random.key(2), leaf.shape), params)

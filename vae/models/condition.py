@@ -49,14 +49,6 @@ class Condition:
         return jnp.tile(jnp.array(self.scales.mean), (num, 1))
 
 
-def with_code(condition: Condition | None, z: Array, y: Array | None) -> Array:
-    """Latents z [..., B, D] and behind each the code of its y, where there is a condition."""
-    if condition is None:
-        return z
-    code = jnp.broadcast_to(condition.code(y), (*z.shape[:-1], condition.size))
-    return jnp.concatenate([z, code], axis=-1)
-
-
 def condition_of(config: ml_collections.ConfigDict, data: Data) -> Condition | None:
     """What `condition` in a config's `model` section says that the model is told.
 

@@ -23,7 +23,7 @@ from vae.errors import InputError
 from vae.models import parts
 from vae.models.adversaries import ADVERSARIES
 from vae.models.adversaries.images import Images
-from vae.models.condition import Condition, condition_of, with_code
+from vae.models.condition import Condition, condition_of
 from vae.models.data import Data
 from vae.models.parts import Variables, part
 from vae.models.priors import PRIORS
@@ -67,10 +67,10 @@ class GAN:
         """Draws the initial variables."""
         keys = jax.random.split(key, 3)
         y = self.condition.unknown(1) if self.condition else None
-        z = with_code(self.condition, jnp.zeros((1, self.latent_dim)), y)
+        z = jnp.zeros((1, self.latent_dim))
         return parts.join(
             {
-                "generator": parts.of_module(self.generator, z, key=keys[0]),
+                "generator": parts.of_module(self.generator, z, self._code(y), key=keys[0]),
                 "prior": self.prior.init(key=keys[1]),
                 "discriminator": self.adversary.init(key=keys[2]),
             }
@@ -80,8 +80,8 @@ class GAN:
         self, variables: Variables, z: Array, y: Array | None = None, *, keys: Array | None = None
     ) -> Array:
         """The images [B, H, W, C] of z [B, D]; there is nothing to draw from `keys`."""
-        z = with_code(self.condition, z, y)
-        return jax.nn.sigmoid(self.generator.apply({"params": variables["params"]["generator"]}, z))
+        generator = {"params": variables["params"]["generator"]}
+        return jax.nn.sigmoid(self.generator.apply(generator, z, self._code(y)))
 
     def sample(
         self,
@@ -143,6 +143,10 @@ class GAN:
             error = math.sqrt(share * (1 - share) / len(right))
             figures[f"{name}_judged_right_stderr"] = error
         return figures
+
+    def _code(self, y: Array | None) -> Array | None:
+        """What the generator is told, [B, C]; None without a condition."""
+        return self.condition.code(y) if self.condition else None
 
     def _fakes(self, variables: Variables, y: Array | None, *, keys: Array) -> Array:
         return self.decode(variables, self.sample(variables, y, keys=keys), y)

@@ -10,6 +10,7 @@ The divergence of each group is in closed form given the groups above it, which 
 from __future__ import annotations
 
 import dataclasses
+import math
 from typing import Any, NamedTuple
 
 import jax
@@ -61,7 +62,7 @@ class Ladder:
         That is what every group is told of x, and on the finest grid eight arrays of the width of
         the stream: the stream itself and what its blocks make of it.
         """
-        places = [height * width for height, width in self.decoder.sizes]
+        places = [math.prod(grid) for grid in self.decoder.grids]
         told = zip(self.decoder.groups, places, reversed(self.encoder.widths), strict=True)
         stream = places[-1] * self.decoder.widths[-1]
         return 4 * (sum(groups * size * width for groups, size, width in told) + 8 * stream)
@@ -204,12 +205,14 @@ def build(config: ml_collections.ConfigDict, data: Data) -> Ladder:
         "activation": ACTIVATIONS[config.activation],
         "dtype": config.dtype,
     }
+    encoder = BottomUp(widths=tuple(config.encoder_widths), **common)
+    parts.check_rank(encoder, data.event.places, "model.name='ladder'", "choose 'two_layer'")
     return Ladder(
-        encoder=BottomUp(widths=tuple(config.encoder_widths), **common),
+        encoder=encoder,
         decoder=TopDown(
             widths=tuple(config.decoder_widths),
             channels=config.latent_dim,
-            image_shape=data.event.shape,
+            places=data.event.places,
             outputs=likelihood.outputs(data.event.channels),
             output_bias=(
                 likelihood.to_outputs(data.mean) if config.output_bias == "data" else None

@@ -41,6 +41,20 @@ def part(variables: Variables, name: str) -> Variables:
     return {collection: parts[name] for collection, parts in variables.items()}
 
 
+def check_rank(network: nn.Module, places: tuple[int, ...], setting: str, instead: str) -> None:
+    """Refuses a network that is not for examples with so many axes of places.
+
+    Raises:
+      InputError: one sentence that names the `setting` which chose it, and what to do `instead`.
+    """
+    if len(places) not in network.ranks:
+        ranks = ", ".join(map(str, network.ranks[:-1])) + f" or {network.ranks[-1]}"
+        raise InputError(
+            f"{setting} is for examples with {ranks} axes beside their channels, but these have "
+            f"{len(places)}; {instead}."
+        )
+
+
 def tempered(p: Any, temperature: Array | None) -> Any:
     """A prior with its noise scaled to `temperature` times its standard deviation; p where None.
 

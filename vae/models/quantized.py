@@ -210,7 +210,7 @@ def build(config: ml_collections.ConfigDict, data: Data) -> Quantized:
         dtype=config.dtype,
     )
     return Quantized(
-        encoder=make_encoder(config, size),
+        encoder=make_encoder(config, data, size),
         decoder=make_decoder(config, data, likelihood),
         quantizer=quantizer,
         prior=Autoregressive(transformer),

@@ -246,6 +246,6 @@ def build(config: ml_collections.ConfigDict, data: Data) -> SemiSupervised:
     conditional.condition = "label"
     return SemiSupervised(
         vae=vae.build(conditional, data),
-        classifier=vae.make_encoder(config, data.num_classes),
+        classifier=vae.make_encoder(config, data, data.num_classes),
         classification_weight=config.classification_weight,
     )

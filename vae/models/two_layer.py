@@ -161,7 +161,7 @@ def build(config: ml_collections.ConfigDict, data: Data) -> TwoLayer:
     widths = tuple(config.top_widths)
     check_grids(config, data, config.latent_dim)
     return TwoLayer(
-        encoder=make_encoder(config, 2 * config.latent_dim),
+        encoder=make_encoder(config, data, 2 * config.latent_dim),
         top_encoder=Encoder(widths, 2 * config.top_dim, **common),
         top_decoder=Encoder(widths[::-1], 2 * config.latent_dim, **common),
         decoder=make_decoder(config, data, likelihood),

@@ -11,6 +11,7 @@ variables (`parts.py`). Latents in R^D have their origin where the mean of what 
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -22,7 +23,7 @@ import ml_collections
 from vae.errors import InputError
 from vae.models import origin, parts
 from vae.models.adversaries import ADVERSARIES
-from vae.models.condition import Condition, condition_of, with_code
+from vae.models.condition import Condition, condition_of
 from vae.models.data import Data
 from vae.models.image_losses import IMAGE_LOSSES
 from vae.models.likelihoods import likelihood_of
@@ -31,6 +32,7 @@ from vae.models.posteriors import POSTERIORS
 from vae.models.priors import PRIORS
 from vae.models.regularizers import REGULARIZERS
 from vae.networks import ACTIVATIONS, DECODERS, ENCODERS
+from vae.networks.blocks import with_code
 from vae.networks.strided import halvings
 from vae.probability.distributions import other_keys
 from vae.probability.event import Event
@@ -87,13 +89,13 @@ class VAE:
         keys = jax.random.split(key, 4)
         y = self.condition.unknown(1) if self.condition else None
         x = self._with_planes(jnp.zeros((1, *self.event.shape)), y)
-        z = with_code(self.condition, jnp.zeros((1, self.posterior.size)), y)
+        z = jnp.zeros((1, self.posterior.size))
         posterior = self.posterior.init(key=keys[2])
         if self.posterior.space == "real":
             posterior["statistics"] |= origin.start(self.posterior.size, self.condition)
         variables = {
             "encoder": parts.of_module(self.encoder, x, key=keys[0]),
-            "decoder": parts.of_module(self.decoder, z, key=keys[1]),
+            "decoder": parts.of_module(self.decoder, z, self._code(y), key=keys[1]),
             "posterior": posterior,
             "prior": self.prior.init(key=keys[3]),
             "likelihood": self.likelihood.init(),
@@ -204,24 +206,20 @@ class VAE:
         return self.prior.distribution(part(variables, "prior"), batch, encode, train=train)
 
     def _outputs(self, variables: Variables, z: Array, y: Array | None) -> Array:
-        u = origin.restored(z, variables["statistics"]["posterior"], self._code(y))
-        inputs = with_code(self.condition, u, y)
-        return self.decoder.apply({"params": variables["params"]["decoder"]}, inputs)
+        code = self._code(y)
+        u = origin.restored(z, variables["statistics"]["posterior"], code)
+        return self.decoder.apply({"params": variables["params"]["decoder"]}, u, code)
 
     def _code(self, y: Array | None) -> Array | None:
         """What the model is told, [B, C]; None of a model without a condition."""
         return self.condition.code(y) if self.condition else None
 
     def _with_planes(self, x: Array, y: Array | None) -> Array:
-        """What the encoder is given of images [B, H, W, C].
+        """What the encoder is given of x [B, *places, C].
 
         Where it is told y, one constant channel for every number of its code follows theirs.
         """
-        if not (self.condition and self.encoder_told):
-            return x
-        planes = self.condition.code(y)[:, None, None]
-        planes = jnp.broadcast_to(planes, (*x.shape[:3], self.condition.size))
-        return jnp.concatenate([x, planes], axis=-1)
+        return with_code(x, self._code(y), x.ndim - 2) if self.encoder_told else x
 
 
 def build(config: ml_collections.ConfigDict, data: Data) -> VAE:
@@ -257,7 +255,7 @@ def build(config: ml_collections.ConfigDict, data: Data) -> VAE:
         )
     check_grids(config, data, posterior.size)
     return VAE(
-        encoder=make_encoder(config, posterior.outputs),
+        encoder=make_encoder(config, data, posterior.outputs),
         decoder=make_decoder(config, data, likelihood),
         posterior=posterior,
         prior=prior,
@@ -273,22 +271,36 @@ def build(config: ml_collections.ConfigDict, data: Data) -> VAE:
     )
 
 
-def make_encoder(config: ml_collections.ConfigDict, outputs: int) -> nn.Module:
-    """The encoder of a config's `model` section."""
-    return ENCODERS[config.encoder](
+def make_encoder(config: ml_collections.ConfigDict, data: Data, outputs: int) -> nn.Module:
+    """The encoder of a config's `model` section.
+
+    Raises:
+      InputError: it is not for such data.
+    """
+    encoder = ENCODERS[config.encoder](
         widths=tuple(config.encoder_widths), outputs=outputs, **_common(config)
     )
+    setting = f"model.encoder={config.encoder!r}"
+    parts.check_rank(encoder, data.event.places, setting, "choose 'mlp'")
+    return encoder
 
 
 def make_decoder(config: ml_collections.ConfigDict, data: Data, likelihood: Any) -> nn.Module:
-    """The decoder of a config's `model` section, whose bias starts where `output_bias` says."""
-    return DECODERS[config.decoder](
+    """The decoder of a config's `model` section, whose bias starts where `output_bias` says.
+
+    Raises:
+      InputError: it is not for such data.
+    """
+    decoder = DECODERS[config.decoder](
         widths=tuple(config.decoder_widths),
-        image_shape=data.event.shape,
+        places=data.event.places,
         outputs=likelihood.outputs(data.event.channels),
         output_bias=(likelihood.to_outputs(data.mean) if config.output_bias == "data" else None),
         **_common(config),
     )
+    setting = f"model.decoder={config.decoder!r}"
+    parts.check_rank(decoder, data.event.places, setting, "choose 'mlp'")
+    return decoder
 
 
 def _common(config: ml_collections.ConfigDict) -> dict[str, Any]:
@@ -310,16 +322,11 @@ def check_grids(config: ml_collections.ConfigDict, data: Data, size: int) -> Non
         for key in ("encoder", "decoder")
         if config[key] == "grid"
     }
-    if "decoder" in grids and config.condition != "none":
-        raise InputError(
-            f"model.decoder='grid' has no place for model.condition={config.condition!r}; choose "
-            "'conv'."
-        )
-    for key, (height, width) in grids.items():
-        if size % (height * width):
+    for key, grid in grids.items():
+        if size % math.prod(grid):
             raise InputError(
                 f"model.{key}='grid' with model.{key}_widths of {len(config[f'{key}_widths'])} has "
-                f"{height}x{width} places, which do not divide the {size} numbers of z."
+                f"{'x'.join(map(str, grid))} places, which do not divide the {size} numbers of z."
             )
     if len(set(grids.values())) > 1:
         raise InputError(

@@ -1,12 +1,14 @@
 """Networks: pure Linen modules without mutable state, chosen by name in a config.
 
     Encoder(widths, outputs, activation, dtype, blocks)
-        [B, H, W, C] -> [B, outputs]
-    Decoder(widths, image_shape, outputs, activation, dtype, blocks, output_bias)
-        [..., D] -> [..., H, W, outputs]
+        [B, *places, C] -> [B, outputs]
+    Decoder(widths, places, outputs, activation, dtype, blocks, output_bias)
+        z [..., D], code [..., c] or None -> [..., *places, outputs]
 
-A decoder's `outputs` are all the numbers of one pixel, its channels together. Both give float32,
-whatever the `dtype` of the arithmetic in their body.
+A code says what the model is told of each example. A decoder's `outputs` are all the numbers of one
+place, its channels together. Both give float32, whatever the `dtype` of the arithmetic in their
+body. Their `ranks` say for how many axes of places they are: an image has two, a sound has one, a
+row of a table none.
 """
 
 import functools

@@ -9,6 +9,7 @@ The arithmetic runs in `dtype`; parameters and the statistics of normalisation a
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 
 import flax.linen as nn
@@ -28,14 +29,31 @@ SMALL = nn.initializers.variance_scaling(0.01, "fan_in", "truncated_normal")
 ATTENTION_PLACES = 8 * 8  # a larger grid gets no attention, whose cost is quadratic in the places
 
 
-def starting_bias(output_bias: Array | None, shape: tuple[int, int, int]) -> Array:
-    """Where a decoder's head starts, [H, W, P]: at `output_bias`, at 0 if that is None."""
+def starting_bias(output_bias: Array | None, shape: tuple[int, ...]) -> Array:
+    """Where a decoder's head starts, [*places, P]: at `output_bias`, at 0 if that is None."""
     if output_bias is None:
         return jnp.zeros(shape)
     bias = jnp.asarray(output_bias, jnp.float32)
     if bias.shape != tuple(shape):
         raise ValueError(f"the output bias has the shape {bias.shape}, not {tuple(shape)}")
     return bias
+
+
+def over_places(bias: Array) -> Array:
+    """The mean of [*places, P] over the places, which a convolution's bias does not know: [P]."""
+    return bias.mean(tuple(range(bias.ndim - 1)))
+
+
+def with_code(x: Array, code: Array | None, rank: int = 0) -> Array:
+    """x [..., *places, C], and beside every place's numbers the `code` [..., c]; x without a code.
+
+    There are `rank` axes of places. Dimensions that x has before the code's are the same for it.
+    """
+    if code is None:
+        return x
+    code = code.reshape(*code.shape[:-1], *(1,) * rank, code.shape[-1])
+    code = jnp.broadcast_to(code, (*x.shape[:-1], code.shape[-1]))
+    return jnp.concatenate([x, code], axis=-1)
 
 
 class DenseLayer(nn.Module):
@@ -72,12 +90,12 @@ def group_norm(x: Array, dtype: jnp.dtype) -> Array:
 
 
 class ResidualBlock(nn.Module):
-    """x + f(x), f twice norm, activation, convolution: [B, h, w, C] -> [B, h, w, features].
+    """x + f(x), f twice norm, activation, convolution: [B, *grid, C] -> [B, *grid, features].
 
-    He et al., "Identity mappings in deep residual networks", 2016. A `context`, [B, h, w, c], is a
-    further input of f alone. The kernels are 3x3, and 1x1 on a grid below 3x3, where most of a
-    larger one would only ever see padding (Child, "Very deep VAEs", 2021). Where C differs from
-    `features` the skip is a linear map of each place.
+    He et al., "Identity mappings in deep residual networks", 2016. A `context`, [B, *grid, c], is a
+    further input of f alone. The kernels have 3 taps an axis, and one on a grid below 3 along
+    every axis, where most of a larger one would only ever see padding (Child, "Very deep VAEs",
+    2021). Where C differs from `features` the skip is a linear map of each place.
     """
 
     features: int
@@ -86,7 +104,7 @@ class ResidualBlock(nn.Module):
 
     @nn.compact
     def __call__(self, x: Array, context: Array | None = None) -> Array:
-        kernel_size = 3 if max(x.shape[1:3]) > 2 else 1
+        kernel_size = 3 if max(x.shape[1:-1]) > 2 else 1
         h = x if context is None else jnp.concatenate([x, context], axis=-1)
         for kernel_init in (HE, nn.initializers.zeros):
             h = self.activation(group_norm(h, self.dtype))
@@ -97,7 +115,7 @@ class ResidualBlock(nn.Module):
 
 
 class Attention(nn.Module):
-    """x + self-attention between the places of the grid, with one head: [B, h, w, C] -> same.
+    """x + self-attention between the places of the grid, with one head: [B, *grid, C] -> same.
 
     Vaswani et al., "Attention is all you need", 2017, after a group normalisation as in Ho et al.,
     "Denoising diffusion probabilistic models", 2020. The softmax is float32.
@@ -107,8 +125,8 @@ class Attention(nn.Module):
 
     @nn.compact
     def __call__(self, x: Array) -> Array:
-        batch, height, width, channels = x.shape
-        h = group_norm(x, self.dtype).reshape(batch, height * width, 1, channels)
+        batch, *grid, channels = x.shape
+        h = group_norm(x, self.dtype).reshape(batch, math.prod(grid), 1, channels)
         h = nn.Dense(3 * channels, kernel_init=LINEAR, dtype=self.dtype, name="query_key_value")(h)
         h = jax.nn.dot_product_attention(*jnp.split(h, 3, axis=-1))
         h = nn.Dense(
@@ -118,7 +136,7 @@ class Attention(nn.Module):
 
 
 class Stage(nn.Module):
-    """What happens at one resolution: [B, h, w, C] -> [B, h, w, features].
+    """What happens at one resolution: [B, *grid, C] -> [B, *grid, features].
 
     So many residual blocks, then attention where the grid is small.
     """
@@ -132,6 +150,6 @@ class Stage(nn.Module):
     def __call__(self, x: Array) -> Array:
         for _ in range(self.blocks):
             x = ResidualBlock(self.features, self.activation, self.dtype)(x)
-        if 1 < x.shape[1] * x.shape[2] <= ATTENTION_PLACES:
+        if 1 < math.prod(x.shape[1:-1]) <= ATTENTION_PLACES:
             x = Attention(self.dtype)(x)
         return x

@@ -1,9 +1,9 @@
-"""Convolutional encoder and decoder: stride-2 layers that halve, or double, the image.
+"""Convolutional encoder and decoder: stride-2 layers that halve, or double, every axis of places.
 
-The sizes are H, ceil(H/2), ceil(H/4), ... and the decoder walks the same list back, so that images
-of any size work. With `blocks` above 1, 3x3 convolutions follow at each size but the image's. A
-`normalized` network normalises groups of channels before each activation, as generators need it.
-The heads start small, as in `mlp`.
+An axis of n is n, ceil(n/2), ceil(n/4), ... long and the decoder walks the same list back, so that
+examples of any size work. With `blocks` above 1, convolutions of 3 taps an axis follow at each size
+but the example's. A `normalized` network normalises groups of channels before each activation, as
+generators need it. The heads start small, as in `mlp`.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
-from vae.networks.blocks import HE, SMALL, group_norm, starting_bias
+from vae.networks.blocks import HE, SMALL, group_norm, over_places, starting_bias, with_code
 from vae.networks.strided import Conv, ConvTranspose, halvings, he_normal_transposed
 
 Array = jax.Array
@@ -36,27 +36,26 @@ def halve(module: Encoder, x: Array) -> Array:
 
 
 def double(module: Decoder, h: Array) -> Array:
-    """The body of a decoder and its head: from the smallest grid [N, h, w, E] up to the image."""
-    size = module.image_shape[:2]
-    sizes = halvings(size, len(module.widths))
+    """The body of a decoder and its head: from the smallest grid [N, *grid, E] up."""
+    grids = halvings(module.places, len(module.widths))
     for i, width in enumerate(module.widths):
         if i > 0:
-            h = activated(module, ConvTranspose(width, dtype=module.dtype)(h, sizes[-1 - i]))
+            h = activated(module, ConvTranspose(width, dtype=module.dtype)(h, grids[-1 - i]))
         for _ in range(module.blocks - 1):
             h = activated(module, Conv(width, kernel_size=3, stride=1, dtype=module.dtype)(h))
-    bias = starting_bias(module.output_bias, (*size, module.outputs))
+    bias = starting_bias(module.output_bias, (*module.places, module.outputs))
     head = ConvTranspose(
         module.outputs,
         kernel_init=he_normal_transposed(2, scale=0.01),
-        bias_init=nn.initializers.constant(bias.mean((0, 1))),
+        bias_init=nn.initializers.constant(over_places(bias)),
         dtype=jnp.float32,
         name="head",
     )
-    return head(h, size)
+    return head(h, module.places)
 
 
 class Encoder(nn.Module):
-    """Encoder(widths, outputs): [B, H, W, C] -> [B, outputs], float32."""
+    """Encoder(widths, outputs): [B, *places, C] -> [B, outputs], float32."""
 
     widths: tuple[int, ...]
     outputs: int
@@ -64,6 +63,8 @@ class Encoder(nn.Module):
     dtype: jnp.dtype = jnp.float32
     blocks: int = 1
     normalized: bool = False
+
+    ranks = (1, 2, 3)
 
     @nn.compact
     def __call__(self, x: Array) -> Array:
@@ -73,15 +74,15 @@ class Encoder(nn.Module):
 
 
 class Decoder(nn.Module):
-    """Decoder(widths, (H, W, C), outputs): [..., D] -> [..., H, W, outputs], float32.
+    """Decoder(widths, places, outputs): [..., D] -> [..., *places, outputs], float32.
 
-    `widths` runs from the smallest grid up to the image. `outputs` counts the numbers of a pixel,
-    all its channels together; the head's bias starts at the mean over the pixels of `output_bias`,
-    [H, W, outputs] or None, for a convolution's bias knows no place.
+    `widths` runs from the smallest grid up to the example. `outputs` counts the numbers of a place,
+    all its channels together; the head's bias starts at the mean over the places of `output_bias`,
+    [*places, outputs] or None, for a convolution's bias knows no place.
     """
 
     widths: tuple[int, ...]
-    image_shape: tuple[int, int, int]
+    places: tuple[int, ...]
     outputs: int
     activation: Callable[[Array], Array] = nn.relu
     dtype: jnp.dtype = jnp.float32
@@ -89,11 +90,13 @@ class Decoder(nn.Module):
     output_bias: Array | None = None
     normalized: bool = False
 
+    ranks = (1, 2, 3)
+
     @nn.compact
-    def __call__(self, z: Array) -> Array:
-        size = self.image_shape[:2]
-        grid = (*halvings(size, len(self.widths))[-1], self.widths[0])
-        h = z.reshape(-1, z.shape[-1])
+    def __call__(self, z: Array, code: Array | None = None) -> Array:
+        grid = (*halvings(self.places, len(self.widths))[-1], self.widths[0])
+        h = with_code(z, code)
+        h = h.reshape(-1, h.shape[-1])
         h = nn.Dense(math.prod(grid), kernel_init=HE, dtype=self.dtype)(h)
         x = double(self, activated(self, h.reshape(-1, *grid)))
-        return x.reshape(*z.shape[:-1], *size, self.outputs)
+        return x.reshape(*z.shape[:-1], *self.places, self.outputs)

@@ -1,10 +1,10 @@
-"""Discriminators: how real an image, or a latent, is.
+"""Discriminators: how real an example, or a latent, is.
 
     Discriminator(widths, dtype)
         x [B, ...], code [B, C] or None -> features [B, F], logit [B], both float32
 
-The logit is linear in the features. A code of what x should be an image of adds an inner product of
-its embedding with them, averaged over the places (projection: Miyato & Koyama, "cGANs with
+The logit is linear in the features. A code of what x should be an example of adds an inner product
+of its embedding with them, averaged over the places (projection: Miyato & Koyama, "cGANs with
 projection discriminator", 2018; their sum). There is no normalisation across examples, so that an
 example's logit is its own.
 """
@@ -36,8 +36,8 @@ def _logit(features: Array, averaged: Array, code: Array | None) -> Array:
     return logit + (projection(code) * averaged).sum(-1)
 
 
-class ImageDiscriminator(nn.Module):
-    """Strided 4x4 convolutions, one for each of the widths, on images of any size.
+class GridDiscriminator(nn.Module):
+    """Strided convolutions of 4 taps an axis, one for each of the widths: x [B, *places, C].
 
     (Radford et al., "Unsupervised representation learning with deep convolutional generative
     adversarial networks", 2016.) The features are all that the last of them puts out.
@@ -46,13 +46,15 @@ class ImageDiscriminator(nn.Module):
     widths: tuple[int, ...]
     dtype: jnp.dtype = jnp.float32
 
+    ranks = (1, 2, 3)
+
     @nn.compact
     def __call__(self, x: Array, code: Array | None = None) -> tuple[Array, Array]:
         for width in self.widths:
             x = nn.leaky_relu(Conv(width, dtype=self.dtype)(x), SLOPE)
         x = x.astype(jnp.float32)
         features = x.reshape(len(x), -1)
-        return features, _logit(features, x.mean((1, 2)), code)
+        return features, _logit(features, x.mean(tuple(range(1, x.ndim - 1))), code)
 
 
 class VectorDiscriminator(nn.Module):

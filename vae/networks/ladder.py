@@ -1,4 +1,4 @@
-"""The two paths of a ladder: one up from the image, one down to it, with latents on the way down.
+"""The two paths of a ladder: one up from the example, one down to it, with latents on the way down.
 
     up    x -> h_G, ..., h_1       residual blocks, one for each latent group
     down  h' = h + project(z_g),   h = block(h')
@@ -8,9 +8,9 @@
 (Sonderby et al., "Ladder variational autoencoders", 2016; the path down that generation and
 inference share: Kingma et al., "Improving variational inference with inverse autoregressive flow",
 2016; q relative to p: Vahdat and Kautz, "NVAE", 2020, section 3.2.) The grids are ceil-halved from
-the finest, the image's own or `stem_stride` times smaller. A deep stack starts tame: every block is
-the identity, q is close to p, and each of G projections adds a variance of 1 / G to the stream
-(Child, "Very deep VAEs", 2021, section 3).
+the finest, the example's places or `stem_stride` times fewer along each axis. A deep stack starts
+tame: every block is the identity, q is close to p, and each of G projections adds a variance of
+1 / G to the stream (Child, "Very deep VAEs", 2021, section 3).
 """
 
 from __future__ import annotations
@@ -21,7 +21,15 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
-from vae.networks.blocks import LINEAR, SMALL, ResidualBlock, group_norm, starting_bias
+from vae.networks.blocks import (
+    LINEAR,
+    SMALL,
+    ResidualBlock,
+    group_norm,
+    over_places,
+    starting_bias,
+)
+from vae.networks.maps import strided_places
 from vae.networks.strided import Conv, ConvTranspose, halvings, he_normal_transposed
 from vae.probability.distributions import DiagonalGaussian
 
@@ -33,10 +41,10 @@ MAX_LOG_STD = 5.0
 
 
 class BottomUp(nn.Module):
-    """x [B, H, W, C] to what each group is told of x, [B, h, w, width] each, the topmost first.
+    """x [B, *places, C] to what each group is told of x, [B, *grid, width] each, topmost first.
 
     `groups` counts the latent groups on each grid, from the smallest up; `widths` runs, as in every
-    encoder, from the image down; there are `blocks` residual blocks for each group.
+    encoder, from the example down; there are `blocks` residual blocks for each group.
     """
 
     groups: tuple[int, ...]
@@ -45,6 +53,8 @@ class BottomUp(nn.Module):
     blocks: int = 1
     activation: Callable[[Array], Array] = nn.relu
     dtype: jnp.dtype = jnp.float32
+
+    ranks = (1, 2, 3)
 
     @nn.compact
     def __call__(self, x: Array) -> list[Array]:
@@ -61,10 +71,11 @@ class BottomUp(nn.Module):
 
 
 class Group(nn.Module):
-    """One latent group on the way down: h [N, h, w, width] to the next h.
+    """One latent group on the way down: h [N, *grid, width] to the next h.
 
-    `choose(p, q)` gives z [N, D] from p(z_g | z_<g) and q(z_g | z_<g, x), D = h w channels; q is
-    None where there is no `context`, which is what the group is told of x.
+    `choose(p, q)` gives z [N, D] from p(z_g | z_<g) and q(z_g | z_<g, x), D numbers for `channels`
+    of every place of the grid; q is None where there is no `context`, which is what the group is
+    told of x.
     """
 
     channels: int
@@ -83,7 +94,7 @@ class Group(nn.Module):
             seen = ResidualBlock(width, self.activation, self.dtype, name="posterior_block")
             shift, log_ratio = self._head(seen(h, context), "posterior")
             q = DiagonalGaussian(mean + shift, log_std + log_ratio)
-        z = choose(p, q).reshape(*h.shape[:3], self.channels)
+        z = choose(p, q).reshape(*h.shape[:-1], self.channels)
         project = nn.Dense(width, kernel_init=self.latent_init, dtype=self.dtype, name="latent")
         h = h + project(z)
         for i in range(self.blocks):
@@ -99,17 +110,18 @@ class Group(nn.Module):
 
 
 class TopDown(nn.Module):
-    """The way down: (N, contexts or None, choose) to the likelihood's outputs [N, H, W, outputs].
+    """The way down: (N, contexts or None, choose, code or None) to the outputs [N, *places, P].
 
     `groups` and `widths` run from the smallest grid up; `channels` are those of each z on its grid;
-    `output_bias` is as in `conv.Decoder`. `contexts` are from `BottomUp`, [N, h, w, ...] each; see
-    `Group` for `choose`, which is called once for each group, the topmost first.
+    `output_bias` is as in `conv.Decoder`. `contexts` are from `BottomUp`, [N, *grid, ...] each; see
+    `Group` for `choose`, which is called once for each group, the topmost first. A `code` [N, c] is
+    added to where the way down starts, the same at all places.
     """
 
     groups: tuple[int, ...]
     widths: tuple[int, ...]
     channels: int
-    image_shape: tuple[int, int, int]
+    places: tuple[int, ...]
     outputs: int
     stem_stride: int = 1
     blocks: int = 1
@@ -117,40 +129,53 @@ class TopDown(nn.Module):
     dtype: jnp.dtype = jnp.float32
     output_bias: Array | None = None
 
+    ranks = (1, 2, 3)
+
     @property
-    def sizes(self) -> list[tuple[int, int]]:
+    def grids(self) -> list[tuple[int, ...]]:
         """The grids, from the smallest up."""
-        finest = tuple(-(-n // self.stem_stride) for n in self.image_shape[:2])
+        finest = strided_places(self.places, self.stem_stride)
         return halvings(finest, len(self.groups) - 1)[::-1]
 
     @nn.compact
-    def __call__(self, number: int, contexts: Sequence[Array] | None, choose: Choose) -> Array:
-        size, stride = self.image_shape[:2], self.stem_stride
+    def __call__(
+        self,
+        number: int,
+        contexts: Sequence[Array] | None,
+        choose: Choose,
+        code: Array | None = None,
+    ) -> Array:
+        stride = self.stem_stride
         contexts = iter([None] * sum(self.groups) if contexts is None else contexts)
         latent_init = nn.initializers.variance_scaling(
             1 / sum(self.groups), "fan_in", "truncated_normal"
         )
 
-        start = self.param("start", nn.initializers.zeros, (*self.sizes[0], self.widths[0]))
+        start = self.param("start", nn.initializers.zeros, (*self.grids[0], self.widths[0]))
         h = jnp.broadcast_to(start.astype(self.dtype), (number, *start.shape))
+        if code is not None:
+            told = nn.Dense(
+                self.widths[0], use_bias=False, kernel_init=LINEAR, dtype=self.dtype, name="code"
+            )(code)
+            h = h + told.reshape(number, *(1,) * len(self.places), -1)
         for i, (groups, width) in enumerate(zip(self.groups, self.widths, strict=True)):
             if i > 0:
                 kernel_init = he_normal_transposed(2, scale=1.0)
                 h = ConvTranspose(width, dtype=self.dtype, kernel_init=kernel_init)(
-                    h, self.sizes[i]
+                    h, self.grids[i]
                 )
             for _ in range(groups):
                 group = Group(self.channels, latent_init, self.blocks, self.activation, self.dtype)
                 h = group(h, next(contexts), choose)
 
-        bias = starting_bias(self.output_bias, (*size, self.outputs))
+        bias = starting_bias(self.output_bias, (*self.places, self.outputs))
         head = ConvTranspose(
             self.outputs,
             stride + 2,
             stride,
             jnp.float32,
             kernel_init=he_normal_transposed(stride, scale=0.01),
-            bias_init=nn.initializers.constant(bias.mean((0, 1))),
+            bias_init=nn.initializers.constant(over_places(bias)),
             name="head",
         )
-        return head(self.activation(group_norm(h, self.dtype)), size)
+        return head(self.activation(group_norm(h, self.dtype)), self.places)

@@ -1,7 +1,7 @@
 """Fully connected encoder and decoder: dense layers, plain or gated.
 
 The heads start small: the encoder's so that q(z | x) starts near N(0, 1), where the KL is near 0
-and no scale is extreme, the decoder's so that the first images are near the output bias.
+and no scale is extreme, the decoder's so that its first outputs are near the output bias.
 """
 
 from __future__ import annotations
@@ -13,13 +13,13 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
-from vae.networks.blocks import SMALL, DenseLayer, starting_bias
+from vae.networks.blocks import SMALL, DenseLayer, starting_bias, with_code
 
 Array = jax.Array
 
 
 class Encoder(nn.Module):
-    """Encoder(widths, outputs): [B, H, W, C] -> [B, outputs], float32.
+    """Encoder(widths, outputs): [B, *places, C] -> [B, outputs], float32.
 
     `blocks` layers of each of the `widths`; a gated layer has no `activation` but its gate.
     """
@@ -31,6 +31,8 @@ class Encoder(nn.Module):
     blocks: int = 1
     gated: bool = False
 
+    ranks = (0, 1, 2, 3)
+
     @nn.compact
     def __call__(self, x: Array) -> Array:
         x = x.reshape(x.shape[0], -1)
@@ -41,14 +43,14 @@ class Encoder(nn.Module):
 
 
 class Decoder(nn.Module):
-    """Decoder(widths, (H, W, C), outputs): [..., D] -> [..., H, W, outputs], float32.
+    """Decoder(widths, places, outputs): [..., D] -> [..., *places, outputs], float32.
 
-    `outputs` counts the numbers of a pixel, all its channels together; `output_bias`, [H, W,
+    `outputs` counts the numbers of a place, all its channels together; `output_bias`, [*places,
     outputs] or None, is where the head's bias starts. The rest is the encoder's.
     """
 
     widths: tuple[int, ...]
-    image_shape: tuple[int, int, int]
+    places: tuple[int, ...]
     outputs: int
     activation: Callable[[Array], Array] = nn.relu
     dtype: jnp.dtype = jnp.float32
@@ -56,15 +58,18 @@ class Decoder(nn.Module):
     gated: bool = False
     output_bias: Array | None = None
 
+    ranks = (0, 1, 2, 3)
+
     @nn.compact
-    def __call__(self, z: Array) -> Array:
+    def __call__(self, z: Array, code: Array | None = None) -> Array:
         # One dimension of examples: with two, XLA makes kernel gradients of transposed copies.
-        h = z.reshape(-1, z.shape[-1])
+        h = with_code(z, code)
+        h = h.reshape(-1, h.shape[-1])
         for width in self.widths:
             for _ in range(self.blocks):
                 h = DenseLayer(width, self.activation, self.gated, self.dtype)(h)
 
-        shape = (*self.image_shape[:2], self.outputs)
+        shape = (*self.places, self.outputs)
         bias = starting_bias(self.output_bias, shape)
         head = nn.Dense(
             math.prod(shape),

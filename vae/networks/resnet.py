@@ -1,6 +1,6 @@
 """Residual encoder and decoder: residual blocks at each resolution, attention at the small ones.
 
-The sizes are H, ceil(H/2), ceil(H/4), ..., one for each width, the first of them the image's own.
+An axis of n is n, ceil(n/2), ceil(n/4), ... long, once for each width, at first the example's own.
 Between two of them stands a linear stride-2 convolution, or its transpose. A normalisation and an
 activation close the blocks before the head, which starts small, as in `mlp`.
 """
@@ -14,20 +14,30 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
-from vae.networks.blocks import LINEAR, SMALL, Stage, group_norm, starting_bias
+from vae.networks.blocks import (
+    LINEAR,
+    SMALL,
+    Stage,
+    group_norm,
+    over_places,
+    starting_bias,
+    with_code,
+)
 from vae.networks.strided import Conv, ConvTranspose, halvings, he_normal_transposed
 
 Array = jax.Array
 
 
 class Encoder(nn.Module):
-    """Encoder(widths, outputs): [B, H, W, C] -> [B, outputs], float32."""
+    """Encoder(widths, outputs): [B, *places, C] -> [B, outputs], float32."""
 
     widths: tuple[int, ...]
     outputs: int
     activation: Callable[[Array], Array] = nn.relu
     dtype: jnp.dtype = jnp.float32
     blocks: int = 1
+
+    ranks = (1, 2, 3)
 
     @nn.compact
     def __call__(self, x: Array) -> Array:
@@ -40,43 +50,45 @@ class Encoder(nn.Module):
 
 
 class Decoder(nn.Module):
-    """Decoder(widths, (H, W, C), outputs): [..., D] -> [..., H, W, outputs], float32.
+    """Decoder(widths, places, outputs): [..., D] -> [..., *places, outputs], float32.
 
-    `widths` runs from the smallest grid up to the image. `outputs` and `output_bias` are as in
+    `widths` runs from the smallest grid up to the example. `outputs` and `output_bias` are as in
     `conv.Decoder`.
     """
 
     widths: tuple[int, ...]
-    image_shape: tuple[int, int, int]
+    places: tuple[int, ...]
     outputs: int
     activation: Callable[[Array], Array] = nn.relu
     dtype: jnp.dtype = jnp.float32
     blocks: int = 1
     output_bias: Array | None = None
 
-    @nn.compact
-    def __call__(self, z: Array) -> Array:
-        size = self.image_shape[:2]
-        sizes = halvings(size, len(self.widths) - 1)
-        grid = (*sizes.pop(), self.widths[0])
+    ranks = (1, 2, 3)
 
-        h = z.reshape(-1, z.shape[-1])
+    @nn.compact
+    def __call__(self, z: Array, code: Array | None = None) -> Array:
+        grids = halvings(self.places, len(self.widths) - 1)
+        grid = (*grids.pop(), self.widths[0])
+
+        h = with_code(z, code)
+        h = h.reshape(-1, h.shape[-1])
         h = nn.Dense(math.prod(grid), kernel_init=LINEAR, dtype=self.dtype)(h).reshape(-1, *grid)
         for i, width in enumerate(self.widths):
             if i > 0:
                 kernel_init = he_normal_transposed(2, scale=1.0)
-                h = ConvTranspose(width, dtype=self.dtype, kernel_init=kernel_init)(h, sizes.pop())
+                h = ConvTranspose(width, dtype=self.dtype, kernel_init=kernel_init)(h, grids.pop())
             h = Stage(width, self.blocks, self.activation, self.dtype)(h)
         h = self.activation(group_norm(h, self.dtype))
 
-        bias = starting_bias(self.output_bias, (*size, self.outputs))
+        bias = starting_bias(self.output_bias, (*self.places, self.outputs))
         head = Conv(
             self.outputs,
             kernel_size=3,
             stride=1,
             kernel_init=SMALL,
-            bias_init=nn.initializers.constant(bias.mean((0, 1))),
+            bias_init=nn.initializers.constant(over_places(bias)),
             dtype=jnp.float32,
             name="head",
         )
-        return head(h).reshape(*z.shape[:-1], *size, self.outputs)
+        return head(h).reshape(*z.shape[:-1], *self.places, self.outputs)

@@ -20,13 +20,14 @@ from typing import Any
 
 import ml_collections
 
+from vae.models import parts
 from vae.models.adversaries.discriminator import Discriminator
 from vae.models.adversaries.factors import Factors
 from vae.models.adversaries.images import Images
 from vae.models.adversaries.latents import Latents
 from vae.models.condition import condition_of
 from vae.models.data import Data
-from vae.networks.discriminators import ImageDiscriminator, VectorDiscriminator
+from vae.networks.discriminators import GridDiscriminator, VectorDiscriminator
 from vae.probability.adversarial import GAN_LOSSES
 
 
@@ -45,8 +46,12 @@ def _discriminator(kind: type, config: ml_collections.ConfigDict) -> Discriminat
 
 
 def _images(config: ml_collections.ConfigDict, size: int, data: Data) -> Images:
+    discriminator = _discriminator(GridDiscriminator, config)
+    parts.check_rank(
+        discriminator.module, data.event.places, "model.adversary='images'", "choose 'latents'"
+    )
     return Images(
-        discriminator=_discriminator(ImageDiscriminator, config),
+        discriminator=discriminator,
         event=data.event,
         condition=condition_of(config, data),
         similarity=config.similarity,
