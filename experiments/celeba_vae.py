@@ -2,7 +2,7 @@
 
 Kingma & Welling, "Auto-encoding variational Bayes", 2014; the data: Liu et al., "Deep learning face
 attributes in the wild", 2015, their central 148x148 pixels resized to 64x64. DIR has the files as
-published, or fewer or smaller images in the same layout (`vae/data/celeba.py` lists them):
+published, or fewer or smaller images in the same layout, see `vae/modalities/images/celeba.py`:
 
     python launch.py train --config=experiments/celeba_vae.py --config.data.path=DIR
     python launch.py train --config=experiments/celeba_vae.py --config.data.name=celeb_a

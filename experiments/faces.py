@@ -5,8 +5,8 @@
     python launch.py edit --workdir=runs/faces --measure
 
 The factors (glasses, smile, turn of the head, hair, ...) come along as attributes, so that an edit
-or a latent can be held against what was drawn; `vae/data/faces/attributes.py` lists them. There are
-100,000 faces to train on, at any size:
+or a latent can be held against what was drawn; `vae/modalities/images/faces/attributes.py` lists
+them. There are 100,000 faces to train on, at any size:
 
     python launch.py train --config=experiments/faces.py --config.data.train=train \\
         --config.data.image_size='(128, 128)'

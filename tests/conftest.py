@@ -1,4 +1,4 @@
-"""What all tests share: four simulated devices and a cache of compiled programs."""
+"""What all tests share: simulated devices, a cache of compiled programs, and small data."""
 
 import gc
 import os
@@ -23,7 +23,11 @@ os.environ.setdefault(
 os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0")
 
 import jax
+import numpy as np
 import pytest
+from PIL import Image
+
+from vae.config import base
 
 # A shell has what it starts in the background ignore Ctrl-C, and so what the tests start.
 signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -39,3 +43,43 @@ def real_data() -> Path:
     if not DATA.is_dir():
         pytest.skip(f"the real data sets are not at hand ({DATA.parent.name}/{DATA.name})")
     return DATA
+
+
+@pytest.fixture
+def configure():
+    """Returns a function from keywords to the section `data` of a config."""
+
+    def make(**keys):
+        data = base().data
+        data.update({name: str(v) if isinstance(v, Path) else v for name, v in keys.items()})
+        return data
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def real():
+    """Returns a function from the name of a real data set to its directory; skips without."""
+
+    def find(name: str) -> Path:
+        if not (DATA / name).is_dir():
+            pytest.skip(f"the real data set {name} is not at hand")
+        return DATA / name
+
+    return find
+
+
+@pytest.fixture
+def write_images():
+    """Returns a function that writes numbered PNG files of random pixels below a directory."""
+
+    def write(directory: Path, count: int, size=(6, 8), mode="RGB", seed=0) -> Path:
+        directory.mkdir(parents=True, exist_ok=True)
+        rng = np.random.default_rng(seed)
+        for i in range(count):
+            shape = (*size, 3) if mode == "RGB" else size
+            pixels = rng.integers(0, 256, shape, dtype=np.uint8)
+            Image.fromarray(pixels).save(directory / f"{i:04d}.png")
+        return directory
+
+    return write

@@ -15,6 +15,7 @@ ORDER = (
     "data",
     "networks",
     "models",
+    "modalities",
     "training",
     "evaluation",
     "compiled",

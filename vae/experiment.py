@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import jax
 import ml_collections
 
-from vae import data
+from vae import modalities
 from vae.config import differences, resumable, to_dict, validate
 from vae.data.identity import check_identity
 from vae.errors import InputError
@@ -128,7 +128,7 @@ def check_data(config: ml_collections.ConfigDict, workdirs: Sequence[Path]) -> N
       InputError: they are; data that cannot be loaded any more are said, and not refused.
     """
     try:
-        dataset = data.load(config.data)
+        dataset = modalities.load(config.data)
     except InputError as error:
         logger.warning("%s The data of %s were not looked at.", error, workdirs[0])
         return

@@ -13,7 +13,7 @@ import ml_collections
 import numpy as np
 from jax.sharding import PartitionSpec as P
 
-from vae import data, models
+from vae import modalities, models
 from vae.compiled import Compiled
 from vae.data.batches import Batches
 from vae.data.examples import Dataset
@@ -123,7 +123,7 @@ def prepare(config: ml_collections.ConfigDict, *, started: bool = False) -> Expe
     Raises:
       InputError: a file is missing or wrong, or data, model and objective do not go together.
     """
-    dataset = data.load(config.data)
+    dataset = modalities.load(config.data)
     check_values(dataset.event.values, config.data)
     check_labels(dataset, config)
     model = models.build(config.model, _model_data(dataset, config))

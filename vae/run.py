@@ -18,10 +18,9 @@ import jax.numpy as jnp
 import ml_collections
 import numpy as np
 
-from vae import data, models
+from vae import modalities, models
 from vae.compiled import Compiled
 from vae.config import override
-from vae.data.arrays import as_x, on_levels
 from vae.data.batches import HostBatch
 from vae.data.examples import Dataset, Raw
 from vae.data.identity import check_identity
@@ -31,6 +30,7 @@ from vae.errors import InputError, not_one_of
 from vae.evaluation.likelihood import Estimate, has_density
 from vae.evaluation.posterior import SWEEPS, Posterior, Report, why_not
 from vae.files import user_path
+from vae.modalities.images.pixels import as_x, on_levels
 from vae.probability.distributions import example_keys
 from vae.probability.event import Event
 from vae.probability.terms import Batch
@@ -88,7 +88,7 @@ class Run:
         Raises:
           InputError: they are not there, or others are there now.
         """
-        dataset = data.load(self.config.data)
+        dataset = modalities.load(self.config.data)
         check_identity(dataset, self.data, self.workdir)
         return dataset
 

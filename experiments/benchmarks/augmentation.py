@@ -17,7 +17,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.svm import SVC
 
 import vae
-from vae import data
+from vae import modalities
 from vae.data.labels import keep
 from vae.evaluation.probe import labelled
 from vae.tasks.augment import new_images
@@ -52,7 +52,7 @@ def main():
     parser.add_argument("--repeats", type=int, default=10)
     arguments = parser.parse_args()
     run = vae.load(arguments.workdir)
-    dataset = data.load(run.config.data)
+    dataset = modalities.load(run.config.data)
     images, labels = labelled(dataset, dataset.train, len(dataset.train))
     test = labelled(dataset, dataset.test, len(dataset.test))
     print(f"{dataset.description}; {arguments.new} new images, {arguments.repeats} repeats")

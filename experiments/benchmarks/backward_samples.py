@@ -23,7 +23,7 @@ import numpy as np
 sys.path.insert(0, str(measure.ROOT))
 
 import vae
-from vae import data
+from vae import modalities
 from vae.data.batches import HostBatch
 from vae.training.state import initial_state
 from vae.training.step import make_step
@@ -38,7 +38,7 @@ def flat(tree: Any) -> np.ndarray:
 def main(workdir: str, num_samples: int, batches: int) -> None:
     run = vae.load(workdir)
     config = copy.deepcopy(run.config)
-    dataset = data.load(config.data)
+    dataset = modalities.load(config.data)
     config.objective.name = "iwae"
     config.objective.num_samples = num_samples
     # The first moment of Adam after a step from the start is 1 - b1 of the gradient.

@@ -7,8 +7,9 @@ images lie on the device here. Each in a fresh process, in turns.
 
     python experiments/benchmarks/celeba_input.py --celeba=DIR         # no peers needed
 
-DIR is a directory as `vae/data/celeba.py` reads it; images at half their size decode in less time
-than those of the published size. `--upscaled` first writes a copy of the first images at that size.
+DIR is a directory as `vae/modalities/images/celeba.py` reads it; images at half their size decode
+in less time than those of the published size. `--upscaled` first writes a copy of the first images
+at that size.
 """
 
 from __future__ import annotations
@@ -34,7 +35,7 @@ UPSCALED = 2_000  # images in the copy: a zip of 20 MB
 
 def reading(args: argparse.Namespace, threads: int) -> float:
     """Images a second of batches that nothing else is done with."""
-    from vae import data
+    from vae import modalities
     from vae.data.batches import Batches
     from vae.training.memory import keep_freed_memory
 
@@ -42,7 +43,7 @@ def reading(args: argparse.Namespace, threads: int) -> float:
     config = configuration(args)
     config.data.device_bytes = 1
     config.data.threads = threads
-    dataset = data.load(config.data)
+    dataset = modalities.load(config.data)
     batch_size = config.data.batch_size
     with Batches(dataset.train, batch_size=batch_size, seed=0, threads=threads) as batches:
         ahead = 2 * (threads + 2)  # what is read ahead before the clock starts, and again

@@ -5,7 +5,7 @@ import itertools
 import numpy as np
 import pytest
 
-from vae import data
+from vae import modalities
 from vae.data.groups import of_groups
 from vae.errors import InputError
 
@@ -27,8 +27,8 @@ THREE = {"train": "train[:60%]", "valid": "train[60%:80%]", "test": "train[80%:]
 
 @pytest.mark.parametrize("device_bytes", [1, 2**30])
 def test_nobody_is_in_two_splits(configure, people, device_bytes):
-    by_image = data.load(configure(path=people, **THREE))
-    found = data.load(
+    by_image = modalities.load(configure(path=people, **THREE))
+    found = modalities.load(
         configure(path=people, split_by="identity", device_bytes=device_bytes, **THREE)
     )
     for known, apart in ((by_image, False), (found, True)):
@@ -42,24 +42,24 @@ def test_nobody_is_in_two_splits(configure, people, device_bytes):
 
 
 def test_by_an_attribute_and_by_label(configure, people, write_images, tmp_path):
-    found = data.load(configure(path=people, split_by="Camera", **THREE))
+    found = modalities.load(configure(path=people, split_by="Camera", **THREE))
     cameras = [set(s.labels[:, 0].tolist()) for s in (found.train, found.valid, found.test)]
     assert sum(map(len, cameras)) == len(set.union(*cameras)) == 9
     for name in "abcdef":
         write_images(tmp_path / "folders" / name, 4, seed=ord(name))
-    found = data.load(configure(path=tmp_path / "folders", split_by="label", **THREE))
+    found = modalities.load(configure(path=tmp_path / "folders", split_by="label", **THREE))
     labels = [set(s.labels.tolist()) for s in (found.train, found.valid, found.test)]
     assert sum(map(len, labels)) == len(set.union(*labels)) == 6
 
 
 def test_what_cannot_be_split_so_is_a_sentence(configure, people, write_images, tmp_path):
     with pytest.raises(InputError, match=r"there are identity, Camera; did you mean 'identity'\?"):
-        data.load(configure(path=people, split_by="identiy", **THREE))
+        modalities.load(configure(path=people, split_by="identiy", **THREE))
     with pytest.raises(InputError, match=r"data\.valid has no images with data\.split_by"):
         keys = {"train": "train[:50%]", "valid": "train[50%:52%]", "test": "train[52%:]"}
-        data.load(configure(path=people, split_by="Camera", **keys))
+        modalities.load(configure(path=people, split_by="Camera", **keys))
     with pytest.raises(InputError, match=r"'identity' is not in .*digits.*; there are label"):
-        data.load(configure(name="digits", path="", split_by="identity", **THREE))
+        modalities.load(configure(name="digits", path="", split_by="identity", **THREE))
     own = tmp_path / "own"
     rows = ["file,identity"]
     for i, split in enumerate(("train", "valid", "test")):
@@ -68,7 +68,7 @@ def test_what_cannot_be_split_so_is_a_sentence(configure, people, write_images, 
     (own / "attributes.csv").write_text("\n".join(rows))
     with pytest.raises(InputError, match=r"data\.train and data\.valid share 4 of the groups"):
         keys = {"train": "train", "valid": "valid", "test": "test"}
-        data.load(configure(path=own, split_by="identity", **keys))
+        modalities.load(configure(path=own, split_by="identity", **keys))
 
 
 def test_slices_of_groups_meet_and_keep_the_order():

@@ -6,7 +6,7 @@ import shutil
 import numpy as np
 import pytest
 
-from vae import data
+from vae import modalities
 from vae.data.identity import check_identity
 from vae.errors import InputError
 
@@ -16,7 +16,7 @@ HALVES = {"train": "train[:50%]", "valid": "train[50%:75%]", "test": "train[75%:
 @pytest.fixture
 def digest(configure):
     """Returns a function from a path, and other keys of the config, to the digest."""
-    return lambda path, **keys: data.load(configure(path=path, **HALVES | keys)).digest
+    return lambda path, **keys: modalities.load(configure(path=path, **HALVES | keys)).digest
 
 
 def arrays(**changes):
@@ -76,7 +76,7 @@ def test_of_what_is_embedded(digest):
 
 
 def test_other_data_are_refused_and_old_records_say_nothing(tmp_path, configure):
-    dataset = data.load(configure(**HALVES))
+    dataset = modalities.load(configure(**HALVES))
     check_identity(dataset, {}, tmp_path)
     check_identity(dataset, {"digest": dataset.digest}, tmp_path)
     with pytest.raises(InputError, match=r"not the data of RUN, which were cats.*--config\.data"):
@@ -107,7 +107,7 @@ def test_what_an_earlier_version_read_otherwise(
     given = arrays(**changes)
     given["labels"] = given["labels"][: len(given["images"])]
     np.savez(tmp_path / "a.npz", **given)
-    found = data.load(configure(path=tmp_path / "a.npz", **HALVES))
+    found = modalities.load(configure(path=tmp_path / "a.npz", **HALVES))
     record = {"values": values, "num_classes": classes}
     if not message:
         check_identity(found, record, "runs/a")

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from configs import tiny
 
-from vae import data
+from vae import modalities
 from vae.data.labels import check_labels, keep
 from vae.errors import InputError
 
@@ -26,7 +26,7 @@ def test_which_labels_are_kept_depends_on_the_seed_and_more_keep_the_same():
 
 
 def test_only_training_labels_are_hidden(configure):
-    every, some = data.load(configure(name="digits")), data.load(configure(labelled=50))
+    every, some = modalities.load(configure(name="digits")), modalities.load(configure(labelled=50))
     assert (some.train.table().labels >= 0).sum() == 50
     np.testing.assert_array_equal(some.train.values, every.train.values)
     for name in ("valid", "test"):
@@ -35,10 +35,10 @@ def test_only_training_labels_are_hidden(configure):
 
 def test_more_labels_than_there_are_are_refused(configure):
     with pytest.raises(InputError, match=r"data\.labelled=2000 is more than the 1437 labels"):
-        data.load(configure(labelled=2000))
+        modalities.load(configure(labelled=2000))
 
 
 def test_a_condition_on_missing_labels_is_refused():
     config = tiny(model__condition="label", data__labelled=1430)
     with pytest.raises(InputError, match="but 7 of 1437 train images have none"):
-        check_labels(data.load(config.data), config)
+        check_labels(modalities.load(config.data), config)

@@ -6,7 +6,7 @@ import jax
 import numpy as np
 import pytest
 
-from vae import data
+from vae import modalities
 from vae.config import base
 from vae.data.examples import ArrayExamples, Dataset, Raw
 from vae.errors import InputError
@@ -17,7 +17,7 @@ from vae.probability.event import BYTES, Event
 
 @pytest.fixture(scope="module")
 def digits():
-    return data.load(base().data)
+    return modalities.load(base().data)
 
 
 @pytest.fixture(autouse=True)

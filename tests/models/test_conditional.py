@@ -101,7 +101,7 @@ def of_attributes(tmp_path_factory):
         ("Low", "Bright"),
     )
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("vae.data.digits.read", lambda fit: source)
+        patch.setattr("vae.modalities.images.digits.read", lambda fit: source)
         config = tiny(
             model__condition="attributes",
             model__prior="conditional",

@@ -69,15 +69,15 @@ def run(tmp_path_factory):
 
 @pytest.fixture
 def halves_read(monkeypatch):
-    """Makes `vae.data.load` of the digits give halves, as the models of them need."""
-    monkeypatch.setattr("vae.data.digits.read", lambda fit: halves(600))
+    """Makes `vae.modalities.load` of the digits give halves, as the models of them need."""
+    monkeypatch.setattr("vae.modalities.images.digits.read", lambda fit: halves(600))
 
 
 @pytest.fixture(scope="session")
 def plain(tmp_path_factory):
     """An unconditional model of halves."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("vae.data.digits.read", lambda fit: halves(600))
+        patch.setattr("vae.modalities.images.digits.read", lambda fit: halves(600))
         return _trained(tmp_path_factory, "plain", model__latent_dim=6, **OF_HALVES)
 
 
@@ -85,7 +85,7 @@ def plain(tmp_path_factory):
 def told(tmp_path_factory):
     """A model of halves that is told their attributes."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("vae.data.digits.read", lambda fit: halves(600))
+        patch.setattr("vae.modalities.images.digits.read", lambda fit: halves(600))
         return _trained(tmp_path_factory, "told", model__condition="attributes", **OF_HALVES)
 
 

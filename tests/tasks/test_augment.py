@@ -6,13 +6,13 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from vae import data
+from vae import modalities
 from vae.errors import InputError
 from vae.tasks.augment import augment, new_images
 
 
 def test_each_is_near_its_source_or_between_two_of_its_class(run):
-    (images, labels, _), _ = data.load(run.config.data).train.read(np.arange(40))
+    (images, labels, _), _ = modalities.load(run.config.data).train.read(np.arange(40))
     x = images / np.float32(16)
     new = new_images(run, x, labels, 160)
     np.testing.assert_array_equal(new.labels, labels[new.source])
@@ -41,7 +41,7 @@ def test_a_folder_that_a_run_can_be_trained_on(run, tmp_path):
         assert image.size == (8, 8)
     config = run.config.data.copy_and_resolve_references()
     config.path = str(folder)
-    source = data.read(config)
+    source = modalities.read(config)
     assert len(source.splits["train"]) == 50
 
     assert augment(run, folder=tmp_path / "more", num=5, given=str(folder))["given"] == 50
@@ -58,13 +58,13 @@ def test_what_is_written_is_what_a_folder_reads(run, told, halves_read, tmp_path
     def read(folder):
         config = run.config.data.copy_and_resolve_references()
         config.path = str(folder)
-        return data.read(config)
+        return modalities.read(config)
 
     # Attributes, of any range, image by image.
     augment(told, folder=tmp_path / "halves", num=20, num_given=10)
     source = read(tmp_path / "halves")
     assert source.attributes == ("Upper", "Lower") and source.num_classes == 0
-    (_, known, _), _ = data.load(told.config.data).train.read(np.arange(10))
+    (_, known, _), _ = modalities.load(told.config.data).train.read(np.arange(10))
     found = np.array(sorted(map(tuple, source.splits["train"].labels)))
     np.testing.assert_array_equal(found, np.array(sorted(map(tuple, known.repeat(2, 0)))))
 
@@ -96,5 +96,5 @@ def test_classes_keep_their_names(run, tmp_path):
     assert folders == ["0_a-dog", "2_test", "cat"]
     config = run.config.data.copy_and_resolve_references()
     config.path = str(tmp_path / "new")
-    source = data.read(config)
+    source = modalities.read(config)
     assert source.classes == ("0_a-dog", "2_test", "cat") and list(source.splits) == ["train"]

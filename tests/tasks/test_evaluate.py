@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from vae import data
+from vae import modalities
 from vae.errors import InputError
 from vae.tasks.evaluate import evaluate, evaluate_images
 from vae.tasks.reconstruct import likeness, reconstruct
@@ -37,7 +37,7 @@ def test_a_mean_beside_the_priors_is_said_in_nats_and_costs_as_many(run, caplog)
 
 def as_files(run, folder, number=6):
     """The first test images as files; returns them as x."""
-    (images, _, _), _ = data.load(run.config.data).test.read(np.arange(number))
+    (images, _, _), _ = modalities.load(run.config.data).test.read(np.arange(number))
     for i, image in enumerate(images):
         pixels = np.rint(image[..., 0] * (255 / 16)).astype(np.uint8)
         Image.fromarray(pixels).save(folder / f"{i}.png")

@@ -6,7 +6,7 @@ import pytest
 from configs import tiny
 
 import vae
-from vae import data
+from vae import modalities
 from vae.data.prepare import first_examples
 from vae.errors import InputError
 from vae.tasks import descent
@@ -42,7 +42,7 @@ def energy_distance(a, b):
 @pytest.mark.parametrize("name", FITS)
 def test_samples_are_closer_to_the_aggregate_posterior_than_the_priors(run, name, monkeypatch):
     monkeypatch.setattr(descent, "LOOKS", 3)
-    x = first_examples(data.load(run.config.data), "train", 1000, run.config).x
+    x = first_examples(modalities.load(run.config.data), "train", 1000, run.config).x
     keys = jax.random.split(jax.random.key(0), len(x))
     z = np.asarray(run.encode(x).sample_and_log_prob(keys=keys[None])[0][0])
     keys = jax.random.split(jax.random.key(1), 1000)

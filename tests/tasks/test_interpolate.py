@@ -53,10 +53,10 @@ def test_a_strip_and_an_animation_there_and_back(plain, halves_read):
 
 
 def test_its_ends_are_the_reconstructions(plain, halves_read):
-    from vae import data
+    from vae import modalities
     from vae.data.prepare import first_examples
 
-    x = first_examples(data.load(plain.config.data), "test", 2, plain.config).x
+    x = first_examples(modalities.load(plain.config.data), "test", 2, plain.config).x
     expected = np.sqrt(np.mean(np.diff(plain.reconstruct(x), axis=0) ** 2))
     _, figures = interpolate(plain, num=2, steps=2, method="linear")
     np.testing.assert_allclose(figures["pairs"][0]["change"], [expected], rtol=1e-5)

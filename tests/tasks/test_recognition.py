@@ -61,7 +61,7 @@ def test_noise_scores_as_an_outlier_and_so_do_files_of_any_size(run, tmp_path):
     result = anomaly(run, images=[tmp_path / "0.png"], outliers=[tmp_path / "1.png"] * 2)
     assert (result["images"], result["outliers"]) == (1, 2)
     with pytest.MonkeyPatch.context() as patch:  # the data are not needed for that
-        patch.setattr("vae.data.load", None)
+        patch.setattr("vae.modalities.load", None)
         assert "auroc" not in anomaly(run, images=[tmp_path], num_samples=2)
     with pytest.raises(InputError, match="does not exist"):
         anomaly(run, outliers=[tmp_path / "nothing"])
@@ -107,9 +107,9 @@ def test_a_simple_image_has_a_shorter_code():
 
 
 def test_a_training_image_is_found_as_its_own_nearest(run, monkeypatch):
-    from vae import data
+    from vae import modalities
 
-    (images, _, _), _ = data.load(run.config.data).train.read(np.array([7, 1200]))
+    (images, _, _), _ = modalities.load(run.config.data).train.read(np.array([7, 1200]))
     x = images / np.float32(16)
     monkeypatch.setattr(type(run), "sample", lambda self, num, **options: x)
     paths, result = nearest(run, num=2)
@@ -122,9 +122,9 @@ def test_a_training_image_is_found_as_its_own_nearest(run, monkeypatch):
 
 
 def test_a_mirrored_training_image_is_found_where_training_mirrors(run, monkeypatch):
-    from vae import data
+    from vae import modalities
 
-    (images, _, _), _ = data.load(run.config.data).train.read(np.array([7, 1200]))
+    (images, _, _), _ = modalities.load(run.config.data).train.read(np.array([7, 1200]))
     x = images[:, :, ::-1] / np.float32(16)
     monkeypatch.setattr(type(run), "sample", lambda self, num, **options: x)
     assert min(nearest(run, num=2)[1]["pixels"]["samples"]) > 0.1

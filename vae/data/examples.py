@@ -1,8 +1,8 @@
 """What a data set is: examples that are read by index, and what their raw values mean.
 
-A reader (one file each beside this one) returns a `Source`: named base splits in a canonical order.
-`vae.data.load` cuts the configured splits out of it and returns a `Dataset`. Where the examples are
-kept, in memory or in files, never changes which they are or their order.
+A reader of a modality returns a `Source`: named base splits in a canonical order. `load` of
+`vae.modalities` cuts the configured splits out of it and returns a `Dataset`. Where the examples
+are kept, in memory or in files, never changes which they are or their order.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 import functools
 import logging
 import threading
-from collections.abc import Iterator
+from collections.abc import Hashable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple, Protocol
@@ -19,9 +19,11 @@ import jax
 import numpy as np
 
 from vae.data.scales import Scales, scales_of
+from vae.data.splits import digests
 from vae.errors import InputError
 from vae.probability.event import Event, Values
 
+_HASHED_BYTES = 4 * 2**30  # more are not looked at for duplicates alone
 MAX_UNREADABLE = 0.01  # of the files; beyond it the folder is taken to be broken, not scratched
 
 
@@ -76,6 +78,13 @@ class Examples(Protocol):
     def take(self, indices: np.ndarray) -> Examples:
         """Returns the examples at `indices`, in that order."""
 
+    @staticmethod
+    def marks(splits: Sequence[Any]) -> list[list[Hashable]] | None:
+        """Returns, for each of several splits, what equal examples have in common.
+
+        None where that is not known, or takes too long to find out.
+        """
+
     def table(self) -> Raw | None:
         """Returns all examples for the device to hold; None where they are too large for it."""
 
@@ -120,6 +129,13 @@ class ArrayExamples:
         for index in sample:
             yield self.values[index].tobytes()
 
+    @staticmethod
+    def marks(splits: Sequence[ArrayExamples]) -> list[list[Hashable]] | None:
+        """Returns digests of the values, up to 4 GiB; without stand-ins."""
+        if sum(examples.nbytes for examples in splits) > _HASHED_BYTES:
+            return None
+        return [digests(x.values[x.ok] if not x.ok.all() else x.values) for x in splits]
+
     def take(self, indices: np.ndarray) -> ArrayExamples:
         start, stop = (int(indices[0]), int(indices[-1]) + 1) if len(indices) else (0, 0)
         if np.array_equal(indices, np.arange(start, stop)):
@@ -148,6 +164,8 @@ class Source:
     description: str
     attributes: tuple[str, ...] = ()  # their names
     classes: tuple[str, ...] = ()  # their names; none where these are the numbers
+    names: tuple[str, ...] = ()  # of the channels, where they have any
+    modality: str = ""  # which it is, see `vae/modalities`
 
 
 @dataclass(frozen=True)
@@ -162,6 +180,7 @@ class Dataset:
     description: str
     attributes: tuple[str, ...] = ()  # their names
     classes: tuple[str, ...] = ()  # their names; none where these are the numbers
+    modality: str = ""  # which it is, see `vae/modalities`
     digest: str = ""  # tells these data from others, see `vae/data/identity.py`
 
     @functools.cached_property

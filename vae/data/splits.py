@@ -23,16 +23,19 @@ def digest(data: bytes) -> bytes:
     return hashlib.blake2b(data, digest_size=16).digest()
 
 
-def digests(images: np.ndarray, labels: np.ndarray) -> list[bytes]:
-    """Returns the hash of each of the images [N, ...] with its label [N] (-1: none).
+def digests(values: np.ndarray, labels: np.ndarray | None = None) -> list[bytes]:
+    """Returns the hash of each example's values [N, ...] with its label [N] (-1: none).
 
-    Of the raw bytes, not of a shape: 28x28 and 28x28x1 are the same image.
+    It is of the raw bytes, not of a shape: 28x28 and 28x28x1 are the same image.
     """
-    data = memoryview(np.ascontiguousarray(images).view(np.uint8).ravel())
+    if not len(values):
+        return []
+    labels = np.zeros(len(values)) if labels is None else labels
+    data = memoryview(np.ascontiguousarray(values).view(np.uint8).ravel())
     names = memoryview(labels.astype("<i4").view(np.uint8))
-    size = len(data) // len(images)
+    size = len(data) // len(values)
     hashes = []
-    for i in range(len(images)):
+    for i in range(len(values)):
         state = hashlib.blake2b(data[i * size : (i + 1) * size], digest_size=16)
         state.update(names[4 * i : 4 * i + 4])
         hashes.append(state.digest())

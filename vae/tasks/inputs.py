@@ -11,16 +11,16 @@ from typing import NamedTuple
 import jax
 import numpy as np
 
-from vae import data
-from vae.data import walk
+from vae import modalities
 from vae.data.attributes import FILE
 from vae.data.batches import HostBatch
 from vae.data.examples import Dataset, Raw, read_complete
-from vae.data.images import Fit, fit_image, fit_of, open_image
 from vae.data.labels import class_name
 from vae.data.prepare import first_examples, prepare
 from vae.errors import InputError, did_you_mean, readable
 from vae.files import check_file, user_path
+from vae.modalities.images import walk
+from vae.modalities.images.decoding import Fit, fit_image, fit_of, open_image
 from vae.probability.distributions import example_keys
 from vae.probability.event import BYTES
 from vae.run import Run
@@ -135,7 +135,7 @@ def read_set(name: str, run: Run, num: int) -> OtherSet:
     height, width, channels = run.model.event.shape
     config.crop, config.image_size, config.channels = (0, 0), (height, width), channels
     config.path, config.name = (str(path), "") if path.exists() else ("", name)
-    source = data.read(config, run.event.values)
+    source = modalities.read(config, run.event.values)
     split = "test" if "test" in source.splits else next(iter(source.splits))
     index = np.arange(min(num, len(source.splits[split])))
     raw, _ = read_complete(source.splits[split], index)

@@ -20,9 +20,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from vae.data.walk import EXTENSIONS
 from vae.errors import InputError
 from vae.files import check_file
+from vae.modalities.images.walk import EXTENSIONS
 
 
 class Pairs(NamedTuple):

@@ -9,7 +9,7 @@ import pytest
 import scipy.io
 import scipy.sparse
 
-from vae import data
+from vae import modalities
 from vae.data.examples import ArrayExamples
 from vae.errors import InputError
 from vae.probability.event import BINARY, BYTES, Values
@@ -39,7 +39,7 @@ def pairs(examples):
 
 
 def test_digits(configure):
-    found = data.load(configure())
+    found = modalities.load(configure())
     assert [len(s) for s in (found.train, found.valid, found.test)] == [1437, 180, 180]
     assert found.event.values == Values("levels", 16.0, 17)
     assert (found.event.shape, found.num_classes) == ((8, 8, 1), 10)
@@ -51,25 +51,29 @@ def test_digits(configure):
 
 def test_idx(configure, tmp_path):
     write_idx(tmp_path)
-    found = data.load(configure(path=tmp_path, train="train[:15]", valid="train[15:]", test="test"))
+    found = modalities.load(
+        configure(path=tmp_path, train="train[:15]", valid="train[15:]", test="test")
+    )
     assert [len(s) for s in (found.train, found.valid, found.test)] == [15, 5, 20]
     assert found.event.values == BYTES
     assert (found.event.shape, found.num_classes) == ((5, 5, 1), 4)
-    again = data.load(configure(path=tmp_path, train="train", valid="test[:5]", test="test[5:]"))
+    again = modalities.load(
+        configure(path=tmp_path, train="train", valid="test[:5]", test="test[5:]")
+    )
     assert pairs(again.train) == pairs(found.train) | pairs(found.valid)
 
 
 def test_idx_sizes_keep_the_splits(configure, tmp_path):
     write_idx(tmp_path)
-    small = data.load(configure(path=tmp_path, **THIRDS, image_size=(3, 4), channels=3))
-    plain = data.load(configure(path=tmp_path, **THIRDS))
+    small = modalities.load(configure(path=tmp_path, **THIRDS, image_size=(3, 4), channels=3))
+    plain = modalities.load(configure(path=tmp_path, **THIRDS))
     assert small.event.shape == (3, 4, 3)
     np.testing.assert_array_equal(small.train.labels, plain.train.labels)
 
 
 def test_unused_split_is_named(configure, tmp_path, caplog):
     write_idx(tmp_path)
-    data.load(configure(path=tmp_path, **THIRDS))
+    modalities.load(configure(path=tmp_path, **THIRDS))
     assert "leave out the split test (20 examples)" in caplog.text
 
 
@@ -89,7 +93,7 @@ def test_idx_damaged(configure, tmp_path, name, content, message):
     write_idx(tmp_path)
     (tmp_path / name).write_bytes(content)
     with pytest.raises(InputError, match=message) as caught:
-        data.load(configure(path=tmp_path))
+        modalities.load(configure(path=tmp_path))
     assert "\n" not in str(caught.value)
 
 
@@ -98,7 +102,7 @@ def test_idx_truncated_gzip(configure, tmp_path):
     file = tmp_path / "train-images-idx3-ubyte.gz"
     file.write_bytes(file.read_bytes()[:-100])
     with pytest.raises(InputError, match=r"train-images-idx3-ubyte\.gz is damaged"):
-        data.load(configure(path=tmp_path))
+        modalities.load(configure(path=tmp_path))
 
 
 def test_a_packed_file_is_read_no_further_than_it_announces(configure, tmp_path):
@@ -108,7 +112,7 @@ def test_a_packed_file_is_read_no_further_than_it_announces(configure, tmp_path)
     del bomb
     tracemalloc.start()
     with pytest.raises(InputError, match="holds more than 500 bytes where 500 are announced"):
-        data.load(configure(path=tmp_path))
+        modalities.load(configure(path=tmp_path))
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert peak < 5_000_000
@@ -118,7 +122,7 @@ def test_what_announces_more_than_the_memory_is_refused(configure, tmp_path):
     content = bytes([0, 0, 8, 3]) + struct.pack(">3I", 2**31, 2**10, 2**10)
     (tmp_path / "train-images-idx3-ubyte").write_bytes(content)
     with pytest.raises(InputError, match=r"would take 2,097,152\.0 GiB, and this machine has"):
-        data.load(configure(path=tmp_path))
+        modalities.load(configure(path=tmp_path))
 
 
 @pytest.mark.parametrize(
@@ -134,7 +138,7 @@ def test_matlab_arrays_that_are_none(configure, tmp_path, x, message):
     scipy.io.savemat(tmp_path / "a.mat", {"X": x})
     (tmp_path / "a.mat").rename(tmp_path / "a.amat")
     with pytest.raises(InputError, match=message):
-        data.load(configure(path=tmp_path / "a.amat"))
+        modalities.load(configure(path=tmp_path / "a.amat"))
 
 
 def test_a_sparse_matlab_array_is_read(configure, tmp_path):
@@ -143,7 +147,8 @@ def test_a_sparse_matlab_array_is_read(configure, tmp_path):
         with open(tmp_path / f"{name}.amat", "wb") as file:
             scipy.io.savemat(file, {"X": x})
     sparse, dense = (
-        data.load(configure(path=tmp_path / f"{n}.amat", **THIRDS)) for n in ("sparse", "dense")
+        modalities.load(configure(path=tmp_path / f"{n}.amat", **THIRDS))
+        for n in ("sparse", "dense")
     )
     np.testing.assert_array_equal(sparse.train.values, dense.train.values)
 
@@ -156,14 +161,16 @@ def test_amat_text_and_matlab_agree(configure, tmp_path):
     (tmp_path / "text" / "binarized_train.amat").write_text(lines)
     with open(tmp_path / "matlab" / "binarized_train.amat", "wb") as file:
         scipy.io.savemat(file, {"X": bits.astype(np.uint8)})
-    text, matlab = (data.load(configure(path=tmp_path / d, **THIRDS)) for d in ("text", "matlab"))
+    text, matlab = (
+        modalities.load(configure(path=tmp_path / d, **THIRDS)) for d in ("text", "matlab")
+    )
     assert text.event.values == matlab.event.values == BINARY
     assert text.event.shape == (4, 4, 1)
     np.testing.assert_array_equal(text.train.values, matlab.train.values)
     assert (text.train.labels == -1).all()
     file = tmp_path / "text" / "binarized_train.amat"
     np.testing.assert_array_equal(
-        data.load(configure(path=file, **THIRDS)).train.values, text.train.values
+        modalities.load(configure(path=file, **THIRDS)).train.values, text.train.values
     )
 
 
@@ -171,7 +178,7 @@ def test_amat_text_and_matlab_agree(configure, tmp_path):
 def test_amat_refused(configure, tmp_path, text):
     (tmp_path / "a.amat").write_text(text)
     with pytest.raises(InputError, match=r"a\.amat"):
-        data.load(configure(path=tmp_path))
+        modalities.load(configure(path=tmp_path))
 
 
 def test_amat_matlab_damaged(configure, tmp_path):
@@ -179,10 +186,10 @@ def test_amat_matlab_damaged(configure, tmp_path):
     with open(file, "wb") as opened:
         scipy.io.savemat(opened, {"Y": np.eye(4)})
     with pytest.raises(InputError, match='no array "X"'):
-        data.load(configure(path=file))
+        modalities.load(configure(path=file))
     file.write_bytes(file.read_bytes()[:150])
     with pytest.raises(InputError, match=r'damaged|no array "X"'):
-        data.load(configure(path=file))
+        modalities.load(configure(path=file))
 
 
 RNG = np.random.default_rng(0)
@@ -206,7 +213,7 @@ RNG = np.random.default_rng(0)
 )
 def test_npz_kinds(configure, tmp_path, images, shape, values):
     np.savez(tmp_path / "set.npz", images=images, labels=np.arange(20) % 3)
-    found = data.load(configure(path=tmp_path, **THIRDS))
+    found = modalities.load(configure(path=tmp_path, **THIRDS))
     assert (found.event.shape, found.event.values, found.num_classes) == (shape, values, 3)
     stored = (
         np.float32 if values.levels is None else np.int32 if values.kind == "counts" else np.uint8
@@ -222,10 +229,10 @@ def test_npz_counts_may_be_resized(configure, tmp_path):
     images = np.repeat(RNG.integers(0, 3000, (20, 1, 1, 3)), 8, axis=1).repeat(8, axis=2)
     np.savez(tmp_path / "set.npz", images=images)
     path = tmp_path / "set.npz"
-    small = data.load(configure(path=path, **THIRDS, image_size=(3, 2)))
-    plain = data.load(configure(path=path, **THIRDS))
+    small = modalities.load(configure(path=path, **THIRDS, image_size=(3, 2)))
+    plain = modalities.load(configure(path=path, **THIRDS))
     np.testing.assert_array_equal(small.train.values, plain.train.values[:, :3, :2])
-    grey = data.load(configure(path=path, **THIRDS, channels=1)).train.values
+    grey = modalities.load(configure(path=path, **THIRDS, channels=1)).train.values
     assert grey.dtype == np.int32 and grey.max() > 255
 
 
@@ -237,7 +244,7 @@ def test_npz_splits(configure, tmp_path, keys):
         arrays[image_key] = RNG.integers(0, 256, (count, 4, 4), dtype=np.uint8)
         arrays[label_key] = np.arange(count)[:, None]
     np.savez(tmp_path / "set.npz", **arrays)
-    found = data.load(
+    found = modalities.load(
         configure(path=tmp_path / "set.npz", train="train", valid="valid", test="test")
     )
     assert [len(s) for s in (found.train, found.valid, found.test)] == [8, 4, 6]
@@ -247,11 +254,13 @@ def test_npz_splits(configure, tmp_path, keys):
 def test_npz_one_file_a_split(configure, tmp_path):
     for split in ("train", "test"):
         np.savez(tmp_path / f"{split}.npz", x=RNG.integers(0, 256, (8, 4, 4), dtype=np.uint8))
-    found = data.load(configure(path=tmp_path, train="train", valid="test[:3]", test="test[3:]"))
+    found = modalities.load(
+        configure(path=tmp_path, train="train", valid="test[:3]", test="test[3:]")
+    )
     assert [len(s) for s in (found.train, found.valid, found.test)] == [8, 3, 5]
     np.savez(tmp_path / "other.npz", x=np.zeros((8, 4, 4), np.uint8))
     with pytest.raises(InputError, match=r"has 3 \.npz files"):
-        data.load(configure(path=tmp_path))
+        modalities.load(configure(path=tmp_path))
 
 
 GOOD = np.ones((4, 3, 3), np.uint8)
@@ -283,7 +292,7 @@ NAN = np.array([[0.0, 1.0], [np.nan, 0.0]])
 def test_npz_refused(configure, tmp_path, arrays, message):
     np.savez(tmp_path / "bad.npz", **arrays)
     with pytest.raises(InputError, match=message) as caught:
-        data.load(configure(path=tmp_path / "bad.npz", channels=3))
+        modalities.load(configure(path=tmp_path / "bad.npz", channels=3))
     assert "\n" not in str(caught.value)
 
 
@@ -292,24 +301,24 @@ def test_npz_damaged(configure, tmp_path):
     np.savez(file, images=GOOD)
     file.write_bytes(file.read_bytes()[:-30])
     with pytest.raises(InputError, match=r"a\.npz cannot be read as \.npz"):
-        data.load(configure(path=file))
+        modalities.load(configure(path=file))
     np.save(tmp_path / "b.npy", GOOD)
     for content in (b"", b"nonsense", (tmp_path / "b.npy").read_bytes()):
         file.write_bytes(content)
         with pytest.raises(InputError, match=r"a\.npz is no \.npz file"):
-            data.load(configure(path=file))
+            modalities.load(configure(path=file))
 
 
 def test_nothing_there(configure, tmp_path):
     with pytest.raises(InputError, match=r"give a file or directory as data\.path"):
-        data.load(configure(name=""))
+        modalities.load(configure(name=""))
     with pytest.raises(InputError, match=r"does not exist: give --config\.data\.path=DIR"):
-        data.load(configure(path=tmp_path / "missing"))
+        modalities.load(configure(path=tmp_path / "missing"))
     with pytest.raises(InputError, match="holds nothing that can be read"):
-        data.load(configure(path=tmp_path))
+        modalities.load(configure(path=tmp_path))
     (tmp_path / "notes.txt").write_text("hello")
     with pytest.raises(InputError, match="holds nothing that can be read"):
-        data.load(configure(path=tmp_path / "notes.txt"))
+        modalities.load(configure(path=tmp_path / "notes.txt"))
 
 
 @pytest.mark.parametrize(
@@ -317,20 +326,20 @@ def test_nothing_there(configure, tmp_path):
 )
 def test_senseless_shapes_are_refused(configure, keys):
     with pytest.raises(InputError, match=f"data.{next(iter(keys))}"):
-        data.load(configure(**keys))
+        modalities.load(configure(**keys))
 
 
 def test_larger_than_the_device_is_the_same(configure, tmp_path):
     write_idx(tmp_path)
-    small = data.load(configure(path=tmp_path, device_bytes=10, **THIRDS))
+    small = modalities.load(configure(path=tmp_path, device_bytes=10, **THIRDS))
     assert small.train.table() is None
     assert isinstance(small.train, ArrayExamples)
-    large = data.load(configure(path=tmp_path, **THIRDS))
+    large = modalities.load(configure(path=tmp_path, **THIRDS))
     np.testing.assert_array_equal(small.train.values, large.train.values)
 
 
 def test_real_mnist(configure, real):
-    found = data.load(
+    found = modalities.load(
         configure(path=real("mnist"), train="train[:55000]", valid="train[55000:]", test="test")
     )
     assert [len(s) for s in (found.train, found.valid, found.test)] == [55000, 5000, 10000]
@@ -341,12 +350,12 @@ def test_real_mnist(configure, real):
 
 def test_real_static_mnist(configure, real):
     path = real("binarized_mnist")
-    found = data.load(configure(path=path, train="train", valid="valid", test="test"))
+    found = modalities.load(configure(path=path, train="train", valid="valid", test="test"))
     assert [len(s) for s in (found.train, found.valid, found.test)] == [50000, 10000, 10000]
     assert found.event.values == BINARY
     assert found.event.shape == (28, 28, 1)
 
 
 def test_real_cifar(configure, real):
-    found = data.load(configure(path=real("cifar10")))
+    found = modalities.load(configure(path=real("cifar10")))
     assert (len(found.train), found.event.shape, found.num_classes) == (3200, (32, 32, 3), 10)

@@ -25,11 +25,11 @@ import jax
 import numpy as np
 
 from vae.data.examples import ArrayExamples, Examples, Raw, Source, Unreadable
-from vae.data.images import Fit
-from vae.data.records import Label, RecordExamples
 from vae.data.splits import order
 from vae.errors import InputError
 from vae.files import user_path
+from vae.modalities.images.decoding import Fit
+from vae.modalities.images.records import Label, RecordExamples
 from vae.probability.event import BINARY, BYTES, Values
 
 # Up to this size on disk a set is sorted by content, for which it is read through once; a larger

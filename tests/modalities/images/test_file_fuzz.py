@@ -24,7 +24,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from vae import data
+from vae import modalities
 from vae.config import base
 from vae.errors import InputError
 from vae.probability.event import BYTES, Event
@@ -380,7 +380,7 @@ def read_all(path, keys):
     )
 
     def load():
-        found = data.load(config)
+        found = modalities.load(config)
         for split in (found.train, found.valid, found.test):
             (images, labels, _), ok = split.read(np.arange(min(5, len(split))))
             assert images.shape[1:] == found.event.shape and len(labels) == len(ok) == len(images)

@@ -21,13 +21,21 @@ from typing import NamedTuple
 import numpy as np
 from PIL import Image
 
-from vae.data import attributes, pages
+from vae.data import attributes
 from vae.data.examples import Raw, Source, Unreadable
-from vae.data.images import Fit, channels_of, fit_image, is_deep, open_image, white_of
 from vae.data.splits import order
-from vae.data.walk import EXTENSIONS, image_files
 from vae.errors import InputError, readable
 from vae.files import check_file
+from vae.modalities.images import duplicates, pages
+from vae.modalities.images.decoding import (
+    Fit,
+    channels_of,
+    fit_image,
+    is_deep,
+    open_image,
+    white_of,
+)
+from vae.modalities.images.walk import EXTENSIONS, image_files
 from vae.probability.event import BYTES, Values
 
 logger = logging.getLogger(__name__)
@@ -65,6 +73,8 @@ class FileExamples:
             labels=self.labels[indices],
             identities=None if self.identities is None else self.identities[indices],
         )
+
+    marks = staticmethod(duplicates.marks)
 
     def table(self) -> None:
         return None

@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from vae import data
-from vae.data.walk import image_files
+from vae import modalities
 from vae.errors import InputError, readable
 from vae.files import check_memory, user_path
+from vae.modalities.images.walk import image_files
 
 HALVES = {"train": "train[:50%]", "valid": "train[50%:75%]", "test": "train[75%:]"}
 RAMP = np.tile(np.arange(32), (8, 1)) / 31
@@ -32,7 +32,7 @@ def test_a_folder_linked_into_itself_is_read_once(configure, write_images, tmp_p
     assert files == [f"a/{i:04d}.png" for i in range(10)] + ["a/self.png"]
     assert "2 folder(s) that are there under another name, too" in caplog.text
     (tmp_path / "a" / "self.png").unlink()
-    assert len(every(data.load(configure(path=tmp_path, **HALVES)))) == 10
+    assert len(every(modalities.load(configure(path=tmp_path, **HALVES)))) == 10
 
 
 def test_folders_of_links_elsewhere_are_followed(configure, write_images, tmp_path):
@@ -40,7 +40,7 @@ def test_folders_of_links_elsewhere_are_followed(configure, write_images, tmp_pa
         write_images(tmp_path / "store" / name, 10, seed=seed)
         (tmp_path / "set").mkdir(exist_ok=True)
         (tmp_path / "set" / name).symlink_to(tmp_path / "store" / name)
-    found = data.load(configure(path=tmp_path / "set", **HALVES))
+    found = modalities.load(configure(path=tmp_path / "set", **HALVES))
     assert (len(every(found)), found.classes) == (20, ("cats", "dogs"))
 
 
@@ -50,7 +50,7 @@ def test_what_is_no_file_is_left_out(configure, write_images, tmp_path, caplog):
     write_images(tmp_path / "folder.png", 2, seed=1)
     (tmp_path / "notes.txt").write_text("hello")
     with caplog.at_level(logging.INFO):
-        found = data.load(configure(path=tmp_path, **HALVES))
+        found = modalities.load(configure(path=tmp_path, **HALVES))
     assert len(every(found)) == 12
     assert "left out 1 file(s) .txt, 1 pipe(s), socket(s) or device(s)" in caplog.text
 
@@ -60,11 +60,11 @@ def test_pipes_and_folders_with_the_names_of_files(configure, write_images, tmp_
     write_images(tmp_path, 10)
     if name.endswith("/"):
         write_images(tmp_path / name, 2, seed=1)
-        assert len(every(data.load(configure(path=tmp_path, **HALVES)))) == 12
+        assert len(every(modalities.load(configure(path=tmp_path, **HALVES)))) == 12
         return
     os.mkfifo(tmp_path / name)
     with pytest.raises(InputError, match=name):
-        data.load(configure(path=tmp_path / name))
+        modalities.load(configure(path=tmp_path / name))
 
 
 def test_names_that_are_no_text(configure, write_images, tmp_path, caplog):
@@ -72,12 +72,12 @@ def test_names_that_are_no_text(configure, write_images, tmp_path, caplog):
     write_images(tmp_path / "images" / "b", 10, seed=1)
     os.rename(directory + b"/0000.png", directory + b"/caf\xe9.png")
     os.rename(directory, os.path.dirname(directory) + b"/\xff")
-    found = data.load(configure(path=tmp_path / "images", **HALVES))
+    found = modalities.load(configure(path=tmp_path / "images", **HALVES))
     assert (len(every(found)), found.classes) == (20, ("\\xff", "b")[::-1])
     with open(os.path.dirname(directory) + b"/\xff/caf\xe9.png", "wb") as file:
         file.write(b"nonsense")
     with pytest.raises(InputError, match="1 of 20 files cannot be read") as caught:
-        data.load(configure(path=tmp_path / "images", **HALVES))
+        modalities.load(configure(path=tmp_path / "images", **HALVES))
     assert "caf\\xe9.png" in str(caught.value)
     caplog.text.encode()  # as a terminal needs it
 
@@ -102,7 +102,7 @@ def test_deep_images_keep_their_grey_values(configure, tmp_path, caplog, array, 
         tmp_path / f"dark.{ending}"
     )
     with caplog.at_level(logging.INFO):
-        found = data.load(configure(path=tmp_path, **HALVES))
+        found = modalities.load(configure(path=tmp_path, **HALVES))
     images = every(found)
     assert (found.event.shape, found.event.values.levels) == ((8, 32, 1), 256)
     assert found.event.values.white == white and f"black 0 and white {white}" in caplog.text
@@ -126,7 +126,7 @@ def test_deep_images_of_no_known_range_are_refused(configure, tmp_path, array):
     for i in range(10):
         Image.fromarray(array).save(tmp_path / f"{i}.tif")
     with pytest.raises(InputError, match=r"0\.tif: it has values from .* or save all .* \.npz"):
-        data.load(configure(path=tmp_path, **HALVES))
+        modalities.load(configure(path=tmp_path, **HALVES))
 
 
 def test_pages_are_images_and_small_copies_are_not(configure, tmp_path, caplog):
@@ -135,12 +135,12 @@ def test_pages_are_images_and_small_copies_are_not(configure, tmp_path, caplog):
     for i in range(10):
         pages[0].save(tmp_path / f"{i}.tif", save_all=True, append_images=[*pages[1:], copy])
     with caplog.at_level(logging.INFO):
-        found = data.load(configure(path=tmp_path, **HALVES))
+        found = modalities.load(configure(path=tmp_path, **HALVES))
     assert "10 files have 30 more pages, which are images too" in caplog.text
     assert np.bincount(every(found)[:, 0, 0, 0])[::20].tolist() == [10, 10, 10, 10]
     # Pages of a file stay together.
     assert found.train.values[:4, 0, 0, 0].tolist() == [0, 20, 40, 60]
-    lazy = data.load(configure(path=tmp_path, device_bytes=1, **HALVES))
+    lazy = modalities.load(configure(path=tmp_path, device_bytes=1, **HALVES))
     np.testing.assert_array_equal(lazy.train.read(np.arange(20))[0].values, found.train.values)
 
 
@@ -148,7 +148,7 @@ def test_frames_after_the_first_are_said_to_be_left_out(configure, write_images,
     write_images(tmp_path, 10)
     frames = [Image.new("RGB", (8, 6), colour) for colour in ("red", "blue")]
     frames[0].save(tmp_path / "moving.gif", save_all=True, append_images=frames[1:])
-    data.load(configure(path=tmp_path, **HALVES))
+    modalities.load(configure(path=tmp_path, **HALVES))
     assert "1 of 11 images looked at have several frames: the first is used" in caplog.text
 
 
@@ -156,7 +156,7 @@ def test_a_jpeg_by_its_other_names(configure, write_images, tmp_path):
     write_images(tmp_path, 10)
     for ending in ("jfif", "jpe", "JFIF"):
         Image.new("RGB", (8, 6), "red").save(tmp_path / f"a.{ending}", format="JPEG")
-    assert len(every(data.load(configure(path=tmp_path, **HALVES)))) == 13
+    assert len(every(modalities.load(configure(path=tmp_path, **HALVES)))) == 13
 
 
 @pytest.mark.parametrize(
@@ -172,7 +172,7 @@ def test_names_that_no_file_can_have(configure, name, message):
     with pytest.raises(InputError, match=message):
         user_path(name)
     with pytest.raises(InputError, match=message):
-        data.load(configure(path=name))
+        modalities.load(configure(path=name))
 
 
 def test_the_home_directory(monkeypatch, tmp_path):
@@ -195,6 +195,6 @@ def test_a_table_of_names_with_accents_and_of_no_text(configure, write_images, t
         os.rename(tmp_path / f"{i}.png", tmp_path / name)
     table = "file,Bright\n\u00e9.png,0\n\\xe9.png,1\n"
     (tmp_path / "attributes.csv").write_text(table, encoding="utf-8")
-    (split,) = data.read(configure(path=tmp_path)).splits.values()
+    (split,) = modalities.read(configure(path=tmp_path)).splits.values()
     (images, labels, _), _ = split.read(np.arange(2))
     np.testing.assert_array_equal(images[:, 0, 0, 0] == 100, labels[:, 0] == 1)

@@ -22,10 +22,10 @@ from dataclasses import replace
 import numpy as np
 
 from vae.data.examples import Source, in_memory
-from vae.data.images import Fit, fit_images
 from vae.data.labels import classes_of
 from vae.data.splits import digests, order
 from vae.errors import InputError
+from vae.modalities.images.decoding import Fit, fit_images
 from vae.probability.event import BINARY, BYTES, Event, Values
 
 logger = logging.getLogger(__name__)

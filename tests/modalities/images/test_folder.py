@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from vae import data
+from vae import modalities
 from vae.data.batches import Batches, evaluation_batches
-from vae.data.images import Fit, fit_image, fit_images, open_image
 from vae.errors import InputError
+from vae.modalities.images.decoding import Fit, fit_image, fit_images, open_image
 
 HALVES = {"train": "train[:50%]", "valid": "train[50%:75%]", "test": "train[75%:]"}
 
@@ -20,13 +20,13 @@ def test_classes_and_mixed_sizes(configure, write_images, tmp_path):
     write_images(tmp_path / "cats", 10, size=(20, 30))
     write_images(tmp_path / "dogs" / "small", 10, size=(9, 9), mode="L", seed=1)
     (tmp_path / "dogs" / "notes.txt").write_text("not an image")
-    found = data.load(configure(path=tmp_path, image_size=(8, 6), **HALVES))
+    found = modalities.load(configure(path=tmp_path, image_size=(8, 6), **HALVES))
     assert (found.event.shape, found.num_classes) == ((8, 6, 3), 2)
     labels = np.concatenate([s.labels for s in (found.train, found.valid, found.test)])
     assert np.bincount(labels).tolist() == [10, 10]
     assert set(found.train.labels) == {0, 1}  # a slice of a folder is a random sample of it
     with pytest.raises(InputError, match=r"differ in size .* set data\.image_size"):
-        data.load(configure(path=tmp_path, **HALVES))
+        modalities.load(configure(path=tmp_path, **HALVES))
 
 
 def test_split_folders(configure, write_images, tmp_path, caplog):
@@ -34,7 +34,7 @@ def test_split_folders(configure, write_images, tmp_path, caplog):
         write_images(tmp_path / split / "a", count, mode="L")
         write_images(tmp_path / split / "b", count, mode="L", seed=1)
     write_images(tmp_path / "spare", 2)
-    found = data.load(configure(path=tmp_path, train="train", valid="valid", test="test"))
+    found = modalities.load(configure(path=tmp_path, train="train", valid="valid", test="test"))
     assert [len(s) for s in (found.train, found.valid, found.test)] == [12, 6, 8]
     assert (found.event.shape, found.num_classes) == ((6, 8, 1), 2)
     assert "2 images outside" in caplog.text
@@ -43,8 +43,8 @@ def test_split_folders(configure, write_images, tmp_path, caplog):
 def test_lazy_equals_in_memory(configure, write_images, tmp_path):
     write_images(tmp_path, 150)
     (tmp_path / "0007.png").write_bytes(b"nonsense")  # below 1 per cent
-    memory = data.load(configure(path=tmp_path, **HALVES))
-    lazy = data.load(configure(path=tmp_path, device_bytes=0, **HALVES))
+    memory = modalities.load(configure(path=tmp_path, **HALVES))
+    lazy = modalities.load(configure(path=tmp_path, device_bytes=0, **HALVES))
     assert memory.train.table() is not None and lazy.train.table() is None
     for split in ("train", "valid", "test"):
         a, b = getattr(memory, split), getattr(lazy, split)
@@ -68,7 +68,7 @@ def test_lazy_equals_in_memory(configure, write_images, tmp_path):
 def test_corrupt_file_is_named_once(configure, write_images, tmp_path, caplog):
     write_images(tmp_path, 100)
     (tmp_path / "0042.png").write_bytes((tmp_path / "0042.png").read_bytes()[:60])
-    found = data.load(configure(path=tmp_path, device_bytes=0, **HALVES))
+    found = modalities.load(configure(path=tmp_path, device_bytes=0, **HALVES))
     for _ in range(2):
         for split in (found.train, found.valid, found.test):
             everything(split)
@@ -82,8 +82,8 @@ def test_many_corrupt_files_stop(configure, write_images, tmp_path):
     for i in (3, 50):
         (tmp_path / f"{i:04d}.png").write_bytes(b"")
     with pytest.raises(InputError, match=r"2 of 100 files cannot be read, more than 1%"):
-        data.load(configure(path=tmp_path, **HALVES))
-    lazy = data.load(configure(path=tmp_path, device_bytes=0, **HALVES))
+        modalities.load(configure(path=tmp_path, **HALVES))
+    lazy = modalities.load(configure(path=tmp_path, device_bytes=0, **HALVES))
     with (
         pytest.raises(InputError, match=r"2 of 100 .*0003\.png, .*0050\.png"),
         Batches(lazy.train, batch_size=50, seed=0) as a,
@@ -97,7 +97,7 @@ def test_many_corrupt_files_stop(configure, write_images, tmp_path):
 def test_all_corrupt(configure, tmp_path):
     (tmp_path / "a.png").write_bytes(b"nonsense")
     with pytest.raises(InputError, match="none of 1 images"):
-        data.load(configure(path=tmp_path))
+        modalities.load(configure(path=tmp_path))
 
 
 def test_decoding(tmp_path):
@@ -154,7 +154,7 @@ def test_real_faces(configure, real, tmp_path):
     with zipfile.ZipFile(real("celeba") / "img_align_celeba.zip") as archive:
         names = [n for n in archive.namelist() if n.endswith(".jpg")][:60]
         archive.extractall(tmp_path, names)
-    found = data.load(configure(path=tmp_path, crop=(74, 74), image_size=(64, 64), **HALVES))
+    found = modalities.load(configure(path=tmp_path, crop=(74, 74), image_size=(64, 64), **HALVES))
     assert found.event.shape == (64, 64, 3)
     assert (found.num_classes, len(found.train)) == (0, 30)
     assert 60 < found.train.values.mean() < 190
@@ -178,7 +178,7 @@ def described(write_images, directory, table=TABLE):
 @pytest.mark.parametrize("device_bytes", [1, 2**30])
 def test_a_table_of_attributes(configure, write_images, tmp_path, device_bytes):
     directory = described(write_images, tmp_path)
-    found = data.load(configure(path=directory, device_bytes=device_bytes, **HALVES))
+    found = modalities.load(configure(path=directory, device_bytes=device_bytes, **HALVES))
     assert (found.attributes, found.num_classes) == (("Smiling", "Age"), 0)
     splits = (found.train, found.valid, found.test)
     images, labels = (np.concatenate([everything(s)[i] for s in splits]) for i in (0, 1))
@@ -200,7 +200,7 @@ def test_attributes_of_any_range_keep_their_units(configure, write_images, tmp_p
     )
     write_images(tmp_path, 40)
     (tmp_path / "attributes.csv").write_text(table)
-    found = data.load(
+    found = modalities.load(
         configure(path=tmp_path, train="train[:80%]", valid="train[80%:90%]", test="train[90%:]")
     )
     y = found.train.labels
@@ -217,7 +217,7 @@ def test_attributes_of_any_range_keep_their_units(configure, write_images, tmp_p
 
 def test_a_table_of_identities_alone_leaves_the_classes(configure, write_images, tmp_path):
     table = "".join(",".join(line.split(",")[:2]) + "\n" for line in TABLE.splitlines())
-    found = data.load(configure(path=described(write_images, tmp_path, table), **HALVES))
+    found = modalities.load(configure(path=described(write_images, tmp_path, table), **HALVES))
     assert (found.attributes, found.num_classes) == ((), 2)
     assert found.train.identities is not None and set(found.train.labels) <= {0, 1}
 
@@ -242,7 +242,7 @@ def test_damaged_tables(configure, write_images, tmp_path, old, new, message):
     assert old in TABLE
     directory = described(write_images, tmp_path, TABLE.replace(old, new, 1))
     with pytest.raises(InputError, match=message):
-        data.load(configure(path=directory, **HALVES))
+        modalities.load(configure(path=directory, **HALVES))
 
 
 def test_a_crop_in_parts_is_of_each_image(configure, write_images, tmp_path):
@@ -256,4 +256,4 @@ def test_a_crop_in_parts_is_of_each_image(configure, write_images, tmp_path):
     double = image.repeat(2, 1).repeat(2, 2)
     assert (fit_images(double, parts) == 200).all() and fit_images(double, parts).shape[1] == 12
     with pytest.raises(InputError, match=r"data\.crop = \(0\.5, 20\.5\) is no \(height, width\)"):
-        data.load(configure(path=write_images(tmp_path, 4), crop=(0.5, 20.5), **HALVES))
+        modalities.load(configure(path=write_images(tmp_path, 4), crop=(0.5, 20.5), **HALVES))

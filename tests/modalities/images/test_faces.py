@@ -4,11 +4,11 @@ import jax
 import numpy as np
 import pytest
 
-from vae import data
-from vae.data.faces import NAMES, SPLITS, factors, render
-from vae.data.faces.attributes import FACTORS
-from vae.data.faces.canvas import Canvas
-from vae.data.faces.drawing import _Face
+from vae import modalities
+from vae.modalities.images.faces import NAMES, SPLITS, factors, render
+from vae.modalities.images.faces.attributes import FACTORS
+from vae.modalities.images.faces.canvas import Canvas
+from vae.modalities.images.faces.drawing import _Face
 
 SOME = {"train": "train[:30]", "valid": "valid[:6]", "test": "test[:6]"}
 
@@ -123,7 +123,7 @@ def test_edges_are_smooth_and_shapes_the_size_they_say():
 
 
 def test_the_source(configure):
-    found = data.load(configure(name="faces", **SOME))
+    found = modalities.load(configure(name="faces", **SOME))
     assert (found.event.shape, found.num_classes) == ((64, 64, 3), 0)
     assert found.attributes == NAMES
     (images, labels, _), ok = found.valid.read(np.arange(6))
@@ -131,7 +131,7 @@ def test_the_source(configure):
     np.testing.assert_array_equal(labels, expected)
     np.testing.assert_array_equal(images, render(expected))
     assert ok.all() and found.train.table().labels.shape == (30, len(NAMES))
-    lazy = data.load(configure(name="faces", device_bytes=0, **SOME))
+    lazy = modalities.load(configure(name="faces", device_bytes=0, **SOME))
     assert lazy.train.table() is None
     assert lazy.train.nbytes == found.train.nbytes
     both = (split.read(np.array([5, 2])) for split in (lazy.train, found.train))
@@ -152,7 +152,7 @@ def test_the_source(configure):
     ],
 )
 def test_sizes(configure, keys, shape):
-    found = data.load(configure(name="faces", **keys, **SOME))
+    found = modalities.load(configure(name="faces", **keys, **SOME))
     assert found.event.shape == shape
     assert found.train.values.shape == (30, *shape)
     assert found.train.values.std(0).min() > 0

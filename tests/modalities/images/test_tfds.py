@@ -9,7 +9,7 @@ import time
 import numpy as np
 import pytest
 
-from vae import data
+from vae import modalities
 from vae.data.examples import ArrayExamples
 from vae.errors import InputError
 from vae.probability.event import BYTES
@@ -104,7 +104,7 @@ def empty(tmp_path, monkeypatch):
 
 
 def test_prepared_set(configure, home):
-    found = data.load(configure(name="shapes", **SPLITS))
+    found = modalities.load(configure(name="shapes", **SPLITS))
     assert [len(s) for s in (found.train, found.valid, found.test)] == [20, 20, 11]
     assert (found.event.shape, found.num_classes, found.event.values) == ((6, 8, 3), 3, BYTES)
     assert isinstance(found.train, ArrayExamples)
@@ -116,9 +116,12 @@ def test_prepared_set(configure, home):
 
 @pytest.mark.parametrize("sorted_bytes", [0, 2**30])
 def test_attributes_and_identities(configure, home, monkeypatch, sorted_bytes):
-    monkeypatch.setattr("vae.data.tfds._SORTED_BYTES", sorted_bytes)
+    monkeypatch.setattr("vae.modalities.images.tfds._SORTED_BYTES", sorted_bytes)
     keys = {"name": "people", "crop": (148 / 218, 148 / 178), **SPLITS}
-    memory, lazy = data.load(configure(**keys)), data.load(configure(device_bytes=1, **keys))
+    memory, lazy = (
+        modalities.load(configure(**keys)),
+        modalities.load(configure(device_bytes=1, **keys)),
+    )
     assert (memory.attributes, memory.num_classes) == (("Bald", "Young"), 0)
     assert memory.event.shape == (74, 74, 3)
     np.testing.assert_array_equal(lazy.train.identities, memory.train.identities)
@@ -131,11 +134,11 @@ def test_attributes_and_identities(configure, home, monkeypatch, sorted_bytes):
 
 
 def test_same_order_from_records_and_arrays(configure, home, tmp_path):
-    found = data.load(configure(name="shapes", **SPLITS))
+    found = modalities.load(configure(name="shapes", **SPLITS))
     images = np.concatenate([found.valid.values, found.train.values])[::-1]
     labels = np.concatenate([found.valid.labels, found.train.labels])[::-1]
     np.savez(tmp_path / "a.npz", x_train=images, y_train=labels, x_test=found.test.values)
-    again = data.load(configure(path=tmp_path, **SPLITS))
+    again = modalities.load(configure(path=tmp_path, **SPLITS))
     np.testing.assert_array_equal(found.train.values, again.train.values)
     np.testing.assert_array_equal(found.valid.labels, again.valid.labels)
 
@@ -143,10 +146,10 @@ def test_same_order_from_records_and_arrays(configure, home, tmp_path):
 @pytest.mark.parametrize("sorted_bytes", [0, 20_000])
 def test_lazy_records(configure, home, monkeypatch, sorted_bytes):
     # 0: the order of the records; 20_000 is more than they take on disk, less than the decoded.
-    monkeypatch.setattr("vae.data.tfds._SORTED_BYTES", sorted_bytes)
+    monkeypatch.setattr("vae.modalities.images.tfds._SORTED_BYTES", sorted_bytes)
     keys = {"image_size": (16, 16), "channels": 1, **SPLITS}
-    memory = data.load(configure(name="varying_shapes", **keys))
-    lazy = data.load(configure(name="varying_shapes", device_bytes=0, **keys))
+    memory = modalities.load(configure(name="varying_shapes", **keys))
+    lazy = modalities.load(configure(name="varying_shapes", device_bytes=0, **keys))
     assert (
         memory.train.table() is not None
         and lazy.train.table() is None
@@ -162,7 +165,7 @@ def test_lazy_records(configure, home, monkeypatch, sorted_bytes):
 
 def test_varying_sizes_need_one(configure, home):
     with pytest.raises(InputError, match=r"different sizes: set data\.image_size"):
-        data.load(configure(name="varying_shapes", **SPLITS))
+        modalities.load(configure(name="varying_shapes", **SPLITS))
 
 
 def test_unreadable_records(configure, home, monkeypatch, caplog):
@@ -172,14 +175,14 @@ def test_unreadable_records(configure, home, monkeypatch, caplog):
     def damaged(content):
         return original(b"nonsense" if next(count) % 20 == 7 else content)
 
-    monkeypatch.setattr("vae.data.images.io.BytesIO", damaged)
+    monkeypatch.setattr("vae.modalities.images.decoding.io.BytesIO", damaged)
     with pytest.raises(InputError, match=r"shapes: 1 of 51 files cannot be read"):
-        data.load(configure(name="shapes", **SPLITS))
+        modalities.load(configure(name="shapes", **SPLITS))
 
 
 def test_without_random_access(configure, home):
     with pytest.raises(InputError, match="in a format without random access"):
-        data.load(configure(name="record_shapes", **SPLITS))
+        modalities.load(configure(name="record_shapes", **SPLITS))
 
 
 WITHOUT_TENSORFLOW = """
@@ -190,13 +193,13 @@ class Without(importlib.machinery.PathFinder):
         hidden = name.split(".")[0] == "tensorflow"
         return None if hidden else super().find_spec(name, path, target)
 sys.meta_path = [Without if f is Without.__base__ else f for f in sys.meta_path]
-from vae import config, data
+from vae import config, modalities
 c = config.base().data
 c.name, c.manual_dir = sys.argv[1:]
 c.train, c.valid, c.test = "train[:50%]", "train[50%:]", "test"
 try:
-    print(len(data.load(c).train))
-except data.InputError as error:
+    print(len(modalities.load(c).train))
+except modalities.InputError as error:
     print(error)
 """
 
@@ -208,7 +211,7 @@ def without_tensorflow(name, manual_dir, directory):
         capture_output=True,
         text=True,
     )
-    assert not [line for line in done.stderr.splitlines() if "few images" not in line]
+    assert not [line for line in done.stderr.splitlines() if "few examples" not in line]
     return done.stdout
 
 
@@ -224,14 +227,14 @@ def test_preparing_without_tensorflow_says_so(tmp_path):
 
 def test_unknown_name(configure, empty):
     with pytest.raises(InputError, match=r'"mnst" is neither .* did you mean mnist'):
-        data.load(configure(name="mnst"))
+        modalities.load(configure(name="mnst"))
     with pytest.raises(InputError, match=r'"dogits" is neither .* did you mean digits'):
-        data.load(configure(name="dogits"))
+        modalities.load(configure(name="dogits"))
 
 
 def test_not_of_images(configure, empty):
     with pytest.raises(InputError, match="no single feature that is an image"):
-        data.load(configure(name="imdb_reviews"))
+        modalities.load(configure(name="imdb_reviews"))
 
 
 def test_no_network(configure, empty, monkeypatch):
@@ -241,14 +244,14 @@ def test_no_network(configure, empty, monkeypatch):
     for name in ("http_proxy", "https_proxy", "all_proxy", "ftp_proxy"):
         monkeypatch.delenv(name, raising=False)
         monkeypatch.delenv(name.upper(), raising=False)
-    monkeypatch.setattr("vae.data.tfds.socket.create_connection", refuse)
+    monkeypatch.setattr("vae.modalities.images.tfds.socket.create_connection", refuse)
     start = time.monotonic()
     message = r"storage\.googleapis\.com cannot be reached: .*data\.manual_dir.*data\.path"
     with pytest.raises(InputError, match=message):
-        data.load(configure(name="mnist"))
+        modalities.load(configure(name="mnist"))
     assert time.monotonic() - start < 10
     with pytest.raises(InputError, match="is no directory"):
-        data.load(configure(name="mnist", manual_dir=empty / "missing"))
+        modalities.load(configure(name="mnist", manual_dir=empty / "missing"))
 
 
 @pytest.mark.slow
@@ -256,9 +259,9 @@ def test_no_network(configure, empty, monkeypatch):
 def test_real_set_equals_its_idx_files(configure, real, tmp_path, name):
     directory = real(name)
     program = (
-        "import sys; from vae import config, data\n"
+        "import sys; from vae import config, modalities\n"
         "c = config.base().data; c.name, c.manual_dir = sys.argv[1:]\n"
-        "print(data.load(c).description)\n"
+        "print(modalities.load(c).description)\n"
     )
     done = subprocess.run(
         [sys.executable, "-c", program, name, str(directory)],
@@ -269,10 +272,10 @@ def test_real_set_equals_its_idx_files(configure, real, tmp_path, name):
     assert done.returncode == 0 and "train 48000" in done.stdout, done.stderr
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("TFDS_DATA_DIR", str(tmp_path))
-        records = data.load(
+        records = modalities.load(
             configure(name=name, train="train[:90%]", valid="train[90%:]", test="test")
         )
-    files = data.load(
+    files = modalities.load(
         configure(path=directory, train="train[:90%]", valid="train[90%:]", test="test")
     )
     for split in ("train", "valid", "test"):
@@ -289,4 +292,4 @@ def test_damaged_manual_files(configure, real, tmp_path, monkeypatch):
     for file in real("mnist").iterdir():
         (manual / file.name).write_bytes(file.read_bytes()[:-1])
     with pytest.raises(InputError, match=r"cannot be downloaded and prepared"):
-        data.load(configure(name="mnist", manual_dir=manual))
+        modalities.load(configure(name="mnist", manual_dir=manual))

@@ -30,12 +30,12 @@ import numpy as np
 
 from vae.data.attributes import from_signs, rows_of
 from vae.data.examples import Source, Unreadable
-from vae.data.folder import FileExamples, in_splits, probe, values_of_files
-from vae.data.images import Fit
 from vae.data.splits import digest
-from vae.data.walk import is_image
 from vae.errors import InputError
 from vae.files import check_file
+from vae.modalities.images.decoding import Fit
+from vae.modalities.images.folder import FileExamples, in_splits, probe, values_of_files
+from vae.modalities.images.walk import is_image
 
 SIZE = (218, 178)  # height, width, as published
 _IMAGES = "img_align_celeba"

@@ -5,9 +5,9 @@ import logging
 import numpy as np
 import pytest
 
-from vae import data
-from vae.data.arrays import as_x, on_levels
+from vae import modalities
 from vae.errors import InputError
+from vae.modalities.images.pixels import as_x, on_levels
 from vae.probability.event import BYTES, Event, Values
 
 THIRDS = {"train": "train[:50%]", "valid": "train[50%:75%]", "test": "train[75%:]"}
@@ -34,7 +34,7 @@ def x_of(found):
 def test_floats_of_any_range_are_the_same_images(configure, tmp_path, caplog, low, high, said):
     np.savez(tmp_path / "set.npz", images=low + (high - low) * UNIT)
     with caplog.at_level(logging.INFO):
-        found = data.load(configure(path=tmp_path / "set.npz", **THIRDS))
+        found = modalities.load(configure(path=tmp_path / "set.npz", **THIRDS))
     assert sorted(x_of(found).sum((1, 2, 3))) == pytest.approx(sorted(UNIT.sum((1, 2))), rel=1e-5)
     assert (found.event.values.low, found.event.values.high, found.event.values.levels) == (
         0,
@@ -51,24 +51,24 @@ def test_floats_of_a_known_unit_keep_it(configure, tmp_path):
     config = configure(path=tmp_path / "set.npz")
     like = Values("real", black=-2000.0, white=4000.0)
     for known, low, high in ((None, 0, 1), (like, 1 / 6, 4 / 6)):
-        (split,) = data.read(config, known).splits.values()
+        (split,) = modalities.read(config, known).splits.values()
         assert (split.values.min(), split.values.max()) == pytest.approx((low, high))
     np.savez(tmp_path / "set.npz", images=2 * UNIT - 1)  # a range that is known anyway
-    (split,) = data.read(config, like).splits.values()
+    (split,) = modalities.read(config, like).splits.values()
     assert (split.values.min(), split.values.max()) == (0, 1)
 
 
 def test_whole_floats_to_255_are_bytes(configure, tmp_path):
     images = np.rint(255 * UNIT)
     np.savez(tmp_path / "set.npz", images=images)
-    found = data.load(configure(path=tmp_path / "set.npz", **THIRDS))
+    found = modalities.load(configure(path=tmp_path / "set.npz", **THIRDS))
     assert found.event.values == BYTES and found.train.values.dtype == np.uint8
     assert sorted(x_of(found).sum((1, 2, 3))) == pytest.approx(sorted(images.sum((1, 2)) / 255))
 
 
 def test_a_splits_range_is_that_of_all(configure, tmp_path):
     np.savez(tmp_path / "set.npz", x_train=UNIT, x_test=2 * UNIT - 1)
-    found = data.load(
+    found = modalities.load(
         configure(path=tmp_path / "set.npz", train="train", valid="test[:9]", test="test[9:]")
     )
     assert found.train.values.min() == 0.5 and found.test.values.min() == 0
@@ -81,7 +81,7 @@ def test_channels_first(configure, tmp_path, caplog, channels):
     np.savez(tmp_path / "last.npz", images=np.moveaxis(images, 1, -1))
     with caplog.at_level(logging.INFO):
         first, last = (
-            data.load(configure(path=tmp_path / f"{name}.npz", **THIRDS))
+            modalities.load(configure(path=tmp_path / f"{name}.npz", **THIRDS))
             for name in ("first", "last")
         )
     assert first.event.shape == (6, 7, channels)
@@ -162,7 +162,7 @@ def test_values_between_levels_are_rounded_with_a_warning():
 def test_labels_are_mapped_to_classes(configure, tmp_path, labels, names):
     images = np.arange(32, dtype=np.uint8)[:, None, None].repeat(3, 1).repeat(4, 2) + 100
     np.savez(tmp_path / "set.npz", images=images, labels=labels)
-    found = data.load(configure(path=tmp_path / "set.npz", **THIRDS))
+    found = modalities.load(configure(path=tmp_path / "set.npz", **THIRDS))
     distinct = np.unique(labels)
     assert (found.num_classes, found.classes) == (len(distinct), names)
     for split in (found.train, found.valid, found.test):
@@ -176,7 +176,7 @@ def test_images_without_a_label(configure, tmp_path):
         "text": np.array(["", "a", "b", "c"])[np.arange(32) % 4],
     }.items():
         np.savez(tmp_path / f"{name}.npz", images=UNIT, labels=labels)
-        found = data.load(configure(path=tmp_path / f"{name}.npz", **THIRDS))
+        found = modalities.load(configure(path=tmp_path / f"{name}.npz", **THIRDS))
         every = np.concatenate([s.labels for s in (found.train, found.valid, found.test)])
         assert (found.num_classes, np.bincount(every + 1).tolist()) == (3, [8, 8, 8, 8])
 
@@ -185,7 +185,7 @@ def test_labels_of_two_kinds_are_refused(configure, tmp_path):
     labels = {"y_train": np.arange(32), "y_test": np.full(32, "a")}
     np.savez(tmp_path / "set.npz", x_train=UNIT, x_test=UNIT, **labels)
     with pytest.raises(InputError, match="some labels are numbers and some are text"):
-        data.load(configure(path=tmp_path / "set.npz"))
+        modalities.load(configure(path=tmp_path / "set.npz"))
 
 
 def test_a_gap_changes_neither_the_order_nor_the_splits(configure, tmp_path):
@@ -193,7 +193,7 @@ def test_a_gap_changes_neither_the_order_nor_the_splits(configure, tmp_path):
     np.savez(tmp_path / "a.npz", images=images, labels=labels)
     np.savez(tmp_path / "b.npz", images=images[labels != 1], labels=labels[labels != 1])
     whole, part = (
-        data.read(configure(path=tmp_path / f"{n}.npz")).splits["train"] for n in ("a", "b")
+        modalities.read(configure(path=tmp_path / f"{n}.npz")).splits["train"] for n in ("a", "b")
     )
     np.testing.assert_array_equal(whole.values[whole.labels != 1], part.values)
 
@@ -209,5 +209,5 @@ def test_a_gap_changes_neither_the_order_nor_the_splits(configure, tmp_path):
 )
 def test_labels_that_may_be_no_classes_are_said(configure, tmp_path, caplog, labels, said):
     np.savez(tmp_path / "set.npz", images=RNG.random((240, 3, 3)), labels=labels)
-    data.load(configure(path=tmp_path / "set.npz", **THIRDS))
+    modalities.load(configure(path=tmp_path / "set.npz", **THIRDS))
     assert caplog.text.count("are they classes?") == said

@@ -12,11 +12,11 @@ from pathlib import Path
 
 import numpy as np
 
-from vae.data.arrays import array_source, as_images
 from vae.data.examples import Source
-from vae.data.images import Fit
 from vae.errors import InputError, readable
 from vae.files import check_memory
+from vae.modalities.images.decoding import Fit
+from vae.modalities.images.pixels import array_source, as_images
 from vae.probability.event import BINARY
 
 

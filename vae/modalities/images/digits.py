@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from vae.data.arrays import array_source
 from vae.data.examples import Source
-from vae.data.images import Fit
+from vae.modalities.images.decoding import Fit
+from vae.modalities.images.pixels import array_source
 from vae.probability.event import Values
 
 

@@ -10,11 +10,11 @@ from pathlib import Path
 
 import numpy as np
 
-from vae.data.arrays import array_source, image_array
 from vae.data.examples import Source
-from vae.data.images import Fit
 from vae.errors import InputError, readable
 from vae.files import check_file, check_memory
+from vae.modalities.images.decoding import Fit
+from vae.modalities.images.pixels import array_source, image_array
 
 _IMAGES, _LABELS = ("images", "x", "data"), ("labels", "y")
 _SPLITS = {"train": "train", "valid": "valid", "val": "valid", "test": "test"}

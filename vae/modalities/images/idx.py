@@ -16,11 +16,11 @@ from pathlib import Path
 
 import numpy as np
 
-from vae.data.arrays import array_source
 from vae.data.examples import Source
-from vae.data.images import Fit
 from vae.errors import InputError, readable
 from vae.files import check_memory
+from vae.modalities.images.decoding import Fit
+from vae.modalities.images.pixels import array_source
 
 _NAME = re.compile(r"(train|t10k)-(images|labels)[-.]idx([13])-ubyte(\.gz)?")
 

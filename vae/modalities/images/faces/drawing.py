@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from vae.data.faces.attributes import NAMES
-from vae.data.faces.canvas import Canvas, box, ellipse, palette, soft, wave
+from vae.modalities.images.faces.attributes import NAMES
+from vae.modalities.images.faces.canvas import Canvas, box, ellipse, palette, soft, wave
 
 SMALLEST = 16  # pixels a side in which a face can be drawn
 CHUNK = 16  # faces painted together: few enough for their planes to stay in the cache

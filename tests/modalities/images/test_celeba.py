@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from vae import data
-from vae.data.celeba import has_tables
+from vae import modalities
 from vae.errors import InputError
+from vae.modalities.images.celeba import has_tables
 
 NAMES = ("Bald", "Smiling", "Young")
 SPLITS = {"train": "train", "valid": "valid", "test": "test"}
@@ -80,7 +80,7 @@ def by_number(found):
 @pytest.mark.parametrize("unpacked", [False, True])
 def test_attributes_identities_and_partition(configure, faces, unpacked):
     directory = faces(partition=True, unpacked=unpacked)
-    found = data.load(configure(path=directory, **STANDARD))
+    found = modalities.load(configure(path=directory, **STANDARD))
     assert (found.attributes, found.num_classes) == (NAMES, 0)
     assert [len(s) for s in (found.train, found.valid, found.test)] == [100, 10, 10]
     assert found.train.labels.dtype == np.float32 and found.train.identities.dtype == np.int32
@@ -95,8 +95,8 @@ def test_attributes_identities_and_partition(configure, faces, unpacked):
 
 
 def test_the_same_examples_from_files_as_they_are_read_and_unpacked(configure, faces):
-    memory = data.load(configure(path=faces(), **STANDARD))
-    lazy = data.load(configure(path=faces(unpacked=True), device_bytes=1, **STANDARD))
+    memory = modalities.load(configure(path=faces(), **STANDARD))
+    lazy = modalities.load(configure(path=faces(unpacked=True), device_bytes=1, **STANDARD))
     assert lazy.train.table() is None
     for name in ("train", "valid", "test"):
         a, b = getattr(memory, name), getattr(lazy, name)
@@ -108,7 +108,7 @@ def test_the_same_examples_from_files_as_they_are_read_and_unpacked(configure, f
 
 
 def test_without_a_partition_nobody_is_in_two_splits(configure, faces):
-    found = data.load(configure(path=faces(), **STANDARD))
+    found = modalities.load(configure(path=faces(), **STANDARD))
     people = [set(s.identities.tolist()) for s in (found.train, found.valid, found.test)]
     assert sum(map(len, people)) == len(set.union(*people)) == COUNT // 3
     assert len(people[0]) > COUNT // 3 / 2
@@ -118,11 +118,11 @@ def test_without_a_partition_nobody_is_in_two_splits(configure, faces):
 @pytest.mark.parametrize("size", [(218, 178), (109, 89), (436, 356)])
 def test_the_crop_is_scaled_with_the_images(configure, faces, size, crop):
     # Only what the protocol keeps is red; and nothing of it is lost.
-    found = data.load(configure(path=faces(size), **(STANDARD | {"crop": crop})))
+    found = modalities.load(configure(path=faces(size), **(STANDARD | {"crop": crop})))
     assert (found.train.values[..., 0] > 220).all()
     wider = (crop[0] * 1.1, crop[1] * 1.1)
     wider = tuple(map(round, wider)) if max(crop) > 1 else wider
-    found = data.load(configure(path=faces(size, True), **(STANDARD | {"crop": wider})))
+    found = modalities.load(configure(path=faces(size, True), **(STANDARD | {"crop": wider})))
     edges = found.train.values[:, [0, -1, 8, 8], [8, 8, 0, -1], 0]
     assert (edges < 180).all()
 
@@ -137,14 +137,14 @@ def test_published_folders(configure, faces):
     }.items():
         (directory / place).mkdir(exist_ok=True)
         (directory / file).rename(directory / place / file)
-    found = data.load(configure(path=directory, **STANDARD))
+    found = modalities.load(configure(path=directory, **STANDARD))
     assert len(found.valid) == 10 and found.attributes == NAMES
 
 
 def test_without_a_table(configure, faces, caplog):
     directory = faces()
     (directory / "list_attr_celeba.txt").unlink()
-    found = data.load(configure(path=directory, **STANDARD))
+    found = modalities.load(configure(path=directory, **STANDARD))
     assert found.attributes == () and (found.train.labels == -1).all()
     assert len(set(found.train.identities)) > 1
     (directory / "identity_CelebA.txt").unlink()
@@ -152,18 +152,18 @@ def test_without_a_table(configure, faces, caplog):
     other = faces(unpacked=True)
     (other / "identity_CelebA.txt").unlink()
     with caplog.at_level(logging.WARNING):
-        found = data.load(configure(path=other, **STANDARD))
+        found = modalities.load(configure(path=other, **STANDARD))
     assert found.train.identities is None and len(found.valid) and len(found.test)
     assert "a person may be in two splits" in caplog.text
 
 
 def test_a_damaged_image_is_skipped_and_too_many_stop(configure, faces, caplog):
-    found = data.load(configure(path=faces(damaged={7}), **STANDARD))
+    found = modalities.load(configure(path=faces(damaged={7}), **STANDARD))
     assert "000007.jpg cannot be read and is skipped" in caplog.text
     assert sum(int((~s.ok).sum()) for s in (found.train, found.valid, found.test)) == 1
     directory = faces((109, 89), damaged={7, 9})
     with pytest.raises(InputError, match=r"2 of 120 files cannot be read, more than 1%"):
-        data.load(configure(path=directory, **STANDARD))
+        modalities.load(configure(path=directory, **STANDARD))
 
 
 def test_a_damaged_byte_in_the_archive_is_found(configure, faces, caplog):
@@ -174,7 +174,7 @@ def test_a_damaged_byte_in_the_archive_is_found(configure, faces, caplog):
         info = archive.getinfo("img_align_celeba/000011.jpg")
     content[info.header_offset + info.file_size] ^= 1  # a picture still, but another one
     file.write_bytes(content)
-    data.load(configure(path=directory, **STANDARD))
+    modalities.load(configure(path=directory, **STANDARD))
     assert "000011.jpg cannot be read and is skipped: Bad CRC-32" in caplog.text
 
 
@@ -213,7 +213,7 @@ def test_damaged_or_missing_files(configure, faces, name, change, message):
     directory = faces(partition=True)
     change(directory / name)
     with pytest.raises(InputError, match=message) as raised:
-        data.load(configure(path=directory, **STANDARD))
+        modalities.load(configure(path=directory, **STANDARD))
     assert "\n" not in str(raised.value)
 
 
@@ -230,7 +230,7 @@ def test_an_image_that_its_archive_does_not_give(configure, faces, caplog, at, v
     content = bytearray(file.read_bytes())
     content[content.rindex(b"PK\x01\x02") + at] = value  # the last entry of its directory
     file.write_bytes(content)
-    data.load(configure(path=file.parent, **STANDARD))
+    modalities.load(configure(path=file.parent, **STANDARD))
     (said,) = [r.getMessage() for r in caplog.records if "is skipped" in r.getMessage()]
     assert "000120.jpg" in said and message in said
 
@@ -241,7 +241,7 @@ def test_an_archive_of_another_version(configure, faces):
     content[content.rindex(b"PK\x01\x02") + 6] = 99
     file.write_bytes(content)
     with pytest.raises(InputError, match=r"cannot be read \(zip file version 9\.9\)"):
-        data.load(configure(path=file.parent, **STANDARD))
+        modalities.load(configure(path=file.parent, **STANDARD))
 
 
 @pytest.mark.parametrize("name", ["list_attr_celeba.txt", "img_align_celeba.zip"])
@@ -250,18 +250,18 @@ def test_a_pipe_is_no_table_and_no_archive(configure, faces, name):
     (directory / name).unlink()
     os.mkfifo(directory / name)
     with pytest.raises(InputError, match="is a pipe, a socket or a device"):
-        data.load(configure(path=directory, **STANDARD))
+        modalities.load(configure(path=directory, **STANDARD))
 
 
 def test_a_crop_larger_than_the_images(configure, faces):
     with pytest.raises(InputError, match=r"data\.crop = \(220, 178\) is larger than CelebA's"):
-        data.load(configure(path=faces(), **(STANDARD | {"crop": (220, 178)})))
+        modalities.load(configure(path=faces(), **(STANDARD | {"crop": (220, 178)})))
 
 
 def test_real_faces(configure, real):
     directory = real("celeba")
     keys = {**STANDARD, "image_size": (64, 64), "device_bytes": 1}
-    found = data.load(configure(path=directory, **keys))
+    found = modalities.load(configure(path=directory, **keys))
     assert len(found.attributes) == 40 and found.attributes[15] == "Eyeglasses"
     splits = (found.train, found.valid, found.test)
     lines = (directory / "list_attr_celeba.txt").read_text().split("\n")[2:]

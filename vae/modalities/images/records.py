@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import functools
 import operator
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
-from vae.data.examples import Raw, Unreadable
-from vae.data.images import Fit, fit_image, open_image
+from vae.data.examples import Examples, Raw, Unreadable
 from vae.data.splits import digest, digests
+from vae.modalities.images.decoding import Fit, fit_image, open_image
 
 
 @dataclass(frozen=True)
@@ -66,6 +66,10 @@ class RecordExamples:
 
     def take(self, indices: np.ndarray) -> RecordExamples:
         return replace(self, records=self.records[indices])
+
+    @staticmethod
+    def marks(splits: Sequence[Examples]) -> None:
+        return None
 
     def table(self) -> None:
         return None

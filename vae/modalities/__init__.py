@@ -1,0 +1,108 @@
+"""Modalities: what kinds of data there are. The core asks them, and asks none for its name.
+
+A modality is a package beside this file, and a row of the table. It answers
+
+    read(config, like)              what `config` (the section `data`) names, as a `Source`; None
+                                    where that is not its kind. What a raw value means is as `like`
+                                    says, a `Values`, where the data leave it open
+    READS                           the files that it reads, for whoever gave others
+
+The first that takes what is named has it.
+"""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import replace
+from types import ModuleType
+
+import numpy as np
+
+from vae.data import groups, splits
+from vae.data.checks import check_splits
+from vae.data.examples import Dataset, Source, load_in_memory
+from vae.data.identity import identity
+from vae.data.labels import check_classes, with_labels
+from vae.errors import InputError
+from vae.files import user_path
+from vae.modalities import images
+from vae.probability.event import Event, Values
+
+MODALITIES: dict[str, ModuleType] = {"images": images}
+
+
+def load(config) -> Dataset:
+    """Reads the data set that `config` (the section `data`) names.
+
+    Sets of up to `data.device_bytes`, all three splits together, are in memory when this returns
+    and have a table for the device; larger folders and record files are read as they are needed.
+    Raises InputError for anything wrong with the data or with what the config says of it.
+    """
+    source = read(config)
+    specs = {f"data.{name}": config[name] for name in ("train", "valid", "test")}
+    lengths = {name: len(examples) for name, examples in source.splits.items()}
+    selected = splits.select(specs, lengths)
+    if unused := lengths.keys() - {name for name, _ in selected.values()}:
+        logging.warning(
+            "%s: data.train, data.valid and data.test leave out the split %s",
+            source.description,
+            ", ".join(f"{name} ({lengths[name]} examples)" for name in sorted(unused)),
+        )
+    if config.split_by:
+        indices = groups.together(config.split_by, source, selected)
+    else:
+        indices = {key: np.arange(span.start, span.stop) for key, (_, span) in selected.items()}
+    chosen = {
+        key.removeprefix("data."): source.splits[name].take(indices[key])
+        for key, (name, _) in selected.items()
+    }
+    digest = identity(chosen, (*source.attributes, *source.classes))
+    if sum(examples.nbytes for examples in chosen.values()) <= config.device_bytes:
+        chosen = {
+            name: replace(load_in_memory(examples, config.threads), resident=True)
+            for name, examples in chosen.items()
+        }
+    check_splits(chosen, source.description)
+    check_classes(source)
+    chosen["train"] = with_labels(chosen["train"], config.labelled, seed=config.seed)
+    shape = chosen["train"].shape
+    sizes = ", ".join(f"{name} {len(examples)}" for name, examples in chosen.items())
+    by = f", split by {config.split_by}" if config.split_by else ""
+    return Dataset(
+        **chosen,
+        event=Event(shape, source.values, source.names),
+        num_classes=source.num_classes,
+        attributes=source.attributes,
+        digest=digest,
+        description=f"{source.description}: {sizes}{by}; {'x'.join(map(str, shape))}",
+        classes=source.classes,
+        modality=source.modality,
+    )
+
+
+def read(config, like: Values | None = None) -> Source:
+    """Every base split of the data set that `config` (the section `data`) names, whole.
+
+    What black and white are is that of `like` for values of no range that is known otherwise.
+    Raises InputError for anything wrong with the data.
+    """
+    if not (config.path or config.name):
+        raise InputError(
+            "There are no data: give a file or directory as data.path, or a set as data.name."
+        )
+    try:
+        for name, modality in MODALITIES.items():
+            if source := modality.read(config, like):
+                return replace(source, modality=name)
+        there = user_path(config.path).exists()
+    except OSError as error:
+        raise InputError(
+            f"data.path = {config.path} cannot be read ({error.strerror}): see to its "
+            "permissions, or give another."
+        ) from None
+    if not there:
+        raise InputError(f"data.path = {config.path} does not exist: give --config.data.path=DIR.")
+    raise InputError(
+        f"data.path = {config.path} holds nothing that can be read: give "
+        f"{', or '.join(modality.READS for modality in MODALITIES.values())}."
+    )

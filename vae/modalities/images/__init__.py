@@ -1,0 +1,62 @@
+"""Images [H, W, C]: readers, one file each, and how images are shown.
+
+| what is there                                       | reader      |
+|-----------------------------------------------------|-------------|
+| name "digits"                                       | `digits.py` |
+| name "faces"                                        | `faces/`    |
+| any other name                                      | `tfds.py`   |
+| a directory with train-images-idx3-ubyte[.gz], ...  | `idx.py`    |
+| an .amat file, or a directory with some             | `amat.py`   |
+| an .npz file, or a directory with some              | `npz.py`    |
+| a directory with the tables of CelebA               | `celeba.py` |
+| a directory with images anywhere in it              | `folder.py` |
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+from vae.data.examples import Source
+from vae.files import user_path
+from vae.modalities.images import amat, celeba, digits, faces, folder, idx, npz, tfds
+from vae.modalities.images.decoding import Fit, fit_of
+from vae.modalities.images.walk import has_images
+from vae.probability.event import Values
+
+READS = "an .npz or .amat file, or a directory with idx files, .amat or .npz files, or images"
+
+
+def read(config, like: Values | None = None) -> Source | None:
+    """See `vae/modalities`; any name of data is taken to be one of tensorflow-datasets."""
+    fit = fit_of(config)
+    if like:
+        fit = replace(fit, black=like.black, white=like.white)
+    if config.path:
+        return _read_files(user_path(config.path), fit, config.threads)
+    if config.name == "digits":
+        return digits.read(fit)
+    if config.name == "faces":
+        return faces.read(fit)
+    return tfds.read(config.name, fit, config.manual_dir, config.threads)
+
+
+def _read_files(path: Path, fit: Fit, threads: int) -> Source | None:
+    """Returns what is at a path; None where no reader takes it."""
+    if path.is_file():
+        if path.suffix == ".npz":
+            return npz.read(path, fit)
+        if path.suffix == ".amat":
+            return amat.read(path, fit)
+    if path.is_dir():
+        if idx.find(path):
+            return idx.read(path, fit)
+        if amat.find(path):
+            return amat.read(path, fit)
+        if npz.find(path):
+            return npz.read(path, fit)
+        if celeba.has_tables(path):
+            return celeba.read(path, fit, threads)
+        if has_images(path):
+            return folder.read(path, fit, threads)
+    return None
