@@ -77,9 +77,9 @@ def base() -> ml_collections.ConfigDict:
     model.prior_components = 100  # of a mixture; images that a vamp or exemplar prior is made of
     model.prior_flows = 4  # layers of a coupling or maf prior
     model.prior_widths = (128, 128)  # of the hidden layers in each of them
-    # Of values 0 and 1: bernoulli. Of grey values: continuous_bernoulli, gaussian, laplace. Of
-    # levels: discretized_logistic, mixture_of_logistics, categorical. Of counts: poisson,
-    # negative_binomial.
+    # For values 0 and 1: bernoulli. For grey values: continuous_bernoulli, gaussian, laplace. For
+    # levels: discretized_logistic, mixture_of_logistics, categorical. For counts: poisson,
+    # negative_binomial. For tokens: categorical.
     model.likelihood = "bernoulli"
     # Of a gaussian, laplace or discretized_logistic: fixed, learned (one number), per_pixel (from
     # the decoder), optimal (one number in closed form; not of a discretized_logistic).
