@@ -11,6 +11,7 @@ import numpy as np
 import scipy.stats
 
 from vae.models import parts
+from vae.models.emission import Emission
 from vae.models.posteriors.gaussian import Gaussian as GaussianPosterior
 from vae.models.priors.fixed import standard_normal
 from vae.models.vae import VAE
@@ -23,6 +24,8 @@ VARIANCE = 1 / (1 + (W**2).sum(0) / SIGMA**2)
 
 
 class Decoder(nn.Module):
+    causal = False
+
     @nn.compact
     def __call__(self, z, code=None):
         return (z @ W.T).reshape(*z.shape[:-1], *SHAPE)
@@ -40,11 +43,9 @@ class Encoder(nn.Module):
 def model(wrong=0.0):
     return VAE(
         encoder=Encoder(wrong),
-        decoder=Decoder(),
         posterior=GaussianPosterior(2),
         prior=standard_normal(2),
-        likelihood=Gaussian("fixed", SIGMA),
-        event=Event(SHAPE, Values("real")),
+        emission=Emission(Decoder(), Gaussian("fixed", SIGMA), Event(SHAPE, Values("real"))),
     )
 
 

@@ -7,6 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from vae.models.emission import Emission
 from vae.models.ladder import Ladder
 from vae.networks.ladder import BottomUp, TopDown
 from vae.probability.distributions import example_keys, sample_keys
@@ -21,7 +22,8 @@ def ladder(shape, groups, *, stem_stride=1, width=6, channels=2):
     down = TopDown(
         channels=channels, places=shape[:-1], outputs=likelihood.outputs(shape[-1]), **common
     )
-    return Ladder(BottomUp(**common), down, likelihood, Event(shape, BINARY))
+    emission = Emission(down, likelihood, Event(shape, BINARY))
+    return Ladder(encoder=BottomUp(**common), emission=emission)
 
 
 @functools.cache

@@ -40,7 +40,7 @@ def enumerated(model, variables):
         y = jnp.full(4, label)
         q = jax.jit(model.vae.encode)(variables, Batch(X, y))
         z, _ = q.sample_and_log_prob(keys=KEYS)
-        outputs = jax.jit(model.vae._outputs)(variables, z, y)
+        outputs = jax.jit(jax.vmap(model.vae.joint, (None, 0, None)))(variables, z, y)[1]
         log_px = model.likelihood.log_prob(outputs, X, part(variables, "likelihood"))
         joint.append(log_px + scipy.stats.norm.logpdf(z).sum(-1) - np.log(3))
         density.append(scipy.stats.norm.logpdf(z, q.mean, np.exp(q.log_std)).sum(-1))

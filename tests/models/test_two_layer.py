@@ -16,6 +16,7 @@ import scipy.stats
 from linear_gaussian import SHAPE, SIGMA, Decoder, W
 
 from vae.models import parts
+from vae.models.emission import Emission
 from vae.models.two_layer import TwoLayer
 from vae.probability.distributions import example_keys, sample_keys
 from vae.probability.event import Event, Values
@@ -46,10 +47,8 @@ def model(wrong=0.0):
         encoder=Linear(W * VARIANCE1 / SIGMA**2, VARIANCE1, wrong),
         top_encoder=Linear(np.diag(A / (A**2 + S**2)), VARIANCE2, wrong),
         top_decoder=Linear(np.diag(A), np.full(2, S**2)),
-        decoder=Decoder(),
-        likelihood=Gaussian("fixed", SIGMA),
+        emission=Emission(Decoder(), Gaussian("fixed", SIGMA), Event(SHAPE, Values("real"))),
         dims=(2, 2),
-        event=Event(SHAPE, Values("real")),
     )
 
 

@@ -11,20 +11,21 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
 import ml_collections
 
 from vae.models import parts
+from vae.models.autoencoder import Autoencoder
 from vae.models.data import Data
+from vae.models.emission import Emission
 from vae.models.likelihoods import likelihood_of
-from vae.models.parts import Variables, part
+from vae.models.parts import Variables
 from vae.networks import ACTIVATIONS
-from vae.networks.ladder import BottomUp, Choose, TopDown
+from vae.networks.ladder import BottomUp, TopDown
 from vae.probability.distributions import DiagonalGaussian, split
-from vae.probability.event import Event
 from vae.probability.terms import Batch, Terms
 
 Array = jax.Array
@@ -36,21 +37,17 @@ class Centre(NamedTuple):
     mean: tuple[Array, ...]
 
 
-@dataclasses.dataclass(frozen=True)
-class Ladder:
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Ladder(Autoencoder):
     """The two paths tied to the mathematics; z is a tuple of [..., D_g], the topmost group first.
+
+    The decoder of its emission is the way down, in generation and inference.
 
     Attributes:
       encoder: the way up.
-      decoder: the way down, in generation and inference.
-      likelihood: p(x | z).
-      event: what an x is.
     """
 
     encoder: BottomUp
-    decoder: TopDown
-    likelihood: Any
-    event: Event
 
     inference = ("encoder", "decoder")
     condition = None
@@ -67,18 +64,18 @@ class Ladder:
         stream = places[-1] * self.decoder.widths[-1]
         return 4 * (sum(groups * size * width for groups, size, width in told) + 8 * stream)
 
+    @property
+    def decoder(self) -> TopDown:
+        return self.emission.decoder
+
     def init(self, *, key: Array) -> Variables:
         """Draws the initial variables."""
         encoder_key, decoder_key = jax.random.split(key)
-        contexts, encoder = self.encoder.init_with_output(
-            encoder_key, jnp.zeros((1, *self.event.shape))
-        )
-        down = (1, contexts, lambda p, q: q.mean)
+        contexts, encoder = self.encoder.init_with_output(encoder_key, parts.blank(self.event))
         return parts.join(
             {
                 "encoder": {"params": encoder["params"], "statistics": {}},
-                "decoder": parts.of_module(self.decoder, *down, key=decoder_key),
-                "likelihood": self.likelihood.init(),
+                **self.emission.init(1, contexts, lambda p, q: q.mean, key=decoder_key),
             }
         )
 
@@ -90,7 +87,7 @@ class Ladder:
             means.append(q.mean)
             return q.mean
 
-        self._down(variables, len(batch.x), self._up(variables, batch.x), choose)
+        self.emission.outputs(variables, len(batch.x), self._up(variables, batch.x), choose)
         return Centre(tuple(means))
 
     def decode(
@@ -101,10 +98,10 @@ class Ladder:
         *,
         keys: Array | None = None,
     ) -> Array:
-        """The mean of p(x | z) for z_g [B, D_g], as [B, H, W, C]; with keys [B], draws x."""
+        """x as p(x | z) is shown for z_g [B, D_g], as [B, *places, C]; with keys [B], draws."""
         latents = iter(z)
-        outputs = self._down(variables, len(z[0]), None, lambda p, q: next(latents))
-        return parts.images(self.likelihood, outputs, variables, keys)
+        down = (len(z[0]), None, lambda p, q: next(latents))
+        return self.emission.decode(variables, *down, keys=keys)
 
     def sample(
         self,
@@ -124,13 +121,13 @@ class Ladder:
             drawn.append(parts.tempered(p, temperature).sample(keys=next(group_keys)))
             return drawn[-1]
 
-        self._down(variables, len(keys), None, choose)
+        self.emission.outputs(variables, len(keys), None, choose)
         return tuple(drawn)
 
     def joint(
         self, variables: Variables, z: tuple[Array, ...], y: Array | None = None
     ) -> tuple[Array, Array]:
-        """log p(z) [N] over all groups, and the outputs of p(x | z) [N, H, W, P], at any z."""
+        """log p(z) [N] over all groups, and the outputs of p(x | z) [N, *places, P], at any z."""
         latents, log_pz = iter(z), []
 
         def choose(p: DiagonalGaussian, q: None) -> Array:
@@ -138,7 +135,7 @@ class Ladder:
             log_pz.append(p.log_prob(z))
             return z
 
-        outputs = self._down(variables, len(z[0]), None, choose)
+        outputs = self.emission.outputs(variables, len(z[0]), None, choose)
         return sum(log_pz), outputs
 
     def terms(
@@ -164,15 +161,14 @@ class Ladder:
             drawn.append((z, log_qz, p.log_prob(z), q.kl(p).sum(0)))
             return z
 
-        outputs = self._down(variables, keys.size, contexts, choose)
+        outputs = self.emission.outputs(variables, keys.size, contexts, choose)
         # [K B, ...] to [K, B, ...], first of a group's z, then of what is one number for a group.
         outputs, drawn = jax.tree.map(
             lambda leaf: leaf.reshape(num_samples, number, *leaf.shape[1:]), (outputs, drawn)
         )
         z, log_qz, log_pz, kl = zip(*drawn, strict=True)
-        own = part(variables, "likelihood")
         return Terms(
-            log_px=self.likelihood.log_prob(outputs, batch.x, own),
+            log_px=self.emission.log_prob(variables, outputs, batch),
             log_pz=sum(log_pz),
             log_qz=sum(log_qz),
             kl=jnp.stack(kl).mean(1),
@@ -182,17 +178,11 @@ class Ladder:
             p=None,
             losses={},
             statistics=variables["statistics"]
-            | {"likelihood": self.likelihood.update(outputs, batch.x, own)},
+            | {"likelihood": self.emission.update(variables, outputs, batch)},
         )
 
     def _up(self, variables: Variables, x: Array) -> list[Array]:
         return self.encoder.apply({"params": variables["params"]["encoder"]}, x)
-
-    def _down(
-        self, variables: Variables, number: int, contexts: list[Array] | None, choose: Choose
-    ) -> Array:
-        decoder = {"params": variables["params"]["decoder"]}
-        return self.decoder.apply(decoder, number, contexts, choose)
 
 
 def build(config: ml_collections.ConfigDict, data: Data) -> Ladder:
@@ -207,18 +197,12 @@ def build(config: ml_collections.ConfigDict, data: Data) -> Ladder:
     }
     encoder = BottomUp(widths=tuple(config.encoder_widths), **common)
     parts.check_rank(encoder, data.event.places, "model.name='ladder'", "choose 'two_layer'")
-    return Ladder(
-        encoder=encoder,
-        decoder=TopDown(
-            widths=tuple(config.decoder_widths),
-            channels=config.latent_dim,
-            places=data.event.places,
-            outputs=likelihood.outputs(data.event.channels),
-            output_bias=(
-                likelihood.to_outputs(data.mean) if config.output_bias == "data" else None
-            ),
-            **common,
-        ),
-        likelihood=likelihood,
-        event=data.event,
+    decoder = TopDown(
+        widths=tuple(config.decoder_widths),
+        channels=config.latent_dim,
+        places=data.event.places,
+        outputs=likelihood.outputs(data.event.channels),
+        output_bias=likelihood.to_outputs(data.mean) if config.output_bias == "data" else None,
+        **common,
     )
+    return Ladder(encoder=encoder, emission=Emission(decoder, likelihood, data.event))

@@ -11,8 +11,10 @@ from typing import Any
 
 import flax.linen as nn
 import jax
+import jax.numpy as jnp
 
 from vae.errors import InputError
+from vae.probability.event import Event
 
 Array = jax.Array
 Variables = dict[str, dict[str, Any]]
@@ -23,9 +25,15 @@ def nothing() -> Variables:
     return {"params": {}, "statistics": {}}
 
 
-def of_module(module: nn.Module, *inputs: Array, key: Array) -> Variables:
+def of_module(module: nn.Module, *inputs: Any, key: Array, **named: Any) -> Variables:
     """The initial variables of a part that is one Linen module."""
-    return {"params": module.init(key, *inputs)["params"], "statistics": {}}
+    return {"params": module.init(key, *inputs, **named)["params"], "statistics": {}}
+
+
+def blank(event: Event) -> Array:
+    """An x [1, *places, C] of zeros, from which networks learn their shapes."""
+    dtype = jnp.int32 if event.values.kind == "tokens" else jnp.float32
+    return jnp.zeros((1, *event.shape), dtype)
 
 
 def join(parts: dict[str, Variables]) -> Variables:
@@ -72,11 +80,3 @@ def tempered(p: Any, temperature: Array | None) -> Any:
             "leave --temperature out."
         )
     return p.tempered(temperature)
-
-
-def images(likelihood: Any, outputs: Array, variables: Variables, keys: Array | None) -> Array:
-    """What p(x | z) is shown as for outputs [B, ...] of a decoder; with keys [B], draws of x."""
-    if keys is None:
-        return likelihood.typical(outputs)
-    own = part(variables, "likelihood")
-    return jax.vmap(lambda o, key: likelihood.sample(o, own, key=key))(outputs, keys)

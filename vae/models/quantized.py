@@ -23,15 +23,16 @@ import numpy as np
 
 from vae.errors import InputError
 from vae.models import parts
+from vae.models.autoencoder import Autoencoder
 from vae.models.autoregressive import Autoregressive
 from vae.models.data import Data
+from vae.models.emission import Emission
 from vae.models.likelihoods import likelihood_of
 from vae.models.parts import Variables, part
 from vae.models.quantizers import Codebook, Scalars
 from vae.models.vae import check_grids, make_decoder, make_encoder
 from vae.networks.strided import halvings
 from vae.networks.transformer import HEADS, Transformer
-from vae.probability.event import Event
 from vae.probability.terms import Batch, Terms
 
 Array = jax.Array
@@ -45,27 +46,21 @@ class Codes:
     codes: Array
 
 
-@dataclasses.dataclass(frozen=True)
-class Quantized:
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Quantized(Autoencoder):
     """Encoder, codes and decoder. A latent z is the codes' vectors, [..., *places, E].
 
     Attributes:
-      encoder: x [B, H, W, C] to [B, E L], number by number, for the L places.
-      decoder: [..., E L] to the likelihood's outputs [..., H, W, P].
+      encoder: x [B, *places, C] to [B, E L], number by number, for the L places.
       quantizer: see `quantizers.py`.
       prior: p(c), of the places in order.
-      places: (h, w), or (L,) for codes that have no order in the image.
-      likelihood: p(x | z), see `probability/likelihoods/`.
-      event: what an x is.
+      places: of the codes' grid, or (L,) for codes that have no order in the image.
     """
 
     encoder: nn.Module
-    decoder: nn.Module
     quantizer: Any
     prior: Autoregressive
     places: tuple[int, ...]
-    likelihood: Any
-    event: Event
 
     inference = ("encoder", "quantizer")
     condition = None
@@ -79,15 +74,13 @@ class Quantized:
     def init(self, *, key: Array) -> Variables:
         """Draws the initial variables."""
         keys = jax.random.split(key, 4)
-        x = jnp.zeros((1, *self.event.shape))
         z = jnp.zeros((1, self.quantizer.size * math.prod(self.places)))
         return parts.join(
             {
-                "encoder": parts.of_module(self.encoder, x, key=keys[0]),
-                "decoder": parts.of_module(self.decoder, z, key=keys[1]),
+                "encoder": parts.of_module(self.encoder, parts.blank(self.event), key=keys[0]),
                 "quantizer": self.quantizer.init(key=keys[2]),
                 "prior": self.prior.init(key=keys[3]),
-                "likelihood": self.likelihood.init(),
+                **self.emission.init(z, key=keys[1]),
             }
         )
 
@@ -100,8 +93,8 @@ class Quantized:
     def decode(
         self, variables: Variables, z: Array, y: Array | None = None, *, keys: Array | None = None
     ) -> Array:
-        """x as p(x | z) is shown for z [B, *places, E], as [B, H, W, C]; with keys [B], draws."""
-        return parts.images(self.likelihood, self._outputs(variables, z), variables, keys)
+        """x as p(x | z) is shown for z [B, *places, E], as [B, *places, C]; with keys, draws."""
+        return self.emission.decode(variables, _flat(z), keys=keys)
 
     def sample(
         self,
@@ -130,13 +123,13 @@ class Quantized:
         axis: str | None = None,
     ) -> Terms:
         """The parts of log p(x, c) - log q(c | x); all K of keys [K, B] are the same."""
-        quantizer, likelihood = part(variables, "quantizer"), part(variables, "likelihood")
+        quantizer = part(variables, "quantizer")
         u = self._encode(variables, batch.x)
         codes = self.quantizer.nearest(u, quantizer)
         nearest = self.quantizer.look_up(codes, quantizer)
         z = u + jax.lax.stop_gradient(nearest - u)
-        outputs = self._outputs(variables, z)
-        log_px = self.likelihood.log_prob(outputs, batch.x, likelihood)
+        outputs = self.emission.outputs(variables, _flat(z), x=batch.x)
+        log_px = self.emission.log_prob(variables, outputs, batch)
         log_pz = self.prior.log_prob(codes.reshape(len(codes), -1), part(variables, "prior"))
         losses = {}
         if self.quantizer.commitment:
@@ -156,7 +149,7 @@ class Quantized:
             statistics=variables["statistics"]
             | {
                 "quantizer": self.quantizer.update(u, codes, quantizer),
-                "likelihood": self.likelihood.update(outputs, batch.x, likelihood),
+                "likelihood": self.emission.update(variables, outputs, batch),
             },
         )
 
@@ -177,9 +170,10 @@ class Quantized:
         e = e.reshape(len(x), self.quantizer.size, *self.places)
         return self.quantizer.bound(jnp.moveaxis(e, 1, -1))
 
-    def _outputs(self, variables: Variables, z: Array) -> Array:
-        z = jnp.moveaxis(z, -1, 1).reshape(len(z), -1)
-        return self.decoder.apply({"params": variables["params"]["decoder"]}, z)
+
+def _flat(z: Array) -> Array:
+    """Vectors [B, *places, E] as a decoder takes them, number by number: [B, E L]."""
+    return jnp.moveaxis(z, -1, 1).reshape(len(z), -1)
 
 
 def build(config: ml_collections.ConfigDict, data: Data) -> Quantized:
@@ -211,10 +205,8 @@ def build(config: ml_collections.ConfigDict, data: Data) -> Quantized:
     )
     return Quantized(
         encoder=make_encoder(config, data, size),
-        decoder=make_decoder(config, data, likelihood),
+        emission=Emission(make_decoder(config, data, likelihood), likelihood, data.event),
         quantizer=quantizer,
         prior=Autoregressive(transformer),
         places=places,
-        likelihood=likelihood,
-        event=data.event,
     )

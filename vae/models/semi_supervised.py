@@ -99,7 +99,7 @@ class SemiSupervised:
     def init(self, *, key: Array) -> Variables:
         """Draws the initial variables: those of the VAE, and beside them the classifier's."""
         vae_key, key = jax.random.split(key)
-        x = jnp.zeros((1, *self.event.shape))
+        x = parts.blank(self.event)
         own = parts.join({"classifier": parts.of_module(self.classifier, x, key=key)})
         variables = self.vae.init(key=vae_key)
         return {name: variables[name] | own[name] for name in variables}

@@ -9,7 +9,7 @@ the divergence has no closed form: q(z1 | x) does not know z2.
 from __future__ import annotations
 
 import dataclasses
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import flax.linen as nn
 import jax
@@ -17,14 +17,15 @@ import jax.numpy as jnp
 import ml_collections
 
 from vae.models import parts
+from vae.models.autoencoder import Autoencoder
 from vae.models.data import Data
+from vae.models.emission import Emission
 from vae.models.likelihoods import likelihood_of
-from vae.models.parts import Variables, part
+from vae.models.parts import Variables
 from vae.models.vae import check_grids, make_decoder, make_encoder
 from vae.networks import ACTIVATIONS
 from vae.networks.mlp import Encoder
 from vae.probability.distributions import DiagonalGaussian, StandardNormal, split
-from vae.probability.event import Event
 from vae.probability.terms import Batch, Terms
 
 Array = jax.Array
@@ -37,41 +38,37 @@ class Centre(NamedTuple):
     mean: Latents
 
 
-@dataclasses.dataclass(frozen=True)
-class TwoLayer:
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class TwoLayer(Autoencoder):
     """Four networks tied to the mathematics.
 
     Attributes:
-      encoder: x [B, H, W, C] to mean and log-variance of q(z1 | x), [B, 2 D1].
+      encoder: x [B, *places, C] to mean and log-variance of q(z1 | x), [B, 2 D1].
       top_encoder: z1 [N, D1] to those of q(z2 | z1), [N, 2 D2].
       top_decoder: z2 [N, D2] to those of p(z1 | z2), [N, 2 D1].
-      decoder: z1 [..., D1] to the likelihood's outputs [..., H, W, P].
-      likelihood: p(x | z1).
       dims: (D1, D2).
-      event: what an x is.
     """
 
     encoder: nn.Module
     top_encoder: nn.Module
     top_decoder: nn.Module
-    decoder: nn.Module
-    likelihood: Any
     dims: tuple[int, int]
-    event: Event
 
     inference = ("encoder", "top_encoder")
     condition = None
 
     def init(self, *, key: Array) -> Variables:
         """Draws the initial variables."""
-        x, z1, z2 = (jnp.zeros((1, *shape)) for shape in (self.event.shape, *zip(self.dims)))
-        inputs = {"encoder": x, "top_encoder": z1, "top_decoder": z2, "decoder": z1}
-        keys = jax.random.split(key, len(inputs))
-        networks = {
-            name: parts.of_module(getattr(self, name), value, key=key)
-            for (name, value), key in zip(inputs.items(), keys, strict=True)
-        }
-        return parts.join(networks | {"likelihood": self.likelihood.init()})
+        keys = jax.random.split(key, 4)
+        z1, z2 = (jnp.zeros((1, size)) for size in self.dims)
+        return parts.join(
+            {
+                "encoder": parts.of_module(self.encoder, parts.blank(self.event), key=keys[0]),
+                "top_encoder": parts.of_module(self.top_encoder, z1, key=keys[1]),
+                "top_decoder": parts.of_module(self.top_decoder, z2, key=keys[2]),
+                **self.emission.init(z1, key=keys[3]),
+            }
+        )
 
     def encode(self, variables: Variables, batch: Batch, *, train: bool = False) -> Centre:
         """The mean of q(z1 | x), and that of q(z2 | z1) there."""
@@ -81,8 +78,8 @@ class TwoLayer:
     def decode(
         self, variables: Variables, z: Latents, y: Array | None = None, *, keys: Array | None = None
     ) -> Array:
-        """The mean of p(x | z1), as [B, H, W, C]; with keys [B], draws x instead."""
-        return parts.images(self.likelihood, self._outputs(variables, z[0]), variables, keys)
+        """x as p(x | z1) is shown, [B, *places, C]; with keys [B], draws."""
+        return self.emission.decode(variables, z[0], keys=keys)
 
     def sample(
         self,
@@ -101,10 +98,11 @@ class TwoLayer:
     def joint(
         self, variables: Variables, z: Latents, y: Array | None = None
     ) -> tuple[Array, Array]:
-        """log p(z1, z2) [N], and the outputs of p(x | z1) [N, H, W, P], at any z."""
+        """log p(z1, z2) [N], and the outputs of p(x | z1) [N, *places, P], at any z."""
         z1, z2 = z
         log_p1 = self._normal(variables, "top_decoder", z2).log_prob(z1)
-        return StandardNormal(self.dims[1]).log_prob(z2) + log_p1, self._outputs(variables, z1)
+        log_pz = StandardNormal(self.dims[1]).log_prob(z2) + log_p1
+        return log_pz, self.emission.outputs(variables, z1)
 
     def terms(
         self,
@@ -122,10 +120,9 @@ class TwoLayer:
         q2 = self._normal(variables, "top_encoder", z1)
         z2, log_q2 = q2.sample_and_log_prob(keys=keys[1])
         p1 = self._normal(variables, "top_decoder", z2)
-        outputs = self._outputs(variables, z1)
-        own = part(variables, "likelihood")
+        outputs = self.emission.outputs(variables, z1, x=batch.x)
         return Terms(
-            log_px=self.likelihood.log_prob(outputs, batch.x, own),
+            log_px=self.emission.log_prob(variables, outputs, batch),
             log_pz=StandardNormal(self.dims[1]).log_prob(z2) + p1.log_prob(z1),
             log_qz=log_q1 + log_q2,
             kl=None,
@@ -135,19 +132,16 @@ class TwoLayer:
             p=None,
             losses={},
             statistics=variables["statistics"]
-            | {"likelihood": self.likelihood.update(outputs, batch.x, own)},
+            | {"likelihood": self.emission.update(variables, outputs, batch)},
         )
 
     def _normal(self, variables: Variables, name: str, inputs: Array) -> DiagonalGaussian:
-        """What a network makes of an image or a latent [..., D]."""
+        """What a network makes of an x or a latent [..., D]."""
         leading = inputs.shape[: 1 if name == "encoder" else -1]
         flat = inputs if name == "encoder" else inputs.reshape(-1, inputs.shape[-1])
         outputs = getattr(self, name).apply({"params": variables["params"][name]}, flat)
         mean, log_variance = jnp.split(outputs.reshape(*leading, -1), 2, axis=-1)
         return DiagonalGaussian(mean, 0.5 * log_variance)
-
-    def _outputs(self, variables: Variables, z1: Array) -> Array:
-        return self.decoder.apply({"params": variables["params"]["decoder"]}, z1)
 
 
 def build(config: ml_collections.ConfigDict, data: Data) -> TwoLayer:
@@ -164,8 +158,6 @@ def build(config: ml_collections.ConfigDict, data: Data) -> TwoLayer:
         encoder=make_encoder(config, data, 2 * config.latent_dim),
         top_encoder=Encoder(widths, 2 * config.top_dim, **common),
         top_decoder=Encoder(widths[::-1], 2 * config.latent_dim, **common),
-        decoder=make_decoder(config, data, likelihood),
-        likelihood=likelihood,
+        emission=Emission(make_decoder(config, data, likelihood), likelihood, data.event),
         dims=(config.latent_dim, config.top_dim),
-        event=data.event,
     )

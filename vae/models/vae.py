@@ -23,8 +23,10 @@ import ml_collections
 from vae.errors import InputError
 from vae.models import origin, parts
 from vae.models.adversaries import ADVERSARIES
+from vae.models.autoencoder import Autoencoder
 from vae.models.condition import Condition, condition_of
 from vae.models.data import Data
+from vae.models.emission import Emission
 from vae.models.image_losses import IMAGE_LOSSES
 from vae.models.likelihoods import likelihood_of
 from vae.models.parts import Variables, part
@@ -35,7 +37,6 @@ from vae.networks import ACTIVATIONS, DECODERS, ENCODERS
 from vae.networks.blocks import with_code
 from vae.networks.strided import halvings
 from vae.probability.distributions import other_keys
-from vae.probability.event import Event
 from vae.probability.terms import Batch, Terms
 
 Array = jax.Array
@@ -43,17 +44,14 @@ Array = jax.Array
 SPACES = {"real": "R^D", "sphere": "the unit sphere", "categorical": "one-hot blocks"}
 
 
-@dataclasses.dataclass(frozen=True)
-class VAE:
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class VAE(Autoencoder):
     """Encoder and decoder tied to the mathematics.
 
     Attributes:
-      encoder: x [B, H, W, C] to the posterior's outputs [B, P].
-      decoder: z [..., D] to the likelihood's outputs [..., H, W, P].
+      encoder: x [B, *places, C] to the posterior's outputs [B, P].
       posterior: the family of q(z | x), see `posteriors/`.
       prior: the family of p(z), see `priors/`.
-      likelihood: p(x | z), see `probability/likelihoods/`.
-      event: what an x is.
       condition: the y that the decoder is given, or None.
       encoder_told: whether the encoder is given it, too.
       regularizer: of the decoder, see `regularizers.py`, or None; and its weight in the loss.
@@ -62,11 +60,8 @@ class VAE:
     """
 
     encoder: nn.Module
-    decoder: nn.Module
     posterior: Any
     prior: Any
-    likelihood: Any
-    event: Event
     condition: Condition | None = None
     encoder_told: bool = True
     regularizer: Callable[..., Array] | None = None
@@ -88,17 +83,16 @@ class VAE:
         """Draws the initial variables."""
         keys = jax.random.split(key, 4)
         y = self.condition.unknown(1) if self.condition else None
-        x = self._with_planes(jnp.zeros((1, *self.event.shape)), y)
+        x = self._with_planes(parts.blank(self.event), y)
         z = jnp.zeros((1, self.posterior.size))
         posterior = self.posterior.init(key=keys[2])
         if self.posterior.space == "real":
             posterior["statistics"] |= origin.start(self.posterior.size, self.condition)
         variables = {
             "encoder": parts.of_module(self.encoder, x, key=keys[0]),
-            "decoder": parts.of_module(self.decoder, z, self._code(y), key=keys[1]),
             "posterior": posterior,
             "prior": self.prior.init(key=keys[3]),
-            "likelihood": self.likelihood.init(),
+            **self.emission.init(z, self._code(y), key=keys[1]),
         }
         if self.adversary:
             variables["discriminator"] = self.adversary.init(key=jax.random.fold_in(key, 4))
@@ -115,8 +109,8 @@ class VAE:
     def decode(
         self, variables: Variables, z: Array, y: Array | None = None, *, keys: Array | None = None
     ) -> Array:
-        """The mean of p(x | z) for z [B, D], as [B, H, W, C]; with keys [B], draws x instead."""
-        return parts.images(self.likelihood, self._outputs(variables, z, y), variables, keys)
+        """x as p(x | z) is shown for z [B, D], as [B, *places, C]; with keys [B], draws."""
+        return self.emission.decode(variables, *self._inputs(variables, z, y), keys=keys)
 
     def sample(
         self,
@@ -131,9 +125,10 @@ class VAE:
         return parts.tempered(p, temperature).sample(keys=keys)
 
     def joint(self, variables: Variables, z: Array, y: Array | None = None) -> tuple[Array, Array]:
-        """log p(z) [N], and the outputs of p(x | z) [N, H, W, P], at any z [N, D]."""
+        """log p(z) [N], and the outputs of p(x | z) [N, *places, P], at any z [N, D]."""
         p = self._prior(variables, Batch(None, y), train=False)
-        return p.log_prob(z), self._outputs(variables, z, y)
+        inputs = self._inputs(variables, z, y)
+        return p.log_prob(z), self.emission.outputs(variables, *inputs)
 
     def terms(
         self,
@@ -153,18 +148,19 @@ class VAE:
         q = self.encode(variables, batch, train=train)
         p = self._prior(variables, batch, train=train)
         z, log_qz = q.sample_and_log_prob(keys=keys)
-        outputs = self._outputs(variables, z, batch.y)
-        own = part(variables, "likelihood")
-        log_px = self.likelihood.log_prob(outputs, batch.x, own)
+        inputs = self._inputs(variables, z, batch.y)
+        outputs = self.emission.outputs(variables, *inputs, x=batch.x)
+        log_px = self.emission.log_prob(variables, outputs, batch)
         statistics = variables["statistics"] | {
             "posterior": origin.update(
                 variables["statistics"]["posterior"], z, self._code(batch.y)
             ),
-            "likelihood": self.likelihood.update(outputs, batch.x, own),
+            "likelihood": self.emission.update(variables, outputs, batch),
         }
 
         def decode(z: Array) -> Array:
-            return self.likelihood.mean(self._outputs(variables, z, batch.y))
+            inputs = self._inputs(variables, z, batch.y)
+            return self.likelihood.mean(self.emission.outputs(variables, *inputs))
 
         losses = {}
         if self.regularizer is not None:
@@ -205,10 +201,10 @@ class VAE:
 
         return self.prior.distribution(part(variables, "prior"), batch, encode, train=train)
 
-    def _outputs(self, variables: Variables, z: Array, y: Array | None) -> Array:
+    def _inputs(self, variables: Variables, z: Array, y: Array | None) -> tuple[Array, Any]:
+        """What the decoder takes for latents z [..., B, D]: u = z + o, and the code."""
         code = self._code(y)
-        u = origin.restored(z, variables["statistics"]["posterior"], code)
-        return self.decoder.apply({"params": variables["params"]["decoder"]}, u, code)
+        return origin.restored(z, variables["statistics"]["posterior"], code), code
 
     def _code(self, y: Array | None) -> Array | None:
         """What the model is told, [B, C]; None of a model without a condition."""
@@ -256,11 +252,9 @@ def build(config: ml_collections.ConfigDict, data: Data) -> VAE:
     check_grids(config, data, posterior.size)
     return VAE(
         encoder=make_encoder(config, data, posterior.outputs),
-        decoder=make_decoder(config, data, likelihood),
+        emission=Emission(make_decoder(config, data, likelihood), likelihood, data.event),
         posterior=posterior,
         prior=prior,
-        likelihood=likelihood,
-        event=data.event,
         condition=condition,
         encoder_told=config.encoder_told,
         regularizer=REGULARIZERS[config.regularizer],

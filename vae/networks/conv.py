@@ -91,6 +91,7 @@ class Decoder(nn.Module):
     normalized: bool = False
 
     ranks = (1, 2, 3)
+    causal = False
 
     @nn.compact
     def __call__(self, z: Array, code: Array | None = None) -> Array:

@@ -59,6 +59,7 @@ class Decoder(nn.Module):
     output_bias: Array | None = None
     normalized = False
     ranks = (1, 2, 3)
+    causal = False
 
     @nn.compact
     def __call__(self, z: Array, code: Array | None = None) -> Array:

@@ -130,6 +130,7 @@ class TopDown(nn.Module):
     output_bias: Array | None = None
 
     ranks = (1, 2, 3)
+    causal = False
 
     @property
     def grids(self) -> list[tuple[int, ...]]:

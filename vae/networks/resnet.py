@@ -65,6 +65,7 @@ class Decoder(nn.Module):
     output_bias: Array | None = None
 
     ranks = (1, 2, 3)
+    causal = False
 
     @nn.compact
     def __call__(self, z: Array, code: Array | None = None) -> Array:
