@@ -16,7 +16,7 @@ import vae
 from vae.config import CHOICES, flatten, validate
 from vae.config.values import RULES
 from vae.errors import InputError
-from vae.program import prepare
+from vae.experiment import prepare
 
 SECONDS = 60  # after which a config hangs
 KEYS = sorted(flatten(tiny()))

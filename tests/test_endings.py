@@ -15,10 +15,11 @@ from configs import tiny
 from logged import lines
 
 import vae
-from vae import experiment, program
 from vae.errors import InputError
+from vae.experiment import Experiment
 from vae.training import directory, logs, loop
 from vae.training.checkpoints import CheckpointError
+from vae.training.run_record import fault
 
 
 @pytest.fixture(scope="module")
@@ -37,14 +38,14 @@ def read(workdir):
 
 def test_a_stop_during_the_last_evaluation_is_told_as_one(finished, tmp_path, monkeypatch):
     workdir, result = finished
-    test = program.Experiment.test
+    test = Experiment.test
 
     def asked(*args):
         os.kill(os.getpid(), signal.SIGUSR1)
         return test(*args)
 
     with monkeypatch.context() as patch:
-        patch.setattr(program.Experiment, "test", asked)
+        patch.setattr(Experiment, "test", asked)
         stopped = vae.train(tiny(), tmp_path)
     assert stopped == read(tmp_path)
     assert stopped["status"] == "preempted" and stopped["step"] == 20
@@ -79,7 +80,7 @@ def test_a_run_whose_figures_are_not_finite_is_not_completed(tmp_path):
 )
 def test_what_makes_a_run_of_no_use(metrics, skipped, said):
     state = SimpleNamespace(guard=SimpleNamespace(skipped=skipped))
-    found = experiment.fault(loop.Outcome("completed", 8, state, {}), metrics)
+    found = fault(loop.Outcome("completed", 8, state, {}), metrics)
     assert found is None if said is None else said in found
 
 

@@ -1,6 +1,8 @@
 """Imports only point up the list of packages; a misplaced one fails here by name."""
 
 import ast
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -22,8 +24,8 @@ ORDER = (
     "run",
     "tasks",
     "report",
-    "program",
     "experiment",
+    "train",
     "sweeps",
     "commands",
 )
@@ -50,3 +52,16 @@ def test_imports_point_up(path):
         return
     for name in imported(ast.parse(path.read_text(encoding="utf-8"))):
         assert ORDER.index(name) <= ORDER.index(part), f"{path} imports vae.{name}"
+
+
+def test_train_is_a_function_before_and_after_its_module_is_imported():
+    program = (
+        "import sys, vae\n"
+        "assert 'jax' not in sys.modules\n"
+        "train = vae.train\n"
+        "from vae.train import train as imported\n"
+        "assert callable(train) and train is imported is vae.train\n"
+    )
+    subprocess.run([sys.executable, "-c", program], check=True)
+    program = "from vae.train import train\nimport vae\nassert train is vae.train"
+    subprocess.run([sys.executable, "-c", program], check=True)

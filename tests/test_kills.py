@@ -66,8 +66,8 @@ PLACES = {
     "os:replace": (1, 2, 3, 4, 7),  # config.json, provenance.json, pictures, result.json
     "vae.training.logs:Log.scalars": (1, 3, 6, 7),  # the last of them the test set's
     "vae.training.checkpoints:Checkpoints.save": (1, 2, 4),
-    "vae.program:Experiment.test": (1,),
-    "vae.experiment:Record.finish": (1,),
+    "vae.experiment:Experiment.test": (1,),
+    "vae.training.run_record:Record.finish": (1,),
     "vae.tasks.pictures:save": (1, 3),
 }
 KILLS = [

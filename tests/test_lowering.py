@@ -16,10 +16,11 @@ from configs import tiny
 from test_experiments import VARIANTS, tiny_experiment
 
 from vae.compiled import Compiled
+from vae.experiment import prepare
 from vae.networks.fast_cpu import down, up
 from vae.probability.observations import Masked
-from vae.program import make_program, prepare
 from vae.run import Run
+from vae.train import make_program
 from vae.training import devices
 from vae.training.logs import Log
 from vae.training.state import evaluation_variables

@@ -17,7 +17,7 @@ from configs import tiny
 from logged import events, interrupt_at, lines, shown_by_tensorboard, wait_for_checkpoint
 
 import vae
-from vae import program
+from vae import experiment
 from vae.errors import InputError
 from vae.sweeps import population
 from vae.tasks.fit_prior import fit_prior
@@ -165,7 +165,7 @@ def test_the_step_is_traced_once(tmp_path, monkeypatch):
         step = make_step(*args, **kwargs)
         return lambda *inputs: (traces.append(1), step(*inputs))[1]
 
-    monkeypatch.setattr(program, "make_step", counted)
+    monkeypatch.setattr(experiment, "make_step", counted)
     with monkeypatch.context() as patch:
         interrupt_at(patch, 10, signal.SIGINT)
         with pytest.raises(Interrupted):  # which ends what called the run; it is saved

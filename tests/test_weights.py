@@ -11,7 +11,8 @@ from configs import tiny
 from test_experiments import VARIANTS, case_of, celeba, tiny_experiment
 from weights import check, recorded, smooth
 
-from vae.program import make_program, prepare
+from vae.experiment import prepare
+from vae.train import make_program
 from vae.training import devices
 from vae.training.logs import Log
 from vae.training.state import evaluation_variables

@@ -7,18 +7,31 @@ images = run.sample(64)
 """
 
 import importlib
+import sys
+import types
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from vae.experiment import train
     from vae.run import Run, load
+    from vae.train import train
 
 __all__ = ["Run", "load", "train"]
 
 
 def __getattr__(name: str) -> Any:
     # A config file imports vae.config; it need not wait for JAX.
-    modules = {"train": "vae.experiment", "load": "vae.run", "Run": "vae.run"}
+    modules = {"train": "vae.train", "load": "vae.run", "Run": "vae.run"}
     if name not in modules:
         raise AttributeError(f"module 'vae' has no attribute {name!r}")
     return getattr(importlib.import_module(modules[name]), name)
+
+
+class _Package(types.ModuleType):
+    def __setattr__(self, name: str, value: Any) -> None:
+        # An import of vae/train.py binds its module here; `vae.train` is its function all the same.
+        if name == "train" and isinstance(value, types.ModuleType):
+            value = value.train
+        super().__setattr__(name, value)
+
+
+sys.modules[__name__].__class__ = _Package

@@ -1,382 +1,170 @@
-"""An experiment from its config to its result: load, train, evaluate, record."""
+"""From a config to what it names: the data, the model, the weights to start from."""
 
 from __future__ import annotations
 
-import contextlib
-import logging
-import math
-import time
-from collections.abc import Iterator, Sequence
-from pathlib import Path
+import functools
+from collections.abc import Callable
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 import jax
 import ml_collections
+import numpy as np
+from jax.sharding import PartitionSpec as P
 
-from vae import modalities
-from vae.config import differences, resumable, to_dict, validate
-from vae.data.identity import check_identity
+from vae import modalities, models
+from vae.data.batches import Batches
+from vae.data.examples import Dataset
+from vae.data.labels import check_labels
+from vae.data.prepare import check_values, first_examples, prepared_values
 from vae.errors import InputError
-from vae.evaluation.evaluator import Stopped
-from vae.files import user_path
-from vae.probability import schedules
-from vae.program import Experiment, make_program, prepare
-from vae.training import devices, directory, facts, loop, processes
-from vae.training.checkpoints import Checkpoints, OtherState, Unreadable, digest
-from vae.training.logs import Log
-from vae.training.state import evaluation_variables, initial_state
-
-logger = logging.getLogger(__name__)
-
-# Keys that say where something lies that the run was made from; a digest says if it is the same.
-PLACES = ("data.path", "data.manual_dir", "training.pretrained")
+from vae.evaluation.evaluator import Evaluator, make_evaluator
+from vae.models.combinations import check_objective
+from vae.models.data import Data
+from vae.run import load
+from vae.training import devices
+from vae.training.allocation import check_fits
+from vae.training.state import State, initial_state, new_state, starting_point, state_specs
+from vae.training.step import Report, make_step
 
 
-def train(
-    config: ml_collections.ConfigDict,
-    workdir: str | Path,
-    *,
-    overrides: dict[str, Any] | None = None,
-) -> dict[str, Any]:
-    """Trains and evaluates an experiment, or goes on where an earlier call stopped.
+class Experiment(NamedTuple):
+    """A config with the data, the model and the weights that it names.
+
+    Attributes:
+      pretrained: reads the variables to start from; gives None where they are drawn.
+    """
+
+    config: ml_collections.ConfigDict
+    dataset: Dataset
+    model: Any
+    pretrained: Callable[[], Any]
+
+    def batches(self, seed: int | None = None) -> Batches:
+        """The training batches; of another order than `data.seed`'s where a seed is given."""
+        data = self.config.data
+        return Batches(
+            self.dataset.train,
+            batch_size=data.batch_size,
+            seed=data.seed if seed is None else seed,
+            threads=data.threads,
+            process_index=jax.process_index(),
+            process_count=jax.process_count(),
+        )
+
+    def step(
+        self, mesh: jax.sharding.Mesh, specs: Any = devices.WHOLE
+    ) -> Callable[[State, Any, Any], tuple[State, Report]]:
+        """The training step of one device's shard, see `make_step`."""
+        # On one device there is nothing to average, and a collective would copy the gradient.
+        axis = devices.AXIS if mesh.shape[devices.AXIS] > 1 else None
+        return make_step(
+            self.model,
+            self.config,
+            self.dataset.event.values,
+            num_examples=len(self.dataset.train),
+            axis=axis,
+            specs=specs,
+        )
+
+    def specs(self, mesh: jax.sharding.Mesh) -> State | P:
+        """How the state lies on the devices: the whole of it on each, or as each array's spec."""
+        if not self.config.training.shard_state:
+            return devices.WHOLE
+        return state_specs(self.shapes(), mesh)
+
+    def shapes(self) -> State:
+        """The shapes and types of the state."""
+        return jax.eval_shape(lambda: initial_state(self.model, self.config))
+
+    def initial_state(self, mesh: jax.sharding.Mesh, specs: State | P) -> State:
+        """The state before the first step, on the devices."""
+        initialise = functools.partial(new_state, self.model, self.config)
+        start = starting_point(self.config)
+        return devices.run_once(initialise, mesh, specs, *start, self.pretrained())
+
+    def like(self, mesh: jax.sharding.Mesh, specs: State | P) -> State:
+        """What a checkpoint is restored into: shapes, and the config's own hyperparameters."""
+        _, hyper = starting_point(self.config)
+        state = devices.shaped(self.shapes(), mesh, specs)
+        return state.replace(hyper=devices.replicate(hyper, mesh))
+
+    def valid(self, mesh: jax.sharding.Mesh, members: int = 0) -> Evaluator:
+        """The evaluation of the validation set, see `make_evaluator`."""
+        return make_evaluator(
+            self.model, self.dataset, "valid", self.config, mesh, num_samples=1, members=members
+        )
+
+    def test(self, mesh: jax.sharding.Mesh, members: int = 0) -> Evaluator:
+        """The evaluation of the test set, once, at the end."""
+        number = self.config.evaluation.num_samples
+        return make_evaluator(
+            self.model, self.dataset, "test", self.config, mesh, num_samples=number, members=members
+        )
+
+
+def prepare(config: ml_collections.ConfigDict, *, started: bool = False) -> Experiment:
+    """Loads the data and builds the model.
 
     Args:
-      config: the experiment, from `vae.config.base()` or a file under `experiments/`.
-      workdir: the run directory.
-      overrides: what the command line changed, for the record.
-
-    Returns:
-      What `result.json` holds: `status` ("completed", "preempted", "diverged", "failed"), `step`,
-      `seconds`, `metrics` (nats per example unless the name says otherwise; None of what is not
-      finite), `params_sha256`, and `error`, a sentence, where it diverged or failed.
+      config: the experiment.
+      started: the run has a checkpoint, and can do without what it started from.
 
     Raises:
-      InputError: something given is wrong; nothing was written.
-      KeyboardInterrupt: by Ctrl-C, after what was trained has been saved and recorded.
+      InputError: a file is missing or wrong, or data, model and objective do not go together.
     """
-    started, workdir = time.monotonic(), user_path(workdir)
-    mesh = devices.make_mesh()
-    check(config, workdir, mesh)
-    if result := completed(config, workdir):
-        check_data(config, [workdir])
-        logger.info("%s is complete at step %d.", workdir, result["step"])
-        return result
-    experiment = prepare(config, started=any((workdir / "checkpoints").glob("[0-9]*")))
-    with (
-        processes.stop_requests() as stop_requested,
-        recorded(experiment, workdir, overrides or {}, started=started) as record,
-        experiment.batches() as batches,
-    ):
-        program = make_program(experiment, workdir, mesh, batches, record.log)
-        outcome = loop.run(program, config, record.checkpoints, record.log, stop_requested)
-        if outcome.status != "completed":
-            return record.finish(outcome)
-        test = experiment.test(mesh)
-        variables = devices.whole(evaluation_variables(outcome.state), mesh)
-        try:
-            figures = test.figures(test.estimate(variables, stop_requested))
-        except Stopped:
-            return record.finish(outcome)
-        return record.finish(outcome, figures, test.protocol)
+    dataset = modalities.load(config.data)
+    check_values(dataset.event.values, config.data)
+    check_labels(dataset, config)
+    model = models.build(config.model, _model_data(dataset, config))
+    check_fits(model, config, _label(dataset), len(dataset.train))
+    check_objective(config.objective, model, lambda: first_examples(dataset, "train", 1, config))
+    pretrained = functools.cache(lambda: _pretrained(config.training.pretrained, model))
+    if not started:
+        pretrained()
+    return Experiment(config, dataset, model, pretrained)
 
 
-def check(config: ml_collections.ConfigDict, workdir: Path, mesh: jax.sharding.Mesh) -> None:
-    """Refuses what can be seen to be wrong before the data are loaded.
+def _label(dataset: Dataset) -> jax.ShapeDtypeStruct:
+    """The shape and type of what is known of one example."""
+    if dataset.attributes:
+        return jax.ShapeDtypeStruct((len(dataset.attributes),), np.float32)
+    return jax.ShapeDtypeStruct((), np.int32)
+
+
+def _pretrained(workdir: str, model: Any) -> Any:
+    """The weights of another run, on the host; None where there is no `workdir`.
 
     Raises:
-      InputError: a value is wrong, or the run directory holds another experiment.
+      InputError: there is no such run, or they are not for this model.
     """
-    validate(config)
-    _check_devices(config, mesh.shape[devices.AXIS])
-    _check_resume(config, workdir)
-
-
-def completed(config: ml_collections.ConfigDict, workdir: Path) -> dict[str, Any] | None:
-    """What `result.json` holds, where the run has taken all its steps and nothing else is asked.
-
-    Another evaluation is; and so is another place of what it was made from, to be looked at, and a
-    record that is whole.
-    """
-    try:
-        result = directory.read_result(workdir)
-        described = facts.read(workdir)
-    except directory.Damaged as error:
-        logger.warning("%s It will be written anew.", error)
+    if not workdir:
         return None
-    if not result or not described or result["status"] != "completed":
-        return None
-    if result["step"] < config.training.steps:
-        return None
-    asked = ("evaluation.num_samples", "evaluation.seed", *PLACES)
-    changed = [key for key in asked if key in _changes(config, workdir)]
-    # The config may have been written, and the run stopped before it was evaluated.
-    protocol, now = result.get("protocol", {}), config.evaluation
-    if "bound" not in protocol:
-        numbers = [name for name in ("num_samples", "seed") if name in protocol]
-        changed += [f"evaluation.{name}" for name in numbers if protocol[name] != now[name]]
-    if not changed:
-        _say_if_beyond(result["step"], config, workdir)
-        return result
-    logger.info("%s is complete and evaluated again: another %s.", workdir, changed[0])
-    return None
-
-
-def check_data(config: ml_collections.ConfigDict, workdirs: Sequence[Path]) -> None:
-    """Refuses to answer with the figures of complete runs if their data are others now.
-
-    Raises:
-      InputError: they are; data that cannot be loaded any more are said, and not refused.
-    """
-    try:
-        dataset = modalities.load(config.data)
-    except InputError as error:
-        logger.warning("%s The data of %s were not looked at.", error, workdirs[0])
-        return
-    for workdir in workdirs:
-        check_identity(dataset, _earlier(workdir).get("data", {}), workdir)
-
-
-class Record(NamedTuple):
-    """A run directory that is being written."""
-
-    workdir: Path
-    started: float  # as if all calls on this run had been one
-    log: Log
-    checkpoints: Checkpoints
-
-    def finish(
-        self,
-        outcome: loop.Outcome,
-        figures: dict[str, float] | None = None,
-        protocol: dict[str, Any] | None = None,
-    ) -> dict[str, Any]:
-        """Writes `result.json`, with the test set's figures and their protocol.
-
-        A run that has taken all its steps is `completed` if it has these figures, `preempted`
-        before, and `diverged` if they are not finite.
-        """
-        result = {
-            "status": outcome.status,
-            "step": outcome.step,
-            "metrics": outcome.metrics | (figures or {}),
-            "params_sha256": digest(outcome.state.params),
-        }
-        if outcome.status == "preempted" and not self.checkpoints.steps():
-            result["step"] = 0  # amid skipped updates nothing is saved: it starts anew
-        if figures is not None:
-            self.log.scalars(outcome.step, figures)
-            result["protocol"] = protocol
-        elif outcome.status == "completed":
-            result["status"] = "preempted"
-        if error := fault(outcome, result["metrics"]):
-            result |= {"status": "diverged", "error": error}
-        result["seconds"] = time.monotonic() - self.started
-        result = directory.finite(result)
-        if processes.is_first():
-            directory.write_json(self.workdir / "result.json", result)
-        return result
-
-
-def fault(outcome: loop.Outcome, metrics: dict[str, float]) -> str | None:
-    """Why a run that ended, other than by a stop, is of no use; None where nothing is wrong."""
-    if outcome.status == "diverged":
-        return (
-            f"the updates up to step {outcome.step} were not finite, at a lower rate either; lower "
-            "optimizer.learning_rate"
-        )
-    if outcome.status == "preempted":
-        return None
-    if outcome.step and int(outcome.state.guard.skipped) >= outcome.step:
-        return "no update was applied: none was finite, and its norm below optimizer.skip_norm"
-    evaluated = {k: x for k, x in metrics.items() if k.startswith(("valid/", "test/"))}
-    names = [name for name, x in evaluated.items() if not math.isfinite(x)]
-    if names := [name for name in names if not name.endswith("_stderr")]:  # NaN of one example
-        return f"{', '.join(names)}: not finite; lower optimizer.learning_rate"
-    return None
-
-
-@contextlib.contextmanager
-def recorded(
-    experiment: Experiment,
-    workdir: Path,
-    overrides: dict[str, Any],
-    *,
-    started: float,
-    members: int = 1,
-) -> Iterator[Record]:
-    """Owns a run directory, and writes into it what is run and, where that fails, why.
-
-    `members` is how many runs are trained in one program, this among them.
-    """
-    config, dataset = experiment.config, experiment.dataset
-    result: dict[str, Any] = {}
-    with contextlib.suppress(directory.Damaged):
-        result = directory.read_result(workdir) or {}
-    started -= result.get("seconds", 0.0)
-    with contextlib.ExitStack() as stack:
-        stack.enter_context(processes.first_holds(directory.owned(workdir), InputError))
-        earlier = _earlier(workdir)
-        check_identity(dataset, earlier.get("data", {}), workdir)
-        kept = stack.enter_context(_checkpoints(experiment, workdir))
-        status, saved = result.get("status"), kept.steps()
-        if status in ("completed", "preempted") and result["step"] and not saved:
+    variables = jax.device_get(load(workdir).variables)
+    there = _shapes(variables)
+    needed = _shapes(jax.eval_shape(lambda: model.init(key=jax.random.key(0))))
+    for name in sorted(there.keys() | needed.keys()):
+        if there.get(name) != needed.get(name):
             raise InputError(
-                f"{workdir} was {status}, but its checkpoints are gone: choose another --workdir."
+                f"training.pretrained={workdir!r} is of another model: {name} is "
+                f"{there.get(name, 'missing')} there, and {needed.get(name, 'missing')} here."
             )
-        if saved and "digest" not in earlier.get("data", {}):
-            logger.warning(
-                "%s does not say what data it was trained on; taken to be these: %s.",
-                *(workdir, dataset.description),
-            )
-        _say_if_beyond(max(saved, default=0), config, workdir)
-        own = {"members": members, "history": _history(config, workdir, earlier, saved)}
-        if sha := _pretrained_sha256(experiment, workdir, earlier):
-            own["pretrained_sha256"] = sha
-        processes.meet("read")  # by all, before the first writes
-        log = Log(workdir, tensorboard=config.log.tensorboard)
-        stack.enter_context(contextlib.closing(log))
-        stack.enter_context(_recorded_failure(workdir, started, status, log))
-        if processes.is_first():
-            directory.write_json(workdir / "config.json", to_dict(config))
-            provenance = directory.provenance(overrides, facts.of(dataset))
-            directory.write_json(workdir / "provenance.json", provenance | own)
-        yield Record(workdir, started, log, kept)
+    return variables
 
 
-def _earlier(workdir: Path) -> dict[str, Any]:
-    """What provenance.json says; nothing where there is none, or it is damaged and written anew."""
-    with contextlib.suppress(directory.Damaged):
-        return directory.read_json(workdir / "provenance.json", {"data": dict}) or {}
-    return {}
+def _shapes(variables: Any) -> dict[str, tuple[int, ...]]:
+    """Of arrays by their dotted names."""
+    leaves = jax.tree_util.tree_leaves_with_path(variables)
+    return {jax.tree_util.keystr(path, simple=True, separator="."): x.shape for path, x in leaves}
 
 
-def _history(
-    config: ml_collections.ConfigDict, workdir: Path, earlier: dict[str, Any], saved: list[int]
-) -> list[dict[str, int]]:
-    """From which step on the run was to take how many: a decaying learning rate depends on it."""
-    steps, start = config.training.steps, max(saved, default=0)
-    with directory.described(workdir / "provenance.json"):
-        history = [
-            {name: int(plan[name]) for name in ("from_step", "training.steps")}
-            for plan in earlier.get("history", [])
-        ]
-    if not history and (before := directory.read_config(workdir)):
-        history = [{"from_step": 0, "training.steps": before.training.steps}]
-    history = [plan for plan in history if plan["from_step"] < start]
-    if history and history[-1]["training.steps"] == steps:
-        return history
-    if history and config.optimizer.schedule != "constant" and start < steps:
-        before, now = (
-            float(schedules.decay(config.optimizer.schedule, start, total))
-            for total in (history[-1]["training.steps"], steps)
-        )
-        logger.warning(
-            "training.steps is %d now, and the learning rate falls to 0 there, not at step %d: "
-            "from step %d on it is %.2g of optimizer.learning_rate instead of %.2g. The run is "
-            "another than one of %d steps from the start, and provenance.json says so.",
-            *(steps, history[-1]["training.steps"], start, now, before, steps),
-        )
-    return [*history, {"from_step": start, "training.steps": steps}]
-
-
-def _pretrained_sha256(
-    experiment: Experiment, workdir: Path, earlier: dict[str, Any]
-) -> str | None:
-    """The digest of the weights that the run starts or has started from.
-
-    Raises:
-      InputError: they have another place now, and are others.
-    """
-    known = earlier.get("pretrained_sha256")
-    if known and "training.pretrained" not in _changes(experiment.config, workdir):
-        return known  # the other run may be gone
-    pretrained = experiment.pretrained()
-    found = digest(pretrained["params"]) if pretrained else None
-    if earlier and found != known:
-        raise InputError(
-            f"{workdir} holds another experiment: it did not start from the weights that "
-            f"training.pretrained={experiment.config.training.pretrained!r} names."
-        )
-    return found
-
-
-@contextlib.contextmanager
-def _checkpoints(experiment: Experiment, workdir: Path) -> Iterator[Checkpoints]:
-    """The checkpoints of a run, of which the newest whole one is this experiment's."""
-    config = experiment.config
-    kept = Checkpoints(workdir / "checkpoints", max_to_keep=config.checkpoint.max_to_keep)
-    with contextlib.closing(kept):
-        try:
-            if kept.steps():
-                kept.check(jax.eval_shape(lambda: initial_state(experiment.model, config)))
-        except OtherState as error:
-            raise InputError(f"{workdir}: {error}.") from None
-        yield kept
-
-
-def _check_devices(config: ml_collections.ConfigDict, number: int) -> None:
-    if jax.local_device_count() * jax.process_count() != jax.device_count():
-        raise InputError("the processes have different numbers of devices; give each as many.")
-    if (config.data.batch_size // config.training.accumulate) % number:
-        micro = " / training.accumulate" if config.training.accumulate > 1 else ""
-        raise InputError(
-            f"data.batch_size={config.data.batch_size}{micro} must be a multiple of the "
-            f"number of devices, {number}."
-        )
-
-
-def _check_resume(config: ml_collections.ConfigDict, workdir: Path) -> None:
-    """Refuses to go on with another experiment in the same directory."""
-    try:
-        changes = _changes(config, workdir)
-    except directory.Damaged as error:
-        raise InputError(
-            f"{error} Whether {workdir} holds this experiment cannot be told; if it does, remove "
-            "that file, and it is written anew."
-        ) from None
-    if refused := [f"{key}: {change}" for key, change in changes.items() if not resumable(key)]:
-        raise InputError(
-            f"{workdir} holds another experiment; choose another --workdir or take back what "
-            f"differs: {'; '.join(refused)}."
-        )
-
-
-def _changes(config: ml_collections.ConfigDict, workdir: Path) -> dict[str, str]:
-    """What differs from the config of the run that a directory holds, if it holds one."""
-    earlier = directory.read_config(workdir)
-    return differences(to_dict(earlier), to_dict(config)) if earlier else {}
-
-
-def _say_if_beyond(step: int, config: ml_collections.ConfigDict, workdir: Path) -> None:
-    if step > config.training.steps:
-        logger.warning(
-            "%s has taken %d steps already, more than training.steps=%d; its figures are of step "
-            "%d.",
-            *(workdir, step, config.training.steps, step),
-        )
-
-
-@contextlib.contextmanager
-def _recorded_failure(
-    workdir: Path, started: float, status: str | None, log: Log
-) -> Iterator[None]:
-    """Leaves a `result.json` behind when training fails, if the disk still takes one.
-
-    Before a step is taken, what an earlier call came to (`status`) stays as it is.
-    """
-    try:
-        yield
-    except Unreadable:
-        raise  # nothing was trained, and what was earned before stays as it is
-    except BaseException as error:
-        if status not in (None, "failed") and not log.going:
-            raise
-        result = {
-            "status": "failed",
-            "seconds": time.monotonic() - started,
-            "error": f"{type(error).__name__}: {error}".removesuffix(": "),
-        }
-        with contextlib.suppress(OSError):
-            if processes.is_first():
-                directory.write_json(workdir / "result.json", result)
-        raise
+def _model_data(dataset: Dataset, config: ml_collections.ConfigDict) -> Data:
+    event = dataset.event
+    return Data(
+        event=replace(event, values=prepared_values(event.values, config.data)),
+        mean=dataset.mean(),
+        num_classes=dataset.num_classes,
+        num_attributes=len(dataset.attributes),
+        scales=dataset.scales,
+        examples=lambda num: first_examples(dataset, "train", num, config).x,
+    )

@@ -100,7 +100,7 @@ def machine(args: argparse.Namespace) -> None:
 
 def operations(args: argparse.Namespace) -> None:
     """What a step of each network takes, as XLA counts it for a CPU: other platforms may not."""
-    from vae.program import call_batch
+    from vae.train import call_batch
 
     for name, case in cases(args).items():
         for batch in case.batches:
@@ -133,7 +133,8 @@ def program(config: Any) -> tuple[Any, Any, Any]:
     """The compiled step of a config, its experiment, and what it is called with for a batch."""
     from jax.sharding import PartitionSpec as P
 
-    from vae.program import make_mapped_step, prepare
+    from vae.experiment import prepare
+    from vae.train import make_mapped_step
     from vae.training import devices
 
     experiment, mesh = prepare(config), devices.make_mesh()
@@ -151,7 +152,7 @@ def step_figures(config: Any) -> dict[str, float]:
     """Milliseconds and images/s of a step, memory, seconds of compilation."""
     import jax
 
-    from vae.program import call_batch
+    from vae.train import call_batch
 
     step, experiment, arguments = program(config)
     per_call = config.training.steps_per_call
@@ -226,7 +227,7 @@ def nll(args: argparse.Namespace) -> None:
     import vae
     from vae.config import base
     from vae.evaluation.evaluator import make_evaluator
-    from vae.program import prepare
+    from vae.experiment import prepare
     from vae.training import devices
 
     for name in ("MLP",) if args.tiny else ("MLP", "conv"):

@@ -11,7 +11,7 @@ from unittest import mock
 
 import ml_collections
 
-from vae import experiment
+import vae
 from vae.config import base
 from vae.training import loop
 from vae.training.memory import keep_freed_memory
@@ -85,4 +85,4 @@ def train(config: ml_collections.ConfigDict, run: Callable[..., loop.Outcome]) -
         return run(program, config, checkpoints, log)
 
     with tempfile.TemporaryDirectory() as workdir, mock.patch.object(loop, "run", unstopped):
-        experiment.train(config, workdir)
+        vae.train(config, workdir)

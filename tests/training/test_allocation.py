@@ -5,7 +5,7 @@ from configs import tiny
 
 import vae
 from vae.errors import InputError
-from vae.program import prepare
+from vae.experiment import prepare
 from vae.training import allocation
 
 

@@ -16,8 +16,9 @@ import jax
 import ml_collections
 from jax.sharding import PartitionSpec as P
 
-from vae.program import Experiment, call_batch, make_mapped_step, prepare
+from vae.experiment import Experiment, prepare
 from vae.sweeps import stacked
+from vae.train import call_batch, make_mapped_step
 from vae.training import devices
 
 GROWTH = 4  # of the number of members from one trial to the next

@@ -28,18 +28,18 @@ from clu import parameter_overview
 from jax.sharding import Mesh
 from jax.sharding import PartitionSpec as P
 
-from vae import experiment as experiments
 from vae.compiled import Compiled
 from vae.config import flatten, to_dict
 from vae.data.batches import Batches
 from vae.errors import InputError
 from vae.evaluation.evaluator import Stopped
-from vae.experiment import Record
-from vae.program import Experiment, drawer, prepare
+from vae.experiment import Experiment, prepare
 from vae.sweeps.stacked import initial_states, make_batch, make_step, unstacked
+from vae.train import check, drawer
 from vae.training import devices, loop
 from vae.training.logs import Progress
 from vae.training.processes import stop_requests
+from vae.training.run_record import Record, check_data, completed, recorded
 from vae.training.state import State, evaluation_variables, traced
 
 logger = logging.getLogger(__name__)
@@ -87,10 +87,10 @@ def train(members: Sequence[Member]) -> list[dict[str, Any]]:
     """
     started = time.monotonic()
     _check_alike(members)
-    results = [experiments.completed(member.config, member.workdir) for member in members]
+    results = [completed(member.config, member.workdir) for member in members]
     pairs = list(zip(members, results, strict=True))
     if complete := [member.workdir for member, result in pairs if result]:
-        experiments.check_data(members[0].config, complete)
+        check_data(members[0].config, complete)
     left = [member for member, result in pairs if result is None]
     trained = iter(_train(left, started) if left else ())
     return [result or next(trained) for result in results]
@@ -100,16 +100,19 @@ def _train(members: list[Member], started: float) -> list[dict[str, Any]]:
     number = len(members)
     mesh = devices.make_mesh(number)
     for member in members:
-        experiments.check(member.config, member.workdir, mesh)
+        check(member.config, member.workdir, mesh)
     experiment = prepare(members[0].config)
     with contextlib.ExitStack() as stack:
         stop_requested = stack.enter_context(stop_requests())
         records = [
             stack.enter_context(
-                experiments.recorded(
-                    experiment._replace(config=member.config),
+                recorded(
+                    member.config,
+                    experiment.dataset,
                     member.workdir,
                     member.overrides,
+                    shapes=experiment._replace(config=member.config).shapes,
+                    pretrained=experiment.pretrained,
                     started=started,
                     members=number,
                 )
@@ -121,17 +124,17 @@ def _train(members: list[Member], started: float) -> list[dict[str, Any]]:
         population = _Population(experiment, members, records, mesh, batches, stop_requested)
         outcomes = population.run()
 
-        completed = [outcome.status == "completed" for outcome in outcomes]
+        whole = [outcome.status == "completed" for outcome in outcomes]
         figures, protocol = [None] * number, None
-        if any(completed):
+        if any(whole):
             test = experiment.test(mesh, number)
             variables = population.stack([evaluation_variables(o.state) for o in outcomes])
             with contextlib.suppress(Stopped):
                 estimates = unstacked(test.estimate(variables, stop_requested), number)
                 protocol = test.protocol
                 figures = [
-                    test.figures(estimate) if whole else None
-                    for estimate, whole in zip(estimates, completed, strict=True)
+                    test.figures(estimate) if trained else None
+                    for estimate, trained in zip(estimates, whole, strict=True)
                 ]
         return [
             record.finish(outcome, named, protocol)

@@ -18,7 +18,8 @@ from jax.sharding import Mesh
 from jax.sharding import PartitionSpec as P
 
 from vae.data.batches import Batches
-from vae.program import Experiment, call_batch
+from vae.experiment import Experiment
+from vae.train import call_batch
 from vae.training import devices
 from vae.training.state import State, new_state, starting_point
 

@@ -12,7 +12,7 @@ import sklearn.datasets
 import tensorboard.compat.proto.event_pb2
 import tensorboard.summary.writer.record_writer
 
-import vae.experiment
+import vae.train
 
 gc.collect()
 gc.freeze()

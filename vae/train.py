@@ -1,0 +1,208 @@
+"""A run from its config to its result: load, train, evaluate, record."""
+
+from __future__ import annotations
+
+import functools
+import logging
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import jax
+import ml_collections
+import numpy as np
+from jax.sharding import PartitionSpec as P
+
+from vae.compiled import Compiled
+from vae.config import validate
+from vae.data.batches import Batches
+from vae.data.prepare import first_examples
+from vae.errors import InputError
+from vae.evaluation.evaluator import Evaluator, Stopped
+from vae.experiment import Experiment, prepare
+from vae.files import user_path
+from vae.probability.terms import Batch
+from vae.run import Run
+from vae.tasks import pictures
+from vae.training import devices, loop, processes
+from vae.training.logs import Log
+from vae.training.run_record import check_data, check_resume, completed, recorded
+from vae.training.state import State, evaluation_variables
+from vae.training.step import Report
+
+logger = logging.getLogger(__name__)
+
+
+def train(
+    config: ml_collections.ConfigDict,
+    workdir: str | Path,
+    *,
+    overrides: dict[str, Any] | None = None,
+) -> dict[str, Any]:
+    """Trains and evaluates an experiment, or goes on where an earlier call stopped.
+
+    Args:
+      config: the experiment, from `vae.config.base()` or a file under `experiments/`.
+      workdir: the run directory.
+      overrides: what the command line changed, for the record.
+
+    Returns:
+      What `result.json` holds: `status` ("completed", "preempted", "diverged", "failed"), `step`,
+      `seconds`, `metrics` (nats per example unless the name says otherwise; None of what is not
+      finite), `params_sha256`, and `error`, a sentence, where it diverged or failed.
+
+    Raises:
+      InputError: something given is wrong; nothing was written.
+      KeyboardInterrupt: by Ctrl-C, after what was trained has been saved and recorded.
+    """
+    started, workdir = time.monotonic(), user_path(workdir)
+    mesh = devices.make_mesh()
+    check(config, workdir, mesh)
+    if result := completed(config, workdir):
+        check_data(config, [workdir])
+        logger.info("%s is complete at step %d.", workdir, result["step"])
+        return result
+    experiment = prepare(config, started=any((workdir / "checkpoints").glob("[0-9]*")))
+    with (
+        processes.stop_requests() as stop_requested,
+        recorded(
+            config,
+            experiment.dataset,
+            workdir,
+            overrides or {},
+            shapes=experiment.shapes,
+            pretrained=experiment.pretrained,
+            started=started,
+        ) as record,
+        experiment.batches() as batches,
+    ):
+        program = make_program(experiment, workdir, mesh, batches, record.log)
+        outcome = loop.run(program, config, record.checkpoints, record.log, stop_requested)
+        if outcome.status != "completed":
+            return record.finish(outcome)
+        test = experiment.test(mesh)
+        variables = devices.whole(evaluation_variables(outcome.state), mesh)
+        try:
+            figures = test.figures(test.estimate(variables, stop_requested))
+        except Stopped:
+            return record.finish(outcome)
+        return record.finish(outcome, figures, test.protocol)
+
+
+def check(config: ml_collections.ConfigDict, workdir: Path, mesh: jax.sharding.Mesh) -> None:
+    """Refuses what can be seen to be wrong before the data are loaded.
+
+    Raises:
+      InputError: a value is wrong, or the run directory holds another experiment.
+    """
+    validate(config)
+    _check_devices(config, mesh.shape[devices.AXIS])
+    check_resume(config, workdir)
+
+
+def _check_devices(config: ml_collections.ConfigDict, number: int) -> None:
+    if jax.local_device_count() * jax.process_count() != jax.device_count():
+        raise InputError("the processes have different numbers of devices; give each as many.")
+    if (config.data.batch_size // config.training.accumulate) % number:
+        micro = " / training.accumulate" if config.training.accumulate > 1 else ""
+        raise InputError(
+            f"data.batch_size={config.data.batch_size}{micro} must be a multiple of the "
+            f"number of devices, {number}."
+        )
+
+
+def make_program(
+    experiment: Experiment, workdir: Path, mesh: jax.sharding.Mesh, batches: Batches, log: Log
+) -> loop.Program:
+    """What the loop drives, for one run."""
+    config, dataset = experiment.config, experiment.dataset
+    specs = experiment.specs(mesh)
+    step = make_mapped_step(experiment, mesh, specs)
+    table = devices.replicate(dataset.train.table(), mesh)
+
+    @functools.cache  # made at the first validation: a run may have none
+    def validation() -> Evaluator:
+        return experiment.valid(mesh)
+
+    def validate(state: State) -> dict[str, float]:
+        valid = validation()
+        variables = devices.whole(evaluation_variables(state), mesh)
+        return valid.figures(valid.estimate(variables), warn=False)
+
+    def batch(first: int) -> Any:
+        return devices.shard(call_batch(batches, config, first), mesh, P(None, devices.AXIS))
+
+    return loop.Program(
+        like=lambda: experiment.like(mesh, specs),
+        initialise=lambda: experiment.initial_state(mesh, specs),
+        step=lambda state, batch: step(state, batch, table),
+        batch=batch,
+        validate=validate,
+        draw=drawer(experiment, workdir, mesh, log),
+    )
+
+
+def make_mapped_step(
+    experiment: Experiment, mesh: jax.sharding.Mesh, specs: State | P
+) -> Callable[[State, Any, Any], tuple[State, Report]]:
+    """The compiled step on all devices, (state, batch, table) -> (state, report)."""
+    of_params = specs.params if isinstance(specs, State) else specs
+    return devices.map_shards(
+        experiment.step(mesh, of_params),
+        mesh,
+        in_specs=(specs, P(None, devices.AXIS), P()),
+        out_specs=(specs, P()),
+        donate=(0,),
+    )
+
+
+def call_batch(batches: Batches, config: ml_collections.ConfigDict, first: int) -> Any:
+    """What the call that begins at the step `first` sees, leaves [S, b, ...] on the host."""
+    parts = [batches.batch(step) for step in range(first, first + config.training.steps_per_call)]
+    return jax.tree.map(lambda *x: np.stack(x), *parts)
+
+
+def drawer(
+    experiment: Experiment,
+    workdir: Path,
+    mesh: jax.sharding.Mesh,
+    log: Log,
+    compiled: Compiled | None = None,
+) -> Callable[[int, Any], None]:
+    """Writes a grid of samples, and of reconstructions of the validation set, after a step."""
+    config, dataset, model, _ = experiment
+    compiled = compiled or Compiled(model)
+
+    @functools.cache  # read and prepared at the first picture, not at the start
+    def originals() -> Batch:
+        return first_examples(dataset, "valid", config.log.num_images, config)
+
+    def draw(step: int, state: Any) -> None:
+        variables = devices.local(evaluation_variables(state), mesh)
+        if not processes.is_first():
+            return
+        run = Run(
+            config=config,
+            model=model,
+            variables=variables,
+            event=dataset.event,
+            step=step,
+            workdir=workdir,
+            out=workdir,
+            attributes=dataset.attributes,
+            scales=dataset.scales,
+            compiled=compiled,
+            classes=dataset.classes,
+        )
+        images, labels, *_ = originals()
+        wanted = labels if config.model.condition == "attributes" else None
+        sheets = {"samples": pictures.grid(run.sample(len(images), labels=wanted))}
+        if hasattr(model, "encode"):
+            reconstructions = run.reconstruct(images, labels)
+            sheets["reconstructions"] = pictures.pairs(images, reconstructions)
+        for name, sheet in sheets.items():
+            pictures.save(sheet, workdir / "images" / f"{name}_{step:08d}.png")
+            log.image(step, name, sheet)
+
+    return draw

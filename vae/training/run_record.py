@@ -1,0 +1,330 @@
+"""The record of a run: what it is, what it came to, and whether it may go on.
+
+It is `config.json`, `provenance.json` and `result.json` of the run directory; the checkpoints and
+the log are opened here, too, for as long as the directory is owned.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import math
+import time
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import ml_collections
+
+from vae import modalities
+from vae.config import differences, resumable, to_dict
+from vae.data.examples import Dataset
+from vae.data.identity import check_identity
+from vae.errors import InputError
+from vae.probability import schedules
+from vae.training import directory, facts, loop, processes
+from vae.training.checkpoints import Checkpoints, OtherState, Unreadable, digest
+from vae.training.logs import Log
+from vae.training.state import State
+
+logger = logging.getLogger(__name__)
+
+# Keys that say where something lies that the run was made from; a digest says if it is the same.
+PLACES = ("data.path", "data.manual_dir", "training.pretrained")
+
+
+def completed(config: ml_collections.ConfigDict, workdir: Path) -> dict[str, Any] | None:
+    """What `result.json` holds, where the run has taken all its steps and nothing else is asked.
+
+    Another evaluation is; and so is another place of what it was made from, to be looked at, and a
+    record that is whole.
+    """
+    try:
+        result = directory.read_result(workdir)
+        described = facts.read(workdir)
+    except directory.Damaged as error:
+        logger.warning("%s It will be written anew.", error)
+        return None
+    if not result or not described or result["status"] != "completed":
+        return None
+    if result["step"] < config.training.steps:
+        return None
+    asked = ("evaluation.num_samples", "evaluation.seed", *PLACES)
+    changed = [key for key in asked if key in _changes(config, workdir)]
+    # The config may have been written, and the run stopped before it was evaluated.
+    protocol, now = result.get("protocol", {}), config.evaluation
+    if "bound" not in protocol:
+        numbers = [name for name in ("num_samples", "seed") if name in protocol]
+        changed += [f"evaluation.{name}" for name in numbers if protocol[name] != now[name]]
+    if not changed:
+        _say_if_beyond(result["step"], config, workdir)
+        return result
+    logger.info("%s is complete and evaluated again: another %s.", workdir, changed[0])
+    return None
+
+
+def check_data(config: ml_collections.ConfigDict, workdirs: Sequence[Path]) -> None:
+    """Refuses to answer with the figures of complete runs if their data are others now.
+
+    Raises:
+      InputError: they are; data that cannot be loaded any more are said, and not refused.
+    """
+    try:
+        dataset = modalities.load(config.data)
+    except InputError as error:
+        logger.warning("%s The data of %s were not looked at.", error, workdirs[0])
+        return
+    for workdir in workdirs:
+        check_identity(dataset, _earlier(workdir).get("data", {}), workdir)
+
+
+def check_resume(config: ml_collections.ConfigDict, workdir: Path) -> None:
+    """Refuses to go on with another experiment in the same directory."""
+    try:
+        changes = _changes(config, workdir)
+    except directory.Damaged as error:
+        raise InputError(
+            f"{error} Whether {workdir} holds this experiment cannot be told; if it does, remove "
+            "that file, and it is written anew."
+        ) from None
+    if refused := [f"{key}: {change}" for key, change in changes.items() if not resumable(key)]:
+        raise InputError(
+            f"{workdir} holds another experiment; choose another --workdir or take back what "
+            f"differs: {'; '.join(refused)}."
+        )
+
+
+class Record(NamedTuple):
+    """A run directory that is being written."""
+
+    workdir: Path
+    started: float  # as if all calls on this run had been one
+    log: Log
+    checkpoints: Checkpoints
+
+    def finish(
+        self,
+        outcome: loop.Outcome,
+        figures: dict[str, float] | None = None,
+        protocol: dict[str, Any] | None = None,
+    ) -> dict[str, Any]:
+        """Writes `result.json`, with the test set's figures and their protocol.
+
+        A run that has taken all its steps is `completed` if it has these figures, `preempted`
+        before, and `diverged` if they are not finite.
+        """
+        result = {
+            "status": outcome.status,
+            "step": outcome.step,
+            "metrics": outcome.metrics | (figures or {}),
+            "params_sha256": digest(outcome.state.params),
+        }
+        if outcome.status == "preempted" and not self.checkpoints.steps():
+            result["step"] = 0  # amid skipped updates nothing is saved: it starts anew
+        if figures is not None:
+            self.log.scalars(outcome.step, figures)
+            result["protocol"] = protocol
+        elif outcome.status == "completed":
+            result["status"] = "preempted"
+        if error := fault(outcome, result["metrics"]):
+            result |= {"status": "diverged", "error": error}
+        result["seconds"] = time.monotonic() - self.started
+        result = directory.finite(result)
+        if processes.is_first():
+            directory.write_json(self.workdir / "result.json", result)
+        return result
+
+
+def fault(outcome: loop.Outcome, metrics: dict[str, float]) -> str | None:
+    """Why a run that ended, other than by a stop, is of no use; None where nothing is wrong."""
+    if outcome.status == "diverged":
+        return (
+            f"the updates up to step {outcome.step} were not finite, at a lower rate either; lower "
+            "optimizer.learning_rate"
+        )
+    if outcome.status == "preempted":
+        return None
+    if outcome.step and int(outcome.state.guard.skipped) >= outcome.step:
+        return "no update was applied: none was finite, and its norm below optimizer.skip_norm"
+    evaluated = {k: x for k, x in metrics.items() if k.startswith(("valid/", "test/"))}
+    names = [name for name, x in evaluated.items() if not math.isfinite(x)]
+    if names := [name for name in names if not name.endswith("_stderr")]:  # NaN of one example
+        return f"{', '.join(names)}: not finite; lower optimizer.learning_rate"
+    return None
+
+
+@contextlib.contextmanager
+def recorded(
+    config: ml_collections.ConfigDict,
+    dataset: Dataset,
+    workdir: Path,
+    overrides: dict[str, Any],
+    *,
+    shapes: Callable[[], State],
+    pretrained: Callable[[], Any],
+    started: float,
+    members: int = 1,
+) -> Iterator[Record]:
+    """Owns a run directory, and writes into it what is run and, where that fails, why.
+
+    Args:
+      config: the experiment.
+      dataset: its data.
+      workdir: the run directory.
+      overrides: what the command line or a sweep changed.
+      shapes: gives those of the state, with which the checkpoints are compared.
+      pretrained: reads the variables to start from; gives None where they are drawn.
+      started: when the call on this run began, by `time.monotonic`.
+      members: how many runs are trained in one program, this among them.
+
+    Raises:
+      InputError: the directory is in use, holds another experiment, or cannot be written.
+    """
+    result: dict[str, Any] = {}
+    with contextlib.suppress(directory.Damaged):
+        result = directory.read_result(workdir) or {}
+    started -= result.get("seconds", 0.0)
+    with contextlib.ExitStack() as stack:
+        stack.enter_context(processes.first_holds(directory.owned(workdir), InputError))
+        earlier = _earlier(workdir)
+        check_identity(dataset, earlier.get("data", {}), workdir)
+        kept = stack.enter_context(_checkpoints(config, workdir, shapes))
+        status, saved = result.get("status"), kept.steps()
+        if status in ("completed", "preempted") and result["step"] and not saved:
+            raise InputError(
+                f"{workdir} was {status}, but its checkpoints are gone: choose another --workdir."
+            )
+        if saved and "digest" not in earlier.get("data", {}):
+            logger.warning(
+                "%s does not say what data it was trained on; taken to be these: %s.",
+                *(workdir, dataset.description),
+            )
+        _say_if_beyond(max(saved, default=0), config, workdir)
+        own = {"members": members, "history": _history(config, workdir, earlier, saved)}
+        if sha := _pretrained_sha256(config, workdir, earlier, pretrained):
+            own["pretrained_sha256"] = sha
+        processes.meet("read")  # by all, before the first writes
+        log = Log(workdir, tensorboard=config.log.tensorboard)
+        stack.enter_context(contextlib.closing(log))
+        stack.enter_context(_recorded_failure(workdir, started, status, log))
+        if processes.is_first():
+            directory.write_json(workdir / "config.json", to_dict(config))
+            provenance = directory.provenance(overrides, facts.of(dataset))
+            directory.write_json(workdir / "provenance.json", provenance | own)
+        yield Record(workdir, started, log, kept)
+
+
+def _earlier(workdir: Path) -> dict[str, Any]:
+    """What provenance.json says; nothing where there is none, or it is damaged and written anew."""
+    with contextlib.suppress(directory.Damaged):
+        return directory.read_json(workdir / "provenance.json", {"data": dict}) or {}
+    return {}
+
+
+def _history(
+    config: ml_collections.ConfigDict, workdir: Path, earlier: dict[str, Any], saved: list[int]
+) -> list[dict[str, int]]:
+    """From which step on the run was to take how many: a decaying learning rate depends on it."""
+    steps, start = config.training.steps, max(saved, default=0)
+    with directory.described(workdir / "provenance.json"):
+        history = [
+            {name: int(plan[name]) for name in ("from_step", "training.steps")}
+            for plan in earlier.get("history", [])
+        ]
+    if not history and (before := directory.read_config(workdir)):
+        history = [{"from_step": 0, "training.steps": before.training.steps}]
+    history = [plan for plan in history if plan["from_step"] < start]
+    if history and history[-1]["training.steps"] == steps:
+        return history
+    if history and config.optimizer.schedule != "constant" and start < steps:
+        before, now = (
+            float(schedules.decay(config.optimizer.schedule, start, total))
+            for total in (history[-1]["training.steps"], steps)
+        )
+        logger.warning(
+            "training.steps is %d now, and the learning rate falls to 0 there, not at step %d: "
+            "from step %d on it is %.2g of optimizer.learning_rate instead of %.2g. The run is "
+            "another than one of %d steps from the start, and provenance.json says so.",
+            *(steps, history[-1]["training.steps"], start, now, before, steps),
+        )
+    return [*history, {"from_step": start, "training.steps": steps}]
+
+
+def _pretrained_sha256(
+    config: ml_collections.ConfigDict,
+    workdir: Path,
+    earlier: dict[str, Any],
+    pretrained: Callable[[], Any],
+) -> str | None:
+    """The digest of the weights that the run starts or has started from.
+
+    Raises:
+      InputError: they have another place now, and are others.
+    """
+    known = earlier.get("pretrained_sha256")
+    if known and "training.pretrained" not in _changes(config, workdir):
+        return known  # the other run may be gone
+    variables = pretrained()
+    found = digest(variables["params"]) if variables else None
+    if earlier and found != known:
+        raise InputError(
+            f"{workdir} holds another experiment: it did not start from the weights that "
+            f"training.pretrained={config.training.pretrained!r} names."
+        )
+    return found
+
+
+@contextlib.contextmanager
+def _checkpoints(
+    config: ml_collections.ConfigDict, workdir: Path, shapes: Callable[[], State]
+) -> Iterator[Checkpoints]:
+    """The checkpoints of a run, of which the newest whole one is this experiment's."""
+    kept = Checkpoints(workdir / "checkpoints", max_to_keep=config.checkpoint.max_to_keep)
+    with contextlib.closing(kept):
+        try:
+            if kept.steps():
+                kept.check(shapes())
+        except OtherState as error:
+            raise InputError(f"{workdir}: {error}.") from None
+        yield kept
+
+
+def _changes(config: ml_collections.ConfigDict, workdir: Path) -> dict[str, str]:
+    """What differs from the config of the run that a directory holds, if it holds one."""
+    earlier = directory.read_config(workdir)
+    return differences(to_dict(earlier), to_dict(config)) if earlier else {}
+
+
+def _say_if_beyond(step: int, config: ml_collections.ConfigDict, workdir: Path) -> None:
+    if step > config.training.steps:
+        logger.warning(
+            "%s has taken %d steps already, more than training.steps=%d; its figures are of step "
+            "%d.",
+            *(workdir, step, config.training.steps, step),
+        )
+
+
+@contextlib.contextmanager
+def _recorded_failure(
+    workdir: Path, started: float, status: str | None, log: Log
+) -> Iterator[None]:
+    """Leaves a `result.json` behind when training fails, if the disk still takes one.
+
+    Before a step is taken, what an earlier call came to (`status`) stays as it is.
+    """
+    try:
+        yield
+    except Unreadable:
+        raise  # nothing was trained, and what was earned before stays as it is
+    except BaseException as error:
+        if status not in (None, "failed") and not log.going:
+            raise
+        result = {
+            "status": "failed",
+            "seconds": time.monotonic() - started,
+            "error": f"{type(error).__name__}: {error}".removesuffix(": "),
+        }
+        with contextlib.suppress(OSError):
+            if processes.is_first():
+                directory.write_json(workdir / "result.json", result)
+        raise
