@@ -60,6 +60,10 @@ def images(num):
     return x.reshape(num, *SHAPE).astype(np.float32)
 
 
-def log_likelihood(x):
-    covariance = W @ W.T + SIGMA**2 * np.eye(4)
-    return scipy.stats.multivariate_normal.logpdf(x.reshape(-1, 4), np.zeros(4), covariance)
+def log_likelihood(x, missing=()):
+    """log p(x) of values [N, 4], or of those that are left without some of them."""
+    w = np.delete(W, missing, 0)
+    covariance = w @ w.T + SIGMA**2 * np.eye(len(w))
+    return scipy.stats.multivariate_normal.logpdf(
+        x.reshape(-1, len(w)), np.zeros(len(w)), covariance
+    )

@@ -78,15 +78,21 @@ def test_elbo_of_a_wrong_posterior_is_the_truth_less_its_divergence(x, exact):
     np.testing.assert_allclose(estimate(x, shift, 20000).elbo, exact - gap, atol=0.08)
 
 
-def test_the_values_of_an_example_are_counted_under_its_mask(x):
-    mask = np.random.default_rng(0).random((10, 2, 2)) < 0.5
+def test_an_example_under_a_mask_has_the_likelihood_and_the_size_of_what_is_there(x):
+    missing = np.arange(10) % 4
+    mask = (np.arange(4) != missing[:, None]).reshape(10, 2, 2)
 
     def preprocess(batch, table, keys):
         return Batch(batch.raw.values, mask=jnp.asarray(mask)[batch.index % 10])
 
-    counted = make_estimator(model(), preprocess, make_mesh(), num_samples=1, max_bytes=2**30)
-    result = counted(VARIABLES, {}, batches(x, 4), key=jax.random.key(0))
-    np.testing.assert_array_equal(result.dimensions, mask.sum((1, 2)))
+    given = {"num_samples": 20000, "max_bytes": 2**30}
+    result = make_estimator(model(0.2), preprocess, make_mesh(), **given)(
+        VARIABLES, {}, batches(x, 12), key=jax.random.key(0)
+    )
+    kept = [np.delete(one, at) for one, at in zip(x.reshape(10, 4), missing, strict=True)]
+    exact = [linear_gaussian.log_likelihood(*each) for each in zip(kept, missing, strict=True)]
+    np.testing.assert_allclose(result.log_likelihood, exact, atol=0.05)
+    np.testing.assert_array_equal(result.dimensions, 3)
     np.testing.assert_array_equal(estimate(x, 0.0, 8).dimensions, 4)
 
 
