@@ -77,7 +77,9 @@ def test_the_chains_have_the_mean_and_covariance_of_the_posterior(kind):
 def test_a_stiff_posterior_is_sampled_as_well_as_a_round_one(dense, monkeypatch):
     """Pixels with noise of 0.001: z is known a thousand times better than before, in some ways."""
     monkeypatch.setattr("vae.evaluation.posterior.DENSE", dense)
-    sharp = dataclasses.replace(linear_gaussian.model(), likelihood=Gaussian("fixed", 1e-3))
+    model = linear_gaussian.model()
+    emission = dataclasses.replace(model.emission, likelihood=Gaussian("fixed", 1e-3))
+    sharp = dataclasses.replace(model, emission=emission)
     observed = np.zeros((2, 2, 2), bool)
     observed[:, 0, 0] = True  # of two latents the sum a z_1 + b z_2 alone
     flat = X[:2].reshape(2, 4)

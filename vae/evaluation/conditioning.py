@@ -7,13 +7,13 @@ beside the same z. Two figures of held-out examples tell.
                against B_a, the difference of the data's means: the coefficient of y_a in the least
                squares of x on y, times the distance from low to high (of one attribute alone, and
                of classes, a plain difference of means). <D_a, B_a> / <B_a, B_a> is 1 where y moves
-               the image as it does in the data, and 0 where the decoder ignores it.
+               the example as it does in the data, and 0 where the decoder ignores it.
 
     in z       a linear probe, by least squares on training examples, reads y from samples of z: R2
                of attributes; the accuracy of classes and of attributes of two values, where the
                encoder is told the truth, and where it is told the opposite (of one attribute at a
                time; the next class). Where the second is lower, z has copied what the encoder was
-               told; where both are high, z has what the image shows.
+               told; where both are high, z has what the example shows.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ class Conditioning:
     Attributes:
       names: [K].
       exclusive: whether they are classes.
-      change: [K] root mean square of D, over the values of the image.
+      change: [K] root mean square of D, over the values of x.
       data_change: [K] that of B.
       response: [K] <D, B> / <B, B>.
       overall: the sum of <D, B> over that of <B, B>.
@@ -93,7 +93,7 @@ class Conditioning:
         a = int(np.nanargmax(self.data_change))
         what = "class" if self.exclusive else "attribute"
         parts = [
-            f"told another {what}, the decoded image changes {self.overall:.2f} times as the "
+            f"told another {what}, the decoded example changes {self.overall:.2f} times as the "
             f"data's means do ({self.names[a]}: {self.change[a]:.3g} against "
             f"{self.data_change[a]:.3g}, root mean square)"
         ]
@@ -131,10 +131,10 @@ def measure(
     """Measures a conditional model.
 
     Args:
-      encode: images [N, H, W, C] and y to the mean of q(z | x, y) and a sample of it, [N, D] each.
-      decode: z [N, D] and y to images [N, H, W, C].
-      train: images and y, of which the probe and the data's means are made.
-      held_out: images and y, on which they are tried.
+      encode: x [N, *places, C] and y to the mean of q(z | x, y) and a sample of it, [N, D] each.
+      decode: z [N, D] and y to x [N, *places, C].
+      train: x and y, of which the probe and the data's means are made.
+      held_out: x and y, on which they are tried.
       names: of the attributes, or of the classes.
       exclusive: y are classes [N], all of them known; else attributes [N, A].
     """
@@ -210,7 +210,7 @@ class _Attributes:
         return np.asarray(y, np.float32)
 
     def differences(self, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """B [A, P] of flat images x [N, P], and how much of |B|^2 is expected to be noise [A]."""
+        """B [A, P] of flat examples x [N, P], and how much of |B|^2 is expected to be noise [A]."""
         slopes = _least_squares(self._y, x)
         centred = self._y - self._y.mean(0)
         explained = ((centred.T @ centred @ slopes) * slopes).sum()
@@ -248,7 +248,7 @@ class _Classes:
         return np.float32(y[:, None] == np.arange(self._number))
 
     def differences(self, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """B [K, P] of flat images x [N, P], each class less all, and the noise in |B|^2 [K]."""
+        """B [K, P] of flat examples x [N, P], each class less all, and the noise in |B|^2 [K]."""
         member = self.code(self._y)
         count = member.sum(0, dtype=np.float64)
         b = member.T @ x / np.maximum(count, 1)[:, None] - x.mean(0)

@@ -141,9 +141,9 @@ def few_samples_warning(estimate: Estimate, num_samples: int) -> str | None:
     if num_samples < MANY_SAMPLES or not ess < FEW_SAMPLES:
         return None
     return (
-        f"The NLL rests on {ess:.3g} of {num_samples} samples of each image (the effective sample "
-        "size), so it is a bound that may lie far above -log p(x): compare it with others of as "
-        "many samples only, or give a larger evaluation.num_samples."
+        f"The NLL rests on {ess:.3g} of {num_samples} samples of each example (the effective "
+        "sample size), so it is a bound that may lie far above -log p(x): compare it with others "
+        "of as many samples only, or give a larger evaluation.num_samples."
     )
 
 
@@ -153,7 +153,7 @@ def off_centre_warning(nats: float) -> str | None:
         return None
     return (
         f"The mean of the latents lies {math.sqrt(2 * nats):.2g} from 0, the prior's mean: "
-        f"{nats:.3g} nats of the KL say nothing about an image, and samples are of latents that "
+        f"{nats:.3g} nats of the KL say nothing about an example, and samples are of latents that "
         "the decoder was not trained on; training for longer moves it to 0, and "
         "`sample --prior=mixture` draws where the latents are."
     )

@@ -1,4 +1,4 @@
-"""Samples of p(z | observed) ~ p(z) p(observed | z), where only part of an image is known.
+"""Samples of p(z | observed) ~ p(z) p(observed | z), where only part of an example is known.
 
 Every chain starts from the prior and is led to the posterior by degrees, by sweeps of Hamiltonian
 Monte Carlo (`probability/hamiltonian.py`), each a trajectory of leapfrog steps:
@@ -65,18 +65,18 @@ DIFFERENCE = 0.1  # in deviations of p(z): so far is the decoder looked at from 
 SMALLEST = 1e-4  # of such a deviation
 CHAINS = 32  # at once
 BYTES = 2**28  # of the Jacobians of these
-PIXELS = 1024  # whose R-hat is looked at; of larger images so many, evenly
+LOOKED_AT = 1024  # values of an example, whose R-hat is found; of more so many, evenly
 
 
 class Posterior(NamedTuple):
     """What the chains of N examples say, M chains each, as numpy arrays.
 
     Attributes:
-      mean: [N, H, W, C] E[x | observed], over the chains and the second half of their sweeps.
-      samples: [N, M, H, W, C] E[x | observed, z] for the last z of each chain.
+      mean: [N, *places, C] E[x | observed], over the chains and the second half of their sweeps.
+      samples: [N, M, *places, C] E[x | observed, z] for the last z of each chain.
       z: [S, N, M, D] the second half of each chain; the latents of several groups side by side.
       acceptance: [N, M] of these trajectories, in [0, 1].
-      rhat: [N] the largest R-hat of an unknown pixel of E[x | observed, z] over these sweeps; NaN
+      rhat: [N] the largest R-hat of an unknown value of E[x | observed, z] over these sweeps; NaN
         where they are fewer than 4.
       ess: [N] the smallest bulk-ESS of one, of S M draws; NaN likewise.
     """
@@ -237,14 +237,14 @@ def make_sampler(model: Any, variables: Any) -> Callable[..., Posterior]:
     def sample_some(
         variables: Any, observation: Any, y: Array | None, sweeps: int, keys: Array, report: Any
     ) -> tuple[Any, ...]:
-        """Chains [N] of as many examples: mean, last x, z [S, N, D], acceptance, pixels."""
+        """Chains [N] of as many examples: mean, last x, z [S, N, D], acceptance, traces of x."""
         given = variables, observation, y
         start_keys, probe_keys, keys = split(keys, 3)
         z, deviation = start(variables, y, start_keys)
         betas, burn_in = schedule(sweeps)
         shown = some_values(observation.unknown, model.event.channels)
         log_step, since = jnp.full(len(z), math.log(FIRST_STEP)), 0
-        mean, kept, pixels, acceptance = 0.0, [], [], 0.0
+        mean, kept, traces, acceptance = 0.0, [], [], 0.0
         for sweep, beta in enumerate(betas):
             renewed = RENEWED if beta < 1 else RENEWED_LATER
             if sweep == 0 or (sweep <= burn_in and (since == renewed or sweep == burn_in)):
@@ -265,10 +265,10 @@ def make_sampler(model: Any, variables: Any) -> Callable[..., Posterior]:
                 share = 1 / (sweeps - burn_in)
                 mean, acceptance = mean + share * x, acceptance + share * probability
                 kept.append(z)
-                pixels.append(np.take_along_axis(np.reshape(x, (len(x), -1)), shown, axis=1))
+                traces.append(np.take_along_axis(np.reshape(x, (len(x), -1)), shown, axis=1))
             report(sweep, probability)
         mean, x, z, acceptance = jax.device_get((mean, x, jnp.stack(kept), acceptance))
-        return mean, x, z, acceptance, np.stack(pixels)
+        return mean, x, z, acceptance, np.stack(traces)
 
     def sample(
         variables: Any,
@@ -297,13 +297,16 @@ def make_sampler(model: Any, variables: Any) -> Callable[..., Posterior]:
                     report(i * sweeps + sweep + 1, batches * sweeps, float(probability.mean()))
 
             drawn = sample_some(variables, observed, known, sweeps, part_keys, told)
-            mean, last, z, acceptance, pixels = (
+            mean, last, z, acceptance, traces = (
                 np.reshape(a, (*a.shape[:axis], size, chains, *a.shape[axis + 1 :]))
                 for a, axis in zip(drawn, (0, 0, 1, 0, 1), strict=True)
             )
-            enough, pixels = len(pixels) > 3, pixels.swapaxes(1, 2)  # [S, M, N, P]
-            rhat = split_rhat(pixels).max(-1) if enough else np.full(size, np.nan)
-            ess = bulk_ess(pixels).min(-1) if enough else np.full(size, np.nan)
+            enough, traces = (
+                len(traces) > 3,
+                traces.swapaxes(1, 2),
+            )  # [S, M, N, P]
+            rhat = split_rhat(traces).max(-1) if enough else np.full(size, np.nan)
+            ess = bulk_ess(traces).min(-1) if enough else np.full(size, np.nan)
             parts.append((mean.mean(1), last, z.swapaxes(0, 1), acceptance, rhat, ess))
         mean, samples, z, *rest = (
             np.concatenate(column)[:number] for column in zip(*parts, strict=True)
@@ -323,14 +326,14 @@ def schedule(sweeps: int) -> tuple[np.ndarray, int]:
 
 
 def some_values(unknown: Any, channels: int) -> np.ndarray:
-    """Which values [N, P] of flat images are looked at: evenly among pixels `unknown` [N, H, W].
+    """Which values [N, P] of flat examples are looked at: evenly at places `unknown` [N, *places].
 
     P is the same of all examples, so one with fewer has some of them several times; one without
     any has the first value, which never changes.
     """
     unknown = np.repeat(np.reshape(unknown, (len(unknown), -1)), channels, axis=1)
     rows = [np.flatnonzero(row) if row.any() else np.zeros(1, int) for row in unknown]
-    number = min(PIXELS, max(map(len, rows)))
+    number = min(LOOKED_AT, max(map(len, rows)))
     even = [row[np.linspace(0, len(row) - 1, number).astype(int)] for row in rows]
     return np.stack(even)
 
