@@ -58,14 +58,12 @@ def test_any_size_equals_the_plain_convolution_with_gradients(size):
         ((3, 5), 2, (3, 6)),
         ((1, 2), 2, (7, 8)),
         ((5, 4), 3, (7, 8)),
-        ((5,), 3, (10,)),
-        ((4, 3, 2), 2, (3, 4, 5)),
     ],
 )
 @pytest.mark.parametrize("path", ["apart", "together", "overlapped"])
 def test_phases_equal_the_dilated_form(kernel_size, stride, size, path, monkeypatch):
     few, more, number = {
-        "apart": (0, 0.0, stride ** len(size)),
+        "apart": (0, 0.0, stride**2),
         "together": (0, 9.0, 1),
         "overlapped": (4, 0.0, 0),
     }[path]
@@ -79,6 +77,22 @@ def test_phases_equal_the_dilated_form(kernel_size, stride, size, path, monkeypa
     close(up(y, kernel), x)
     forms = (fast_cpu.down_phases, maps.down)
     close(*(jax.jit(form, static_argnums=2)(x, kernel, stride) for form in forms))
+
+
+@pytest.mark.parametrize(
+    "taps, stride, size",
+    [((4, 3, 2), 2, (3, 4, 5)), ((1, 2, 3), 2, (4, 3, 3)), ((5, 3, 3), 3, (2, 5, 1))],
+)
+def test_sums_over_planes_equal_convolutions_of_solids(taps, stride, size):
+    x, kernel = normal(0, 2, *size, 3), normal(1, *taps, 3, 5)
+    y = normal(2, 2, *maps.strided_places(size, stride), 5)
+    for planes, whole, inputs in (
+        (fast_cpu.down_planes, maps.down, (x, kernel, stride)),
+        (fast_cpu.up_planes, maps.up, (y, kernel, stride, size)),
+        (fast_cpu.weight_gradient_planes, maps.weight_gradient, (x, y, stride, taps)),
+    ):
+        static = range(2, len(inputs))
+        close(*(jax.jit(form, static_argnums=static)(*inputs) for form in (planes, whole)))
 
 
 def test_a_cpu_runs_the_phases_and_other_platforms_the_dilated_form():

@@ -16,162 +16,193 @@ gradients are written by hand (`custom_vjp`): there is no forward mode (`jvp`), 
 from __future__ import annotations
 
 import functools
-import itertools
-import math
 
 import jax
 import jax.numpy as jnp
 from jax import lax
 
 from vae.networks import maps
-from vae.networks.maps import LAYOUTS, Places, weight_gradient
+from vae.networks.maps import LAYOUTS, Places
 
 Array = jax.Array
 
-# Where the paths of a CPU part, measured on an EPYC: channels, and places over those needed.
+LAYOUT = LAYOUTS[2]
+
+# Where the paths of a CPU part, measured on an EPYC: channels, and pixels over those needed.
 FEW, MORE = 4, 1.2
 
 
 def down(x: Array, kernel: Array, stride: int) -> Array:
-    """`maps.down`; on a CPU by phases where it has few channels to read."""
-    if stride == 1 or x.shape[-1] > FEW:
+    """`maps.down`; on a CPU in another form of solids, and of planes with few channels."""
+    rank = x.ndim - 2
+    if rank == 1 or (rank == 2 and (stride == 1 or x.shape[-1] > FEW)):
         return maps.down(x, kernel, stride)
     return lax.platform_dependent(
         x,
         kernel,
-        cpu=functools.partial(down_phases, stride=stride),
+        cpu=functools.partial(down_phases if rank == 2 else down_planes, stride=stride),
         default=functools.partial(maps.down, stride=stride),
     )
 
 
 def down_phases(x: Array, kernel: Array, stride: int) -> Array:
-    """`maps.down` without the stride: a stride-1 convolution whose channels are the phases of x.
+    """`down` without the stride: a stride-1 convolution of the image's s x s phases as channels.
 
-    A place's phase is the remainder of its position by s, along every axis. A CPU gathers what is
-    under a window row by row, and the channels of a grey or RGB image are too few to do so fast.
+    A CPU gathers the pixels under a window row by row; grey or RGB ones are too few to do so fast.
     """
-    batch, *places, channels = x.shape
-    rank = len(places)
-    taps, counts = _by_phase(kernel, stride)
-    grid, edges = [], []
-    for n, count, (before, _) in zip(places, counts, _padding(places, kernel, stride), strict=True):
-        grid.append(-(-n // stride) + count - 1)
-        edges.append((before, grid[-1] * stride - before - n))
-    x = jnp.pad(x, ((0, 0), *edges, (0, 0)))
-    x = x.reshape(batch, *(n for size in grid for n in (size, stride)), channels)
-    x = x.transpose(0, *range(1, 2 * rank, 2), *range(2, 2 * rank + 1, 2), 2 * rank + 1)
-    x = x.reshape(batch, *grid, stride**rank * channels)
-    taps = taps.transpose(*range(0, 2 * rank, 2), *range(1, 2 * rank, 2), 2 * rank, 2 * rank + 1)
-    return _convolved(x, taps.reshape(*counts, x.shape[-1], -1), "VALID")
+    batch, height, width, channels = x.shape
+    taps = _by_phase(kernel, stride)
+    rows, columns = taps.shape[0], taps.shape[2]
+    (top, _), (left, _) = _padding(x.shape[1:3], kernel, stride)
+    grid = (-(-height // stride) + rows - 1, -(-width // stride) + columns - 1)
+    bottom, right = grid[0] * stride - top - height, grid[1] * stride - left - width
+    x = jnp.pad(x, ((0, 0), (top, bottom), (left, right), (0, 0)))
+    x = x.reshape(batch, grid[0], stride, grid[1], stride, channels).transpose(0, 1, 3, 2, 4, 5)
+    x = x.reshape(batch, *grid, stride * stride * channels)
+    taps = taps.transpose(0, 2, 1, 3, 4, 5).reshape(rows, columns, x.shape[-1], -1)
+    return lax.conv_general_dilated(x, taps, (1, 1), "VALID", dimension_numbers=LAYOUT)
 
 
 def up(y: Array, kernel: Array, stride: int, places: Places) -> Array:
-    """`maps.up`; on a CPU by phases unless there is one, of many channels."""
-    if stride == 1 and kernel.shape[-2] > FEW:
+    """`maps.up`; on a CPU in another form of solids, and of planes that are strided or thin."""
+    rank = y.ndim - 2
+    if rank == 1 or (rank == 2 and stride == 1 and kernel.shape[2] > FEW):
         return maps.up(y, kernel, stride, places)
     return lax.platform_dependent(
         y,
         kernel,
-        cpu=functools.partial(up_phases, stride=stride, places=places),
+        cpu=functools.partial(up_phases if rank == 2 else up_planes, stride=stride, places=places),
         default=functools.partial(maps.up, stride=stride, places=places),
     )
 
 
-def up_phases(y: Array, kernel: Array, stride: int, places: Places) -> Array:
-    """`maps.up` without the zeros: a stride-1 convolution for each output phase, interleaved.
+def up_phases(y: Array, kernel: Array, stride: int, places: tuple[int, int]) -> Array:
+    """`up` without the zeros: a stride-1 convolution for each of s x s output phases, interleaved.
 
-    Counted from the padded edge, position s n + a along an axis meets only the taps k = s t + a, of
-    y[n - t]: each phase a is a stride-1 convolution with ceil(k/s) taps. All phases are channels of
-    one convolution unless the grid is small: over two places a phase needs H x W of them, but all
-    together (H + 1) x (W + 1), with two taps each way. Where the channels of x are few, x is a sum
-    of shifted products instead.
+    Counted from the padded edge, pixel s n + a meets only the taps k = s t + a, of y[n - t]: each
+    phase a is a stride-1 convolution with ceil(k/s) taps. All phases are channels of one
+    convolution unless the grid is small: a phase needs H x W pixels, but all together (H + 1) x
+    (W + 1), with two taps each way. Grey or RGB images are sums of shifted products instead.
     """
-    grid, rank = y.shape[1:-1], y.ndim - 2
-    taps, counts = _by_phase(kernel, stride)
-    taps = lax.rev(taps, range(0, 2 * rank, 2))
-    taps = taps.transpose(  # [s, ..., ceil(k/s), ..., F, C]
-        *range(1, 2 * rank, 2), *range(0, 2 * rank, 2), 2 * rank + 1, 2 * rank
-    )
-    starts = [before for before, _ in _padding(places, kernel, stride)]
-    together = math.prod(n + count - 1 for n, count in zip(grid, counts, strict=True))
-    if kernel.shape[-2] <= FEW:
+    _, height, width, _ = y.shape
+    taps = _by_phase(kernel, stride)[::-1, :, ::-1].transpose(1, 3, 0, 2, 5, 4)
+    rows, columns = taps.shape[2:4]
+    (top, _), (left, _) = _padding(places, kernel, stride)
+    if kernel.shape[2] <= FEW:
         x = _up_overlapped(y, taps)
-    elif together > MORE * math.prod(grid):
-        x = _up_apart(y, taps, starts, ())
-        starts = [0] * rank
+    elif (height + rows - 1) * (width + columns - 1) > MORE * height * width:
+        x = [
+            [_up_phase(y, taps, row + top, column + left) for column in range(stride)]
+            for row in range(stride)
+        ]
+        x = jnp.stack([jnp.stack(of_row, axis=3) for of_row in x], axis=2)
+        top = left = 0
     else:
-        every = taps.transpose(*range(rank, 2 * rank + 1), *range(rank), 2 * rank + 1)
-        every = every.reshape(*counts, y.shape[-1], -1)
-        x = _convolved(y, every, [(count - 1, count - 1) for count in counts])
-        x = _interleaved(x, stride)
-    x = x.reshape(len(x), *(n * stride for n in x.shape[1:-1:2]), -1)
-    return x[:, *(slice(a, a + n) for a, n in zip(starts, places, strict=True))]
+        every = taps.transpose(2, 3, 4, 0, 1, 5).reshape(rows, columns, y.shape[-1], -1)
+        full = ((rows - 1, rows - 1), (columns - 1, columns - 1))
+        x = lax.conv_general_dilated(y, every, (1, 1), full, dimension_numbers=LAYOUT)
+        x = x.reshape(*x.shape[:3], stride, stride, -1).transpose(0, 1, 3, 2, 4, 5)
+    x = x.reshape(len(x), x.shape[1] * stride, x.shape[3] * stride, -1)
+    return x[:, top : top + places[0], left : left + places[1]]
 
 
 def _up_overlapped(y: Array, taps: Array) -> Array:
-    """All positions from the padded edge, [B, n_1, s, n_2, s, ..., C].
+    """All pixels from the padded edge, [B, H + rows - 1, s, W + columns - 1, s, C].
 
-    What each place of y spreads over its window is added up where windows overlap.
+    What each pixel of y spreads over its window is added up where windows overlap.
     """
-    rank = y.ndim - 2
-    stride, counts = taps.shape[0], taps.shape[rank : 2 * rank]
-    taps = lax.rev(taps, range(rank, 2 * rank))
-    taps = taps.transpose(2 * rank, *range(rank, 2 * rank), *range(rank), 2 * rank + 1)
-    spread = jnp.tensordot(y, taps.reshape(y.shape[-1], *counts, -1), 1)
+    stride, _, rows, columns = taps.shape[:4]
+    taps = taps[:, :, ::-1, ::-1].transpose(4, 2, 3, 0, 1, 5)
+    spread = jnp.tensordot(y, taps.reshape(y.shape[-1], rows, columns, -1), 1)
     x = sum(
         jnp.pad(
-            spread[(..., *shift, slice(None))],
-            ((0, 0), *((t, count - 1 - t) for t, count in zip(shift, counts, strict=True)), (0, 0)),
+            spread[:, :, :, t, u],
+            ((0, 0), (t, rows - 1 - t), (u, columns - 1 - u), (0, 0)),
         )
-        for shift in itertools.product(*map(range, counts))
+        for t in range(rows)
+        for u in range(columns)
     )
-    return _interleaved(x, stride)
+    return x.reshape(*x.shape[:3], stride, stride, -1).transpose(0, 1, 3, 2, 4, 5)
 
 
-def _up_apart(y: Array, taps: Array, starts: list[int], phases: tuple[int, ...]) -> Array:
-    """The positions from `starts` on, [B, n_1, s, n_2, s, ..., C], a convolution for each phase.
+def _up_phase(y: Array, taps: Array, row: int, column: int) -> Array:
+    """The pixels s m + row, s n + column from the padded edge, m and n from 0: [B, H, W, C]."""
+    stride, _, rows, columns = taps.shape[:4]
+    (below, a), (right, b) = divmod(row, stride), divmod(column, stride)
+    edges = ((rows - 1 - below, below), (columns - 1 - right, right))
+    return lax.conv_general_dilated(y, taps[a, b], (1, 1), edges, dimension_numbers=LAYOUT)
 
-    `phases` are those along the first axes, which are stacked by the caller.
+
+def _by_phase(kernel: Array, stride: int) -> Array:
+    """[k, k, C, F] -> [ceil(k/s), s, ceil(k/s), s, C, F]; taps that are not there are 0."""
+    rows, columns = (-(-k // stride) for k in kernel.shape[:2])
+    missing = (rows * stride - kernel.shape[0], columns * stride - kernel.shape[1])
+    kernel = jnp.pad(kernel, ((0, missing[0]), (0, missing[1]), (0, 0), (0, 0)))
+    return kernel.reshape(rows, stride, columns, stride, *kernel.shape[2:])
+
+
+def _padding(places: tuple[int, int], kernel: Array, stride: int) -> list[tuple[int, int]]:
+    """Of an image of this size, at its top and bottom, left and right, for `down`."""
+    return lax.padtype_to_pads(places, kernel.shape[:2], (stride, stride), "SAME")
+
+
+def weight_gradient(x: Array, g: Array, stride: int, taps: Places) -> Array:
+    """`maps.weight_gradient`; on a CPU in another form of solids."""
+    if x.ndim - 2 < 3:
+        return maps.weight_gradient(x, g, stride, taps)
+    return lax.platform_dependent(
+        x,
+        g,
+        cpu=functools.partial(weight_gradient_planes, stride=stride, taps=taps),
+        default=functools.partial(maps.weight_gradient, stride=stride, taps=taps),
+    )
+
+
+def down_planes(x: Array, kernel: Array, stride: int) -> Array:
+    """`maps.down` of solids: the sum over the first axis's taps of convolutions of planes.
+
+    XLA convolves planes on a CPU several times faster than solids.
     """
-    rank, axis = y.ndim - 2, len(phases)
-    if axis < rank:
-        every = [_up_apart(y, taps, starts, (*phases, a)) for a in range(taps.shape[0])]
-        return jnp.stack(every, axis=axis + 2)
-    offsets = [divmod(a + start, taps.shape[0]) for a, start in zip(phases, starts, strict=True)]
-    counts = taps.shape[rank : 2 * rank]
-    edges = [(n - 1 - after, after) for n, (after, _) in zip(counts, offsets, strict=True)]
-    return _convolved(y, taps[tuple(phase for _, phase in offsets)], edges)
-
-
-def _convolved(x: Array, kernel: Array, padding: str | list[tuple[int, int]]) -> Array:
-    """A convolution without a stride."""
-    rank = x.ndim - 2
-    return lax.conv_general_dilated(
-        x, kernel, (1,) * rank, padding, dimension_numbers=LAYOUTS[rank]
+    y = sum(
+        down(planes, kernel[tap], stride)
+        for tap, planes in enumerate(_planes(x, len(kernel), stride))
     )
+    return y.reshape(len(x), -1, *y.shape[1:])
 
 
-def _interleaved(x: Array, stride: int) -> Array:
-    """Channels that hold every phase to their places: [B, *n, s^rank C] -> [B, n_1, s, ..., C]."""
-    rank = x.ndim - 2
-    x = x.reshape(*x.shape[:-1], *(stride,) * rank, -1)
-    pairs = (axis for i in range(1, rank + 1) for axis in (i, i + rank))
-    return x.transpose(0, *pairs, 2 * rank + 1)
+def up_planes(y: Array, kernel: Array, stride: int, places: Places) -> Array:
+    """`maps.up` to solids: the sum over the first axis's taps of planes, put a stride apart."""
+    before, _ = _edges(places[0], len(kernel), stride)
+    x = 0.0
+    for tap in range(len(kernel)):
+        planes = up(y.reshape(-1, *y.shape[2:]), kernel[tap], stride, places[1:])
+        planes = planes.reshape(*y.shape[:2], *planes.shape[1:])
+        first = tap - before
+        last = first + (y.shape[1] - 1) * stride
+        apart = [(0, 0, 0), (first, places[0] - 1 - last, stride - 1), *[(0, 0, 0)] * 3]
+        x = x + lax.pad(planes, jnp.zeros((), planes.dtype), apart)
+    return x
 
 
-def _by_phase(kernel: Array, stride: int) -> tuple[Array, Places]:
-    """[*k, C, F] -> [ceil(k_1/s), s, ceil(k_2/s), s, ..., C, F], absent taps 0; and the counts."""
-    counts = maps.strided_places(kernel.shape[:-2], stride)
-    missing = [(0, n * stride - k) for n, k in zip(counts, kernel.shape[:-2], strict=True)]
-    kernel = jnp.pad(kernel, (*missing, (0, 0), (0, 0)))
-    pairs = (n for count in counts for n in (count, stride))
-    return kernel.reshape(*pairs, *kernel.shape[-2:]), counts
+def weight_gradient_planes(x: Array, g: Array, stride: int, taps: Places) -> Array:
+    """`maps.weight_gradient` of solids: for each tap of the first axis that of planes."""
+    g = g.reshape(-1, *g.shape[2:])
+    planes = _planes(x, taps[0], stride)
+    return jnp.stack([maps.weight_gradient(plane, g, stride, taps[1:]) for plane in planes])
 
 
-def _padding(places: Places, kernel: Array, stride: int) -> list[tuple[int, int]]:
-    """What `maps.down` adds at both ends of every axis of the places."""
-    strides = (stride,) * len(places)
-    return lax.padtype_to_pads(places, kernel.shape[:-2], strides, "SAME")
+def _planes(x: Array, taps: int, stride: int) -> list[Array]:
+    """What each tap of the first axis reads of solids [B, D, H, W, C]: [B ceil(D/s), H, W, C]."""
+    length = x.shape[1]
+    x = jnp.pad(x, ((0, 0), _edges(length, taps, stride), (0, 0), (0, 0), (0, 0)))
+    reach = (-(-length // stride) - 1) * stride + 1
+    each = (lax.slice_in_dim(x, tap, tap + reach, stride, axis=1) for tap in range(taps))
+    return [planes.reshape(-1, *planes.shape[2:]) for planes in each]
+
+
+def _edges(length: int, taps: int, stride: int) -> tuple[int, int]:
+    """What `maps.down` adds at both ends of an axis."""
+    return lax.padtype_to_pads((length,), (taps,), (stride,), "SAME")[0]
 
 
 @functools.partial(jax.custom_vjp, nondiff_argnums=(2,))
