@@ -18,6 +18,7 @@ EXPERIMENTS = sorted(path.stem for path in (ROOT / "experiments").glob("*.py"))
 VARIANTS = [(name, None) for name in EXPERIMENTS] + [
     ("binarized_mnist", "tuned"),
     ("celeba_gan", "hinge"),
+    ("pixel_vae", "causal_transformer"),
 ]
 
 
@@ -65,6 +66,7 @@ OWN_DATA = {  # the others are of 28x28 grey images
     "faces": None,
     "aae": None,
     "factor_vae": None,
+    "pixel_vae": None,
     "celeba_gan": celeba,
     "celeba_vae_gan": celeba,
     "cifar10": lambda folder: npz(folder, (32, 32, 3), 256),

@@ -76,7 +76,7 @@ def programs(config, folder):
         config=config,
         model=experiment.model,
         variables=evaluation_variables(state),
-        values=experiment.dataset.event.values,
+        event=experiment.dataset.event,
         step=0,
         workdir=folder,
         out=folder,

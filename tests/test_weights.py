@@ -102,6 +102,12 @@ OTHERS = {
         **SMALL,
     },
     "grid": GRID,
+    "gru:label": {"model__condition": "label", "model__decoder": "gru"},
+    "lstm:semi_supervised": {
+        "model__name": "semi_supervised",
+        "model__decoder": "lstm",
+        "data__labelled": 300,
+    },
     "gated_mlp": {"model__encoder": "gated_mlp", "model__decoder": "gated_mlp"},
     "conv:11x9": {"data__image_size": (11, 9), **CONV},
     "ms_ssim": {"model__image_loss": "ms_ssim", "model__likelihood": "gaussian"},

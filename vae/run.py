@@ -118,7 +118,8 @@ class Run:
           num: how many.
           labels: [num] classes of a conditional model, one after the other where None; or
             attributes [num, A].
-          draw: draws x ~ p(x | z), with the likelihood's noise; else the mean of p(x | z).
+          draw: draws x ~ p(x | z), with the likelihood's noise; else the mean of p(x | z), which it
+            does not have where the decoder reads x: then it is always drawn.
           seed: of the draws; image i of a seed is the same whatever `num`.
           prior: what the latents are drawn from instead, as `vae.tasks.fit_prior` gives it.
           temperature: the prior's standard deviation is scaled by it, see `parts.tempered`; below 1
@@ -138,6 +139,7 @@ class Run:
         condition = self.model.condition
         if labels is None and condition and condition.kind == "label":
             labels = np.arange(num) % condition.size
+        draw = draw or getattr(self.model, "causal", False)
         function = self.compiled.draw if draw else self.compiled.sample
         scale = None if temperature is None else np.float32(temperature)
         function = functools.partial(function, prior=prior, temperature=scale)
@@ -155,7 +157,11 @@ class Run:
         )
 
     def decode(self, z: Any, labels: np.ndarray | None = None) -> np.ndarray:
-        """The mean of p(x | z) for latents [N, D], as [N, H, W, C]."""
+        """The mean of p(x | z) for latents [N, D], as [N, H, W, C].
+
+        Where the decoder reads x it is what follows from z alone: each value is the one nearest to
+        its mean, given those before it.
+        """
         z = jax.tree.map(lambda leaf: _numbers(leaf, "latents"), z)
         condition, keys = self.model.condition, jax.random.split(jax.random.key(0), 1)
         y = condition.unknown(1) if condition else None

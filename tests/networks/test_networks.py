@@ -9,7 +9,7 @@ import pytest
 from variables import random_variables
 
 from vae.config import CHOICES
-from vae.networks import ACTIVATIONS, DECODERS, ENCODERS
+from vae.networks import ACTIVATIONS, CAUSAL_DECODERS, DECODERS, ENCODERS
 from vae.networks.strided import halvings
 
 SHAPES = [(13,), (21, 3), (13, 10, 3), (28, 28, 1), (5, 4, 3, 2)]
@@ -150,7 +150,7 @@ def test_a_further_axis_of_length_one_changes_nothing(name, places):
 
 def test_the_config_names_what_there_is():
     assert set(CHOICES["model.encoder"]) == set(ENCODERS)
-    assert set(CHOICES["model.decoder"]) == set(DECODERS)
+    assert set(CHOICES["model.decoder"]) == set(DECODERS) | set(CAUSAL_DECODERS)
     assert set(CHOICES["model.activation"]) == set(ACTIVATIONS)
 
 

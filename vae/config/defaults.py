@@ -48,8 +48,10 @@ def base() -> ml_collections.ConfigDict:
     model.encoder = "mlp"  # mlp, gated_mlp, conv, normalized_conv, resnet, grid (no dense layer)
     # Of the hidden layers; of the stride-2 convolutions; of the resolutions, the image's first.
     model.encoder_widths = (512,)
+    # The same from z to x; or one that reads x value after value, beside z, as in a PixelVAE:
+    # causal_transformer, lstm, gru, of the widths of its layers.
     model.decoder = "mlp"
-    model.decoder_widths = (512,)  # the same from z to the image
+    model.decoder_widths = (512,)
     model.blocks = 1  # layers, convolutions or residual blocks for each of these widths
     # relu, gelu, silu, tanh, softplus, leaky_relu; a gated_mlp has its gates instead.
     model.activation = "relu"

@@ -9,12 +9,17 @@ from vae.config.mapping import check_keys, get
 from vae.config.values import LAYERS, RULES, check, shown
 from vae.errors import InputError, not_one_of
 
+CAUSAL = ("causal_transformer", "lstm", "gru")  # decoders that read the example
+
 CHOICES = {
     "data.binarize": ("none", "dynamic"),
     "model.name": ("vae", "two_layer", "ladder", "vq", "fsq", "semi_supervised", "gan"),
     "model.condition": ("none", "label", "attributes"),
     "model.encoder": ("mlp", "gated_mlp", "conv", "normalized_conv", "resnet", "grid"),
-    "model.decoder": ("mlp", "gated_mlp", "conv", "normalized_conv", "resnet", "grid"),
+    "model.decoder": (
+        *("mlp", "gated_mlp", "conv", "normalized_conv", "resnet", "grid"),
+        *CAUSAL,
+    ),
     "model.posterior": (
         "gaussian",
         "full_gaussian",
@@ -71,6 +76,14 @@ SCALES = {
     "gaussian": ("fixed", "learned", "per_pixel", "optimal"),
     "laplace": ("fixed", "learned", "per_pixel", "optimal"),
     "discretized_logistic": ("fixed", "learned", "per_pixel"),
+}
+
+# What asks for an image as a function of z alone, which slopes go through.
+OF_MEAN = {
+    "model.name": ("gan",),
+    "model.adversary": ("images",),
+    "model.image_loss": ("ms_ssim", "perceptual"),
+    "model.regularizer": ("gradient_penalty",),
 }
 
 UNTRAINED = ("fixed", "optimal")  # scales that are not learned by gradient
@@ -146,6 +159,7 @@ def validate(config: ml_collections.ConfigDict) -> None:
     _check_combinations(config)
     _check_model(config.model)
     _check_adversary(config.model)
+    _check_causal(config)
 
 
 def check_values(config: ml_collections.ConfigDict) -> None:
@@ -255,6 +269,16 @@ def _check_adversary(config: ml_collections.ConfigDict) -> None:
             f"model.similarity trains on features, which leaves model.scale={config.scale!r} "
             f"untrained: choose {' or '.join(UNTRAINED)}."
         )
+
+
+def _check_causal(config: ml_collections.ConfigDict) -> None:
+    decoder = config.model.decoder
+    for key, users in OF_MEAN.items():
+        if decoder in CAUSAL and (value := get(config, key)) in users:
+            raise InputError(
+                f"{key}={value!r} needs an x that follows smoothly from z alone, but "
+                f"model.decoder={decoder!r} makes it value after value; choose another decoder."
+            )
 
 
 def _check_objective(objective: ml_collections.ConfigDict, batch_size: int) -> None:

@@ -26,7 +26,8 @@ A model whose z are real numbers with a density says what that is at any of them
 are none. A model with `certain` has a q with all its mass at one z, so that one sample tells all. A
 model without `encode`, as a GAN, has no p(x), and its terms have nothing but losses. A
 model whose networks hold much more than the image has `sample_bytes`, about what `terms` holds of
-one sample of one image.
+one sample of one image. One that is `causal` has a decoder that reads x, and no mean of p(x | z):
+what it decodes without keys is, of each value, the one nearest to its mean given those before it.
 """
 
 from __future__ import annotations

@@ -26,3 +26,13 @@ class Autoencoder:
     @property
     def event(self) -> Event:
         return self.emission.event
+
+    @property
+    def causal(self) -> bool:
+        """Whether p(x | z) is a product over the values, each given those before it."""
+        return self.emission.decoder.causal
+
+    @property
+    def sample_bytes(self) -> int:
+        """About what the decoder holds of one sample of one example, beside its outputs."""
+        return self.emission.decoder.sample_bytes if self.causal else 0

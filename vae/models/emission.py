@@ -6,10 +6,12 @@ The decoder makes the likelihood's outputs of z, and of the code of a condition 
 from __future__ import annotations
 
 import dataclasses
+import functools
 from typing import Any
 
 import flax.linen as nn
 import jax
+import jax.numpy as jnp
 
 from vae.models import parts
 from vae.models.parts import Variables, part
@@ -25,7 +27,9 @@ class Emission:
 
     The `inputs` of its functions are what the decoder takes: z [..., B, D] and the code [B, C] of
     the condition, or None; those of a ladder's way down are its own. A decoder that is `causal`
-    reads the example too, each value given those before it, and is given x [B, *places, C].
+    reads the example too, each value given those before it, and is given x [B, *places, C]:
+
+        p(x | z) = prod_i p(x_i | z, x_1, ..., x_{i-1})
 
     Attributes:
       decoder: to the likelihood's outputs [..., B, *places, P].
@@ -60,11 +64,35 @@ class Emission:
 
     def decode(self, variables: Variables, *inputs: Any, keys: Array | None = None) -> Array:
         """What a person is shown of p(x | z) [B, *places, C], or with keys [B] draws of x."""
-        outputs = self.outputs(variables, *inputs)
+        if self.decoder.causal:
+            return self._one_by_one(variables, *inputs, keys=keys)
+        return self._chosen(variables, self.outputs(variables, *inputs), keys)
+
+    def _chosen(self, variables: Variables, outputs: Array, keys: Array | None) -> Array:
         if keys is None:
             return self.likelihood.typical(outputs)
         own = part(variables, "likelihood")
         return jax.vmap(lambda o, key: self.likelihood.sample(o, own, key=key))(outputs, keys)
+
+    def _one_by_one(
+        self, variables: Variables, z: Array, code: Array | None = None, *, keys: Array | None
+    ) -> Array:
+        """Each value given those before it: drawn, or the nearest to what is shown of its p."""
+        read = functools.partial(self.decoder.apply, {"params": variables["params"]["decoder"]})
+
+        def step(carry: tuple, index: Array) -> tuple[tuple, Array]:
+            before, memory = carry
+            outputs, memory = read(before[:, None], memory, index, method="read")
+            outputs = outputs.reshape(len(z), *(1 for _ in self.event.places), -1)  # of one value
+            own = keys if keys is None else jax.vmap(jax.random.fold_in, (0, None))(keys, index)
+            x = self._chosen(variables, outputs, own)
+            number = self.decoder.to_numbers(x.reshape(-1))
+            return (number, memory), number
+
+        nothing = jnp.full(len(z), self.event.values.levels)
+        start = nothing, read(z, code, method="begin")
+        _, numbers = jax.lax.scan(step, start, jnp.arange(self.event.size))
+        return self.decoder.from_numbers(numbers.T).reshape(-1, *self.event.shape)
 
     def _read(self, x: Array | None) -> dict[str, Array]:
         return {"x": x} if self.decoder.causal else {}

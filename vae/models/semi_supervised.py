@@ -89,6 +89,14 @@ class SemiSupervised:
         return self.vae.event
 
     @property
+    def causal(self) -> bool:
+        return self.vae.causal
+
+    @property
+    def sample_bytes(self) -> int:
+        return self.vae.sample_bytes
+
+    @property
     def condition(self) -> Condition:
         return self.vae.condition
 

@@ -26,6 +26,7 @@ from vae.models.adversaries import ADVERSARIES
 from vae.models.autoencoder import Autoencoder
 from vae.models.condition import Condition, condition_of
 from vae.models.data import Data
+from vae.models.decoders import make_causal_decoder
 from vae.models.emission import Emission
 from vae.models.image_losses import IMAGE_LOSSES
 from vae.models.likelihoods import likelihood_of
@@ -33,7 +34,7 @@ from vae.models.parts import Variables, part
 from vae.models.posteriors import POSTERIORS
 from vae.models.priors import PRIORS
 from vae.models.regularizers import REGULARIZERS
-from vae.networks import ACTIVATIONS, DECODERS, ENCODERS
+from vae.networks import ACTIVATIONS, CAUSAL_DECODERS, DECODERS, ENCODERS
 from vae.networks.blocks import with_code
 from vae.networks.strided import halvings
 from vae.probability.distributions import other_keys
@@ -285,11 +286,15 @@ def make_decoder(config: ml_collections.ConfigDict, data: Data, likelihood: Any)
     Raises:
       InputError: it is not for such data.
     """
+    starts = config.output_bias == "data" and data.mean is not None
+    output_bias = likelihood.to_outputs(data.mean) if starts else None
+    if config.decoder in CAUSAL_DECODERS:
+        return make_causal_decoder(config, data, likelihood, output_bias)
     decoder = DECODERS[config.decoder](
         widths=tuple(config.decoder_widths),
         places=data.event.places,
         outputs=likelihood.outputs(data.event.channels),
-        output_bias=(likelihood.to_outputs(data.mean) if config.output_bias == "data" else None),
+        output_bias=output_bias,
         **_common(config),
     )
     setting = f"model.decoder={config.decoder!r}"

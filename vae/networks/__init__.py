@@ -8,7 +8,7 @@
 A code says what the model is told of each example. A decoder's `outputs` are all the numbers of one
 place, its channels together. Both give float32, whatever the `dtype` of the arithmetic in their
 body. Their `ranks` say for how many axes of places they are: an image has two, a sound has one, a
-row of a table none.
+row of a table none. A `causal` decoder is given x, too, see `causal.py`.
 """
 
 import functools
@@ -16,7 +16,7 @@ import functools
 import flax.linen as nn
 import jax.numpy as jnp
 
-from vae.networks import conv, grid, mlp, resnet
+from vae.networks import causal, conv, grid, mlp, resnet
 from vae.networks.fast_cpu import relu
 
 ENCODERS = {
@@ -34,6 +34,11 @@ DECODERS = {
     "normalized_conv": functools.partial(conv.Decoder, normalized=True),
     "resnet": resnet.Decoder,
     "grid": grid.Decoder,
+}
+CAUSAL_DECODERS = {
+    "causal_transformer": causal.Transformer,
+    "lstm": functools.partial(causal.Recurrent, cell="lstm"),
+    "gru": functools.partial(causal.Recurrent, cell="gru"),
 }
 
 ACTIVATIONS = {

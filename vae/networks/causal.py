@@ -2,28 +2,28 @@
 
 The L values of an example are taken in order: place after place, the channels of a place one after
 the other. In training all of them are known, and one pass gives the outputs of all ("teacher
-forcing"); a value is drawn when those before it have been. Both are `read`, of L values at once or
-of one. Every step is given z, for the decoder to have a use for it beside what it reads (Bowman et
-al., "Generating sentences from a continuous space", 2016; images: Gulrajani et al., "PixelVAE",
-2017).
+forcing"); a value is drawn when those before it have been, see `models/emission.py`. Both are
+`read`, of L values at once or of one. Every step is given z, for the decoder to have a use for it
+beside what it reads (Bowman et al., "Generating sentences from a continuous space", 2016; images:
+Gulrajani et al., "PixelVAE", 2017).
 """
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable
 from typing import Any
 
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
-from vae.networks.blocks import SMALL
+from vae.networks.blocks import SMALL, with_code
 from vae.networks.transformer import HEADS, Block
+from vae.probability.event import Event
 
 Array = jax.Array
 
-EMBEDDING = nn.initializers.normal(0.02)
+# Beside z, whose share has a variance of about 1 at first, a smaller one would be drowned.
+EMBEDDING = nn.initializers.normal(0.5)
 SIZES = {"lstm": (2, 4), "gru": (1, 3)}  # states and gates of a recurrent cell
 
 
@@ -32,56 +32,46 @@ class Decoder(nn.Module):
 
     Attributes:
       widths: of the layers, `blocks` of each.
-      places: of an example.
+      event: of values that are binary, levels or tokens, V of them.
       outputs: P, the numbers of a place, O for each of its channels.
-      channels: C.
-      levels: how many values there are, V.
-      scale: x times this is a value's number, 0, ..., V - 1.
       dtype: of the arithmetic.
       output_bias: [*places, P], or None: the head's bias starts at its mean over the values.
     """
 
     widths: tuple[int, ...]
-    places: tuple[int, ...]
+    event: Event
     outputs: int
-    channels: int
-    levels: int
-    scale: float = 1.0
     dtype: jnp.dtype = jnp.float32
     blocks: int = 1
     output_bias: Array | None = None
 
     causal = True
+    ranks = (0, 1, 2, 3)
 
     def make_layers(self, widths: list[int]) -> list[nn.Module]:
         """A layer of each width: (h [N, T, F], memory, start) to h [N, T, width] and memory."""
         raise NotImplementedError
 
     def first(self, given: Array) -> list[Any]:
-        """The memory of each layer before the first value, for z [N, D]."""
+        """The memory of each layer before the first value, for z and code [N, D + c]."""
         raise NotImplementedError
 
     @property
     def sample_bytes(self) -> int:
         """About what `__call__` holds of one z at once."""
-        return 4 * self.length * (8 * max(self.widths) + self.outputs // self.channels)
-
-    @property
-    def length(self) -> int:
-        """L, the number of values."""
-        return math.prod(self.places) * self.channels
+        return 4 * self.event.size * (8 * max(self.widths) + self.outputs // self.event.channels)
 
     def setup(self) -> None:
         width = self.widths[0]
-        self.positions = self.param("positions", EMBEDDING, (self.length, width))
+        self.positions = self.param("positions", EMBEDDING, (self.event.size, width))
         self.values = nn.Dense(width, use_bias=False, kernel_init=EMBEDDING, dtype=self.dtype)
         self.given = nn.Dense(width, dtype=self.dtype)
         self.layers = self.make_layers([w for w in self.widths for _ in range(self.blocks)])
         self.norm = nn.LayerNorm(dtype=self.dtype)
-        each = self.outputs // self.channels
+        each = self.outputs // self.event.channels
         bias = jnp.zeros(each)
         if self.output_bias is not None:
-            bias = jnp.asarray(self.output_bias).reshape(-1, each, self.channels).mean((0, 2))
+            bias = jnp.asarray(self.output_bias).reshape(-1, each, self.event.channels).mean((0, 2))
         self.head = nn.Dense(
             each, kernel_init=SMALL, bias_init=nn.initializers.constant(bias), dtype=jnp.float32
         )
@@ -95,28 +85,35 @@ class Decoder(nn.Module):
           x: [B, *places, C].
         """
         leading = z.shape[:-1]
-        before = self.codes(x).reshape(len(x), -1)[:, :-1]
-        before = jnp.pad(before, ((0, 0), (1, 0)), constant_values=self.levels)
-        if code is not None:
-            code = jnp.broadcast_to(code, (*leading, code.shape[-1])).reshape(-1, code.shape[-1])
-        memory = self.begin(z.reshape(-1, z.shape[-1]), code)
-        outputs, _ = self.read(before, memory, 0)
-        return self.assemble(outputs).reshape(*leading, *self.places, self.outputs)
+        before = self.to_numbers(x).reshape(len(x), -1)[:, :-1]
+        before = jnp.pad(before, ((0, 0), (1, 0)), constant_values=self.event.values.levels)
+        outputs, _ = self.read(before, self.begin(z, code), 0)
+        return self.assemble(outputs).reshape(*leading, *self.event.places, self.outputs)
 
-    def codes(self, x: Array) -> Array:
-        """The numbers of values x, int32."""
-        return jnp.clip(jnp.round(x * self.scale), 0, self.levels - 1).astype(jnp.int32)
+    def to_numbers(self, x: Array) -> Array:
+        """The numbers 0, ..., V - 1 of values x, or of those nearest to them, int32."""
+        if self.event.values.kind == "tokens":
+            return x
+        last = self.event.values.levels - 1
+        return jnp.round(jnp.clip(x, 0, 1) * last).astype(jnp.int32)
+
+    def from_numbers(self, numbers: Array) -> Array:
+        """The values x of these numbers."""
+        if self.event.values.kind == "tokens":
+            return numbers
+        return numbers / (self.event.values.levels - 1)
 
     def begin(self, z: Array, code: Array | None = None) -> Any:
-        """The memory before the first value, for z [N, D] and the code [N, c]."""
-        given = z if code is None else jnp.concatenate([z, code], axis=-1)
+        """The memory before the first value, of N examples, for z [..., B, D] and code [B, c]."""
+        given = with_code(z, code)
+        given = given.reshape(-1, given.shape[-1])
         return self.given(given)[:, None], self.first(given)
 
     def read(self, before: Array, memory: Any, start: Array | int) -> tuple[Array, Any]:
         """Reads what is before the values start, ..., start + T - 1.
 
         Args:
-          before: [B, T] the code of the value before each of them, V before the first of all.
+          before: [B, T] the number of the value before each of them, V before the first of all.
           memory: of N = K B examples, their z apart, as `begin` or the last call gives it.
           start: [] the first value.
 
@@ -126,7 +123,7 @@ class Decoder(nn.Module):
         given, layers = memory
         positions = jax.lax.dynamic_slice_in_dim(self.positions, start, before.shape[1])
         # A product: the gradient of a look-up would be summed in any order on an accelerator.
-        h = self.values(jax.nn.one_hot(before, self.levels + 1, dtype=self.dtype))
+        h = self.values(jax.nn.one_hot(before, self.event.values.levels + 1, dtype=self.dtype))
         h = h + positions.astype(self.dtype)
         h = (given.reshape(-1, *h.shape[:1], *given.shape[1:]) + h).reshape(-1, *h.shape[1:])
         grown = []
@@ -137,8 +134,8 @@ class Decoder(nn.Module):
 
     def assemble(self, outputs: Array) -> Array:
         """Outputs [N, L, O] of all values, as [N, *places, O C]."""
-        outputs = outputs.reshape(len(outputs), *self.places, self.channels, -1)
-        return jnp.swapaxes(outputs, -1, -2).reshape(len(outputs), *self.places, -1)
+        outputs = outputs.reshape(len(outputs), *self.event.places, self.event.channels, -1)
+        return jnp.swapaxes(outputs, -1, -2).reshape(len(outputs), *self.event.places, -1)
 
 
 class Transformer(Decoder):
@@ -148,12 +145,12 @@ class Transformer(Decoder):
         return [Block(self.dtype) for _ in widths]
 
     def first(self, given: Array) -> list[Any]:
-        shape = (len(given), self.length, HEADS, self.widths[0] // HEADS)
+        shape = (len(given), self.event.size, HEADS, self.widths[0] // HEADS)
         return [(jnp.zeros(shape, self.dtype),) * 2 for _ in self.layers]
 
     @property
     def sample_bytes(self) -> int:
-        return super().sample_bytes + 4 * HEADS * self.length**2
+        return super().sample_bytes + 4 * HEADS * self.event.size**2
 
 
 class Recurrent(Decoder):
@@ -232,34 +229,3 @@ def _orthogonal(key: Array, shape: tuple[int, int], dtype: Any = jnp.float32) ->
     keys = jax.random.split(key, columns // width)
     each = [nn.initializers.orthogonal()(k, (width, width), dtype) for k in keys]
     return jnp.concatenate(each, axis=1)
-
-
-def generate(
-    decoder: Decoder,
-    params: Any,
-    z: Array,
-    code: Array | None,
-    choose: Callable[[Array, Array], Array],
-) -> Array:
-    """An example for each z, value after value, as [N, *places, C].
-
-    Args:
-      decoder: the network.
-      params: its parameters.
-      z: [N, D].
-      code: [N, c] of what the model is told, or None.
-      choose: outputs [N, O] of a value and its index [] to the values x [N].
-    """
-
-    def step(carry: tuple, place: Array) -> tuple[tuple, Array]:
-        before, memory = carry
-        outputs, memory = decoder.apply(
-            {"params": params}, before[:, None], memory, place, method="read"
-        )
-        x = choose(outputs[:, 0], place)
-        return (decoder.codes(x), memory), x
-
-    memory = decoder.apply({"params": params}, z, code, method="begin")
-    before = jnp.full(len(z), decoder.levels)
-    _, x = jax.lax.scan(step, (before, memory), jnp.arange(decoder.length))
-    return x.T.reshape(len(z), *decoder.places, decoder.channels)

@@ -158,7 +158,10 @@ def measure_condition(run: Run, dataset: Dataset, split: str) -> Conditioning | 
 
     @jit
     def decode(z: Any, y: Any) -> Any:
-        return model.decode(run.variables, z, y)
+        keys = None
+        if getattr(model, "causal", False):  # their mean over the examples is looked at
+            keys = example_keys(jax.random.key(run.config.evaluation.seed), np.arange(len(y)))
+        return model.decode(run.variables, z, y, keys=keys)
 
     def known(split: str, most: int) -> tuple[np.ndarray, np.ndarray]:
         batch = first_examples(dataset, split, most, run.config)
