@@ -20,7 +20,6 @@ ORDER = (
     "modalities",
     "training",
     "evaluation",
-    "compiled",
     "run",
     "tasks",
     "report",

@@ -15,11 +15,10 @@ import pytest
 from configs import tiny
 from test_experiments import VARIANTS, tiny_experiment
 
-from vae.compiled import Compiled
 from vae.experiment import prepare
 from vae.networks.fast_cpu import down, up
 from vae.probability.observations import Masked
-from vae.run import Run
+from vae.run import Compiled, Run
 from vae.train import make_program
 from vae.training import devices
 from vae.training.logs import Log

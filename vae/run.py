@@ -1,4 +1,4 @@
-"""A finished (or stopped) run, for use: `run = vae.load("runs/digits")`.
+"""A trained model in use, with its compiled functions: `run = vae.load("runs/digits")`.
 
 Images go in and come out as float32 [N, H, W, C] in the model's units, where the darkest value of
 the data is 0 and the brightest 1.
@@ -6,7 +6,6 @@ the data is 0 and the brightest 1.
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
 import functools
 from collections.abc import Callable, Mapping, Sequence
@@ -14,35 +13,65 @@ from pathlib import Path
 from typing import Any
 
 import jax
-import jax.numpy as jnp
 import ml_collections
 import numpy as np
 
 from vae import modalities, models
-from vae.compiled import Compiled
 from vae.config import override
-from vae.data.batches import HostBatch
+from vae.data import given
+from vae.data.batches import apply_in_batches, given_batches
 from vae.data.examples import Dataset, Raw
 from vae.data.identity import check_identity
-from vae.data.labels import class_name
 from vae.data.scales import Scales
-from vae.errors import InputError, not_one_of
-from vae.evaluation.likelihood import Estimate, has_density
-from vae.evaluation.posterior import SWEEPS, Posterior, Report, why_not
+from vae.errors import InputError
+from vae.evaluation.likelihood import Estimate, has_density, make_estimator
+from vae.evaluation.posterior import SWEEPS, Posterior, Report, make_sampler, why_not
 from vae.files import user_path
 from vae.modalities.images.pixels import as_x, on_levels
-from vae.probability.distributions import example_keys
+from vae.models.parts import tempered
+from vae.probability.distributions import example_keys, split
 from vae.probability.event import Event
 from vae.probability.terms import Batch
-from vae.training import facts, kept
-from vae.training.checkpoints import CheckpointError, Checkpoints, digest
-from vae.training.devices import divisible, replicate
+from vae.training import facts
+from vae.training.checkpoints import digest
+from vae.training.devices import divisible, jit, make_mesh, replicate
 from vae.training.directory import read_config
-from vae.training.state import State, evaluation_variables, initial_state
-
-Array = jax.Array
+from vae.training.restore import restore
+from vae.training.state import evaluation_variables, initial_state
 
 BATCH = 256  # examples in one call
+
+
+class Compiled:
+    """The functions of a model that a run is used by, each compiled once for any variables."""
+
+    def __init__(self, model: Any) -> None:
+        def sample(variables: Any, inputs: Any, prior: Any, temperature: Any, draw: bool) -> Any:
+            keys, y = inputs
+            z_keys, x_keys = split(keys)
+            if prior is None:
+                z = model.sample(variables, y, keys=z_keys, temperature=temperature)
+            else:
+                z = tempered(prior, temperature).sample(keys=z_keys)
+            return model.decode(variables, z, y, keys=x_keys if draw else None)
+
+        self.model = model
+        self.mesh = make_mesh()
+        self._sampler: Callable[..., Posterior] | None = None
+        self.encode = jit(lambda variables, batch: model.encode(variables, batch))
+        self.decode = jit(lambda variables, inputs: model.decode(variables, *inputs))
+        self.sample = jit(functools.partial(sample, draw=False))
+        self.draw = jit(functools.partial(sample, draw=True))
+        # See `make_estimator`; the `raw` examples of its batches are in the model's units.
+        estimator = functools.partial(
+            make_estimator, model, lambda batch, table, keys: Batch(*batch.raw), self.mesh
+        )
+        self.estimator = functools.cache(estimator)
+
+    def sampler(self, variables: Any) -> Callable[..., Posterior]:
+        """See `make_sampler`."""
+        self._sampler = self._sampler or make_sampler(self.model, variables)
+        return self._sampler
 
 
 @dataclasses.dataclass(frozen=True)
@@ -97,11 +126,6 @@ class Run:
         """Names the weights and the data that something is fitted to, see `vae.training.kept`."""
         return f"{digest(self.variables)} {self.data.get('digest')}"
 
-    def find(self, name: str, source: str) -> Path:
-        """Where a file that is made once of this source lies: in the run directory, or in `out`."""
-        there = self.workdir / name
-        return there if kept.source_of(there) == source else self.out / name
-
     def sample(
         self,
         num: int,
@@ -152,26 +176,20 @@ class Run:
         `log_std`.
         """
         self._check_encodes()
-        return self._in_batches(
-            self.compiled.encode, Batch(self._images(x), self._labels(labels, len(x)))
-        )
+        batch = Batch(as_x(x, self.event), self._labels(labels, len(x)))
+        return self._in_batches(self.compiled.encode, batch)
 
     def decode(self, z: Any, labels: np.ndarray | None = None) -> np.ndarray:
         """The mean of p(x | z) for latents [N, D], as [N, H, W, C].
 
-        Where the decoder reads x it is what follows from z alone: each value is the one nearest to
-        its mean, given those before it.
+        Where the decoder reads x, each value is the one nearest to its mean given those before it.
         """
-        z = jax.tree.map(lambda leaf: _numbers(leaf, "latents"), z)
         condition, keys = self.model.condition, jax.random.split(jax.random.key(0), 1)
         y = condition.unknown(1) if condition else None
         like = jax.eval_shape(lambda v: self.model.sample(v, y, keys=keys), self.variables)
-        given, wanted = (jax.tree.map(lambda leaf: leaf.shape[1:], tree) for tree in (z, like))
-        if given != wanted:
-            raise InputError(f"latents of shape [N, *{given}] must be [N, *{wanted}].")
-        if not (number := len(jax.tree.leaves(z)[0])):
-            raise InputError("there are no latents: give at least one.")
-        return self._in_batches(self.compiled.decode, (z, self._labels(labels, number)))
+        z = given.latents(z, like)
+        labels = self._labels(labels, len(jax.tree.leaves(z)[0]))
+        return self._in_batches(self.compiled.decode, (z, labels))
 
     def reconstruct(self, x: np.ndarray, labels: np.ndarray | None = None) -> np.ndarray:
         """The mean of p(x | z) at the posterior's mean, for images [N, H, W, C]."""
@@ -185,10 +203,7 @@ class Run:
         num_samples: int | None = None,
         seed: int = 0,
     ) -> np.ndarray:
-        """The importance-weighted estimate of log p(x) in nats, for images [N, H, W, C], as [N].
-
-        See `estimate`.
-        """
+        """The importance-weighted log p(x) in nats of images [N, H, W, C], [N]; see `estimate`."""
         return self.estimate(x, labels, num_samples=num_samples, seed=seed).log_likelihood
 
     def estimate(
@@ -208,37 +223,22 @@ class Run:
           seed: of the samples.
 
         Raises:
-          InputError: the posterior is a point, from which nothing can be estimated, or there is
-            none.
+          InputError: the posterior is a point, of which nothing can be estimated, or absent.
         """
         self._check_encodes()
         if not has_density(self.model):
             raise InputError("this model's q(z | x) has no density, so log p(x) has no estimate.")
         if num_samples is not None and num_samples < 1:
             raise InputError(f"num_samples={num_samples} must be at least 1.")
-        x, labels = self._images(x), self._labels(labels, len(x))
+        x, labels = as_x(x, self.event), self._labels(labels, len(x))
         levels = self.model.event.values.levels
         if levels and self.model.likelihood.discrete:
             x = on_levels(x, levels)
-        mesh = self.compiled.mesh
+        evaluation, mesh = self.config.evaluation, self.compiled.mesh
         estimator = self.compiled.estimator(
-            num_samples or self.config.evaluation.num_samples, self.config.evaluation.max_bytes
+            num_samples=num_samples or evaluation.num_samples, max_bytes=evaluation.max_bytes
         )
-        batch_size = divisible(min(BATCH, len(x)), mesh)
-        given = Raw(x, labels)
-        batches = (
-            HostBatch(
-                index=np.arange(start, start + batch_size, dtype=np.int32),
-                raw=jax.tree.map(
-                    lambda column, start=start: _padded(
-                        column[start : start + batch_size], batch_size
-                    ),
-                    given,
-                ),
-                counted=np.arange(start, start + batch_size) < len(x),
-            )
-            for start in range(0, len(x), batch_size)
-        )
+        batches = given_batches(Raw(x, labels), divisible(min(BATCH, len(x)), mesh))
         variables = replicate(self.variables, mesh)
         return estimator(variables, {}, batches, key=jax.random.key(seed))
 
@@ -285,66 +285,23 @@ class Run:
                 "it can only be sampled from; model.name='vae' can be asked about images."
             )
 
-    def _images(self, x: np.ndarray) -> np.ndarray:
-        return as_x(x, self.event)
+    def class_numbers(self, labels: Sequence[int | str]) -> list[int]:
+        """The classes of labels, which are numbers or names, see `given.class_numbers`."""
+        size = self.model.condition.size if self.model.condition else 0
+        return given.class_numbers(labels, size=size, names=self.classes, workdir=self.workdir)
 
     def _labels(self, labels: np.ndarray | None, num: int) -> np.ndarray:
-        condition = self.model.condition
-        if not condition:
-            return np.full(num, -1, np.int32)
-        if condition.kind == "attributes":
-            return self._attributes(labels, num)
-        classes = condition.size
-        lowest = -1 if getattr(self.model, "takes_unlabelled", False) else 0
-        if labels is None and lowest == 0:
-            raise InputError(f"this model is conditional: give labels from 0 to {classes - 1}.")
-        labels = np.full(num, -1) if labels is None else np.asarray(labels)
-        if labels.dtype.kind == "U" and labels.ndim == 1:
-            labels = np.array(self.class_numbers(labels.tolist()))
-        whole = labels.dtype.kind in "iuf" and (labels == np.rint(labels)).all()
-        if not whole or labels.shape != (num,) or labels.min() < lowest or labels.max() >= classes:
-            raise InputError(f"labels must be {num} whole numbers from {lowest} to {classes - 1}.")
-        return labels.astype(np.int32)
+        return given.labels_of(
+            self.model.condition,
+            labels,
+            num,
+            names=self.attributes or self.classes,
+            unlabelled=getattr(self.model, "takes_unlabelled", False),
+            workdir=self.workdir,
+        )
 
-    def class_numbers(self, labels: Sequence[int | str]) -> list[int]:
-        """The classes of labels: a number is a class's, and text its name or else its number.
-
-        Raises:
-          InputError: there is no such class.
-        """
-        classes = range(self.model.condition.size if self.model.condition else 0)
-        number = {str(i): i for i in classes} | {name: i for i, name in enumerate(self.classes)}
-        found = [number.get(x) if isinstance(x, str) else int(x) for x in labels]
-        for label, of in zip(labels, found, strict=True):
-            if of not in classes:
-                few = ", ".join(class_name(i, self.classes) for i in classes[:10])
-                raise InputError(
-                    f"there is no class {str(label)!r} in {self.workdir}; its {len(classes)} are "
-                    f"{few}{', ...' if classes[10:] else ''}."
-                )
-        return found
-
-    def _attributes(self, values: np.ndarray | None, num: int) -> np.ndarray:
-        names = ", ".join(self.attributes)
-        if values is None:
-            raise InputError(f"this model is conditional: give the attributes {names}.")
-        values = _numbers(values, "attributes")
-        if values.shape != (num, len(self.attributes)):
-            raise InputError(
-                f"attributes must be [{num}, {len(self.attributes)}] numbers: {names}."
-            )
-        return values
-
-    def _in_batches(self, function: Callable, inputs: Any) -> Any:
-        """Applies a compiled function to leaves [N, ...], B examples at a time, in one shape."""
-        number = len(jax.tree.leaves(inputs)[0])
-        size = min(BATCH, number)
-        parts = []
-        for start in range(0, number, size):
-            piece = slice(start, start + size)
-            batch = jax.tree.map(lambda x, piece=piece: _padded(x[piece], size), inputs)
-            parts.append(jax.device_get(function(self.variables, batch)))
-        return jax.tree.map(lambda *x: np.concatenate(x)[:number], *parts)
+    def _in_batches(self, function: Callable[..., Any], inputs: Any) -> Any:
+        return apply_in_batches(functools.partial(function, self.variables), inputs, BATCH)
 
 
 def load(
@@ -366,13 +323,13 @@ def load(
     Raises:
       InputError: there is no run, or no such checkpoint.
     """
-    workdir, step = user_path(workdir), _step(step)
+    workdir = user_path(workdir)
     config, known = read_config(workdir), facts.read(workdir)
     if config is None or known is None:
         raise InputError(f"{workdir} holds no run: config.json or provenance.json is missing.")
     override(config, places or {})
     model = models.build(config.model, known.model(config.data))
-    state = _restore(workdir, step, jax.eval_shape(lambda: initial_state(model, config)))
+    state = restore(workdir, step, jax.eval_shape(lambda: initial_state(model, config)))
     return Run(
         config=config,
         model=model,
@@ -387,59 +344,3 @@ def load(
         classes=known.classes,
         data=known.record,
     )
-
-
-def _step(step: int | str) -> int | str:
-    """A step, "latest" or "best".
-
-    Raises:
-      InputError: it is none of them.
-    """
-    names = ("latest", "best")
-    if step in names or isinstance(step, int):
-        return step
-    try:
-        return int(step)
-    except ValueError:
-        what = f"step={step}, a checkpoint,"
-        raise InputError(not_one_of(what, str(step), (*names, "a number of steps"))) from None
-
-
-def _restore(workdir: Path, step: int | str, shapes: State) -> State:
-    directory = workdir / "checkpoints"
-    if not directory.is_dir():
-        raise InputError(f"{workdir} holds no checkpoint yet.")
-    device = jax.sharding.SingleDeviceSharding(jax.local_devices()[0])
-    like = jax.tree.map(lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=device), shapes)
-    try:
-        with contextlib.closing(Checkpoints(directory, read_only=True)) as checkpoints:
-            steps, best = checkpoints.steps(), checkpoints.best_step()
-            if step == "latest" or (step == "best" and best is None):
-                state = checkpoints.restore_latest(like)
-                if state is None:
-                    raise InputError(f"{workdir} holds no whole checkpoint yet.")
-                return state
-            wanted = best if step == "best" else step
-            if wanted not in steps:
-                raise InputError(f"{workdir} has no checkpoint {step!r}; there are {steps}.")
-            return checkpoints.restore(wanted, like)
-    except CheckpointError as error:
-        raise InputError(f"{workdir}: {error}.") from None
-
-
-def _numbers(given: Any, what: str) -> np.ndarray:
-    """Finite float32 of what is given from Python.
-
-    Raises:
-      InputError: it is none.
-    """
-    given = np.asarray(given)
-    if given.dtype.kind not in "iufb" or not np.isfinite(given).all():
-        raise InputError(f"{what} must be finite numbers, and these are not all.")
-    return given.astype(np.float32)
-
-
-def _padded(x: Any, size: int) -> Any:
-    if len(x) == size:
-        return x
-    return jnp.concatenate([x, jnp.repeat(x[-1:], size - len(x), axis=0)])

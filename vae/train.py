@@ -14,7 +14,6 @@ import ml_collections
 import numpy as np
 from jax.sharding import PartitionSpec as P
 
-from vae.compiled import Compiled
 from vae.config import validate
 from vae.data.batches import Batches
 from vae.data.prepare import first_examples
@@ -23,7 +22,7 @@ from vae.evaluation.evaluator import Evaluator, Stopped
 from vae.experiment import Experiment, prepare
 from vae.files import user_path
 from vae.probability.terms import Batch
-from vae.run import Run
+from vae.run import Compiled, Run
 from vae.tasks import pictures
 from vae.training import devices, loop, processes
 from vae.training.logs import Log

@@ -8,11 +8,10 @@ from facts import facts
 
 import vae
 from vae import models
-from vae.compiled import Compiled
 from vae.data.examples import ArrayExamples, Raw, Source
 from vae.data.scales import unit_scales
 from vae.probability.event import BYTES, Event, Values
-from vae.run import Run
+from vae.run import Compiled, Run
 
 LONG = {
     "model__encoder_widths": (64,),

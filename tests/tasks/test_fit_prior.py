@@ -90,7 +90,8 @@ def test_what_was_fitted_to_another_run_is_not_taken_for_this_ones(run, tmp_path
 
     arrays(run)
     there = dataclasses.replace(other, out=tmp_path / "alone")  # whose own directory has others
-    assert there.find("priors/mixture_00000200.npz", there.source).is_relative_to(tmp_path)
+    path = kept.place(there, "priors/mixture_00000200.npz", there.source)
+    assert path.is_relative_to(tmp_path)
 
 
 def test_a_file_is_read_for_its_source_and_shape_only(tmp_path):

@@ -10,11 +10,12 @@ from __future__ import annotations
 
 import functools
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 
 from vae.data.examples import Examples, Raw, read_complete
@@ -187,3 +188,35 @@ def evaluation_batches(
         finally:
             for future in ahead:
                 future.cancel()
+
+
+def given_batches(raw: Raw, size: int) -> Iterator[HostBatch]:
+    """Yields examples at hand in batches of one size, the last of them filled up, not counted."""
+    number = len(raw.values)
+    for start in range(0, number, size):
+        index = np.arange(start, start + size, dtype=np.int32)
+        yield HostBatch(index, _batch(raw, start, size), counted=index < number)
+
+
+def apply_in_batches(function: Callable[[Any], Any], inputs: Any, size: int) -> Any:
+    """Applies a compiled function to leaves [N, ...], at most `size` examples a call, in one shape.
+
+    Returns:
+      What it gives, on the host, leaves [N, ...].
+    """
+    number = len(jax.tree.leaves(inputs)[0])
+    size = min(size, number)
+    parts = [
+        jax.device_get(function(_batch(inputs, start, size))) for start in range(0, number, size)
+    ]
+    return jax.tree.map(lambda *x: np.concatenate(x)[:number], *parts)
+
+
+def _batch(tree: Any, start: int, size: int) -> Any:
+    """`size` examples of leaves [N, ...], the last one repeated where there are none left."""
+
+    def rows(x: Any) -> Any:
+        x = x[start : start + size]
+        return x if len(x) == size else jnp.concatenate([x, jnp.repeat(x[-1:], size - len(x), 0)])
+
+    return jax.tree.map(rows, tree)

@@ -28,12 +28,12 @@ from clu import parameter_overview
 from jax.sharding import Mesh
 from jax.sharding import PartitionSpec as P
 
-from vae.compiled import Compiled
 from vae.config import flatten, to_dict
 from vae.data.batches import Batches
 from vae.errors import InputError
 from vae.evaluation.evaluator import Stopped
 from vae.experiment import Experiment, prepare
+from vae.run import Compiled
 from vae.sweeps.stacked import initial_states, make_batch, make_step, unstacked
 from vae.train import check, drawer
 from vae.training import devices, loop

@@ -46,7 +46,7 @@ class Encodings(NamedTuple):
 def encodings(run: Run) -> Encodings:
     """Encodes the first `EXAMPLES` readable training images, which are in random order, once.
 
-    They are kept as `encodings/train_STEP.npz`, see `Run.find`. Images are as in evaluation:
+    They are kept as `encodings/train_STEP.npz`, see `kept.place`. Images are as in evaluation:
     not mirrored.
 
     Raises:
@@ -59,7 +59,7 @@ def encodings(run: Run) -> Encodings:
     if not dataset.attributes:
         shapes = (*shapes[:2], (), ())
     like = Encodings(*(jax.ShapeDtypeStruct((len(examples), *s), np.float32) for s in shapes))
-    path = run.find(f"encodings/train_{run.step:08d}.npz", run.source)
+    path = kept.place(run, f"encodings/train_{run.step:08d}.npz", run.source)
     found = kept.read(path, like, run.source)
     if found is None:
         found = encode(run, dataset, examples)

@@ -13,11 +13,12 @@ from vae.evaluation import fidelity as measures
 from vae.evaluation.probe import Probe, fit_probe, labelled
 from vae.run import Run
 from vae.tasks.fit_prior import fit_prior
+from vae.training import kept
 from vae.training.directory import write_json
 
 
 def judge(run: Run, dataset: Dataset) -> Probe:
-    """The probe of a run's data, trained once and kept as `probe.npz`, see `Run.find`.
+    """The probe of a run's data, trained once and kept as `probe.npz`, see `kept.place`.
 
     Raises:
       InputError: the data have no labels.
@@ -25,7 +26,7 @@ def judge(run: Run, dataset: Dataset) -> Probe:
     config = run.config.data
     drawn = (config.labelled, config.seed) if config.labelled else ()  # which labels are known
     source = repr((dataset.digest, dataset.event.values, *drawn))
-    path, key = run.find("probe.npz", source), jax.random.key(run.config.seed)
+    path, key = kept.place(run, "probe.npz", source), jax.random.key(run.config.seed)
     return fit_probe(dataset, path=path, source=source, key=key)
 
 

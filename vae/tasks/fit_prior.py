@@ -109,7 +109,7 @@ FITS = {
 def fit_prior(run: Run, name: str) -> Standardised:
     """Fits a prior to the latents of a run's training set, for `run.sample(num, prior=...)`.
 
-    It is fitted once and kept as `priors/NAME_STEP.npz`, see `Run.find`.
+    It is fitted once and kept as `priors/NAME_STEP.npz`, see `kept.place`.
 
     Args:
       run: the run.
@@ -131,7 +131,7 @@ def fit_prior(run: Run, name: str) -> Standardised:
     def blank() -> Standardised:
         return Standardised(start(size, key=start_key), jnp.zeros(size), jnp.zeros(size))
 
-    path = run.find(f"priors/{name}_{run.step:08d}.npz", run.source)
+    path = kept.place(run, f"priors/{name}_{run.step:08d}.npz", run.source)
     before = kept.read(path, jax.eval_shape(blank), run.source)
     if before is not None:
         return before

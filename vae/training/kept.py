@@ -38,6 +38,12 @@ def source_of(path: Path) -> str | None:
         return None
 
 
+def place(run: Any, name: str, source: str) -> Path:
+    """Where a file made once of a source lies: in `run.workdir`, or else in `run.out`."""
+    there = run.workdir / name
+    return there if source_of(there) == source else run.out / name
+
+
 def read(path: Path, like: Any, source: str) -> Any:
     """The tree that was written; None where there is none, it is damaged, or of another source or
     shape."""
