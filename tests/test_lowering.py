@@ -16,7 +16,7 @@ from configs import tiny
 from test_experiments import VARIANTS, tiny_experiment
 
 from vae.experiment import prepare
-from vae.networks.fast_cpu import down, up
+from vae.networks.fast_cpu import down, up, weight_gradient
 from vae.probability.observations import Masked
 from vae.run import Compiled, Run
 from vae.train import make_program
@@ -114,13 +114,15 @@ def test_samples_and_repairs_lower(tmp_path, lowered):
 
 @pytest.mark.parametrize("platform", PLATFORMS)
 @pytest.mark.parametrize("channels", [1, 8])  # grey images have a path of their own on a CPU
-def test_other_platforms_get_the_plain_convolutions(channels, platform):
-    x, kernel = jnp.zeros((1, 8, 8, channels)), jnp.zeros((4, 4, channels, 8))
-    y = jnp.zeros((1, 4, 4, 8))
+@pytest.mark.parametrize("rank", [1, 2, 3])
+def test_other_platforms_get_the_plain_convolutions(rank, channels, platform):
+    x, kernel = jnp.zeros((1, *(8,) * rank, channels)), jnp.zeros((*(4,) * rank, channels, 8))
+    y = jnp.zeros((1, *(4,) * rank, 8))
 
     def convolutions(function, *arguments):
         program = jax.jit(function).trace(*arguments).lower(lowering_platforms=(platform,))
         return program.as_text().count("stablehlo.convolution")
 
     assert convolutions(lambda x, w: down(x, w, 2), x, kernel) == 1
-    assert convolutions(lambda y, w: up(y, w, 2, (8, 8)), y, kernel) == 1
+    assert convolutions(lambda y, w: up(y, w, 2, (8,) * rank), y, kernel) == 1
+    assert convolutions(lambda x, y: weight_gradient(x, y, 2, (4,) * rank), x, y) == 1

@@ -1,9 +1,9 @@
 """The maps that a convolutional step is made of, each alone: milliseconds and GFLOP/s on a CPU.
 
-The four layers of the encoder of `conv_step.py`, which are the decoder's backwards, and their
-`down`, `up`, `weight_gradient` and gradient of the bias (`vae/networks/fast_cpu.py`), beside
-the same as XLA is given them where there is no other path. The fastest of many calls, on the cores
-that the process may use.
+The four layers of the encoder of `conv_step.py`, which are the decoder's backwards, and three of an
+encoder of solids: their `down`, `up`, `weight_gradient` and gradient of the bias
+(`vae/networks/fast_cpu.py`), beside the same as XLA is given them elsewhere (`maps.py`). Times are
+of the fastest of many calls, on the cores that the process may use.
 
     taskset -c 0 python experiments/benchmarks/convolutions.py         # one core; no peers needed
 """
@@ -26,8 +26,11 @@ from vae.networks import fast_cpu, maps
 from vae.training import devices
 from vae.training.memory import keep_freed_memory
 
-BATCH, STRIDE, KERNEL = 64, 2, (4, 4)
-LAYERS = ((64, 3, 32), (32, 32, 64), (16, 64, 128), (8, 128, 256))  # size, channels in, out
+STRIDE, TAPS = 2, 4
+LAYERS = (  # batch, axes of places, size, channels in, out
+    *((64, 2, *layer) for layer in ((64, 3, 32), (32, 32, 64), (16, 64, 128), (8, 128, 256))),
+    *((16, 3, *layer) for layer in ((32, 1, 16), (16, 16, 32), (8, 32, 64))),
+)
 
 
 def milliseconds(function: Callable, *inputs: jax.Array, calls: int) -> float:
@@ -45,6 +48,11 @@ def bias_gradient(g: jax.Array) -> jax.Array:
     return jax.vjp(lambda bias: fast_cpu.biased(g, bias), jnp.zeros(g.shape[-1]))[1](g)[0]
 
 
+def with_last(function: Callable, fixed: tuple) -> Callable:
+    """The function of arrays alone, whose last arguments are fixed."""
+    return lambda *arrays: function(*arrays, *fixed)
+
+
 def main(calls: int) -> None:
     keep_freed_memory()
     rng = np.random.default_rng(0)
@@ -53,35 +61,25 @@ def main(calls: int) -> None:
         return jnp.asarray(rng.normal(size=shape), jnp.float32)
 
     lines = []
-    for size, channels, features in LAYERS:
-        x, kernel = normal(BATCH, size, size, channels), normal(*KERNEL, channels, features)
-        g = normal(BATCH, size // STRIDE, size // STRIDE, features)
+    for batch, rank, size, channels, features in LAYERS:
+        places, taps = (size,) * rank, (TAPS,) * rank
+        x, kernel = normal(batch, *places, channels), normal(*taps, channels, features)
+        g = normal(batch, *maps.strided_places(places, STRIDE), features)
         operations = 2 * g.size * kernel.size / features
-        rows = {
-            "down": (
-                lambda x, k: fast_cpu.down(x, k, STRIDE),
-                lambda x, k: maps.down(x, k, STRIDE),
-                (x, kernel),
-            ),
-            "up": (
-                lambda g, k, size=size: fast_cpu.up(g, k, STRIDE, (size, size)),
-                lambda g, k, size=size: maps.up(g, k, STRIDE, (size, size)),
-                (g, kernel),
-            ),
-            "weight gradient": (
-                lambda x, g: maps.weight_gradient(x, g, STRIDE, KERNEL),
-                None,
-                (x, g),
-            ),
-            "bias gradient": (bias_gradient, lambda g: g.sum((0, 1, 2)), (g,)),
-        }
+        rows = {"bias gradient": (bias_gradient, lambda g: g.sum(tuple(range(g.ndim - 1))), (g,))}
+        for name, inputs, fixed in (
+            ("down", (x, kernel), (STRIDE,)),
+            ("up", (g, kernel), (STRIDE, places)),
+            ("weight_gradient", (x, g), (STRIDE, taps)),
+        ):
+            forms = (with_last(getattr(module, name), fixed) for module in (fast_cpu, maps))
+            rows[name.replace("_", " ")] = (*forms, inputs)
         for name, (ours, plain, inputs) in rows.items():
-            own = milliseconds(ours, *inputs, calls=calls)
-            theirs = milliseconds(plain, *inputs, calls=calls) if plain else ""
+            own, theirs = (milliseconds(form, *inputs, calls=calls) for form in (ours, plain))
             rate = "" if name == "bias gradient" else operations / own / 1e6
-            layer = (f"{size}x{size}", f"{channels} to {features}")
+            layer = ("x".join(map(str, places)), f"{channels} to {features}")
             lines.append((*layer, name, own, rate, theirs))
-    header = ("image", "channels", "map", "ms", "GFLOP/s", "as XLA is given it, ms")
+    header = ("places", "channels", "map", "ms", "GFLOP/s", "as XLA is given it, ms")
     measure.print_table(header, lines)
 
 
