@@ -52,7 +52,7 @@ def check_memory(size: int, what: str) -> None:
     if size > memory / 2:
         raise InputError(
             f"{what} would take {size / 2**30:,.1f} GiB, and this machine has "
-            f"{memory / 2**30:,.1f} GiB: give fewer or smaller images."
+            f"{memory / 2**30:,.1f} GiB: give fewer or smaller examples."
         )
 
 

@@ -9,13 +9,36 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from vae.errors import InputError
 
+# What a file or an array of a base split may be called.
+FILES = {"train": "train", "valid": "valid", "val": "valid", "test": "test"}
 _SPLIT = re.compile(r"([\w.-]+)(?:\[(-?[0-9]{1,18}%?)?:(-?[0-9]{1,18}%?)?\])?")
+
+
+def files_by_split(path: Path, suffix: str) -> dict[str, Path]:
+    """Returns the files at `path`, a file or a directory, by base split; "" where it is not said.
+
+    A directory holds one file with the suffix, or files named after their splits: train.npz,
+    valid.npz, test.npz. Raises InputError for other names.
+    """
+    if not path.is_dir():
+        return {"": path}
+    files = sorted(file for file in path.glob(f"*{suffix}") if file.is_file())
+    if len(files) == 1:
+        return {"": files[0]}
+    named = {FILES[file.stem]: file for file in files if file.stem in FILES}
+    if len(named) < len(files):
+        raise InputError(
+            f"{path} has {len(files)} {suffix} files: give one of them as data.path, "
+            f"or name them train{suffix}, valid{suffix} and test{suffix}."
+        )
+    return named
 
 
 def digest(data: bytes) -> bytes:

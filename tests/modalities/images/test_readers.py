@@ -174,6 +174,12 @@ def test_amat_text_and_matlab_agree(configure, tmp_path):
     )
 
 
+def test_amat_of_no_square(configure, tmp_path):
+    (tmp_path / "a.amat").write_text("0 1 1\n" * 9)
+    with pytest.raises(InputError, match=r"a\.amat has 3 values a line, which are no square"):
+        modalities.load(configure(path=tmp_path))
+
+
 @pytest.mark.parametrize("text", ["0 1 2\n", "0 1\n1\n", "0.5 1\n", "10 1\n", "", "\n", "x\n"])
 def test_amat_refused(configure, tmp_path, text):
     (tmp_path / "a.amat").write_text(text)
@@ -202,13 +208,13 @@ RNG = np.random.default_rng(0)
         (RNG.integers(0, 256, (20, 6, 7), dtype=np.uint8), (6, 7, 1), BYTES),
         (np.arange(20 * 42).reshape(20, 6, 7), (6, 7, 1), Values("counts", 839.0, 840)),
         (
-            np.arange(20 * 9, dtype=np.uint16).reshape(20, 9),
+            np.arange(20 * 9, dtype=np.uint16).reshape(20, 3, 3),
             (3, 3, 1),
             Values("counts", 179.0, 180),
         ),
-        (RNG.integers(0, 2, (20, 9)), (3, 3, 1), BINARY),
-        (RNG.random((20, 9)) < 0.5, (3, 3, 1), BINARY),
-        (RNG.integers(0, 2, (20, 10)).astype(float), (1, 10, 1), BINARY),
+        (RNG.integers(0, 2, (20, 3, 3)), (3, 3, 1), BINARY),
+        (RNG.random((20, 3, 3)) < 0.5, (3, 3, 1), BINARY),
+        (RNG.integers(0, 2, (20, 1, 10)).astype(float), (1, 10, 1), BINARY),
     ],
 )
 def test_npz_kinds(configure, tmp_path, images, shape, values):
@@ -264,14 +270,14 @@ def test_npz_one_file_a_split(configure, tmp_path):
 
 
 GOOD = np.ones((4, 3, 3), np.uint8)
-NAN = np.array([[0.0, 1.0], [np.nan, 0.0]])
+NAN = np.array([[[0.0, 1.0]], [[np.nan, 0.0]]])
 
 
 @pytest.mark.parametrize(
     ("arrays", "message"),
     [
-        ({"pictures": GOOD}, "has no images, only pictures: name them images, x or data"),
-        ({"labels": np.arange(4)}, "has no images, only labels"),
+        ({"pictures": GOOD}, "has no examples, only pictures: name them images, x or data"),
+        ({"labels": np.arange(4)}, "has no examples, only labels"),
         ({"images": NAN}, "NaN or infinity in 1 of 2"),
         ({"images": np.arange(4)}, r"has the shape \(4,\)"),
         ({"images": np.zeros((0, 3, 3), np.uint8)}, r"has the shape \(0, 3, 3\)"),

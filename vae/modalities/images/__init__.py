@@ -7,7 +7,7 @@
 | any other name                                      | `tfds.py`   |
 | a directory with train-images-idx3-ubyte[.gz], ...  | `idx.py`    |
 | an .amat file, or a directory with some             | `amat.py`   |
-| an .npz file, or a directory with some              | `npz.py`    |
+| an .npz file, or a directory with some              | `pixels.py` |
 | a directory with the tables of CelebA               | `celeba.py` |
 | a directory with images anywhere in it              | `folder.py` |
 """
@@ -18,9 +18,11 @@ from dataclasses import replace
 from pathlib import Path
 
 from vae.data.examples import Source
+from vae.data.splits import files_by_split
 from vae.files import user_path
-from vae.modalities.images import amat, celeba, digits, faces, folder, idx, npz, tfds
+from vae.modalities.images import amat, celeba, digits, faces, folder, idx, tfds
 from vae.modalities.images.decoding import Fit, fit_of
+from vae.modalities.images.pixels import archive_source
 from vae.modalities.images.walk import has_images
 from vae.probability.event import Values
 
@@ -45,7 +47,7 @@ def _read_files(path: Path, fit: Fit, threads: int) -> Source | None:
     """Returns what is at a path; None where no reader takes it."""
     if path.is_file():
         if path.suffix == ".npz":
-            return npz.read(path, fit)
+            return archive_source(path, fit)
         if path.suffix == ".amat":
             return amat.read(path, fit)
     if path.is_dir():
@@ -53,8 +55,8 @@ def _read_files(path: Path, fit: Fit, threads: int) -> Source | None:
             return idx.read(path, fit)
         if amat.find(path):
             return amat.read(path, fit)
-        if npz.find(path):
-            return npz.read(path, fit)
+        if files_by_split(path, ".npz"):
+            return archive_source(path, fit)
         if celeba.has_tables(path):
             return celeba.read(path, fit, threads)
         if has_images(path):

@@ -16,7 +16,7 @@ from vae.data.examples import Source
 from vae.errors import InputError, readable
 from vae.files import check_memory
 from vae.modalities.images.decoding import Fit
-from vae.modalities.images.pixels import array_source, as_images
+from vae.modalities.images.pixels import array_source
 from vae.probability.event import BINARY
 
 
@@ -42,12 +42,23 @@ def find(path: Path) -> dict[str, Path]:
 def read(path: Path, fit: Fit) -> Source:
     """Returns the base splits that the files' names give, unlabelled and binary.
 
-    Raises InputError for files that hold anything but vectors of 0 and 1.
+    Raises InputError for files that hold anything but square images of 0 and 1.
     """
-    splits = {name: (as_images(_read(file)), None) for name, file in find(path).items()}
+    splits = {name: (_square(_read(file), file), None) for name, file in find(path).items()}
     if len({images.shape[1:] for images, _ in splits.values()}) > 1:
         raise InputError(f"{path}: the files differ in the size of an example: use one set's.")
     return array_source(splits, fit, f"binary images of {path}", BINARY)
+
+
+def _square(rows: np.ndarray, file: Path) -> np.ndarray:
+    """Returns rows [N, S * S] as images [N, S, S, 1]."""
+    count, size = rows.shape
+    if (side := math.isqrt(size)) ** 2 != size:
+        raise InputError(
+            f"{file} has {size} values a line, which are no square image: save other images as "
+            ".npz, and a table as .csv."
+        )
+    return rows.reshape(count, side, side, 1)
 
 
 def _read(file: Path) -> np.ndarray:

@@ -18,13 +18,15 @@ import logging
 import warnings
 from collections.abc import Mapping
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 
+from vae.data import npz
 from vae.data.examples import Source, in_memory
 from vae.data.labels import classes_of
 from vae.data.splits import digests, order
-from vae.errors import InputError
+from vae.errors import InputError, readable
 from vae.modalities.images.decoding import Fit, fit_images
 from vae.probability.event import BINARY, BYTES, Event, Values
 
@@ -62,28 +64,39 @@ def array_source(
     return Source(ordered, values, number, description, classes=names)
 
 
-def as_images(flat: np.ndarray) -> np.ndarray:
-    """Returns vectors [N, D] as images: [N, S, S, 1] where D = S * S, else [N, 1, D, 1]."""
-    count, size = flat.shape
-    side = round(size**0.5)
-    return flat.reshape(count, side, side, 1) if side * side == size else flat[:, None, :, None]
+def archive_source(path: Path, fit: Fit) -> Source:
+    """Returns the base splits of a numpy archive.
+
+    Raises InputError for a damaged archive, missing names, and arrays that are not images.
+    """
+    found = npz.read(path)
+    splits = {
+        k: (image_array(arrays.examples, arrays.where), arrays.labels)
+        for k, arrays in found.items()
+    }
+    first = next(iter(splits.values()))[0]
+    for name, (images, _) in splits.items():
+        if images.shape[1:] != first.shape[1:] or images.dtype != first.dtype:
+            raise InputError(
+                f"{path}: the images of {name} are {images.shape[1:]} {images.dtype}, others "
+                f"{first.shape[1:]} {first.dtype}: bring them to one shape and type."
+            )
+    return array_source(splits, fit, f"arrays of {readable(path)}")
 
 
 def image_array(array: np.ndarray, what: str) -> np.ndarray:
     """Returns images [N, H, W, C], uint8, int32 or float32, of an array of any numbers.
 
-    It is [N, H, W], [N, H, W, C], [N, C, H, W] with C of 1, 3 or 4, or [N, D].
+    It is [N, H, W], [N, H, W, C], or [N, C, H, W] with C of 1, 3 or 4.
 
     Raises:
       InputError: it has another shape, NaN, or is not of numbers that images have.
     """
-    if array.ndim not in (2, 3, 4) or not array.size:
+    if array.ndim not in (3, 4) or not array.size:
         raise InputError(
-            f"{what} has the shape {array.shape}: give images [N, H, W], [N, H, W, C] or [N, D]."
+            f"{what} has the shape {array.shape}: give images [N, H, W] or [N, H, W, C]."
         )
     array = _numbers(array, what)
-    if array.ndim == 2:
-        return as_images(array)
     if array.ndim == 3:
         return array[..., None]
     if array.shape[1] in _FEW and min(array.shape[2:]) > max(_FEW):
