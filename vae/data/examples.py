@@ -165,6 +165,7 @@ class Source:
     attributes: tuple[str, ...] = ()  # their names
     classes: tuple[str, ...] = ()  # their names; none where these are the numbers
     names: tuple[str, ...] = ()  # of the channels, where they have any
+    standardise: bool = False  # by the training set, see `vae/data/standardise.py`
     modality: str = ""  # which it is, see `vae/modalities`
 
 

@@ -140,6 +140,12 @@ def make_evaluator(
         "seed": config.evaluation.seed,
         "weights": "averaged" if config.training.ema_decay else "last",
     }
+    event = dataset.event
+    if event.values.kind == "real" and (event.values.scale != 1.0 or event.values.offset != 0.0):
+        protocol["values"] = (
+            "(raw - offset) / scale, see provenance.json; log p of raw values is less by "
+            f"{event.log_scale:.6g} nats"
+        )
     if not bounded:
         protocol["bound"] = NO_BOUND if explains else NO_DENSITY
     elif getattr(model, "certain", False):

@@ -23,6 +23,7 @@ from vae.data.checks import check_splits
 from vae.data.examples import Dataset, Source, load_in_memory
 from vae.data.identity import identity
 from vae.data.labels import check_classes, with_labels
+from vae.data.standardise import standardised
 from vae.errors import InputError
 from vae.files import user_path
 from vae.modalities import images
@@ -65,12 +66,14 @@ def load(config) -> Dataset:
     check_splits(chosen, source.description)
     check_classes(source)
     chosen["train"] = with_labels(chosen["train"], config.labelled, seed=config.seed)
-    shape = chosen["train"].shape
+    shape, values = chosen["train"].shape, source.values
+    if source.standardise:
+        values = standardised(chosen["train"], source.names, source.description)
     sizes = ", ".join(f"{name} {len(examples)}" for name, examples in chosen.items())
     by = f", split by {config.split_by}" if config.split_by else ""
     return Dataset(
         **chosen,
-        event=Event(shape, source.values, source.names),
+        event=Event(shape, values, source.names),
         num_classes=source.num_classes,
         attributes=source.attributes,
         digest=digest,

@@ -92,6 +92,12 @@ class Event:
         return self.shape[-1]
 
     @property
+    def log_scale(self) -> float:
+        """The sum of log scale over all values: log p(raw) = log p(x) - this, of real numbers."""
+        scales = np.broadcast_to(np.log(np.asarray(self.values.scale)), self.shape)
+        return float(scales.sum())
+
+    @property
     def size(self) -> int:
         """How many values there are."""
         return math.prod(self.shape)

@@ -1,0 +1,66 @@
+"""Real numbers in units of their own, brought to mean 0 and deviation 1 over the training set.
+
+Each channel has its own mean m and deviation s, over all examples and places:
+
+    x = (raw - m) / s,    log p(raw) = log p(x) - sum of log s over all values
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+
+import numpy as np
+
+from vae.data.examples import Examples
+from vae.probability.event import Values
+
+logger = logging.getLogger(__name__)
+
+ROWS = 4096  # examples that are read at once
+COARSE = 0.01  # deviations that a float32 may be off by, before it is said
+
+
+def standardised(train: Examples, names: Sequence[str], what: str) -> Values:
+    """Returns what real values mean, given the training set.
+
+    A channel that is constant there has the deviation 1, and is named in a warning; and so is one
+    so far from 0 that its float32 are coarse.
+
+    Args:
+      train: the training set.
+      names: of the channels; their numbers are taken where there are none.
+      what: the data, for the warnings.
+    """
+    names = names or tuple(map(str, range(train.shape[-1])))
+    chunks = [np.arange(i, min(i + ROWS, len(train))) for i in range(0, len(train), ROWS)]
+
+    def values(chunk: np.ndarray) -> np.ndarray:
+        raw, ok = train.read(chunk)
+        return raw.values[ok].reshape(-1, len(names)).astype(np.float64)
+
+    parts = [(len(x), x.sum(0), x.min(0), x.max(0)) for x in map(values, chunks) if len(x)]
+    counts, sums, lows, highs = map(np.array, zip(*parts, strict=True))
+    number, low, high = counts.sum(), lows.min(0), highs.max(0)
+    mean = sums.sum(0) / number
+    std = np.sqrt(sum(((values(chunk) - mean) ** 2).sum(0) for chunk in chunks) / number)
+
+    constant = low == high
+    mean, std = np.where(constant, low, mean), np.where(constant, 1.0, std)
+    if constant.any():
+        few = ", ".join(np.array(names)[constant])
+        logger.warning("%s: constant in the training set, which teaches nothing: %s", what, few)
+    coarse = np.spacing(np.maximum(-low, high).astype(np.float32)) > COARSE * std
+    if (coarse & ~constant).any():
+        few = ", ".join(np.array(names)[coarse & ~constant])
+        logger.warning(
+            "%s: too far from 0 for its spread, so that float32 rounds it: %s; subtract a number",
+            *(what, few),
+        )
+    return Values(
+        "real",
+        scale=tuple(std.tolist()),
+        offset=tuple(mean.tolist()),
+        low=float(((low - mean) / std).min()),
+        high=float(((high - mean) / std).max()),
+    )
