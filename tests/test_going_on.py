@@ -12,7 +12,7 @@ from logged import interrupt_at, lines
 
 import vae
 from vae.errors import InputError
-from vae.sweeps import population
+from vae.population import population
 from vae.tasks.evaluate import evaluate
 from vae.training.checkpoints import digest
 

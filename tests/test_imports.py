@@ -1,6 +1,7 @@
 """Imports only point up the list of packages; a misplaced one fails here by name."""
 
 import ast
+import importlib.util
 import subprocess
 import sys
 from pathlib import Path
@@ -25,6 +26,7 @@ ORDER = (
     "report",
     "experiment",
     "train",
+    "population",
     "sweeps",
     "commands",
 )
@@ -63,4 +65,22 @@ def test_train_is_a_function_before_and_after_its_module_is_imported():
     )
     subprocess.run([sys.executable, "-c", program], check=True)
     program = "from vae.train import train\nimport vae\nassert train is vae.train"
+    subprocess.run([sys.executable, "-c", program], check=True)
+
+
+def test_a_sweep_starts_without_models_or_jax():
+    """It knows the command line, configs and run directories; its jobs know the rest."""
+    needed = {"ray": "ray", "slurm": "submitit"}  # by executors, and not always installed
+    modules = [
+        ".".join(path.relative_to(ROOT.parent).with_suffix("").parts)
+        for path in sorted((ROOT / "sweeps").rglob("*.py"))
+        if path.stem not in needed or importlib.util.find_spec(needed[path.stem])
+    ]
+    program = (
+        "import importlib, sys\n"
+        f"for name in {modules}:\n"
+        "    importlib.import_module(name)\n"
+        "found = {'jax', 'flax', 'vae.models'} & set(sys.modules)\n"
+        "assert not found, found\n"
+    )
     subprocess.run([sys.executable, "-c", program], check=True)

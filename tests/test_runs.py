@@ -19,7 +19,7 @@ from logged import events, interrupt_at, lines, shown_by_tensorboard, wait_for_c
 import vae
 from vae import experiment
 from vae.errors import InputError
-from vae.sweeps import population
+from vae.population import population
 from vae.tasks.fit_prior import fit_prior
 from vae.training import loop
 from vae.training import step as step_module

@@ -321,6 +321,12 @@ def _of_sweeps(name: str) -> Callable[[Any, flags.FlagValues], int]:
     return command
 
 
+def _packing(config: Any, values: flags.FlagValues) -> int:
+    from vae.population.packing import command
+
+    return command(config, values)
+
+
 def _list(config: Any, values: flags.FlagValues) -> int:
     if values.workdir:
         from vae.sweeps.commands import listing
@@ -355,7 +361,7 @@ COMMANDS: dict[str, tuple[Callable[[Any, flags.FlagValues], int], str]] = {
         "workers members",
     ),
     "population": (_of_sweeps("train_population"), "config workdir cpu_devices trials"),
-    "packing": (_of_sweeps("measure_packing"), "config workdir cpu_devices members"),
+    "packing": (_packing, "config workdir cpu_devices members"),
     "evaluate": (_evaluate, f"{_RUN} images labels attributes split num_samples"),
     "sample": (_sample, f"{_RUN} num seed draw labels attributes prior temperature"),
     "reconstruct": (_reconstruct, f"{_ASKED} split"),

@@ -27,8 +27,8 @@ sys.path.insert(0, str(measure.ROOT))
 
 import vae
 from vae.config import base
-from vae.sweeps import population
-from vae.sweeps.population import Member
+from vae.population import population
+from vae.population.population import Member
 
 
 def trial(args: argparse.Namespace, index: int) -> ml_collections.ConfigDict:

@@ -8,8 +8,8 @@ from test_coordinator import GRID, RATES, SPACE, coordinate, records, statuses
 from vae.config import base
 from vae.sweeps import record
 from vae.sweeps.jobs import Command, Jobs
-from vae.sweeps.population import STOP
 from vae.sweeps.space import Plan, product
+from vae.training.directory import STOP
 
 # Learning rates are traced, latent dimensions compiled in: four groups of one, two of four.
 WIDTHS = product({"model.latent_dim": (2, 3), "optimizer.learning_rate": RATES})

@@ -28,7 +28,7 @@ from vae.data.batches import HostBatch
 from vae.probability.distributions import example_keys, sample_keys, split
 from vae.probability.terms import Batch, log_weights
 from vae.training.devices import AXIS, MEMBER, fetch, map_shards, shard
-from vae.training.logs import duration
+from vae.training.terminal import duration
 
 Array = jax.Array
 logger = logging.getLogger(__name__)

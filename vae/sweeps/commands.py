@@ -1,4 +1,4 @@
-"""The commands `sweep` and `list --workdir=DIR`: from flags to a coordinator."""
+"""The commands `sweep`, its job `population`, and `list --workdir=DIR`, from flags on."""
 
 from __future__ import annotations
 
@@ -11,7 +11,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import jax
 import ml_collections
 from absl import flags
 from ml_collections import config_flags
@@ -19,27 +18,16 @@ from ml_collections import config_flags
 from vae.command_line import require_config
 from vae.config import override, validate
 from vae.errors import InputError
-from vae.sweeps import (
-    executors,
-    packing,
-    population,
-    progress,
-    record,
-    results,
-    space,
-)
+from vae.sweeps import executors, progress, record, results, space
 from vae.sweeps.coordinator import Coordinator
 from vae.sweeps.jobs import Command, Jobs
 from vae.sweeps.search import Search, size
 from vae.training import directory, signals
-from vae.training.checkpoints import CheckpointError
-from vae.training.processes import Interrupted
 
 logger = logging.getLogger(__name__)
 
 NUM_TRIALS = 50  # points of a space, where --num_trials is absent
 ROUNDS = 5  # of a sampler that learns: into so many populations its points go, or more
-MOST = 64  # runs that are tried in one program, where --members is absent
 PASSED_ON = ("cpu_devices",)  # flags that every trial's command is given, too
 
 
@@ -122,12 +110,16 @@ def sweep(config: Any, values: flags.FlagValues) -> int:
 
 
 def train_population(config: Any, values: flags.FlagValues) -> int:
-    """Trains trials of a sweep in one program.
+    """Trains trials of a sweep in one program; this process is a job of the sweep, not the sweep.
 
     Returns:
       The exit code: 0, 1 where a file could not be written, 75 where one was stopped; each trial's
       `result.json` says how it ended.
     """
+    from vae.population import population
+    from vae.training.checkpoints import CheckpointError
+    from vae.training.processes import Interrupted
+
     if not (values["config"].present and values.workdir and values.trials):
         raise InputError("population needs --config=FILE, --workdir=SWEEP and --trials=0,1,...")
     common = config_flags.get_override_values(values["config"])
@@ -147,26 +139,6 @@ def train_population(config: Any, values: flags.FlagValues) -> int:
         print(f"error: {values.workdir}: {error}", file=sys.stderr)
         return 1
     return 75 if any(result["status"] == "preempted" for result in results) else 0
-
-
-def measure_packing(config: Any, values: flags.FlagValues) -> int:
-    """Measures how many runs of an experiment to train in one program, and prints it.
-
-    With --workdir it is also written there, as `packing.json`. On a CPU packing never pays.
-
-    Raises:
-      InputError: --config is missing, or the config or its data are wrong.
-    """
-    require_config(values, "packing")
-    found = {"members": 1}
-    if jax.default_backend() != "cpu":
-        found = packing.measure(config.value, values.members or MOST)._asdict()
-    found["device"] = jax.devices()[0].device_kind
-    if values.workdir:
-        Path(values.workdir).mkdir(parents=True, exist_ok=True)
-        directory.write_json(Path(values.workdir) / "packing.json", found)
-    print(directory.as_json(found, indent=2))
-    return 0
 
 
 def listing(values: flags.FlagValues) -> int:

@@ -26,10 +26,10 @@ from vae.errors import InputError
 from vae.sweeps import record
 from vae.sweeps.executors import Executor, Running
 from vae.sweeps.jobs import Jobs
-from vae.sweeps.population import STOP
 from vae.sweeps.search import Point, Search
 from vae.sweeps.space import Plan
 from vae.sweeps.trials import Trial, in_use
+from vae.training.directory import STOP
 
 logger = logging.getLogger(__name__)
 

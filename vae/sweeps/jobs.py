@@ -20,8 +20,8 @@ from typing import Any, NamedTuple
 import ml_collections
 
 from vae.config import override
+from vae.config.traced import static
 from vae.sweeps.executors import Job
-from vae.sweeps.population import static
 from vae.sweeps.trials import Trial
 from vae.training import directory
 

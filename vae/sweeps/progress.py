@@ -11,7 +11,7 @@ from typing import Any
 from vae.errors import InputError
 from vae.sweeps import record
 from vae.sweeps.trials import ENDED, Trial, in_use
-from vae.training.logs import Line, duration
+from vae.training.terminal import Line, duration
 
 ORDER = (*ENDED, "running", "waiting")
 

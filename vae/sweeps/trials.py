@@ -18,7 +18,6 @@ from typing import Any
 from vae.errors import InputError
 from vae.files import check_file
 from vae.training import directory
-from vae.training.logs import read_line
 
 ENDED = ("completed", "pruned", "diverged", "failed")
 MAX_ATTEMPTS = 3  # a trial that fails is retried twice, from its last checkpoint
@@ -81,7 +80,8 @@ class Trial:
         with contextlib.suppress(FileNotFoundError, InputError):
             check_file(file)
             for text in file.read_bytes().splitlines():
-                step, figures = read_line(text) or (0, {})  # the last one may be half written
+                # The last line may be half written.
+                step, figures = directory.read_line(text) or (0, {})
                 if math.isfinite(figures.get(metric, math.nan)):
                     found[step] = figures[metric]
         return found

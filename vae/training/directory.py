@@ -1,23 +1,17 @@
-"""The run directory: who owns it, how its files are written and read, and what a run records."""
+"""The run directory: who owns it, and how its files are written and read."""
 
 from __future__ import annotations
 
 import contextlib
-import datetime
 import fcntl
-import importlib.metadata
 import json
 import math
 import os
-import platform
-import subprocess
-import sys
 import tempfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import IO, Any
 
-import jax
 import ml_collections
 
 from vae.config import check_values, from_dict
@@ -26,7 +20,7 @@ from vae.files import check_file
 
 STATUSES = ("completed", "preempted", "diverged", "failed")
 NUMBER = int | float
-PACKAGES = ("jax", "jaxlib", "flax", "optax", "orbax-checkpoint", "ml-collections", "clu", "numpy")
+STOP = "stop"  # a file: this run, of several that are trained together, is to save and end
 
 
 class Damaged(InputError):
@@ -205,6 +199,20 @@ def read_result(workdir: Path) -> dict[str, Any] | None:
     return result
 
 
+def read_line(text: bytes) -> tuple[int, dict[str, float]] | None:
+    """The step and the figures of a line of metrics.jsonl; None where it is damaged.
+
+    A figure that was not finite is NaN.
+    """
+    try:
+        figures = json.loads(text)
+        step = figures.pop("step")
+        figures = {name: math.nan if x is None else float(x) for name, x in figures.items()}
+    except (ValueError, TypeError, AttributeError, KeyError, OverflowError):
+        return None  # it is no JSON, or JSON of another shape
+    return (step, figures) if type(step) is int and step >= 0 else None
+
+
 def read_config(workdir: Path) -> ml_collections.ConfigDict | None:
     """The configuration of a run, None where there is none.
 
@@ -222,47 +230,3 @@ def read_config(workdir: Path) -> ml_collections.ConfigDict | None:
     except InputError as error:
         raise Damaged(f"{file} is damaged: {error}") from None
     return config
-
-
-def provenance(overrides: dict[str, Any], data: dict[str, Any]) -> dict[str, Any]:
-    """What else decided the result: overrides, data, code, versions, devices."""
-    return {
-        "time": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
-        "command": sys.argv,
-        "overrides": overrides,
-        "data": data,
-        "commit": _commit(),
-        "python": platform.python_version(),
-        "versions": {name: _version(name) for name in PACKAGES},
-        "platform": platform.platform(),
-        "hardware": _hardware(),
-        "devices": [f"{d.platform}:{d.device_kind}:{d.id}" for d in jax.devices()],
-        "processes": jax.process_count(),
-    }
-
-
-def _hardware() -> str:
-    """What computes, for a person: "2 cores of AMD EPYC 7B13", "8 x NVIDIA H200"."""
-    if jax.default_backend() != "cpu":
-        return f"{jax.device_count()} x {jax.devices()[0].device_kind}"
-    cores, name = os.cpu_count(), platform.processor() or platform.machine()
-    with contextlib.suppress(OSError):
-        lines = Path("/proc/cpuinfo").read_text("utf-8").splitlines()
-        name = next((x.split(":")[1].strip() for x in lines if x.startswith("model name")), name)
-    return f"{cores} cores of {name}"
-
-
-def _version(name: str) -> str | None:
-    try:
-        return importlib.metadata.version(name)
-    except importlib.metadata.PackageNotFoundError:
-        return None
-
-
-def _commit() -> str | None:
-    directory = Path(__file__).resolve().parent
-    command = ["git", "-C", str(directory), "describe", "--always", "--dirty", "--abbrev=40"]
-    try:
-        return subprocess.run(command, capture_output=True, text=True, timeout=5).stdout.strip()
-    except (OSError, subprocess.TimeoutExpired):
-        return None

@@ -6,12 +6,9 @@
 from __future__ import annotations
 
 import io
-import json
 import logging
-import math
 import os
 import platform
-import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -20,8 +17,9 @@ import numpy as np
 from PIL import Image
 
 from vae.files import check_file
-from vae.training.directory import as_json, named, whole
+from vae.training.directory import as_json, named, read_line, whole
 from vae.training.processes import is_first
+from vae.training.terminal import Line, duration
 
 logger = logging.getLogger(__name__)
 
@@ -110,20 +108,6 @@ class Log:
             self._events.close()
 
 
-def read_line(text: bytes) -> tuple[int, dict[str, float]] | None:
-    """The step and the figures of a line of metrics.jsonl; None where it is damaged.
-
-    A figure that was not finite is NaN.
-    """
-    try:
-        figures = json.loads(text)
-        step = figures.pop("step")
-        figures = {name: math.nan if x is None else float(x) for name, x in figures.items()}
-    except (ValueError, TypeError, AttributeError, KeyError, OverflowError):
-        return None  # it is no JSON, or JSON of another shape
-    return (step, figures) if type(step) is int and step >= 0 else None
-
-
 class _Events:
     """An event file of TensorBoard's, written without TensorFlow, whose import takes seconds."""
 
@@ -166,28 +150,6 @@ class _Events:
             self._file.flush()
 
 
-class Line:
-    """A line that is written over on a terminal, plain lines elsewhere."""
-
-    def __init__(self, stream: Any = None) -> None:
-        self._stream = stream or sys.stderr
-        self._terminal = self._stream.isatty()
-        self._width = 0
-
-    def show(self, line: str) -> None:
-        if self._terminal:
-            self._stream.write("\r" + line.ljust(self._width))
-            self._width = len(line)
-        else:
-            self._stream.write(line + "\n")
-        self._stream.flush()
-
-    def close(self) -> None:
-        if self._terminal and self._width:
-            self._stream.write("\n")
-            self._stream.flush()
-
-
 class Progress:
     """A progress line on a terminal, plain lines elsewhere.
 
@@ -228,10 +190,3 @@ class Progress:
 
     def close(self) -> None:
         self._line.close()
-
-
-def duration(seconds: float) -> str:
-    """Minutes and seconds as 1:05, with hours as 1:00:05."""
-    minutes, seconds = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours}:{minutes:02d}:{seconds:02d}" if hours else f"{minutes}:{seconds:02d}"

@@ -10,7 +10,7 @@ The state after n steps is saved as step n. At most two calls are in flight. The
 device only where something is logged, evaluated, drawn or saved.
 
 The order is a generator, `order`, of requests to whoever holds the state: `run` here, for one run,
-and `vae/sweeps/population.py` for many that are trained in one program.
+and `vae/population/population.py` for many that are trained in one program.
 """
 
 from __future__ import annotations

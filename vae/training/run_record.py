@@ -25,6 +25,7 @@ from vae.probability import schedules
 from vae.training import directory, facts, loop, processes
 from vae.training.checkpoints import Checkpoints, OtherState, Unreadable, digest
 from vae.training.logs import Log
+from vae.training.provenance import provenance
 from vae.training.state import State
 
 logger = logging.getLogger(__name__)
@@ -209,8 +210,8 @@ def recorded(
         stack.enter_context(_recorded_failure(workdir, started, status, log))
         if processes.is_first():
             directory.write_json(workdir / "config.json", to_dict(config))
-            provenance = directory.provenance(overrides, facts.of(dataset))
-            directory.write_json(workdir / "provenance.json", provenance | own)
+            made_by = provenance(overrides, facts.of(dataset))
+            directory.write_json(workdir / "provenance.json", made_by | own)
         yield Record(workdir, started, log, kept)
 
 

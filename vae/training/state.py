@@ -14,6 +14,7 @@ from clu import metrics as clu_metrics
 from jax.sharding import Mesh
 
 from vae.config import get
+from vae.config.traced import traced
 from vae.training import devices
 
 Array = jax.Array
@@ -66,17 +67,6 @@ class State:
     hyper: dict[str, Array]
     guard: Guard
     metrics: clu_metrics.Collection
-
-
-def traced(config: ml_collections.ConfigDict) -> dict[str, str]:
-    """{dotted key of the config: name in `State.hyper`} of the numbers that are not compiled in."""
-    names = ["learning_rate", "weight_decay", "warmup_steps"]
-    if config.model.adversary != "none":
-        names.append("discriminator_learning_rate")
-    floats = [name for name, value in config.objective.items() if isinstance(value, float)]
-    return {f"optimizer.{name}": name for name in names} | {
-        f"objective.{name}": name for name in (*floats, "beta_warmup_steps")
-    }
 
 
 def hyperparameters(config: ml_collections.ConfigDict) -> dict[str, Any]:

@@ -25,7 +25,16 @@ from vae.errors import InputError
 from vae.sweeps.executors import GRACE, LAUNCH, Job
 from vae.training import signals
 
-PRELOADED = "vae.sweeps.executors.preloaded"
+# What a run imports, named here for the fork server alone. None of it starts JAX's backend, which
+# would not survive a fork.
+PRELOADED = (
+    "ml_collections.config_flags",
+    "sklearn.datasets",
+    "tensorboard.compat.proto.event_pb2",
+    "tensorboard.summary.writer.record_writer",
+    "vae.train",
+    "vae.sweeps.executors.frozen",  # the last
+)
 
 
 class Share(NamedTuple):
@@ -76,7 +85,7 @@ class Local:
         self._shares = shares(workers)
         self._running: list[Process | None] = [None] * workers
         self._context = multiprocessing.get_context("forkserver")
-        self._context.set_forkserver_preload([PRELOADED])
+        self._context.set_forkserver_preload(list(PRELOADED))
         forkserver.ensure_running()  # it imports beside the coordinator, which is still to
 
     def start(self, job: Job) -> Process:

@@ -28,23 +28,22 @@ from clu import parameter_overview
 from jax.sharding import Mesh
 from jax.sharding import PartitionSpec as P
 
-from vae.config import flatten, to_dict
+from vae.config.traced import static
 from vae.data.batches import Batches
 from vae.errors import InputError
 from vae.evaluation.evaluator import Stopped
 from vae.experiment import Experiment, prepare
+from vae.population.stacked import initial_states, make_batch, make_step, unstacked
 from vae.run import Compiled
-from vae.sweeps.stacked import initial_states, make_batch, make_step, unstacked
 from vae.train import check, drawer
 from vae.training import devices, loop
+from vae.training.directory import STOP
 from vae.training.logs import Progress
 from vae.training.processes import stop_requests
 from vae.training.run_record import Record, check_data, completed, recorded
-from vae.training.state import State, evaluation_variables, traced
+from vae.training.state import State, evaluation_variables
 
 logger = logging.getLogger(__name__)
-
-STOP = "stop"  # a file in a run directory: this member is to save and end
 
 
 class Member(NamedTuple):
@@ -61,23 +60,11 @@ class Member(NamedTuple):
     overrides: dict[str, Any]
 
 
-def varying(config: ml_collections.ConfigDict) -> set[str]:
-    """Dotted keys in which the members of a population may differ."""
-    seeds = {"seed"} if config.data.labelled else {"seed", "data.seed"}
-    return seeds | set(traced(config))
-
-
-def static(config: ml_collections.ConfigDict) -> dict[str, Any]:
-    """What the members of a population have in common: all but what may vary."""
-    free = varying(config)
-    return {key: value for key, value in flatten(to_dict(config)).items() if key not in free}
-
-
 def train(members: Sequence[Member]) -> list[dict[str, Any]]:
     """Trains runs in one program, or goes on with those that are not complete.
 
     Args:
-      members: the runs; their configs differ in what `varying` names, and in nothing else.
+      members: the runs; their configs differ in what `traced.varying` names, and in nothing else.
 
     Returns:
       What each one's `result.json` holds, see `vae.train`.

@@ -12,8 +12,9 @@ from logged import lines
 
 import vae
 from vae.errors import InputError
-from vae.sweeps import packing, population, stacked
-from vae.sweeps.population import STOP, Member
+from vae.population import packing, population, stacked
+from vae.population.population import Member
+from vae.training.directory import STOP
 
 VARIANTS = (
     {"optimizer__learning_rate": 1e-3},

@@ -10,20 +10,24 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import jax
 import ml_collections
+from absl import flags
 from jax.sharding import PartitionSpec as P
 
+from vae.command_line import require_config
 from vae.experiment import Experiment, prepare
-from vae.sweeps import stacked
+from vae.population import stacked
 from vae.train import call_batch, make_mapped_step
-from vae.training import devices
+from vae.training import devices, directory
 
 GROWTH = 4  # of the number of members from one trial to the next
 GAIN = 0.9  # of a run's share of the time: less of a fall is not worth the memory
 MEMORY = 0.8  # of a device's; the rest is for evaluations and pictures
+MOST = 64  # runs that are tried in one program, where --members is absent
 SECONDS = 0.5  # of steps that are timed, after those that are not
 
 
@@ -62,6 +66,26 @@ def measure(config: ml_collections.ConfigDict, most: int) -> Packing:
         fitting = members * limit / max(packed.device_bytes, 1)
         members = int(min(GROWTH * members, fitting, most))
     return best
+
+
+def command(config: Any, values: flags.FlagValues) -> int:
+    """Measures how many runs of an experiment to train in one program, and prints it.
+
+    With --workdir it is also written there, as `packing.json`. On a CPU packing never pays.
+
+    Raises:
+      InputError: --config is missing, or the config or its data are wrong.
+    """
+    require_config(values, "packing")
+    found = {"members": 1}
+    if jax.default_backend() != "cpu":
+        found = measure(config.value, values.members or MOST)._asdict()
+    found["device"] = jax.devices()[0].device_kind
+    if values.workdir:
+        Path(values.workdir).mkdir(parents=True, exist_ok=True)
+        directory.write_json(Path(values.workdir) / "packing.json", found)
+    print(directory.as_json(found, indent=2))
+    return 0
 
 
 def _timed(experiment: Experiment, members: int) -> Packing:
