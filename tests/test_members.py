@@ -13,7 +13,7 @@ import vae
 from vae import models
 from vae.config import CHOICES, get
 from vae.evaluation.likelihood import has_density
-from vae.models import adversaries, likelihoods, posteriors, priors
+from vae.models import likelihoods, losses, posteriors, priors
 from vae.probability import objectives
 from vae.tasks.reconstruct import reconstruct
 from vae.tasks.sample import sample
@@ -180,7 +180,7 @@ MEMBERS = POSTERIORS | PRIORS | LIKELIHOODS | OBJECTIVES | MODELS | ADVERSARIES
         ("model.posterior", posteriors.POSTERIORS),
         ("model.prior", priors.PRIORS),
         ("model.likelihood", likelihoods.LIKELIHOODS),
-        ("model.adversary", adversaries.ADVERSARIES),
+        ("model.adversary", losses.ADVERSARIES),
         ("objective.name", objectives.OBJECTIVES),
     ],
 )

@@ -8,6 +8,7 @@ import numpy as np
 import optax
 import pytest
 from configs import tiny
+from drawn import drawn
 from facts import facts
 
 from vae import models
@@ -15,7 +16,7 @@ from vae.config import validate
 from vae.data.batches import HostBatch
 from vae.data.examples import Raw
 from vae.errors import InputError
-from vae.models.adversaries.factors import Factors
+from vae.models.losses.factors import Factors
 from vae.networks.discriminators import VectorDiscriminator
 from vae.probability.distributions import StandardNormal, normal_log_prob, sample_keys
 from vae.probability.event import Values
@@ -85,7 +86,7 @@ def slopes(name):
         loss: {part for part, leaves in parts.items() if any(map(np.any, jax.tree.leaves(leaves)))}
         for loss, parts in gradients.items()
     }
-    return reached, losses, model.losses
+    return reached, losses, model.loss_names
 
 
 @pytest.mark.parametrize("name", PLAYERS)
@@ -109,7 +110,8 @@ def test_the_learned_similarity_is_a_density_of_the_features():
         return model.terms(variables, batch, keys=KEYS, train=train)
 
     terms, pixels = terms_of(train=True), terms_of(train=False)
-    discriminator = model.adversary.discriminator
+    (adversary,) = model.losses
+    discriminator = adversary.discriminator
     own = {kind: parts["discriminator"] for kind, parts in variables.items()}
 
     @jax.jit
@@ -139,8 +141,7 @@ def test_the_total_correlation_of_a_gaussian():
     def losses(variables, key):
         keys = jax.random.split(key, (2, 512))
         z = StandardNormal(2).sample(keys=keys[0])[None] @ scale.T
-        batch = Batch(jnp.zeros((512, 1)))
-        return adversary.play(variables, batch, z, None, None, keys=keys[1:], axis=None).losses
+        return adversary.charge(variables, drawn(z=z, keys=keys[1:])).losses
 
     def step(carry, key):
         variables, state = carry

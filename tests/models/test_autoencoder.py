@@ -1,16 +1,19 @@
 """Deterministic autoencoders: the loss by hand, the regularisers, and no claim of a bound."""
 
+from types import SimpleNamespace
+
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 from configs import tiny
+from drawn import drawn
 from facts import facts
 
 import vae
 from vae import models
 from vae.errors import InputError
-from vae.models.regularizers import gradient_penalty
+from vae.models.losses.regularizers import GradientPenalty
 from vae.probability.objectives import elbo
 from vae.probability.terms import Batch
 
@@ -50,7 +53,9 @@ def test_the_gradient_penalty_is_the_norm_of_the_jacobian():
     z = jax.random.normal(jax.random.key(1), (1, 2, 2))
     keys = jax.random.split(jax.random.key(2), (5000, 2))
     many = jnp.broadcast_to(z, (5000, 2, 2))
-    estimate = gradient_penalty(decode, None, many, keys=keys)
+    linear = SimpleNamespace(mean=lambda outputs: outputs)
+    given = drawn(z=many, keys=keys, decode=decode, likelihood=linear)
+    estimate = GradientPenalty(1.0).charge(None, given).losses["regularizer"]
     exact = [(jax.jacrev(decode)(one) ** 2).sum() for one in z[0]]
     np.testing.assert_allclose(estimate, exact, rtol=0.05)
 

@@ -9,6 +9,7 @@ from vae import models
 from vae.config import base
 from vae.errors import InputError
 from vae.models.combinations import check_objective
+from vae.models.losses.regularizers import L2
 from vae.models.posteriors.gaussian import Gaussian
 from vae.models.priors.fixed import Fixed
 from vae.models.vae import VAE
@@ -79,7 +80,7 @@ def test_few_samples_are_drawn_for_objectives_and_losses_of_weights_alone():
     check(MODEL, name="dreg", backward_samples=2)
     with pytest.raises(InputError, match=r"backward_samples=2 has no effect"):
         check(MODEL, name="miwae", backward_samples=2)
-    regularised = dataclasses.replace(MODEL, regularizer=lambda params: 0.0)
+    regularised = dataclasses.replace(MODEL, losses=(L2(1.0),))
     with pytest.raises(InputError, match=r"no part in this model's loss 'regularizer'"):
         check(regularised, name="iwae", backward_samples=2)
 

@@ -18,9 +18,15 @@ MODELS = {
     "maf": {"model__prior": "maf", "model__prior_flows": 2, "model__prior_widths": (8,)},
     "vamp": {"model__prior": "vamp", "model__prior_components": 3},
     "conditional": {"model__prior": "conditional", "model__condition": "label"},
-    "two_layer": {"model__name": "two_layer", "model__top_dim": 2, "model__top_widths": (8,)},
+    "two_layer": {
+        "model__name": "two_layer",
+        "model__top_dim": 2,
+        "model__top_widths": (8,),
+        "model__condition": "label",
+    },
     "ladder": {
         "model__name": "ladder",
+        "model__condition": "label",
         "model__groups": (1, 1),
         "model__encoder_widths": (8, 8),
         "model__decoder_widths": (8, 8),

@@ -171,7 +171,7 @@ def test_the_bound_is_that_of_the_codes(vq):
     log_pz = model.prior.log_prob(q.codes, part(variables, "prior"))
     np.testing.assert_allclose(terms.log_pz, [log_pz] * 2, rtol=1e-5)
     assert terms.log_qz.shape == (2, 4) and not terms.log_qz.any()
-    u = model._encode(variables, batch.x)
+    u = model._encode(variables, batch)
     expected = 0.25 * ((u - q.mean) ** 2).sum((1, 2))
     np.testing.assert_allclose(terms.losses["commitment"], expected, rtol=1e-4)
 
@@ -194,7 +194,7 @@ def test_the_gradient_passes_straight_through(vq):
 
     def of_encoder(encoder):
         changed = {**variables, "params": {**variables["params"], "encoder": encoder}}
-        return jnp.vdot(model._encode(changed, batch.x), slope)
+        return jnp.vdot(model._encode(changed, batch), slope)
 
     expected = jax.jit(jax.grad(of_encoder))(variables["params"]["encoder"])
     jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-3), gradient, expected)

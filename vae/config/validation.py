@@ -93,13 +93,12 @@ UNTRAINED = ("fixed", "optimal")  # scales that are not learned by gradient
 ENCODING = ("vae", "two_layer", "vq", "fsq", "semi_supervised")
 LIKELIHOOD_BASED = (*ENCODING, "ladder")
 ONE_LAYER = ("vae", "semi_supervised")
-WITH_ADVERSARY = ("vae", "gan")
 ADVERSARIES = ("images", "latents", "factors")
 QUANTIZED = ("vq", "fsq")
 FLOWS = ("planar", "sylvester", "iaf")
 ONLY_WITH = {
     "data.labelled": ("model.name", ("semi_supervised",)),
-    "model.condition": ("model.name", WITH_ADVERSARY),
+    "model.condition": ("model.name", ("vae", "two_layer", "ladder", "vq", "fsq", "gan")),
     "model.encoder_told": ("model.condition", ("label", "attributes")),
     "model.encoder": ("model.name", ENCODING),
     "model.encoder_widths": ("model.name", LIKELIHOOD_BASED),
@@ -121,16 +120,15 @@ ONLY_WITH = {
     "model.likelihood": ("model.name", LIKELIHOOD_BASED),
     "model.scale_init": ("model.name", LIKELIHOOD_BASED),
     "model.likelihood_components": ("model.likelihood", ("mixture_of_logistics",)),
-    "model.regularizer": ("model.name", ONE_LAYER),
+    "model.regularizer": ("model.name", LIKELIHOOD_BASED),
     "model.regularizer_weight": ("model.regularizer", ("l2", "gradient_penalty")),
-    "model.adversary": ("model.name", WITH_ADVERSARY),
     "model.adversarial_weight": ("model.adversary", ADVERSARIES),
     "model.discriminator_widths": ("model.adversary", ADVERSARIES),
     "model.gan_loss": ("model.adversary", ("images", "latents")),
     "model.r1_weight": ("model.adversary", ("images", "latents")),
     "model.spectral_norm": ("model.adversary", ("images", "latents")),
     "model.similarity": ("model.adversary", ("images",)),
-    "model.image_loss": ("model.name", ONE_LAYER),
+    "model.image_loss": ("model.name", LIKELIHOOD_BASED),
     "model.image_loss_weight": ("model.image_loss", ("ms_ssim", "perceptual")),
     "model.codebook_size": ("model.name", ("vq",)),
     "model.commitment": ("model.name", ("vq",)),

@@ -30,27 +30,37 @@ class Autoregressive:
 
     uses_encoder = False
 
-    def init(self, *, key: Array) -> parts.Variables:
-        """Draws the initial variables; with them every sequence is as probable as any other."""
-        memory = self.network.memory(1)
-        return parts.of_module(self.network, jnp.zeros((1, 1), jnp.int32), memory, 0, key=key)
+    def init(self, told: Array | None = None, *, key: Array) -> parts.Variables:
+        """Draws the initial variables; with them every sequence is as probable as any other.
 
-    def log_prob(self, codes: Array, variables: parts.Variables) -> Array:
-        """log p(c) of codes [B, L], as [B]."""
+        `told` is a code [1, C] like those of the examples, None where there are none.
+        """
+        memory = self.network.memory(1)
+        return parts.of_module(self.network, jnp.zeros((1, 1), jnp.int32), memory, 0, told, key=key)
+
+    def log_prob(
+        self, codes: Array, variables: parts.Variables, told: Array | None = None
+    ) -> Array:
+        """log p(c) of codes [B, L], or log p(c | y) where `told` [B, C] is y's code, as [B]."""
         before = jnp.pad(codes[:, :-1], ((0, 0), (1, 0)), constant_values=self.network.vocabulary)
-        logits, _ = self._network(variables, before, self.network.memory(len(codes)), 0)
+        logits, _ = self._network(variables, before, self.network.memory(len(codes)), 0, told)
         log_prob = jnp.take_along_axis(jax.nn.log_softmax(logits), codes[..., None], axis=-1)
         return log_prob.sum((-2, -1))
 
     def sample(
-        self, variables: parts.Variables, *, keys: Array, temperature: Array | float = 1.0
+        self,
+        variables: parts.Variables,
+        told: Array | None = None,
+        *,
+        keys: Array,
+        temperature: Array | float = 1.0,
     ) -> Array:
         """Draws codes [B, L], one sequence from each key [B]; logits are over the temperature."""
         temperature = jnp.maximum(temperature, COLDEST)
 
         def draw(carry: tuple, place: Array) -> tuple[tuple, Array]:
             before, memory = carry
-            logits, memory = self._network(variables, before[:, None], memory, place)
+            logits, memory = self._network(variables, before[:, None], memory, place, told)
             place_keys = jax.vmap(jax.random.fold_in, in_axes=(0, None))(keys, place)
             code = jax.vmap(jax.random.categorical)(place_keys, logits[:, 0] / temperature)
             return (code, memory), code

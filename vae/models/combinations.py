@@ -51,10 +51,10 @@ def check_objective(
             raise InputError(
                 f"objective.{key}={value} has no effect with objective.name={config.name!r}."
             )
-    if config.backward_samples and (losses := getattr(model, "losses", ())):
+    if config.backward_samples and model.loss_names:
         raise InputError(
             f"objective.backward_samples={config.backward_samples} draws samples by their weights, "
-            f"which have no part in this model's loss {losses[0]!r}; leave it at 0."
+            f"which have no part in this model's loss {model.loss_names[0]!r}; leave it at 0."
         )
     for name in _missing(objective.needs, model, example):
         raise InputError(

@@ -1,4 +1,4 @@
-"""What a conditional model is told of an image."""
+"""What a conditional model is told of an example."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import ml_collections
 from vae.data.scales import Scales, unit_scales
 from vae.errors import InputError
 from vae.models.data import Data
+from vae.networks.blocks import with_code
 
 Array = jax.Array
 
@@ -24,11 +25,13 @@ class Condition:
         its own unit.
       size: how many classes or attributes there are.
       scales: of the attributes.
+      to_encoder: whether encoders are given it, too.
     """
 
     kind: str
     size: int
     scales: Scales
+    to_encoder: bool = True
 
     def code(self, y: Array) -> Array:
         """y as networks are given it, [B, size].
@@ -43,10 +46,25 @@ class Condition:
         return (y - jnp.array(self.scales.mean)) / jnp.array(self.scales.std)
 
     def unknown(self, num: int) -> Array:
-        """A y of `num` images of which nothing is known; its code is zeros."""
+        """A y of `num` examples of which nothing is known; its code is zeros."""
         if self.kind == "label":
             return jnp.full((num,), -1, jnp.int32)
         return jnp.tile(jnp.array(self.scales.mean), (num, 1))
+
+
+def code_of(condition: Condition | None, y: Array | None) -> Array | None:
+    """The code [B, size] of y; None where there is no condition."""
+    return condition.code(y) if condition else None
+
+
+def with_planes(condition: Condition | None, x: Array, y: Array | None) -> Array:
+    """What an encoder is given of x [B, *places, C].
+
+    Where it is given y too, one constant channel for every number of its code follows those of x.
+    """
+    if condition is None or not condition.to_encoder:
+        return x
+    return with_code(x, condition.code(y), x.ndim - 2)
 
 
 def condition_of(config: ml_collections.ConfigDict, data: Data) -> Condition | None:
@@ -64,4 +82,5 @@ def condition_of(config: ml_collections.ConfigDict, data: Data) -> Condition | N
             f"model.condition={config.condition!r} needs {what}s, but the data have none."
         )
     size = sizes[config.condition]
-    return Condition(config.condition, size, data.scales or unit_scales(size))
+    scales = data.scales or unit_scales(size)
+    return Condition(config.condition, size, scales, config.encoder_told)

@@ -21,10 +21,10 @@ import numpy as np
 
 from vae.errors import InputError
 from vae.models import parts
-from vae.models.adversaries import ADVERSARIES
-from vae.models.adversaries.images import Images
-from vae.models.condition import Condition, condition_of
+from vae.models.condition import Condition, code_of, condition_of
 from vae.models.data import Data
+from vae.models.losses import losses_of
+from vae.models.losses.images import Images
 from vae.models.parts import Variables, part
 from vae.models.priors import PRIORS
 from vae.models.vae import check_grids, make_decoder
@@ -59,9 +59,9 @@ class GAN:
     likelihood = Bernoulli()  # whose mean keeps the values in [0, 1]
 
     @property
-    def losses(self) -> tuple[str, ...]:
+    def loss_names(self) -> tuple[str, ...]:
         """Names of the losses of `terms`."""
-        return self.adversary.losses
+        return self.adversary.names
 
     def init(self, *, key: Array) -> Variables:
         """Draws the initial variables."""
@@ -110,7 +110,7 @@ class GAN:
         fakes = jax.vmap(lambda keys: self._fakes(variables, batch.y, keys=keys))(keys)
         judge = self.adversary.discriminator
         ready = judge.ready(part(variables, "discriminator"))
-        code = self.adversary.code(batch.y)
+        code = self._code(batch.y)
         return Terms(
             log_px=nothing,
             log_pz=nothing,
@@ -128,7 +128,7 @@ class GAN:
         """The logits of the images and of as many fakes from keys [B], [B] each."""
         judge = self.adversary.discriminator
         ready = judge.ready(part(variables, "discriminator"))
-        code = self.adversary.code(batch.y)
+        code = self._code(batch.y)
         fakes = self._fakes(variables, batch.y, keys=keys)
         return {
             name: judge.judge(ready, x, code)[1] for name, x in (("real", batch.x), ("fake", fakes))
@@ -145,8 +145,8 @@ class GAN:
         return figures
 
     def _code(self, y: Array | None) -> Array | None:
-        """What the generator is told, [B, C]; None without a condition."""
-        return self.condition.code(y) if self.condition else None
+        """What both players are told, [B, C]; None without a condition."""
+        return code_of(self.condition, y)
 
     def _fakes(self, variables: Variables, y: Array | None, *, keys: Array) -> Array:
         return self.decode(variables, self.sample(variables, y, keys=keys), y)
@@ -176,10 +176,11 @@ def build(config: ml_collections.ConfigDict, data: Data) -> GAN:
             "posterior; choose 'standard_normal'."
         )
     check_grids(config, data, config.latent_dim)
+    (adversary,) = losses_of(config, data, space=prior.space, size=config.latent_dim)
     return GAN(
         generator=make_decoder(config, data, GAN.likelihood),
         prior=prior,
-        adversary=ADVERSARIES[config.adversary](config, config.latent_dim, data),
+        adversary=adversary,
         latent_dim=config.latent_dim,
         event=data.event,
         condition=condition_of(config, data),

@@ -2,7 +2,8 @@
 
     p(x, z) = p(x | z) prod_g p(z_g | z_<g),    q(z | x) = prod_g q(z_g | z_<g, x)
 
-The divergence of each group is in closed form given the groups above it, which are sampled:
+A conditional one has y in all of these: the way down starts from it, as the way up does where it is
+told. The divergence of each group is in closed form given the groups above it, which are sampled:
 
     KL(q || p) = sum_g E_q(z_<g | x)[ KL(q(z_g | z_<g, x) || p(z_g | z_<g)) ]
 """
@@ -17,14 +18,15 @@ import jax
 import jax.numpy as jnp
 import ml_collections
 
-from vae.models import parts
+from vae.models import losses, parts
 from vae.models.autoencoder import Autoencoder
+from vae.models.condition import condition_of
 from vae.models.data import Data
 from vae.models.emission import Emission
 from vae.models.likelihoods import likelihood_of
 from vae.models.parts import Variables
 from vae.networks import ACTIVATIONS
-from vae.networks.ladder import BottomUp, TopDown
+from vae.networks.ladder import BottomUp, Choose, TopDown
 from vae.probability.distributions import DiagonalGaussian, split
 from vae.probability.terms import Batch, Terms
 
@@ -50,7 +52,6 @@ class Ladder(Autoencoder):
     encoder: BottomUp
 
     inference = ("encoder", "decoder")
-    condition = None
 
     @property
     def sample_bytes(self) -> int:
@@ -71,11 +72,14 @@ class Ladder(Autoencoder):
     def init(self, *, key: Array) -> Variables:
         """Draws the initial variables."""
         encoder_key, decoder_key = jax.random.split(key)
-        contexts, encoder = self.encoder.init_with_output(encoder_key, parts.blank(self.event))
+        blank = self._blank()
+        contexts, encoder = self.encoder.init_with_output(encoder_key, self._told(blank))
+        down = (1, contexts, lambda p, q: q.mean, self._code(blank.y))
         return parts.join(
             {
                 "encoder": {"params": encoder["params"], "statistics": {}},
-                **self.emission.init(1, contexts, lambda p, q: q.mean, key=decoder_key),
+                **self.emission.init(*down, key=decoder_key),
+                **losses.init(self.losses, key=key),
             }
         )
 
@@ -87,7 +91,9 @@ class Ladder(Autoencoder):
             means.append(q.mean)
             return q.mean
 
-        self.emission.outputs(variables, len(batch.x), self._up(variables, batch.x), choose)
+        self.emission.outputs(
+            variables, len(batch.x), self._up(variables, batch), choose, self._code(batch.y)
+        )
         return Centre(tuple(means))
 
     def decode(
@@ -100,7 +106,7 @@ class Ladder(Autoencoder):
     ) -> Array:
         """x as p(x | z) is shown for z_g [B, D_g], as [B, *places, C]; with keys [B], draws."""
         latents = iter(z)
-        down = (len(z[0]), None, lambda p, q: next(latents))
+        down = (len(z[0]), None, lambda p, q: next(latents), self._code(y))
         return self.emission.decode(variables, *down, keys=keys)
 
     def sample(
@@ -121,7 +127,7 @@ class Ladder(Autoencoder):
             drawn.append(parts.tempered(p, temperature).sample(keys=next(group_keys)))
             return drawn[-1]
 
-        self.emission.outputs(variables, len(keys), None, choose)
+        self.emission.outputs(variables, len(keys), None, choose, self._code(y))
         return tuple(drawn)
 
     def joint(
@@ -135,7 +141,7 @@ class Ladder(Autoencoder):
             log_pz.append(p.log_prob(z))
             return z
 
-        outputs = self.emission.outputs(variables, len(z[0]), None, choose)
+        outputs = self.emission.outputs(variables, len(z[0]), None, choose, self._code(y))
         return sum(log_pz), outputs
 
     def terms(
@@ -151,7 +157,7 @@ class Ladder(Autoencoder):
         num_samples, number = keys.shape
         contexts = [
             jnp.broadcast_to(h, (num_samples, *h.shape)).reshape(-1, *h.shape[1:])
-            for h in self._up(variables, batch.x)
+            for h in self._up(variables, batch)
         ]
         group_keys = iter(split(keys.reshape(-1), sum(self.decoder.groups)))
         drawn = []
@@ -161,14 +167,38 @@ class Ladder(Autoencoder):
             drawn.append((z, log_qz, p.log_prob(z), q.kl(p).sum(0)))
             return z
 
-        outputs = self.emission.outputs(variables, keys.size, contexts, choose)
+        def down(number: int, contexts: list[Array] | None, choose: Choose) -> Array:
+            code = self._code(batch.y)
+            if code is not None:
+                code = jnp.tile(code, (number // len(code), 1))
+            return self.emission.outputs(variables, number, contexts, choose, code)
+
+        def decode(z: tuple[Array, ...]) -> Array:
+            leading = z[0].shape[:2]
+            latents = iter([leaf.reshape(-1, leaf.shape[-1]) for leaf in z])
+            outputs = down(math.prod(leading), None, lambda p, q: next(latents))
+            return outputs.reshape(*leading, *outputs.shape[1:])
+
+        outputs = down(keys.size, contexts, choose)
         # [K B, ...] to [K, B, ...], first of a group's z, then of what is one number for a group.
         outputs, drawn = jax.tree.map(
             lambda leaf: leaf.reshape(num_samples, number, *leaf.shape[1:]), (outputs, drawn)
         )
         z, log_qz, log_pz, kl = zip(*drawn, strict=True)
+        charge = self._charge(
+            variables,
+            batch,
+            z,
+            outputs,
+            self.emission.log_prob(variables, outputs, batch),
+            decode=decode,
+            draw=lambda keys: self.sample(variables, batch.y, keys=keys),
+            keys=keys,
+            train=train,
+            axis=axis,
+        )
         return Terms(
-            log_px=self.emission.log_prob(variables, outputs, batch),
+            log_px=charge.log_px,
             log_pz=sum(log_pz),
             log_qz=sum(log_qz),
             kl=jnp.stack(kl).mean(1),
@@ -176,13 +206,14 @@ class Ladder(Autoencoder):
             mean=jnp.zeros((number, 0)),
             q=None,
             p=None,
-            losses={},
+            losses=charge.losses,
             statistics=variables["statistics"]
-            | {"likelihood": self.emission.update(variables, outputs, batch)},
+            | {"likelihood": self.emission.update(variables, outputs, batch)}
+            | charge.statistics,
         )
 
-    def _up(self, variables: Variables, x: Array) -> list[Array]:
-        return self.encoder.apply({"params": variables["params"]["encoder"]}, x)
+    def _up(self, variables: Variables, batch: Batch) -> list[Array]:
+        return self.encoder.apply({"params": variables["params"]["encoder"]}, self._told(batch))
 
 
 def build(config: ml_collections.ConfigDict, data: Data) -> Ladder:
@@ -205,4 +236,12 @@ def build(config: ml_collections.ConfigDict, data: Data) -> Ladder:
         output_bias=likelihood.to_outputs(data.mean) if config.output_bias == "data" else None,
         **common,
     )
-    return Ladder(encoder=encoder, emission=Emission(decoder, likelihood, data.event))
+    size = sum(
+        groups * math.prod(grid) for groups, grid in zip(decoder.groups, decoder.grids, strict=True)
+    )
+    return Ladder(
+        encoder=encoder,
+        emission=Emission(decoder, likelihood, data.event),
+        condition=condition_of(config, data),
+        losses=losses.losses_of(config, data, space="layers", size=size * config.latent_dim),
+    )

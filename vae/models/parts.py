@@ -7,17 +7,27 @@ hold, in each collection, one entry per part.
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from vae.errors import InputError
 from vae.probability.event import Event
 
 Array = jax.Array
 Variables = dict[str, dict[str, Any]]
+
+SPACES = {  # where the latents of a model are
+    "real": "R^D",
+    "sphere": "the unit sphere",
+    "categorical": "one-hot blocks",
+    "layers": "layers, each given those above it",
+    "codes": "a finite set of codes",
+}
 
 
 def nothing() -> Variables:
@@ -55,12 +65,43 @@ def check_rank(network: nn.Module, places: tuple[int, ...], setting: str, instea
     Raises:
       InputError: one sentence that names the `setting` which chose it, and what to do `instead`.
     """
-    if len(places) not in network.ranks:
-        ranks = ", ".join(map(str, network.ranks[:-1])) + f" or {network.ranks[-1]}"
-        raise InputError(
-            f"{setting} is for examples with {ranks} axes beside their channels, but these have "
-            f"{len(places)}; {instead}."
-        )
+    if reason := not_of_rank(network, places):
+        raise InputError(f"{setting} {reason}; {instead}.")
+
+
+def not_of_rank(network: nn.Module, places: tuple[int, ...]) -> str | None:
+    """Why a network is not for examples with so many axes of places; None where it is."""
+    if len(places) in network.ranks:
+        return None
+    ranks = ", ".join(map(str, network.ranks[:-1])) + f" or {network.ranks[-1]}"
+    return f"is for examples with {ranks} axes beside their channels, but these have {len(places)}"
+
+
+def not_numbers(event: Event) -> str | None:
+    """Why what compares means is not for these values; None where it is."""
+    if event.values.kind != "tokens":
+        return None
+    return "is of numbers, but the data are tokens, which have no mean; choose 'none'."
+
+
+def vectors(z: Any, leading: int = 2) -> Array:
+    """Latents, a tree of leaves [K, B, ...], as one vector each, [K, B, D].
+
+    There are `leading` dimensions before those of the latents.
+    """
+    leaves = [leaf.reshape(*leaf.shape[:leading], -1) for leaf in jax.tree.leaves(z)]
+    return jnp.concatenate(leaves, axis=-1)
+
+
+def unpacked(z: Array, like: Any) -> Any:
+    """Vectors [N, D] as latents again, whose leaves have the shapes [..., *shape] of `like`."""
+    leaves, structure = jax.tree.flatten(like)
+    ends = np.cumsum([math.prod(leaf.shape[1:]) for leaf in leaves])
+    pieces = jnp.split(z, ends[:-1], axis=-1)
+    shaped = [
+        piece.reshape(len(z), *leaf.shape[1:]) for piece, leaf in zip(pieces, leaves, strict=True)
+    ]
+    return jax.tree.unflatten(structure, shaped)
 
 
 def tempered(p: Any, temperature: Array | None) -> Any:

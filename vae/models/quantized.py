@@ -6,6 +6,7 @@
 the codes one after the other, is trained in the same run. The encoder is not drawn towards it, for
 codes have no gradient, and the decoder's gradient passes straight through the rounding. Since q is
 certain, log q(c | x) = 0 and log p(x) >= log p(x | c) + log p(c): -ELBO is a bound like any other.
+A conditional one has y in all three: p(c | y), p(x | c, y) and q(c | x, y).
 """
 
 from __future__ import annotations
@@ -22,9 +23,10 @@ import ml_collections
 import numpy as np
 
 from vae.errors import InputError
-from vae.models import parts
+from vae.models import losses, parts
 from vae.models.autoencoder import Autoencoder
 from vae.models.autoregressive import Autoregressive
+from vae.models.condition import condition_of
 from vae.models.data import Data
 from vae.models.emission import Emission
 from vae.models.likelihoods import likelihood_of
@@ -63,38 +65,40 @@ class Quantized(Autoencoder):
     places: tuple[int, ...]
 
     inference = ("encoder", "quantizer")
-    condition = None
     certain = True
 
     @property
-    def losses(self) -> tuple[str, ...]:
-        """Names of the losses of `terms`."""
-        return ("commitment",) if self.quantizer.commitment else ()
+    def loss_names(self) -> tuple[str, ...]:
+        """Names of the losses of `terms` in training."""
+        return ("commitment",) * bool(self.quantizer.commitment) + super().loss_names
 
     def init(self, *, key: Array) -> Variables:
         """Draws the initial variables."""
         keys = jax.random.split(key, 4)
+        blank = self._blank()
+        code = self._code(blank.y)
         z = jnp.zeros((1, self.quantizer.size * math.prod(self.places)))
         return parts.join(
             {
-                "encoder": parts.of_module(self.encoder, parts.blank(self.event), key=keys[0]),
+                "encoder": parts.of_module(self.encoder, self._told(blank), key=keys[0]),
                 "quantizer": self.quantizer.init(key=keys[2]),
-                "prior": self.prior.init(key=keys[3]),
-                **self.emission.init(z, key=keys[1]),
+                "prior": self.prior.init(code, key=keys[3]),
+                **self.emission.init(z, code, key=keys[1]),
+                **losses.init(self.losses, key=key),
             }
         )
 
     def encode(self, variables: Variables, batch: Batch) -> Codes:
         """The codes of images, and as `mean` their vectors, which `decode` takes."""
         own = part(variables, "quantizer")
-        codes = self.quantizer.nearest(self._encode(variables, batch.x), own)
+        codes = self.quantizer.nearest(self._encode(variables, batch), own)
         return Codes(self.quantizer.look_up(codes, own), codes)
 
     def decode(
         self, variables: Variables, z: Array, y: Array | None = None, *, keys: Array | None = None
     ) -> Array:
         """x as p(x | z) is shown for z [B, *places, E], as [B, *places, C]; with keys, draws."""
-        return self.emission.decode(variables, _flat(z), keys=keys)
+        return self.emission.decode(variables, _flat(z), self._code(y), keys=keys)
 
     def sample(
         self,
@@ -107,6 +111,7 @@ class Quantized(Autoencoder):
         """The vectors of codes c ~ p(c), one sequence from each key [B], as [B, *places, E]."""
         codes = self.prior.sample(
             part(variables, "prior"),
+            self._code(y),
             keys=keys,
             temperature=1.0 if temperature is None else temperature,
         )
@@ -124,20 +129,36 @@ class Quantized(Autoencoder):
     ) -> Terms:
         """The parts of log p(x, c) - log q(c | x); all K of keys [K, B] are the same."""
         quantizer = part(variables, "quantizer")
-        u = self._encode(variables, batch.x)
+        u = self._encode(variables, batch)
         codes = self.quantizer.nearest(u, quantizer)
         nearest = self.quantizer.look_up(codes, quantizer)
         z = u + jax.lax.stop_gradient(nearest - u)
-        outputs = self.emission.outputs(variables, _flat(z), x=batch.x)
-        log_px = self.emission.log_prob(variables, outputs, batch)
-        log_pz = self.prior.log_prob(codes.reshape(len(codes), -1), part(variables, "prior"))
-        losses = {}
+        code = self._code(batch.y)
+
+        def decode(z: Array, x: Array | None = None) -> Array:
+            return self.emission.outputs(variables, _flat(z), code, x=x)
+
+        outputs = decode(z, batch.x)
+        charge = self._charge(
+            variables,
+            batch,
+            z[None],
+            outputs[None],
+            self.emission.log_prob(variables, outputs, batch),
+            decode=jax.vmap(decode),
+            draw=None,
+            keys=keys[:1],
+            train=train,
+            axis=axis,
+        )
+        log_pz = self.prior.log_prob(codes.reshape(len(codes), -1), part(variables, "prior"), code)
+        lost = charge.losses
         if self.quantizer.commitment:
             distance = (u - jax.lax.stop_gradient(nearest)) ** 2
             distance = distance.reshape(len(distance), -1).sum(-1)
-            losses["commitment"] = self.quantizer.commitment * distance
+            lost = {"commitment": self.quantizer.commitment * distance} | lost
         return Terms(
-            log_px=jnp.broadcast_to(log_px, keys.shape),
+            log_px=jnp.broadcast_to(charge.log_px, keys.shape),
             log_pz=jnp.broadcast_to(log_pz, keys.shape),
             log_qz=jnp.zeros(keys.shape),
             kl=None,
@@ -145,12 +166,13 @@ class Quantized(Autoencoder):
             mean=jnp.zeros((len(z), 0)),
             q=None,
             p=None,
-            losses=losses,
+            losses=lost,
             statistics=variables["statistics"]
             | {
                 "quantizer": self.quantizer.update(u, codes, quantizer),
                 "likelihood": self.emission.update(variables, outputs, batch),
-            },
+            }
+            | charge.statistics,
         )
 
     def measure(self, variables: Variables, batch: Batch, *, keys: Array) -> dict[str, Array]:
@@ -164,10 +186,10 @@ class Quantized(Autoencoder):
         share = counts / counts.sum()
         return {"code_perplexity": float(np.exp(-np.sum(share * np.log(share))))}
 
-    def _encode(self, variables: Variables, x: Array) -> Array:
+    def _encode(self, variables: Variables, batch: Batch) -> Array:
         """What is to be quantized, [B, *places, E]."""
-        e = self.encoder.apply({"params": variables["params"]["encoder"]}, x)
-        e = e.reshape(len(x), self.quantizer.size, *self.places)
+        e = self.encoder.apply({"params": variables["params"]["encoder"]}, self._told(batch))
+        e = e.reshape(len(e), self.quantizer.size, *self.places)
         return self.quantizer.bound(jnp.moveaxis(e, 1, -1))
 
 
@@ -209,4 +231,6 @@ def build(config: ml_collections.ConfigDict, data: Data) -> Quantized:
         quantizer=quantizer,
         prior=Autoregressive(transformer),
         places=places,
+        condition=condition_of(config, data),
+        losses=losses.losses_of(config, data, space="codes", size=size),
     )

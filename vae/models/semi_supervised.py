@@ -25,7 +25,7 @@ import ml_collections
 import numpy as np
 
 from vae.errors import InputError
-from vae.models import origin, parts, vae
+from vae.models import losses, origin, parts, vae
 from vae.models.condition import Condition
 from vae.models.data import Data
 from vae.models.parts import Variables
@@ -72,9 +72,9 @@ class SemiSupervised:
     takes_unlabelled = True
 
     @property
-    def losses(self) -> tuple[str, ...]:
-        """Names of the losses of `terms`."""
-        return (*self.vae.losses, "classification")
+    def loss_names(self) -> tuple[str, ...]:
+        """Names of the losses of `terms` in training."""
+        return (*self.vae.loss_names, "classification")
 
     @property
     def prior(self) -> Any:
@@ -175,16 +175,23 @@ class SemiSupervised:
         known = jax.nn.one_hot(y, self.num_classes)  # 0 everywhere at -1
         weights = jnp.where((y >= 0)[:, None], known, jnp.exp(log_prob)).T
 
+        games = [loss for loss in self.vae.losses if loss.part]
+
         def of_class(label: Array) -> Terms:
             labelled = batch._replace(y=jnp.full((batch_size,), label))
             terms = self.vae.terms(variables, labelled, keys=keys, train=train)
-            return terms._replace(q=None, p=None, statistics={})
+            # Those of an adversary, which are the same for all classes.
+            statistics = {loss.part: terms.statistics[loss.part] for loss in games}
+            return terms._replace(q=None, p=None, statistics=statistics)
 
         each = in_pieces(jax.vmap(of_class), jnp.arange(self.num_classes), limit=HELD)
 
-        def expected(values: Array) -> Array:
+        def expected(values: Array, weights: Array = weights) -> Array:
             """E_q(y | x) of values [C, ..., B]."""
             return jnp.einsum("c...b,cb->...b", values, weights)
+
+        # In a game the classifier has no part.
+        fixed = dict.fromkeys(losses.names(games), jax.lax.stop_gradient(weights))
 
         log_py = -math.log(self.num_classes)
         log_qy = jnp.where(y >= 0, 0.0, (weights * log_prob.T).sum(0))
@@ -203,14 +210,17 @@ class SemiSupervised:
             mean=jnp.einsum("cbd,cb->bd", each.mean, weights),
             q=None,
             p=None,
-            losses={name: expected(loss) for name, loss in each.losses.items()}
+            losses={
+                name: expected(loss, fixed.get(name, weights)) for name, loss in each.losses.items()
+            }
             | {"classification": self.classification_weight * classification},
             statistics=variables["statistics"]
             | {
                 "posterior": origin.update(
                     variables["statistics"]["posterior"], expected_z, weights.T
                 )
-            },
+            }
+            | jax.tree.map(lambda leaf: leaf[0], each.statistics),
         )
 
     def measure(self, variables: Variables, batch: Batch, *, keys: Array) -> dict[str, Array]:
@@ -249,6 +259,12 @@ def build(config: ml_collections.ConfigDict, data: Data) -> SemiSupervised:
         raise InputError(
             "model.scale='optimal' would average over all classes alike with "
             "model.name='semi_supervised'; choose 'learned'."
+        )
+    if config.adversary == "factors":
+        raise InputError(
+            "model.adversary='factors' compares latents of a batch as if all counted alike, but "
+            "those of model.name='semi_supervised' count as probable as their label is; choose "
+            "'latents' or 'images'."
         )
     conditional = config.copy_and_resolve_references()
     conditional.condition = "label"

@@ -4,6 +4,10 @@
 
 p(z2) is the standard normal, the other three densities of latents are diagonal Gaussians. Given x
 the divergence has no closed form: q(z1 | x) does not know z2.
+
+A conditional one has p(x | z1, y) and q(z1 | x, y). The two densities between the layers are not
+told y: latents are of what y does not say, and then p(z2 | z1, x, y) = p(z2 | z1), for y meets z2
+in z1 alone.
 """
 
 from __future__ import annotations
@@ -16,8 +20,9 @@ import jax
 import jax.numpy as jnp
 import ml_collections
 
-from vae.models import parts
+from vae.models import losses, parts
 from vae.models.autoencoder import Autoencoder
+from vae.models.condition import condition_of
 from vae.models.data import Data
 from vae.models.emission import Emission
 from vae.models.likelihoods import likelihood_of
@@ -55,31 +60,31 @@ class TwoLayer(Autoencoder):
     dims: tuple[int, int]
 
     inference = ("encoder", "top_encoder")
-    condition = None
 
     def init(self, *, key: Array) -> Variables:
         """Draws the initial variables."""
         keys = jax.random.split(key, 4)
-        z1, z2 = (jnp.zeros((1, size)) for size in self.dims)
+        blank, (z1, z2) = self._blank(), (jnp.zeros((1, size)) for size in self.dims)
         return parts.join(
             {
-                "encoder": parts.of_module(self.encoder, parts.blank(self.event), key=keys[0]),
+                "encoder": parts.of_module(self.encoder, self._told(blank), key=keys[0]),
                 "top_encoder": parts.of_module(self.top_encoder, z1, key=keys[1]),
                 "top_decoder": parts.of_module(self.top_decoder, z2, key=keys[2]),
-                **self.emission.init(z1, key=keys[3]),
+                **self.emission.init(z1, self._code(blank.y), key=keys[3]),
+                **losses.init(self.losses, key=key),
             }
         )
 
     def encode(self, variables: Variables, batch: Batch, *, train: bool = False) -> Centre:
         """The mean of q(z1 | x), and that of q(z2 | z1) there."""
-        z1 = self._normal(variables, "encoder", batch.x).mean
+        z1 = self._normal(variables, "encoder", self._told(batch)).mean
         return Centre((z1, self._normal(variables, "top_encoder", z1).mean))
 
     def decode(
         self, variables: Variables, z: Latents, y: Array | None = None, *, keys: Array | None = None
     ) -> Array:
         """x as p(x | z1) is shown, [B, *places, C]; with keys [B], draws."""
-        return self.emission.decode(variables, z[0], keys=keys)
+        return self.emission.decode(variables, z[0], self._code(y), keys=keys)
 
     def sample(
         self,
@@ -102,7 +107,7 @@ class TwoLayer(Autoencoder):
         z1, z2 = z
         log_p1 = self._normal(variables, "top_decoder", z2).log_prob(z1)
         log_pz = StandardNormal(self.dims[1]).log_prob(z2) + log_p1
-        return log_pz, self.emission.outputs(variables, z1)
+        return log_pz, self.emission.outputs(variables, z1, self._code(y))
 
     def terms(
         self,
@@ -114,15 +119,27 @@ class TwoLayer(Autoencoder):
         axis: str | None = None,
     ) -> Terms:
         """The parts of log p(x, z) - log q(z | x), drawn from keys [K, B]."""
-        keys = split(keys)
-        q1 = self._normal(variables, "encoder", batch.x)
-        z1, log_q1 = q1.sample_and_log_prob(keys=keys[0])
+        layers, code = split(keys), self._code(batch.y)
+        q1 = self._normal(variables, "encoder", self._told(batch))
+        z1, log_q1 = q1.sample_and_log_prob(keys=layers[0])
         q2 = self._normal(variables, "top_encoder", z1)
-        z2, log_q2 = q2.sample_and_log_prob(keys=keys[1])
+        z2, log_q2 = q2.sample_and_log_prob(keys=layers[1])
         p1 = self._normal(variables, "top_decoder", z2)
-        outputs = self.emission.outputs(variables, z1, x=batch.x)
+        outputs = self.emission.outputs(variables, z1, code, x=batch.x)
+        charge = self._charge(
+            variables,
+            batch,
+            (z1, z2),
+            outputs,
+            self.emission.log_prob(variables, outputs, batch),
+            decode=lambda z: self.emission.outputs(variables, z[0], code),
+            draw=lambda keys: self.sample(variables, keys=keys),
+            keys=keys,
+            train=train,
+            axis=axis,
+        )
         return Terms(
-            log_px=self.emission.log_prob(variables, outputs, batch),
+            log_px=charge.log_px,
             log_pz=StandardNormal(self.dims[1]).log_prob(z2) + p1.log_prob(z1),
             log_qz=log_q1 + log_q2,
             kl=None,
@@ -130,9 +147,10 @@ class TwoLayer(Autoencoder):
             mean=jnp.concatenate([q1.mean, q2.mean.mean(0)], axis=-1),
             q=None,
             p=None,
-            losses={},
+            losses=charge.losses,
             statistics=variables["statistics"]
-            | {"likelihood": self.emission.update(variables, outputs, batch)},
+            | {"likelihood": self.emission.update(variables, outputs, batch)}
+            | charge.statistics,
         )
 
     def _normal(self, variables: Variables, name: str, inputs: Array) -> DiagonalGaussian:
@@ -160,4 +178,8 @@ def build(config: ml_collections.ConfigDict, data: Data) -> TwoLayer:
         top_decoder=Encoder(widths[::-1], 2 * config.latent_dim, **common),
         emission=Emission(make_decoder(config, data, likelihood), likelihood, data.event),
         dims=(config.latent_dim, config.top_dim),
+        condition=condition_of(config, data),
+        losses=losses.losses_of(
+            config, data, space="layers", size=config.latent_dim + config.top_dim
+        ),
     )

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Callable
 from typing import Any
 
 import flax.linen as nn
@@ -21,28 +20,21 @@ import jax.numpy as jnp
 import ml_collections
 
 from vae.errors import InputError
-from vae.models import origin, parts
-from vae.models.adversaries import ADVERSARIES
+from vae.models import losses, origin, parts
 from vae.models.autoencoder import Autoencoder
-from vae.models.condition import Condition, condition_of
+from vae.models.condition import condition_of
 from vae.models.data import Data
 from vae.models.decoders import make_causal_decoder
 from vae.models.emission import Emission
-from vae.models.image_losses import IMAGE_LOSSES
 from vae.models.likelihoods import likelihood_of
-from vae.models.parts import Variables, part
+from vae.models.parts import SPACES, Variables, part
 from vae.models.posteriors import POSTERIORS
 from vae.models.priors import PRIORS
-from vae.models.regularizers import REGULARIZERS
 from vae.networks import ACTIVATIONS, CAUSAL_DECODERS, DECODERS, ENCODERS
-from vae.networks.blocks import with_code
 from vae.networks.strided import halvings
-from vae.probability.distributions import other_keys
 from vae.probability.terms import Batch, Terms
 
 Array = jax.Array
-
-SPACES = {"real": "R^D", "sphere": "the unit sphere", "categorical": "one-hot blocks"}
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -53,56 +45,35 @@ class VAE(Autoencoder):
       encoder: x [B, *places, C] to the posterior's outputs [B, P].
       posterior: the family of q(z | x), see `posteriors/`.
       prior: the family of p(z), see `priors/`.
-      condition: the y that the decoder is given, or None.
-      encoder_told: whether the encoder is given it, too.
-      regularizer: of the decoder, see `regularizers.py`, or None; and its weight in the loss.
-      adversary: that it is trained against, see `adversaries/`, or None.
-      image_loss: beside the likelihood, see `image_losses.py`, or None; and its weight.
     """
 
     encoder: nn.Module
     posterior: Any
     prior: Any
-    condition: Condition | None = None
-    encoder_told: bool = True
-    regularizer: Callable[..., Array] | None = None
-    regularizer_weight: float = 0.0
-    adversary: Any = None
-    image_loss: Callable[[Array, Array], Array] | None = None
-    image_loss_weight: float = 0.0
 
     inference = ("encoder", "posterior")  # the parts that q(z | x) is made of
-
-    @property
-    def losses(self) -> tuple[str, ...]:
-        """Names of the losses of `terms` in training."""
-        own = {"regularizer": self.regularizer, "image": self.image_loss}
-        named = tuple(name for name, loss in own.items() if loss)
-        return named + (self.adversary.losses if self.adversary else ())
 
     def init(self, *, key: Array) -> Variables:
         """Draws the initial variables."""
         keys = jax.random.split(key, 4)
-        y = self.condition.unknown(1) if self.condition else None
-        x = self._with_planes(parts.blank(self.event), y)
-        z = jnp.zeros((1, self.posterior.size))
+        blank, z = self._blank(), jnp.zeros((1, self.posterior.size))
         posterior = self.posterior.init(key=keys[2])
         if self.posterior.space == "real":
             posterior["statistics"] |= origin.start(self.posterior.size, self.condition)
-        variables = {
-            "encoder": parts.of_module(self.encoder, x, key=keys[0]),
-            "posterior": posterior,
-            "prior": self.prior.init(key=keys[3]),
-            **self.emission.init(z, self._code(y), key=keys[1]),
-        }
-        if self.adversary:
-            variables["discriminator"] = self.adversary.init(key=jax.random.fold_in(key, 4))
-        return parts.join(variables)
+        return parts.join(
+            {
+                "encoder": parts.of_module(self.encoder, self._told(blank), key=keys[0]),
+                "posterior": posterior,
+                "prior": self.prior.init(key=keys[3]),
+                **self.emission.init(z, self._code(blank.y), key=keys[1]),
+                **losses.init(self.losses, key=key),
+            }
+        )
 
     def encode(self, variables: Variables, batch: Batch, *, train: bool = False) -> Any:
         """q(z | x), whose `mean` [B, D] is what `decode` takes."""
-        x = self._with_planes(batch.x, batch.y)
-        outputs = self.encoder.apply({"params": variables["params"]["encoder"]}, x)
+        encoder = {"params": variables["params"]["encoder"]}
+        outputs = self.encoder.apply(encoder, self._told(batch))
         own = part(variables, "posterior")
         q = self.posterior.distribution(outputs, own, train=train)
         return origin.shifted(q, own["statistics"], self._code(batch.y))
@@ -149,42 +120,26 @@ class VAE(Autoencoder):
         q = self.encode(variables, batch, train=train)
         p = self._prior(variables, batch, train=train)
         z, log_qz = q.sample_and_log_prob(keys=keys)
-        inputs = self._inputs(variables, z, batch.y)
-        outputs = self.emission.outputs(variables, *inputs, x=batch.x)
-        log_px = self.emission.log_prob(variables, outputs, batch)
-        statistics = variables["statistics"] | {
-            "posterior": origin.update(
-                variables["statistics"]["posterior"], z, self._code(batch.y)
-            ),
-            "likelihood": self.emission.update(variables, outputs, batch),
-        }
 
-        def decode(z: Array) -> Array:
-            inputs = self._inputs(variables, z, batch.y)
-            return self.likelihood.mean(self.emission.outputs(variables, *inputs))
+        def decode(z: Array, x: Array | None = None) -> Array:
+            return self.emission.outputs(variables, *self._inputs(variables, z, batch.y), x=x)
 
-        losses = {}
-        if self.regularizer is not None:
-            penalty = self.regularizer(decode, variables["params"]["decoder"], z, keys=keys)
-            losses["regularizer"] = self.regularizer_weight * penalty
-        if self.adversary is not None and train:
-            play = self.adversary.play(
-                part(variables, "discriminator"),
-                batch,
-                z,
-                p,
-                decode,
-                keys=other_keys(keys),
-                axis=axis,
-            )
-            losses |= play.losses
-            statistics["discriminator"] = play.statistics
-            log_px = log_px if play.log_px is None else play.log_px
-        if self.image_loss is not None:
-            each = jax.vmap(self.image_loss, (0, None))(self.likelihood.mean(outputs), batch.x)
-            losses["image"] = self.image_loss_weight * each.mean(0)
+        outputs = decode(z, batch.x)
+        charge = self._charge(
+            variables,
+            batch,
+            z,
+            outputs,
+            self.emission.log_prob(variables, outputs, batch),
+            decode=decode,
+            draw=lambda keys: p.sample(keys=keys),
+            keys=keys,
+            train=train,
+            axis=axis,
+        )
+        posterior = variables["statistics"]["posterior"]
         return Terms(
-            log_px=log_px,
+            log_px=charge.log_px,
             log_pz=p.log_prob(z),
             log_qz=log_qz,
             kl=q.kl(p),
@@ -192,8 +147,13 @@ class VAE(Autoencoder):
             mean=q.mean,
             q=q,
             p=p,
-            losses=losses,
-            statistics=statistics,
+            losses=charge.losses,
+            statistics=variables["statistics"]
+            | {
+                "posterior": origin.update(posterior, z, self._code(batch.y)),
+                "likelihood": self.emission.update(variables, outputs, batch),
+            }
+            | charge.statistics,
         )
 
     def _prior(self, variables: Variables, batch: Batch, *, train: bool) -> Any:
@@ -206,17 +166,6 @@ class VAE(Autoencoder):
         """What the decoder takes for latents z [..., B, D]: u = z + o, and the code."""
         code = self._code(y)
         return origin.restored(z, variables["statistics"]["posterior"], code), code
-
-    def _code(self, y: Array | None) -> Array | None:
-        """What the model is told, [B, C]; None of a model without a condition."""
-        return self.condition.code(y) if self.condition else None
-
-    def _with_planes(self, x: Array, y: Array | None) -> Array:
-        """What the encoder is given of x [B, *places, C].
-
-        Where it is told y, one constant channel for every number of its code follows theirs.
-        """
-        return with_code(x, self._code(y), x.ndim - 2) if self.encoder_told else x
 
 
 def build(config: ml_collections.ConfigDict, data: Data) -> VAE:
@@ -245,11 +194,6 @@ def build(config: ml_collections.ConfigDict, data: Data) -> VAE:
             f"model.prior={config.prior!r} is made of encoded images alone, so "
             "model.condition must be 'none'."
         )
-    if config.adversary == "factors" and posterior.space != "real":
-        raise InputError(
-            f"model.adversary='factors' permutes the numbers of z, but z of model.posterior="
-            f"{config.posterior!r} is in {SPACES[posterior.space]}; 'gaussian' is in R^D."
-        )
     check_grids(config, data, posterior.size)
     return VAE(
         encoder=make_encoder(config, data, posterior.outputs),
@@ -257,12 +201,7 @@ def build(config: ml_collections.ConfigDict, data: Data) -> VAE:
         posterior=posterior,
         prior=prior,
         condition=condition,
-        encoder_told=config.encoder_told,
-        regularizer=REGULARIZERS[config.regularizer],
-        regularizer_weight=config.regularizer_weight,
-        adversary=ADVERSARIES[config.adversary](config, posterior.size, data),
-        image_loss=IMAGE_LOSSES[config.image_loss],
-        image_loss_weight=config.image_loss_weight,
+        losses=losses.losses_of(config, data, space=posterior.space, size=posterior.size),
     )
 
 

@@ -44,7 +44,11 @@ class Transformer(nn.Module):
 
     @nn.compact
     def __call__(
-        self, codes: Array, memory: list[Memory], start: Array | int
+        self,
+        codes: Array,
+        memory: list[Memory],
+        start: Array | int,
+        told: Array | None = None,
     ) -> tuple[Array, list[Memory]]:
         """Reads the inputs of the places start, ..., start + T - 1.
 
@@ -52,6 +56,7 @@ class Transformer(nn.Module):
           codes: [B, T], the code before each of these places.
           memory: of the places before `start`.
           start: [] the first place.
+          told: [B, C] the code of a condition, added to every input, or None.
 
         Returns:
           Logits [B, T, V] of the codes at these places, float32, and the memory with them.
@@ -64,6 +69,11 @@ class Transformer(nn.Module):
             self.width, use_bias=False, kernel_init=SMALL, dtype=self.dtype, name="codes"
         )
         h = embed(codes) + positions.astype(self.dtype)
+        if told is not None:
+            condition = nn.Dense(
+                self.width, use_bias=False, kernel_init=SMALL, dtype=self.dtype, name="code"
+            )
+            h = h + condition(told)[:, None]
         grown = []
         for layer, past in enumerate(memory):
             h, past = Block(self.dtype, name=f"block_{layer}")(h, past, start)

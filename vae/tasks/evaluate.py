@@ -18,7 +18,7 @@ from vae.evaluation.conditioning import Conditioning
 from vae.evaluation.diagnostics import activity
 from vae.evaluation.evaluator import make_evaluator
 from vae.evaluation.probe import in_batches
-from vae.models.vae import VAE
+from vae.models.parts import unpacked, vectors
 from vae.probability.distributions import example_keys
 from vae.probability.terms import Batch
 from vae.run import Run
@@ -30,6 +30,7 @@ logger = logging.getLogger(__name__)
 
 EXAMPLES = 5000  # of the training set, at most, from which the figures of a condition are made
 HELD_OUT = 2000
+NUMBERS = 2048  # of z, at most, that a linear probe reads
 MAX_BYTES = 2**28  # of these training images
 OF_A_SET = ("active_", "off_centre")  # figures of how latents vary, which few images do not tell
 CLASSES = 100  # that are looked at, at most
@@ -141,17 +142,26 @@ def evaluate_images(
 def measure_condition(run: Run, dataset: Dataset, split: str) -> Conditioning | None:
     """What a conditional model makes of its condition, see `evaluation/conditioning.py`.
 
-    None of a model without one, or that does not encode, and of the split that a probe learns from.
+    None of a model without one, or that does not encode, and of the split that a probe learns from;
+    and of latents too many for its least squares.
     """
     model = getattr(run.model, "vae", run.model)  # that a semi-supervised one is made of
-    if split == "train" or not (isinstance(model, VAE) and model.condition):
+    if split == "train" or not (model.condition and hasattr(model, "encode")):
+        return None
+    y = model.condition.unknown(1)
+    like = jax.eval_shape(
+        lambda: model.sample(run.variables, y, keys=jax.random.split(jax.random.key(0), 1))
+    )
+    if sum(leaf.size for leaf in jax.tree.leaves(like)) > NUMBERS:
         return None
 
     @jit
     def encode(x: Any, y: Any, index: Any) -> tuple[Any, Any]:
-        q = model.encode(run.variables, Batch(x, y))
+        batch = Batch(x, y)
         keys = example_keys(jax.random.key(run.config.evaluation.seed), index)
-        return q.mean, q.sample_and_log_prob(keys=keys[None])[0][0]
+        drawn = model.terms(run.variables, batch, keys=keys[None]).z
+        mean = model.encode(run.variables, batch).mean
+        return vectors(mean, 1), vectors(drawn)[0]
 
     def encoded(x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         return in_batches(encode, x, y, np.arange(len(x)))
@@ -159,9 +169,9 @@ def measure_condition(run: Run, dataset: Dataset, split: str) -> Conditioning | 
     @jit
     def decode(z: Any, y: Any) -> Any:
         keys = None
-        if getattr(model, "causal", False):  # their mean over the examples is looked at
+        if model.causal:  # their mean over the examples is looked at
             keys = example_keys(jax.random.key(run.config.evaluation.seed), np.arange(len(y)))
-        return model.decode(run.variables, z, y, keys=keys)
+        return model.decode(run.variables, unpacked(z, like), y, keys=keys)
 
     def known(split: str, most: int) -> tuple[np.ndarray, np.ndarray]:
         batch = first_examples(dataset, split, most, run.config)

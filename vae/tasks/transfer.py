@@ -1,9 +1,9 @@
 """The style of one image on the content of another.
 
 In a conditional model the style is what the model is told of an image, y, and the content what it
-has to encode beside that, z: images are decoded from the z of one and the y of another. In a ladder
-the topmost groups of latents are the coarse parts of an image and the lowest its finest: images are
-decoded from the topmost g groups of one image and the others of another, for every g.
+has to encode beside that, z: images are decoded from the z of one and the y of another. In another
+ladder the topmost groups of latents are the coarse parts of an image and the lowest its finest:
+images are decoded from the topmost g groups of one image and the others of another, for every g.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import jax
 import numpy as np
 
 from vae.errors import InputError
@@ -54,7 +55,7 @@ def transfer(
       InputError: the model is of neither kind, a ladder's images are not even in number, or see
         `given`.
     """
-    ladder = isinstance(run.model, Ladder)
+    ladder = isinstance(run.model, Ladder) and not run.model.condition
     if not (ladder or run.model.condition):
         raise InputError(
             f"the model of {run.workdir} has no style apart from content; one with "
@@ -76,7 +77,7 @@ def _swap(run: Run, shown: Given) -> tuple[np.ndarray, dict[str, Any]]:
     number = len(shown.x)
     mean = run.encode(shown.x, shown.y).mean
     content, style = np.divmod(np.arange(number**2), number)
-    made = run.decode(mean[content], shown.y[style])
+    made = run.decode(jax.tree.map(lambda leaf: leaf[content], mean), shown.y[style])
     made = made.reshape(number, number, *made.shape[1:])
     own = made[np.arange(number), np.arange(number)]
     blank = np.ones_like(shown.x[:1])

@@ -164,7 +164,7 @@ def new_state(
 def metric_names(model: Any) -> tuple[str, ...]:
     """What is logged of a model's training: its losses, and the ELBO of one that has it."""
     bound = ("elbo", "reconstruction", "kl") if hasattr(model, "encode") else ()
-    return ("loss", *bound, *getattr(model, "losses", ()), "grad_norm")
+    return ("loss", *bound, *model.loss_names, "grad_norm")
 
 
 @functools.cache

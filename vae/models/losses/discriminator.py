@@ -19,7 +19,8 @@ from vae.probability.adversarial import GanLoss, squared_slope
 
 Array = jax.Array
 
-LOSSES = ("adversarial", "discriminator")
+NAMES = ("adversarial", "discriminator")
+PART = "discriminator"  # of a model's variables
 
 
 @dataclasses.dataclass(frozen=True)

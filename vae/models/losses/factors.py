@@ -12,7 +12,6 @@ gamma is `weight`). They permute a second batch; here it is the same one.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable
 from typing import Any
 
 import flax.linen as nn
@@ -20,11 +19,11 @@ import jax
 import jax.numpy as jnp
 
 from vae.models import parts
-from vae.models.adversaries.discriminator import LOSSES
-from vae.models.adversaries.play import Play
+from vae.models.losses.discriminator import NAMES, PART
+from vae.models.losses.drawn import Charge, Drawn
 from vae.probability.adversarial import permuted_dimensions
-from vae.probability.distributions import draw_each
-from vae.probability.terms import Batch
+from vae.probability.distributions import draw_each, other_keys
+from vae.probability.event import Event
 
 Array = jax.Array
 
@@ -43,22 +42,24 @@ class Factors:
     size: int
     weight: float
 
-    losses = LOSSES
+    names = NAMES
+    part = PART
+
+    def takes(self, event: Event, space: str) -> str | None:
+        if space == "real":
+            return None
+        return (
+            "permutes the numbers of z, which is for one vector in R^D whose numbers p(z) has "
+            f"independent, but this model's z is in {parts.SPACES[space]}; choose 'none', or "
+            "model.name='vae' with model.posterior='gaussian'."
+        )
 
     def init(self, *, key: Array) -> parts.Variables:
         return parts.of_module(self.module, jnp.zeros((1, self.size)), key=key)
 
-    def play(
-        self,
-        variables: parts.Variables,
-        batch: Batch,
-        z: Array,
-        p: Any,
-        decode: Callable[[Array], Array],
-        *,
-        keys: Array,
-        axis: str | None,
-    ) -> Play:
+    def charge(self, variables: parts.Variables, drawn: Drawn) -> Charge:
+        z, keys, axis = drawn.z, other_keys(drawn.keys), drawn.axis
+
         def logits(params: Any, z: Array) -> Array:
             return jax.vmap(lambda z: self.module.apply({"params": params}, z)[1])(z)
 
@@ -71,4 +72,4 @@ class Factors:
             "adversarial": self.weight * correlation,
             "discriminator": 0.5 * judged.mean(0),
         }
-        return Play(losses, variables["statistics"])
+        return Charge(losses, variables["statistics"])

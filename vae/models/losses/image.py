@@ -6,13 +6,18 @@ loss for each example.
 
 from __future__ import annotations
 
+import dataclasses
 import math
+from collections.abc import Callable
 
 import jax
 import jax.numpy as jnp
 
+from vae.models import parts
+from vae.models.losses.drawn import Charge, Drawn
 from vae.networks.random_features import random_features
 from vae.probability import similarity
+from vae.probability.event import Event
 
 Array = jax.Array
 
@@ -42,4 +47,36 @@ def perceptual(mean: Array, x: Array) -> Array:
     return math.prod(x.shape[1:]) * sum(distances) / len(distances)
 
 
-IMAGE_LOSSES = {"none": None, "ms_ssim": ms_ssim, "perceptual": perceptual}
+@dataclasses.dataclass(frozen=True)
+class ImageLoss:
+    """The mean of one of these functions over the K samples.
+
+    Attributes:
+      each: the function.
+      weight: in the loss.
+    """
+
+    each: Callable[[Array, Array], Array]
+    weight: float
+
+    names = ("image",)
+    part = None
+
+    def takes(self, event: Event, space: str) -> str | None:
+        if len(event.places) != 2:
+            return (
+                f"is of images, which have rows and columns, but the data have {len(event.places)} "
+                "axes beside their channels; leave it at 'none'."
+            )
+        if not (event.values.low >= 0 and event.values.high <= 1):
+            return (
+                "is of values in [0, 1], but the data range over "
+                f"[{event.values.low:g}, {event.values.high:g}]: rescale them, or leave it at "
+                "'none'."
+            )
+        return parts.not_numbers(event)
+
+    def charge(self, variables: parts.Variables, drawn: Drawn) -> Charge:
+        mean = drawn.likelihood.mean(drawn.outputs)
+        each = jax.vmap(self.each, (0, None))(mean, drawn.batch.x)
+        return Charge({"image": self.weight * each.mean(0)})

@@ -1,9 +1,11 @@
-"""A discriminator of images beside a VAE: VAE-GAN.
+"""A discriminator of examples beside a model that reconstructs them: VAE-GAN, VQ-GAN.
 
 (Larsen et al., "Autoencoding beyond pixels using a learned similarity metric", 2016.) The fakes are
-reconstructions and samples from the prior, and only the decoder is trained to make them pass. With
-the learned similarity the likelihood of the pixels is replaced, in training, by that of the
-discriminator's features f, of which the discriminator learns nothing:
+reconstructions and samples from the prior, and only the decoder is trained to make them pass; of
+codes, whose prior is fitted to what is encoded, they are reconstructions alone (Esser et al.,
+"Taming transformers for high-resolution image synthesis", 2021, section 3.1). With the learned
+similarity the likelihood of the pixels is replaced, in training, by that of the discriminator's
+features f, of which the discriminator learns nothing:
 
     log p(x | z) = log N(f(x); f(mean image of z), I)                             (their eq. 7)
 
@@ -16,19 +18,16 @@ optimiser that knows no scale, as Adam, that is the adversarial loss with the we
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable
-from typing import Any
 
 import jax
 import jax.numpy as jnp
 
 from vae.models import parts
-from vae.models.adversaries.discriminator import LOSSES, Discriminator
-from vae.models.adversaries.play import Play
-from vae.models.condition import Condition
-from vae.probability.distributions import normal_log_prob
+from vae.models.condition import Condition, code_of
+from vae.models.losses.discriminator import NAMES, PART, Discriminator
+from vae.models.losses.drawn import Charge, Drawn
+from vae.probability.distributions import normal_log_prob, other_keys
 from vae.probability.event import Event
-from vae.probability.terms import Batch
 
 Array = jax.Array
 
@@ -51,33 +50,28 @@ class Images:
     condition: Condition | None
     similarity: bool
 
-    losses = LOSSES
+    names = NAMES
+    part = PART
+
+    def takes(self, event: Event, space: str) -> str | None:
+        if reason := parts.not_of_rank(self.discriminator.module, event.places):
+            return f"{reason}; choose 'latents' or 'none'."
+        return parts.not_numbers(event)
 
     def init(self, *, key: Array) -> parts.Variables:
-        code = self.code(self.condition.unknown(1)) if self.condition else None
+        code = self.condition.code(self.condition.unknown(1)) if self.condition else None
         return self.discriminator.init(jnp.zeros((1, *self.event.shape)), code, key=key)
 
-    def code(self, y: Array | None) -> Array | None:
-        """y as the discriminator is given it."""
-        return self.condition.code(y) if self.condition else None
-
-    def play(
-        self,
-        variables: parts.Variables,
-        batch: Batch,
-        z: Array,
-        p: Any,
-        decode: Callable[[Array], Array],
-        *,
-        keys: Array,
-        axis: str | None,
-    ) -> Play:
-        ready, code = self.discriminator.ready(variables), self.code(batch.y)
-        prior = p.sample(keys=keys[0])[None]
+    def charge(self, variables: parts.Variables, drawn: Drawn) -> Charge:
+        ready, code = self.discriminator.ready(variables), code_of(self.condition, drawn.batch.y)
+        x, latents = drawn.batch.x, [drawn.z]
+        if drawn.draw is not None:
+            prior = drawn.draw(other_keys(drawn.keys)[0])
+            latents.append(jax.tree.map(lambda leaf: leaf[None], prior))
         # The compiler sees that the reconstructions are those of the likelihood: they are decoded
         # once.
-        fakes = [decode(jax.lax.stop_gradient(latents)) for latents in (z, prior)]
-        losses = self.discriminator.contest(ready, batch.x, fakes, code)
+        fakes = [drawn.mean(jax.lax.stop_gradient(z)) for z in latents]
+        losses = self.discriminator.contest(ready, x, fakes, code)
         log_px = None
         if self.similarity:
             frozen = jax.lax.stop_gradient(ready)
@@ -85,7 +79,7 @@ class Images:
             def features(x: Array) -> Array:
                 return self.discriminator.judge(frozen, x, code)[0]
 
-            wanted, reached = features(batch.x), jax.vmap(features)(decode(z))
+            wanted, reached = features(x), jax.vmap(features)(drawn.mean(drawn.z))
             unit = jax.lax.rsqrt((wanted**2).mean(-1, keepdims=True) + TINY)
             log_px = normal_log_prob(unit * wanted, unit * reached, 0.0).sum(-1)
-        return Play(losses, ready["statistics"], log_px)
+        return Charge(losses, ready["statistics"], log_px)

@@ -8,16 +8,15 @@ divergence is left out by objective.beta = 0.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable
-from typing import Any
 
 import jax
 import jax.numpy as jnp
 
 from vae.models import parts
-from vae.models.adversaries.discriminator import LOSSES, Discriminator
-from vae.models.adversaries.play import Play
-from vae.probability.terms import Batch
+from vae.models.losses.discriminator import NAMES, PART, Discriminator
+from vae.models.losses.drawn import Charge, Drawn
+from vae.probability.distributions import other_keys
+from vae.probability.event import Event
 
 Array = jax.Array
 
@@ -28,28 +27,28 @@ class Latents:
 
     Attributes:
       discriminator: of latents.
-      size: numbers in z.
+      size: numbers in z, of all its layers together.
     """
 
     discriminator: Discriminator
     size: int
 
-    losses = LOSSES
+    names = NAMES
+    part = PART
+
+    def takes(self, event: Event, space: str) -> str | None:
+        if space != "codes":
+            return None
+        return (
+            "tells draws of p(z) from what is encoded, but the prior of codes is fitted to these; "
+            "choose 'images' or 'none'."
+        )
 
     def init(self, *, key: Array) -> parts.Variables:
         return self.discriminator.init(jnp.zeros((1, self.size)), None, key=key)
 
-    def play(
-        self,
-        variables: parts.Variables,
-        batch: Batch,
-        z: Array,
-        p: Any,
-        decode: Callable[[Array], Array],
-        *,
-        keys: Array,
-        axis: str | None,
-    ) -> Play:
+    def charge(self, variables: parts.Variables, drawn: Drawn) -> Charge:
         ready = self.discriminator.ready(variables)
-        losses = self.discriminator.contest(ready, p.sample(keys=keys[0]), [z])
-        return Play(losses, ready["statistics"])
+        real = parts.vectors(drawn.draw(other_keys(drawn.keys)[0]), 1)
+        losses = self.discriminator.contest(ready, real, [parts.vectors(drawn.z)])
+        return Charge(losses, ready["statistics"])

@@ -1,0 +1,60 @@
+"""Regularisers of a decoder, which keep it smooth where no noise in z does.
+
+(Ghosh et al., "From variational to deterministic autoencoders", 2020, section 3.1.)
+"""
+
+from __future__ import annotations
+
+import dataclasses
+
+import jax
+import jax.numpy as jnp
+
+from vae.models import parts
+from vae.models.losses.drawn import Charge, Drawn
+from vae.probability.distributions import other_keys
+from vae.probability.event import Event
+
+Array = jax.Array
+
+
+@dataclasses.dataclass(frozen=True)
+class L2:
+    """The sum of all squared weights of the decoder, the same for each example."""
+
+    weight: float
+
+    names = ("regularizer",)
+    part = None
+
+    def takes(self, event: Event, space: str) -> str | None:
+        return None
+
+    def charge(self, variables: parts.Variables, drawn: Drawn) -> Charge:
+        total = sum(jnp.vdot(leaf, leaf) for leaf in jax.tree.leaves(drawn.decoder))
+        return Charge({"regularizer": self.weight * jnp.broadcast_to(total, drawn.keys.shape[1:])})
+
+
+@dataclasses.dataclass(frozen=True)
+class GradientPenalty:
+    """The squared Frobenius norm of d mean / d z, the mean over K.
+
+    Estimated without bias as |J' v|^2 with one vector v of random signs for each latent, since
+    E[v v'] = I: one more pass back through the decoder, whatever the example's size.
+    """
+
+    weight: float
+
+    names = ("regularizer",)
+    part = None
+
+    def takes(self, event: Event, space: str) -> str | None:
+        return parts.not_numbers(event)
+
+    def charge(self, variables: parts.Variables, drawn: Drawn) -> Charge:
+        mean, pull_back = jax.vjp(drawn.mean, drawn.z)
+        keys = other_keys(drawn.keys.reshape(-1))
+        signs = jax.vmap(lambda key: jax.random.rademacher(key, mean.shape[2:], mean.dtype))(keys)
+        (slope,) = pull_back(signs.reshape(mean.shape))
+        squared = (parts.vectors(slope) ** 2).sum(-1).mean(0)
+        return Charge({"regularizer": self.weight * squared})
