@@ -18,7 +18,7 @@ import vae
 from vae.errors import InputError
 from vae.experiment import Experiment
 from vae.training import directory, logs, loop
-from vae.training.checkpoints import CheckpointError
+from vae.training.checkpoint_errors import CheckpointError
 from vae.training.run_record import fault
 
 

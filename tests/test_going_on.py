@@ -14,7 +14,7 @@ import vae
 from vae.errors import InputError
 from vae.population import population
 from vae.tasks.evaluate import evaluate
-from vae.training.checkpoints import digest
+from vae.training.arrays import digest
 
 QUIET = {"evaluation__every_steps": 10, "checkpoint__every_steps": 10}
 

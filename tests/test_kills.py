@@ -16,7 +16,7 @@ from logged import lines
 
 import vae
 from vae.errors import InputError
-from vae.training.checkpoints import CheckpointError
+from vae.training.checkpoint_errors import CheckpointError
 
 pytestmark = pytest.mark.slow
 

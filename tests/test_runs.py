@@ -23,7 +23,7 @@ from vae.population import population
 from vae.tasks.fit_prior import fit_prior
 from vae.training import loop
 from vae.training import step as step_module
-from vae.training.checkpoints import digest
+from vae.training.arrays import digest
 from vae.training.directory import owned
 from vae.training.processes import Interrupted
 

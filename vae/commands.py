@@ -77,7 +77,7 @@ def _launch(values: flags.FlagValues, arguments: list[str]) -> int:
 def _train(config: Any, values: flags.FlagValues) -> int:
     require_config(values, "train")
     from vae.train import train
-    from vae.training.checkpoints import CheckpointError
+    from vae.training.checkpoint_errors import CheckpointError
     from vae.training.directory import read_result
     from vae.training.processes import Interrupted, is_first
 

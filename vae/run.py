@@ -33,7 +33,7 @@ from vae.probability.distributions import example_keys, split
 from vae.probability.event import Event
 from vae.probability.terms import Batch
 from vae.training import facts
-from vae.training.checkpoints import digest
+from vae.training.arrays import digest
 from vae.training.devices import divisible, jit, make_mesh, replicate
 from vae.training.directory import read_config
 from vae.training.restore import restore

@@ -10,15 +10,9 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from vae.training.checkpoints import (
-    BEST,
-    CheckpointError,
-    Checkpoints,
-    Damaged,
-    OtherState,
-    Unreadable,
-    digest,
-)
+from vae.training.arrays import digest
+from vae.training.checkpoint_errors import CheckpointError, Damaged, OtherState, Unreadable
+from vae.training.checkpoints import BEST, Checkpoints
 
 
 @flax.struct.dataclass

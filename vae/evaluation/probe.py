@@ -34,7 +34,7 @@ from vae.errors import InputError
 from vae.networks.blocks import HE, LINEAR, ResidualBlock, group_norm
 from vae.networks.strided import Conv
 from vae.training import kept
-from vae.training.checkpoints import digest
+from vae.training.arrays import digest
 from vae.training.devices import jit
 from vae.training.directory import Damaged, read_json, write_json
 

@@ -117,7 +117,7 @@ def train_population(config: Any, values: flags.FlagValues) -> int:
       `result.json` says how it ended.
     """
     from vae.population import population
-    from vae.training.checkpoints import CheckpointError
+    from vae.training.checkpoint_errors import CheckpointError
     from vae.training.processes import Interrupted
 
     if not (values["config"].present and values.workdir and values.trials):

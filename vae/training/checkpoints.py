@@ -37,6 +37,15 @@ from vae.training.arrays import (
     type_of,
     without,
 )
+from vae.training.checkpoint_errors import (
+    CheckpointError,
+    Damaged,
+    Unreadable,
+    cause,
+    closed,
+    other_state,
+    verdict,
+)
 from vae.training.devices import fetch
 from vae.training.processes import agreed, is_first, meet
 
@@ -47,23 +56,6 @@ _SPECIAL = re.compile(r"[*?\[\\\ud800-\udfff]")
 # Fields of a state that have grown, with what names in them an older checkpoint may lack:
 # hyperparameters that have become traced, and the mean of the latents.
 _NEWER = {"hyper": "hyper.", "statistics": "statistics.posterior.origin"}
-_SHORTAGES = ("RESOURCE_EXHAUSTED", "Too many open files", "Cannot allocate memory")
-
-
-class CheckpointError(Exception):
-    """A checkpoint could not be written or read; the message says why."""
-
-
-class Damaged(CheckpointError):
-    """A checkpoint is not what was written."""
-
-
-class Unreadable(CheckpointError):
-    """A checkpoint cannot be read here and now, and was left as it is."""
-
-
-class OtherState(Unreadable):
-    """A checkpoint holds other arrays than a state of this config has here."""
 
 
 class Checkpoints:
@@ -128,8 +120,7 @@ class Checkpoints:
             return
         record = {"sha256": digest(state), "arrays": arrays_of(state), "metrics": {}}
         if math.isfinite(score):
-            self._scores[step] = float(score)
-            record["metrics"] = {BEST: float(score)}
+            self._scores[step] = record["metrics"][BEST] = float(score)
         record["check"] = check_of(record)
         args = ocp.args.Composite(
             state=ocp.args.StandardSave(state), digest=ocp.args.JsonSave(record)
@@ -138,7 +129,7 @@ class Checkpoints:
             self._manager.save(step, args=args, force=True)
         except Exception as error:
             raise CheckpointError(
-                f"checkpoint {step} could not be written: {_cause(error)}"
+                f"checkpoint {step} could not be written: {cause(error)}"
             ) from error
         if not self._proven:
             self._read_back(step, state)
@@ -166,7 +157,7 @@ class Checkpoints:
         try:
             self._manager.wait_until_finished()
         except Exception as error:
-            raise CheckpointError(f"a checkpoint could not be written: {_cause(error)}") from error
+            raise CheckpointError(f"a checkpoint could not be written: {cause(error)}") from error
 
     def steps(self) -> list[int]:
         """Steps of the committed checkpoints, oldest first."""
@@ -190,10 +181,11 @@ class Checkpoints:
         record = self._record(step)
         known = self._compared(step, record, like)
         args = ocp.args.Composite(state=ocp.args.StandardRestore(known))
+        folder, described = self._directory / str(step), "arrays" in record
         try:
             state = self._manager.restore(step, args=args).state
         except Exception as error:
-            raise self._verdict(step, error) from error
+            raise verdict(step, folder, error, described=described) from error
         if digest(state) != record["sha256"]:
             raise Damaged(f"checkpoint {step} is not what was written (digests differ)")
         if (own := int(fetch(state.step))) != step:  # its folder was copied or renamed
@@ -229,7 +221,7 @@ class Checkpoints:
         for name in sorted(there.keys() | here.keys()):
             if there.get(name) != here.get(name):
                 named = [arrays.get(name, "missing") for arrays in (there, here)]
-                raise _other_state(step, f": {name} is {named[0]} there and {named[1]} here")
+                raise other_state(step, f": {name} is {named[0]} there and {named[1]} here")
         return known
 
     def restore_latest(self, like: Any) -> Any | None:
@@ -280,12 +272,10 @@ class Checkpoints:
     def _record(self, step: int) -> dict[str, Any]:
         """What was written beside the arrays of a checkpoint."""
         content = self._content(step, "digest/metadata")
-        try:
+        with contextlib.suppress(ValueError, AttributeError, KeyError, TypeError):
             record = json.loads(content)
             if record.keys() == {"sha256"} or record["check"] == check_of(record):
                 return record
-        except (ValueError, AttributeError, KeyError, TypeError):
-            pass
         raise Damaged(f"checkpoint {step} is damaged: its digest is not what was written")
 
     def _content(self, step: int, name: str) -> bytes:
@@ -295,7 +285,7 @@ class Checkpoints:
         except FileNotFoundError:
             raise Damaged(f"checkpoint {step} is damaged: {name} is missing") from None
         except OSError as error:
-            raise _closed(step, file, error) from None
+            raise closed(step, file, error) from None
 
     def _read_score(self, step: int) -> None:
         """Finds the validation ELBO of a checkpoint, if it has one that is a number."""
@@ -316,7 +306,7 @@ class Checkpoints:
             folder = self._manager.directory / str(step) / "state"
             tree = ocp.StandardCheckpointHandler().metadata(folder).tree
         except Exception as error:
-            raise self._verdict(step, error) from error
+            raise verdict(step, self._directory / str(step), error, described=False) from error
         # Keys are not told from numbers there.
         found = {dotted(path): x for path, x in jax.tree_util.tree_leaves_with_path(tree)}
         there = {name: type_of(x) for name, x in found.items()}
@@ -325,27 +315,6 @@ class Checkpoints:
                 data = jax.eval_shape(jax.random.key_data, x)
                 there[name] = type_of(x) if found[name].shape == data.shape else "another PRNG"
         return there
-
-    def _verdict(self, step: int, error: Exception) -> CheckpointError:
-        """Why a checkpoint could not be read: damaged only where all its files can be."""
-        folder = self._directory / str(step)
-
-        def unlistable(reason: OSError) -> None:
-            raise reason
-
-        try:
-            for path, _, names in os.walk(folder, onerror=unlistable):
-                for file in (Path(path, name) for name in names):
-                    with open(file, "rb") as opened:
-                        while opened.read(2**24):
-                            pass
-        except OSError as reason:
-            return _closed(step, reason.filename or folder, reason)
-        if isinstance(error, MemoryError) or any(word in str(error) for word in _SHORTAGES):
-            return Unreadable(f"checkpoint {step} cannot be read here: {_cause(error)}")
-        if "tree structures do not match" in str(error) and "arrays" not in self._record(step):
-            return _other_state(step, "")
-        return Damaged(f"checkpoint {step} cannot be read: {_cause(error)}")
 
     def _kept(self, steps: Sequence[int]) -> set[int | None]:
         """Of the checkpoints there are those that stay when another one is written."""
@@ -377,25 +346,3 @@ def _plain(directory: Path) -> Iterator[str]:
         link = Path(folder) / "checkpoints"
         link.symlink_to(directory, target_is_directory=True)
         yield str(link)
-
-
-def _other_state(step: int, differing: str) -> OtherState:
-    return OtherState(
-        f"checkpoint {step} holds other arrays than this run has here{differing}; it was left as "
-        "it is. Go on with the data, the version of this program and the settings of JAX (such as "
-        "JAX_ENABLE_X64 and JAX_DEFAULT_PRNG_IMPL) that it was written with, or choose another "
-        "--workdir"
-    )
-
-
-def _closed(step: int, file: str | Path, error: OSError) -> Unreadable:
-    return Unreadable(
-        f"checkpoint {step} cannot be read at the moment: {file}: {error.strerror}; it was left as "
-        "it is"
-    )
-
-
-def _cause(error: Exception) -> str:
-    """The innermost reason in what TensorStore says, which begins with all that led to it."""
-    text = re.split(r" \[(?:tensorstore|os_error|source)", str(error).strip().split("\n")[0])[0]
-    return text.split(": ")[-1]

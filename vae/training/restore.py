@@ -8,7 +8,8 @@ from pathlib import Path
 import jax
 
 from vae.errors import InputError, not_one_of
-from vae.training.checkpoints import CheckpointError, Checkpoints
+from vae.training.checkpoint_errors import CheckpointError
+from vae.training.checkpoints import Checkpoints
 from vae.training.state import State
 
 

@@ -23,7 +23,9 @@ from vae.data.identity import check_identity
 from vae.errors import InputError
 from vae.probability import schedules
 from vae.training import directory, facts, loop, processes
-from vae.training.checkpoints import Checkpoints, OtherState, Unreadable, digest
+from vae.training.arrays import digest
+from vae.training.checkpoint_errors import OtherState, Unreadable
+from vae.training.checkpoints import Checkpoints
 from vae.training.logs import Log
 from vae.training.provenance import provenance
 from vae.training.state import State

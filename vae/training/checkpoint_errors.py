@@ -1,0 +1,77 @@
+"""Why a checkpoint could not be written or read, as errors that say it in a sentence."""
+
+from __future__ import annotations
+
+import os
+import re
+from pathlib import Path
+
+SHORTAGES = ("RESOURCE_EXHAUSTED", "Too many open files", "Cannot allocate memory")
+
+
+class CheckpointError(Exception):
+    """A checkpoint could not be written or read; the message says why."""
+
+
+class Damaged(CheckpointError):
+    """A checkpoint is not what was written."""
+
+
+class Unreadable(CheckpointError):
+    """A checkpoint cannot be read here and now, and was left as it is."""
+
+
+class OtherState(Unreadable):
+    """A checkpoint holds other arrays than a state of this config has here."""
+
+
+def verdict(step: int, folder: Path, error: Exception, *, described: bool) -> CheckpointError:
+    """Why a checkpoint could not be restored: damaged only where all its files can be read.
+
+    Args:
+      step: that of the checkpoint.
+      folder: where it lies.
+      error: what restoring it failed with.
+      described: whether its arrays were described where it was written, and were compared.
+    """
+
+    def unlistable(reason: OSError) -> None:
+        raise reason
+
+    try:
+        for path, _, names in os.walk(folder, onerror=unlistable):
+            for file in (Path(path, name) for name in names):
+                with open(file, "rb") as opened:
+                    while opened.read(2**24):
+                        pass
+    except OSError as reason:
+        return closed(step, reason.filename or folder, reason)
+    if isinstance(error, MemoryError) or any(word in str(error) for word in SHORTAGES):
+        return Unreadable(f"checkpoint {step} cannot be read here: {cause(error)}")
+    if "tree structures do not match" in str(error) and not described:
+        return other_state(step, "")
+    return Damaged(f"checkpoint {step} cannot be read: {cause(error)}")
+
+
+def other_state(step: int, differing: str) -> OtherState:
+    """Says that a checkpoint is of another model or data, and which array differs."""
+    return OtherState(
+        f"checkpoint {step} holds other arrays than this run has here{differing}; it was left as "
+        "it is. Go on with the data, the version of this program and the settings of JAX (such as "
+        "JAX_ENABLE_X64 and JAX_DEFAULT_PRNG_IMPL) that it was written with, or choose another "
+        "--workdir"
+    )
+
+
+def closed(step: int, file: str | Path, error: OSError) -> Unreadable:
+    """Says that a file of a checkpoint cannot be opened."""
+    return Unreadable(
+        f"checkpoint {step} cannot be read at the moment: {file}: {error.strerror}; it was left as "
+        "it is"
+    )
+
+
+def cause(error: Exception) -> str:
+    """The innermost reason in what TensorStore says, which begins with all that led to it."""
+    text = re.split(r" \[(?:tensorstore|os_error|source)", str(error).strip().split("\n")[0])[0]
+    return text.split(": ")[-1]
