@@ -21,13 +21,13 @@ import numpy as np
 
 from vae.errors import InputError
 from vae.models import parts
+from vae.models.architecture import check_grids, make_decoder
 from vae.models.condition import Condition, code_of, condition_of
 from vae.models.data import Data
 from vae.models.losses import losses_of
 from vae.models.losses.images import Images
 from vae.models.parts import Variables, part
 from vae.models.priors import PRIORS
-from vae.models.vae import check_grids, make_decoder
 from vae.probability.event import Event
 from vae.probability.likelihoods import Bernoulli
 from vae.probability.terms import Batch, Terms

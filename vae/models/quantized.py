@@ -24,6 +24,7 @@ import numpy as np
 
 from vae.errors import InputError
 from vae.models import losses, parts
+from vae.models.architecture import check_grids, make_decoder, make_encoder
 from vae.models.autoencoder import Autoencoder
 from vae.models.autoregressive import Autoregressive
 from vae.models.condition import condition_of
@@ -32,7 +33,6 @@ from vae.models.emission import Emission
 from vae.models.likelihoods import likelihood_of
 from vae.models.parts import Variables, part
 from vae.models.quantizers import Codebook, Scalars
-from vae.models.vae import check_grids, make_decoder, make_encoder
 from vae.networks.strided import halvings
 from vae.networks.transformer import HEADS, Transformer
 from vae.probability.terms import Batch, Terms

@@ -26,6 +26,7 @@ import numpy as np
 
 from vae.errors import InputError
 from vae.models import losses, origin, parts, vae
+from vae.models.architecture import make_encoder
 from vae.models.condition import Condition
 from vae.models.data import Data
 from vae.models.parts import Variables
@@ -270,6 +271,6 @@ def build(config: ml_collections.ConfigDict, data: Data) -> SemiSupervised:
     conditional.condition = "label"
     return SemiSupervised(
         vae=vae.build(conditional, data),
-        classifier=vae.make_encoder(config, data, data.num_classes),
+        classifier=make_encoder(config, data, data.num_classes),
         classification_weight=config.classification_weight,
     )

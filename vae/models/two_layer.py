@@ -21,13 +21,13 @@ import jax.numpy as jnp
 import ml_collections
 
 from vae.models import losses, parts
+from vae.models.architecture import check_grids, make_decoder, make_encoder
 from vae.models.autoencoder import Autoencoder
 from vae.models.condition import condition_of
 from vae.models.data import Data
 from vae.models.emission import Emission
 from vae.models.likelihoods import likelihood_of
 from vae.models.parts import Variables
-from vae.models.vae import check_grids, make_decoder, make_encoder
 from vae.networks import ACTIVATIONS
 from vae.networks.mlp import Encoder
 from vae.probability.distributions import DiagonalGaussian, StandardNormal, split

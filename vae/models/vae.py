@@ -11,7 +11,6 @@ variables (`parts.py`). Latents in R^D have their origin where the mean of what 
 from __future__ import annotations
 
 import dataclasses
-import math
 from typing import Any
 
 import flax.linen as nn
@@ -21,17 +20,15 @@ import ml_collections
 
 from vae.errors import InputError
 from vae.models import losses, origin, parts
+from vae.models.architecture import check_grids, make_decoder, make_encoder
 from vae.models.autoencoder import Autoencoder
 from vae.models.condition import condition_of
 from vae.models.data import Data
-from vae.models.decoders import make_causal_decoder
 from vae.models.emission import Emission
 from vae.models.likelihoods import likelihood_of
 from vae.models.parts import SPACES, Variables, part
 from vae.models.posteriors import POSTERIORS
 from vae.models.priors import PRIORS
-from vae.networks import ACTIVATIONS, CAUSAL_DECODERS, DECODERS, ENCODERS
-from vae.networks.strided import halvings
 from vae.probability.terms import Batch, Terms
 
 Array = jax.Array
@@ -203,71 +200,3 @@ def build(config: ml_collections.ConfigDict, data: Data) -> VAE:
         condition=condition,
         losses=losses.losses_of(config, data, space=posterior.space, size=posterior.size),
     )
-
-
-def make_encoder(config: ml_collections.ConfigDict, data: Data, outputs: int) -> nn.Module:
-    """The encoder of a config's `model` section.
-
-    Raises:
-      InputError: it is not for such data.
-    """
-    encoder = ENCODERS[config.encoder](
-        widths=tuple(config.encoder_widths), outputs=outputs, **_common(config)
-    )
-    setting = f"model.encoder={config.encoder!r}"
-    parts.check_rank(encoder, data.event.places, setting, "choose 'mlp'")
-    return encoder
-
-
-def make_decoder(config: ml_collections.ConfigDict, data: Data, likelihood: Any) -> nn.Module:
-    """The decoder of a config's `model` section, whose bias starts where `output_bias` says.
-
-    Raises:
-      InputError: it is not for such data.
-    """
-    starts = config.output_bias == "data" and data.mean is not None
-    output_bias = likelihood.to_outputs(data.mean) if starts else None
-    if config.decoder in CAUSAL_DECODERS:
-        return make_causal_decoder(config, data, likelihood, output_bias)
-    decoder = DECODERS[config.decoder](
-        widths=tuple(config.decoder_widths),
-        places=data.event.places,
-        outputs=likelihood.outputs(data.event.channels),
-        output_bias=output_bias,
-        **_common(config),
-    )
-    setting = f"model.decoder={config.decoder!r}"
-    parts.check_rank(decoder, data.event.places, setting, "choose 'mlp'")
-    return decoder
-
-
-def _common(config: ml_collections.ConfigDict) -> dict[str, Any]:
-    return {
-        "activation": ACTIVATIONS[config.activation],
-        "dtype": config.dtype,
-        "blocks": config.blocks,
-    }
-
-
-def check_grids(config: ml_collections.ConfigDict, data: Data, size: int) -> None:
-    """Refuses latents of `size` numbers that do not fill the grids of the networks.
-
-    Raises:
-      InputError: one sentence that says what does not go together.
-    """
-    grids = {
-        key: halvings(data.event.places, len(config[f"{key}_widths"]))[-1]
-        for key in ("encoder", "decoder")
-        if config[key] == "grid"
-    }
-    for key, grid in grids.items():
-        if size % math.prod(grid):
-            raise InputError(
-                f"model.{key}='grid' with model.{key}_widths of {len(config[f'{key}_widths'])} has "
-                f"{'x'.join(map(str, grid))} places, which do not divide the {size} numbers of z."
-            )
-    if len(set(grids.values())) > 1:
-        raise InputError(
-            "model.encoder_widths and model.decoder_widths must be equally many, so that the two "
-            "grids are one."
-        )
