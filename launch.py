@@ -11,31 +11,31 @@
                                  [--members=8] [--config.training.steps=500 ...]
     python launch.py packing     --config=experiments/digits.py [--members=64]
     python launch.py evaluate    --workdir=runs/digits [--num_samples=5000] [--split=test]
-                                 [--images=DIR,FILE]
+                                 [--files=DIR,FILE]
     python launch.py sample      --workdir=runs/digits [--num=64] [--seed=0] [--draw] [--labels=0,1]
                                  [--attributes=Eyeglasses=1,Male=0] [--prior=mixture|flow|vae]
                                  [--temperature=0.8]
     python launch.py reconstruct --workdir=runs/digits [--num=32] [--split=test]
-                                 [--images=DIR,FILE]
-    python launch.py inpaint     --workdir=runs/digits [--images=DIR,FILE] [--mask=FILE]
+                                 [--files=DIR,FILE]
+    python launch.py inpaint     --workdir=runs/digits [--files=DIR,FILE] [--mask=FILE]
                                  [--box=top,left,height,width] [--samples=4] [--num=8] [--seed=0]
                                  [--sweeps=200]
-    python launch.py denoise     --workdir=runs/digits [--images=DIR,FILE] [--sigma=0.2]
-    python launch.py super_resolve --workdir=runs/digits [--images=DIR,FILE] [--factor=4]
+    python launch.py denoise     --workdir=runs/digits [--files=DIR,FILE] [--sigma=0.2]
+    python launch.py super_resolve --workdir=runs/digits [--files=DIR,FILE] [--factor=4]
     python launch.py fidelity    --workdir=runs/digits [--num=2000] [--prior=mixture|flow|vae]
-    python launch.py anomaly     --workdir=runs/digits [--images=FILES] [--outliers=FILES_OR_SET]
-    python launch.py verify      --workdir=runs/digits [--num=3000] [--images=A.jpg,B.jpg]
-                                 [--pairs=FILE [--images=DIR]]
+    python launch.py anomaly     --workdir=runs/digits [--files=FILES] [--outliers=FILES_OR_SET]
+    python launch.py verify      --workdir=runs/digits [--num=3000] [--files=A.jpg,B.jpg]
+                                 [--pairs=FILE [--files=DIR]]
     python launch.py nearest     --workdir=runs/digits [--num=16] [--prior=mixture|flow|vae]
-    python launch.py augment     --workdir=runs/digits [--num=1000] [--images=LABELLED_FOLDER]
-    python launch.py interpolate --workdir=runs/faces [--images=A.jpg,B.jpg] [--steps=9]
+    python launch.py augment     --workdir=runs/digits [--num=1000] [--files=LABELLED_FOLDER]
+    python launch.py interpolate --workdir=runs/faces [--files=A.jpg,B.jpg] [--steps=9]
                                  [--method=spherical|linear]
-    python launch.py traverse    --workdir=runs/faces [--images=A.jpg] [--num=20] [--steps=9]
+    python launch.py traverse    --workdir=runs/faces [--files=A.jpg] [--num=20] [--steps=9]
     python launch.py edit        --workdir=runs/faces --attribute=Eyeglasses [--strength=2]
-                                 [--images=DIR] [--method=means|linear] [--keep=Smiling,Hat]
+                                 [--files=DIR] [--method=means|linear] [--keep=Smiling,Hat]
                                  [--residual]
     python launch.py edit        --workdir=runs/faces --measure [--strength=1] [--method=linear]
-    python launch.py transfer    --workdir=runs/faces [--images=A.jpg,B.jpg]
+    python launch.py transfer    --workdir=runs/faces [--files=A.jpg,B.jpg]
     python launch.py results     --workdir=runs [--out=FILE], or --workdir=sweeps/digits
     python launch.py list        [--workdir=sweeps]
 
@@ -106,7 +106,7 @@ flags.DEFINE_integer("process_id", None, "Which of them this is, from 0.", lower
 flags.DEFINE_enum("split", "test", ["train", "valid", "test"], "The split to use.")
 flags.DEFINE_integer("num", None, "How many images.", lower_bound=1)
 flags.DEFINE_integer("num_samples", None, "Importance samples of the NLL.", lower_bound=1)
-flags.DEFINE_list("images", None, "Your own image files and folders; test images if absent.")
+flags.DEFINE_list("files", None, "Your own files and folders; test examples if absent.")
 flags.DEFINE_integer("steps", None, "Images along the way.", lower_bound=1)
 flags.DEFINE_string(
     "method", None, "interpolate: spherical or linear. edit: means or linear (classifier)."
@@ -121,13 +121,13 @@ flags.DEFINE_bool("draw", False, "Draw the pixels, too, instead of showing their
 flags.DEFINE_list(
     "labels",
     None,
-    "Classes of the samples, by number or name, one after the other; all if absent. For --images: "
+    "Classes of the samples, by number or name, one after the other; all if absent. For --files: "
     "one each.",
 )
 flags.DEFINE_list(
     "attributes",
     None,
-    "Attributes of the samples, or of --images: Eyeglasses=1,Male=0; of each with / between.",
+    "Attributes of the samples, or of --files: Eyeglasses=1,Male=0; of each with / between.",
 )
 flags.DEFINE_float(
     "temperature", None, "Scale the prior's standard deviation by it.", lower_bound=0.0

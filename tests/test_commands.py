@@ -140,10 +140,10 @@ def catches(process, sign):
 def test_commands_on_images_of_ones_own(workdir, tmp_path):
     for name, level in (("a", 0), ("b", 200)):
         Image.fromarray(np.full((8, 8), level, np.uint8)).save(tmp_path / f"{name}.png")
-    images = f"--images={tmp_path / 'a.png'},{tmp_path / 'b.png'}"
+    images = f"--files={tmp_path / 'a.png'},{tmp_path / 'b.png'}"
     for command, expected in (
         (("verify", "--num=50"), '"as_close_of_two_people"'),
-        (("evaluate", "--num_samples=2"), '"images/examples": 2'),
+        (("evaluate", "--num_samples=2"), '"files/examples": 2'),
     ):
         result = launch(*command, images, f"--workdir={workdir}")
         assert result.returncode == 0, result.stderr
@@ -202,12 +202,12 @@ def test_help_shows_the_commands_and_flags():
         (("sample", "--workdir=x", TINY[0]), "sample does not read --config"),
         (("train", TINY[0], "--num=3"), "train does not read --num"),
         (
-            ("edit", "--workdir=x", "--measure", "--images=y"),
-            "edit --measure does not read --images",
+            ("edit", "--workdir=x", "--measure", "--files=y"),
+            "edit --measure does not read --files",
         ),
         (
-            ("edit", "--workdir=x", "--attribute=a", "--images=y", "--num=2"),
-            "--num is of test images",
+            ("edit", "--workdir=x", "--attribute=a", "--files=y", "--num=2"),
+            "--num is of test examples",
         ),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, tuple) else "",

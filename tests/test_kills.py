@@ -68,7 +68,7 @@ PLACES = {
     "vae.training.checkpoints:Checkpoints.save": (1, 2, 4),
     "vae.experiment:Experiment.test": (1,),
     "vae.training.run_record:Record.finish": (1,),
-    "vae.tasks.pictures:save": (1, 3),
+    "vae.modalities.pictures:save": (1, 3),
 }
 KILLS = [
     (place, number, after, signal.SIGKILL)

@@ -101,6 +101,8 @@ def settings(pairs: list[str]) -> dict[str, float]:
 def _expanded(argument: str) -> str:
     """Returns an argument with the home directory for ~, which no shell puts after an = sign."""
     name, equals, path = argument.partition("=")
+    if name == "--images":  # as it was called when there were no other data
+        return f"--files{equals}{path}"
     if name not in PATHS or not equals:
         return argument
     return f"{name}={user_path(path)}" if path else argument

@@ -99,14 +99,14 @@ def _train(config: Any, values: flags.FlagValues) -> int:
 
 
 def _evaluate(config: Any, values: flags.FlagValues) -> int:
-    from vae.tasks.evaluate import evaluate, evaluate_images
+    from vae.tasks.evaluate import evaluate, evaluate_files
 
-    if values.images:
-        _all_of_images(values)
-        own = _user_images(values)
-        figures = evaluate_images(_load(values), num_samples=values.num_samples, **own)
+    if values.files:
+        _all_of_files(values)
+        own = _own(values)
+        figures = evaluate_files(_load(values), num_samples=values.num_samples, **own)
     else:
-        refuse_others(values, "evaluate without --images", f"{_RUN} split num_samples")
+        refuse_others(values, "evaluate without --files", f"{_RUN} split num_samples")
         figures = evaluate(_load(values), split=values.split, num_samples=values.num_samples)
     _print_result(figures, Path(values.workdir))
     return 0
@@ -130,32 +130,32 @@ def _sample(config: Any, values: flags.FlagValues) -> int:
 
 
 def _inpaint(config: Any, values: flags.FlagValues) -> int:
-    from vae.tasks.inpaint import inpaint
+    from vae.modalities.images.tasks.inpaint import inpaint
 
     return _repair(inpaint, values, mask=values.mask, box=whole_numbers("box", values))
 
 
 def _denoise(config: Any, values: flags.FlagValues) -> int:
-    from vae.tasks.denoise import denoise
+    from vae.modalities.images.tasks.denoise import denoise
 
     return _repair(denoise, values, sigma=values.sigma)
 
 
 def _super_resolve(config: Any, values: flags.FlagValues) -> int:
-    from vae.tasks.super_resolve import super_resolve
+    from vae.modalities.images.tasks.super_resolve import super_resolve
 
     return _repair(super_resolve, values, factor=values.factor)
 
 
 def _repair(task: Callable[..., Any], values: flags.FlagValues, **own: Any) -> int:
-    _all_of_images(values)
+    _all_of_files(values)
     path, figures = task(
         _load(values),
         num=values.num or 8,
         samples=values.samples,
         sweeps=values.sweeps,
         seed=values.seed,
-        **_user_images(values),
+        **_own(values),
         **own,
     )
     _print({"picture": str(path)} | figures)
@@ -165,13 +165,13 @@ def _repair(task: Callable[..., Any], values: flags.FlagValues, **own: Any) -> i
 def _interpolate(config: Any, values: flags.FlagValues) -> int:
     from vae.tasks.interpolate import interpolate
 
-    return _on_images(interpolate, values, "method", "steps")
+    return _on_examples(interpolate, values, "method", "steps")
 
 
 def _traverse(config: Any, values: flags.FlagValues) -> int:
     from vae.tasks.traverse import traverse
 
-    return _on_images(traverse, values, "steps")
+    return _on_examples(traverse, values, "steps")
 
 
 def _edit(config: Any, values: flags.FlagValues) -> int:
@@ -185,40 +185,40 @@ def _edit(config: Any, values: flags.FlagValues) -> int:
     if not values.attribute:
         raise InputError("--attribute=NAME is missing: what edit is to change.")
     given = ("attribute", "strength", "method", "keep", "steps", "residual")
-    return _on_images(edit, values, *given)
+    return _on_examples(edit, values, *given)
 
 
 def _transfer(config: Any, values: flags.FlagValues) -> int:
     from vae.tasks.transfer import transfer
 
-    return _on_images(transfer, values)
+    return _on_examples(transfer, values)
 
 
-def _on_images(task: Callable[..., Any], values: flags.FlagValues, *names: str) -> int:
-    """A task on the user's images, with those of the flags `names` that are given."""
+def _on_examples(task: Callable[..., Any], values: flags.FlagValues, *names: str) -> int:
+    """A task on the user's files, with those of the flags `names` that are given."""
     if task.__name__ != "traverse":  # whose --num is of dimensions
-        _all_of_images(values)
+        _all_of_files(values)
     given = {name: values[name].value for name in ("num", *names)}
     given = {name: value for name, value in given.items() if value is not None}
-    paths, _ = task(_load(values), **_user_images(values), **given)
+    paths, _ = task(_load(values), **_own(values), **given)
     print(*paths, sep="\n")
     return 0
 
 
-def _all_of_images(values: flags.FlagValues) -> None:
-    """Refuses a number of test images beside the user's own, all of which are taken."""
+def _all_of_files(values: flags.FlagValues) -> None:
+    """Refuses a number of test examples beside the user's own, all of which are taken."""
     for name in ("num", "split"):
-        if values.images and values[name].present:
+        if values.files and values[name].present:
             raise InputError(
-                f"--{name} is of test images; with --images all of yours are used: leave it out."
+                f"--{name} is of test examples; with --files all of yours are used: leave it out."
             )
 
 
-def _user_images(values: flags.FlagValues) -> dict[str, Any]:
-    """The user's own images, and what is on them."""
+def _own(values: flags.FlagValues) -> dict[str, Any]:
+    """The user's own files, and what is known of them."""
     sets = ",".join(values.attributes or ()).split("/") if values.attributes else ()
     return {
-        "images": values.images or (),
+        "files": values.files or (),
         "labels": values.labels or (),
         "attributes": [settings(one.split(",")) for one in sets],
     }
@@ -227,10 +227,10 @@ def _user_images(values: flags.FlagValues) -> dict[str, Any]:
 def _reconstruct(config: Any, values: flags.FlagValues) -> int:
     from vae.tasks.reconstruct import NUM, reconstruct
 
-    _all_of_images(values)
-    if not values.images:
-        refuse_others(values, "reconstruct without --images", f"{_RUN} split num")
-    shown = {"split": values.split, "num": values.num or NUM} | _user_images(values)
+    _all_of_files(values)
+    if not values.files:
+        refuse_others(values, "reconstruct without --files", f"{_RUN} split num")
+    shown = {"split": values.split, "num": values.num or NUM} | _own(values)
     path, figures = reconstruct(_load(values), **shown)
     error, ratio, similarity = (figures[name] for name in ("mse", "psnr", "ssim"))
     print(f"{path}  (mean squared error {error:.5f}, PSNR {ratio:.2f} dB, SSIM {similarity:.4f})")
@@ -250,7 +250,7 @@ def _anomaly(config: Any, values: flags.FlagValues) -> int:
 
     figures = anomaly(
         _load(values),
-        images=values.images or (),
+        files=values.files or (),
         outliers=values.outliers or (),
         num=values.num or 1000,
         num_samples=values.num_samples,
@@ -261,20 +261,20 @@ def _anomaly(config: Any, values: flags.FlagValues) -> int:
 
 
 def _verify(config: Any, values: flags.FlagValues) -> int:
-    from vae.tasks.verify import PAIRS, verify, verify_file, verify_two
+    from vae.modalities.images.tasks.verify import PAIRS, verify, verify_file, verify_two
 
     drawn = {"pairs": values.num or PAIRS, "seed": values.seed}
-    own = _user_images(values)
-    images = own.pop("images")
+    own = _own(values)
+    files = own.pop("files")
     if values.pairs:
-        refuse_others(values, "verify --pairs", f"{_RUN} pairs images labels attributes")
-        if len(images) > 1:
-            raise InputError("--images is one folder beside --pairs, that of the people's folders.")
-        figures = verify_file(_load(values), values.pairs, images=next(iter(images), None), **own)
-    elif images:
-        figures = verify_two(_load(values), images, **drawn, **own)
+        refuse_others(values, "verify --pairs", f"{_RUN} pairs files labels attributes")
+        if len(files) > 1:
+            raise InputError("--files is one folder beside --pairs, that of the people's folders.")
+        figures = verify_file(_load(values), values.pairs, folder=next(iter(files), None), **own)
+    elif files:
+        figures = verify_two(_load(values), files, **drawn, **own)
     else:
-        refuse_others(values, "verify without --images", f"{_RUN} num seed")
+        refuse_others(values, "verify without --files", f"{_RUN} num seed")
         figures = verify(_load(values), **drawn)
     _print_result(figures, Path(values.workdir))
     return 0
@@ -289,9 +289,9 @@ def _nearest(config: Any, values: flags.FlagValues) -> int:
 
 
 def _augment(config: Any, values: flags.FlagValues) -> int:
-    from vae.tasks.augment import augment
+    from vae.modalities.images.tasks.augment import augment
 
-    given = values.images[0] if values.images else None
+    given = values.files[0] if values.files else None
     figures = augment(_load(values), num=values.num or 1000, given=given, seed=values.seed)
     _print_result(figures, Path(values.workdir))
     return 0
@@ -346,7 +346,7 @@ def _list(config: Any, values: flags.FlagValues) -> int:
 
 _PLACES = "config.data.path config.data.manual_dir"  # where the data of a run are now
 _RUN = f"workdir step out cpu_devices {_PLACES}"
-_ASKED = f"{_RUN} images labels attributes num"  # about images, test images or the user's own
+_ASKED = f"{_RUN} files labels attributes num"  # about test examples or the user's own
 _REPAIR = f"{_ASKED} samples sweeps seed"
 
 # What each command does, and the flags that it reads: any other is refused.
@@ -362,17 +362,17 @@ COMMANDS: dict[str, tuple[Callable[[Any, flags.FlagValues], int], str]] = {
     ),
     "population": (_of_sweeps("train_population"), "config workdir cpu_devices trials"),
     "packing": (_packing, "config workdir cpu_devices members"),
-    "evaluate": (_evaluate, f"{_RUN} images labels attributes split num_samples"),
+    "evaluate": (_evaluate, f"{_RUN} files labels attributes split num_samples"),
     "sample": (_sample, f"{_RUN} num seed draw labels attributes prior temperature"),
     "reconstruct": (_reconstruct, f"{_ASKED} split"),
     "inpaint": (_inpaint, f"{_REPAIR} mask box"),
     "denoise": (_denoise, f"{_REPAIR} sigma"),
     "super_resolve": (_super_resolve, f"{_REPAIR} factor"),
     "fidelity": (_fidelity, f"{_RUN} num seed prior"),
-    "anomaly": (_anomaly, f"{_RUN} images outliers num num_samples seed"),
+    "anomaly": (_anomaly, f"{_RUN} files outliers num num_samples seed"),
     "verify": (_verify, f"{_ASKED} pairs seed"),
     "nearest": (_nearest, f"{_RUN} num seed prior"),
-    "augment": (_augment, f"{_RUN} num seed images"),
+    "augment": (_augment, f"{_RUN} num seed files"),
     "interpolate": (_interpolate, f"{_ASKED} method steps"),
     "traverse": (_traverse, f"{_ASKED} steps"),
     "edit": (_edit, f"{_ASKED} attribute strength method keep measure residual steps"),

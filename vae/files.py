@@ -1,9 +1,12 @@
-"""Files that a person names: found and checked before anything is read from them."""
+"""Files: those that a person names, checked before they are read, and how others are written."""
 
 from __future__ import annotations
 
+import contextlib
 import os
+from collections.abc import Iterator
 from pathlib import Path
+from typing import IO
 
 from vae.errors import InputError
 
@@ -54,6 +57,38 @@ def check_memory(size: int, what: str) -> None:
             f"{what} would take {size / 2**30:,.1f} GiB, and this machine has "
             f"{memory / 2**30:,.1f} GiB: give fewer or smaller examples."
         )
+
+
+@contextlib.contextmanager
+def named(path: Path) -> Iterator[None]:
+    """Has an OSError name the file, which the system leaves out when the disk is full."""
+    try:
+        yield
+    except OSError as error:
+        error.filename = str(path)
+        raise
+
+
+@contextlib.contextmanager
+def whole(path: Path, mode: str = "wb") -> Iterator[IO]:
+    """A file that is written as a whole or not at all, in its folder, which is made.
+
+    Until it is written what lay there before stays, and where that fails it stays for good.
+    """
+    encoded = {} if "b" in mode else {"encoding": "utf-8", "newline": ""}
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.tmp")
+    try:
+        with named(path):
+            with open(temporary, mode, **encoded) as file:
+                yield file
+                file.flush()
+                os.fsync(file.fileno())
+            os.replace(temporary, path)
+    except BaseException:
+        with contextlib.suppress(OSError):
+            temporary.unlink(missing_ok=True)
+        raise
 
 
 def _short(name: str | os.PathLike) -> str:

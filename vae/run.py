@@ -10,6 +10,7 @@ import dataclasses
 import functools
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import jax
@@ -22,12 +23,12 @@ from vae.data import given
 from vae.data.batches import apply_in_batches, given_batches
 from vae.data.examples import Dataset, Raw
 from vae.data.identity import check_identity
+from vae.data.prepare import on_levels
 from vae.data.scales import Scales
 from vae.errors import InputError
 from vae.evaluation.likelihood import Estimate, has_density, make_estimator
 from vae.evaluation.posterior import SWEEPS, Posterior, Report, make_sampler, why_not
 from vae.files import user_path
-from vae.modalities.images.pixels import as_x, on_levels
 from vae.models.parts import tempered
 from vae.probability.distributions import example_keys, split
 from vae.probability.event import Event
@@ -36,7 +37,7 @@ from vae.training import facts
 from vae.training.arrays import digest
 from vae.training.devices import divisible, jit, make_mesh, replicate
 from vae.training.directory import read_config
-from vae.training.restore import restore
+from vae.training.restore import restore, step_of
 from vae.training.state import evaluation_variables, initial_state
 
 BATCH = 256  # examples in one call
@@ -105,6 +106,11 @@ class Run:
     compiled: Compiled
     classes: tuple[str, ...] = ()
     data: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+
+    @property
+    def modality(self) -> ModuleType:
+        """What its data are: the package that reads and shows them, see `vae.modalities`."""
+        return modalities.MODALITIES[self.data.get("modality", "images")]  # as all were before
 
     @property
     def params(self) -> Any:
@@ -176,7 +182,7 @@ class Run:
         `log_std`.
         """
         self._check_encodes()
-        batch = Batch(as_x(x, self.event), self._labels(labels, len(x)))
+        batch = Batch(self.modality.check(x, self.event), self._labels(labels, len(x)))
         return self._in_batches(self.compiled.encode, batch)
 
     def decode(self, z: Any, labels: np.ndarray | None = None) -> np.ndarray:
@@ -230,7 +236,7 @@ class Run:
             raise InputError("this model's q(z | x) has no density, so log p(x) has no estimate.")
         if num_samples is not None and num_samples < 1:
             raise InputError(f"num_samples={num_samples} must be at least 1.")
-        x, labels = as_x(x, self.event), self._labels(labels, len(x))
+        x, labels = self.modality.check(x, self.event), self._labels(labels, len(x))
         levels = self.model.event.values.levels
         if levels and self.model.likelihood.discrete:
             x = on_levels(x, levels)
@@ -323,7 +329,7 @@ def load(
     Raises:
       InputError: there is no run, or no such checkpoint.
     """
-    workdir = user_path(workdir)
+    workdir, step = user_path(workdir), step_of(step)
     config, known = read_config(workdir), facts.read(workdir)
     if config is None or known is None:
         raise InputError(f"{workdir} holds no run: config.json or provenance.json is missing.")

@@ -21,9 +21,9 @@ from vae.errors import InputError
 from vae.evaluation.evaluator import Evaluator, Stopped
 from vae.experiment import Experiment, prepare
 from vae.files import user_path
+from vae.modalities import pictures
 from vae.probability.terms import Batch
 from vae.run import Compiled, Run
-from vae.tasks import pictures
 from vae.training import devices, loop, processes
 from vae.training.logs import Log
 from vae.training.run_record import check_data, check_resume, completed, recorded
@@ -169,7 +169,7 @@ def drawer(
     log: Log,
     compiled: Compiled | None = None,
 ) -> Callable[[int, Any], None]:
-    """Writes a grid of samples, and of reconstructions of the validation set, after a step."""
+    """Writes sheets of samples, and of reconstructions of the validation set, after a step."""
     config, dataset, model, _ = experiment
     compiled = compiled or Compiled(model)
 
@@ -193,15 +193,19 @@ def drawer(
             scales=dataset.scales,
             compiled=compiled,
             classes=dataset.classes,
+            data={"modality": dataset.modality},
         )
-        images, labels, *_ = originals()
-        wanted = labels if config.model.condition == "attributes" else None
-        sheets = {"samples": pictures.grid(run.sample(len(images), labels=wanted))}
+        x, y, *_ = originals()
+        wanted = y if config.model.condition == "attributes" else None
+        samples = run.sample(len(x), labels=wanted)
+        shown = {"samples": (samples, run.modality.sheet(samples, run.event))}
         if hasattr(model, "encode"):
-            reconstructions = run.reconstruct(images, labels)
-            sheets["reconstructions"] = pictures.pairs(images, reconstructions)
-        for name, sheet in sheets.items():
-            pictures.save(sheet, workdir / "images" / f"{name}_{step:08d}.png")
+            made = run.reconstruct(x, y)
+            shown["reconstructions"] = made, run.modality.sheet(x, run.event, beside=made)
+        for name, (made, sheet) in shown.items():
+            path = workdir / run.modality.NAME / f"{name}_{step:08d}.png"
+            pictures.save(sheet, path)
+            run.modality.save(made, run.event, path)
             log.image(step, name, sheet)
 
     return draw

@@ -2,9 +2,9 @@
 
 Of the digits (or of a run's own data) a few training images keep their labels. A classifier learns
 from them alone; from them and as many images near them as `--new` says, drawn by the run's VAE
-(`vae/tasks/augment.py`), which has seen all training images but no label; and, for comparison,
-from them and copies shifted by a pixel or not, which takes no model. Each is repeated for several
-choices of the few; the figures are accuracies on the test split.
+(`vae/modalities/images/tasks/augment.py`), which has seen all training images but no label; and,
+for comparison, from them and copies shifted by a pixel or not, which takes no model. Each is
+repeated for several choices of the few; the figures are accuracies on the test split.
 
     python launch.py train --config=experiments/digits.py --workdir=runs/digits
     python experiments/benchmarks/augmentation.py --workdir=runs/digits
@@ -20,7 +20,7 @@ import vae
 from vae import modalities
 from vae.data.labels import keep
 from vae.evaluation.probe import labelled
-from vae.tasks.augment import new_images
+from vae.modalities.images.tasks.augment import new_images
 from vae.tasks.inputs import as_data
 
 CLASSIFIERS = {

@@ -183,7 +183,7 @@ def main(args: argparse.Namespace) -> None:
 if __name__ == "__main__":
     parser = measure.parser(__doc__)
     parser.add_argument("--peer_python", required=True, help="the interpreter with the peers")
-    parser.add_argument("--images", type=int, default=20)
+    parser.add_argument("--files", type=int, default=20)
     parser.add_argument("--num_samples", type=int, default=5000)
     parser.add_argument("--epochs", type=int, default=1, help="of pythae's training")
     workers = {

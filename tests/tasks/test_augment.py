@@ -8,7 +8,7 @@ from PIL import Image
 
 from vae import modalities
 from vae.errors import InputError
-from vae.tasks.augment import augment, new_images
+from vae.modalities.images.tasks.augment import augment, new_images
 
 
 def test_each_is_near_its_source_or_between_two_of_its_class(run):

@@ -51,15 +51,15 @@ def test_the_users_own_photo(plain, told, halves_read, tmp_path):
     Image.fromarray(photo).save(tmp_path / "mine.png")
     for run, extra in ((plain, {}), (told, {"attributes": [{"Upper": 0.0, "Lower": 0.7}]})):
         (path, record), figures = edit(
-            run, attribute="Upper", strength=1, images=[tmp_path / "mine.png"], steps=2, **extra
+            run, attribute="Upper", strength=1, files=[tmp_path / "mine.png"], steps=2, **extra
         )
         assert path.is_file() and record.is_file()
         assert figures["strengths"] == [0.5, 1.0]
-        assert figures["images"][0]["image"] == "mine"
-        small, large = figures["images"][0]["change_rms"]
+        assert figures["examples"][0]["example"] == "mine"
+        small, large = figures["examples"][0]["change_rms"]
         assert large > small > 0 and large > 0.05
-    _, figures = edit(plain, attribute="Upper", images=[tmp_path / "mine.png"], residual=True)
-    assert figures["images"][0]["change_rms"][-1] > 0
+    _, figures = edit(plain, attribute="Upper", files=[tmp_path / "mine.png"], residual=True)
+    assert figures["examples"][0]["change_rms"][-1] > 0
 
 
 def test_mistakes_are_one_sentence(plain, told, ladder, halves_read, tmp_path):
@@ -70,10 +70,10 @@ def test_mistakes_are_one_sentence(plain, told, ladder, halves_read, tmp_path):
     with pytest.raises(InputError, match="must be one of means, linear"):
         edit(plain, attribute="Upper", method="spherical")
     with pytest.raises(InputError, match=r"nothing\.png does not exist"):
-        edit(plain, attribute="Upper", images=[tmp_path / "nothing.png"])
+        edit(plain, attribute="Upper", files=[tmp_path / "nothing.png"])
     (tmp_path / "bad.png").write_bytes(b"no image")
     with pytest.raises(InputError, match=r"bad\.png cannot be read as an image"):
-        edit(plain, attribute="Upper", images=[tmp_path / "bad.png"])
+        edit(plain, attribute="Upper", files=[tmp_path / "bad.png"])
     with pytest.raises(InputError, match="--attributes is for"):
         edit(plain, attribute="Upper", attributes=[{"Upper": 1.0}])
     with pytest.raises(InputError, match="have no attributes"):

@@ -9,8 +9,9 @@ from PIL import Image
 
 from vae import modalities
 from vae.errors import InputError
-from vae.tasks.evaluate import evaluate, evaluate_images
-from vae.tasks.reconstruct import likeness, reconstruct
+from vae.modalities.images import likeness
+from vae.tasks.evaluate import evaluate, evaluate_files
+from vae.tasks.reconstruct import reconstruct
 
 
 def test_the_groups_of_a_ladder_share_its_divergence(ladder):
@@ -46,22 +47,22 @@ def as_files(run, folder, number=6):
 
 def test_a_folder_of_ones_own_is_evaluated_image_by_image(run, tmp_path):
     x = as_files(run, tmp_path)
-    result = evaluate_images(run, [tmp_path], num_samples=7)
+    result = evaluate_files(run, [tmp_path], num_samples=7)
     expected = run.estimate(x, num_samples=7, seed=run.config.evaluation.seed)
-    rows = result["per_image"]
-    assert [row["image"] for row in rows] == [str(i) for i in range(6)]
+    rows = result["per_example"]
+    assert [row["example"] for row in rows] == [str(i) for i in range(6)]
     np.testing.assert_allclose([row["elbo"] for row in rows], expected.elbo, rtol=1e-6)
     assert result["metrics"]["images/nll"] == pytest.approx(-expected.log_likelihood.mean())
-    assert result["metrics"]["images/examples"] == 6 and result["protocol"]["num_samples"] == 7
+    assert result["metrics"]["files/examples"] == 6 and result["protocol"]["num_samples"] == 7
     (written,) = run.workdir.glob("evaluation_0+5_*.json")
     assert json.loads(written.read_text()) == result
     with pytest.raises(InputError, match="--labels is for"):
-        evaluate_images(run, [tmp_path], labels=[1])
+        evaluate_files(run, [tmp_path], labels=[1])
 
 
 def test_images_of_ones_own_are_reconstructed(run, tmp_path):
     x = as_files(run, tmp_path)
-    path, figures = reconstruct(run, images=[tmp_path])
+    path, figures = reconstruct(run, files=[tmp_path])
     assert path.name.startswith("reconstructions_00000300_0+5_") and path.is_file()
     expected = likeness(x, run.reconstruct(x))
     assert figures == pytest.approx(expected)

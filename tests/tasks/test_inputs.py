@@ -10,9 +10,10 @@ from sklearn.datasets import load_digits
 
 import vae
 from vae.errors import InputError
+from vae.modalities.images.user_files import image_files, read_files
 from vae.probability.event import BYTES, Event
 from vae.tasks.anomaly import anomaly
-from vae.tasks.inputs import attribute_columns, image_files, read_images, read_set
+from vae.tasks.inputs import attribute_columns, read_set
 from vae.tasks.sample import sample
 
 STANDARD = (148 / 218, 148 / 178)
@@ -45,7 +46,8 @@ def test_files_are_framed_as_the_training_images(tmp_path, crop, size, kept):
     left, top = (size[1] - kept[1]) // 2, (size[0] - kept[0]) // 2
     centre = image.crop((left, top, left + kept[1], top + kept[0]))
     expected = np.asarray(centre.resize((64, 64), Image.Resampling.BILINEAR)) / np.float32(255)
-    (x,) = read_images([tmp_path / "a.png"], run_with(crop))
+    run = run_with(crop)
+    ((x,), _) = read_files([tmp_path / "a.png"], run.event, run.config.data)
     np.testing.assert_allclose(x, expected, atol=1e-6)
 
 
@@ -64,7 +66,7 @@ def test_a_deep_file_is_of_the_range_of_the_runs_folder(tmp_path, white):
     Image.fromarray(ramp.astype(np.uint16)).save(tmp_path / "a.png")
     run = run_with((0, 0), (8, 8, 1))
     run.event = replace(run.event, values=replace(BYTES, black=0.0, white=float(white)))
-    (x,) = read_images([tmp_path / "a.png"], run)
+    ((x,), _) = read_files([tmp_path / "a.png"], run.event, run.config.data)
     assert np.abs(x[..., 0] - ramp / white).max() < 1 / 255
 
 

@@ -66,7 +66,7 @@ def test_a_ladder_and_what_a_model_is_told(ladder, told, halves_read):
     assert len(interpolate(told, num=2, steps=3)[0]) == 3
     with pytest.raises(InputError, match="must be one of spherical, linear"):
         interpolate(ladder, method="means")
-    with pytest.raises(InputError, match="an even number of images"):
+    with pytest.raises(InputError, match="give an even number"):
         interpolate(told, num=3)
 
 

@@ -28,13 +28,13 @@ def folders(tmp_path_factory):
 def test_other_images_give_other_files(plain, told, halves_read, folders):
     made = []
     for folder in folders:
-        made += edit(plain, attribute="Upper", images=[folder], steps=1)[0]
-        made += interpolate(plain, images=[folder], steps=2)[0]
-        made += traverse(plain, images=[folder / "0.png"], steps=2, num=1)[0]
-        made += transfer(told, images=[folder])[0]
-    made += transfer(told, images=[folders[0]], attributes=[{"Upper": 1.0}])[0]
+        made += edit(plain, attribute="Upper", files=[folder], steps=1)[0]
+        made += interpolate(plain, files=[folder], steps=2)[0]
+        made += traverse(plain, files=[folder / "0.png"], steps=2, num=1)[0]
+        made += transfer(told, files=[folder])[0]
+    made += transfer(told, files=[folders[0]], attributes=[{"Upper": 1.0}])[0]
     assert len(set(made)) == len(made) == 20 and all(path.is_file() for path in made)
-    again = edit(plain, attribute="Upper", images=[folders[0]], steps=1)[0]
+    again = edit(plain, attribute="Upper", files=[folders[0]], steps=1)[0]
     assert again == made[:2]  # the same command replaces what it made
 
 
@@ -51,7 +51,7 @@ def test_other_settings_give_other_files(plain, halves_read):
 
 def test_scores_of_other_images_lie_in_other_files(run, folders):
     for folder in folders:
-        anomaly(run, images=[folder], num_samples=2)
+        anomaly(run, files=[folder], num_samples=2)
     assert len(list(run.workdir.glob("anomaly_0+1_*.csv"))) == 2
 
 

@@ -12,11 +12,11 @@ from PIL import Image
 import vae
 from vae.errors import InputError
 from vae.evaluation import probe
-from vae.tasks.anomaly import anomaly, code_length, scores
+from vae.modalities.images import code_length, likeness
+from vae.modalities.images.tasks.verify import verify
+from vae.tasks.anomaly import anomaly, scores
 from vae.tasks.fidelity import fidelity
 from vae.tasks.nearest import nearest
-from vae.tasks.reconstruct import likeness
-from vae.tasks.verify import verify
 
 
 @pytest.fixture(autouse=True)
@@ -47,7 +47,7 @@ def test_noise_scores_as_an_outlier_and_so_do_files_of_any_size(run, tmp_path):
     np.savez(tmp_path / "noise.npz", images=rng.integers(0, 256, (30, 20, 16, 3)).astype(np.uint8))
     result = anomaly(run, outliers=[tmp_path / "noise.npz"], num=60, num_samples=5)
     assert result == read(run, "anomaly_noise.json")
-    assert result["images"] == 60 and result["outliers"] == 30
+    assert result["examples"] == 60 and result["outliers"] == 30
     for name in ("negative_elbo", "nll", "reconstruction"):
         assert result["auroc"][name] > 0.9
     with open(run.workdir / "anomaly_noise.csv", newline="") as file:
@@ -58,11 +58,11 @@ def test_noise_scores_as_an_outlier_and_so_do_files_of_any_size(run, tmp_path):
 
     for i in range(3):
         Image.fromarray(rng.integers(0, 256, (30, 40), dtype=np.uint8)).save(tmp_path / f"{i}.png")
-    result = anomaly(run, images=[tmp_path / "0.png"], outliers=[tmp_path / "1.png"] * 2)
-    assert (result["images"], result["outliers"]) == (1, 2)
+    result = anomaly(run, files=[tmp_path / "0.png"], outliers=[tmp_path / "1.png"] * 2)
+    assert (result["examples"], result["outliers"]) == (1, 2)
     with pytest.MonkeyPatch.context() as patch:  # the data are not needed for that
         patch.setattr("vae.modalities.load", None)
-        assert "auroc" not in anomaly(run, images=[tmp_path], num_samples=2)
+        assert "auroc" not in anomaly(run, files=[tmp_path], num_samples=2)
     with pytest.raises(InputError, match="does not exist"):
         anomaly(run, outliers=[tmp_path / "nothing"])
 
@@ -94,16 +94,16 @@ def test_a_score_that_is_no_number_is_said_and_has_no_figure(run, tmp_path, monk
     np.savez(tmp_path / "few.npz", images=np.zeros((3, 8, 8), np.uint8))
     result = anomaly(run, outliers=[tmp_path / "few.npz"], num=5)
     assert np.isnan(result["auroc"]["nll"]) and result["auroc"]["ratio"] == 1
-    assert "nll is no number for 1 of 8 images" in caplog.text
+    assert "nll is no number for 1 of 8 examples" in caplog.text
 
 
 def test_a_simple_image_has_a_shorter_code():
     noise = np.random.default_rng(0).random((16, 16, 3))
     flat = np.full((16, 16, 3), 0.3)
-    assert code_length(flat) < 0.3 * code_length(noise)
+    assert code_length(flat[None]) < 0.3 * code_length(noise[None])
     # Noise cannot be coded in less than the bits that it has.
-    assert code_length(noise) > 16 * 16 * 3 * 8 * np.log(2)
-    assert code_length(noise[..., :1]) > 16 * 16 * 8 * np.log(2)
+    assert code_length(noise[None]) > 16 * 16 * 3 * 8 * np.log(2)
+    assert code_length(noise[None, ..., :1]) > 16 * 16 * 8 * np.log(2)
 
 
 def test_a_training_image_is_found_as_its_own_nearest(run, monkeypatch):
@@ -113,10 +113,10 @@ def test_a_training_image_is_found_as_its_own_nearest(run, monkeypatch):
     x = images / np.float32(16)
     monkeypatch.setattr(type(run), "sample", lambda self, num, **options: x)
     paths, result = nearest(run, num=2)
-    assert [path.stem[:14] for path in paths] == ["nearest_pixels", "nearest_latent"]
+    assert [path.stem[:14] for path in paths] == ["nearest_values", "nearest_latent"]
     assert all(path.is_file() for path in paths)
     assert result == read(run, "nearest.json")
-    for space in ("pixels", "latents"):
+    for space in ("values", "latents"):
         np.testing.assert_allclose(result[space]["samples"], 0, atol=1e-5)
         assert min(result[space]["test"]) > 0.01
 
@@ -127,11 +127,11 @@ def test_a_mirrored_training_image_is_found_where_training_mirrors(run, monkeypa
     (images, _, _), _ = modalities.load(run.config.data).train.read(np.array([7, 1200]))
     x = images[:, :, ::-1] / np.float32(16)
     monkeypatch.setattr(type(run), "sample", lambda self, num, **options: x)
-    assert min(nearest(run, num=2)[1]["pixels"]["samples"]) > 0.1
+    assert min(nearest(run, num=2)[1]["values"]["samples"]) > 0.1
     config = run.config.copy_and_resolve_references()
     config.data.flip = True
     _, result = nearest(dataclasses.replace(run, config=config), num=2)
-    for space in ("pixels", "latents"):
+    for space in ("values", "latents"):
         np.testing.assert_allclose(result[space]["samples"], 0, atol=1e-5)
         assert result[space]["mirrored"] == [True, True]
 
@@ -159,7 +159,7 @@ def test_a_gan_is_judged_by_its_samples_but_recognises_nothing(tmp_path):
     assert result["samples"]["frechet"] > 2 * result["valid"]["frechet"]
     assert result["samples"]["recall"] < result["valid"]["recall"]
     paths, _ = nearest(gan, num=2)
-    assert [path.stem[:14] for path in paths] == ["nearest_pixels"]
+    assert [path.stem[:14] for path in paths] == ["nearest_values"]
     for task in (verify, anomaly):
         with pytest.raises(InputError, match="does not encode"):
             task(gan)

@@ -12,10 +12,10 @@ from PIL import Image
 import vae
 from vae import models
 from vae.errors import InputError
-from vae.tasks import pictures
-from vae.tasks.denoise import denoise
-from vae.tasks.inpaint import inpaint
-from vae.tasks.super_resolve import super_resolve
+from vae.modalities.images import show as pictures
+from vae.modalities.images.tasks.denoise import denoise
+from vae.modalities.images.tasks.inpaint import inpaint
+from vae.modalities.images.tasks.super_resolve import super_resolve
 
 GAP, SHOWN = pictures.GAP, 96  # images of 8 x 8 are shown 12 times as large
 TILE, TOP = SHOWN + GAP, 2 * pictures.TEXT + GAP  # beneath the titles
@@ -105,7 +105,7 @@ def test_images_of_ones_own_are_taken_as_damaged(run, tmp_path):
     mask[40:, 10:90] = 255  # the crop to a square leaves columns 10 to 89
     Image.fromarray(mask).save(tmp_path / "mask.png")
     images = [tmp_path / "photo.png"] * 2
-    path, figures = inpaint(run, images=images, mask=tmp_path / "mask.png", samples=1, sweeps=8)
+    path, figures = inpaint(run, files=images, mask=tmp_path / "mask.png", samples=1, sweeps=8)
     assert figures["missing_pixels"] == 32 and figures["images"] == 2 and "mse" not in figures
     assert shown(path).shape == (TOP + 2 * TILE, 3 * TILE + GAP, 3)
     assert shown(path.with_suffix("") / "0001_photo_mean.png").shape == (8, 8, 3)
@@ -121,9 +121,9 @@ def test_refusals(run, tmp_path):
         ({"mask": tmp_path / "white.png"}, "white.png leaves no pixel known"),
         ({"mask": tmp_path / "white.png", "box": (0, 0, 1, 1)}, "--mask and --box both"),
         ({"mask": tmp_path / "nothing.png"}, "nothing.png does not exist"),
-        ({"images": [tmp_path / "text.png"]}, "text.png cannot be read as an image"),
-        ({"labels": [1]}, "--labels is for the user's own --images"),
-        ({"attributes": [{"Smiling": 1.0}]}, "--attributes is for the user's own --images"),
+        ({"files": [tmp_path / "text.png"]}, "text.png cannot be read as an image"),
+        ({"labels": [1]}, "--labels is for the user's own --files"),
+        ({"attributes": [{"Smiling": 1.0}]}, "--attributes is for the user's own --files"),
     ):
         with pytest.raises(InputError, match=message.replace("(", r"\(")):
             inpaint(run, **arguments)
@@ -148,4 +148,4 @@ def test_models_that_cannot_do_it_say_why(run, overrides, message, tmp_path):
     other = dataclasses.replace(run, model=models.build(tiny(**overrides).model, data))
     Image.fromarray(np.zeros((8, 8), np.uint8)).save(tmp_path / "photo.png")
     with pytest.raises(InputError, match=message):
-        inpaint(other, images=[tmp_path / "photo.png"])
+        inpaint(other, files=[tmp_path / "photo.png"])

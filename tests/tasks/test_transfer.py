@@ -18,11 +18,11 @@ def test_the_users_images_with_attributes_of_each(told, halves_read, tmp_path):
     for name in ("a", "b"):
         Image.fromarray(np.full((8, 8), 90, np.uint8)).save(tmp_path / f"{name}.png")
     sets = [{"Upper": 1.0, "Lower": 1.0}, {"Upper": 0.0}]
-    _, figures = transfer(told, images=[tmp_path], attributes=sets)
-    assert figures["images"] == ["a", "b"]
+    _, figures = transfer(told, files=[tmp_path], attributes=sets)
+    assert figures["examples"] == ["a", "b"]
     assert figures["distance"][0][1] > 0.05
-    with pytest.raises(InputError, match="3 sets for 2 images"):
-        transfer(told, images=[tmp_path], attributes=[*sets, {}])
+    with pytest.raises(InputError, match="3 sets for 2 examples"):
+        transfer(told, files=[tmp_path], attributes=[*sets, {}])
 
 
 def test_a_ladder_mixes_levels_from_one_image_to_the_other(ladder):

@@ -10,8 +10,8 @@ from PIL import Image
 from vae import modalities
 from vae.errors import InputError
 from vae.evaluation.detection import auroc
-from vae.tasks.pairs import draw_pairs, read_pairs
-from vae.tasks.verify import cosine, verify, verify_file, verify_two
+from vae.modalities.images.tasks.pairs import draw_pairs, read_pairs
+from vae.modalities.images.tasks.verify import cosine, verify, verify_file, verify_two
 
 
 def test_digits_of_one_class_are_closer(run):
@@ -88,7 +88,7 @@ def test_a_file_of_pairs_fold_by_fold(run, people):
     assert named[0] == [[f"Ada_000{i}", f"Bert_000{i}"] for i in (1, 2, 3)]
     assert [files[i].stem for i in folds[1].same[2]] == ["Di_0005", "Di_0006"]
 
-    result = verify_file(run, people / "pairs.txt", images=people)
+    result = verify_file(run, people / "pairs.txt", folder=people)
     assert (result["images"], result["folds"], result["pairs"]) == (len(files), 2, 6)
     figures = result["posterior"]
     assert figures["auroc"] > 0.6 and 0 <= figures["accuracy"] <= 1
@@ -134,12 +134,14 @@ def test_two_images_of_ones_own(run, people, tmp_path):
     assert other["cosine"] < 0.9 and other["threshold"] == result["threshold"]
     assert 0 <= other["as_close_of_one"] <= 1
     assert len(list(run.workdir.glob("verify_Ada_0001+1_*.json"))) == 2
-    with pytest.raises(InputError, match="compares two images, but --images are 6"):
+    with pytest.raises(InputError, match="compares two images, but --files are 6"):
         verify_two(run, [people / "Ada"])
 
 
 def test_a_model_that_diverged_has_no_figures(run, monkeypatch):
-    monkeypatch.setattr("vae.tasks.verify.embed", lambda run, x, y: np.full((len(x), 2), np.nan))
+    monkeypatch.setattr(
+        "vae.modalities.images.tasks.verify.embed", lambda run, x, y: np.full((len(x), 2), np.nan)
+    )
     with pytest.raises(InputError, match="it diverged"):
         verify(run, pairs=20)
 

@@ -50,7 +50,7 @@ def check_identity(dataset: Dataset, record: Mapping, workdir: object) -> None:
     if change := _read_otherwise(dataset, record):
         raise InputError(
             f"{workdir} was trained by an earlier version, which read {change}: samples and "
-            "--images of your own are as they were; for its data, train it again in another "
+            "--files of your own are as they were; for its data, train it again in another "
             "--workdir."
         )
 

@@ -11,6 +11,7 @@ examples it is computed. With raw values v of L levels (0..L-1):
 from __future__ import annotations
 
 import functools
+import warnings
 from dataclasses import replace
 
 import jax
@@ -44,7 +45,7 @@ def prepare(
         flip_key, noise_key = jax.random.split(key)
         if config.flip and train:
             mirror = jax.random.bernoulli(flip_key)
-            raw = jnp.where(mirror, raw[:, ::-1, :], raw)
+            raw = jnp.where(mirror, raw[..., ::-1, :], raw)
         if config.binarize == "none" and not config.dequantize:
             return values.to_x(raw)
         noise = jax.random.uniform(noise_key, raw.shape)
@@ -108,3 +109,18 @@ def check_values(values: Values, config) -> None:
             f"data.binarize is for grey values, but the data are counts up to {values.scale:g}: "
             'use model.likelihood = "poisson" or "negative_binomial", or save grey values as uint8.'
         )
+
+
+def on_levels(x: np.ndarray, levels: int) -> np.ndarray:
+    """Returns x [N, *places, C] on the nearest of L levels, with a warning if it is moved.
+
+    A likelihood of levels has no probability for what lies between them.
+    """
+    nearest = np.rint(x * np.float32(levels - 1)) / np.float32(levels - 1)
+    if (moved := np.abs(nearest - x).max()) > 1e-3 / (levels - 1):
+        warnings.warn(
+            f"values are rounded, by up to {moved:.2g}, to the {levels} levels that the likelihood "
+            "of this run is of",
+            stacklevel=4,
+        )
+    return nearest

@@ -2,12 +2,26 @@
 
 A modality is a package beside this file, and a row of the table. It answers
 
+    NAME                            its name, and that of its files' folder in a run directory
+    READS                           what it reads, for whoever gave something else
+    SETS                            suffixes of single files that are whole sets of examples
     read(config, like)              what `config` (the section `data`) names, as a `Source`; None
                                     where that is not its kind. What a raw value means is as `like`
                                     says, a `Values`, where the data leave it open
-    READS                           the files that it reads, for whoever gave others
+    fitted(config, event)           the config with which another set is read as such an event
+    read_files(paths, event, config)  the user's files, as x [N, *places, C] of an event, and names
+    check(x, event)                 arrays from Python as x, float32; InputError for others
+    sheet(x, event, beside)         a picture [H, W, 3] uint8 of N examples; with `beside` of each
+                                    and what is to be seen beside it
+    table(x, event, columns, rows)  a picture of x [R, C, *shape], R rows of C examples, with titles
+    animate(x, event, path)         an animation over the C columns; the paths written, if any
+    save(x, event, path)            what a picture at `path` does not hold, in a format of its own;
+                                    the paths written, if any
+    likeness(x, others)             figures of how alike examples are, pair by pair
+    code_length(x)                  [N] nats of a universal code for x, or None: there is none
 
-The first that takes what is named has it.
+Any of them may be asked with x [..., *shape] as a model makes them. The first modality that takes
+what is named has it.
 """
 
 from __future__ import annotations
@@ -29,7 +43,7 @@ from vae.files import user_path
 from vae.modalities import images
 from vae.probability.event import Event, Values
 
-MODALITIES: dict[str, ModuleType] = {"images": images}
+MODALITIES: dict[str, ModuleType] = {modality.NAME: modality for modality in (images,)}
 
 
 def load(config) -> Dataset:

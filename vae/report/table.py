@@ -16,8 +16,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from vae.errors import InputError
-from vae.files import check_file
-from vae.training.directory import whole
+from vae.files import check_file, whole
 
 TITLE = "# Results"
 HEADER = f"""{TITLE}

@@ -1,4 +1,4 @@
-"""An attribute turned on or off in images, by a step in latent space or in what the model is told.
+"""An attribute turned on or off, by a step in latent space or in what the model is told.
 
     z' = z + strength d_a,    x' = decode(z')
 
@@ -18,21 +18,22 @@ import numpy as np
 from vae.data.prepare import first_examples
 from vae.errors import InputError, not_one_of
 from vae.evaluation.probe import Probe
+from vae.modalities import pictures
 from vae.run import Run
-from vae.tasks import names, pictures
+from vae.tasks import names
 from vae.tasks.directions import METHODS
 from vae.tasks.encodings import encodings
 from vae.tasks.fidelity import judge
 from vae.tasks.inputs import attribute_columns, given
 from vae.training.directory import write_json
 
-NUM, STEPS = 8, 4  # test images, and columns
-MEASURED = 256  # test images
+NUM, STEPS = 8, 4  # test examples, and columns
+MEASURED = 256  # test examples
 ON = 0.5  # an attribute whose share of its range is below it is off
 
 
 class Editor:
-    """What an edit of a run's images is.
+    """What an edit of a run's examples is.
 
     Args:
       run: a run whose data have attributes.
@@ -66,7 +67,7 @@ class Editor:
         (column,) = attribute_columns([attribute], self._run)
         if not self._steps[column].any():
             raise InputError(
-                f"the training images do not tell {attribute} from the attributes that are to "
+                f"the training data do not tell {attribute} from the attributes that are to "
                 "stay; name fewer with --keep, if they differ in it at all."
             )
         return self._steps[column]
@@ -95,7 +96,7 @@ def edit(
     *,
     attribute: str,
     strength: float = 2.0,
-    images: Sequence[str | Path] = (),
+    files: Sequence[str | Path] = (),
     num: int = NUM,
     method: str = "means",
     keep: Sequence[str] | None = None,
@@ -104,25 +105,25 @@ def edit(
     labels: Sequence[int] = (),
     attributes: Sequence[Mapping[str, float]] = (),
 ) -> tuple[list[Path], dict[str, Any]]:
-    """Writes a sheet of images, their reconstructions and their edits of growing strength.
+    """Writes a sheet of examples, their reconstructions and their edits of growing strength.
 
     Args:
       run: a run whose data have attributes.
       attribute: that is changed.
       strength: of the last column; 1 is from without the attribute to with it (of one that is not
         between 0 and 1, from its low to its high, see `Scales`), negative takes it away.
-      images: files and folders; the first test images where empty.
-      num: how many test images.
+      files: the user's files and folders; the first test examples where empty.
+      num: how many test examples.
       method: "means" or "linear", see `directions.py`.
       keep: attributes that are to stay; all the others where None.
       steps: columns from strength / steps to the whole of it.
-      residual: adds what the reconstruction lacks of the image, x' + x - decode(z).
-      labels: of the user's images; see `given`.
-      attributes: of the user's images; see `given`.
+      residual: adds what the reconstruction lacks of the example, x' + x - decode(z).
+      labels: of the user's examples; see `given`.
+      attributes: of the user's examples; see `given`.
 
     Returns:
       The paths of the sheet and the figures, and the figures: by how much each edit changed each
-      image (root of the mean squared difference of values in [0, 1] from the reconstruction), and
+      example (root of the mean squared difference from the reconstruction, in units of x), and
       the error of the reconstruction.
 
     Raises:
@@ -130,7 +131,7 @@ def edit(
     """
     attribute_columns([attribute], run)
     editor = Editor(run, method=method, keep=keep)
-    shown = given(run, images=images, num=num, labels=labels, attributes=attributes)
+    shown = given(run, files=files, num=num, labels=labels, attributes=attributes)
     z = run.encode(shown.x, shown.y).mean
     reconstructed = run.decode(z, shown.y)
     missing = shown.x - reconstructed if residual else 0.0
@@ -150,17 +151,18 @@ def edit(
         num=(num, NUM),
     )
     sheet = np.concatenate([shown.x[:, None], reconstructed[:, None], edited], axis=1)
-    titles = ["image", "decoded", *(f"{s:+.3g}" for s in strengths)]
-    pictures.save(pictures.table(sheet, columns=titles), path)
+    titles = ["given", "decoded", *(f"{s:+.3g}" for s in strengths)]
+    pictures.save(run.modality.table(sheet, run.event, titles), path)
+    others = run.modality.save(sheet, run.event, path)
     change = edited - (reconstructed + missing)[:, None]
     figures = {
         "step": run.step,
         "attribute": attribute,
         "method": how,
         "strengths": strengths,
-        "images": [
+        "examples": [
             {
-                "image": shown.names[i],
+                "example": shown.names[i],
                 "reconstruction_rmse": _rms(shown.x[i] - reconstructed[i]),
                 "change_rms": [_rms(one) for one in change[i]],
             }
@@ -168,7 +170,7 @@ def edit(
         ],
     }
     write_json(path.with_suffix(".json"), figures)
-    return [path, path.with_suffix(".json")], figures
+    return [path, *others, path.with_suffix(".json")], figures
 
 
 def edit_figures(
@@ -180,22 +182,22 @@ def edit_figures(
     keep: Sequence[str] | None = None,
     num: int = MEASURED,
 ) -> dict[str, Any]:
-    """Turns each attribute on in test images without it, and reads what that did to all of them.
+    """Turns each attribute on in test examples without it, and reads what that did to all of them.
 
     Args:
       run: a run whose data have attributes.
-      regressor: images [N, H, W, C] of the run's model to attributes [N, A], as shares of their
+      regressor: x [N, *places, C] of the run's model to attributes [N, A], as shares of their
         ranges.
       strength: of the edits.
       method: see `Editor`.
       keep: see `Editor`.
-      num: test images, of which an attribute's row has those that are below half of its range.
+      num: test examples, of which an attribute's row has those that are below half of its range.
 
     Returns:
-      The figures, also written into `run.out/images/`. "change" [A][A] is the mean
+      The figures, also written into `run.out`. "change" [A][A] is the mean
       change, edited minus reconstructed, as the regressor reads it: of attribute j (columns) where
-      i (rows) is turned on; "stderr" is its standard error, and "count" [A] of how many images.
-      What cannot be edited, or is on in all test images, has null.
+      i (rows) is turned on; "stderr" is its standard error, and "count" [A] of how many examples.
+      What cannot be edited, or is on in all test examples, has null.
 
     Raises:
       InputError: see `Editor`.
@@ -252,7 +254,7 @@ def measure(run: Run, **settings: Any) -> str:
     def probe() -> Probe:  # trained once the run is known to be one that edits
         return judge(run, run.dataset())
 
-    return as_table(edit_figures(run, lambda images: probe().predict(images), **settings))
+    return as_table(edit_figures(run, lambda x: probe().predict(x), **settings))
 
 
 def as_table(figures: Mapping[str, Any]) -> str:
@@ -262,7 +264,7 @@ def as_table(figures: Mapping[str, Any]) -> str:
     lines = [" " * width + "".join(f"  {name:>6.6}" for name in attributes) + "   others"]
     for i, (name, row) in enumerate(zip(attributes, figures["change"], strict=True)):
         if row is None:
-            lines.append(f"{name:<{width}}  cannot be turned on in these test images")
+            lines.append(f"{name:<{width}}  cannot be turned on in these test examples")
             continue
         others = np.mean(np.abs(np.delete(row, i)))
         lines.append(f"{name:<{width}}" + "".join(f"  {v:+6.2f}" for v in row) + f"   {others:.3f}")

@@ -1,4 +1,4 @@
-"""The training images as a run's model encodes them, with what is known of them: kept with the run.
+"""The training examples as a run's model encodes them, and what is known of them: kept with it.
 
 Directions of attributes are found in them, and which dimensions of the latents are in use.
 """
@@ -28,13 +28,13 @@ SHOWN = 5  # batches between two progress lines
 
 
 class Encodings(NamedTuple):
-    """N training images.
+    """N training examples.
 
     Attributes:
       mean: [N, D], of q(z | x).
       z: [N, D], one sample of each.
       label: classes [N] (-1: none) or attributes [N, A].
-      ok: [N] bool; False of an image that could not be read.
+      ok: [N] bool; False of an example that could not be read.
     """
 
     mean: np.ndarray
@@ -44,7 +44,7 @@ class Encodings(NamedTuple):
 
 
 def encodings(run: Run) -> Encodings:
-    """Encodes the first `EXAMPLES` readable training images, which are in random order, once.
+    """Encodes the first `EXAMPLES` readable training examples, which are in random order, once.
 
     They are kept as `encodings/train_STEP.npz`, see `kept.place`. Images are as in evaluation:
     not mirrored.

@@ -31,8 +31,8 @@ logger = logging.getLogger(__name__)
 EXAMPLES = 5000  # of the training set, at most, from which the figures of a condition are made
 HELD_OUT = 2000
 NUMBERS = 2048  # of z, at most, that a linear probe reads
-MAX_BYTES = 2**28  # of these training images
-OF_A_SET = ("active_", "off_centre")  # figures of how latents vary, which few images do not tell
+MAX_BYTES = 2**28  # of these training examples
+OF_A_SET = ("active_", "off_centre")  # figures of how latents vary, which few examples do not tell
 CLASSES = 100  # that are looked at, at most
 
 
@@ -75,30 +75,31 @@ def evaluate(run: Run, *, split: str = "test", num_samples: int | None = None) -
     return result
 
 
-def evaluate_images(
+def evaluate_files(
     run: Run,
-    images: Sequence[str | Path],
+    files: Sequence[str | Path],
     *,
     num_samples: int | None = None,
     labels: Sequence[int | str] = (),
     attributes: Sequence[Mapping[str, float]] = (),
 ) -> dict[str, Any]:
-    """Evaluates a run on a user's own images; writes `evaluation_IMAGES.json`, see `Given.tag`.
+    """Evaluates a run on a user's own files; writes `evaluation_FILES.json`, see `Given.tag`.
 
     Args:
       run: the run.
-      images: files and folders.
+      files: the user's files and folders.
       num_samples: K of the NLL; `evaluation.num_samples` of the config where None.
-      labels: of the images; see `given`.
-      attributes: of the images; see `given`.
+      labels: of the examples; see `given`.
+      attributes: of the examples; see `given`.
 
     Returns:
-      {"step", "metrics", "protocol", "per_image": [{"image", "elbo", "log_likelihood", "ess"}]}.
+      {"step", "metrics", "protocol", "per_example": [{"example", "elbo", "log_likelihood",
+      "ess"}]}.
 
     Raises:
       InputError: see `given`.
     """
-    own = given(run, images=images, num=1, labels=labels, attributes=attributes)
+    own = given(run, files=files, num=1, labels=labels, attributes=attributes)
     unlabelled = np.full(len(own.x), -1, np.int32)
     examples = ArrayExamples(
         Raw(run.event.values.to_raw(own.x), unlabelled if own.y is None else own.y),
@@ -108,7 +109,7 @@ def evaluate_images(
         *[examples] * 3,
         event=run.event,
         num_classes=0,
-        description=", ".join(map(str, images)),
+        description=", ".join(map(str, files)),
     )
     mesh = make_mesh()
     evaluator = make_evaluator(
@@ -121,7 +122,7 @@ def evaluate_images(
     )
     estimate = evaluator.estimate(replicate(run.variables, mesh))
     figures = {
-        f"images/{name}": value
+        f"files/{name}": value
         for key, value in evaluator.figures(estimate, warn=False).items()
         if not (name := key.removeprefix("test/")).startswith(OF_A_SET)
     }
@@ -130,8 +131,8 @@ def evaluate_images(
         "step": run.step,
         "metrics": figures,
         "protocol": evaluator.protocol | {"split": f"all ({len(own.x)} examples)"},
-        "per_image": [
-            {"image": name} | {key: float(values[row]) for key, values in columns.items()}
+        "per_example": [
+            {"example": name} | {key: float(values[row]) for key, values in columns.items()}
             for row, name in enumerate(own.names)
         ],
     }

@@ -2,7 +2,7 @@
 
 The decoder has learned from latents of the aggregate posterior q(z) = 1/N sum_n q(z | x_n), samples
 are of p(z), and where the two differ samples suffer. So q(z) itself is learned, from one z of each
-training image:
+training example:
 
     mixture  ten Gaussians with full covariance   (ex-post density estimation; Ghosh et al. 2020,
                                                   "From variational to deterministic autoencoders")
@@ -139,7 +139,7 @@ def fit_prior(run: Run, name: str) -> Standardised:
     encodings = encode(run, dataset, dataset.train)
     z = encodings.z[encodings.ok]
     if len(z) <= COMPONENTS * HELD_OUT:
-        raise InputError(f"--prior={name} cannot be fitted to {len(z)} training images.")
+        raise InputError(f"--prior={name} cannot be fitted to {len(z)} training examples.")
     mean, std = z.mean(0), np.maximum(z.std(0), 1e-6)  # a latent may be constant
     z = (z - mean) / std
     split_at = len(z) // HELD_OUT  # the data are in random order

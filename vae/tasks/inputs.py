@@ -1,10 +1,9 @@
-"""The user's own images and attributes, as a run's model is given them."""
+"""The user's own examples and attributes, as a run's model is given them."""
 
 from __future__ import annotations
 
 import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -18,99 +17,30 @@ from vae.data.examples import Dataset, Raw, read_complete
 from vae.data.labels import class_name
 from vae.data.prepare import first_examples, prepare
 from vae.errors import InputError, did_you_mean, readable
-from vae.files import check_file, user_path
-from vae.modalities.images import walk
-from vae.modalities.images.decoding import Fit, fit_image, fit_of, open_image
+from vae.files import user_path
 from vae.probability.distributions import example_keys
-from vae.probability.event import BYTES
+from vae.probability.event import Event
 from vae.run import Run
 from vae.tasks import names
 from vae.training.directory import read_json
 
 logger = logging.getLogger(__name__)
 
-USUAL = 1000  # test images, whose median attributes are those of an image of which they are unknown
-
-
-def image_files(paths: Sequence[str | Path]) -> list[Path]:
-    """The image files among `paths` and in the folders among them, in order.
-
-    Raises:
-      InputError: there is nothing at a path, or no image in a folder.
-    """
-    files: list[Path] = []
-    for path in map(user_path, paths):
-        if path.is_dir():
-            found = walk.image_files(path)
-            if not found:
-                raise InputError(f"{path} has no images in it: give image files or a folder.")
-            files += [path / file for file in found]
-        elif path.exists():
-            check_file(path)
-            files.append(path)
-        else:
-            raise InputError(f"{path} does not exist: give image files or a folder of them.")
-    return files
-
-
-def read_images(files: Sequence[Path], run: Run, *, factor: int = 1) -> np.ndarray:
-    """Images from files of any size, as x [N, H, W, C] of the run's model.
-
-    With a `factor`, they are as many times smaller than the model's, H / factor by W / factor.
-
-    They are cropped as the training images were, else to the aspect of the model's images alone:
-    where they are too small for a crop in pixels, or where a crop in parts would be of another
-    aspect (a face that is cropped already, a whole photo). Then they are resized, and rounded to
-    the levels of the run's data.
-
-    Raises:
-      InputError: a file cannot be read as an image.
-    """
-    height, width, channels = run.model.event.shape
-    height, width = height // factor, width // factor
-    config = run.config.data.copy_and_resolve_references()
-    config.image_size, config.channels = (height, width), channels
-    cropped = fit_of(config)
-    config.crop = (0, 0)
-    whole = fit_of(config)
-    images = np.empty((len(files), height, width, channels), np.float32)
-    # Deep files are of the range that those of the run's folder are of.
-    values = run.event.values
-    white = values.white if values.levels == BYTES.levels else None
-    cropped = replace(cropped, white=white)
-    for row, file in enumerate(files):
-        try:
-            image = open_image(file, cropped)
-        except Exception as error:  # Pillow's decoders raise nearly anything on bad bytes
-            raise InputError(f"{file} cannot be read as an image: {error}.") from None
-        like = _like_training(cropped, image.height, image.width)
-        images[row] = fit_image(image, cropped if like else whole)
-    x = images / 255
-    levels = values.levels
-    return x if levels is None else np.rint(x * (levels - 1)) / np.float32(levels - 1)
-
-
-def _like_training(fit: Fit, height: int, width: int) -> bool:
-    """Whether an image of this size can be cropped as the training images were."""
-    crop_height, crop_width = fit.cropped(height, width)
-    if max(fit.crop) > 1:
-        return crop_height <= height and crop_width <= width
-    # Both are rounded to whole pixels.
-    return abs(crop_height * fit.size[1] / fit.size[0] - crop_width) <= 1
+USUAL = 1000  # test examples, whose median attributes are those of one of which they are unknown
 
 
 class OtherSet(NamedTuple):
-    """Images of a data set that is not the run's.
+    """Examples of a data set that is not the run's.
 
     Attributes:
-      images: [N, H, W, C] in [0, 1], of the run's size and channels.
+      x: [N, *places, C], of the run's event.
       labels: as `Examples.read` gives them.
       split: where they are from.
       attributes: their names, if the labels are attributes.
       classes: their names, if the labels are classes.
     """
 
-    images: np.ndarray
+    x: np.ndarray
     labels: np.ndarray
     split: str
     attributes: tuple[str, ...]
@@ -118,7 +48,7 @@ class OtherSet(NamedTuple):
 
 
 def read_set(name: str, run: Run, num: int) -> OtherSet:
-    """Images of another data set, in the size and the channels of the run's images.
+    """Examples of another data set, brought to the shape of the run's.
 
     Args:
       name: what `data.path` takes, or a name that `data.name` takes.
@@ -130,10 +60,8 @@ def read_set(name: str, run: Run, num: int) -> OtherSet:
     """
     path = user_path(name)
     if not path.exists() and len(path.parts) > 1:
-        raise InputError(f"{name} does not exist: give images or a data set.")
-    config = run.config.data.copy_and_resolve_references()
-    height, width, channels = run.model.event.shape
-    config.crop, config.image_size, config.channels = (0, 0), (height, width), channels
+        raise InputError(f"{name} does not exist: give files or a data set.")
+    config = run.modality.fitted(run.config.data, run.event)
     config.path, config.name = (str(path), "") if path.exists() else ("", name)
     source = modalities.read(config, run.event.values)
     split = "test" if "test" in source.splits else next(iter(source.splits))
@@ -144,10 +72,10 @@ def read_set(name: str, run: Run, num: int) -> OtherSet:
     return OtherSet(x, raw.labels, split, source.attributes, classes)
 
 
-def as_data(images: np.ndarray, run: Run) -> np.ndarray:
-    """Images [N, H, W, C] in [0, 1] as the model is given those of its data: levels, binarised."""
-    values, index = run.event.values, np.arange(len(images), dtype=np.int32)
-    batch = HostBatch(index, Raw(values.to_raw(images), np.full(len(index), -1, np.int32)))
+def as_data(x: np.ndarray, run: Run) -> np.ndarray:
+    """x [N, *places, C] as the model is given those of its data: on levels, binarised."""
+    values, index = run.event.values, np.arange(len(x), dtype=np.int32)
+    batch = HostBatch(index, Raw(values.to_raw(x), np.full(len(index), -1, np.int32)))
     keys = example_keys(jax.random.key(0), index)
     prepared = prepare(batch, None, values, run.config.data, train=False, keys=keys)
     return jax.device_get(prepared.x)
@@ -189,7 +117,7 @@ def with_attributes(y: np.ndarray, values: Mapping[str, float], run: Run) -> np.
         low, high = run.scales.low[column], run.scales.high[column]
         if not low - (high - low) < value < high + (high - low):
             logger.warning(
-                "%s=%g is far from the training images, where it goes from %g to %g",
+                "%s=%g is far from the training data, where it goes from %g to %g",
                 *(name, value, low, high),
             )
         y[:, column] = value
@@ -197,13 +125,13 @@ def with_attributes(y: np.ndarray, values: Mapping[str, float], run: Run) -> np.
 
 
 class Given(NamedTuple):
-    """The images that a task works on.
+    """The examples that a task works on.
 
     Attributes:
-      x: [N, H, W, C], of the run's model.
+      x: [N, *places, C], of the run's model.
       y: what the model is told of them: labels [N], attributes [N, A], or None.
       names: [N], to tell them apart.
-      dataset: whose test images they are; None where they are the user's own.
+      dataset: whose test examples they are; None where they are the user's own.
     """
 
     x: np.ndarray
@@ -213,82 +141,89 @@ class Given(NamedTuple):
 
     @property
     def tag(self) -> str:
-        """What tells files made of these images from those of others; "" of test images."""
+        """What tells files made of these from those of others; "" of test examples."""
         return "" if self.dataset else names.tag(self.names, self.x, self.y)
 
 
 def given(
     run: Run,
     *,
-    images: Sequence[str | Path] = (),
+    files: Sequence[str | Path] = (),
     num: int,
     labels: Sequence[int | str] = (),
     attributes: Sequence[Mapping[str, float]] = (),
-    factor: int = 1,
+    event: Event | None = None,
 ) -> Given:
-    """The user's own images, or the first test images where there are none of the user's.
+    """The user's own examples, or the first of the test split where there are none.
 
     Args:
       run: the run.
-      images: files and folders.
-      num: how many test images, where `images` is empty.
-      labels: of a model that takes labels: one for each of the user's images, or one for all.
-      attributes: of a model that takes attributes, by name: for each of the user's images, or one
-        for all. An attribute that is not named has its median over the first test images.
-      factor: by which the user's images are smaller than the model's.
+      files: the user's, and folders of them.
+      num: how many test examples, where there are no `files`.
+      labels: of a model that takes labels: one for each of the user's examples, or one for all.
+      attributes: of a model that takes attributes, by name: for each of the user's examples, or one
+        for all. An attribute that is not named has its median over the first test examples.
+      event: what the files are read as, where that is not what the run's data are.
 
     Raises:
-      InputError: a file is no image, or the model needs to be told labels or attributes and is not,
-        or is told and needs none.
+      InputError: a file cannot be read, or the model needs to be told labels or attributes and is
+        not, or is told and needs none.
     """
     condition = run.model.condition
     told = {"label": labels, "attributes": attributes}
     for kind, values in told.items():
-        if values and not (images and condition and condition.kind == kind):
+        if values and not (files and condition and condition.kind == kind):
             raise InputError(
-                f"--{kind.rstrip('s')}s is for the user's own --images and a run of "
+                f"--{kind.rstrip('s')}s is for the user's own --files and a run of "
                 f"model.condition={kind!r}."
             )
-    if not images:
+    if not files:
         dataset = run.dataset()
         batch = first_examples(dataset, "test", num, run.config)
         names = [f"test {i}" for i in range(len(batch.x))]
         return Given(batch.x, batch.y if condition else None, names, dataset)
-    files = image_files(images)
-    x, y = read_images(files, run, factor=factor), None
+    x, names = run.modality.read_files(files, event or run.event, run.config.data)
+    y = None
     if condition and condition.kind == "label":
-        if len(labels) not in (1, len(files)) and not _takes_unlabelled(run):
+        if len(labels) not in (1, len(x)) and not _takes_unlabelled(run):
             raise InputError(
-                f"this model is conditional: give --labels={','.join('0' * len(files))}, one for "
-                f"each of the {len(files)} images, or one for all."
+                f"this model is conditional: give --labels={','.join('0' * len(x))}, one for "
+                f"each of the {len(x)} examples, or one for all."
             )
-        y = np.resize(run.class_numbers(labels) or [-1], len(files))
+        y = np.resize(run.class_numbers(labels) or [-1], len(x))
     elif condition:
-        if len(attributes) > 1 and len(attributes) != len(files):
+        if len(attributes) > 1 and len(attributes) != len(x):
             raise InputError(
-                f"--attributes has {len(attributes)} sets for {len(files)} images; give one for "
+                f"--attributes has {len(attributes)} sets for {len(x)} examples; give one for "
                 "each, with / between, or one for all."
             )
         usual = first_examples(run.dataset(), "test", USUAL, run.config).y
         usual = np.median(usual, axis=0, keepdims=True)
         sets = list(attributes) or [{}]
         y = np.concatenate([with_attributes(usual, one, run) for one in sets])
-        y = y[np.arange(len(files)) % len(y)]
-    return Given(x, y, [readable(file.stem) for file in files], None)
+        y = y[np.arange(len(x)) % len(y)]
+    return Given(x, y, [readable(Path(name).stem) for name in names], None)
 
 
 def check_vectors(run: Run) -> None:
-    """Refuses a model that does not encode an image as one vector in R^D.
+    """Refuses a model that does not encode an example as one vector in R^D.
 
     Raises:
       InputError: one sentence.
     """
     if getattr(getattr(run.model, "posterior", None), "space", None) != "real":
         raise InputError(
-            f"this needs a model that encodes an image as one vector of real numbers; that of "
-            f"{run.workdir} (model.name={run.config.model.name!r}) does not encode images so."
+            f"this needs a model that encodes an example as one vector of real numbers; that of "
+            f"{run.workdir} (model.name={run.config.model.name!r}) does not."
         )
 
 
 def _takes_unlabelled(run: Run) -> bool:
     return getattr(run.model, "takes_unlabelled", False)
+
+
+def embed(run: Run, x: np.ndarray, y: np.ndarray | None) -> np.ndarray:
+    """The posterior means [N, D] of x [N, *places, C]; of several latents, side by side."""
+    labels = y if run.model.condition else None
+    leaves = jax.tree.leaves(run.encode(x, labels).mean)
+    return np.concatenate([np.asarray(leaf).reshape(len(x), -1) for leaf in leaves], axis=1)

@@ -1,4 +1,4 @@
-"""The way from one image to another along the latents, as a strip and as an animation."""
+"""The way from one example to another along the latents, as a strip and as an animation."""
 
 from __future__ import annotations
 
@@ -10,8 +10,9 @@ import jax
 import numpy as np
 
 from vae.errors import InputError, not_one_of
+from vae.modalities import pictures
 from vae.run import Run
-from vae.tasks import names, pictures
+from vae.tasks import names
 from vae.tasks.inputs import given
 from vae.training.directory import write_json
 
@@ -59,43 +60,43 @@ METHODS = {"spherical": slerp, "linear": lerp}
 def interpolate(
     run: Run,
     *,
-    images: Sequence[str | Path] = (),
+    files: Sequence[str | Path] = (),
     num: int = NUM,
     method: str = "spherical",
     steps: int = STEPS,
     labels: Sequence[int] = (),
     attributes: Sequence[Mapping[str, float]] = (),
 ) -> tuple[list[Path], dict[str, Any]]:
-    """Writes a strip for each two images that follow one another, and an animation of them all.
+    """Writes a strip for each two examples that follow one another, and an animation of them all.
 
     Of a ladder, every group of latents is interpolated by itself. What the model is told of the
-    images is interpolated straight if it is attributes; a label is that of the nearer end.
+    examples is interpolated straight if it is attributes; a label is that of the nearer end.
 
     Args:
       run: the run.
-      images: files and folders, an even number of images; the first test images where empty.
-      num: how many test images.
+      files: the user's, an even number of examples; the first test examples where empty.
+      num: how many test examples.
       method: "spherical", about the origin of the latents, or "linear".
-      steps: images from one end to the other, both included.
+      steps: examples from one end to the other, both included.
       labels: see `given`.
       attributes: see `given`.
 
     Returns:
       The paths of the strip, the animation and the figures, and the figures: of each pair its ends,
-      and by how much each image differs from the one before (root of the mean squared difference of
-      values in [0, 1]).
+      and by how much each one differs from the one before (root of the mean squared difference of
+      x).
 
     Raises:
-      InputError: the images are not even in number, the model does not encode, or see `given`.
+      InputError: the examples are not even in number, the model does not encode, or see `given`.
     """
     if method not in METHODS:
         raise InputError(not_one_of(f"--method={method}", method, METHODS))
-    ends = given(run, images=images, num=num, labels=labels, attributes=attributes)
+    ends = given(run, files=files, num=num, labels=labels, attributes=attributes)
     number = len(ends.x) // 2
     if len(ends.x) % 2 or steps < 2:
         raise InputError(
-            f"interpolation goes from one image to the next in 2 --steps or more, so {len(ends.x)} "
-            f"images and --steps={steps} are not possible; give an even number of images."
+            f"interpolation goes from one example to the next in 2 --steps or more, so "
+            f"{len(ends.x)} examples and --steps={steps} are not possible; give an even number."
         )
     t = np.linspace(0, 1, steps, dtype=np.float32)
     mean = run.encode(ends.x, ends.y).mean
@@ -107,10 +108,11 @@ def interpolate(
     titles = ["from", *(f"{share:.3g}" for share in t), "to"]
     settings = {"steps": (steps, STEPS), "num": (num, NUM)}
     path = names.picture(run, "interpolation", method, ends.tag, **settings)
-    pictures.save(pictures.table(sheet, columns=titles), path)
-    frames = np.stack([pictures.grid(shown[:, i]) for i in range(steps)])
-    pictures.save_animation(frames, path.with_suffix(".gif"))
-    change = np.sqrt(np.mean(np.diff(shown, axis=1) ** 2, axis=(2, 3, 4)))
+    pictures.save(run.modality.table(sheet, run.event, titles), path)
+    others = run.modality.save(sheet, run.event, path)
+    others += run.modality.animate(shown, run.event, path.with_suffix(".gif"))
+    change = np.diff(shown, axis=1).reshape(number, steps - 1, -1)
+    change = np.sqrt(np.mean(change**2, axis=-1))
     figures = {
         "step": run.step,
         "method": method,
@@ -120,7 +122,7 @@ def interpolate(
         ],
     }
     write_json(path.with_suffix(".json"), figures)
-    return [path, path.with_suffix(".gif"), path.with_suffix(".json")], figures
+    return [path, *others, path.with_suffix(".json")], figures
 
 
 def _between(z: np.ndarray, t: np.ndarray, method: Any) -> np.ndarray:

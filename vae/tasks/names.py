@@ -16,7 +16,7 @@ LONGEST = 150  # characters, beyond which a digest stands for the rest
 
 
 def picture(run: Run, task: str, *parts: str, **settings: tuple[Any, Any]) -> Path:
-    """Where a picture goes, `images/TASK_STEP_PARTS_SETTINGS.png` in `run.out`.
+    """Where a picture goes, `TASK_STEP_PARTS_SETTINGS.png` in the modality's folder of `run.out`.
 
     Args:
       run: the run.
@@ -25,7 +25,7 @@ def picture(run: Run, task: str, *parts: str, **settings: tuple[Any, Any]) -> Pa
       **settings: each a value and the usual one, which is not named.
     """
     name = "_".join([task, f"{run.step:08d}", *filter(None, parts)]) + differing(**settings)
-    return run.out / "images" / f"{plain(name)}.png"
+    return run.out / run.modality.NAME / f"{plain(name)}.png"
 
 
 def differing(**settings: tuple[Any, Any]) -> str:
@@ -36,11 +36,11 @@ def differing(**settings: tuple[Any, Any]) -> str:
 
 
 def tag(names: Sequence[str], *arrays: np.ndarray | None) -> str:
-    """What tells files made of a user's images from those of others, "anna+2_81f0c3".
+    """What tells files made of a user's examples from those of others, "anna+2_81f0c3".
 
     Args:
-      names: of the images.
-      *arrays: the images, and what the model is told of them; a digest tells others apart.
+      names: of the examples.
+      *arrays: the examples, and what the model is told of them; a digest tells others apart.
     """
     hashed = hashlib.blake2b(digest_size=3)
     for array in arrays:

@@ -1,4 +1,4 @@
-"""The training images that samples are nearest to, which shows whether they are memorised."""
+"""The training examples that samples are nearest to, which shows if they are memorised."""
 
 from __future__ import annotations
 
@@ -10,27 +10,27 @@ import numpy as np
 from vae.data.examples import Dataset, read_complete
 from vae.data.prepare import first_examples
 from vae.evaluation.fidelity import squared_distances
+from vae.modalities import pictures
 from vae.run import Run
-from vae.tasks import names, pictures
+from vae.tasks import names
 from vae.tasks.fit_prior import fit_prior
-from vae.tasks.inputs import as_data
-from vae.tasks.verify import embed
+from vae.tasks.inputs import as_data, embed
 from vae.training.directory import write_json
 
 NUM = 16  # samples
 NEIGHBOURS = 4
-ROWS = 1000  # training images that are read at once
+ROWS = 1000  # training examples that are read at once
 
 
 def nearest(
     run: Run, *, num: int = NUM, seed: int = 0, prior: str | None = None
 ) -> tuple[list[Path], dict[str, Any]]:
-    """Writes sheets, each row a sample and its 4 nearest training images; and `nearest.json`.
+    """Writes sheets, each row a sample and its 4 nearest training examples; and `nearest.json`.
 
-    By distance of the pixels and, where the model encodes images, of the posterior means. Where
-    training mirrored images (data.flip), each is looked at both ways. Beside the samples as many
-    test images are looked up: no test image is memorised, so samples that are much nearer to the
-    training set than these are copies.
+    By distance of the values and, where the model encodes, of the posterior means. Where training
+    mirrored examples (data.flip), each is looked at both ways. Beside the samples as many test
+    examples are looked up: none is memorised, so samples that are much nearer to the training set
+    than these are copies.
 
     Args:
       run: the run.
@@ -39,7 +39,7 @@ def nearest(
       prior: see `vae.tasks.sample`.
 
     Returns:
-      The paths of the sheets in `run.out/images/`, and {"step", "seed", "prior", "pixels" and
+      The paths of the sheets, and {"step", "seed", "prior", "values" and
       "latents": {"samples": [num], "test": [...]}}, the Euclidean distances to the nearest, with
       "mirrored": whether a sample's nearest is a mirrored one, where training mirrored.
     """
@@ -50,19 +50,21 @@ def nearest(
     samples = run.sample(num, labels=given, seed=seed, prior=fitted)
     queries = np.concatenate([samples, test])
     labels = np.concatenate([given, y]) if given is not None else None
-    spaces = ("pixels", "latents") if hasattr(run.model, "encode") else ("pixels",)
+    spaces = ("values", "latents") if hasattr(run.model, "encode") else ("values",)
     result: dict[str, Any] = {"step": run.step, "seed": seed, "prior": prior}
     paths = []
     for space in spaces:
         distances, index, mirrored = _search(run, dataset, queries, labels, space)
         raw, _ = read_complete(dataset.train, index[:num].ravel())
-        images = dataset.event.values.to_x(raw.values).reshape(num, -1, *samples.shape[1:])
-        images = np.where(mirrored[:num, :, None, None, None], _mirror(images), images)
-        rows = np.concatenate([samples[:, None], images], axis=1)
-        sheet = pictures.grid(rows.reshape(-1, *samples.shape[1:]), rows.shape[1])
+        found = dataset.event.values.to_x(raw.values).reshape(num, -1, *samples.shape[1:])
+        if run.config.data.flip:
+            found = np.where(_as_wide(mirrored[:num], found), _mirror(found), found)
+        rows = np.concatenate([samples[:, None], found], axis=1)
+        titles = ["sample", *(f"nearest {i + 1}" for i in range(found.shape[1]))]
         settings = {"prior": (prior, None), "num": (num, NUM)}
         paths.append(names.picture(run, f"nearest_{space}", f"seed{seed}", **settings))
-        pictures.save(sheet, paths[-1])
+        pictures.save(run.modality.table(rows, run.event, titles), paths[-1])
+        paths += run.modality.save(rows, run.event, paths[-1])
         first = distances[:, 0].tolist()
         result[space] = {"samples": first[:num], "test": first[num:]}
         if run.config.data.flip:
@@ -74,7 +76,7 @@ def nearest(
 def _search(
     run: Run, dataset: Dataset, queries: np.ndarray, labels: np.ndarray | None, space: str
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Finds the training images that are nearest to queries [N, H, W, C], nearest first.
+    """Finds the training examples that are nearest to queries [N, *places, C], nearest first.
 
     Returns:
       Their distances, indices, and whether they are mirrored, [N, k] each.
@@ -104,6 +106,11 @@ def _search(
     return np.sqrt(kept[0]), *kept[1:]
 
 
-def _mirror(images: np.ndarray) -> np.ndarray:
-    """Images [..., H, W, C] from right to left."""
-    return images[..., ::-1, :]
+def _mirror(x: np.ndarray) -> np.ndarray:
+    """Examples [..., W, C] from right to left."""
+    return x[..., ::-1, :]
+
+
+def _as_wide(values: np.ndarray, like: np.ndarray) -> np.ndarray:
+    """Values with as many axes as `like`, those that are missing of size 1 at the end."""
+    return values.reshape(*values.shape, *[1] * (like.ndim - values.ndim))

@@ -1,4 +1,4 @@
-"""Samples from the prior, as a picture."""
+"""Samples from the prior, as a picture, and beside it what they are where that is no picture."""
 
 from __future__ import annotations
 
@@ -9,8 +9,9 @@ import numpy as np
 
 from vae.data.prepare import first_examples
 from vae.errors import InputError
+from vae.modalities import pictures
 from vae.run import Run
-from vae.tasks import names, pictures
+from vae.tasks import names
 from vae.tasks.fit_prior import fit_prior
 from vae.tasks.inputs import with_attributes
 
@@ -28,7 +29,7 @@ def sample(
     prior: str | None = None,
     temperature: float | None = None,
 ) -> Path:
-    """Writes a grid of `num` samples into `run.out/images/`; returns its path.
+    """Writes a sheet of `num` samples into `run.out`; returns its path.
 
     Args:
       run: the run.
@@ -36,9 +37,9 @@ def sample(
       labels: classes of a model that takes labels, by number or name, repeated to so many; all in
         turn where empty.
       attributes: of a model that takes attributes, by name: what is set for all; the others are
-        those of the first test images.
-      draw: draws the pixels too, where the default shows the mean of p(x | z).
-      seed: of the latents and pixels.
+        those of the first test examples.
+      draw: draws the values too, where the default shows the mean of p(x | z).
+      seed: of the latents and values.
       prior: "mixture", "flow" or "vae" is fitted to the training set's latents, see `fit_prior`;
         the model's own where None.
       temperature: the prior's standard deviation is scaled by it, see `vae.models.parts.tempered`.
@@ -69,8 +70,7 @@ def sample(
         raise InputError(
             "this model takes no attributes; one with model.condition='attributes' does."
         )
-    images = run.sample(
-        num, labels=given, draw=draw, seed=seed, prior=fitted, temperature=temperature
-    )
-    pictures.save(pictures.grid(images), path)
+    x = run.sample(num, labels=given, draw=draw, seed=seed, prior=fitted, temperature=temperature)
+    pictures.save(run.modality.sheet(x, run.event), path)
+    run.modality.save(x, run.event, path)
     return path

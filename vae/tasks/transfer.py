@@ -1,9 +1,9 @@
-"""The style of one image on the content of another.
+"""The style of one example on the content of another.
 
-In a conditional model the style is what the model is told of an image, y, and the content what it
-has to encode beside that, z: images are decoded from the z of one and the y of another. In another
-ladder the topmost groups of latents are the coarse parts of an image and the lowest its finest:
-images are decoded from the topmost g groups of one image and the others of another, for every g.
+In a conditional model the style is what the model is told of an example, y, and the content what it
+has to encode beside that, z: x is decoded from the z of one and the y of another. In another ladder
+the topmost groups of latents are the coarse parts of an example and the lowest its finest: they are
+decoded from the topmost g groups of one and the others of another, for every g.
 """
 
 from __future__ import annotations
@@ -16,9 +16,10 @@ import jax
 import numpy as np
 
 from vae.errors import InputError
+from vae.modalities import pictures
 from vae.models.ladder import Ladder
 from vae.run import Run
-from vae.tasks import names, pictures
+from vae.tasks import names
 from vae.tasks.inputs import Given, given
 from vae.training.directory import write_json
 
@@ -28,31 +29,31 @@ NUM = 8
 def transfer(
     run: Run,
     *,
-    images: Sequence[str | Path] = (),
+    files: Sequence[str | Path] = (),
     num: int = NUM,
     labels: Sequence[int] = (),
     attributes: Sequence[Mapping[str, float]] = (),
 ) -> tuple[list[Path], dict[str, Any]]:
-    """Writes a sheet of images that share the contents and styles of the images given.
+    """Writes a sheet of examples that share the contents and styles of those given.
 
-    Of a conditional model it has a row for each image's content and a column for each one's style;
-    on the diagonal are reconstructions. Of a ladder it has a row for each two images that follow
+    Of a conditional model it has a row for each one's content and a column for each one's style;
+    on the diagonal are reconstructions. Of a ladder it has a row for each two examples that follow
     one another, and a column for the number of groups, topmost first, that are of the left one.
 
     Args:
       run: a run of a conditional model or of a ladder.
-      images: files and folders; the first test images where empty.
-      num: how many test images.
-      labels: of the user's images; see `given`.
-      attributes: of the user's images; see `given`.
+      files: the user's files and folders; the first test examples where empty.
+      num: how many test examples.
+      labels: of the user's examples; see `given`.
+      attributes: of the user's examples; see `given`.
 
     Returns:
-      The paths of the sheet and the figures, and the figures: the distance of each image made to
-      the reconstruction of its content (of a ladder: of both images), as the root of the mean
-      squared difference of values in [0, 1].
+      The paths of the sheet and the figures, and the figures: the distance of each one made to
+      the reconstruction of its content (of a ladder: of both), as the root of the mean
+      squared difference of x.
 
     Raises:
-      InputError: the model is of neither kind, a ladder's images are not even in number, or see
+      InputError: the model is of neither kind, a ladder's examples are not even in number, or see
         `given`.
     """
     ladder = isinstance(run.model, Ladder) and not run.model.condition
@@ -63,11 +64,11 @@ def transfer(
         )
     if ladder and num % 2:
         num += 1
-    shown = given(run, images=images, num=num, labels=labels, attributes=attributes)
+    shown = given(run, files=files, num=num, labels=labels, attributes=attributes)
     sheet, figures = _mix_groups(run, shown) if ladder else _swap(run, shown)
     path = names.picture(run, "transfer", shown.tag, num=(num, NUM))
     pictures.save(sheet, path)
-    figures = {"step": run.step, "images": shown.names} | figures
+    figures = {"step": run.step, "examples": shown.names} | figures
     write_json(path.with_suffix(".json"), figures)
     return [path, path.with_suffix(".json")], figures
 
@@ -85,7 +86,7 @@ def _swap(run: Run, shown: Given) -> tuple[np.ndarray, dict[str, Any]]:
     sheet = np.concatenate([top, np.concatenate([shown.x[:, None], made], axis=1)])
     titles = ["content", *(f"style {name}" for name in shown.names)]
     rows = ["", *shown.names]
-    return pictures.table(sheet, columns=titles, rows=rows), {
+    return run.modality.table(sheet, run.event, titles, rows), {
         "distance": _distance(made, own[:, None]).tolist()
     }
 
@@ -94,7 +95,7 @@ def _mix_groups(run: Run, shown: Given) -> tuple[np.ndarray, dict[str, Any]]:
     """Of each pair the topmost g groups of the first and the others of the second."""
     pairs = len(shown.x) // 2
     if len(shown.x) % 2:
-        raise InputError(f"level mixing is of two images each; {len(shown.x)} is not even.")
+        raise InputError(f"level mixing is of two examples each; {len(shown.x)} is not even.")
     mean = run.encode(shown.x).mean
     made = np.stack(
         [
@@ -107,7 +108,7 @@ def _mix_groups(run: Run, shown: Given) -> tuple[np.ndarray, dict[str, Any]]:
     sheet = np.concatenate([first[:, None], made[:, ::-1], second[:, None]], axis=1)
     titles = ["first", *(f"top {g}" for g in reversed(range(len(mean) + 1))), "second"]
     rows = [f"{shown.names[2 * i]}, {shown.names[2 * i + 1]}" for i in range(pairs)]
-    return pictures.table(sheet, columns=titles, rows=rows), {
+    return run.modality.table(sheet, run.event, titles, rows), {
         "groups": len(mean),
         "distance_to_first": _distance(made, made[:, -1:]).tolist(),
         "distance_to_second": _distance(made, made[:, :1]).tolist(),
@@ -115,5 +116,6 @@ def _mix_groups(run: Run, shown: Given) -> tuple[np.ndarray, dict[str, Any]]:
 
 
 def _distance(a: np.ndarray, b: np.ndarray) -> np.ndarray:
-    """The root mean squared difference of images [R, N, H, W, C], as [R, N]."""
-    return np.sqrt(np.mean((a - b) ** 2, axis=(2, 3, 4)))
+    """The root mean squared difference of x [R, N, *places, C], as [R, N]."""
+    difference = (a - b).reshape(*a.shape[:2], -1)
+    return np.sqrt(np.mean(difference**2, axis=-1))

@@ -1,4 +1,4 @@
-"""What each dimension of the latents is for: images along it, all others held."""
+"""What each dimension of the latents is for: examples along it, all others held."""
 
 from __future__ import annotations
 
@@ -10,8 +10,9 @@ import numpy as np
 
 from vae.errors import InputError
 from vae.evaluation.diagnostics import ACTIVE_VARIANCE
+from vae.modalities import pictures
 from vae.run import Run
-from vae.tasks import names, pictures
+from vae.tasks import names
 from vae.tasks.encodings import encodings
 from vae.tasks.inputs import given
 from vae.training.directory import write_json
@@ -23,13 +24,13 @@ REACH = 3.0  # standard deviations to either side
 def traverse(
     run: Run,
     *,
-    images: Sequence[str | Path] = (),
+    files: Sequence[str | Path] = (),
     num: int = NUM,
     steps: int = STEPS,
     labels: Sequence[int] = (),
     attributes: Sequence[Mapping[str, float]] = (),
 ) -> tuple[list[Path], dict[str, Any]]:
-    """Writes a sheet with a row for each active dimension, around an image's latents.
+    """Writes a sheet with a row for each active dimension, around an example's latents.
 
     Dimension d is active if the posterior's mean moves with x, Var_x(E_q[z_d]) > 0.01 (Burda et al.
     2016, section 5.3), and the rows are in the order of that variance. A row goes from -3 to 3
@@ -38,9 +39,9 @@ def traverse(
 
     Args:
       run: the run.
-      images: a file; the first test image where empty.
+      files: one example; the first test example where empty.
       num: how many dimensions at most.
-      steps: images in a row.
+      steps: examples in a row.
       labels: see `given`.
       attributes: see `given`.
 
@@ -49,12 +50,12 @@ def traverse(
       activity and the mean and standard deviation of z_d.
 
     Raises:
-      InputError: the latents are not one vector in R^D, no dimension is active, more than one image
-        is given, or see `given`.
+      InputError: the latents are not one vector in R^D, no dimension is active, more than one
+        example is given, or see `given`.
     """
-    around = given(run, images=images, num=1, labels=labels, attributes=attributes)
+    around = given(run, files=files, num=1, labels=labels, attributes=attributes)
     if len(around.x) != 1:
-        raise InputError(f"traversal is around one image, but --images are {len(around.x)}.")
+        raise InputError(f"traversal is around one example, but {len(around.x)} are given.")
     known = encodings(run)
     activity, middle, std = known.mean.var(0), known.z.mean(0), known.z.std(0)
     order = np.argsort(-activity, kind="stable")
@@ -72,15 +73,14 @@ def traverse(
 
     settings = {"steps": (steps, STEPS), "num": (num, NUM)}
     path = names.picture(run, "traversal", around.tag or "test0", **settings)
-    sheet = pictures.table(
-        decoded.reshape(len(shown), steps, *decoded.shape[1:]),
-        columns=[f"{r:+.3g}" for r in reach],
-        rows=[f"z{d} ({activity[d]:.2f})" for d in shown],
-    )
-    pictures.save(sheet, path)
+    decoded = decoded.reshape(len(shown), steps, *decoded.shape[1:])
+    columns = [f"{r:+.3g}" for r in reach]
+    rows = [f"z{d} ({activity[d]:.2f})" for d in shown]
+    pictures.save(run.modality.table(decoded, run.event, columns, rows), path)
+    others = run.modality.save(decoded, run.event, path)
     figures = {
         "step": run.step,
-        "image": around.names[0],
+        "example": around.names[0],
         "active": len(active),
         "dimensions": [
             {
@@ -93,4 +93,4 @@ def traverse(
         ],
     }
     write_json(path.with_suffix(".json"), figures)
-    return [path, path.with_suffix(".json")], figures
+    return [path, *others, path.with_suffix(".json")], figures

@@ -6,17 +6,16 @@ import contextlib
 import fcntl
 import json
 import math
-import os
 import tempfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 import ml_collections
 
 from vae.config import check_values, from_dict
 from vae.errors import InputError
-from vae.files import check_file
+from vae.files import check_file, whole
 
 STATUSES = ("completed", "preempted", "diverged", "failed")
 NUMBER = int | float
@@ -64,38 +63,6 @@ def check_writable(folder: Path) -> None:
             f"{folder} cannot be written: {error.strerror}; give --out=DIR, a directory for what "
             "the command makes."
         ) from None
-
-
-@contextlib.contextmanager
-def named(path: Path) -> Iterator[None]:
-    """Has an OSError name the file, which the system leaves out when the disk is full."""
-    try:
-        yield
-    except OSError as error:
-        error.filename = str(path)
-        raise
-
-
-@contextlib.contextmanager
-def whole(path: Path, mode: str = "wb") -> Iterator[IO]:
-    """A file that is written as a whole or not at all, in its folder, which is made.
-
-    Until it is written what lay there before stays, and where that fails it stays for good.
-    """
-    encoded = {} if "b" in mode else {"encoding": "utf-8", "newline": ""}
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.tmp")
-    try:
-        with named(path):
-            with open(temporary, mode, **encoded) as file:
-                yield file
-                file.flush()
-                os.fsync(file.fileno())
-            os.replace(temporary, path)
-    except BaseException:
-        with contextlib.suppress(OSError):
-            temporary.unlink(missing_ok=True)
-        raise
 
 
 def as_json(value: Any, *, indent: int | None = None) -> str:

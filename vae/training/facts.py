@@ -63,6 +63,7 @@ def of(dataset: Dataset) -> dict[str, Any]:
         "train": len(dataset.train),
         "valid": len(dataset.valid),
         "test": len(dataset.test),
+        "modality": dataset.modality,
         "description": dataset.description,
         "digest": dataset.digest,
     }

@@ -12,7 +12,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from vae.training.directory import whole
+from vae.files import whole
 
 _SOURCE = "source"
 

@@ -16,8 +16,8 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from vae.files import check_file
-from vae.training.directory import as_json, named, read_line, whole
+from vae.files import check_file, named, whole
+from vae.training.directory import as_json, read_line
 from vae.training.processes import is_first
 from vae.training.terminal import Line, duration
 

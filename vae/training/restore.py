@@ -18,13 +18,13 @@ def restore(workdir: Path, step: int | str, shapes: State) -> State:
 
     Args:
       workdir: the run directory.
-      step: also as the text of a number; "best" is the latest where none was validated.
+      step: as of `step_of`; "best" is the latest where none was validated.
       shapes: those of the state.
 
     Raises:
       InputError: there is no such checkpoint, or it cannot be read.
     """
-    step, directory = _step(step), workdir / "checkpoints"
+    directory = workdir / "checkpoints"
     if not directory.is_dir():
         raise InputError(f"{workdir} holds no checkpoint yet.")
     device = jax.sharding.SingleDeviceSharding(jax.local_devices()[0])
@@ -45,8 +45,8 @@ def restore(workdir: Path, step: int | str, shapes: State) -> State:
         raise InputError(f"{workdir}: {error}.") from None
 
 
-def _step(step: int | str) -> int | str:
-    """A step, "latest" or "best".
+def step_of(step: int | str) -> int | str:
+    """A step, also as the text of a number, "latest" or "best".
 
     Raises:
       InputError: it is none of them.

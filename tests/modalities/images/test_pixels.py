@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 
 from vae import modalities
+from vae.data.prepare import on_levels
 from vae.errors import InputError
-from vae.modalities.images.pixels import as_x, on_levels
+from vae.modalities.images.pixels import as_x
 from vae.probability.event import BYTES, Event, Values
 
 THIRDS = {"train": "train[:50%]", "valid": "train[50%:75%]", "test": "train[75%:]"}

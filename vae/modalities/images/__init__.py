@@ -23,9 +23,30 @@ from vae.files import user_path
 from vae.modalities.images import amat, celeba, digits, faces, folder, idx, tfds
 from vae.modalities.images.decoding import Fit, fit_of
 from vae.modalities.images.pixels import archive_source
+from vae.modalities.images.pixels import as_x as check
+from vae.modalities.images.show import animate, code_length, likeness, save, sheet, table
+from vae.modalities.images.user_files import fitted, read_files
 from vae.modalities.images.walk import has_images
 from vae.probability.event import Values
 
+__all__ = [
+    "NAME",
+    "READS",
+    "SETS",
+    "animate",
+    "check",
+    "code_length",
+    "fitted",
+    "likeness",
+    "read",
+    "read_files",
+    "save",
+    "sheet",
+    "table",
+]
+
+NAME = "images"
+SETS = (".npz", ".amat")
 READS = "an .npz or .amat file, or a directory with idx files, .amat or .npz files, or images"
 
 

@@ -15,7 +15,6 @@ so that x of every data set is dark at 0 and bright at 1. What was changed is lo
 from __future__ import annotations
 
 import logging
-import warnings
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -175,21 +174,6 @@ def as_x(x: np.ndarray, event: Event) -> np.ndarray:
     if low < least - slack or (high > most + slack and not values.kind == "counts"):
         raise InputError(_out_of_range(low, high, values, raw))
     return x
-
-
-def on_levels(x: np.ndarray, levels: int) -> np.ndarray:
-    """Returns x [N, H, W, C] on the nearest of levels 0, 1 / (L - 1), ..., with a warning if moved.
-
-    A likelihood of levels has no probability for what lies between them.
-    """
-    nearest = np.rint(x * np.float32(levels - 1)) / np.float32(levels - 1)
-    if (moved := np.abs(nearest - x).max()) > 1e-3 / (levels - 1):
-        warnings.warn(
-            f"images are rounded, by up to {moved:.2g}, to the {levels} levels that the likelihood "
-            "of this run is of",
-            stacklevel=4,
-        )
-    return nearest
 
 
 def _numbers(array: np.ndarray, what: str) -> np.ndarray:

@@ -1,7 +1,11 @@
 import numpy as np
 from PIL import Image
 
-from vae.tasks.pictures import GAP, grid, pairs, save, save_animation, table
+from vae.modalities.images.show import GAP, grid, pairs, table
+from vae.modalities.pictures import save, save_animation
+from vae.probability.event import BYTES, Event
+
+EVENT = Event((8, 8, 1), BYTES)
 
 
 def test_small_images_are_enlarged_and_laid_out_in_rows():
@@ -33,9 +37,11 @@ def test_a_reconstruction_stands_to_the_right_of_its_original(tmp_path):
 
 def test_titles_stand_over_and_beside_the_images():
     images = np.full((2, 3, 96, 96, 3), 0.5, np.float32)
-    plain = table(images)
+    plain = table(images, EVENT)
     np.testing.assert_array_equal(plain, grid(images.reshape(-1, 96, 96, 3), 3))
-    titled = table(images, columns=["a", "a title that is far too long", "c"], rows=["one", "two"])
+    titled = table(
+        images, EVENT, columns=["a", "a title that is far too long", "c"], rows=["one", "two"]
+    )
     top, left = (titled.shape[axis] - plain.shape[axis] for axis in (0, 1))
     np.testing.assert_array_equal(titled[top:, left:], plain)
     dark = (titled < 128).all(-1)

@@ -1,7 +1,7 @@
 """Images of which only part is known, as a model completes them: what inpainting, denoising and
 super-resolution share.
 
-Without `--images` the first test images are damaged, so that the repair is measured against what
+Without `--files` the first test images are damaged, so that the repair is measured against what
 they were. Images that are given are taken as damaged already: nothing is known to measure against.
 """
 
@@ -18,10 +18,13 @@ from vae.data.prepare import first_examples
 from vae.errors import InputError
 from vae.evaluation.convergence import MIXED
 from vae.evaluation.posterior import SWEEPS, Posterior, why_not
+from vae.modalities import pictures
+from vae.modalities.images import show
+from vae.modalities.images.tasks import check_images
 from vae.probability import similarity
+from vae.probability.event import Event
 from vae.probability.observations import independent_share
 from vae.run import Run
-from vae.tasks import pictures
 from vae.tasks.inputs import Given, given
 from vae.tasks.names import plain
 from vae.training.devices import jit
@@ -36,7 +39,7 @@ SHOWN = 32  # images on a sheet; figures are of all
 
 def read(
     run: Run,
-    images: Sequence[str | Path],
+    files: Sequence[str | Path],
     num: int,
     labels: Sequence[int],
     attributes: Sequence[Mapping[str, float]],
@@ -45,12 +48,17 @@ def read(
 ) -> Given:
     """The images of a repair, whole or damaged already: see `inputs.given`.
 
+    With a `factor` the user's are as many times smaller than the model's, H / factor by W / factor.
+
     Raises:
       InputError: the model cannot repair; or as `inputs.given`.
     """
+    check_images(run, "repairs")
     if reason := why_not(run.model):
         raise InputError(f"{run.workdir} cannot repair images: its model {reason}.")
-    return given(run, images=images, num=num, labels=labels, attributes=attributes, factor=factor)
+    height, width, channels = run.event.shape
+    event = Event((height // factor, width // factor, channels), run.event.values)
+    return given(run, files=files, num=num, labels=labels, attributes=attributes, event=event)
 
 
 def known_weight(run: Run, given: Given) -> float:
@@ -190,10 +198,10 @@ def write(
             which = {"mean": posterior.mean[i]} | dict(enumerate(posterior.samples[i]))
             for ending, image in which.items():
                 path = folder / name / f"{i:04d}_{own}_{ending}.png"
-                pictures.save(pictures.as_bytes(image), path)
+                pictures.save(show.as_bytes(image), path)
     sheet = np.stack([column[:SHOWN] for column in columns.values()], axis=1)
     path = folder / f"{name}.png"
-    pictures.save(pictures.table(sheet, columns=list(columns)), path)
+    pictures.save(show.table(sheet, run.event, list(columns)), path)
     write_json(path.with_suffix(".json"), figures | {"per_image": rows})
     return path, figures
 

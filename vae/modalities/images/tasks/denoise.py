@@ -9,15 +9,15 @@ from typing import Any
 import numpy as np
 
 from vae.errors import InputError
+from vae.modalities.images.tasks import repair
 from vae.probability.observations import Averaged
 from vae.run import Run
-from vae.tasks import repair
 
 
 def denoise(
     run: Run,
     *,
-    images: Sequence[str | Path] = (),
+    files: Sequence[str | Path] = (),
     sigma: float = 0.2,
     num: int = 8,
     labels: Sequence[int] = (),
@@ -33,7 +33,7 @@ def denoise(
 
     Args:
       run: the run.
-      images: files and folders of noisy images; without them noise is put on the first test images.
+      files: of noisy images, and folders; without them noise is put on the first test images.
       sigma: standard deviation of the noise, in units of x: 0.2 is a fifth of the way from black to
         white. Values beyond black and white are kept as they are, not cut off, on test images.
       num, labels, attributes: see `inputs.given`.
@@ -49,7 +49,7 @@ def denoise(
     """
     if not sigma > 0:
         raise InputError(f"--sigma={sigma:g} must be greater than 0: the deviation of the noise.")
-    given = repair.read(run, images, num, labels, attributes)
+    given = repair.read(run, files, num, labels, attributes)
     y = given.x
     if given.dataset:
         noise = np.random.default_rng(seed).standard_normal(y.shape, np.float32)

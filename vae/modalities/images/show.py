@@ -1,22 +1,24 @@
-"""Pictures: images in a grid or a table as PNG files, and as animated GIFs."""
+"""How images are shown, and how alike two of them are."""
 
 from __future__ import annotations
 
+import io
 import math
 from collections.abc import Sequence
 from pathlib import Path
 
+import jax
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from vae.training.directory import whole
+from vae.modalities import pictures
+from vae.probability import similarity
+from vae.probability.event import Event
 
 GAP = 2  # pixels between images
 SMALLEST = 56  # an image smaller than this is enlarged by a whole factor, to be seen
 SMALLEST_TITLED = 96  # and where there has to be room for titles
 TEXT = 13  # pixels
-FRAME = 80  # milliseconds of one picture of an animation, and of the first and last:
-REST = 600
 
 
 def as_bytes(images: np.ndarray) -> np.ndarray:
@@ -47,6 +49,56 @@ def grid(images: np.ndarray, columns: int | None = None, smallest: int = SMALLES
     return sheet
 
 
+def sheet(x: np.ndarray, event: Event, beside: np.ndarray | None = None) -> np.ndarray:
+    """See `vae/modalities`: a grid of images, or of pairs of them."""
+    return grid(x) if beside is None else pairs(x, beside)
+
+
+def animate(x: np.ndarray, event: Event, path: Path) -> list[Path]:
+    """Writes images [R, T, H, W, C] as a GIF with a grid of R images in each frame."""
+    frames = np.stack([grid(x[:, i]) for i in range(x.shape[1])])
+    pictures.save_animation(frames, path)
+    return [path]
+
+
+def save(x: np.ndarray, event: Event, path: Path) -> list[Path]:
+    """Writes nothing: images are what their picture shows."""
+    return []
+
+
+def likeness(x: np.ndarray, others: np.ndarray) -> dict[str, float]:
+    """The mean squared error, PSNR and SSIM of images and others [N, H, W, C], pair by pair."""
+    alike = jax.jit(
+        lambda x, y: (((x - y) ** 2).mean(), similarity.psnr(x, y), similarity.ssim(x, y))
+    )
+    return {
+        name: float(np.mean(value))
+        for name, value in zip(
+            ("mse", "psnr", "ssim"), jax.device_get(alike(x, others)), strict=True
+        )
+    }
+
+
+def code_length(x: np.ndarray) -> np.ndarray:
+    """The lengths [N] in nats of images [N, H, W, C] in [0, 1] as PNG files.
+
+    RGB is one file, else each channel is one of grey values.
+    """
+    return np.array([_code_length(image) for image in x])
+
+
+def _code_length(image: np.ndarray) -> float:
+    levels = np.rint(255 * np.clip(image, 0, 1)).astype(np.uint8)
+    planes = [levels] if levels.shape[-1] == 3 else np.moveaxis(levels, -1, 0)
+    return sum(_png_bytes(plane) for plane in planes) * 8 * math.log(2)
+
+
+def _png_bytes(levels: np.ndarray) -> int:
+    file = io.BytesIO()
+    Image.fromarray(levels).save(file, "png", optimize=True)
+    return file.tell()
+
+
 def pairs(originals: np.ndarray, reconstructions: np.ndarray) -> np.ndarray:
     """A grid of N originals, each with its reconstruction to the right; [H', W', 3] uint8."""
     both = np.stack([originals, reconstructions], axis=1).reshape(-1, *originals.shape[1:])
@@ -55,12 +107,13 @@ def pairs(originals: np.ndarray, reconstructions: np.ndarray) -> np.ndarray:
 
 
 def table(
-    images: np.ndarray, *, columns: Sequence[str] = (), rows: Sequence[str] = ()
+    images: np.ndarray, event: Event, columns: Sequence[str] = (), rows: Sequence[str] = ()
 ) -> np.ndarray:
     """Lays images [R, N, H, W, C] out as R rows of N, with titles over and beside them.
 
     Args:
       images: as of `grid`.
+      event: what an image is.
       columns: N titles, or none.
       rows: R titles, or none.
 
@@ -85,24 +138,3 @@ def table(
     for i, title in enumerate(rows):
         draw.text((TEXT // 2, top + (i + 0.5) * down), title, "black", font, anchor="lm")
     return np.asarray(picture)
-
-
-def save(sheet: np.ndarray, path: Path) -> None:
-    """Writes [H, W, 3] uint8 as a PNG file, making its folder."""
-    with whole(path) as file:
-        Image.fromarray(sheet).save(file, "PNG")
-
-
-def save_animation(frames: np.ndarray, path: Path) -> None:
-    """Writes frames [T, H, W, 3] uint8 as a GIF that goes there and back without end.
-
-    All frames share one palette of 256 colours, fitted to all of them, so that nothing flickers.
-    """
-    everything = Image.fromarray(frames.reshape(-1, *frames.shape[2:]))
-    palette = everything.quantize(256, method=Image.Quantize.MEDIANCUT)
-    there = [Image.fromarray(frame).quantize(palette=palette) for frame in frames]
-    first, *others = there + there[-2:0:-1]
-    durations = [FRAME] * (1 + len(others))
-    durations[0] = durations[len(there) - 1] = REST
-    with whole(path) as file:
-        first.save(file, "GIF", save_all=True, append_images=others, duration=durations, loop=0)

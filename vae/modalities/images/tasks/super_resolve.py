@@ -10,9 +10,9 @@ import numpy as np
 from PIL import Image
 
 from vae.errors import InputError
+from vae.modalities.images.tasks import check_images, repair
 from vae.probability.observations import Averaged, block_means, enlarged
 from vae.run import Run
-from vae.tasks import repair
 
 SIGMA = 0.01  # of the noise on a small image: its rounding, and what was done to it before
 # Between pixels of a block, given z: what a decoder misses of a photograph is smooth. Taken as
@@ -24,7 +24,7 @@ CORRELATION = 1.0
 def super_resolve(
     run: Run,
     *,
-    images: Sequence[str | Path] = (),
+    files: Sequence[str | Path] = (),
     factor: int = 4,
     num: int = 8,
     labels: Sequence[int] = (),
@@ -40,7 +40,7 @@ def super_resolve(
 
     Args:
       run: the run.
-      images: files and folders of small images, brought to the model's size divided by `factor`;
+      files: of small images, and folders, brought to the model's size divided by `factor`;
         without them the first test images are made small.
       factor: how many times larger they become; it divides the height and width of the model.
       num, labels, attributes: see `inputs.given`.
@@ -55,13 +55,14 @@ def super_resolve(
     Raises:
       InputError: the factor does not divide the model's images; or as `repair.read`.
     """
+    check_images(run, "repairs")
     height, width, _ = run.model.event.shape
     if factor < 2 or height % factor or width % factor:
         raise InputError(
             f"--factor={factor} must be at least 2 and divide the {height}x{width} pixels of the "
             "model's images."
         )
-    given = repair.read(run, images, num, labels, attributes, factor=factor)
+    given = repair.read(run, files, num, labels, attributes, factor=factor)
     y = given.x if given.dataset is None else block_means(given.x, factor)
     nearest = np.asarray(enlarged(y, factor))
     posterior = repair.repair(

@@ -20,10 +20,11 @@ from vae.data.attributes import FILE
 from vae.data.examples import read_complete
 from vae.data.labels import class_name
 from vae.errors import InputError
+from vae.files import whole
 from vae.run import Run
 from vae.tasks.inputs import as_data, read_set
 from vae.tasks.names import plain
-from vae.training.directory import whole, write_json
+from vae.training.directory import write_json
 
 NOISE = 1.0  # s
 
@@ -82,7 +83,8 @@ def augment(
         images, labels = run.event.values.to_x(raw.values), raw.labels
         told, attributes, classes = labels, run.attributes, run.classes
     else:
-        images, labels, _, attributes, classes = read_set(given, run, num_given)
+        other = read_set(given, run, num_given)
+        images, labels, attributes, classes = other.x, other.labels, other.attributes, other.classes
         told = _told(labels, attributes, classes, run)
     new = new_images(run, as_data(images, run), labels, num, told=told, seed=seed)
 

@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 
 from vae.errors import InputError
+from vae.modalities.images.tasks import repair
+from vae.modalities.images.user_files import read_files
 from vae.probability.observations import Masked
 from vae.run import Run
-from vae.tasks import repair
-from vae.tasks.inputs import image_files, read_images
 
 GREY = 0.5  # of missing pixels on the sheet
 
@@ -20,7 +20,7 @@ GREY = 0.5  # of missing pixels on the sheet
 def inpaint(
     run: Run,
     *,
-    images: Sequence[str | Path] = (),
+    files: Sequence[str | Path] = (),
     mask: str | Path | None = None,
     box: Sequence[int] | None = None,
     num: int = 8,
@@ -34,7 +34,7 @@ def inpaint(
 
     Args:
       run: the run.
-      images: files and folders; the first test images where there are none.
+      files: the user's files and folders; the first test images where there are none.
       mask: an image file, white where pixels are missing, brought to the model's size as the
         images are.
       box: (top, left, height, width) of what is missing instead, in the model's pixels. Without
@@ -51,7 +51,7 @@ def inpaint(
     Raises:
       InputError: the mask or the box leaves nothing missing, or nothing known; or as `repair.read`.
     """
-    given = repair.read(run, images, num, labels, attributes)
+    given = repair.read(run, files, num, labels, attributes)
     missing, what = _missing(run, mask, box)
     x = np.where(missing[..., None], np.float32(GREY), given.x)
     weight = repair.known_weight(run, given)
@@ -77,7 +77,7 @@ def _missing(
     if mask and box:
         raise InputError("--mask and --box both say what is missing: give one of them.")
     if mask:
-        missing = read_images(image_files([mask]), run)[0].mean(-1) > 0.5
+        missing = read_files([mask], run.event, run.config.data)[0][0].mean(-1) > 0.5
         name, what = Path(mask).stem, f"--mask={mask}"
     else:
         box = box or (height // 4, width // 4, height // 2, width // 2)

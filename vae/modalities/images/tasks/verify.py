@@ -11,7 +11,6 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import jax
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
@@ -21,11 +20,11 @@ from vae.errors import InputError
 from vae.evaluation.detection import auroc, auroc_error, fold_accuracies, roc, tar_at_far
 from vae.evaluation.diagnostics import mean_and_error
 from vae.files import user_path
+from vae.modalities import pictures
+from vae.modalities.images.tasks.pairs import Pairs, draw_pairs, read_pairs
 from vae.run import Run
-from vae.tasks import pictures
-from vae.tasks.inputs import Given, as_data, given
+from vae.tasks.inputs import Given, as_data, embed, given
 from vae.tasks.names import picture, plain
-from vae.tasks.pairs import Pairs, draw_pairs, read_pairs
 from vae.training.directory import write_json
 
 PAIRS = 3000  # of each kind
@@ -84,7 +83,7 @@ def verify_file(
     run: Run,
     file: str | Path,
     *,
-    images: str | Path | None = None,
+    folder: str | Path | None = None,
     labels: Sequence[int | str] = (),
     attributes: Sequence[Mapping[str, float]] = (),
 ) -> dict[str, Any]:
@@ -94,7 +93,7 @@ def verify_file(
     Args:
       run: the run.
       file: with folds of pairs.
-      images: the folder of the people's folders; that of the run's data where None.
+      folder: of the people's folders; that of the run's data where None.
       labels: see `given`.
       attributes: see `given`.
 
@@ -106,11 +105,11 @@ def verify_file(
     Raises:
       InputError: the model does not encode, or the file or an image that it names is wrong.
     """
-    file, folder = user_path(file), user_path(images or run.config.data.path)
-    if not (images or run.config.data.path):
-        raise InputError("--pairs=FILE needs --images=DIR, the folder of the people's folders.")
+    if not (folder or run.config.data.path):
+        raise InputError("--pairs=FILE needs --files=DIR, the folder of the people's folders.")
+    file, folder = user_path(file), user_path(folder or run.config.data.path)
     files, folds = read_pairs(file, folder)
-    shown = given(run, images=files, num=len(files), labels=labels, attributes=attributes)
+    shown = given(run, files=files, num=len(files), labels=labels, attributes=attributes)
     figures, curves = {}, {}
     for name, embedded in _vectors(run, as_data(shown.x, run), shown.y).items():
         low = [cosine(embedded, fold.different) for fold in folds]
@@ -145,7 +144,7 @@ def verify_file(
 
 def verify_two(
     run: Run,
-    images: Sequence[str | Path],
+    files: Sequence[str | Path],
     *,
     pairs: int = PAIRS,
     num: int = 5000,
@@ -160,7 +159,7 @@ def verify_two(
 
     Args:
       run: the run.
-      images: two files.
+      files: two images.
       pairs: see `verify`.
       num: see `verify`.
       seed: see `verify`.
@@ -174,9 +173,9 @@ def verify_two(
     Raises:
       InputError: there are not two images, or as `verify`.
     """
-    shown = given(run, images=images, num=2, labels=labels, attributes=attributes)
+    shown = given(run, files=files, num=2, labels=labels, attributes=attributes)
     if len(shown.x) != 2:
-        raise InputError(f"verify compares two images, but --images are {len(shown.x)}.")
+        raise InputError(f"verify compares two images, but --files are {len(shown.x)}.")
     _, drawn, vectors = _drawn(run, pairs, num, seed, also=shown)
     embedded = vectors["posterior"]
     ours = float(cosine(embedded, np.array([[-2, -1]]))[0])
@@ -184,7 +183,7 @@ def verify_two(
     threshold = float(np.sort(low)[::-1][int(FAR * len(low))])  # above it are at most 1%
     result = {
         "step": run.step,
-        "images": [str(path) for path in images],
+        "images": [str(path) for path in files],
         "same": ours > threshold,
         "cosine": ours,
         "threshold": threshold,
@@ -240,13 +239,6 @@ def identities_of(dataset: Dataset, num: int) -> np.ndarray:
             "are needed."
         )
     return who[:num]
-
-
-def embed(run: Run, x: np.ndarray, y: np.ndarray | None) -> np.ndarray:
-    """The posterior means [N, D] of images [N, H, W, C]; of several latents, side by side."""
-    labels = y if run.model.condition else None
-    leaves = jax.tree.leaves(run.encode(x, labels).mean)
-    return np.concatenate([np.asarray(leaf).reshape(len(x), -1) for leaf in leaves], axis=1)
 
 
 def cosine(vectors: np.ndarray, pairs: np.ndarray) -> np.ndarray:
