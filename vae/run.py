@@ -169,7 +169,7 @@ class Run:
         condition = self.model.condition
         if labels is None and condition and condition.kind == "label":
             labels = np.arange(num) % condition.size
-        draw = draw or getattr(self.model, "causal", False)
+        draw = draw or self.model.causal
         function = self.compiled.draw if draw else self.compiled.sample
         scale = None if temperature is None else np.float32(temperature)
         function = functools.partial(function, prior=prior, temperature=scale)
@@ -302,7 +302,7 @@ class Run:
             labels,
             num,
             names=self.attributes or self.classes,
-            unlabelled=getattr(self.model, "takes_unlabelled", False),
+            unlabelled=self.model.takes_unlabelled,
             workdir=self.workdir,
         )
 

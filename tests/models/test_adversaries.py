@@ -42,6 +42,42 @@ PLAYERS = {  # what the adversarial loss reaches
     "images": (VAE_GAN, {"decoder"}),
     "latents": ({"model__adversary": "latents"}, {"encoder"}),
     "factors": ({"model__adversary": "factors"}, {"encoder"}),
+    "latents of two layers": (
+        {
+            "model__name": "two_layer",
+            "model__adversary": "latents",
+            "model__top_dim": 2,
+            "model__top_widths": (8,),
+        },
+        {"encoder", "top_encoder"},
+    ),
+    "images of codes": (
+        {
+            "model__name": "vq",
+            "model__adversary": "images",
+            "model__codebook_size": 8,
+            "model__num_latents": 2,
+            "model__transformer_width": 8,
+            "model__transformer_layers": 1,
+        },
+        {"decoder"},
+    ),
+    "images without labels": (
+        {"model__name": "semi_supervised", "model__adversary": "images"},
+        {"decoder"},
+    ),
+    "images of a ladder": (
+        {
+            "model__name": "ladder",
+            "model__adversary": "images",
+            "model__condition": "label",
+            "model__groups": (1, 1),
+            "model__encoder_widths": (4, 4),
+            "model__decoder_widths": (4, 4),
+            "model__latent_dim": 2,
+        },
+        {"decoder"},
+    ),
     "gan": (
         {
             "model__name": "gan",
@@ -66,7 +102,7 @@ def slopes(name):
     """For each loss the parts of the params that it reaches; the losses; the model's own names."""
     _, model = built(PLAYERS[name][0])
     variables = jax.jit(model.init)(key=jax.random.key(0))
-    y = np.array([0, 1, 2, 0])
+    y = np.array([0, 1, 2, -1 if name == "images without labels" else 0])
 
     @jax.jit
     def gradients(params):
@@ -89,7 +125,13 @@ def slopes(name):
     return reached, losses, model.loss_names
 
 
-@pytest.mark.parametrize("name", PLAYERS)
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param(name, marks=[pytest.mark.slow] * (name == "images of a ladder"))
+        for name in PLAYERS
+    ],
+)
 def test_each_loss_reaches_its_own_player(name):
     reached, losses, named = slopes(name)
     assert set(losses) - {"log_px"} == set(named)

@@ -13,7 +13,9 @@ from facts import facts
 import vae
 from vae import models
 from vae.config import validate
+from vae.data.scales import unit_scales
 from vae.errors import InputError
+from vae.models.condition import Condition, with_planes
 from vae.models.parts import part
 from vae.probability.distributions import sample_keys
 from vae.probability.terms import Batch, log_weights
@@ -168,6 +170,20 @@ def test_tasks_of_a_conditional_model(name, tmp_path):
         assert all(path.is_file() for path in paths)
     ones, twos = (run.sample(4, labels=np.full(4, label)) for label in (1, 2))
     assert np.isfinite(ones).all() and not np.allclose(ones, twos)
+
+
+@pytest.mark.parametrize("places", [(), (5,), (2, 3, 4)])
+def test_an_encoder_is_given_the_code_at_every_place(places):
+    condition = Condition("label", CLASSES, unit_scales(CLASSES))
+    x = np.random.default_rng(0).normal(size=(3, *places, 2)).astype(np.float32)
+    told = with_planes(condition, x, Y)
+    assert told.shape == (3, *places, 2 + CLASSES)
+    np.testing.assert_array_equal(told[..., :2], x)
+    ones = np.ones((3, *places, 1))
+    code = np.eye(CLASSES)[Y].reshape(3, *(1 for _ in places), CLASSES)
+    np.testing.assert_array_equal(told[..., 2:], code * ones)
+    silent = Condition("label", CLASSES, unit_scales(CLASSES), to_encoder=False)
+    assert with_planes(silent, x, Y) is x and with_planes(None, x, None) is x
 
 
 def test_a_semi_supervised_model_has_its_condition_already():

@@ -148,6 +148,6 @@ def make_evaluator(
         )
     if not bounded:
         protocol["bound"] = NO_BOUND if explains else NO_DENSITY
-    elif getattr(model, "certain", False):
+    elif model.certain:
         protocol["bound"] = CERTAIN
     return Evaluator(estimate, figures, protocol)

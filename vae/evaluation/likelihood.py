@@ -82,7 +82,7 @@ def has_density(model: Any) -> bool:
 
 def useful_samples(model: Any, num_samples: int) -> int:
     """K, or 1 where all samples would be the same: without a density, or where q is certain."""
-    return num_samples if has_density(model) and not getattr(model, "certain", False) else 1
+    return num_samples if has_density(model) and not model.certain else 1
 
 
 def chunks(
@@ -123,7 +123,7 @@ def make_estimator(
     num_samples, event = useful_samples(model, num_samples), model.event
     bytes_per_example = max(
         4 * math.prod(event.places) * model.likelihood.outputs(event.channels),
-        getattr(model, "sample_bytes", 0),
+        model.sample_bytes,
     )
 
     def chunk(

@@ -94,7 +94,7 @@ def why_not(model: Any) -> str | None:
     posterior = getattr(model, "posterior", None)
     if not hasattr(model, "joint"):
         return "has no density of its latents; 'vae', 'two_layer' and 'ladder' have one"
-    if getattr(model, "causal", False):
+    if model.causal:
         return "has a decoder that reads x, which is known in part only; 'conv' reads z alone"
     if getattr(posterior, "space", "real") != "real":
         return "has latents that are not vectors of real numbers, which a 'gaussian' posterior has"

@@ -22,12 +22,12 @@ A model whose z are real numbers with a density says what that is at any of them
 
 `inference` names the parts that q is made of; `likelihood` and `event` are what they say;
 `condition` says what y is, None for a model that takes none; with `takes_unlabelled` a label may be
--1, unknown. `loss_names` are those of the further losses of the terms in training. A model with
-`certain` has a q with all its mass at one z, so that one sample tells all. A model without
-`encode`, as a GAN, has no p(x), and its terms have nothing but losses. A model whose networks hold
-much more than the image has `sample_bytes`, about what `terms` holds of one sample of one image.
-One that is `causal` has a decoder that reads x, and no mean of p(x | z): what it decodes without
-keys is, of each value, the one nearest to its mean given those before it.
+-1, unknown. `loss_names` are those of the further losses of the terms in training. A model that is
+`certain` has a q with all its mass at one z, so that one sample tells all. One that is `causal` has
+a decoder that reads x, and no mean of p(x | z): what it decodes without keys is, of each value, the
+one nearest to its mean given those before it. `sample_bytes` are about what `terms` holds of one
+sample of one example beside the decoder's outputs, where that is much more, else 0. A model without
+`encode`, as a GAN, has no p(x), and its terms have nothing but losses.
 """
 
 from __future__ import annotations

@@ -33,6 +33,9 @@ class Autoencoder:
     condition: Condition | None = None
     losses: tuple[Any, ...] = ()
 
+    certain = False
+    takes_unlabelled = False
+
     @property
     def likelihood(self) -> Any:
         return self.emission.likelihood

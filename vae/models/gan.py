@@ -56,6 +56,8 @@ class GAN:
     condition: Condition | None
 
     inference = ()
+    certain = causal = takes_unlabelled = False
+    sample_bytes = 0
     likelihood = Bernoulli()  # whose mean keeps the values in [0, 1]
 
     @property

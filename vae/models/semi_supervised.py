@@ -70,6 +70,7 @@ class SemiSupervised:
     classification_weight: float
 
     inference = ("encoder", "posterior", "classifier")
+    certain = False
     takes_unlabelled = True
 
     @property

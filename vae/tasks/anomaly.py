@@ -71,7 +71,7 @@ def anomaly(
       InputError: there are no such files.
     """
     condition = run.model.condition
-    if getattr(run.model, "takes_unlabelled", False):
+    if run.model.takes_unlabelled:
         condition = None
     unknown = bool(condition and (files or outliers))  # y, of some examples
     labels = None

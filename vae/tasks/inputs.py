@@ -185,7 +185,7 @@ def given(
     x, names = run.modality.read_files(files, event or run.event, run.config.data)
     y = None
     if condition and condition.kind == "label":
-        if len(labels) not in (1, len(x)) and not _takes_unlabelled(run):
+        if len(labels) not in (1, len(x)) and not run.model.takes_unlabelled:
             raise InputError(
                 f"this model is conditional: give --labels={','.join('0' * len(x))}, one for "
                 f"each of the {len(x)} examples, or one for all."
@@ -216,10 +216,6 @@ def check_vectors(run: Run) -> None:
             f"this needs a model that encodes an example as one vector of real numbers; that of "
             f"{run.workdir} (model.name={run.config.model.name!r}) does not."
         )
-
-
-def _takes_unlabelled(run: Run) -> bool:
-    return getattr(run.model, "takes_unlabelled", False)
 
 
 def embed(run: Run, x: np.ndarray, y: np.ndarray | None) -> np.ndarray:

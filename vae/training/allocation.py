@@ -90,7 +90,7 @@ def _small(config: ml_collections.ConfigDict, model: Any, examples: int, present
     """Whether a model is so small that it needs no trace, as nearly all are."""
     sizes = [n for value in config.values() for n in (value if _is_tuple(value) else (value,))]
     sizes = [n for n in sizes if isinstance(n, int)] + [model.event.size]
-    classes = model.condition.size if getattr(model, "condition", None) else 1
+    classes = model.condition.size if model.condition else 1
     layers = 36 * config.blocks * max(len(config.encoder_widths), len(config.decoder_widths), 1)
     return 4 * max(sizes) ** 2 * (layers + examples * classes) < present / 64
 
