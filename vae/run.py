@@ -152,8 +152,7 @@ class Run:
             does not have where the decoder reads x: then it is always drawn.
           seed: of the draws; image i of a seed is the same whatever `num`.
           prior: what the latents are drawn from instead, as `vae.tasks.fit_prior` gives it.
-          temperature: the prior's standard deviation is scaled by it, see `parts.tempered`; below 1
-            images are more alike and cleaner.
+          temperature: scales the prior's standard deviation; below 1 samples are more alike.
 
         Returns:
           [num, H, W, C] float32.
@@ -178,8 +177,7 @@ class Run:
     def encode(self, x: np.ndarray, labels: np.ndarray | None = None) -> Any:
         """q(z | x) of images [N, H, W, C], and labels [N] or attributes [N, A] if it takes any.
 
-        A record of numpy arrays with the `mean` that `decode` takes; for a Gaussian [N, D], beside
-        `log_std`.
+        Numpy arrays: the `mean` that `decode` takes, [N, D], beside `log_std` for a Gaussian.
         """
         self._check_encodes()
         batch = Batch(self.modality.check(x, self.event), self._labels(labels, len(x)))
@@ -321,8 +319,7 @@ def load(
 
     Args:
       workdir: the run directory.
-      step: of the checkpoint; "latest", or "best" by validation ELBO, the latest where none was
-        measured.
+      step: of the checkpoint; "latest"; or "best" by validation ELBO, else the latest.
       out: the directory that tasks write into; the run directory where None.
       places: where its data are now, by the keys that say so: `data.path`, `data.manual_dir`.
 
