@@ -52,7 +52,7 @@ def test_a_folder_of_ones_own_is_evaluated_image_by_image(run, tmp_path):
     rows = result["per_example"]
     assert [row["example"] for row in rows] == [str(i) for i in range(6)]
     np.testing.assert_allclose([row["elbo"] for row in rows], expected.elbo, rtol=1e-6)
-    assert result["metrics"]["images/nll"] == pytest.approx(-expected.log_likelihood.mean())
+    assert result["metrics"]["files/nll"] == pytest.approx(-expected.log_likelihood.mean())
     assert result["metrics"]["files/examples"] == 6 and result["protocol"]["num_samples"] == 7
     (written,) = run.workdir.glob("evaluation_0+5_*.json")
     assert json.loads(written.read_text()) == result
