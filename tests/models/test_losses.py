@@ -157,7 +157,7 @@ COMBINATIONS = {
 }
 SLOW = (
     *("two_layer, gradient_penalty", "ladder, images", "ladder, latents", "fsq, perceptual"),
-    "semi_supervised, latents",
+    *("two_layer, latents", "semi_supervised, latents"),
 )
 
 

@@ -99,7 +99,7 @@ def base() -> ml_collections.ConfigDict:
     model.gan_loss = "non_saturating"  # non_saturating, hinge
     model.r1_weight = 0.0  # of half the discriminator's squared slope at what is real
     model.spectral_norm = False  # of the discriminator's kernels
-    model.similarity = False  # trains a vae on the features of the discriminator of images
+    model.similarity = False  # trains on the features of the discriminator of images, not on x
     # Beside the likelihood, of the mean of p(x | z): none, ms_ssim, perceptual.
     model.image_loss = "none"
     model.image_loss_weight = 1.0  # times the number of values in an image
