@@ -55,7 +55,7 @@ def test_by_an_attribute_and_by_label(configure, people, write_images, tmp_path)
 def test_what_cannot_be_split_so_is_a_sentence(configure, people, write_images, tmp_path):
     with pytest.raises(InputError, match=r"there are identity, Camera; did you mean 'identity'\?"):
         modalities.load(configure(path=people, split_by="identiy", **THREE))
-    with pytest.raises(InputError, match=r"data\.valid has no images with data\.split_by"):
+    with pytest.raises(InputError, match=r"data\.valid has no examples with data\.split_by"):
         keys = {"train": "train[:50%]", "valid": "train[50%:52%]", "test": "train[52%:]"}
         modalities.load(configure(path=people, split_by="Camera", **keys))
     with pytest.raises(InputError, match=r"'identity' is not in .*digits.*; there are label"):

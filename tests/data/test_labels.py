@@ -40,5 +40,5 @@ def test_more_labels_than_there_are_are_refused(configure):
 
 def test_a_condition_on_missing_labels_is_refused():
     config = tiny(model__condition="label", data__labelled=1430)
-    with pytest.raises(InputError, match="but 7 of 1437 train images have none"):
+    with pytest.raises(InputError, match="but 7 of 1437 train examples have none"):
         check_labels(modalities.load(config.data), config)

@@ -1,4 +1,4 @@
-"""Slices of a base split that keep groups of examples together: all images of one person, say."""
+"""Slices of a base split that keep groups of examples together: all of one person, say."""
 
 from __future__ import annotations
 
@@ -32,8 +32,8 @@ def together(
         own = set(groups[name][chosen[key]].tolist()) - {-1}
         if not len(chosen[key]):
             raise InputError(
-                f"{key} has no images with data.split_by = {column!r}, whose groups are too few or "
-                "too large: give larger slices."
+                f"{key} has no examples with data.split_by = {column!r}, whose groups are too few "
+                "or too large: give larger slices."
             )
         for other, theirs in seen.items():
             if shared := own & theirs:
@@ -81,7 +81,7 @@ def _groups(column: str, source: Source) -> dict[str, np.ndarray]:
             for name, values in zip(source.attributes, labels.T, strict=False):
                 columns.setdefault(name, []).append(values)
     if column not in columns:
-        there = f"there are {', '.join(columns)}" if columns else "nothing is known of its images"
+        there = f"there are {', '.join(columns)}" if columns else "nothing is known of its examples"
         hint = did_you_mean(column, columns)
         raise InputError(
             f"data.split_by = {column!r} is not in {source.description}; {there}{hint}"

@@ -1,7 +1,7 @@
 """Which data a run was trained on, wherever they lie now: a digest that costs next to nothing.
 
 It is of the splits' sizes, of the names of files and all labels, and of the content of some
-examples, evenly spaced. Sets in memory are sorted by content, so that an image that is put in,
+examples, evenly spaced. Sets in memory are sorted by content, so that an example that is put in,
 taken out or changed moves all those between its old and its new place.
 """
 

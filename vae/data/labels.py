@@ -21,7 +21,7 @@ class Classes(NamedTuple):
     """The labels of a data set, as classes.
 
     Attributes:
-      labels: of each split, [N] int32 from 0, -1 where an image has none.
+      labels: of each split, [N] int32 from 0, -1 where an example has none.
       keys: of each split, [N] int32: the label itself where it is such a number, for the order of
         examples must not change with what other labels there are.
       names: of the classes; none where they are the numbers 0, 1, ....
@@ -35,18 +35,18 @@ class Classes(NamedTuple):
 
 
 def classes_of(
-    given: Mapping[str, np.ndarray | None], images: Mapping[str, np.ndarray], what: str
+    given: Mapping[str, np.ndarray | None], examples: Mapping[str, np.ndarray], what: str
 ) -> Classes:
     """Maps the distinct labels of all splits, in their order, to the classes 0, 1, ....
 
-    Labels are numbers or texts, one for each of `images`; NaN and the empty text are none. Logs the
-    names where they are not the classes' numbers.
+    Labels are numbers or texts, one for each of `examples`; NaN and the empty text are none. Logs
+    the names where they are not the classes' numbers.
 
     Raises:
-      InputError: labels are neither, both, or not one an image.
+      InputError: labels are neither, both, or not one an example.
     """
     columns = {
-        name: _column(values, len(images[name]), f"{what}: labels of {name}")
+        name: _column(values, len(examples[name]), f"{what}: labels of {name}")
         for name, values in given.items()
     }
     distinct = {value for column in columns.values() for value in np.unique(column).tolist()}
@@ -77,7 +77,7 @@ def _column(values: np.ndarray | None, count: int, what: str) -> np.ndarray:
     values = values[:, 0] if values.shape == (count, 1) else values
     if values.shape != (count,):
         raise InputError(
-            f"{what} have the shape {values.shape}: give one label for {count} images."
+            f"{what} have the shape {values.shape}: give one label for {count} examples."
         )
     if values.dtype.kind == "S":
         return np.array([value.decode("utf-8", "backslashreplace") for value in values.tolist()])
@@ -111,7 +111,7 @@ def check_classes(source: Source) -> None:
     single = int((counts == 1).sum())
     if source.num_classes > MANY or 2 * single > source.num_classes:
         logger.warning(
-            "%s: the labels are %d classes, %d of them with a single image: are they classes?",
+            "%s: the labels are %d classes, %d of them with a single example: are they classes?",
             source.description,
             source.num_classes,
             single,
@@ -157,12 +157,12 @@ def with_labels(examples: Examples, number: int, *, seed: int) -> Examples:
 
 
 def check_labels(dataset: Dataset, config) -> None:
-    """Refuses to condition on labels that some images do not have, or no training image has.
+    """Refuses to condition on labels that some examples do not have, or no training example has.
 
     Labels in records that are decoded as they are read are not looked at.
 
     Raises:
-      InputError: an image of a split has none, or a class has no training image.
+      InputError: an example of a split has none, or a class has no training example.
     """
     if config.model.condition != "label":
         return
@@ -170,14 +170,14 @@ def check_labels(dataset: Dataset, config) -> None:
         labels = getattr(getattr(dataset, name), "labels", np.zeros(0))
         if missing := int((labels < 0).sum()):
             raise InputError(
-                f"model.condition='label' needs the label of every image, but {missing} of "
-                f"{len(labels)} {name} images have none; model.name='semi_supervised' does not."
+                f"model.condition='label' needs the label of every example, but {missing} of "
+                f"{len(labels)} {name} examples have none; model.name='semi_supervised' does not."
             )
     seen = np.unique(getattr(dataset.train, "labels", np.arange(dataset.num_classes)))
     if missing := sorted(set(range(dataset.num_classes)) - set(seen.tolist())):
         names = ", ".join(class_name(label, dataset.classes) for label in missing[:3])
         raise InputError(
             f"model.condition='label': {len(missing)} of {dataset.num_classes} classes have no "
-            f"image in data.train ({names}{', ...' if missing[3:] else ''}): add some, or leave "
+            f"example in data.train ({names}{', ...' if missing[3:] else ''}): add some, or leave "
             "them out."
         )
