@@ -232,8 +232,8 @@ def _reconstruct(config: Any, values: flags.FlagValues) -> int:
         refuse_others(values, "reconstruct without --files", f"{_RUN} split num")
     shown = {"split": values.split, "num": values.num or NUM} | _own(values)
     path, figures = reconstruct(_load(values), **shown)
-    error, ratio, similarity = (figures[name] for name in ("mse", "psnr", "ssim"))
-    print(f"{path}  (mean squared error {error:.5f}, PSNR {ratio:.2f} dB, SSIM {similarity:.4f})")
+    alike = ", ".join(f"{name} {value:.5g}" for name, value in figures.items())
+    print(f"{path}  ({alike})")
     return 0
 
 

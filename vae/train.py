@@ -198,7 +198,8 @@ def drawer(
         x, y, *_ = originals()
         wanted = y if config.model.condition == "attributes" else None
         samples = run.sample(len(x), labels=wanted)
-        shown = {"samples": (samples, run.modality.sheet(samples, run.event))}
+        data = x if run.modality.COMPARES else None
+        shown = {"samples": (samples, run.modality.sheet(samples, run.event, data=data))}
         if hasattr(model, "encode"):
             made = run.reconstruct(x, y)
             shown["reconstructions"] = made, run.modality.sheet(x, run.event, beside=made)

@@ -11,8 +11,10 @@ A modality is a package beside this file, and a row of the table. It answers
     fitted(config, event)           the config with which another set is read as such an event
     read_files(paths, event, config)  the user's files, as x [N, *places, C] of an event, and names
     check(x, event)                 arrays from Python as x, float32; InputError for others
-    sheet(x, event, beside)         a picture [H, W, 3] uint8 of N examples; with `beside` of each
-                                    and what is to be seen beside it
+    COMPARES                        whether samples are shown together with the data, as a set
+    sheet(x, event, beside, data)   a picture [H, W, 3] uint8 of N examples; with `beside` of each
+                                    and what is to be seen beside it; with `data`, which are given
+                                    where it COMPARES, of samples and examples of the data
     table(x, event, columns, rows)  a picture of x [R, C, *shape], R rows of C examples, with titles
     animate(x, event, path)         an animation over the C columns; the paths written, if any
     save(x, event, path)            what a picture at `path` does not hold, in a format of its own;

@@ -21,8 +21,13 @@ def judge(run: Run, dataset: Dataset) -> Probe:
     """The probe of a run's data, trained once and kept as `probe.npz`, see `kept.place`.
 
     Raises:
-      InputError: the data have no labels.
+      InputError: the data have no labels, or no two axes for its convolutions.
     """
+    if len(run.event.places) != 2:
+        raise InputError(
+            f"the judge of the data is a network of images, and those of {run.workdir} are "
+            f"{run.modality.NAME}."
+        )
     config = run.config.data
     drawn = (config.labelled, config.seed) if config.labelled else ()  # which labels are known
     source = repr((dataset.digest, dataset.event.values, *drawn))

@@ -64,12 +64,23 @@ def read_set(name: str, run: Run, num: int) -> OtherSet:
     config = run.modality.fitted(run.config.data, run.event)
     config.path, config.name = (str(path), "") if path.exists() else ("", name)
     source = modalities.read(config, run.event.values)
+    shape = next(iter(source.splits.values())).shape
+    if (shape, source.names) != (run.event.shape, run.event.names):
+        raise InputError(
+            f"{source.description} has examples {_described(shape, source.names)}, but those of "
+            f"{run.workdir} are {_described(run.event.shape, run.event.names)}."
+        )
     split = "test" if "test" in source.splits else next(iter(source.splits))
     index = np.arange(min(num, len(source.splits[split])))
     raw, _ = read_complete(source.splits[split], index)
     classes = tuple(class_name(i, source.classes) for i in range(source.num_classes))
     x = source.values.to_x(raw.values)
     return OtherSet(x, raw.labels, split, source.attributes, classes)
+
+
+def _described(shape: Sequence[int], names: Sequence[str]) -> str:
+    of = f" ({', '.join(names[:3])}{', ...' if names[3:] else ''})" if names else ""
+    return "x".join(map(str, shape)) + of
 
 
 def as_data(x: np.ndarray, run: Run) -> np.ndarray:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -15,7 +16,10 @@ from vae.tasks import names
 from vae.tasks.fit_prior import fit_prior
 from vae.tasks.inputs import with_attributes
 
+logger = logging.getLogger(__name__)
+
 NUM = 64
+COMPARED = 2000  # test examples that samples are shown with
 
 
 def sample(
@@ -71,6 +75,16 @@ def sample(
             "this model takes no attributes; one with model.condition='attributes' does."
         )
     x = run.sample(num, labels=given, draw=draw, seed=seed, prior=fitted, temperature=temperature)
-    pictures.save(run.modality.sheet(x, run.event), path)
+    data = _data(run) if run.modality.COMPARES else None
+    pictures.save(run.modality.sheet(x, run.event, data=data), path)
     run.modality.save(x, run.event, path)
     return path
+
+
+def _data(run: Run) -> np.ndarray | None:
+    """The test examples x [N, *places, C], of which at most COMPARED; None where they are gone."""
+    try:
+        return first_examples(run.dataset(), "test", COMPARED, run.config).x
+    except InputError as error:
+        logger.warning("%s The samples are shown without the data.", error)
+        return None

@@ -30,6 +30,7 @@ from vae.modalities.images.walk import has_images
 from vae.probability.event import Values
 
 __all__ = [
+    "COMPARES",
     "NAME",
     "READS",
     "SETS",
@@ -46,6 +47,7 @@ __all__ = [
 ]
 
 NAME = "images"
+COMPARES = False
 SETS = (".npz", ".amat")
 READS = "an .npz or .amat file, or a directory with idx files, .amat or .npz files, or images"
 

@@ -49,7 +49,12 @@ def grid(images: np.ndarray, columns: int | None = None, smallest: int = SMALLES
     return sheet
 
 
-def sheet(x: np.ndarray, event: Event, beside: np.ndarray | None = None) -> np.ndarray:
+def sheet(
+    x: np.ndarray,
+    event: Event,
+    beside: np.ndarray | None = None,
+    data: np.ndarray | None = None,
+) -> np.ndarray:
     """See `vae/modalities`: a grid of images, or of pairs of them."""
     return grid(x) if beside is None else pairs(x, beside)
 

@@ -21,6 +21,7 @@ from vae.data.examples import read_complete
 from vae.data.labels import class_name
 from vae.errors import InputError
 from vae.files import whole
+from vae.modalities.images.tasks import check_images
 from vae.run import Run
 from vae.tasks.inputs import as_data, read_set
 from vae.tasks.names import plain
@@ -74,6 +75,7 @@ def augment(
       InputError: the given images have no labels, or not those that the model is told, the folder
         exists already, or the model's posterior is no Gaussian.
     """
+    check_images(run, "new images")
     folder = Path(folder or run.out / "augmented")
     if folder.exists():
         raise InputError(f"{folder} exists already: give another folder, or remove it.")
