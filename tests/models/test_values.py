@@ -8,7 +8,7 @@ import pytest
 from vae.config import CHOICES, base
 from vae.errors import InputError
 from vae.models.likelihoods import likelihood_of
-from vae.probability.event import BINARY, BYTES, Values
+from vae.probability.event import BINARY, BYTES, Event, Values
 
 DEQUANTISED = Values("real", 255.0, 256)
 UNIT = Values("real")
@@ -27,7 +27,7 @@ OF_LEVELS = (
 def build(name, values):
     config = base().model
     config.likelihood = name
-    return likelihood_of(config, values)
+    return likelihood_of(config, Event((2, 2, 1), values))
 
 
 @pytest.mark.parametrize(

@@ -34,6 +34,7 @@ ALL = [
     Bernoulli(),
     ContinuousBernoulli(),
     *(kind(scale) for kind, scale in SCALED),
+    Gaussian("per_channel"),
     Gaussian("optimal"),
     Laplace("optimal"),
     DiscretizedLogistic(5),
@@ -103,6 +104,24 @@ def test_shapes_and_the_mean_of_the_first_outputs(likelihood):
     shapes = jax.eval_shape(every, raw, x)
     assert [one.shape for one in shapes] == [(7, 5), x.shape, x.shape]
     assert all(one.dtype == jnp.float32 for one in shapes)
+
+
+@pytest.mark.parametrize(
+    ("kind", "density"), [(Gaussian, scipy.stats.norm), (Laplace, scipy.stats.laplace)]
+)
+def test_each_channel_has_its_own_scale(kind, density):
+    likelihood = kind("per_channel", 0.5, channels=2)
+    parts = likelihood.init()
+    assert parts["params"]["log_scale"].shape == (2,)
+    scale = np.array([0.5, 3.0])
+    parts["params"]["log_scale"] = jnp.log(scale)
+    x, mean = np.array([[0.3, -2.0], [1.0, 0.0]]), np.array([[0.0, 1.0], [-1.0, 4.0]])
+    expected = density(mean, scale).logpdf(x).sum(-1)
+    np.testing.assert_allclose(likelihood.log_prob(mean, x, parts), expected, rtol=1e-6)
+    drawn = likelihood.sample(jnp.zeros((4000, 2)), parts, key=jax.random.key(0))
+    deviation = np.sqrt(likelihood.variance(jnp.zeros((1, 2)), parts)[0])
+    np.testing.assert_allclose(drawn.std(0), deviation, rtol=0.1)
+    np.testing.assert_allclose(deviation, density(0, scale).std(), rtol=1e-5)
 
 
 @pytest.mark.parametrize("likelihood", ALL, ids=name)

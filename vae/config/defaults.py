@@ -83,8 +83,9 @@ def base() -> ml_collections.ConfigDict:
     # levels: discretized_logistic, mixture_of_logistics, categorical. For counts: poisson,
     # negative_binomial. For tokens: categorical.
     model.likelihood = "bernoulli"
-    # Of a gaussian, laplace or discretized_logistic: fixed, learned (one number), per_pixel (from
-    # the decoder), optimal (one number in closed form; not of a discretized_logistic).
+    # Of a gaussian, laplace or discretized_logistic: fixed, learned (one number), per_channel (one
+    # for each), per_pixel (from the decoder), optimal (one number in closed form); per_channel and
+    # optimal not of a discretized_logistic.
     model.scale = "learned"
     model.scale_init = 0.1  # in units of x; the value of a fixed scale
     model.likelihood_components = 10  # of a mixture_of_logistics

@@ -56,7 +56,7 @@ CHOICES = {
     "model.adversary": ("none", "images", "latents", "factors"),
     "model.gan_loss": ("non_saturating", "hinge"),
     "model.image_loss": ("none", "ms_ssim", "perceptual"),
-    "model.scale": ("fixed", "learned", "per_pixel", "optimal"),
+    "model.scale": ("fixed", "learned", "per_channel", "per_pixel", "optimal"),
     "model.output_bias": ("zeros", "data"),
     "model.activation": ("relu", "gelu", "silu", "tanh", "softplus", "leaky_relu"),
     "model.dtype": ("float32", "bfloat16"),
@@ -73,8 +73,8 @@ CHOICES = {
 
 # The scales that a likelihood takes; any other takes none and leaves model.scale at its default.
 SCALES = {
-    "gaussian": ("fixed", "learned", "per_pixel", "optimal"),
-    "laplace": ("fixed", "learned", "per_pixel", "optimal"),
+    "gaussian": ("fixed", "learned", "per_channel", "per_pixel", "optimal"),
+    "laplace": ("fixed", "learned", "per_channel", "per_pixel", "optimal"),
     "discretized_logistic": ("fixed", "learned", "per_pixel"),
 }
 

@@ -218,7 +218,7 @@ class Ladder(Autoencoder):
 
 def build(config: ml_collections.ConfigDict, data: Data) -> Ladder:
     """The model of a config's `model` section with `name` "ladder"."""
-    likelihood = likelihood_of(config, data.event.values)
+    likelihood = likelihood_of(config, data.event)
     common = {
         "groups": tuple(config.groups),
         "stem_stride": config.stem_stride,

@@ -217,7 +217,7 @@ def build(config: ml_collections.ConfigDict, data: Data) -> Quantized:
         quantizer = Scalars(tuple(config.levels))
     size = quantizer.size * math.prod(places)
     check_grids(config, data, size)
-    likelihood = likelihood_of(config, data.event.values)
+    likelihood = likelihood_of(config, data.event)
     transformer = Transformer(
         vocabulary=quantizer.num_codes,
         length=math.prod(places),

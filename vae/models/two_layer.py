@@ -168,7 +168,7 @@ def build(config: ml_collections.ConfigDict, data: Data) -> TwoLayer:
     Raises:
       InputError: the latents do not fill the grids of the networks.
     """
-    likelihood = likelihood_of(config, data.event.values)
+    likelihood = likelihood_of(config, data.event)
     common = {"activation": ACTIVATIONS[config.activation], "dtype": config.dtype}
     widths = tuple(config.top_widths)
     check_grids(config, data, config.latent_dim)

@@ -172,7 +172,7 @@ def build(config: ml_collections.ConfigDict, data: Data) -> VAE:
       InputError: posterior and prior are not of the same space, or there is nothing to condition
         on.
     """
-    likelihood = likelihood_of(config, data.event.values)
+    likelihood = likelihood_of(config, data.event)
     posterior = POSTERIORS[config.posterior](config)
     condition = condition_of(config, data)
     prior = PRIORS[config.prior](config, posterior.size, data)

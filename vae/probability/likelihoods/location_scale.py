@@ -1,11 +1,12 @@
-"""Values spread around a mean by a scale, and the four ways of coming by the scale.
+"""Values spread around a mean by a scale, and the five ways of coming by the scale.
 
-| `scale`   | what it is                                                                      |
-|-----------|---------------------------------------------------------------------------------|
-| fixed     | `scale_init`                                                                    |
-| learned   | one number for all values, learned by gradient (a calibrated decoder)           |
-| per_pixel | a second output of the decoder, within a factor of 148 of `scale_init`          |
-| optimal   | one number for all values, the maximum-likelihood scale                         |
+| `scale`     | what it is                                                                    |
+|-------------|-------------------------------------------------------------------------------|
+| fixed       | `scale_init`                                                                  |
+| learned     | one number for all values, learned by gradient (a calibrated decoder)         |
+| per_channel | one for each channel, learned by gradient: columns differ in their noise      |
+| per_pixel   | a second output of the decoder, within a factor of 148 of `scale_init`        |
+| optimal     | one number for all values, the maximum-likelihood scale                       |
 
 The optimum is sigma^2 = E[(x - mean)^2] for a Gaussian (Rybkin et al. 2021, "Simple and effective
 VAE training with calibrated decoders", eq. 9) and b = E|x - mean| for a Laplace density. The
@@ -32,14 +33,16 @@ LOWEST = 1e-4  # a perfectly fitted batch (all black) must not make the density 
 class LocationScale(Likelihood):
     """A location for every value, and a scale.
 
-    A subclass is a dataclass with the fields `scale` and `scale_init`, in units of x, and gives the
-    log-probability of one value, `_log_prob(x, location, log_scale)`, and the noise of location 0
-    and scale 1, `_noise(key, shape)`, with its variance, `_noise_variance`. Where it takes an
+    A subclass is a dataclass with the fields `scale` and `scale_init`, in units of x, and the
+    number of `channels`, where each has its own scale. It gives the log-probability of one value,
+    `_log_prob(x, location, log_scale)`, and the noise of location 0 and scale 1, `_noise(key,
+    shape)`, with its variance, `_noise_variance`. Where it takes an
     optimal scale, that is E[|x - location|^power]^(1 / power).
     """
 
     scale: str
     scale_init: float
+    channels: int
     power: int
 
     def outputs(self, channels: int) -> int:
@@ -50,6 +53,9 @@ class LocationScale(Likelihood):
         match self.scale:
             case "learned":
                 variables["params"]["log_scale"] = jnp.float32(math.log(self.scale_init))
+            case "per_channel":
+                each = jnp.full((self.channels,), math.log(self.scale_init), jnp.float32)
+                variables["params"]["log_scale"] = each
             case "optimal":
                 variables["statistics"]["error"] = jnp.float32(self.scale_init**self.power)
         return variables
@@ -61,8 +67,10 @@ class LocationScale(Likelihood):
     def log_prob(
         self, outputs: Array, x: Array, variables: Variables, mask: Array | None = None
     ) -> Array:
-        log_scale = self._log_scale(outputs, variables)
-        return sum_values(self._log_prob, x, self._location(outputs), log_scale, mask=mask)
+        location, log_scale = self._location(outputs), self._log_scale(outputs, variables)
+        if self.scale == "per_channel":
+            log_scale = jnp.broadcast_to(log_scale, location.shape)
+        return sum_values(self._log_prob, x, location, log_scale, mask=mask)
 
     def update(
         self, outputs: Array, x: Array, variables: Variables, mask: Array | None = None
@@ -91,7 +99,7 @@ class LocationScale(Likelihood):
 
     def _log_scale(self, outputs: Array, variables: Variables) -> Array:
         match self.scale:
-            case "learned":
+            case "learned" | "per_channel":
                 return variables["params"]["log_scale"]
             case "optimal":
                 return jnp.log(variables["statistics"]["error"]) / self.power
@@ -106,6 +114,7 @@ class Gaussian(LocationScale):
 
     scale: str = "learned"
     scale_init: float = 0.1
+    channels: int = 1
 
     discrete = False
     power = 2
@@ -120,6 +129,7 @@ class Laplace(LocationScale):
 
     scale: str = "learned"
     scale_init: float = 0.1
+    channels: int = 1
 
     discrete = False
     power = 1
