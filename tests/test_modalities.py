@@ -1,0 +1,99 @@
+"""Every modality of the table: trained, stopped, gone on with, evaluated, sampled, put to use."""
+
+import jax
+import numpy as np
+import pytest
+from configs import tiny
+from PIL import Image
+
+import vae
+from vae.modalities import MODALITIES
+from vae.tasks.anomaly import anomaly
+from vae.tasks.evaluate import evaluate, evaluate_files
+from vae.tasks.interpolate import interpolate
+from vae.tasks.nearest import nearest
+from vae.tasks.reconstruct import reconstruct
+from vae.tasks.sample import sample
+from vae.tasks.traverse import traverse
+
+SPLITS = {"data__train": "train[:60]", "data__valid": "train[60:80]", "data__test": "train[80:100]"}
+TINY = {
+    "images": {"data__name": "digits"},
+}
+OTHERS = {"images": "faces"}  # a set that is read as the run's
+
+
+def write_files(name, run, folder):
+    """Two examples of a person's own, as files."""
+    Image.fromarray(np.full((9, 9), 70, np.uint8)).save(folder / "a.png")
+    Image.fromarray(np.eye(9, dtype=np.uint8) * 200).save(folder / "b.png")
+    return [folder / "a.png", folder / "b.png"]
+
+
+@pytest.fixture(scope="module", params=sorted(MODALITIES))
+def trained(request, tmp_path_factory):
+    """A modality's name and a run of it that was stopped half-way, and gone on with."""
+    name, workdir = request.param, tmp_path_factory.mktemp(request.param) / "run"
+    shown = {"log__images_every_steps": 40, "log__num_images": 6}
+    config = tiny(**SPLITS, **TINY[name], **shown, optimizer__learning_rate=1e-2)
+    for steps in (20, 40):
+        config.training.steps = steps
+        result = vae.train(config, workdir)
+    assert result["status"] == "completed" and np.isfinite(result["metrics"]["test/nll"])
+    return name, config, vae.load(workdir)
+
+
+def test_every_modality_is_tried():
+    assert TINY.keys() == MODALITIES.keys()
+
+
+def test_a_run_that_was_stopped_has_the_weights_of_one_that_was_not(trained, tmp_path):
+    _, config, run = trained
+    whole = config.copy_and_resolve_references()
+    whole.log.images_every_steps = 0
+    vae.train(whole, tmp_path / "whole")
+    other = vae.load(tmp_path / "whole")
+    jax.tree.map(np.testing.assert_array_equal, run.params, other.params)
+
+
+def test_what_a_run_is_told_and_tells_in_python(trained):
+    name, _, run = trained
+    assert run.modality.NAME == name == run.data["modality"]
+    dataset = run.dataset()
+    x = dataset.event.values.to_x(dataset.test.values)
+    assert run.event == dataset.event and run.modality.check(x, run.event).dtype == np.float32
+    assert run.sample(5).shape == (5, *run.event.shape) == run.reconstruct(x[:5]).shape
+    nll = -run.log_likelihood(x, num_samples=4).mean()
+    assert nll == pytest.approx(evaluate(run)["metrics"]["test/nll"], rel=1e-5)
+
+
+def test_pictures_lie_in_the_folder_of_the_modality(trained):
+    name, _, run = trained
+    drawn = {f"{what}_00000040.png" for what in ("samples", "reconstructions")}
+    assert drawn <= {path.name for path in (run.workdir / name).iterdir()}
+    for path in (sample(run, num=6, draw=True), reconstruct(run, num=6)[0]):
+        assert path.parent == run.workdir / name
+        assert np.ptp(np.asarray(Image.open(path))) > 100  # something is on it
+
+
+def test_the_test_examples_are_put_to_use(trained):
+    _, _, run = trained
+    for paths, figures in (
+        interpolate(run, num=4, steps=3),
+        traverse(run, steps=3),
+        nearest(run, num=3),
+    ):
+        assert figures and all(path.is_file() for path in paths)
+    assert np.isfinite(list(reconstruct(run, num=6)[1].values())).all()
+
+
+def test_own_files_and_other_sets_are_read(trained, tmp_path):
+    name, _, run = trained
+    files = write_files(name, run, tmp_path)
+    assert len(evaluate_files(run, files=files, num_samples=4)["per_example"]) == 2
+    assert reconstruct(run, files=files)[0].is_file()
+    assert all(path.is_file() for path in interpolate(run, files=files, steps=3)[0])
+    assert anomaly(run, files=files, num_samples=4)["examples"] == 2
+    found = anomaly(run, outliers=files, num=10, num_samples=4)
+    assert found["outliers"] == 2 and found["auroc"].keys() == found["mean"].keys()
+    assert anomaly(run, outliers=[OTHERS[name]], num=5, num_samples=4)["outliers"] == 5

@@ -1,0 +1,92 @@
+"""Tables: rows of real numbers [F], which have no places; their columns are channels with names.
+
+| what is there                                           | reader         |
+|---------------------------------------------------------|----------------|
+| name "wine" or "breast_cancer", or a class of these     | `sets.py`      |
+| a .csv file, or a directory with nothing else           | `csv_file.py`  |
+| an .npz file with arrays [N, F], or a directory of some | `rows.py`      |
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from vae.data.examples import Source
+from vae.errors import InputError, readable
+from vae.files import user_path
+from vae.modalities.tables import rows, sets
+from vae.modalities.tables.show import animate, check, code_length, likeness, save, sheet, table
+from vae.probability.event import Event, Values
+
+__all__ = [
+    "COMPARES",
+    "NAME",
+    "READS",
+    "SETS",
+    "animate",
+    "check",
+    "code_length",
+    "fitted",
+    "likeness",
+    "read",
+    "read_files",
+    "save",
+    "sheet",
+    "table",
+]
+
+logger = logging.getLogger(__name__)
+
+NAME = "tables"
+COMPARES = True
+READS = "a .csv file of numbers under a header, or an .npz file of rows [N, F]"
+SETS = ()
+OF_IMAGES = {"crop": (0, 0), "image_size": (0, 0), "channels": 0, "flip": False}
+
+
+def read(config, like: Values | None = None) -> Source | None:
+    """See `vae/modalities`.
+
+    Raises InputError for a table that cannot be read, and for keys that are of images alone.
+    """
+    if config.path:
+        path = user_path(config.path)
+        found, description = rows.from_path(path), f"table {readable(path)}"
+    elif sets.find(config.name):
+        found = {"train": sets.read(config.name)}
+        description = f"{config.name} of scikit-learn"
+    else:
+        return None
+    if not found:
+        return None
+    for key, unset in OF_IMAGES.items():
+        if config[key] != unset:
+            raise InputError(
+                f"data.{key} is for images, but {description} has rows of numbers: leave it out; "
+                "images are arrays [N, H, W] or [N, H, W, C]."
+            )
+    source = rows.source(found, description)
+    if config.path.endswith(".npz"):
+        logger.info(
+            "%s: rows of %d numbers are a table; if they are images, save them as [N, H, W]",
+            *(description, len(source.names)),
+        )
+    return replace(source, values=like, standardise=False) if like else source
+
+
+def fitted(config: Any, event: Event) -> Any:
+    """See `vae/modalities`: another table is read as it is."""
+    return config.copy_and_resolve_references()
+
+
+def read_files(
+    paths: Sequence[str | Path], event: Event, config: Any
+) -> tuple[np.ndarray, list[str]]:
+    """See `vae/modalities`: the rows of files, whose columns are found by their names."""
+    return rows.read_files([user_path(path) for path in paths], event)

@@ -1,0 +1,171 @@
+"""Rows of numbers as a source of data.
+
+All columns are real numbers, whole ones too: they are standardised by the training set, whatever
+their type and their range. A table that holds nothing but 0 and 1 is binary.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from vae.data import npz
+from vae.data.examples import Source, in_memory
+from vae.data.labels import classes_of
+from vae.data.splits import digests, files_by_split, order
+from vae.errors import InputError, did_you_mean, readable
+from vae.modalities.tables.csv_file import LARGEST, Rows, read_csv
+from vae.probability.event import BINARY, Event, Values
+
+logger = logging.getLogger(__name__)
+
+
+def from_path(path: Path) -> dict[str, Rows] | None:
+    """Returns the rows of each base split at a path; None where it is no table.
+
+    A directory is one where it holds nothing but .csv files, or .npz files of two dimensions.
+    Raises InputError for tables that cannot be read.
+    """
+    if path.suffix.lower() == ".csv" or (path.is_dir() and _only_csv(path)):
+        files = files_by_split(path, ".csv")
+        files = {split: files[split] for split in ("", "train", "valid", "test") if split in files}
+        return {split or "train": read_csv(file) for split, file in files.items()}
+    if (path.suffix == ".npz" or path.is_dir()) and npz.dimensions(path) == 2:
+        return {split: _of_arrays(arrays) for split, arrays in npz.read(path).items()}
+    return None
+
+
+def _only_csv(path: Path) -> bool:
+    seen = [file for file in path.iterdir() if not file.name.startswith(".")]
+    return bool(seen) and all(file.suffix == ".csv" for file in seen)
+
+
+def _of_arrays(arrays: npz.Arrays) -> Rows:
+    values, what = arrays.examples, arrays.where
+    if values.ndim != 2 or not values.size:
+        raise InputError(f"{what} has the shape {values.shape}, where others are tables [N, F].")
+    if values.dtype.kind not in "iufb":
+        raise InputError(f"{what} is {values.dtype}, neither numbers nor bool: convert it.")
+    count = values.shape[1]
+    names = tuple(f"x{i}" for i in range(count))
+    if arrays.names is not None:
+        names = tuple(map(str, np.ravel(arrays.names).tolist()))
+        if len(names) != count or len(set(names)) < count:
+            raise InputError(
+                f"{what} has {count} columns, and its `names` are {len(set(names))} different "
+                "ones: give one for each."
+            )
+    values = values.astype(np.float64)
+    if len(bad := np.argwhere(~(np.abs(values) < LARGEST))):
+        row, column = bad[0].tolist()
+        raise InputError(
+            f"{what}: row {row}, column {names[column]!r} is {values[row, column]:g}, which is no "
+            f"finite number or too large, as {len(bad) - 1} others: give numbers, or leave out "
+            "the rows or the columns."
+        )
+    return Rows(names, values, arrays.labels, None, tuple(range(len(values))))
+
+
+def source(splits: Mapping[str, Rows], description: str) -> Source:
+    """Returns the splits, each in its canonical order.
+
+    The columns of the first split give the order of all. Raises InputError for splits of other
+    columns, and labels that are no classes.
+    """
+    names = next(iter(splits.values())).names
+    arrays = {
+        split: in_order(rows, names, f"{description}: {split}").astype(np.float32)
+        for split, rows in splits.items()
+    }
+    given = _labels({split: rows.labels for split, rows in splits.items()})
+    labels, keys, classes, number = classes_of(given, arrays, description)
+    people = _identities({split: rows.identities for split, rows in splits.items()})
+    binary = all(((x == 0) | (x == 1)).all() for x in arrays.values())
+    ordered = {}
+    for split, values in arrays.items():
+        values = values.astype(np.uint8) if binary else values
+        rows = order(digests(values, keys[split]))
+        examples = in_memory(values[rows], labels[split][rows])
+        known = people[split]
+        ordered[split] = replace(examples, identities=None if known is None else known[rows])
+    return Source(
+        splits={name: ordered[name] for name in ("train", "valid", "test") if name in ordered},
+        values=BINARY if binary else Values("real"),
+        num_classes=number,
+        description=description,
+        classes=classes,
+        names=names,
+        standardise=not binary,
+    )
+
+
+def in_order(rows: Rows, names: Sequence[str], what: str) -> np.ndarray:
+    """Returns the values [N, F] of columns, by name.
+
+    Raises InputError where there is another column, or one is missing.
+    """
+    if unknown := [name for name in rows.names if name not in names]:
+        hint = did_you_mean(unknown[0], names)
+        raise InputError(
+            f"{what} has a column {unknown[0]!r}, which the data do not have: rename it, or leave "
+            f"it out{hint}"
+        )
+    if missing := [name for name in names if name not in rows.names]:
+        few = ", ".join(missing[:3]) + (", ..." if missing[3:] else "")
+        raise InputError(f"{what} has no column {few}: the data have {len(names)}; add it.")
+    return rows.values[:, [rows.names.index(name) for name in names]]
+
+
+def read_files(paths: Sequence[Path], event: Event) -> tuple[np.ndarray, list[str]]:
+    """Returns the rows of a person's own files as x [N, F] of a run, and what each is called.
+
+    An .npz without names of columns has those of the run, in their order. Raises InputError for
+    files that are no tables, or of other columns.
+    """
+    x, called = [], []
+    for path in paths:
+        if not path.exists():
+            raise InputError(f"{path} does not exist: give .csv or .npz files of rows.")
+        found = from_path(path)
+        if not found:
+            raise InputError(f"{path} is no table: give .csv files, or .npz files of [N, F].")
+        for rows in found.values():
+            unnamed = rows.names == tuple(f"x{i}" for i in range(event.channels))
+            names = rows.names if unnamed and path.suffix == ".npz" else event.names
+            values = in_order(rows, names, readable(path))
+            x.append(event.values.to_x(values.astype(np.float32)))
+            called += [f"{readable(path)} row {row}" for row in rows.where]
+    return np.concatenate(x), called
+
+
+def _labels(given: Mapping[str, np.ndarray | None]) -> dict[str, np.ndarray | None]:
+    """Labels that are all text of numbers as numbers, NaN where there is none."""
+    texts = [x for x in given.values() if x is not None and x.dtype.kind == "U"]
+    try:
+        numbers = [np.array([float(t) if t else np.nan for t in text.tolist()]) for text in texts]
+    except ValueError:
+        return dict(given)
+    of = iter(numbers)
+    return {
+        split: next(of) if x is not None and x.dtype.kind == "U" else x
+        for split, x in given.items()
+    }
+
+
+def _identities(given: Mapping[str, np.ndarray | None]) -> dict[str, np.ndarray | None]:
+    """Whose each row is [N] int32, the same number in all splits; -1 where it is not known.
+
+    None where a split does not say it at all.
+    """
+    if any(x is None for x in given.values()):
+        return dict.fromkeys(given)
+    known = sorted({name for x in given.values() for name in x.tolist() if name})
+    number = {name: i for i, name in enumerate(known)}
+    return {
+        split: np.array([number.get(name, -1) for name in x.tolist()], np.int32)
+        for split, x in given.items()
+    }

@@ -1,0 +1,95 @@
+"""How rows of a table are shown, written down and compared."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from vae.errors import InputError
+from vae.files import whole
+from vae.modalities.tables import plots
+from vae.modalities.tables.csv_file import write_csv
+from vae.probability.event import Event
+
+
+def check(x: np.ndarray, event: Event) -> np.ndarray:
+    """See `vae/modalities`: integers are raw values, as the table has them; floats are x already.
+
+    Raises:
+      InputError: they are not rows of so many finite numbers.
+    """
+    x = np.asarray(x)
+    if x.shape[1:] != event.shape or not len(x):
+        hint = ": give x[None]" if x.shape == event.shape else ""
+        raise InputError(f"rows of shape {x.shape} must be [N, {event.channels}]{hint}.")
+    if x.dtype.kind not in "iufb":
+        raise InputError(f"rows are {x.dtype}, no numbers: give float32.")
+    if not np.isfinite(x).all():
+        bad = int((~np.isfinite(x)).any(1).sum())
+        raise InputError(f"rows have NaN or infinity in {bad} of {len(x)}.")
+    return event.values.to_x(x) if x.dtype.kind in "iu" else x.astype(np.float32)
+
+
+def sheet(
+    x: np.ndarray,
+    event: Event,
+    beside: np.ndarray | None = None,
+    data: np.ndarray | None = None,
+) -> np.ndarray:
+    """See `vae/modalities`: marginals of the columns and pairs of them."""
+    names, rows = event.names, _finite(x, event)
+    if beside is not None:
+        both = np.isfinite(x).all(1) & np.isfinite(beside).all(1)
+        given, found = (event.values.to_raw(part[both]) for part in (x, beside))
+        return plots.comparison({"given": given, "reconstructed": found}, names)
+    if data is not None:
+        return plots.distribution({"data": _finite(data, event), "samples": rows}, names)
+    return plots.distribution({"rows": rows}, names)
+
+
+def table(
+    x: np.ndarray, event: Event, columns: Sequence[str] = (), rows: Sequence[str] = ()
+) -> np.ndarray:
+    """See `vae/modalities`: a line over the steps for each of R rows, column by column."""
+    return plots.moves(event.values.to_raw(np.nan_to_num(x)), event.names, columns, rows)
+
+
+def animate(x: np.ndarray, event: Event, path: Path) -> list[Path]:
+    """Writes nothing: how columns move is a line on a page."""
+    return []
+
+
+def save(x: np.ndarray, event: Event, path: Path) -> list[Path]:
+    """Writes rows [N, F], in the units of the data, as CSV; of [R, C, F] with `row` and `step`."""
+    path = path.with_suffix(".csv")
+    raw, names = event.values.to_raw(x), event.names
+    if raw.ndim > 2:
+        index = np.indices(raw.shape[:-1]).reshape(raw.ndim - 1, -1).T
+        raw = np.concatenate([index, raw.reshape(-1, raw.shape[-1])], axis=1)
+        names = ("row", "step", *names)
+    with whole(path, "w") as file:
+        write_csv(file, names, raw)
+    return [path]
+
+
+def likeness(x: np.ndarray, others: np.ndarray) -> dict[str, float]:
+    """The mean squared error of x and others [N, F], pair by pair, and R^2, the mean over columns.
+
+    Columns of which these x are all the same have no R^2 and are left out of the mean.
+    """
+    errors, spread = ((x - others) ** 2).sum(0), ((x - x.mean(0)) ** 2).sum(0)
+    moving = spread > 0
+    r2 = float((1 - errors[moving] / spread[moving]).mean()) if moving.any() else 0.0
+    return {"mse": float(errors.mean() / len(x)), "r2": r2}
+
+
+def code_length(x: np.ndarray) -> None:
+    """Real numbers have no universal code."""
+    return
+
+
+def _finite(x: np.ndarray, event: Event) -> np.ndarray:
+    """The rows of x that are numbers, as a model that diverged has none, in units of the data."""
+    return event.values.to_raw(x[np.isfinite(x).all(1)])
