@@ -1,5 +1,7 @@
 """Every modality of the table: trained, stopped, gone on with, evaluated, sampled, put to use."""
 
+import json
+
 import jax
 import numpy as np
 import pytest
@@ -7,9 +9,13 @@ from configs import tiny
 from PIL import Image
 
 import vae
+from vae.errors import InputError
 from vae.modalities import MODALITIES
+from vae.modalities.images.tasks.augment import augment
+from vae.modalities.images.tasks.inpaint import inpaint
 from vae.tasks.anomaly import anomaly
 from vae.tasks.evaluate import evaluate, evaluate_files
+from vae.tasks.fidelity import fidelity
 from vae.tasks.interpolate import interpolate
 from vae.tasks.nearest import nearest
 from vae.tasks.reconstruct import reconstruct
@@ -17,17 +23,26 @@ from vae.tasks.sample import sample
 from vae.tasks.traverse import traverse
 
 SPLITS = {"data__train": "train[:60]", "data__valid": "train[60:80]", "data__test": "train[80:100]"}
+GAUSSIAN = {"model__likelihood": "gaussian", "model__scale": "per_channel"}
 TINY = {
+    "tables": {"data__name": "wine", **GAUSSIAN},
     "images": {"data__name": "digits"},
 }
-OTHERS = {"images": "faces"}  # a set that is read as the run's
+OTHERS = {"tables": "wine:class_2", "images": "faces"}  # a set that is read as the run's
+OF_IMAGES = {  # they need two axes of places
+    "augment": augment,
+    "fidelity": fidelity,
+    "inpaint": inpaint,
+}
 
 
 def write_files(name, run, folder):
     """Two examples of a person's own, as files."""
-    Image.fromarray(np.full((9, 9), 70, np.uint8)).save(folder / "a.png")
-    Image.fromarray(np.eye(9, dtype=np.uint8) * 200).save(folder / "b.png")
-    return [folder / "a.png", folder / "b.png"]
+    if name == "images":
+        Image.fromarray(np.full((9, 9), 70, np.uint8)).save(folder / "a.png")
+        Image.fromarray(np.eye(9, dtype=np.uint8) * 200).save(folder / "b.png")
+        return [folder / "a.png", folder / "b.png"]
+    return MODALITIES[name].save(np.eye(2, *run.event.shape), run.event, folder / "own.png")
 
 
 @pytest.fixture(scope="module", params=sorted(MODALITIES))
@@ -97,3 +112,23 @@ def test_own_files_and_other_sets_are_read(trained, tmp_path):
     found = anomaly(run, outliers=files, num=10, num_samples=4)
     assert found["outliers"] == 2 and found["auroc"].keys() == found["mean"].keys()
     assert anomaly(run, outliers=[OTHERS[name]], num=5, num_samples=4)["outliers"] == 5
+
+
+def test_what_only_images_have_is_refused_in_a_sentence(trained):
+    name, _, run = trained
+    if name == "images":
+        pytest.skip("these are images")
+    for task in OF_IMAGES.values():
+        with pytest.raises(InputError, match=f"are {name}"):
+            task(run)
+
+
+def test_a_table_records_the_units_of_its_columns(trained):
+    name, _, run = trained
+    if name != "tables":
+        pytest.skip("tables alone are standardised")
+    record = json.loads((run.workdir / "provenance.json").read_text())["data"]
+    assert len(record["values"]["scale"]) == 13 and record["names"][0] == "alcohol"
+    result = json.loads((run.workdir / "result.json").read_text())
+    less = run.event.log_scale
+    assert f"is less by {less:.6g} nats" in result["protocol"]["values"]

@@ -42,10 +42,10 @@ from vae.data.labels import check_classes, with_labels
 from vae.data.standardise import standardised
 from vae.errors import InputError
 from vae.files import user_path
-from vae.modalities import images
+from vae.modalities import images, tables
 from vae.probability.event import Event, Values
 
-MODALITIES: dict[str, ModuleType] = {modality.NAME: modality for modality in (images,)}
+MODALITIES: dict[str, ModuleType] = {modality.NAME: modality for modality in (tables, images)}
 
 
 def load(config) -> Dataset:
