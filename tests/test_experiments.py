@@ -67,6 +67,7 @@ OWN_DATA = {  # the others are of 28x28 grey images
     "aae": None,
     "factor_vae": None,
     "pixel_vae": None,
+    "tables": None,
     "celeba_gan": celeba,
     "celeba_vae_gan": celeba,
     "cifar10": lambda folder: npz(folder, (32, 32, 3), 256),
@@ -134,7 +135,7 @@ def test_an_experiment_trains_two_steps(tmp_path, name, variant):
     assert result["status"] == "completed"
     assert "bound" in result["protocol"] or math.isfinite(result["metrics"]["test/nll"])
     sheets = 1 if config.model.name == "gan" else 2  # samples, and reconstructions
-    assert len(list((tmp_path / "run" / "images").glob("*_00000002.png"))) == sheets
+    assert len(list((tmp_path / "run").glob("*/*_00000002.png"))) == sheets
     check(case_of(name, variant), vae.load(tmp_path / "run").variables)
 
 

@@ -139,7 +139,8 @@ def _pairs(
                     left + SIDE + 6, middle, names[column], anchor="lm", most=_room(page, left)
                 )
             else:
-                for rows, colour in zip(raw.values(), COLOURS, strict=False):
+                sets = list(zip(raw.values(), COLOURS, strict=False))
+                for rows, colour in sorted(sets, key=lambda pair: -len(pair[0])):  # few on many
                     panel.points(rows[:, column], rows[:, row], colour)
             panel.frame(x_ticks=i == len(columns) - 1, y_ticks=j == 0 and i > 0)
     bottom = top + 2 * TEXT + len(columns) * (SIDE + GAP)
