@@ -116,3 +116,20 @@ def test_what_an_earlier_version_read_otherwise(
         check_identity(found, record, "runs/a")
     today = dataclasses.asdict(found.event.values)
     check_identity(found, {"values": today, "num_classes": found.num_classes}, "runs/a")
+
+
+def test_rows_that_an_earlier_version_read_as_images(tmp_path, configure):
+    np.savez(tmp_path / "a.npz", x=np.random.default_rng(0).random((400, 9)))
+    found = modalities.load(configure(path=tmp_path / "a.npz", **HALVES))
+    with pytest.raises(InputError, match="earlier version, which read rows of values as images"):
+        check_identity(found, {"digest": "other", "image_shape": [3, 3, 1]}, "runs/a")
+    with pytest.raises(InputError, match="these are not the data of runs/a"):
+        check_identity(found, {"digest": "other", "shape": [9]}, "runs/a")
+
+
+def test_the_names_of_columns_tell_tables_apart(tmp_path, configure):
+    x, digests = np.random.default_rng(0).random((400, 2)), set()
+    for i, names in enumerate((["a", "b"], ["b", "a"], ["a", "b"])):
+        np.savez(tmp_path / f"{i}.npz", x=x, names=names)
+        digests.add(modalities.load(configure(path=tmp_path / f"{i}.npz", **HALVES)).digest)
+    assert len(digests) == 2

@@ -18,9 +18,12 @@ from vae.errors import InputError
 SAMPLE = 100  # examples of each split whose content is read
 
 
-def identity(splits: Mapping[str, Examples], attributes: Sequence[str]) -> str:
-    """Returns the digest of the splits of a data set, as they are before anything is drawn."""
-    state = hashlib.blake2b(repr(tuple(attributes)).encode(), digest_size=16)
+def identity(splits: Mapping[str, Examples], names: Sequence[str]) -> str:
+    """Returns the digest of the splits of a data set, as they are before anything is drawn.
+
+    `names` are those of attributes, classes and channels.
+    """
+    state = hashlib.blake2b(repr(tuple(names)).encode(), digest_size=16)
     for name, examples in splits.items():
         state.update(f"{name} {len(examples)} {examples.shape}\n".encode())
         count = min(len(examples), SAMPLE)
@@ -41,13 +44,15 @@ def check_identity(dataset: Dataset, record: Mapping, workdir: object) -> None:
       InputError: they are other data, or the run is of a version that left floats and the numbers
         of labels as they are, where they are brought to [0, 1] and to classes now.
     """
-    if record.get("digest", dataset.digest) != dataset.digest:
+    shape = record.get("shape") or record.get("image_shape") or dataset.event.shape
+    folded = len(shape) > len(dataset.event.shape) == 1
+    if record.get("digest", dataset.digest) != dataset.digest and not folded:
         raise InputError(
             f"{dataset.description}: these are not the data of {workdir}, which were "
             f"{record.get('description', 'others')}; if those have moved, say where they are now "
             "by --config.data.path=PATH."
         )
-    if change := _read_otherwise(dataset, record):
+    if change := "rows of values as images" if folded else _read_otherwise(dataset, record):
         raise InputError(
             f"{workdir} was trained by an earlier version, which read {change}: samples and "
             "--files of your own are as they were; for its data, train it again in another "

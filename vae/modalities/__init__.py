@@ -73,7 +73,7 @@ def load(config) -> Dataset:
         key.removeprefix("data."): source.splits[name].take(indices[key])
         for key, (name, _) in selected.items()
     }
-    digest = identity(chosen, (*source.attributes, *source.classes))
+    digest = identity(chosen, (*source.attributes, *source.classes, *source.names))
     if sum(examples.nbytes for examples in chosen.values()) <= config.device_bytes:
         chosen = {
             name: replace(load_in_memory(examples, config.threads), resident=True)

@@ -115,6 +115,11 @@ def test_csv_refused(configure, tmp_path, text, message):
     assert "t.csv" in str(caught.value) and "\n" not in str(caught.value)
 
 
+def test_a_csv_file_that_is_not_there_is_said_to_be_missing(configure, tmp_path):
+    with pytest.raises(InputError, match=r"none\.csv does not exist"):
+        modalities.load(configure(path=tmp_path / "none.csv"))
+
+
 def test_csv_of_another_encoding_is_refused(configure, tmp_path):
     (tmp_path / "t.csv").write_bytes(b"a,b\n1,\xff\n")
     with pytest.raises(InputError, match="not UTF-8"):

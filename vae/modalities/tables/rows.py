@@ -25,11 +25,13 @@ logger = logging.getLogger(__name__)
 
 
 def from_path(path: Path) -> dict[str, Rows] | None:
-    """Returns the rows of each base split at a path; None where it is no table.
+    """Returns the rows of each base split at a path; None where there is no table.
 
     A directory is one where it holds nothing but .csv files, or .npz files of two dimensions.
     Raises InputError for tables that cannot be read.
     """
+    if not path.exists():
+        return None
     if path.suffix.lower() == ".csv" or (path.is_dir() and _only_csv(path)):
         files = files_by_split(path, ".csv")
         files = {split: files[split] for split in ("", "train", "valid", "test") if split in files}

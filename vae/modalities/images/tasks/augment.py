@@ -75,7 +75,7 @@ def augment(
       InputError: the given images have no labels, or not those that the model is told, the folder
         exists already, or the model's posterior is no Gaussian.
     """
-    check_images(run, "new images")
+    check_images(run, "augmentations")
     folder = Path(folder or run.out / "augmented")
     if folder.exists():
         raise InputError(f"{folder} exists already: give another folder, or remove it.")
