@@ -13,8 +13,11 @@ def base() -> ml_collections.ConfigDict:
     config.seed = 0  # of the weights and the noise; the order of the data has data.seed
 
     config.data = data = Section()
-    data.name = "digits"  # "digits", "faces" (embedded), or an image dataset of tensorflow-datasets
-    data.path = ""  # local idx, .amat or .npz files, or a folder of images, instead of `name`
+    # Embedded: digits, faces; the tables wine, breast_cancer, or a class of one, wine:class_0. Any
+    # other is an image dataset of tensorflow-datasets.
+    data.name = "digits"
+    # Local files instead of `name`: idx, .amat, .npz, a folder of images, a table as .csv.
+    data.path = ""
     data.manual_dir = ""  # files downloaded by hand, for tensorflow-datasets to prepare from
     data.train = "train[:80%]"  # splits: a name and a slice, in examples or per cent
     data.valid = "train[80%:90%]"

@@ -215,6 +215,8 @@ def test_saved_rows_are_read_again(tmp_path):
     (path,) = tables.save(x.reshape(4, 5, 2), EVENT, tmp_path / "steps.png")
     lines = path.read_text().splitlines()
     assert lines[0] == "row,step,a,b" and lines[7].startswith("1,1,")
+    (path,) = tables.save(np.array([[0.25, 1.0]]), Event((2,), BINARY, ("a", "b")), path)
+    assert path.read_text() == "a,b\n0.25,1\n"  # probabilities
 
 
 def test_likeness_is_the_mean_squared_error_and_r2():

@@ -42,7 +42,7 @@ def sheet(
     names, rows = event.names, _finite(x, event)
     if beside is not None:
         both = np.isfinite(x).all(1) & np.isfinite(beside).all(1)
-        given, found = (event.values.to_raw(part[both]) for part in (x, beside))
+        given, found = (_raw(part[both], event) for part in (x, beside))
         return plots.comparison({"given": given, "reconstructed": found}, names)
     if data is not None:
         return plots.distribution({"data": _finite(data, event), "samples": rows}, names)
@@ -53,7 +53,7 @@ def table(
     x: np.ndarray, event: Event, columns: Sequence[str] = (), rows: Sequence[str] = ()
 ) -> np.ndarray:
     """See `vae/modalities`: a line over the steps for each of R rows, column by column."""
-    return plots.moves(event.values.to_raw(np.nan_to_num(x)), event.names, columns, rows)
+    return plots.moves(_raw(np.nan_to_num(x), event), event.names, columns, rows)
 
 
 def animate(x: np.ndarray, event: Event, path: Path) -> list[Path]:
@@ -64,7 +64,7 @@ def animate(x: np.ndarray, event: Event, path: Path) -> list[Path]:
 def save(x: np.ndarray, event: Event, path: Path) -> list[Path]:
     """Writes rows [N, F], in the units of the data, as CSV; of [R, C, F] with `row` and `step`."""
     path = path.with_suffix(".csv")
-    raw, names = event.values.to_raw(x), event.names
+    raw, names = _raw(x, event), event.names
     if raw.ndim > 2:
         index = np.indices(raw.shape[:-1]).reshape(raw.ndim - 1, -1).T
         raw = np.concatenate([index, raw.reshape(-1, raw.shape[-1])], axis=1)
@@ -92,4 +92,9 @@ def code_length(x: np.ndarray) -> None:
 
 def _finite(x: np.ndarray, event: Event) -> np.ndarray:
     """The rows of x that are numbers, as a model that diverged has none, in units of the data."""
-    return event.values.to_raw(x[np.isfinite(x).all(1)])
+    return _raw(x[np.isfinite(x).all(1)], event)
+
+
+def _raw(x: np.ndarray, event: Event) -> np.ndarray:
+    """x in units of the data; what a model says of 0 or 1 is a probability, and left one."""
+    return event.values.to_raw(x) if event.values.kind == "real" else x
