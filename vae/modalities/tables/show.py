@@ -9,7 +9,6 @@ import numpy as np
 
 from vae.errors import InputError
 from vae.files import whole
-from vae.modalities.tables import plots
 from vae.modalities.tables.csv_file import write_csv
 from vae.probability.event import Event
 
@@ -39,6 +38,8 @@ def sheet(
     data: np.ndarray | None = None,
 ) -> np.ndarray:
     """See `vae/modalities`: marginals of the columns and pairs of them."""
+    from vae.modalities.tables import plots  # whose library takes half a second to import
+
     names, rows = event.names, _finite(x, event)
     if beside is not None:
         both = np.isfinite(x).all(1) & np.isfinite(beside).all(1)
@@ -53,6 +54,8 @@ def table(
     x: np.ndarray, event: Event, columns: Sequence[str] = (), rows: Sequence[str] = ()
 ) -> np.ndarray:
     """See `vae/modalities`: a line over the steps for each of R rows, column by column."""
+    from vae.modalities.tables import plots
+
     return plots.moves(_raw(np.nan_to_num(x), event), event.names, columns, rows)
 
 
