@@ -31,3 +31,8 @@ def test_the_columns_of_pairs_explain_the_others():
     chosen = plots.principal(rows, 2)
     assert 0 in chosen and len(chosen) == 2  # b, and one of the four that are nearly a
     assert plots.principal(rows, 9) == [0, 1, 2, 3, 4]
+
+
+def test_names_of_columns_are_no_formulas():
+    event = Event((2,), Values("real"), (r"$\price$", "x_{$"))
+    assert tables.sheet(RNG.normal(size=(9, 2)), event).ndim == 3

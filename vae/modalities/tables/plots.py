@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure, SubFigure
+from matplotlib.patches import Patch
 
 COLOURS = ("#1f61a6", "#de7014")  # told apart without red and green
 FAINT = "#bbbbbb"
@@ -58,7 +58,7 @@ def comparison(raw: Mapping[str, np.ndarray], names: Sequence[str]) -> np.ndarra
         axes.axline((x[0, column],) * 2, slope=1, color=FAINT, linewidth=1)
         axes.plot(x[:, column], y[:, column], ".", color=COLOURS[1], markersize=3)
         explained = _explained(x[:, column], y[:, column])
-        axes.set_title(f"{_short(names[column])}  {explained}", fontsize=SMALL)
+        axes.set_title(f"{_short(names[column], 15)}  {explained}", fontsize=SMALL)
 
     return _page(raw, names, title, number, against)
 
@@ -163,7 +163,7 @@ def _pairs(
     if len(columns) < len(names):
         text += f": the {len(columns)} that explain most of all {len(names)}, linearly"
     figure.suptitle(text, fontsize=SMALL + 2)
-    panels = figure.subplots(len(columns), len(columns), squeeze=False)
+    panels = figure.subplots(len(columns), len(columns), sharex="col", squeeze=False)
     sets = sorted(zip(raw.values(), COLOURS, strict=False), key=lambda pair: -len(pair[0]))
     for i, row in enumerate(columns):
         for j, column in enumerate(columns):
@@ -181,10 +181,9 @@ def _pairs(
                 axes.set_xlabel(_short(names[column]), fontsize=SMALL)
             if j == 0 and i > 0:
                 axes.set_ylabel(_short(names[row]), fontsize=SMALL)
-    handles: list[Any] = [
-        panels[0, 0].bar([0], [0], color=colour, alpha=0.5)
-        for _, colour in zip(raw, COLOURS, strict=False)
-    ]
+            else:
+                axes.tick_params(labelleft=False)
+    handles = [Patch(color=colour, alpha=0.5) for _, colour in zip(raw, COLOURS, strict=False)]
     labels = [f"{name} ({len(rows)} rows)" for name, rows in raw.items()]
     figure.legend(handles, labels, loc="upper right", fontsize=SMALL)
 
@@ -210,7 +209,9 @@ def _pixels(figure: Figure) -> np.ndarray:
 
 
 def _short(text: str, longest: int = 20) -> str:
-    return text if len(text) <= longest else f"{text[: longest - 3]}..."
+    """The beginning of a text, in which a dollar sign begins no formula."""
+    text = text if len(text) <= longest else f"{text[: longest - 3]}..."
+    return text.replace("$", r"\$")
 
 
 def _of(shown: int, number: int) -> str:
