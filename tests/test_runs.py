@@ -137,7 +137,7 @@ def test_so_does_a_gan_with_figures_of_its_own(tmp_path, monkeypatch):
     z = np.zeros((3, 4))
     assert run.decode(z).shape == (3, 8, 8, 1)
     for refused in (run.encode, run.reconstruct, run.log_likelihood):
-        with pytest.raises(InputError, match="does not encode images"):
+        with pytest.raises(InputError, match="does not encode examples"):
             refused(run.sample(2))
     with pytest.raises(InputError, match="one vector of real numbers"):
         fit_prior(run, "mixture")

@@ -1,7 +1,7 @@
 """A trained model in use, with its compiled functions: `run = vae.load("runs/digits")`.
 
-Images go in and come out as float32 [N, H, W, C] in the model's units, where the darkest value of
-the data is 0 and the brightest 1.
+Examples go in and come out as float32 [N, *places, C] in the model's units (of images, the darkest
+value of the data is 0 and the brightest 1).
 """
 
 from __future__ import annotations
@@ -142,7 +142,7 @@ class Run:
         prior: Any = None,
         temperature: float | None = None,
     ) -> np.ndarray:
-        """Images of latents drawn from the prior.
+        """Examples of latents drawn from the prior.
 
         Args:
           num: how many.
@@ -150,12 +150,12 @@ class Run:
             attributes [num, A].
           draw: draws x ~ p(x | z), with the likelihood's noise; else the mean of p(x | z), which it
             does not have where the decoder reads x: then it is always drawn.
-          seed: of the draws; image i of a seed is the same whatever `num`.
+          seed: of the draws; example i of a seed is the same whatever `num`.
           prior: what the latents are drawn from instead, as `vae.tasks.fit_prior` gives it.
           temperature: scales the prior's standard deviation; below 1 samples are more alike.
 
         Returns:
-          [num, H, W, C] float32.
+          [num, *places, C] float32.
 
         Raises:
           InputError: the labels are not the model's, or its prior has no temperature.
@@ -175,7 +175,7 @@ class Run:
         return self._in_batches(function, (keys, self._labels(labels, num)))
 
     def encode(self, x: np.ndarray, labels: np.ndarray | None = None) -> Any:
-        """q(z | x) of images [N, H, W, C], and labels [N] or attributes [N, A] if it takes any.
+        """q(z | x) of x [N, *places, C], and labels [N] or attributes [N, A] if it takes any.
 
         Numpy arrays: the `mean` that `decode` takes, [N, D], beside `log_std` for a Gaussian.
         """
@@ -184,7 +184,7 @@ class Run:
         return self._in_batches(self.compiled.encode, batch)
 
     def decode(self, z: Any, labels: np.ndarray | None = None) -> np.ndarray:
-        """The mean of p(x | z) for latents [N, D], as [N, H, W, C].
+        """The mean of p(x | z) for latents [N, D], as [N, *places, C].
 
         Where the decoder reads x, each value is the one nearest to its mean given those before it.
         """
@@ -196,7 +196,7 @@ class Run:
         return self._in_batches(self.compiled.decode, (z, labels))
 
     def reconstruct(self, x: np.ndarray, labels: np.ndarray | None = None) -> np.ndarray:
-        """The mean of p(x | z) at the posterior's mean, for images [N, H, W, C]."""
+        """The mean of p(x | z) at the posterior's mean, for x [N, *places, C]."""
         return self.decode(self.encode(x, labels).mean, labels)
 
     def log_likelihood(
@@ -207,7 +207,7 @@ class Run:
         num_samples: int | None = None,
         seed: int = 0,
     ) -> np.ndarray:
-        """The importance-weighted log p(x) in nats of images [N, H, W, C], [N]; see `estimate`."""
+        """The importance-weighted log p(x) in nats of x [N, *places, C], [N]; see `estimate`."""
         return self.estimate(x, labels, num_samples=num_samples, seed=seed).log_likelihood
 
     def estimate(
@@ -218,10 +218,10 @@ class Run:
         num_samples: int | None = None,
         seed: int = 0,
     ) -> Estimate:
-        """The ELBO, the importance-weighted log p(x) and their parts, for images [N, H, W, C].
+        """The ELBO, the importance-weighted log p(x) and their parts, for x [N, *places, C].
 
         Args:
-          x: images.
+          x: examples.
           labels: [N], or attributes [N, A], if the model takes any.
           num_samples: K; `evaluation.num_samples` of the config where None.
           seed: of the samples.
@@ -256,14 +256,14 @@ class Run:
         seed: int = 0,
         report: Report | None = None,
     ) -> Posterior:
-        """What images may be of which only part is known, by sampling p(z | observed).
+        """What examples may be of which only part is known, by sampling p(z | observed).
 
         Args:
-          observation: of N images, a `Masked` or `Averaged` of `vae.probability.observations`.
+          observation: of N examples, a `Masked` or `Averaged` of `vae.probability.observations`.
           labels: [N], or attributes [N, A], if the model takes any.
-          chains: M, how many possible images of each.
+          chains: M, how many possible examples of each.
           sweeps: trajectories of each chain; the first half are left out of every figure.
-          seed: of the chains; chain m of image n is the same whatever else there is.
+          seed: of the chains; chain m of example n is the same whatever else there is.
           report: called now and then with sweeps done, sweeps in all, and the acceptance.
 
         Raises:
@@ -285,8 +285,8 @@ class Run:
     def _check_encodes(self) -> None:
         if not hasattr(self.model, "encode"):
             raise InputError(
-                f"this run's model, model.name={self.config.model.name!r}, does not encode images: "
-                "it can only be sampled from; model.name='vae' can be asked about images."
+                f"this run's model, model.name={self.config.model.name!r}, does not encode "
+                "examples: it can only be sampled from; model.name='vae' can be asked about them."
             )
 
     def class_numbers(self, labels: Sequence[int | str]) -> list[int]:

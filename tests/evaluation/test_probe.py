@@ -1,4 +1,4 @@
-"""The judge of images: it learns classes and factors, and is the same again from its file."""
+"""The probe: it learns classes and factors, and is the same again from its file."""
 
 import dataclasses
 
@@ -96,7 +96,7 @@ def test_agreement_of_known_predictions():
         assert figures["correlation"][name] == pytest.approx(expected)
 
 
-def test_without_labels_there_is_no_judge(digits):
+def test_without_labels_there_is_no_classifier(digits):
     unlabelled = dataclasses.replace(digits, num_classes=0)
     with pytest.raises(InputError, match="have no labels"):
         fit_probe(unlabelled, key=jax.random.key(0))

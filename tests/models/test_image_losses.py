@@ -9,7 +9,7 @@ from facts import facts
 from vae import models
 from vae.config import validate
 from vae.errors import InputError
-from vae.models.losses.image import perceptual
+from vae.models.losses.perceptual import perceptual
 from vae.networks.random_features import _kernel, random_features
 from vae.probability.similarity import ms_ssim
 from vae.probability.terms import Batch

@@ -11,7 +11,12 @@ import numpy as np
 import pytest
 
 from vae.training.arrays import digest
-from vae.training.checkpoint_errors import CheckpointError, Damaged, OtherState, Unreadable
+from vae.training.checkpoint_errors import (
+    CheckpointError,
+    DamagedCheckpoint,
+    OtherState,
+    Unreadable,
+)
 from vae.training.checkpoints import BEST, Checkpoints
 
 
@@ -126,7 +131,7 @@ def test_the_first_checkpoint_is_read_back_at_once(tmp_path, monkeypatch):
     with monkeypatch.context() as patch:
 
         def cannot(*_):
-            raise Damaged("it is gone")
+            raise DamagedCheckpoint("it is gone")
 
         patch.setattr(checkpoints, "restore", cannot)
         with pytest.raises(CheckpointError, match=r"cannot be read again \(it is gone\)"):
@@ -203,7 +208,7 @@ def test_a_folder_of_another_step_is_set_aside(tmp_path, caplog, name):
     checkpoints.close()
     shutil.copytree(tmp_path / "3", tmp_path / name)
     reopened = Checkpoints(tmp_path, max_to_keep=2)
-    with pytest.raises(Damaged, match=f"checkpoint {name} .* that of step 3"):
+    with pytest.raises(DamagedCheckpoint, match=f"checkpoint {name} .* that of step 3"):
         reopened.restore(int(name), like())
     assert_same(reopened.restore_latest(like()), tree(3))
     assert reopened.steps() == ([2, 3] if name == "4" else [1, 2, 3])
@@ -294,7 +299,7 @@ def test_an_old_checkpoint_is_still_verified_and_its_score_known(tmp_path):
     reopened = Checkpoints(tmp_path)
     assert reopened.best_step() == 1
     assert_same(reopened.restore_latest(like()), tree(1))
-    with pytest.raises(Damaged, match="digests differ"):
+    with pytest.raises(DamagedCheckpoint, match="digests differ"):
         file = tmp_path / "1" / "digest" / "metadata"
         file.write_text(json.dumps({"sha256": digest(tree(2))}))
         reopened.restore(1, like())

@@ -22,12 +22,12 @@ def base() -> ml_collections.ConfigDict:
     data.train = "train[:80%]"  # splits: a name and a slice, in examples or per cent
     data.valid = "train[80%:90%]"
     data.test = "train[90%:]"
-    # Keeps all images of a person together in one of the three: identity (of CelebA, or of
-    # attributes.csv), label, or an attribute's name; "" splits by image.
+    # Keeps all examples of a person together in one of the three: identity (of CelebA, or of
+    # attributes.csv), label, or an attribute's name; "" splits by example.
     data.split_by = ""
     data.batch_size = 128  # over all devices
     data.seed = 0
-    data.labelled = 0  # training images that keep their label, evenly over classes; 0 keeps all
+    data.labelled = 0  # training examples that keep their label, evenly over classes; 0 keeps all
     # Height, width of the centre to cut out first, in pixels or in parts of the image's, as (148 /
     # 218, 148 / 178); (0, 0) cuts nothing.
     data.crop = (0, 0)
@@ -40,16 +40,16 @@ def base() -> ml_collections.ConfigDict:
     data.threads = 4
 
     config.model = model = Section()
-    # vae; two_layer, ladder (hierarchical); vq, fsq (discrete latents); semi_supervised (images and
-    # labels); gan (decoder, prior and an adversary of images).
+    # vae; two_layer, ladder (hierarchical); vq, fsq (discrete latents); semi_supervised (examples
+    # and labels); gan (decoder, prior and an adversary of examples).
     model.name = "vae"
-    # none, label, attributes: what the model is told of an image. The decoder is given it; and the
-    # origin of z depends on it, so that it is not found in z, see `models/origin.py`.
+    # none, label, attributes: what the model is told of an example. The decoder is given it; and
+    # the origin of z depends on it, so that it is not found in z, see `models/origin.py`.
     model.condition = "none"
-    # Whether the encoder is given it, too, as constant channels; many of them drown the image.
+    # Whether the encoder is given it, too, as constant channels; many of them drown x.
     model.encoder_told = True
     model.encoder = "mlp"  # mlp, gated_mlp, conv, normalized_conv, resnet, grid (no dense layer)
-    # Of the hidden layers; of the stride-2 convolutions; of the resolutions, the image's first.
+    # Of the hidden layers; of the stride-2 convolutions; of the resolutions, that of x first.
     model.encoder_widths = (512,)
     # The same from z to x; or one that reads x value after value, beside z, as in a PixelVAE:
     # causal_transformer, lstm, gru, of the widths of its layers.
@@ -67,7 +67,7 @@ def base() -> ml_collections.ConfigDict:
     # high and wide as the next; as many as encoder_widths (which start with the finest grid's) and
     # decoder_widths (with the smallest's); `blocks` residual blocks for each group and path.
     model.groups = (1,)
-    model.stem_stride = 1  # of a ladder: by which the finest grid is smaller than the image
+    model.stem_stride = 1  # of a ladder: by which the finest grid is smaller than that of x
     # gaussian, full_gaussian, planar, sylvester, iaf, vmf, categorical; point (an autoencoder
     # without noise: no bounds).
     model.posterior = "gaussian"
@@ -79,7 +79,7 @@ def base() -> ml_collections.ConfigDict:
     # mixture, vamp, exemplar, conditional, coupling, maf; uniform_sphere is the prior of a vmf
     # posterior, uniform_categorical that of a categorical one.
     model.prior = "standard_normal"
-    model.prior_components = 100  # of a mixture; images that a vamp or exemplar prior is made of
+    model.prior_components = 100  # of a mixture; examples that a vamp or exemplar prior is made of
     model.prior_flows = 4  # layers of a coupling or maf prior
     model.prior_widths = (128, 128)  # of the hidden layers in each of them
     # For values 0 and 1: bernoulli. For grey values: continuous_bernoulli, gaussian, laplace. For
@@ -92,28 +92,28 @@ def base() -> ml_collections.ConfigDict:
     model.scale = "learned"
     model.scale_init = 0.1  # in units of x; the value of a fixed scale
     model.likelihood_components = 10  # of a mixture_of_logistics
-    model.output_bias = "data"  # the decoder's first mean: zeros (0.5), data (the mean image)
+    model.output_bias = "data"  # the decoder's first mean: zeros (0.5), data (the mean example)
     model.regularizer = "none"  # of the decoder: none, l2, gradient_penalty
     model.regularizer_weight = 1e-3
-    # none; images (a GAN's discriminator), latents (q(z) against p(z), in the place of the KL),
-    # factors (q(z) against the product of its marginals).
+    # none; images (a GAN's discriminator, of any examples), latents (q(z) against p(z), in the
+    # place of the KL), factors (q(z) against the product of its marginals).
     model.adversary = "none"
     model.adversarial_weight = 1.0  # of what the model loses to it; factors: of total correlation
     model.discriminator_widths = (64, 128, 256)  # of its strided convolutions; of its dense layers
     model.gan_loss = "non_saturating"  # non_saturating, hinge
     model.r1_weight = 0.0  # of half the discriminator's squared slope at what is real
     model.spectral_norm = False  # of the discriminator's kernels
-    model.similarity = False  # trains on the features of the discriminator of images, not on x
-    # Beside the likelihood, of the mean of p(x | z): none, ms_ssim, perceptual.
+    model.similarity = False  # trains on the features of that discriminator, not on x
+    # Beside the likelihood, of the mean of p(x | z), which is an image: none, ms_ssim, perceptual.
     model.image_loss = "none"
-    model.image_loss_weight = 1.0  # times the number of values in an image
+    model.image_loss_weight = 1.0  # times the number of values in x
     model.codebook_size = 512  # of vq
     model.commitment = 0.25  # of vq: weight of the distance from what is encoded to its code
     model.levels = (8, 5, 5, 5)  # of fsq: of each number of a code
-    model.num_latents = 16  # of vq, fsq: codes of an image, where the encoder is not a grid
+    model.num_latents = 16  # of vq, fsq: codes of an example, where the encoder is not a grid
     model.transformer_width = 128  # of vq, fsq: of the prior
     model.transformer_layers = 2
-    model.classification_weight = 10.0  # of semi_supervised, for each labelled image
+    model.classification_weight = 10.0  # of semi_supervised, for each labelled example
     model.dtype = "float32"  # of the networks' arithmetic: float32, bfloat16
 
     config.objective = objective = Section()

@@ -78,7 +78,7 @@ SCALES = {
     "discretized_logistic": ("fixed", "learned", "per_pixel"),
 }
 
-# What asks for an image as a function of z alone, which slopes go through.
+# What asks for an x as a function of z alone, which slopes go through.
 OF_MEAN = {
     "model.name": ("gan",),
     "model.adversary": ("images",),

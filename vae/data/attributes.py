@@ -1,4 +1,4 @@
-"""Attributes of images from tables of text: numbers with names, each in its own unit.
+"""Attributes of examples from tables of text: numbers with names, each in its own unit.
 
 The table of a folder of images is its attributes.csv:
 
@@ -26,18 +26,18 @@ FILE = "attributes.csv"
 
 
 class Table(NamedTuple):
-    """What is known of N images."""
+    """What is known of N examples."""
 
     names: tuple[str, ...]  # of the A attributes
     values: np.ndarray  # [N, A] float32
     identities: np.ndarray | None  # [N] int32
 
 
-def read_csv(file: Path, images: Sequence[str], others: Collection[str]) -> Table:
-    """Returns the rows of `images`, in their order, of a table as above.
+def read_csv(file: Path, wanted: Sequence[str], others: Collection[str]) -> Table:
+    """Returns the rows of the `wanted` files, in their order, of a table as above.
 
     The table may also have rows of `others`. Raises InputError for a table that cannot be read,
-    rows that are of no image or missing, and values that are no attributes.
+    rows that are of no file or missing, and values that are no attributes.
     """
     try:
         with open(file, newline="", encoding="utf-8-sig") as lines:
@@ -52,9 +52,9 @@ def read_csv(file: Path, images: Sequence[str], others: Collection[str]) -> Tabl
             )
     if len(set(header)) < len(header):
         raise InputError(f"{file}: two columns have one name: rename one.")
-    chosen = rows_of(images, [row[0] for row in rows], file, others)
+    chosen = rows_of(wanted, [row[0] for row in rows], file, others)
     names = tuple(name for name in header[1:] if name != "identity")
-    values = np.empty((len(images), len(names)), np.float32)
+    values = np.empty((len(wanted), len(names)), np.float32)
     for column, name in enumerate(names):
         where = header.index(name)
         values[:, column] = [_number(rows[i][where], name, rows[i][0], file) for i in chosen]
@@ -78,37 +78,37 @@ def _number(text: str, column: str, row: str, table: Path) -> float:
         found = f"{text!r}, which is no finite number" if text.strip() else "nothing"
         raise InputError(
             f"{table}: {column} of {row} is {found}: give a number, or leave the column or the "
-            "image out."
+            "example out."
         )
     return float(number)
 
 
 def rows_of(
-    images: Sequence[str], files: Sequence[str], table: Path, others: Collection[str] = ()
+    wanted: Sequence[str], files: Sequence[str], table: Path, others: Collection[str] = ()
 ) -> list[int]:
-    """Returns the row of each of `images` in a table whose rows are of `files`.
+    """Returns the row of each of `wanted` in a table whose rows are of `files`.
 
     A letter with an accent is the same in one character or in two, as on a Mac, and a byte that is
     no text is written as `readable` shows it. Raises InputError where one has none or two, and for
-    a row of no image, nor one of `others`.
+    a row of none of them, nor one of `others`.
     """
-    exact = {*images, *others}
+    exact = {*wanted, *others}
     written = {_composed(readable(name)): name for name in exact}
     files = [name if name in exact else written.get(_composed(name), name) for name in files]
     rows = {name: row for row, name in enumerate(files)}
     if len(rows) < len(files):
         twice = next(name for row, name in enumerate(files) if rows[name] != row)
         raise InputError(f"{table} has two rows of {twice}: remove one.")
-    if missing := [name for name in images if name not in rows]:
+    if missing := [name for name in wanted if name not in rows]:
         raise InputError(
-            f"{table} has no row of {_few(missing, len(images))}: add what is missing."
+            f"{table} has no row of {_few(missing, len(wanted))}: add what is missing."
         )
-    if unknown := rows.keys() - set(images) - set(others):
+    if unknown := rows.keys() - set(wanted) - set(others):
         raise InputError(
-            f"{table} has rows of images that are not there, {_few(sorted(unknown), len(rows))}: "
-            "fetch the images again, or remove the rows."
+            f"{table} has rows of files that are not there, {_few(sorted(unknown), len(rows))}: "
+            "fetch the files again, or remove the rows."
         )
-    return [rows[name] for name in images]
+    return [rows[name] for name in wanted]
 
 
 def from_signs(values: np.ndarray) -> np.ndarray:

@@ -49,7 +49,7 @@ class Raw(NamedTuple):
 class Examples(Protocol):
     """Labelled examples, read by index.
 
-    `shape` is (*places, C). `identities` [N] int32 says whose they are (who is on an image), where
+    `shape` is (*places, C). `identities` [N] int32 says whose they are (who is on a picture), where
     that is known: it is not given to models.
     """
 

@@ -71,5 +71,5 @@ def _read_otherwise(dataset: Dataset, record: Mapping) -> str:
     if now.white not in (None, 65535):
         return f"{now.white:g} in image files as less than white"
     if record["num_classes"] != dataset.num_classes:
-        return f"labels as {record['num_classes']} classes, with those that no image has"
+        return f"labels as {record['num_classes']} classes, with those that no example has"
     return ""

@@ -11,8 +11,8 @@ With features a, b [N, F] of data and samples, float64 numpy:
     recall               of data within the samples': a manifold is the union of balls about each
                          point that reach to its k-th nearest neighbour (Kynkaanniemi et al. 2019)
 
-and, of labels that a judge reads off them, the entropy in nats: where samples have less of it than
-data, modes are missing.
+and, of labels that a classifier reads off them, the entropy in nats: where samples have less of it
+than data, modes are missing.
 
 Every figure of features or predictions that are not all finite is NaN.
 """

@@ -1,9 +1,9 @@
-"""An independent judge of images: a small convolutional network that has learned the labels.
+"""An independent classifier: a small convolutional network that has learned the data's labels.
 
 It is trained on a data set's own training split, knows nothing of the generative model, and says of
-any image what it shows: which class (softmax), or how much of each attribute (a sigmoid each, with
-the cross-entropy to its share of the attribute's range, so that a known factor is regressed and a
-binary attribute is classified). Before its last layer it has features, in which images are
+any example what it shows: which class (softmax), or how much of each attribute (a sigmoid each,
+with the cross-entropy to its share of the attribute's range, so that a known factor is regressed
+and a binary attribute is classified). Before its last layer it has features, in which examples are
 compared.
 
 A figure made with a probe depends on its weights; `digest` names them.
@@ -43,15 +43,15 @@ Array = jax.Array
 logger = logging.getLogger(__name__)
 
 WIDTHS = (32, 64, 128)  # of the stride-2 convolutions; the last is that of all further ones
-SMALLEST = 4  # the image is halved while its shorter side is larger
+SMALLEST = 4  # the grid is halved while its shorter side is larger
 FEATURES = 128
 BATCH = 64
 STEPS = 1500
 LEARNING_RATE = 1e-3
 LOOK = 100  # steps between two looks at the validation set
 PATIENCE = 5  # looks without improvement, after which it stops
-MAX_BYTES = 2**29  # of the training images: the first so many are held in memory
-HELD_OUT = 2000  # images of the validation and of the test set
+MAX_BYTES = 2**29  # of the training examples: the first so many are held in memory
+HELD_OUT = 2000  # examples of the validation and of the test set
 
 
 class Network(nn.Module):
@@ -77,13 +77,13 @@ class Network(nn.Module):
 
 @dataclasses.dataclass(frozen=True)
 class Probe:
-    """A trained judge.
+    """A trained classifier.
 
     Attributes:
       network: its network.
       params: the network's weights.
       names: of its A outputs: attributes, or the classes "0", "1", ...
-      exclusive: whether the outputs are classes, of which an image has one.
+      exclusive: whether the outputs are classes, of which an example has one.
       digest: SHA-256 of the weights.
       figures: on the test split: {"accuracy": of the classes}, or {"accuracy": {name: ...},
         "correlation": {name: ...}}, the accuracy of the attributes that are only ever 0 or 1.
@@ -96,17 +96,17 @@ class Probe:
     digest: str
     figures: dict[str, Any]
 
-    def predict(self, images: np.ndarray) -> np.ndarray:
-        """Returns what images [N, H, W, C] in [0, 1] show, [N, A]: the probability of each class,
+    def predict(self, x: np.ndarray) -> np.ndarray:
+        """Returns what examples [N, H, W, C] in [0, 1] show, [N, A]: the probability of each class,
         or each attribute's share of its range (for a binary one, its probability)."""
-        return self._outputs(images)[0]
+        return self._outputs(x)[0]
 
-    def features(self, images: np.ndarray) -> np.ndarray:
-        """The last hidden layer for images [N, H, W, C] in [0, 1], [N, FEATURES] float32."""
-        return self._outputs(images)[1]
+    def features(self, x: np.ndarray) -> np.ndarray:
+        """The last hidden layer for examples [N, H, W, C] in [0, 1], [N, FEATURES] float32."""
+        return self._outputs(x)[1]
 
-    def _outputs(self, images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        return in_batches(lambda x: self._compiled(self.params, x), images)
+    def _outputs(self, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        return in_batches(lambda part: self._compiled(self.params, part), x)
 
     @functools.cached_property
     def _compiled(self) -> Callable[[Any, Array], tuple[Array, Array]]:
@@ -123,7 +123,7 @@ def fit_probe(dataset: Dataset, *, path: Path | None = None, source: str = "", k
     """Trains a probe on the training split of a data set, and chooses it on the validation split.
 
     At most STEPS steps of AdamW, with a cosine decay; the weights of the lowest validation loss are
-    kept. Images without a label are left out.
+    kept. Examples without a label are left out.
 
     Args:
       dataset: labelled, with classes or attributes.
@@ -139,7 +139,7 @@ def fit_probe(dataset: Dataset, *, path: Path | None = None, source: str = "", k
     names = dataset.attributes or dataset.classes or tuple(map(str, range(dataset.num_classes)))
     if not names:
         raise InputError(
-            f"the data ({dataset.description}) have no labels, which a judge of images learns from."
+            f"the data ({dataset.description}) have no labels, which a classifier learns from."
         )
     network = Network(len(names))
     blank = functools.partial(network.init, x=jnp.zeros((1, *dataset.event.shape)))
@@ -155,7 +155,7 @@ def fit_probe(dataset: Dataset, *, path: Path | None = None, source: str = "", k
     most = MAX_BYTES // max(1, dataset.train.nbytes // len(dataset.train))
     train = _shares(dataset, *labelled(dataset, dataset.train, most))
     held_out = _shares(dataset, *labelled(dataset, dataset.valid, HELD_OUT))
-    logger.info("a judge of images learns %d labels from %d images", len(names), len(train[0]))
+    logger.info("a classifier learns %d labels from %d examples", len(names), len(train[0]))
     seed = int(jax.random.bits(batch_key))
     params = _descend(network, jit(blank)(init_key)["params"], train, held_out, exclusive, seed)
     probe = Probe(network, params, names, exclusive, digest(params), {})
@@ -167,18 +167,16 @@ def fit_probe(dataset: Dataset, *, path: Path | None = None, source: str = "", k
     return dataclasses.replace(probe, figures=figures)
 
 
-def _shares(
-    dataset: Dataset, images: np.ndarray, labels: np.ndarray
-) -> tuple[np.ndarray, np.ndarray]:
-    """Images, and what a probe learns of them: classes, or attributes as shares of their range."""
+def _shares(dataset: Dataset, x: np.ndarray, labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Returns x, and what a probe learns of it: classes, or attributes as shares of their range."""
     if not dataset.attributes:
-        return images, labels
-    return images, np.clip(dataset.scales.share(labels), 0, 1)
+        return x, labels
+    return x, np.clip(dataset.scales.share(labels), 0, 1)
 
 
-def agreement(probe: Probe, images: np.ndarray, labels: np.ndarray) -> dict[str, Any]:
+def agreement(probe: Probe, x: np.ndarray, labels: np.ndarray) -> dict[str, Any]:
     """How well a probe predicts classes, or shares of attributes, see `Probe.figures`."""
-    predicted = probe.predict(images)
+    predicted = probe.predict(x)
     if probe.exclusive:
         return {"accuracy": float((predicted.argmax(1) == labels).mean())}
     binary = ((labels == 0) | (labels == 1)).all(0)
@@ -193,7 +191,7 @@ def agreement(probe: Probe, images: np.ndarray, labels: np.ndarray) -> dict[str,
 
 
 def labelled(dataset: Dataset, examples: Examples, most: int) -> tuple[np.ndarray, np.ndarray]:
-    """Images [N, H, W, C] in [0, 1] and labels of the first `most` readable, labelled examples.
+    """The first `most` readable, labelled examples [N, H, W, C] in [0, 1], and their labels.
 
     Raises:
       InputError: none of them has a label.
@@ -202,8 +200,7 @@ def labelled(dataset: Dataset, examples: Examples, most: int) -> tuple[np.ndarra
     known = held.ok & (held.labels >= 0 if held.labels.ndim == 1 else True)
     if not known.any():
         raise InputError(f"the data ({dataset.description}) have a split without labels.")
-    images = dataset.event.values.to_x(held.values[known])
-    return images, held.labels[known]
+    return dataset.event.values.to_x(held.values[known]), held.labels[known]
 
 
 def _loss(logits: Array, y: Array, exclusive: bool) -> Array:
@@ -236,12 +233,12 @@ def _descend(
 
     compiled = jit(losses)
     state = transformation.init(params)
-    images, labels = train
+    examples, labels = train
     rng = np.random.default_rng(seed)
     best, lowest, waited = params, np.inf, 0
     for number in range(1, STEPS + 1):
-        rows = rng.integers(0, len(images), BATCH)
-        params, state = step(params, state, images[rows], labels[rows])
+        rows = rng.integers(0, len(examples), BATCH)
+        params, state = step(params, state, examples[rows], labels[rows])
         if number % LOOK == 0:
             reached = in_batches(functools.partial(compiled, params), *held_out).mean()
             logger.info("  step %d of %d: validation loss %.4f", number, STEPS, reached)

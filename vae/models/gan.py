@@ -1,4 +1,4 @@
-"""A generative adversarial network: a prior, a generator, and the discriminator of its images.
+"""A generative adversarial network: a prior, a generator, and the discriminator of its samples.
 
     x = G(z, y), z ~ p(z)
 
@@ -25,7 +25,7 @@ from vae.models.architecture import check_grids, make_decoder
 from vae.models.condition import Condition, code_of, condition_of
 from vae.models.data import Data
 from vae.models.losses import losses_of
-from vae.models.losses.images import Images
+from vae.models.losses.realism import Realism
 from vae.models.parts import Variables, part
 from vae.models.priors import PRIORS
 from vae.probability.event import Event
@@ -37,12 +37,12 @@ Array = jax.Array
 
 @dataclasses.dataclass(frozen=True)
 class GAN:
-    """A generator of images in [0, 1] and its adversary.
+    """A generator of examples in [0, 1] and its adversary.
 
     Attributes:
-      generator: z [..., D] to the logits of the image's values [..., H, W, C].
+      generator: z [..., D] to the logits of the values [..., *places, C].
       prior: the family of p(z), see `priors/`.
-      adversary: of images.
+      adversary: of examples.
       latent_dim: D.
       event: what an x is.
       condition: the y that both players are given, or None.
@@ -50,7 +50,7 @@ class GAN:
 
     generator: nn.Module
     prior: Any
-    adversary: Images
+    adversary: Realism
     latent_dim: int
     event: Event
     condition: Condition | None
@@ -81,7 +81,7 @@ class GAN:
     def decode(
         self, variables: Variables, z: Array, y: Array | None = None, *, keys: Array | None = None
     ) -> Array:
-        """The images [B, H, W, C] of z [B, D]; there is nothing to draw from `keys`."""
+        """The examples [B, *places, C] of z [B, D]; there is nothing to draw from `keys`."""
         generator = {"params": variables["params"]["generator"]}
         return jax.nn.sigmoid(self.generator.apply(generator, z, self._code(y)))
 
@@ -127,7 +127,7 @@ class GAN:
         )
 
     def measure(self, variables: Variables, batch: Batch, *, keys: Array) -> dict[str, Array]:
-        """The logits of the images and of as many fakes from keys [B], [B] each."""
+        """The logits of the examples and of as many fakes from keys [B], [B] each."""
         judge = self.adversary.discriminator
         ready = judge.ready(part(variables, "discriminator"))
         code = self._code(batch.y)
@@ -137,7 +137,7 @@ class GAN:
         }
 
     def figures(self, measured: dict[str, np.ndarray]) -> dict[str, float]:
-        """The shares of real images and of fakes that are judged right, with standard errors."""
+        """The shares of real examples and of fakes that are judged right, with standard errors."""
         figures = {}
         for name, right in (("real", measured["real"] > 0), ("fake", measured["fake"] < 0)):
             share = float(right.mean())

@@ -55,7 +55,7 @@ class Ladder(Autoencoder):
 
     @property
     def sample_bytes(self) -> int:
-        """About what `terms` holds at once of one sample of one image, as XLA lays it out.
+        """About what `terms` holds at once of one sample of one example, as XLA lays it out.
 
         That is what every group is told of x, and on the finest grid eight arrays of the width of
         the stream: the stream itself and what its blocks make of it.

@@ -8,11 +8,11 @@ with z = u - o and o = E_q(u)[u]
 
 and where o is far from 0, draws from the prior are no latents that the decoder has ever seen.
 Gradient descent leaves it far: in its first tens of steps Adam moves all weights of the encoder's
-head for what all images have in common; afterwards encoder and decoder would have to move together,
-step by step, while the gradient of the reconstruction, and its noise, are tens of times that of the
-KL. With 64 latents on CelebA at 32x32, and Adam at 1e-3, |o|^2 / 2 was 0.03 nats at the start, 17
-after 30 steps, and between 9 and 11 from the 100th to the 2,000th; the gradient by the bias of the
-means then had a norm of 4 from the KL, and of 50 to 400 from the reconstruction.
+head for what all examples have in common; afterwards encoder and decoder would have to move
+together, step by step, while the gradient of the reconstruction, and its noise, are tens of times
+that of the KL. With 64 latents on CelebA at 32x32, and Adam at 1e-3, |o|^2 / 2 was 0.03 nats at the
+start, 17 after 30 steps, and between 9 and 11 from the 100th to the 2,000th; the gradient by the
+bias of the means then had a norm of 4 from the KL, and of 50 to 400 from the reconstruction.
 
 So o is not learned. It is known, as the optimal scale of a likelihood is: a running average, taken
 off what the encoder gives, and added again to what the decoder is given. No reconstruction changes

@@ -56,7 +56,7 @@ class Quantized(Autoencoder):
       encoder: x [B, *places, C] to [B, E L], number by number, for the L places.
       quantizer: see `quantizers.py`.
       prior: p(c), of the places in order.
-      places: of the codes' grid, or (L,) for codes that have no order in the image.
+      places: of the codes' grid, or (L,) for codes that have no order in x.
     """
 
     encoder: nn.Module
@@ -89,7 +89,7 @@ class Quantized(Autoencoder):
         )
 
     def encode(self, variables: Variables, batch: Batch) -> Codes:
-        """The codes of images, and as `mean` their vectors, which `decode` takes."""
+        """The codes of examples, and as `mean` their vectors, which `decode` takes."""
         own = part(variables, "quantizer")
         codes = self.quantizer.nearest(self._encode(variables, batch), own)
         return Codes(self.quantizer.look_up(codes, own), codes)
@@ -176,7 +176,7 @@ class Quantized(Autoencoder):
         )
 
     def measure(self, variables: Variables, batch: Batch, *, keys: Array) -> dict[str, Array]:
-        """The codes of images, [B, L]."""
+        """The codes of examples, [B, L]."""
         codes = self.encode(variables, batch).codes
         return {"codes": codes.reshape(len(codes), -1)}
 

@@ -1,4 +1,4 @@
-"""A generative model of images and labels, where not every image has its label.
+"""A generative model of examples and labels, where not every example has its label.
 
     p(x, y, z) = p(y) p(z) p(x | y, z),    q(y, z | x) = q(y | x) q(z | x, y)
 
@@ -62,7 +62,7 @@ class SemiSupervised:
     Attributes:
       vae: p(z), p(x | y, z) and q(z | x, y).
       classifier: x [B, H, W, C] to logits of q(y | x).
-      classification_weight: of -log q(y | x), for a labelled image.
+      classification_weight: of -log q(y | x), for a labelled example.
     """
 
     vae: vae.VAE
@@ -115,7 +115,7 @@ class SemiSupervised:
         return {name: variables[name] | own[name] for name in variables}
 
     def classify(self, variables: Variables, x: Array) -> Array:
-        """log q(y | x) of images [B, H, W, C], as [B, C]."""
+        """log q(y | x) of x [B, *places, C], as [B, C]."""
         logits = self.classifier.apply({"params": variables["params"]["classifier"]}, x)
         return jax.nn.log_softmax(logits)
 
@@ -230,7 +230,7 @@ class SemiSupervised:
         return {"label": batch.y, "classified": self.classify(variables, batch.x).argmax(-1)}
 
     def figures(self, measured: dict[str, np.ndarray]) -> dict[str, float]:
-        """The share of the labelled images that are classified right, and its standard error."""
+        """The share of the labelled examples that are classified right, and its standard error."""
         right = (measured["label"] == measured["classified"])[measured["label"] >= 0]
         if not len(right):
             return {}

@@ -111,7 +111,7 @@ class VAE(Autoencoder):
         """The parts of log p(x, z) - log q(z | x), drawn from keys [K, B].
 
         With `train`, q may be a relaxation of itself (of a discrete posterior), p(z) may leave the
-        batch's own images out, and the adversary plays; without, q and p are the densities that
+        batch's own examples out, and the adversary plays; without, q and p are the densities that
         figures are quoted for.
         """
         q = self.encode(variables, batch, train=train)
@@ -188,7 +188,7 @@ def build(config: ml_collections.ConfigDict, data: Data) -> VAE:
         )
     if condition and prior.uses_encoder:
         raise InputError(
-            f"model.prior={config.prior!r} is made of encoded images alone, so "
+            f"model.prior={config.prior!r} is made of encoded examples alone, so "
             "model.condition must be 'none'."
         )
     check_grids(config, data, posterior.size)

@@ -239,7 +239,7 @@ def edit_figures(
 
 
 def measure(run: Run, **settings: Any) -> str:
-    """The table of `edit_figures` as read by the judge of the run's data, see `probe.py`.
+    """The table of `edit_figures` as read by the classifier of the run's data, see `probe.py`.
 
     Args:
       run: a run whose data have attributes.

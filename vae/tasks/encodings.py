@@ -46,7 +46,7 @@ class Encodings(NamedTuple):
 def encodings(run: Run) -> Encodings:
     """Encodes the first `EXAMPLES` readable training examples, which are in random order, once.
 
-    They are kept as `encodings/train_STEP.npz`, see `kept.place`. Images are as in evaluation:
+    They are kept as `encodings/train_STEP.npz`, see `kept.place`. Examples are as in evaluation:
     not mirrored.
 
     Raises:

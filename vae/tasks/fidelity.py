@@ -1,4 +1,4 @@
-"""How close a run's samples come to its data, as an independent judge sees them."""
+"""How close a run's samples come to its data, as an independent classifier sees them."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def judge(run: Run, dataset: Dataset) -> Probe:
     """
     if len(run.event.places) != 2:
         raise InputError(
-            f"the judge of the data is a network of images, and those of {run.workdir} are "
+            f"the classifier of the data is a network of images, and those of {run.workdir} are "
             f"{run.modality.NAME}."
         )
     config = run.config.data
@@ -41,13 +41,13 @@ def fidelity(
     """Compares samples with the test split; writes `fidelity.json` into `run.out`.
 
     The samples are means of p(x | z); of a conditional model they have the labels or attributes of
-    the test images. The images of the validation split are compared with the same test images:
+    the test examples. Those of the validation split are compared with the same test examples:
     what the figures come to for a model that has nothing wrong. (Not those of the training split,
-    which the judge knows too well.) Frechet distances compare between sets of one size only.
+    which the classifier knows too well.) Frechet distances compare between sets of one size only.
 
     Args:
       run: the run; nothing of it is used but `sample`.
-      num: how many samples, and at most how many images of each split.
+      num: how many samples, and at most how many examples of each split.
       seed: of the samples.
       prior: see `vae.tasks.sample`; the file is then `fidelity_PRIOR.json`.
 
@@ -58,21 +58,21 @@ def fidelity(
       beside which it is to be read (nats).
 
     Raises:
-      InputError: the data have no labels for the judge to learn from, or are too few.
+      InputError: the data have no labels for the classifier to learn from, or are too few.
     """
     dataset = run.dataset()
     probe = judge(run, dataset)
     fitted = fit_prior(run, prior) if prior else None
-    images, y = labelled(dataset, dataset.test, num)
-    if min(num, len(images)) <= measures.NEIGHBOURS:
-        raise InputError(f"--num={num} with {len(images)} test images is too few to compare.")
+    x, y = labelled(dataset, dataset.test, num)
+    if min(num, len(x)) <= measures.NEIGHBOURS:
+        raise InputError(f"--num={num} with {len(x)} test examples is too few to compare.")
     given = y[np.arange(num) % len(y)] if run.model.condition else None
     samples = run.sample(num, labels=given, seed=seed, prior=fitted)
     valid, _ = labelled(dataset, dataset.valid, num)
     result = {
         "step": run.step,
         "num": num,
-        "images": len(images),
+        "images": len(x),  # the name in the files of every run
         "seed": seed,
         "prior": prior,
         "extractor": {
@@ -80,17 +80,17 @@ def fidelity(
             "digest": probe.digest,
             "test": probe.figures,
         },
-        "samples": compare(probe, images, np.clip(samples, 0, 1)),
-        "valid": compare(probe, images, valid),
+        "samples": compare(probe, x, np.clip(samples, 0, 1)),
+        "valid": compare(probe, x, valid),
     }
     name = f"fidelity_{prior}.json" if prior else "fidelity.json"
     write_json(run.out / name, result)
     return result
 
 
-def compare(probe: Probe, images: np.ndarray, samples: np.ndarray) -> dict[str, Any]:
-    """The figures of samples [M, H, W, C] in [0, 1] against images [N, H, W, C]."""
-    a, b = (probe.features(x).astype(np.float64) for x in (images, samples))
+def compare(probe: Probe, x: np.ndarray, samples: np.ndarray) -> dict[str, Any]:
+    """The figures of samples [M, H, W, C] in [0, 1] against examples [N, H, W, C]."""
+    a, b = (probe.features(each).astype(np.float64) for each in (x, samples))
     precision, recall = measures.precision_recall(a, b)
     return {
         "frechet": measures.frechet(a, b),
@@ -98,13 +98,13 @@ def compare(probe: Probe, images: np.ndarray, samples: np.ndarray) -> dict[str, 
         "precision": precision,
         "recall": recall,
         "entropy": entropies(probe, samples),
-        "test_entropy": entropies(probe, images),
+        "test_entropy": entropies(probe, x),
     }
 
 
-def entropies(probe: Probe, images: np.ndarray) -> float | dict[str, float]:
-    """Of the predicted classes of images [N, H, W, C]; or of each predicted attribute, by name."""
-    predicted = probe.predict(images)
+def entropies(probe: Probe, x: np.ndarray) -> float | dict[str, float]:
+    """The entropy of the predicted classes of x [N, H, W, C], or of each attribute, by name."""
+    predicted = probe.predict(x)
     if probe.exclusive:
         return measures.class_entropy(predicted)
     return {

@@ -2,7 +2,7 @@
 
     p(z) = integral of p(u) p(z | u) over u,    p(u) = N(0, I),    p(z | u) = N(mean(u), s^2 I)
 
-with as many u as z. It is the package's own model, to which z is an image of one pixel.
+with as many u as z. It is the package's own model, to which z is one place of D channels.
 """
 
 from __future__ import annotations

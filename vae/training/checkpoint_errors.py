@@ -13,7 +13,7 @@ class CheckpointError(Exception):
     """A checkpoint could not be written or read; the message says why."""
 
 
-class Damaged(CheckpointError):
+class DamagedCheckpoint(CheckpointError):
     """A checkpoint is not what was written."""
 
 
@@ -50,7 +50,7 @@ def verdict(step: int, folder: Path, error: Exception, *, described: bool) -> Ch
         return Unreadable(f"checkpoint {step} cannot be read here: {cause(error)}")
     if "tree structures do not match" in str(error) and not described:
         return other_state(step, "")
-    return Damaged(f"checkpoint {step} cannot be read: {cause(error)}")
+    return DamagedCheckpoint(f"checkpoint {step} cannot be read: {cause(error)}")
 
 
 def other_state(step: int, differing: str) -> OtherState:

@@ -39,7 +39,7 @@ from vae.training.arrays import (
 )
 from vae.training.checkpoint_errors import (
     CheckpointError,
-    Damaged,
+    DamagedCheckpoint,
     Unreadable,
     cause,
     closed,
@@ -173,7 +173,7 @@ class Checkpoints:
         What states have only had since it was written (`_NEWER`) is that of `like`.
 
         Raises:
-          Damaged: it is not what was written.
+          DamagedCheckpoint: it is not what was written.
           OtherState: it was written in another environment, by another version of the program, or
             for another model or data of another shape.
           Unreadable: its files cannot be read at the moment.
@@ -187,9 +187,11 @@ class Checkpoints:
         except Exception as error:
             raise verdict(step, folder, error, described=described) from error
         if digest(state) != record["sha256"]:
-            raise Damaged(f"checkpoint {step} is not what was written (digests differ)")
+            raise DamagedCheckpoint(f"checkpoint {step} is not what was written (digests differ)")
         if (own := int(fetch(state.step))) != step:  # its folder was copied or renamed
-            raise Damaged(f"checkpoint {step} is not of its step: its state is that of step {own}")
+            raise DamagedCheckpoint(
+                f"checkpoint {step} is not of its step: its state is that of step {own}"
+            )
         grown = {name: filled(getattr(state, name), getattr(like, name)) for name in _NEWER}
         return state.replace(**grown)
 
@@ -200,7 +202,7 @@ class Checkpoints:
           Unreadable: see `restore`.
         """
         for step in reversed(self.steps()):
-            with contextlib.suppress(Damaged):
+            with contextlib.suppress(DamagedCheckpoint):
                 self._compared(step, self._record(step), like)
                 return
 
@@ -237,12 +239,12 @@ class Checkpoints:
             except CheckpointError as error:
                 failure = error
             try:
-                for kind in (Unreadable, Damaged):  # whichever one process met, all raise
+                for kind in (Unreadable, DamagedCheckpoint):  # whichever one process met, all raise
                     with agreed(kind):
                         if isinstance(failure, kind):
                             raise failure
                 return state
-            except Damaged as error:
+            except DamagedCheckpoint as error:
                 logging.warning("%s; going back to the one before", error)
                 if not self._read_only:
                     self._set_aside(step)
@@ -276,14 +278,14 @@ class Checkpoints:
             record = json.loads(content)
             if record.keys() == {"sha256"} or record["check"] == check_of(record):
                 return record
-        raise Damaged(f"checkpoint {step} is damaged: its digest is not what was written")
+        raise DamagedCheckpoint(f"checkpoint {step} is damaged: its digest is not what was written")
 
     def _content(self, step: int, name: str) -> bytes:
         file = self._directory / str(step) / name
         try:
             return file.read_bytes()
         except FileNotFoundError:
-            raise Damaged(f"checkpoint {step} is damaged: {name} is missing") from None
+            raise DamagedCheckpoint(f"checkpoint {step} is damaged: {name} is missing") from None
         except OSError as error:
             raise closed(step, file, error) from None
 

@@ -156,7 +156,7 @@ class Progress:
     Args:
       total: steps of the run.
       start: the step at which this process began.
-      batch_size: images per step.
+      batch_size: examples per step.
     """
 
     def __init__(self, total: int, start: int, batch_size: float, stream: Any = None) -> None:
@@ -166,7 +166,7 @@ class Progress:
         self._step, self._time = start, time.monotonic()
 
     def show(self, step: int, values: dict[str, float]) -> dict[str, float]:
-        """Shows where the run is; returns {"steps_per_second", "images_per_second"} since last."""
+        """Shows where the run is; returns steps_per_second and examples_per_second since last."""
         now = time.monotonic()
         rate = (step - self._step) / max(now - self._time, 1e-9)
         self._step, self._time = step, now
@@ -175,9 +175,9 @@ class Progress:
         if self._shown:
             self._line.show(
                 f"step {step}/{self._total}  {figures}  {rate:.1f} steps/s  "
-                f"{rate * self._batch_size:.0f} images/s  {left} left"
+                f"{rate * self._batch_size:.0f} examples/s  {left} left"
             )
-        return {"steps_per_second": rate, "images_per_second": rate * self._batch_size}
+        return {"steps_per_second": rate, "examples_per_second": rate * self._batch_size}
 
     def note(self, step: int, values: dict[str, float]) -> None:
         """Logs figures that stay on the terminal, without their standard errors."""

@@ -31,9 +31,9 @@ from vae.models.data import Data
 from vae.models.losses.discriminator import Discriminator
 from vae.models.losses.drawn import Charge, Drawn
 from vae.models.losses.factors import Factors
-from vae.models.losses.image import ImageLoss, ms_ssim, perceptual
-from vae.models.losses.images import Images
 from vae.models.losses.latents import Latents
+from vae.models.losses.perceptual import ImageLoss, ms_ssim, perceptual
+from vae.models.losses.realism import Realism
 from vae.models.losses.regularizers import L2, GradientPenalty
 from vae.networks.discriminators import GridDiscriminator, VectorDiscriminator
 from vae.probability.adversarial import GAN_LOSSES
@@ -56,9 +56,9 @@ def _discriminator(kind: type, config: ml_collections.ConfigDict) -> Discriminat
     )
 
 
-def images(config: ml_collections.ConfigDict, data: Data, size: int) -> Images:
+def realism(config: ml_collections.ConfigDict, data: Data, size: int) -> Realism:
     """The adversary of examples of a config's `model` section."""
-    return Images(
+    return Realism(
         discriminator=_discriminator(GridDiscriminator, config),
         event=data.event,
         condition=condition_of(config, data),
@@ -86,7 +86,7 @@ REGULARIZERS: dict[str, Make | None] = {
 }
 ADVERSARIES: dict[str, Make | None] = {
     "none": None,
-    "images": images,
+    "images": realism,  # as it is called in every config, whatever the examples are
     "latents": _latents,
     "factors": _factors,
 }

@@ -16,20 +16,22 @@ from vae.probability.terms import Batch
 
 Array = jax.Array
 
+KEPT = "images"  # the exemplars' name in a saved state, which old runs are read by
+
 
 @dataclasses.dataclass(frozen=True)
 class Exemplar:
-    """p(z) = 1/M sum_m N(z; mean(x_m), s^2 I) of training images x_m, with s learned.
+    """p(z) = 1/M sum_m N(z; mean(x_m), s^2 I) of training examples x_m, with s learned.
 
     The mean is that of the encoder, with its gradient. In training an example is not its own
     exemplar (section 3.1): of those with a place among the exemplars, the others make the prior.
-    `images` [M, H, W, C] are the first of the training set, so that exemplar m is example m. All
-    are encoded at every step, which costs as much as so many more images in the batch; the paper,
+    `examples` [M, *places, C] are the first of the training set: exemplar m is example m. All
+    are encoded at every step, which costs as much as so many more examples in the batch; the paper,
     with all of a training set, looks for nearest neighbours instead.
     """
 
     size: int
-    images: np.ndarray
+    examples: np.ndarray
 
     space = "real"
     uses_encoder = True
@@ -37,7 +39,7 @@ class Exemplar:
     def init(self, *, key: Array) -> parts.Variables:
         return {
             "params": {"log_std": jnp.zeros(())},
-            "statistics": {"images": jnp.asarray(self.images)},
+            "statistics": {KEPT: jnp.asarray(self.examples)},
         }
 
     def distribution(
@@ -48,7 +50,7 @@ class Exemplar:
         *,
         train: bool,
     ) -> GaussianMixture:
-        mean = encode(Batch(variables["statistics"]["images"])).mean
+        mean = encode(Batch(variables["statistics"][KEPT])).mean
         logits = jnp.zeros(len(mean))
         if train:
             own = batch.index[:, None] == jnp.arange(len(mean))

@@ -17,26 +17,26 @@ from vae.probability.terms import Batch
 
 Array = jax.Array
 
-MARGIN = 0.01  # from black and white at the start, where the sigmoid's slope is not yet 0
+MARGIN = 0.01  # from 0 and 1 at the start, where the sigmoid's slope is not yet 0
 
 
 @dataclasses.dataclass(frozen=True)
 class Vamp:
-    """p(z) = 1/M sum_m q(z | u_m), of learned images u_m in [0, 1] (section 3).
+    """p(z) = 1/M sum_m q(z | u_m), of learned examples u_m in [0, 1] (section 3).
 
-    They start as `images` [M, H, W, C] of the training data. The paper keeps them in [0, 1] by
+    They start as `examples` [M, *places, C] of the training data. The paper keeps them in [0, 1] by
     clipping, where a value that leaves the range has no gradient to return; here it is a sigmoid.
     All M are encoded at every step.
     """
 
     size: int
-    images: np.ndarray
+    examples: np.ndarray
 
     space = "real"
     uses_encoder = True
 
     def init(self, *, key: Array) -> parts.Variables:
-        u = jnp.clip(self.images, MARGIN, 1 - MARGIN)
+        u = jnp.clip(self.examples, MARGIN, 1 - MARGIN)
         return {"params": {"logits": jnp.log(u) - jnp.log1p(-u)}, "statistics": {}}
 
     def distribution(
@@ -49,5 +49,5 @@ class Vamp:
     ) -> GaussianMixture | EqualMixture:
         q = encode(Batch(jax.nn.sigmoid(variables["params"]["logits"])))
         if isinstance(q, DiagonalGaussian):
-            return GaussianMixture(jnp.zeros(len(self.images)), q.mean, q.log_std)
-        return EqualMixture(q, len(self.images))
+            return GaussianMixture(jnp.zeros(len(self.examples)), q.mean, q.log_std)
+        return EqualMixture(q, len(self.examples))

@@ -4,10 +4,10 @@
 reconstructions and samples from the prior, and only the decoder is trained to make them pass; of
 codes, whose prior is fitted to what is encoded, they are reconstructions alone (Esser et al.,
 "Taming transformers for high-resolution image synthesis", 2021, section 3.1). With the learned
-similarity the likelihood of the pixels is replaced, in training, by that of the discriminator's
+similarity the likelihood of the values is replaced, in training, by that of the discriminator's
 features f, of which the discriminator learns nothing:
 
-    log p(x | z) = log N(f(x); f(mean image of z), I)                             (their eq. 7)
+    log p(x | z) = log N(f(x); f(mean of p(x | z)), I)                             (their eq. 7)
 
 Both are in units of the root mean square of f(x), since nothing but batch normalisation, which the
 discriminator here is without, gives features a scale at which the variance 1 has a meaning.
@@ -35,14 +35,14 @@ TINY = 1e-12
 
 
 @dataclasses.dataclass(frozen=True)
-class Images:
-    """Real images against those of the decoder.
+class Realism:
+    """Real examples against those of the decoder.
 
     Attributes:
-      discriminator: of images.
+      discriminator: of examples.
       event: what an x is.
       condition: the y that it is given, or None.
-      similarity: whether its features replace the pixels.
+      similarity: whether its features replace the values.
     """
 
     discriminator: Discriminator
