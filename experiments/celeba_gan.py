@@ -15,9 +15,9 @@ right.
 
 2026-11-21, one core of an AMD EPYC, 10,000 faces at half size, 4,000 steps in place of 20,000 with
 `--config.training.ema_decay=0.998`, 0.65 s a step: most samples are faces, of many kinds. To the
-judge of `launch.py fidelity` their Frechet distance from the test faces is 10.2 (that of other real
-faces 2.3), precision 0.82, recall 0.77. Without the normalisation (R1 0.1, half the generator's
-rate) all faces were alike after 1,000 steps.
+classifier of `launch.py fidelity` their Frechet distance from the test faces is 10.2 (that of other
+real faces 2.3), precision 0.82, recall 0.77. Without the normalisation (R1 0.1, half the
+generator's rate) all faces were alike after 1,000 steps.
 """
 
 import ml_collections

@@ -3,7 +3,7 @@
 import vae
 result = vae.train(config, "runs/digits")
 run = vae.load("runs/digits")
-images = run.sample(64)
+x = run.sample(64)
 """
 
 import importlib

@@ -207,6 +207,6 @@ def drawer(
             path = workdir / run.modality.NAME / f"{name}_{step:08d}.png"
             pictures.save(sheet, path)
             run.modality.save(made, run.event, path)
-            log.image(step, name, sheet)
+            log.picture(step, name, sheet)
 
     return draw

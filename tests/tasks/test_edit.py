@@ -30,17 +30,17 @@ def test_what_a_conditional_model_is_told_is_set(told, halves_read):
     assert len(lines) == 3 and lines[1].startswith("Upper") and "others" in lines[0]
 
 
-def test_the_judge_of_the_data_reads_the_edits(plain, halves_read, monkeypatch):
+def test_the_classifier_of_the_data_reads_the_edits(plain, halves_read, monkeypatch):
     monkeypatch.setattr(probe, "STEPS", 2)
     lines = measure(plain, strength=1.0, num=8).split("\n")
     assert [line.split()[0] for line in lines[1:]] == ["Upper", "Lower"]
 
 
-def test_a_judge_is_trained_only_for_a_run_that_edits(ladder, halves_read, monkeypatch):
-    def judge(run, dataset):
+def test_a_classifier_is_trained_only_for_a_run_that_edits(ladder, halves_read, monkeypatch):
+    def classifier(run, dataset):
         raise AssertionError("was trained")
 
-    monkeypatch.setattr("vae.tasks.edit.judge", judge)
+    monkeypatch.setattr("vae.tasks.edit.classifier", classifier)
     with pytest.raises(InputError, match="ladder"):
         measure(ladder)
 

@@ -22,7 +22,7 @@ def test_the_event_file_has_the_figures_and_the_pictures(tmp_path):
     log = Log(tmp_path, tensorboard=True)
     log.scalars(3, {"train/loss": 1.5, "valid/elbo": -2.0})
     sheet = np.random.default_rng(0).integers(0, 256, (4, 6, 3), np.uint8)
-    log.image(6, "samples", sheet)
+    log.picture(6, "samples", sheet)
     version, scalars, samples = events(tmp_path)  # also before it is closed
     log.close()
     assert version.file_version == "brain.Event:2"

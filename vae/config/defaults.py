@@ -173,7 +173,7 @@ def base() -> ml_collections.ConfigDict:
 
     config.log = log = Section()
     log.every_steps = 100
-    log.images_every_steps = 1000
-    log.num_images = 64
+    log.images_every_steps = 1000  # steps between pictures of samples and reconstructions
+    log.num_images = 64  # examples on each
     log.tensorboard = True
     return config.lock()

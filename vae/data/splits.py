@@ -49,7 +49,7 @@ def digest(data: bytes) -> bytes:
 def digests(values: np.ndarray, labels: np.ndarray | None = None) -> list[bytes]:
     """Returns the hash of each example's values [N, ...] with its label [N] (-1: none).
 
-    It is of the raw bytes, not of a shape: 28x28 and 28x28x1 are the same image.
+    It is of the raw bytes, not of a shape: 28x28 and 28x28x1 are the same example.
     """
     if not len(values):
         return []

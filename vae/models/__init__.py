@@ -8,7 +8,7 @@ names the mapped axis over which a training batch is spread, or is None.
     terms(variables, batch, *, keys, train, axis)     `Terms` of keys [K, B]
     encode(variables, batch)                          q, whose `mean` is a z with leaves [B, ...]
     sample(variables, y, *, keys, temperature)        z ~ p(z), leaves [B, ...], of keys [B]
-    decode(variables, z, y, *, keys)                  the mean of p(x | z), or draws, [B, H, W, C]
+    decode(variables, z, y, *, keys)                  mean of p(x | z), or draws, [B, *places, C]
 
 A model may have more to measure in an evaluation than its terms:
 
@@ -18,7 +18,7 @@ A model may have more to measure in an evaluation than its terms:
 A model whose z are real numbers with a density says what that is at any of them:
 
     joint(variables, z, y)                            log p(z) [B], and what the likelihood is given
-                                                      of p(x | z), its outputs [B, H, W, P]
+                                                      of p(x | z), its outputs [B, *places, P]
 
 `inference` names the parts that q is made of; `likelihood` and `event` are what they say;
 `condition` says what y is, None for a model that takes none; with `takes_unlabelled` a label may be

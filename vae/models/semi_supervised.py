@@ -61,7 +61,7 @@ class SemiSupervised:
 
     Attributes:
       vae: p(z), p(x | y, z) and q(z | x, y).
-      classifier: x [B, H, W, C] to logits of q(y | x).
+      classifier: x [B, *places, C] to logits of q(y | x).
       classification_weight: of -log q(y | x), for a labelled example.
     """
 
@@ -134,7 +134,7 @@ class SemiSupervised:
         *,
         keys: Array | None = None,
     ) -> Array:
-        """The mean of p(x | y, z), or draws from it with keys [B], as [B, H, W, C].
+        """The mean of p(x | y, z), or draws from it with keys [B], as [B, *places, C].
 
         Of the latents (y, z) the label is the largest of the C numbers; the argument y is not used.
         """

@@ -46,7 +46,7 @@ def down(x: Array, kernel: Array, stride: int) -> Array:
 
 
 def down_phases(x: Array, kernel: Array, stride: int) -> Array:
-    """`down` without the stride: a stride-1 convolution of the image's s x s phases as channels.
+    """`down` without the stride: a stride-1 convolution of x's s x s phases as channels.
 
     A CPU gathers the pixels under a window row by row; grey or RGB ones are too few to do so fast.
     """
@@ -82,7 +82,7 @@ def up_phases(y: Array, kernel: Array, stride: int, places: tuple[int, int]) -> 
     Counted from the padded edge, pixel s n + a meets only the taps k = s t + a, of y[n - t]: each
     phase a is a stride-1 convolution with ceil(k/s) taps. All phases are channels of one
     convolution unless the grid is small: a phase needs H x W pixels, but all together (H + 1) x
-    (W + 1), with two taps each way. Grey or RGB images are sums of shifted products instead.
+    (W + 1), with two taps each way. Those of 1 or 3 channels are sums of shifted products instead.
     """
     _, height, width, _ = y.shape
     taps = _by_phase(kernel, stride)[::-1, :, ::-1].transpose(1, 3, 0, 2, 5, 4)
@@ -142,7 +142,7 @@ def _by_phase(kernel: Array, stride: int) -> Array:
 
 
 def _padding(places: tuple[int, int], kernel: Array, stride: int) -> list[tuple[int, int]]:
-    """Of an image of this size, at its top and bottom, left and right, for `down`."""
+    """What `down` adds to a grid of this size: (top, bottom), (left, right)."""
     return lax.padtype_to_pads(places, kernel.shape[:2], (stride, stride), "SAME")
 
 

@@ -50,8 +50,8 @@ GAN_LOSSES = {
 def squared_slope(judge: Callable[[Array], Array], x: Array) -> Array:
     """|d judge(x) / d x|^2 of each example, [B], for x [B, ...] and `judge` to [B].
 
-    Half its mean over real images is the penalty R1 (Mescheder et al., "Which training methods for
-    GANs do actually converge?", 2018, eq. 9).
+    Half its mean over real examples is the penalty R1 (Mescheder et al., "Which training methods
+    for GANs do actually converge?", 2018, eq. 9).
     """
     slope = jax.grad(lambda x: judge(x).sum())(x)
     return (slope.reshape(len(x), -1) ** 2).sum(-1)

@@ -42,7 +42,7 @@ TASKS = {
     "reconstructions_test.json": {"PSNR, dB": "metrics.psnr", "SSIM": "metrics.ssim"},
     "fidelity*.json": {
         "Frechet distance of samples": "samples.frechet",
-        "the same of validation images": "valid.frechet",
+        "the same of validation examples": "valid.frechet",
         "precision": "samples.precision",
         "recall": "samples.recall",
     },
@@ -182,7 +182,7 @@ def _main(trial: Trial) -> str:
 
 
 def _of_tasks(directory: Path) -> list[tuple[str, str, str]]:
-    """(file, number of images, figures) of each file that a task left in a run directory."""
+    """(file, number of examples, figures) of each file that a task left in a run directory."""
     found = []
     for pattern, names in TASKS.items():
         for file in sorted(directory.glob(pattern)):
@@ -193,8 +193,8 @@ def _of_tasks(directory: Path) -> list[tuple[str, str, str]]:
                 continue
             figures = {name: _at(record, path) for name, path in names.items()}
             shown = [f"{name} {value:.4g}" for name, value in figures.items() if value is not None]
-            images = record.get("num", record.get("images", ""))
-            found.append((f"`{file.stem}`", str(images), ", ".join(shown)))
+            number = record.get("num", record.get("images", ""))
+            found.append((f"`{file.stem}`", str(number), ", ".join(shown)))
     return found
 
 

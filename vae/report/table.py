@@ -22,9 +22,10 @@ TITLE = "# Results"
 HEADER = f"""{TITLE}
 
 A row is an experiment, its figure the mean over seeds +- its standard error over seeds; of a single
-run, +- the standard error over the images, marked *. Nats per example, or bits per dimension where
-the figure is named so. The commands are below each table; they take `--config.data.path=DIR` for
-local files and `--config.seed=S --config.data.seed=S` for a seed. Written from run directories by
+run, +- the standard error over the examples, marked *. Nats per example, or bits per dimension
+where the figure is named so. The commands are below each table; they take `--config.data.path=DIR`
+for local files and `--config.seed=S --config.data.seed=S` for a seed. Written from run directories
+by
 
     python launch.py results --workdir=RUNS --out=FILE
 """
@@ -41,7 +42,7 @@ COLUMNS = (
 )
 HERE, STEPS = COLUMNS.index("here"), COLUMNS.index("steps")
 NOT_RUN = "not run"
-TASK_COLUMNS = ("variant", "of its tasks", "images", "figures")
+TASK_COLUMNS = ("variant", "of its tasks", "examples", "figures")
 
 
 class Row(NamedTuple):
@@ -152,7 +153,7 @@ def _parse(text: str) -> dict[str, Section] | None:
         lines = before.splitlines()
         tables = [tuple(line[2:-2].split(" | ")) for line in lines if line.startswith("| ")]
         rows = [cells for cells in tables if len(cells) == len(COLUMNS) and cells != COLUMNS]
-        tasks = [c for c in tables if len(c) == len(TASK_COLUMNS) and c != TASK_COLUMNS]
+        tasks = [c for c in tables if len(c) == len(TASK_COLUMNS) and c[:2] != TASK_COLUMNS[:2]]
         commands = commands.partition("\n```")[0].splitlines()
         commands += [""] * (len(rows) - len(commands))
         title = lines[1] if len(lines) > 1 else ""

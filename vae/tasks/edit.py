@@ -23,7 +23,7 @@ from vae.run import Run
 from vae.tasks import names
 from vae.tasks.directions import METHODS
 from vae.tasks.encodings import encodings
-from vae.tasks.fidelity import judge
+from vae.tasks.fidelity import classifier
 from vae.tasks.inputs import attribute_columns, given
 from vae.training.directory import write_json
 
@@ -252,7 +252,7 @@ def measure(run: Run, **settings: Any) -> str:
 
     @functools.cache
     def probe() -> Probe:  # trained once the run is known to be one that edits
-        return judge(run, run.dataset())
+        return classifier(run, run.dataset())
 
     return as_table(edit_figures(run, lambda x: probe().predict(x), **settings))
 

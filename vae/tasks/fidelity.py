@@ -17,7 +17,7 @@ from vae.training import kept
 from vae.training.directory import write_json
 
 
-def judge(run: Run, dataset: Dataset) -> Probe:
+def classifier(run: Run, dataset: Dataset) -> Probe:
     """The probe of a run's data, trained once and kept as `probe.npz`, see `kept.place`.
 
     Raises:
@@ -61,7 +61,7 @@ def fidelity(
       InputError: the data have no labels for the classifier to learn from, or are too few.
     """
     dataset = run.dataset()
-    probe = judge(run, dataset)
+    probe = classifier(run, dataset)
     fitted = fit_prior(run, prior) if prior else None
     x, y = labelled(dataset, dataset.test, num)
     if min(num, len(x)) <= measures.NEIGHBOURS:

@@ -55,10 +55,10 @@ class Log:
         if self._events:
             self._events.scalars(step, values)
 
-    def image(self, step: int, name: str, image: np.ndarray) -> None:
+    def picture(self, step: int, name: str, picture: np.ndarray) -> None:
         """Gives a picture [H, W, 3] uint8 to TensorBoard."""
         if self._events:
-            self._events.image(step, name, image)
+            self._events.picture(step, name, picture)
 
     def rewind(self, step: int, total: int) -> dict[str, float]:
         """Forgets the lines that a run of `total` steps will write again from `step` on.
@@ -131,10 +131,10 @@ class _Events:
         summary = [Value(tag=name, simple_value=value) for name, value in values.items()]
         self._write(step=step, summary=self._summary(value=summary))
 
-    def image(self, step: int, name: str, image: np.ndarray) -> None:
-        height, width, channels = image.shape
+    def picture(self, step: int, name: str, picture: np.ndarray) -> None:
+        height, width, channels = picture.shape
         png = io.BytesIO()
-        Image.fromarray(image).save(png, "PNG")
+        Image.fromarray(picture).save(png, "PNG")
         shown = self._summary.Image(
             height=height, width=width, colorspace=channels, encoded_image_string=png.getvalue()
         )
