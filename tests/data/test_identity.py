@@ -97,7 +97,7 @@ def test_other_data_are_refused_and_old_records_say_nothing(tmp_path, configure)
             {"labels": np.arange(400) % 3 + 1},
             {"levels": 256, "scale": 255.0, "low": 0.0, "high": 1.0},
             4,
-            "labels as 4 classes, with those that no image has",
+            "labels as 4 classes, with those that no example has",
         ),
     ],
 )
