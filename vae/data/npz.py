@@ -43,6 +43,7 @@ def dimensions(path: Path) -> int | None:
     """
     try:
         for file in files_by_split(path, ".npz").values():
+            check_file(file)
             with zipfile.ZipFile(file) as archive:
                 for name in archive.namelist():
                     place = _place(name.removesuffix(".npy"))

@@ -55,7 +55,9 @@ def test_what_is_no_file_is_left_out(configure, write_images, tmp_path, caplog):
     assert "left out 1 file(s) .txt, 1 pipe(s), socket(s) or device(s)" in caplog.text
 
 
-@pytest.mark.parametrize("name", ["a.npz", "train.amat", "attributes.csv", "a.npz/", "x.amat/"])
+@pytest.mark.parametrize(
+    "name", ["a.npz", "a.csv", "train.amat", "attributes.csv", "a.npz/", "x.amat/"]
+)
 def test_pipes_and_folders_with_the_names_of_files(configure, write_images, tmp_path, name):
     write_images(tmp_path, 10)
     if name.endswith("/"):
