@@ -27,8 +27,9 @@ from PIL import Image
 from vae import modalities
 from vae.config import base
 from vae.errors import InputError
+from vae.modalities import images
 from vae.probability.event import BYTES, Event
-from vae.tasks.inputs import image_files, read_images, read_set
+from vae.tasks.inputs import read_set
 
 SECONDS = 60
 
@@ -377,21 +378,22 @@ def read_all(path, keys):
         event=Event((4, 4, 3), BYTES),
         model=SimpleNamespace(event=Event((4, 4, 3), BYTES)),
         workdir="run",
+        modality=images,
     )
 
     def load():
         found = modalities.load(config)
         for split in (found.train, found.valid, found.test):
-            (images, labels, _), ok = split.read(np.arange(min(5, len(split))))
-            assert images.shape[1:] == found.event.shape and len(labels) == len(ok) == len(images)
-            assert np.isfinite(images).all()
+            (raw, labels, _), ok = split.read(np.arange(min(5, len(split))))
+            assert raw.shape[1:] == found.event.shape and len(labels) == len(ok) == len(raw)
+            assert np.isfinite(raw).all()
         mean = found.mean()
         assert mean.min() >= 0 and mean.max() <= 1 + 1e-6
 
     said = []
     for read in (
         load,
-        lambda: read_images(image_files([path]), run),
+        lambda: images.read_files([path], run.event, run.config.data),
         lambda: read_set(str(path), run, 5),
     ):
         try:
