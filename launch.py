@@ -104,20 +104,20 @@ flags.DEFINE_string("coordinator", None, "train on several hosts: HOST:PORT of p
 flags.DEFINE_integer("num_processes", None, "How many processes there are.", lower_bound=1)
 flags.DEFINE_integer("process_id", None, "Which of them this is, from 0.", lower_bound=0)
 flags.DEFINE_enum("split", "test", ["train", "valid", "test"], "The split to use.")
-flags.DEFINE_integer("num", None, "How many images.", lower_bound=1)
+flags.DEFINE_integer("num", None, "How many examples.", lower_bound=1)
 flags.DEFINE_integer("num_samples", None, "Importance samples of the NLL.", lower_bound=1)
 flags.DEFINE_list("files", None, "Your own files and folders; test examples if absent.")
-flags.DEFINE_integer("steps", None, "Images along the way.", lower_bound=1)
+flags.DEFINE_integer("steps", None, "Examples along the way.", lower_bound=1)
 flags.DEFINE_string(
     "method", None, "interpolate: spherical or linear. edit: means or linear (classifier)."
 )
 flags.DEFINE_string("attribute", None, "The attribute to edit.")
 flags.DEFINE_float("strength", None, "How far: 1 is from without it to with it, -1 back.")
 flags.DEFINE_list("keep", None, "Attributes that an edit is to leave alone; all others if absent.")
-flags.DEFINE_bool("measure", False, "Read on test images what each attribute's edit does to all.")
+flags.DEFINE_bool("measure", False, "Read on test examples what each attribute's edit does to all.")
 flags.DEFINE_bool("residual", None, "Keep in an edit what the reconstruction lacks of the image.")
 flags.DEFINE_integer("seed", 0, "Seed of the samples.", lower_bound=0, upper_bound=2**32 - 1)
-flags.DEFINE_bool("draw", False, "Draw the pixels, too, instead of showing their mean.")
+flags.DEFINE_bool("draw", False, "Draw the values, too, instead of showing their mean.")
 flags.DEFINE_list(
     "labels",
     None,
@@ -144,7 +144,7 @@ flags.DEFINE_integer(
 flags.DEFINE_float("sigma", 0.2, "Deviation of the noise on images, of black 0 and white 1.")
 flags.DEFINE_integer("factor", 4, "How many times larger to make images.")
 flags.DEFINE_string("pairs", None, "verify: pairs of images, laid out as LFW's pairs.txt.")
-flags.DEFINE_list("outliers", None, "Images that are none of the data: files, or a data set.")
+flags.DEFINE_list("outliers", None, "Examples that are none of the data: files, or a data set.")
 flags.DEFINE_string("step", "latest", "The checkpoint to use: a step, latest, or best.")
 
 
