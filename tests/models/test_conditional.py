@@ -156,7 +156,7 @@ def test_a_value_far_from_the_data_is_said(of_attributes, caplog):
     sample(of_attributes, num=2, attributes={"Bright": 200.0})
     assert "far from" not in caplog.text
     sample(of_attributes, num=2, attributes={"Bright": 1.0, "Low": -1.0})
-    assert "Low=-1 is far from the training images, where it goes from 0 to 1" in caplog.text
+    assert "Low=-1 is far from the training data, where it goes from 0 to 1" in caplog.text
 
 
 def test_attributes_that_are_not_there_are_refused(of_attributes):
