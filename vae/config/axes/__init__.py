@@ -1,0 +1,24 @@
+"""The choices of every axis: what there is to choose from, by the key that chooses.
+
+These tables are the only lists of choices: what a config may say, the help, the pages of the
+documentation, and which keys are read by what, all follow from them. A new part is a class in a
+file of its own and a row here. Nothing is imported before it is chosen.
+
+A key that rows mention is read where one that mentions it is chosen, and nowhere else; a key that
+no row mentions is always read.
+"""
+
+from __future__ import annotations
+
+from vae.config.axes import latents, likelihoods, models, networks, training
+from vae.config.axes.choice import Choice
+
+__all__ = ["AXES", "Choice"]
+
+AXES: dict[str, dict[str, Choice]] = {
+    **models.AXES,
+    **networks.AXES,
+    **latents.AXES,
+    **likelihoods.AXES,
+    **training.AXES,
+}

@@ -1,0 +1,79 @@
+"""Posteriors and priors."""
+
+from vae.config.axes.choice import Choice
+
+AXES: dict[str, dict[str, Choice]] = {
+    "model.posterior": {
+        "gaussian": Choice(
+            "A Gaussian with a deviation for each dimension.",
+            "vae.models.posteriors.gaussian:Gaussian",
+        ),
+        "full_gaussian": Choice(
+            "A Gaussian with a full covariance.", "vae.models.posteriors.full_gaussian:Full"
+        ),
+        "planar": Choice(
+            "Planar flows.", "vae.models.posteriors.planar:Planar", ("posterior_flows",)
+        ),
+        "sylvester": Choice(
+            "Sylvester flows.", "vae.models.posteriors.sylvester:Sylvester", ("posterior_flows",)
+        ),
+        "iaf": Choice(
+            "Inverse autoregressive flows.",
+            "vae.models.posteriors.iaf:IAF",
+            ("posterior_flows", "posterior_width"),
+        ),
+        "vmf": Choice(
+            "Von Mises-Fisher on the unit sphere; its prior is uniform_sphere.",
+            "vae.models.posteriors.vmf:VMF",
+        ),
+        "categorical": Choice(
+            "One-hot variables, relaxed in training; their prior is uniform_categorical.",
+            "vae.models.posteriors.categorical:Categorical",
+            ("categories", "temperature", "straight_through"),
+        ),
+        "point": Choice(
+            "One point, without noise: an autoencoder, whose figures are no bounds.",
+            "vae.models.posteriors.point:Point",
+        ),
+    },
+    "model.prior": {
+        "standard_normal": Choice("N(0, I).", "vae.models.priors.fixed:StandardNormal"),
+        "mixture": Choice(
+            "A learned mixture of Gaussians.",
+            "vae.models.priors.mixture:Mixture",
+            ("prior_components",),
+        ),
+        "vamp": Choice(
+            "A mixture of posteriors of learned examples.",
+            "vae.models.priors.vamp:Vamp",
+            ("prior_components",),
+        ),
+        "exemplar": Choice(
+            "A mixture around the latents of training examples.",
+            "vae.models.priors.exemplar:Exemplar",
+            ("prior_components",),
+        ),
+        "conditional": Choice(
+            "A Gaussian that depends on the label or the attributes.",
+            "vae.models.priors.conditional:Conditional",
+        ),
+        "coupling": Choice(
+            "A flow of coupling layers (RealNVP).",
+            "vae.models.priors.flow:CouplingFlow",
+            ("prior_flows", "prior_widths"),
+        ),
+        "maf": Choice(
+            "A masked autoregressive flow.",
+            "vae.models.priors.flow:MaskedFlow",
+            ("prior_flows", "prior_widths"),
+        ),
+        "uniform_sphere": Choice(
+            "Uniform on the unit sphere.", "vae.models.priors.fixed:UniformSphere"
+        ),
+        "uniform_categorical": Choice(
+            "Uniform over one-hot variables.",
+            "vae.models.priors.fixed:UniformCategorical",
+            ("categories",),
+        ),
+    },
+}

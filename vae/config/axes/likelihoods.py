@@ -1,0 +1,105 @@
+"""Likelihoods, and what is lost beside them."""
+
+from vae.config.axes.choice import Choice
+
+_SCALED = ("scale", "scale_init")
+_ADVERSARY = (
+    "adversarial_weight",
+    "discriminator_widths",
+    "optimizer.discriminator_learning_rate",
+)
+_DISCRIMINATOR = (*_ADVERSARY, "gan_loss", "r1_weight", "spectral_norm")
+
+AXES: dict[str, dict[str, Choice]] = {
+    "model.likelihood": {
+        "bernoulli": Choice(
+            "For values 0 and 1.", "vae.probability.likelihoods.bernoulli:Bernoulli"
+        ),
+        "continuous_bernoulli": Choice(
+            "For grey values in [0, 1].",
+            "vae.probability.likelihoods.bernoulli:ContinuousBernoulli",
+        ),
+        "gaussian": Choice(
+            "For real numbers.", "vae.probability.likelihoods.location_scale:Gaussian", _SCALED
+        ),
+        "laplace": Choice(
+            "For real numbers, with heavier tails.",
+            "vae.probability.likelihoods.location_scale:Laplace",
+            _SCALED,
+        ),
+        "discretized_logistic": Choice(
+            "For levels, a logistic integrated over each.",
+            "vae.probability.likelihoods.logistic:DiscretizedLogistic",
+            _SCALED,
+        ),
+        "mixture_of_logistics": Choice(
+            "For levels, a mixture of discretized logistics over the channels together.",
+            "vae.probability.likelihoods.logistic:MixtureOfLogistics",
+            ("likelihood_components", "scale_init"),
+        ),
+        "categorical": Choice(
+            "For levels, a probability of each; for tokens.",
+            "vae.probability.likelihoods.categorical:Categorical",
+        ),
+        "poisson": Choice("For counts.", "vae.probability.likelihoods.counts:Poisson"),
+        "negative_binomial": Choice(
+            "For counts that vary more than a Poisson's.",
+            "vae.probability.likelihoods.counts:NegativeBinomial",
+        ),
+    },
+    "model.scale": {
+        "fixed": Choice("scale_init."),
+        "learned": Choice("One number, learned."),
+        "per_channel": Choice("One number for each channel, learned."),
+        "per_pixel": Choice("A second output of the decoder."),
+        "optimal": Choice("One number in closed form."),
+    },
+    "model.regularizer": {
+        "none": Choice("No regulariser."),
+        "l2": Choice(
+            "The squared weights of the decoder.",
+            "vae.models.losses.regularizers:L2",
+            ("regularizer_weight",),
+        ),
+        "gradient_penalty": Choice(
+            "The squared slope of the decoder.",
+            "vae.models.losses.regularizers:GradientPenalty",
+            ("regularizer_weight",),
+        ),
+    },
+    "model.adversary": {
+        "none": Choice("No adversary."),
+        "images": Choice(
+            "A GAN's discriminator, of any examples.",
+            "vae.models.losses.realism:Realism",
+            (*_DISCRIMINATOR, "similarity"),
+        ),
+        "latents": Choice(
+            "Of q(z) against p(z), in the place of the KL.",
+            "vae.models.losses.latents:Latents",
+            _DISCRIMINATOR,
+        ),
+        "factors": Choice(
+            "Of q(z) against the product of its marginals.",
+            "vae.models.losses.factors:Factors",
+            _ADVERSARY,
+        ),
+    },
+    "model.gan_loss": {
+        "non_saturating": Choice("-log D of what is made."),
+        "hinge": Choice("Margins of 1 on either side."),
+    },
+    "model.image_loss": {
+        "none": Choice("The likelihood alone."),
+        "ms_ssim": Choice(
+            "1 - MS-SSIM of the mean of p(x | z).",
+            "vae.models.losses.perceptual:StructuralSimilarity",
+            ("image_loss_weight",),
+        ),
+        "perceptual": Choice(
+            "The distance of features of the mean of p(x | z).",
+            "vae.models.losses.perceptual:Perceptual",
+            ("image_loss_weight",),
+        ),
+    },
+}

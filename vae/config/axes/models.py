@@ -1,0 +1,59 @@
+"""Models, and what they are told."""
+
+from vae.config.axes.choice import Choice
+
+_ENCODER = ("encoder", "encoder_widths")
+_DECODER = ("decoder",)
+_OBSERVED = ("likelihood", "regularizer", "image_loss")
+_QUANTIZED = ("num_latents", "transformer_width", "transformer_layers")
+
+AXES: dict[str, dict[str, Choice]] = {
+    "model.name": {
+        "vae": Choice(
+            "One layer of latents.",
+            "vae.models.vae:VAE",
+            ("condition", *_ENCODER, *_DECODER, "posterior", "prior", *_OBSERVED),
+        ),
+        "two_layer": Choice(
+            "Two layers of latents, the lower one given the upper.",
+            "vae.models.two_layer:TwoLayer",
+            ("condition", *_ENCODER, *_DECODER, "top_dim", "top_widths", *_OBSERVED),
+        ),
+        "ladder": Choice(
+            "Many groups of latents on grids, from coarse to fine.",
+            "vae.models.ladder:Ladder",
+            ("condition", "encoder_widths", "groups", "stem_stride", *_OBSERVED),
+        ),
+        "vq": Choice(
+            "Discrete latents, each the nearest code of a learned codebook.",
+            "vae.models.quantized:VQ",
+            (
+                *("condition", *_ENCODER, *_DECODER, *_OBSERVED),
+                *("codebook_size", "commitment", *_QUANTIZED),
+            ),
+        ),
+        "fsq": Choice(
+            "Discrete latents of numbers rounded to a few levels.",
+            "vae.models.quantized:FSQ",
+            ("condition", *_ENCODER, *_DECODER, *_OBSERVED, "levels", *_QUANTIZED),
+        ),
+        "semi_supervised": Choice(
+            "A classifier and a VAE given the class, where few examples have labels.",
+            "vae.models.semi_supervised:SemiSupervised",
+            (
+                *(*_ENCODER, *_DECODER, "posterior", "prior", *_OBSERVED),
+                *("classification_weight", "data.labelled"),
+            ),
+        ),
+        "gan": Choice(
+            "A decoder, a prior and an adversary of examples, without p(x).",
+            "vae.models.gan:GAN",
+            ("condition", *_DECODER, "prior"),
+        ),
+    },
+    "model.condition": {
+        "none": Choice("The model is told nothing of an example."),
+        "label": Choice("The model is told the class.", reads=("encoder_told",)),
+        "attributes": Choice("The model is told the attributes.", reads=("encoder_told",)),
+    },
+}

@@ -1,0 +1,64 @@
+"""Networks."""
+
+from vae.config.axes.choice import Choice
+
+AXES: dict[str, dict[str, Choice]] = {
+    "model.encoder": {
+        "mlp": Choice("Dense layers.", "vae.networks.mlp:Encoder"),
+        "gated_mlp": Choice("Gated dense layers.", "vae.networks.mlp:Encoder", (), {"gated": True}),
+        "conv": Choice("Strided convolutions.", "vae.networks.conv:Encoder"),
+        "normalized_conv": Choice(
+            "Strided convolutions with normalisation.",
+            "vae.networks.conv:Encoder",
+            (),
+            {"normalized": True},
+        ),
+        "resnet": Choice("Residual blocks at several resolutions.", "vae.networks.resnet:Encoder"),
+        "grid": Choice("Residual blocks without a dense layer.", "vae.networks.grid:Encoder"),
+    },
+    "model.decoder": {
+        "mlp": Choice("Dense layers.", "vae.networks.mlp:Decoder"),
+        "gated_mlp": Choice("Gated dense layers.", "vae.networks.mlp:Decoder", (), {"gated": True}),
+        "conv": Choice("Transposed convolutions.", "vae.networks.conv:Decoder"),
+        "normalized_conv": Choice(
+            "Transposed convolutions with normalisation.",
+            "vae.networks.conv:Decoder",
+            (),
+            {"normalized": True},
+        ),
+        "resnet": Choice("Residual blocks at several resolutions.", "vae.networks.resnet:Decoder"),
+        "grid": Choice("Residual blocks without a dense layer.", "vae.networks.grid:Decoder"),
+        "causal_transformer": Choice(
+            "A Transformer that reads x value after value, beside z.",
+            "vae.networks.causal:Transformer",
+        ),
+        "lstm": Choice(
+            "LSTM layers that read x value after value, beside z.",
+            "vae.networks.causal:Recurrent",
+            (),
+            {"cell": "lstm"},
+        ),
+        "gru": Choice(
+            "GRU layers that read x value after value, beside z.",
+            "vae.networks.causal:Recurrent",
+            (),
+            {"cell": "gru"},
+        ),
+    },
+    "model.activation": {
+        "relu": Choice("max(x, 0).", "vae.networks.fast_cpu:relu"),
+        "gelu": Choice("x Phi(x).", "flax.linen:gelu"),
+        "silu": Choice("x sigmoid(x).", "flax.linen:silu"),
+        "tanh": Choice("tanh(x).", "jax.numpy:tanh"),
+        "softplus": Choice("log(1 + exp(x)).", "flax.linen:softplus"),
+        "leaky_relu": Choice("x, or x / 100 below 0.", "flax.linen:leaky_relu"),
+    },
+    "model.dtype": {
+        "float32": Choice("Arithmetic of 32 bits."),
+        "bfloat16": Choice("Networks' arithmetic of 16 bits; all else of 32."),
+    },
+    "model.output_bias": {
+        "zeros": Choice("The decoder starts at 0: a mean of 0.5 of a Bernoulli."),
+        "data": Choice("The decoder starts at the mean example."),
+    },
+}

@@ -1,0 +1,167 @@
+"""From a name in a config to the part that it stands for.
+
+A part is made by its class, or by its classmethod `build` if it has one. It is called with the
+arguments that its signature names, each from the first of
+
+    what the caller gives          (`size` of a prior, `event` of a likelihood, ...), and `config`,
+                                   the section
+    KEY_settings of the section    a free dict: {"components": 5}
+    the keys that its row reads    with or without the axis in front: `components` of a prior is
+                                   `prior_components`; a part of one's own has no row
+    its own default
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import ml_collections
+
+from vae.config import own
+from vae.config.axes import AXES, Choice
+from vae.errors import InputError, did_you_mean
+
+
+def choice(section: str, config: ml_collections.ConfigDict, key: str) -> Choice:
+    """The row that a section of a config chooses by a key; a row for a part of one's own."""
+    name = config[key]
+    return Choice("", name) if own.is_own(name) else AXES[f"{section}.{key}"][name]
+
+
+def named(section: str, config: ml_collections.ConfigDict, key: str) -> Any:
+    """What the chosen row stands for, not called: a class, a function; None where it is a word.
+
+    Raises:
+      InputError: it is one's own and cannot be imported.
+    """
+    part = choice(section, config, key).part
+    setting = f"{section}.{key}" if own.is_own(config[key]) else ""
+    return own.resolve(part, setting) if part else None
+
+
+def build(
+    section: str,
+    config: ml_collections.ConfigDict,
+    key: str,
+    protocol: type = object,
+    /,
+    **context: Any,
+) -> Any:
+    """Makes the part that a section of a config names.
+
+    Args:
+      section: its name, as "model".
+      config: the section.
+      key: that names the part, as "prior".
+      protocol: what a part of one's own must be a subclass of, or return.
+      **context: arguments that the caller knows.
+
+    Returns:
+      The part; None where the choice has none, as "none".
+
+    Raises:
+      InputError: the part cannot be imported, is no `protocol`, lacks an argument, or its settings
+        have one that it does not take.
+    """
+    row, part = choice(section, config, key), named(section, config, key)
+    if part is None:
+        return None
+    where = f"{section}.{key}={config[key]!r}"
+    if own.is_own(config[key]):
+        _check_complete(part, protocol, where)
+    make = getattr(part, "build", part)
+    settings = settings_of(config, key)
+    known = {"config": config} | context
+    arguments = dict(row.given)
+    parameters = _parameters(make, where)
+    for name, parameter in parameters.items():
+        if name in known:
+            arguments[name] = known[name]
+        elif name in settings:
+            arguments[name] = settings[name]
+        elif (read := _key_of(name, key, row.reads)) is not None:
+            arguments[name] = _plain(config[read])
+        elif parameter.default is inspect.Parameter.empty and name not in arguments:
+            there = ", ".join(sorted(known))
+            raise InputError(
+                f"{where} asks for {name!r}, which is none of {there}: give it as "
+                f"{section}.{_settings_key(key)}.{name}, or a default."
+            )
+    for name in settings:
+        if name not in parameters or name in known:
+            free = [each for each in parameters if each not in known]
+            raise InputError(
+                f"{section}.{_settings_key(key)} has {name!r}, which {config[key]} does not take"
+                f"{did_you_mean(name, free)}"
+            )
+    if not own.is_own(config[key]):
+        return make(**arguments)
+    made = _called(make, arguments, where)
+    if not isinstance(made, protocol):
+        raise InputError(
+            f"{where} is no {protocol.__name__}: let it be a subclass of "
+            f"{protocol.__module__}.{protocol.__qualname__}."
+        )
+    return made
+
+
+def settings_of(config: ml_collections.ConfigDict, key: str) -> dict[str, Any]:
+    """The free settings of the part that a key names: `settings` of `name`, else KEY_settings."""
+    settings = config.get(_settings_key(key), {})
+    return {name: _plain(value) for name, value in settings.items()}
+
+
+def _settings_key(key: str) -> str:
+    return "settings" if key == "name" else f"{key}_settings"
+
+
+def _plain(value: Any) -> Any:
+    return tuple(value) if isinstance(value, list | tuple) else value
+
+
+def _key_of(argument: str, key: str, reads: tuple[str, ...]) -> str | None:
+    """The key of those that a row reads which is an argument's; None where there is none."""
+    for name in (f"{key}_{argument}", argument):
+        if name in reads:
+            return name
+    return None
+
+
+def _check_complete(part: Any, protocol: type, where: str) -> None:
+    """Refuses a class that lacks methods of its protocol."""
+    if protocol is object or not isinstance(part, type):
+        return
+    if not issubclass(part, protocol):
+        raise InputError(
+            f"{where} is no {protocol.__name__}: let it be a subclass of "
+            f"{protocol.__module__}.{protocol.__qualname__}."
+        )
+    if missing := sorted(getattr(part, "__abstractmethods__", ())):
+        method = getattr(protocol, missing[0])
+        signature = inspect.signature(method) if callable(method) else ""
+        raise InputError(
+            f"{where} lacks {missing[0]}{signature}, which every {protocol.__name__} has; see "
+            f"{protocol.__module__}."
+        )
+
+
+def _parameters(make: Callable[..., Any], where: str) -> Mapping[str, inspect.Parameter]:
+    """The parameters of a part that may be given by name."""
+    try:
+        parameters = inspect.signature(make).parameters
+    except (TypeError, ValueError):
+        raise InputError(f"{where} is nothing that can be called: name a class.") from None
+    kinds = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
+    unused = ("name", "parent")  # every Flax module has them; none is a setting of a part
+    return {n: p for n, p in parameters.items() if p.kind in kinds and n not in unused}
+
+
+def _called(make: Callable[..., Any], arguments: Mapping[str, Any], where: str) -> Any:
+    try:
+        return make(**arguments)
+    except InputError:
+        raise
+    except Exception as error:  # whatever a class of somebody's own raises
+        raise own.told(error, where) from None
