@@ -180,7 +180,8 @@ def _prepared(tfds, name: str, manual_dir: str):
     if importlib.util.find_spec("tensorflow") is None:
         raise InputError(
             f'data.name = "{name}" is not prepared in {builder.data_path} and preparing it needs '
-            "TensorFlow: install tensorflow-cpu, or copy that directory from a machine that has it."
+            "TensorFlow: run pip install 'vae-experiments[prepare]', or copy that directory from a "
+            "machine that has it."
         )
     if manual_dir and not user_path(manual_dir).is_dir():
         raise InputError(f"data.manual_dir = {manual_dir} is no directory: give the files' place.")
