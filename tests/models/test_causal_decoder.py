@@ -9,6 +9,7 @@ import pytest
 import scipy.stats
 from configs import tiny
 from facts import facts
+from rows import parts as parts_of
 
 import vae
 from vae import models
@@ -17,7 +18,6 @@ from vae.errors import InputError
 from vae.evaluation.posterior import why_not
 from vae.models import parts
 from vae.models.emission import Emission
-from vae.networks import CAUSAL_DECODERS
 from vae.probability.distributions import example_keys
 from vae.probability.event import BINARY, Event, Values
 from vae.probability.likelihoods import Categorical, Tokens
@@ -65,7 +65,7 @@ COLOUR = Event((2, 1, 2), Values("levels", scale=2.0, levels=3))
 )
 def test_tokens_and_colours_are_drawn_with_their_probabilities(name, likelihood, event):
     levels, number = event.values.levels, 10_000
-    decoder = CAUSAL_DECODERS[name](
+    decoder = parts_of("model.decoder")[name](
         widths=(8, 8), event=event, outputs=likelihood.outputs(event.channels)
     )
     emission, z = Emission(decoder, likelihood, event), jnp.array([[0.3, -1.0]])

@@ -5,71 +5,82 @@ from __future__ import annotations
 import math
 from typing import Any
 
-import flax.linen as nn
 import ml_collections
 
+from vae.config.build import build, named
 from vae.errors import InputError
 from vae.models import parts
 from vae.models.data import Data
-from vae.networks import ACTIVATIONS, CAUSAL_DECODERS, DECODERS, ENCODERS
+from vae.networks.network import Decoder, Encoder
 from vae.networks.strided import halvings
 from vae.networks.transformer import HEADS
+from vae.probability.event import Event
 
 READ = ("binary", "levels", "tokens")  # kinds of values that a causal decoder reads
 
 
-def make_encoder(config: ml_collections.ConfigDict, data: Data, outputs: int) -> nn.Module:
+def make_encoder(config: ml_collections.ConfigDict, data: Data, outputs: int) -> Encoder:
     """The encoder of a config's `model` section.
 
     Raises:
       InputError: it is not for such data.
     """
-    encoder = ENCODERS[config.encoder](
-        widths=tuple(config.encoder_widths), outputs=outputs, **_common(config)
-    )
-    setting = f"model.encoder={config.encoder!r}"
-    parts.check_rank(encoder, data.event.places, setting, "choose 'mlp'")
-    return encoder
+    return _make("encoder", Encoder, config, data, outputs=outputs)
 
 
-def make_decoder(config: ml_collections.ConfigDict, data: Data, likelihood: Any) -> nn.Module:
+def make_decoder(config: ml_collections.ConfigDict, data: Data, likelihood: Any) -> Decoder:
     """The decoder of a config's `model` section, whose bias starts where `output_bias` says.
 
     Raises:
       InputError: it is not for such data.
     """
+    if getattr(named("model", config, "decoder"), "causal", False):
+        _check_causal(config, data.event, likelihood)
     starts = config.output_bias == "data" and data.mean is not None
-    output_bias = likelihood.to_outputs(data.mean) if starts else None
-    if config.decoder in CAUSAL_DECODERS:
-        return _make_causal_decoder(config, data, likelihood, output_bias)
-    decoder = DECODERS[config.decoder](
-        widths=tuple(config.decoder_widths),
-        places=data.event.places,
+    return _make(
+        "decoder",
+        Decoder,
+        config,
+        data,
         outputs=likelihood.outputs(data.event.channels),
-        output_bias=output_bias,
-        **_common(config),
+        output_bias=likelihood.to_outputs(data.mean) if starts else None,
     )
-    setting = f"model.decoder={config.decoder!r}"
-    parts.check_rank(decoder, data.event.places, setting, "choose 'mlp'")
-    return decoder
 
 
-def _make_causal_decoder(
-    config: ml_collections.ConfigDict, data: Data, likelihood: Any, output_bias: Any
-) -> nn.Module:
-    """The decoder of a config's `model` section that is one of CAUSAL_DECODERS.
+def _make(
+    key: str, kind: type, config: ml_collections.ConfigDict, data: Data, **context: Any
+) -> Any:
+    event = data.event
+    network = build(
+        "model",
+        config,
+        key,
+        kind,
+        widths=tuple(config[f"{key}_widths"]),
+        event=event,
+        places=event.places,
+        activation=named("model", config, "activation"),
+        dtype=config.dtype,
+        blocks=config.blocks,
+        **context,
+    )
+    parts.check_rank(network, event.places, f"model.{key}={config[key]!r}", "choose 'mlp'")
+    return network
+
+
+def _check_causal(config: ml_collections.ConfigDict, event: Event, likelihood: Any) -> None:
+    """Refuses a causal decoder that cannot be of these values, this likelihood or these widths.
 
     Raises:
-      InputError: it cannot be of these values, this likelihood or these widths.
+      InputError: one sentence.
     """
-    name, widths, event = config.decoder, tuple(config.decoder_widths), data.event
+    name, widths = config.decoder, tuple(config.decoder_widths)
     if event.values.kind not in READ:
         raise InputError(
             f"model.decoder={name!r} reads values of which there are so many, binary, levels or "
             f"tokens, but those of the data are {event.values.kind}; choose another decoder."
         )
-    each = likelihood.outputs(1)
-    if likelihood.outputs(event.channels) != event.channels * each:
+    if likelihood.outputs(event.channels) != event.channels * likelihood.outputs(1):
         raise InputError(
             f"model.decoder={name!r} gives each value a distribution of its own, but "
             f"model.likelihood={config.likelihood!r} has one for the {event.channels} channels "
@@ -82,22 +93,6 @@ def _make_causal_decoder(
             f"model.decoder_widths={widths} must be equal and multiples of {HEADS} with "
             f"model.decoder={name!r}."
         )
-    return CAUSAL_DECODERS[name](
-        widths=widths,
-        event=event,
-        outputs=event.channels * each,
-        dtype=config.dtype,
-        blocks=config.blocks,
-        output_bias=output_bias,
-    )
-
-
-def _common(config: ml_collections.ConfigDict) -> dict[str, Any]:
-    return {
-        "activation": ACTIVATIONS[config.activation],
-        "dtype": config.dtype,
-        "blocks": config.blocks,
-    }
 
 
 def check_grids(config: ml_collections.ConfigDict, data: Data, size: int) -> None:

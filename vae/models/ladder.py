@@ -18,6 +18,7 @@ import jax
 import jax.numpy as jnp
 import ml_collections
 
+from vae.config.build import named
 from vae.models import losses, parts
 from vae.models.autoencoder import Autoencoder
 from vae.models.condition import condition_of
@@ -25,7 +26,6 @@ from vae.models.data import Data
 from vae.models.emission import Emission
 from vae.models.likelihoods import likelihood_of
 from vae.models.parts import Variables
-from vae.networks import ACTIVATIONS
 from vae.networks.ladder import BottomUp, Choose, TopDown
 from vae.probability.distributions import DiagonalGaussian, split
 from vae.probability.terms import Batch, Terms
@@ -223,7 +223,7 @@ def build(config: ml_collections.ConfigDict, data: Data) -> Ladder:
         "groups": tuple(config.groups),
         "stem_stride": config.stem_stride,
         "blocks": config.blocks,
-        "activation": ACTIVATIONS[config.activation],
+        "activation": named("model", config, "activation"),
         "dtype": config.dtype,
     }
     encoder = BottomUp(widths=tuple(config.encoder_widths), **common)

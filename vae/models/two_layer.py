@@ -20,6 +20,7 @@ import jax
 import jax.numpy as jnp
 import ml_collections
 
+from vae.config.build import named
 from vae.models import losses, parts
 from vae.models.architecture import check_grids, make_decoder, make_encoder
 from vae.models.autoencoder import Autoencoder
@@ -28,7 +29,6 @@ from vae.models.data import Data
 from vae.models.emission import Emission
 from vae.models.likelihoods import likelihood_of
 from vae.models.parts import Variables
-from vae.networks import ACTIVATIONS
 from vae.networks.mlp import Encoder
 from vae.probability.distributions import DiagonalGaussian, StandardNormal, split
 from vae.probability.terms import Batch, Terms
@@ -169,7 +169,7 @@ def build(config: ml_collections.ConfigDict, data: Data) -> TwoLayer:
       InputError: the latents do not fill the grids of the networks.
     """
     likelihood = likelihood_of(config, data.event)
-    common = {"activation": ACTIVATIONS[config.activation], "dtype": config.dtype}
+    common = {"activation": named("model", config, "activation"), "dtype": config.dtype}
     widths = tuple(config.top_widths)
     check_grids(config, data, config.latent_dim)
     return TwoLayer(

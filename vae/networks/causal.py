@@ -10,12 +10,14 @@ Gulrajani et al., "PixelVAE", 2017).
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from typing import Any
 
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
+from vae.networks import network
 from vae.networks.blocks import SMALL, with_code
 from vae.networks.transformer import HEADS, Block
 from vae.probability.event import Event
@@ -27,7 +29,7 @@ EMBEDDING = nn.initializers.normal(0.5)
 SIZES = {"lstm": (2, 4), "gru": (1, 3)}  # states and gates of a recurrent cell
 
 
-class Decoder(nn.Module):
+class Decoder(network.Decoder):
     """z [..., B, D] and x [B, *places, C] to outputs [..., B, *places, P], float32.
 
     Attributes:
@@ -46,15 +48,14 @@ class Decoder(nn.Module):
     output_bias: Array | None = None
 
     causal = True
-    ranks = (0, 1, 2, 3)
 
+    @abstractmethod
     def make_layers(self, widths: list[int]) -> list[nn.Module]:
         """A layer of each width: (h [N, T, F], memory, start) to h [N, T, width] and memory."""
-        raise NotImplementedError
 
+    @abstractmethod
     def first(self, given: Array) -> list[Any]:
         """The memory of each layer before the first value, for z and code [N, D + c]."""
-        raise NotImplementedError
 
     @property
     def sample_bytes(self) -> int:

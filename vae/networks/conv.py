@@ -15,6 +15,7 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
+from vae.networks import network
 from vae.networks.blocks import HE, SMALL, group_norm, over_places, starting_bias, with_code
 from vae.networks.strided import Conv, ConvTranspose, halvings, he_normal_transposed
 
@@ -54,7 +55,7 @@ def double(module: Decoder, h: Array) -> Array:
     return head(h, module.places)
 
 
-class Encoder(nn.Module):
+class Encoder(network.Encoder):
     """Encoder(widths, outputs): [B, *places, C] -> [B, outputs], float32."""
 
     widths: tuple[int, ...]
@@ -73,7 +74,7 @@ class Encoder(nn.Module):
         return nn.Dense(self.outputs, kernel_init=SMALL, dtype=jnp.float32, name="head")(x)
 
 
-class Decoder(nn.Module):
+class Decoder(network.Decoder):
     """Decoder(widths, places, outputs): [..., D] -> [..., *places, outputs], float32.
 
     `widths` runs from the smallest grid up to the example. `outputs` counts the numbers of a place,
@@ -91,7 +92,6 @@ class Decoder(nn.Module):
     normalized: bool = False
 
     ranks = (1, 2, 3)
-    causal = False
 
     @nn.compact
     def __call__(self, z: Array, code: Array | None = None) -> Array:

@@ -14,6 +14,7 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
+from vae.networks import network
 from vae.networks.blocks import with_code
 from vae.networks.conv import double, halve
 from vae.networks.strided import Conv, halvings
@@ -21,7 +22,7 @@ from vae.networks.strided import Conv, halvings
 Array = jax.Array
 
 
-class Encoder(nn.Module):
+class Encoder(network.Encoder):
     """Encoder(widths, outputs): [B, *places, C] -> [B, outputs], float32.
 
     `outputs` is a multiple of the grid's places; the head is a linear map of each of them.
@@ -43,7 +44,7 @@ class Encoder(nn.Module):
         return jnp.moveaxis(x, -1, 1).reshape(batch, self.outputs)
 
 
-class Decoder(nn.Module):
+class Decoder(network.Decoder):
     """Decoder(widths, places, outputs): [..., D] -> [..., *places, outputs], float32.
 
     D is a multiple of the grid's places; a code is the same at all of them. `widths` runs from the
@@ -59,7 +60,6 @@ class Decoder(nn.Module):
     output_bias: Array | None = None
     normalized = False
     ranks = (1, 2, 3)
-    causal = False
 
     @nn.compact
     def __call__(self, z: Array, code: Array | None = None) -> Array:

@@ -13,12 +13,13 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
+from vae.networks import network
 from vae.networks.blocks import SMALL, DenseLayer, starting_bias, with_code
 
 Array = jax.Array
 
 
-class Encoder(nn.Module):
+class Encoder(network.Encoder):
     """Encoder(widths, outputs): [B, *places, C] -> [B, outputs], float32.
 
     `blocks` layers of each of the `widths`; a gated layer has no `activation` but its gate.
@@ -31,8 +32,6 @@ class Encoder(nn.Module):
     blocks: int = 1
     gated: bool = False
 
-    ranks = (0, 1, 2, 3)
-
     @nn.compact
     def __call__(self, x: Array) -> Array:
         x = x.reshape(x.shape[0], -1)
@@ -42,7 +41,7 @@ class Encoder(nn.Module):
         return nn.Dense(self.outputs, kernel_init=SMALL, dtype=jnp.float32, name="head")(x)
 
 
-class Decoder(nn.Module):
+class Decoder(network.Decoder):
     """Decoder(widths, places, outputs): [..., D] -> [..., *places, outputs], float32.
 
     `outputs` counts the numbers of a place, all its channels together; `output_bias`, [*places,
@@ -57,9 +56,6 @@ class Decoder(nn.Module):
     blocks: int = 1
     gated: bool = False
     output_bias: Array | None = None
-
-    ranks = (0, 1, 2, 3)
-    causal = False
 
     @nn.compact
     def __call__(self, z: Array, code: Array | None = None) -> Array:

@@ -14,6 +14,7 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
+from vae.networks import network
 from vae.networks.blocks import (
     LINEAR,
     SMALL,
@@ -28,7 +29,7 @@ from vae.networks.strided import Conv, ConvTranspose, halvings, he_normal_transp
 Array = jax.Array
 
 
-class Encoder(nn.Module):
+class Encoder(network.Encoder):
     """Encoder(widths, outputs): [B, *places, C] -> [B, outputs], float32."""
 
     widths: tuple[int, ...]
@@ -49,7 +50,7 @@ class Encoder(nn.Module):
         return nn.Dense(self.outputs, kernel_init=SMALL, dtype=jnp.float32, name="head")(x)
 
 
-class Decoder(nn.Module):
+class Decoder(network.Decoder):
     """Decoder(widths, places, outputs): [..., D] -> [..., *places, outputs], float32.
 
     `widths` runs from the smallest grid up to the example. `outputs` and `output_bias` are as in
@@ -65,7 +66,6 @@ class Decoder(nn.Module):
     output_bias: Array | None = None
 
     ranks = (1, 2, 3)
-    causal = False
 
     @nn.compact
     def __call__(self, z: Array, code: Array | None = None) -> Array:

@@ -25,6 +25,7 @@ array), answers
 A new family is a file here and a row in the table.
 """
 
+from vae.config.build import named
 from vae.models.posteriors.categorical import Categorical
 from vae.models.posteriors.full_gaussian import Full
 from vae.models.posteriors.gaussian import Gaussian
@@ -33,7 +34,6 @@ from vae.models.posteriors.planar import Planar
 from vae.models.posteriors.point import Point
 from vae.models.posteriors.sylvester import Sylvester
 from vae.models.posteriors.vmf import VMF
-from vae.networks import ACTIVATIONS
 from vae.networks.made import MADE
 
 POSTERIORS = {
@@ -44,7 +44,7 @@ POSTERIORS = {
     "iaf": lambda config: IAF(
         config.latent_dim,
         config.posterior_flows,
-        MADE(2, (config.posterior_width,) * 2, ACTIVATIONS[config.activation]),
+        MADE(2, (config.posterior_width,) * 2, named("model", config, "activation")),
     ),
     "vmf": lambda config: VMF(config.latent_dim),
     "categorical": lambda config: Categorical(
