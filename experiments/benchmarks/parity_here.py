@@ -24,7 +24,8 @@ from vae.models.parts import Variables
 from vae.probability import distributions
 from vae.probability.distributions import example_keys, sample_keys
 from vae.probability.event import BINARY, Event
-from vae.probability.objectives import OBJECTIVES
+from vae.probability.objectives import objective_of
+from vae.probability.objectives.objective import reading
 from vae.probability.sphere import VonMisesFisher
 from vae.probability.terms import Batch
 from vae.training.devices import jit
@@ -86,8 +87,7 @@ def loss_and_slope(
     """
     keys = example_keys(jax.random.key(1), batch.index)
     settings = dict(config.items()) | {"axis": None, "keys": keys, "num_examples": num_examples}
-    objective = OBJECTIVES[config.name]
-    settings = {name: settings[name] for name in objective.reads}
+    objective = objective_of(config)
     variables = model.init(key=jax.random.key(0))
 
     def mean_loss(weights: dict[str, Array], loss: Callable[..., Array]) -> Array:
@@ -95,7 +95,7 @@ def loss_and_slope(
         sampled = sample_keys(keys, config.num_samples)
         terms = model.terms(own, batch, keys=sampled, train=True)
         case = Case(config, model, own, batch, terms)
-        return jnp.mean(loss(terms, **settings) - excess(case))
+        return jnp.mean(reading(loss, settings)(terms) - excess(case))
 
     def both(weights: dict[str, Array]) -> tuple[Array, dict[str, Array]]:
         value, slope = jax.value_and_grad(mean_loss)(weights, objective.loss)

@@ -14,7 +14,7 @@ import vae
 from vae import models
 from vae.errors import InputError
 from vae.models.losses.regularizers import GradientPenalty
-from vae.probability.objectives import elbo
+from vae.probability.objectives.variational import elbo
 from vae.probability.terms import Batch
 
 DATA = facts(np.full((8, 8, 1), 0.5))

@@ -7,6 +7,7 @@ from facts import facts
 
 from vae import models
 from vae.config import base
+from vae.config.axes import AXES
 from vae.errors import InputError
 from vae.models.combinations import check_objective
 from vae.models.losses.regularizers import L2
@@ -14,7 +15,6 @@ from vae.models.posteriors.gaussian import Gaussian
 from vae.models.priors.fixed import Fixed
 from vae.models.vae import VAE
 from vae.probability.event import BINARY
-from vae.probability.objectives import OBJECTIVES
 from vae.probability.terms import Batch
 
 SHAPE = (2, 2, 1)
@@ -63,7 +63,7 @@ class Encoded(Fixed):
 MODEL = models.build(base().model, facts(np.full(SHAPE, 0.5), BINARY))
 
 
-@pytest.mark.parametrize("name", OBJECTIVES)
+@pytest.mark.parametrize("name", AXES["objective.name"])
 def test_a_gaussian_serves_every_objective(name):
     check(MODEL, name=name)
 

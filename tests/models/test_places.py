@@ -13,7 +13,7 @@ from vae.errors import InputError
 from vae.networks import strided
 from vae.probability.distributions import example_keys, sample_keys
 from vae.probability.event import Values
-from vae.probability.objectives import elbo
+from vae.probability.objectives.variational import elbo
 from vae.probability.terms import Batch
 
 REAL = Values("real")

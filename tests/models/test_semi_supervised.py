@@ -13,7 +13,7 @@ from vae import models
 from vae.errors import InputError
 from vae.models import semi_supervised
 from vae.models.parts import part
-from vae.probability.objectives import elbo
+from vae.probability.objectives.variational import elbo
 from vae.probability.terms import Batch, log_weights
 
 DATA = facts(np.full((8, 8, 1), 0.5), num_classes=3)

@@ -7,6 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from jax.sharding import PartitionSpec as P
+from rows import parts
 from scipy.special import logsumexp
 from scipy.stats import norm
 
@@ -16,7 +17,6 @@ from vae.probability.distributions import (
     example_keys,
     sample_keys,
 )
-from vae.probability.objectives import OBJECTIVES, elbo
 from vae.probability.objectives.aggregate import (
     SCALES,
     beta_tc,
@@ -27,6 +27,8 @@ from vae.probability.objectives.aggregate import (
     mmd,
     wae,
 )
+from vae.probability.objectives.objective import reading
+from vae.probability.objectives.variational import elbo
 from vae.probability.terms import Terms
 from vae.training.devices import AXIS
 
@@ -178,8 +180,8 @@ def test_several_devices_see_one_batch():
         settings = SETTINGS | {"axis": axis, "keys": example_keys(jax.random.key(7), index)}
 
         def loss(params, name):
-            loss, reads, *_ = OBJECTIVES[name]
-            return loss(terms(params, x, index), **{key: settings[key] for key in reads}).mean()
+            loss = parts("objective.name")[name].loss
+            return reading(loss, settings)(terms(params, x, index)).mean()
 
         results = {name: jax.value_and_grad(loss)(params, name) for name in names}
         return results if axis is None else jax.lax.pmean(results, axis)

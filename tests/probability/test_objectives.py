@@ -6,7 +6,7 @@ from jax.sharding import PartitionSpec as P
 
 from vae.probability import schedules
 from vae.probability.distributions import DiagonalGaussian, normal_log_prob
-from vae.probability.objectives import capacity, elbo, stl
+from vae.probability.objectives.variational import capacity, elbo, stl
 from vae.probability.terms import Terms
 from vae.training.devices import AXIS
 

@@ -7,7 +7,7 @@ import pytest
 from configs import tiny
 
 import vae
-from vae.training.state import MUON_RMS, gradient_transformation
+from vae.training.optimizers import MUON_RMS, gradient_transformation
 
 SHAPES = {
     "Dense_0": {"kernel": (24, 6), "bias": (6,)},

@@ -138,8 +138,13 @@ def _check_complete(part: Any, protocol: type, where: str) -> None:
             f"{where} is no {protocol.__name__}: let it be a subclass of "
             f"{protocol.__module__}.{protocol.__qualname__}."
         )
-    if missing := sorted(getattr(part, "__abstractmethods__", ())):
-        method = getattr(protocol, missing[0])
+    known = {name for base in part.__mro__ for name in vars(base)} | set(_parameters(part, where))
+    declared = {name for base in protocol.__mro__ for name in vars(base).get("__annotations__", {})}
+    abstract = {
+        name for name in known if getattr(getattr(part, name, None), "__isabstractmethod__", False)
+    }
+    if missing := sorted((declared - known) | abstract):
+        method = getattr(protocol, missing[0], None)
         signature = inspect.signature(method) if callable(method) else ""
         raise InputError(
             f"{where} lacks {missing[0]}{signature}, which every {protocol.__name__} has; see "

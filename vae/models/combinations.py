@@ -11,7 +11,7 @@ import ml_collections
 from vae.config import base
 from vae.errors import InputError
 from vae.probability.distributions import example_keys
-from vae.probability.objectives import OBJECTIVES
+from vae.probability.objectives import objective_of
 from vae.probability.terms import Batch
 
 Array = jax.Array
@@ -38,7 +38,7 @@ def check_objective(
     Raises:
       InputError: one sentence that says what does not go together.
     """
-    objective, defaults = OBJECTIVES[config.name], base().objective
+    objective, defaults = objective_of(config), base().objective
     for key, value in config.items():
         if not hasattr(model, "encode") and value != defaults[key]:
             raise InputError(

@@ -3,38 +3,16 @@
 from __future__ import annotations
 
 import logging
-from typing import Any
 
 import ml_collections
 
+from vae.config.build import build
 from vae.errors import InputError
-from vae.probability import likelihoods
 from vae.probability.event import Event
-
-LIKELIHOODS = {
-    "bernoulli": lambda config, event: likelihoods.Bernoulli(),
-    "continuous_bernoulli": lambda config, event: likelihoods.ContinuousBernoulli(),
-    "gaussian": lambda config, event: likelihoods.Gaussian(
-        config.scale, config.scale_init, event.channels
-    ),
-    "laplace": lambda config, event: likelihoods.Laplace(
-        config.scale, config.scale_init, event.channels
-    ),
-    "discretized_logistic": lambda config, event: likelihoods.DiscretizedLogistic(
-        event.values.levels, config.scale, config.scale_init
-    ),
-    "mixture_of_logistics": lambda config, event: likelihoods.MixtureOfLogistics(
-        event.values.levels, config.likelihood_components, config.scale_init
-    ),
-    "categorical": lambda config, event: (
-        likelihoods.Tokens if event.values.kind == "tokens" else likelihoods.Categorical
-    )(event.values.levels),
-    "poisson": lambda config, event: likelihoods.Poisson(event.values.scale),
-    "negative_binomial": lambda config, event: likelihoods.NegativeBinomial(event.values.scale),
-}
+from vae.probability.likelihoods import Likelihood
 
 
-def likelihood_of(config: ml_collections.ConfigDict, event: Event) -> Any:
+def likelihood_of(config: ml_collections.ConfigDict, event: Event) -> Likelihood:
     """The likelihood of a config's `model` section, of such an event as the model is given.
 
     Logs a warning where it is none: a Bernoulli's cross-entropy of grey values.
@@ -42,7 +20,16 @@ def likelihood_of(config: ml_collections.ConfigDict, event: Event) -> Any:
     Raises:
       InputError: it cannot be of these values.
     """
-    likelihood = LIKELIHOODS[config.likelihood](config, event)
+    likelihood = build(
+        "model",
+        config,
+        "likelihood",
+        Likelihood,
+        event=event,
+        channels=event.channels,
+        levels=event.values.levels,
+        largest=event.values.scale,
+    )
     if reason := likelihood.takes(event.values):
         raise InputError(f'model.likelihood = "{config.likelihood}" {reason}')
     if likelihood.discrete and likelihood.log_levels(event.values) is None:

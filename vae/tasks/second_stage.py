@@ -18,7 +18,7 @@ from vae.config import base
 from vae.models.data import Data
 from vae.probability.distributions import split
 from vae.probability.event import Event, Values
-from vae.probability.objectives import elbo
+from vae.probability.objectives.variational import elbo
 from vae.probability.terms import Batch
 
 Array = jax.Array

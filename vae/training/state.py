@@ -8,21 +8,17 @@ import jax
 import jax.numpy as jnp
 import ml_collections
 import numpy as np
-import optax
-import optax.contrib
 from clu import metrics as clu_metrics
 from jax.sharding import Mesh
 
 from vae.config import get
 from vae.config.traced import traced
 from vae.training import devices
+from vae.training.optimizers import gradient_transformation
 
 Array = jax.Array
 
 RATES = ("learning_rate", "discriminator_learning_rate")  # of `State.hyper`
-# The root mean square of muon's directions, which is about that of Adam's: learning rates that are
-# right for the one are for the other (Liu et al., "Muon is scalable for LLM training", 2025).
-MUON_RMS = 0.2
 
 
 @flax.struct.dataclass
@@ -75,49 +71,6 @@ def hyperparameters(config: ml_collections.ConfigDict) -> dict[str, Any]:
     if RATES[1] in values:
         values[RATES[1]] = values[RATES[1]] or values[RATES[0]]
     return values
-
-
-def gradient_transformation(config: ml_collections.ConfigDict) -> optax.GradientTransformation:
-    """Gradient to direction; the learning rate and weight decay are applied in the step.
-
-    Its `update` is also given the `norm` of the gradient. Muon makes the singular values of a
-    kernel's momentum equal (Jordan et al., "Muon: an optimizer for hidden layers in neural
-    networks", 2024); whatever else is learned has Adam beside it.
-    """
-    clip = [_clip(config.clip_norm)] if config.clip_norm else []
-    if config.name == "muon":
-        # It has the learning rate and the sign of an update in it.
-        updates = optax.contrib.muon(
-            1.0,
-            adam_b1=config.b1,
-            adam_b2=config.b2,
-            eps=config.eps,
-            consistent_rms=MUON_RMS,
-            muon_weight_dimension_numbers=_kernels,
-        )
-        return optax.chain(*clip, updates, optax.scale(-1.0))
-    return optax.chain(*clip, optax.scale_by_adam(config.b1, config.b2, config.eps))
-
-
-def _kernels(params: Any) -> Any:
-    """Which params are kernels [..., inputs, outputs], and so matrices to muon; None the others."""
-
-    def axes(path: Any, x: Any) -> optax.contrib.MuonDimensionNumbers | None:
-        if path[-1] != jax.tree_util.DictKey("kernel") or x.ndim < 2:
-            return None
-        return optax.contrib.MuonDimensionNumbers(tuple(range(x.ndim - 1)), x.ndim - 1)
-
-    return jax.tree_util.tree_map_with_path(axes, params)
-
-
-def _clip(largest: float) -> optax.GradientTransformationExtraArgs:
-    """`optax.clip_by_global_norm`, given the norm: a device may see but a part of the gradient."""
-
-    def update(grads: Any, state: Any, params: Any = None, *, norm: Array) -> tuple[Any, Any]:
-        scale = largest / jnp.maximum(norm, largest)
-        return jax.tree.map(lambda g: g * scale, grads), state
-
-    return optax.GradientTransformationExtraArgs(optax.init_empty_state, update)
 
 
 def initial_state(model: Any, config: ml_collections.ConfigDict) -> State:

@@ -22,20 +22,23 @@ import jax.numpy as jnp
 import ml_collections
 from clu.metrics import Collection
 
+from vae.config.build import settings_of
 from vae.data.prepare import prepare
 from vae.probability import schedules
 from vae.probability.distributions import example_keys, sample_keys, split
 from vae.probability.event import Values
 from vae.probability.loops import scan
-from vae.probability.objectives import OBJECTIVES, divergence
+from vae.probability.objectives import objective_of
 from vae.probability.objectives.importance import at_samples, resample
+from vae.probability.objectives.objective import reading
+from vae.probability.objectives.variational import divergence
 from vae.probability.terms import Terms, log_weights
 from vae.training.devices import WHOLE, gather, mean, norm
+from vae.training.optimizers import decays, gradient_transformation
 from vae.training.state import (
     RATES,
     Guard,
     State,
-    gradient_transformation,
     metric_names,
     train_metrics,
 )
@@ -60,7 +63,7 @@ def objective_settings(
         "beta": hyper["beta"] * rise,
         "capacity": hyper["capacity"] * schedules.warmup(step, config.capacity_steps),
     }
-    return dict(config.items()) | hyper | scheduled
+    return dict(config.items()) | settings_of(config, "name") | hyper | scheduled
 
 
 def make_step(
@@ -86,7 +89,7 @@ def make_step(
       `step(state, batch, table)` with batch leaves [S, b, ...], S = `training.steps_per_call` steps
       of this device's b examples, and `table` the data set where it lives on the device, else None.
     """
-    objective = OBJECTIVES[config.objective.name]
+    objective = objective_of(config.objective)
     transformation = gradient_transformation(config.optimizer)
     training = config.training
     logged = [name for name in metric_names(model) if name != "grad_norm"]
@@ -107,7 +110,6 @@ def make_step(
 
         settings = objective_settings(config.objective, state.hyper, state.step)
         settings |= {"axis": axis, "keys": own_keys, "num_examples": num_examples}
-        settings = {name: settings[name] for name in objective.reads}
         number = config.objective.backward_samples
         if number:
             terms = terms_of(state.params, sampled)
@@ -119,9 +121,10 @@ def make_step(
             terms, pull_back = jax.vjp(lambda params: terms_of(params, sampled), state.params)
 
         def gradient_of(objective: Callable[..., Array]) -> tuple[Array, Any]:
-            loss, slope = jax.value_and_grad(
-                lambda terms: objective(terms, **settings).mean(), allow_int=True
-            )(terms)
+            loss_of = reading(objective, settings)
+            loss, slope = jax.value_and_grad(lambda terms: loss_of(terms).mean(), allow_int=True)(
+                terms
+            )
             return loss, pull_back(at_samples(slope, chosen, weights) if number else slope)[0]
 
         loss, grads = gradient_of(objective.loss)
@@ -152,7 +155,7 @@ def make_step(
         directions, opt_state = transformation.update(
             grads, state.opt_state, state.params, norm=grad_norm
         )
-        if config.optimizer.name == "adamw":
+        if decays(config.optimizer):
             decay = state.hyper["weight_decay"]
             directions = jax.tree.map(lambda d, p: d + decay * p, directions, state.params)
 

@@ -92,7 +92,7 @@ AXES: dict[str, dict[str, Choice]] = {
         "adam": Choice("Adam.", "vae.training.optimizers:adam", _ADAM),
         "adamw": Choice(
             "Adam with decoupled weight decay.",
-            "vae.training.optimizers:adamw",
+            "vae.training.optimizers:adam",
             (*_ADAM, "weight_decay"),
         ),
         "muon": Choice(

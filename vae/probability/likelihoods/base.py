@@ -1,10 +1,11 @@
-"""What likelihoods have in common: the empty defaults, and sums over an example."""
+"""What a likelihood is, with its defaults; and sums over an example."""
 
 from __future__ import annotations
 
 import math
+from abc import abstractmethod
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Protocol
 
 import jax
 import jax.numpy as jnp
@@ -15,33 +16,89 @@ Array = jax.Array
 Variables = dict[str, dict[str, Any]]
 
 
-class Likelihood:
-    """A likelihood of numbers that shares nothing over the examples.
+class Likelihood(Protocol):
+    """p(x | z) of examples, given what the decoder puts out for every place; see the package.
 
-    The protocol is that of the package.
+    A likelihood of one's own is a frozen dataclass that is a subclass. Its fields are what it is
+    made with: any of
+
+        event           the shape of an x and what its values mean, as the model is given them
+        channels        C
+        levels          how many levels the values have, or None
+        largest         the largest count
+
+    and what is set as `likelihood_settings`. By default it is of numbers, and shares nothing over
+    the examples.
+
+    Attributes:
+      discrete: whether p is a probability, and not a density.
     """
 
     discrete: bool
 
     def takes(self, values: Values) -> str | None:
+        """Why x cannot be of such values, None where it can.
+
+        It goes on from 'model.likelihood = "name" ...'.
+        """
         return not_numbers(values)
 
     def log_levels(self, values: Values) -> float | None:
+        """What log p(x) lacks of the log-probability of a level, in nats a value.
+
+        None where it has none, and so bits per dimension have no meaning.
+        """
         if self.discrete:
             return 0.0
         # A density of dequantised values, integrated over the width 1 / levels of a level.
         return math.log(values.levels) if values.kind == "real" and values.levels else None
 
     def init(self) -> Variables:
+        """The initial variables: `params` are learned, `statistics` are running averages."""
         return {"params": {}, "statistics": {}}
+
+    @abstractmethod
+    def outputs(self, channels: int) -> int:
+        """P, how many numbers a decoder gives at each place, for examples of so many channels."""
+
+    @abstractmethod
+    def to_outputs(self, mean: Array) -> Array:
+        """[*places, P] of this mean [*places, C]: where a decoder starts."""
+
+    @abstractmethod
+    def log_prob(
+        self, outputs: Array, x: Array, variables: Variables, mask: Array | None = None
+    ) -> Array:
+        """log p(x | z) [..., B] in nats; see `sum_values`.
+
+        Args:
+          outputs: [..., B, *places, P].
+          x: [B, *places, C].
+          variables: of the likelihood.
+          mask: [B, *places], True at the places whose values are summed; all of them where None.
+        """
 
     def update(
         self, outputs: Array, x: Array, variables: Variables, mask: Array | None = None
     ) -> dict[str, Array]:
+        """The statistics as these values of a batch leave them."""
         return {}
 
     def typical(self, outputs: Array) -> Array:
+        """What a person is shown of p(x | z), [..., *places, C]: its mean."""
         return self.mean(outputs)
+
+    @abstractmethod
+    def mean(self, outputs: Array) -> Array:
+        """The mean of p(x | z), [..., *places, C]."""
+
+    @abstractmethod
+    def variance(self, outputs: Array, variables: Variables) -> Array:
+        """The variance of every value, [..., *places, C]."""
+
+    @abstractmethod
+    def sample(self, outputs: Array, variables: Variables, *, key: Array) -> Array:
+        """A draw from p(x | z), [..., *places, C]."""
 
 
 def not_numbers(values: Values) -> str | None:

@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 from jax.scipy.special import betaln
 
-from vae.probability.event import Values
+from vae.probability.event import Event, Values
 from vae.probability.likelihoods.base import Array, Likelihood, Variables, not_levels
 
 
@@ -22,6 +22,11 @@ class Categorical(Likelihood):
     levels: int
 
     discrete = True
+
+    @classmethod
+    def build(cls, levels: int, event: Event) -> Categorical:
+        """The one for the values of an event, which may be tokens."""
+        return (Tokens if event.values.kind == "tokens" else cls)(levels)
 
     def takes(self, values: Values) -> str | None:
         return not_levels(values)

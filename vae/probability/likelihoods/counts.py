@@ -1,8 +1,8 @@
-"""Counts: whole numbers without an upper end. The count is k = scale x.
+"""Counts: whole numbers without an upper end. The count is k = S x.
 
-The mean is scale sigmoid(output): that it cannot exceed `scale`, the largest count of the data,
-costs nothing and keeps every output finite, and it is what an encoder sees, between 0 and 1. Where
-it is small, sigmoid is exp and this the usual log link.
+The mean is S sigmoid(output): that it cannot exceed S, the largest count of the data, costs nothing
+and keeps every output finite, and it is what an encoder sees, between 0 and 1. Where it is small,
+sigmoid is exp and this the usual log link.
 
 log p is written as a divergence of k from its mean and a rest that is small (Loader 2000, "Fast and
 accurate computation of binomial probabilities"): the terms of the textbooks' form, each of the size
@@ -38,7 +38,7 @@ class Poisson(Likelihood):
     log p = k log(mean / k) + k - mean + log_stirling(k).
     """
 
-    scale: float
+    largest: float
 
     discrete = True
 
@@ -49,7 +49,7 @@ class Poisson(Likelihood):
         return channels
 
     def to_outputs(self, mean: Array) -> Array:
-        return _to_raw(mean, self.scale)
+        return _to_raw(mean, self.largest)
 
     def log_prob(
         self, outputs: Array, x: Array, variables: Variables, mask: Array | None = None
@@ -57,17 +57,17 @@ class Poisson(Likelihood):
         def divergence(x: Array, raw: Array) -> Array:
             return _x_log_ratio(x, raw) + x - jax.nn.sigmoid(raw)
 
-        rest = sum_values(log_stirling, self.scale * x, mask=mask)  # once for all samples of z
-        return self.scale * sum_values(divergence, x, outputs, mask=mask) + rest
+        rest = sum_values(log_stirling, self.largest * x, mask=mask)  # once for all samples of z
+        return self.largest * sum_values(divergence, x, outputs, mask=mask) + rest
 
     def mean(self, outputs: Array) -> Array:
         return jax.nn.sigmoid(outputs)
 
     def variance(self, outputs: Array, variables: Variables) -> Array:
-        return self.mean(outputs) / self.scale
+        return self.mean(outputs) / self.largest
 
     def sample(self, outputs: Array, variables: Variables, *, key: Array) -> Array:
-        return jax.random.poisson(key, self.scale * self.mean(outputs)) / self.scale
+        return jax.random.poisson(key, self.largest * self.mean(outputs)) / self.largest
 
 
 @dataclasses.dataclass(frozen=True)
@@ -80,7 +80,7 @@ class NegativeBinomial(Likelihood):
     The decoder's second output is log r, bounded by 10: from 5e-5 to 22,000, which is a Poisson.
     """
 
-    scale: float
+    largest: float
 
     discrete = True
 
@@ -91,23 +91,23 @@ class NegativeBinomial(Likelihood):
         return 2 * channels
 
     def to_outputs(self, mean: Array) -> Array:
-        raw = _to_raw(mean, self.scale)
+        raw = _to_raw(mean, self.largest)
         return jnp.concatenate([raw, jnp.zeros_like(raw)], axis=-1)
 
     def log_prob(
         self, outputs: Array, x: Array, variables: Variables, mask: Array | None = None
     ) -> Array:
         def without_rest(x: Array, raw: Array, raw_r: Array) -> Array:
-            k, mean, r = self.scale * x, self.scale * jax.nn.sigmoid(raw), _dispersion(raw_r)
+            k, mean, r = self.largest * x, self.largest * jax.nn.sigmoid(raw), _dispersion(raw_r)
             return (
-                self.scale * _x_log_ratio(x, raw)
+                self.largest * _x_log_ratio(x, raw)
                 + (k + r) * jnp.log1p((k - mean) / (mean + r))
                 - jnp.log1p(k / r)
                 + log_stirling(r)
                 - log_stirling(k + r)
             )
 
-        rest = sum_values(log_stirling, self.scale * x, mask=mask)  # once for all samples of z
+        rest = sum_values(log_stirling, self.largest * x, mask=mask)  # once for all samples of z
         return sum_values(without_rest, x, *jnp.split(outputs, 2, axis=-1), mask=mask) + rest
 
     def mean(self, outputs: Array) -> Array:
@@ -115,13 +115,13 @@ class NegativeBinomial(Likelihood):
 
     def variance(self, outputs: Array, variables: Variables) -> Array:
         mean, r = self.mean(outputs), _dispersion(jnp.split(outputs, 2, axis=-1)[1])
-        return mean / self.scale + mean**2 / r
+        return mean / self.largest + mean**2 / r
 
     def sample(self, outputs: Array, variables: Variables, *, key: Array) -> Array:
         r = _dispersion(jnp.split(outputs, 2, axis=-1)[1])
         gamma_key, poisson_key = jax.random.split(key)
-        rate = self.scale * self.mean(outputs) * jax.random.gamma(gamma_key, r) / r
-        return jax.random.poisson(poisson_key, rate) / self.scale
+        rate = self.largest * self.mean(outputs) * jax.random.gamma(gamma_key, r) / r
+        return jax.random.poisson(poisson_key, rate) / self.largest
 
 
 def log_stirling(k: Array) -> Array:

@@ -13,6 +13,7 @@ import jax
 import jax.numpy as jnp
 
 from vae.probability.objectives.batch import gather, is_own
+from vae.probability.objectives.objective import Objective
 from vae.probability.objectives.variational import divergence, elbo
 from vae.probability.terms import Terms
 
@@ -88,23 +89,35 @@ def far_from_identity(
 
 
 def dip_i(
-    terms: Terms, *, beta: Array | float = 1.0, axis: str | None = None, **weights: Array | float
+    terms: Terms,
+    *,
+    beta: Array | float = 1.0,
+    dip_diagonal: Array | float,
+    dip_off_diagonal: Array | float,
+    axis: str | None = None,
 ) -> Array:
     """The ELBO, and the distance of Cov_x[E_q z] from I, [B] (DIP-VAE-I of Kumar et al. 2018).
 
-    `weights` are those of `far_from_identity`; every example carries the whole penalty.
+    The weights are those of `far_from_identity`; every example carries the whole penalty.
     """
+    weights = {"dip_diagonal": dip_diagonal, "dip_off_diagonal": dip_off_diagonal}
     return elbo(terms, beta=beta) + far_from_identity(covariance(terms.q.mean, axis), **weights)
 
 
 def dip_ii(
-    terms: Terms, *, beta: Array | float = 1.0, axis: str | None = None, **weights: Array | float
+    terms: Terms,
+    *,
+    beta: Array | float = 1.0,
+    dip_diagonal: Array | float,
+    dip_off_diagonal: Array | float,
+    axis: str | None = None,
 ) -> Array:
     """The ELBO, and the distance of Cov_q(z) from I, [B] (DIP-VAE-II of Kumar et al. 2018).
 
-    Cov_q(z) = E_x[Cov_q(z | x)] + Cov_x[E_q z]. `weights` are those of `far_from_identity`; every
+    Cov_q(z) = E_x[Cov_q(z | x)] + Cov_x[E_q z]. The weights are those of `far_from_identity`; every
     example carries the whole penalty.
     """
+    weights = {"dip_diagonal": dip_diagonal, "dip_off_diagonal": dip_off_diagonal}
     within = jnp.diag(gather(jnp.exp(2 * terms.q.log_std), axis).mean(0))
     total = within + covariance(terms.q.mean, axis)
     return elbo(terms, beta=beta) + far_from_identity(total, **weights)
@@ -189,3 +202,10 @@ def wae(
     """
     mismatch = prior_mismatch(terms, keys=keys, kernel=kernel, axis=axis)
     return mmd_weight * mismatch - terms.log_px.mean(0) + sum(terms.losses.values())
+
+
+BETA_TC = Objective(beta_tc, needs=("log_prob_per_dim",))
+DIP_I = Objective(dip_i, needs=("mean",))
+DIP_II = Objective(dip_ii, needs=("log_std",))
+INFO_VAE = Objective(info_vae, needs=("mean",))
+WAE = Objective(wae, needs=("mean",))

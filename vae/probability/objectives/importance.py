@@ -16,6 +16,7 @@ import math
 import jax
 import jax.numpy as jnp
 
+from vae.probability.objectives.objective import Objective
 from vae.probability.objectives.variational import frozen
 from vae.probability.terms import Terms, log_weights
 
@@ -47,12 +48,6 @@ def ciwae(terms: Terms, *, ciwae_weight: Array | float) -> Array:
     return ciwae_weight * single + (1 - ciwae_weight) * iwae(terms)
 
 
-def piwae(terms: Terms, *, groups: int) -> Array:
-    """What p minimises beside `miwae` for q: the IWAE of all K (PIWAE of Rainforth et al. 2018)."""
-    del groups  # of the loss for q
-    return iwae(terms)
-
-
 def dreg(terms: Terms) -> Array:
     """What q minimises beside `iwae` for p: -sum_k v_k^2 log w_k, [B], v_k = w_k / sum_l w_l.
 
@@ -63,6 +58,11 @@ def dreg(terms: Terms) -> Array:
     normalised = jax.lax.stop_gradient(jax.nn.softmax(log_weights(terms), axis=0))
     log_w = terms.log_px + terms.log_pz - frozen(terms.q).log_prob(terms.z)
     return sum(terms.losses.values()) - (normalised**2 * log_w).sum(0)
+
+
+IWAE = Objective(iwae, resampled=True)
+DREG = Objective(iwae, inference_loss=dreg, needs=("log_prob",), resampled=True)
+PIWAE = Objective(iwae, inference_loss=miwae)  # (Rainforth et al. 2018)
 
 
 def resample(weights: Array, *, keys: Array, number: int) -> Array:

@@ -6,6 +6,7 @@ import jax
 import jax.numpy as jnp
 
 from vae.probability.objectives.batch import batch_mean
+from vae.probability.objectives.objective import Objective
 from vae.probability.terms import Terms
 
 Array = jax.Array
@@ -67,3 +68,6 @@ def stl(terms: Terms, *, beta: Array | float = 1.0) -> Array:
     """
     kl = (frozen(terms.q).log_prob(terms.z) - terms.log_pz).mean(0)
     return beta * kl - terms.log_px.mean(0) + sum(terms.losses.values())
+
+
+STL = Objective(stl, needs=("log_prob",))
