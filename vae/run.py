@@ -77,7 +77,7 @@ class Compiled:
 
 @dataclasses.dataclass(frozen=True)
 class Run:
-    """A trained model with its configuration.
+    """A trained model.
 
     Attributes:
       config: the resolved configuration.
@@ -118,14 +118,18 @@ class Run:
         return self.variables["params"]
 
     def dataset(self) -> Dataset:
-        """Loads the data that it was trained on.
+        """The data that it was trained on, each example read when it is asked for.
 
         Raises:
           InputError: they are not there, or others are there now.
         """
-        dataset = modalities.load(self.config.data)
+        return self._dataset
+
+    @functools.cached_property
+    def _dataset(self) -> Dataset:
+        dataset = modalities.load(self.config.data, whole=False)
         check_identity(dataset, self.data, self.workdir)
-        return dataset
+        return dataclasses.replace(dataset, scales=self.scales)
 
     @functools.cached_property
     def source(self) -> str:
@@ -142,7 +146,7 @@ class Run:
         prior: Any = None,
         temperature: float | None = None,
     ) -> np.ndarray:
-        """Examples of latents drawn from the prior.
+        """Returns examples [num, *places, C] float32 of latents drawn from the prior.
 
         Args:
           num: how many.
@@ -153,9 +157,6 @@ class Run:
           seed: of the draws; example i of a seed is the same whatever `num`.
           prior: what the latents are drawn from instead, as `vae.tasks.fit_prior` gives it.
           temperature: scales the prior's standard deviation; below 1 samples are more alike.
-
-        Returns:
-          [num, *places, C] float32.
 
         Raises:
           InputError: the labels are not the model's, or its prior has no temperature.
@@ -168,8 +169,7 @@ class Run:
         condition = self.model.condition
         if labels is None and condition and condition.kind == "label":
             labels = np.arange(num) % condition.size
-        draw = draw or self.model.causal
-        function = self.compiled.draw if draw else self.compiled.sample
+        function = self.compiled.draw if draw or self.model.causal else self.compiled.sample
         scale = None if temperature is None else np.float32(temperature)
         function = functools.partial(function, prior=prior, temperature=scale)
         return self._in_batches(function, (keys, self._labels(labels, num)))
@@ -177,11 +177,11 @@ class Run:
     def encode(self, x: np.ndarray, labels: np.ndarray | None = None) -> Any:
         """q(z | x) of x [N, *places, C], and labels [N] or attributes [N, A] if it takes any.
 
-        Numpy arrays: the `mean` that `decode` takes, [N, D], beside `log_std` for a Gaussian.
+        Numpy arrays: the `mean` [N, D] that `decode` takes, beside `log_std` for a Gaussian.
         """
         self._check_encodes()
-        batch = Batch(self.modality.check(x, self.event), self._labels(labels, len(x)))
-        return self._in_batches(self.compiled.encode, batch)
+        inputs = Batch(self.modality.check(x, self.event), self._labels(labels, len(x)))
+        return self._in_batches(self.compiled.encode, inputs)
 
     def decode(self, z: Any, labels: np.ndarray | None = None) -> np.ndarray:
         """The mean of p(x | z) for latents [N, D], as [N, *places, C].
@@ -235,16 +235,14 @@ class Run:
         if num_samples is not None and num_samples < 1:
             raise InputError(f"num_samples={num_samples} must be at least 1.")
         x, labels = self.modality.check(x, self.event), self._labels(labels, len(x))
-        levels = self.model.event.values.levels
-        if levels and self.model.likelihood.discrete:
+        if (levels := self.model.event.values.levels) and self.model.likelihood.discrete:
             x = on_levels(x, levels)
         evaluation, mesh = self.config.evaluation, self.compiled.mesh
         estimator = self.compiled.estimator(
             num_samples=num_samples or evaluation.num_samples, max_bytes=evaluation.max_bytes
         )
         batches = given_batches(Raw(x, labels), divisible(min(BATCH, len(x)), mesh))
-        variables = replicate(self.variables, mesh)
-        return estimator(variables, {}, batches, key=jax.random.key(seed))
+        return estimator(replicate(self.variables, mesh), {}, batches, key=jax.random.key(seed))
 
     def posterior(
         self,
@@ -271,11 +269,11 @@ class Run:
         """
         if reason := why_not(self.model):
             raise InputError(f"p(z | observed) has no samples, for the model of this run {reason}.")
-        condition, number = self.model.condition, len(jax.tree.leaves(observation)[0])
+        number = len(jax.tree.leaves(observation)[0])
         return self.compiled.sampler(self.variables)(
             self.variables,
             observation,
-            self._labels(labels, number) if condition else None,
+            self._labels(labels, number) if self.model.condition else None,
             chains=chains,
             sweeps=sweeps,
             key=jax.random.key(seed),

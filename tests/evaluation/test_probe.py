@@ -9,6 +9,7 @@ import pytest
 from vae import modalities
 from vae.config import base
 from vae.data.examples import ArrayExamples, Dataset, Raw
+from vae.data.scales import unit_scales
 from vae.errors import InputError
 from vae.evaluation import probe as probes
 from vae.evaluation.probe import agreement, fit_probe
@@ -73,6 +74,7 @@ def test_factors_and_attributes_of_colour_images():
         num_classes=0,
         description="disks",
         attributes=("Large", "Height"),
+        scales=unit_scales(2),
     )
     probe = fit_probe(dataset, key=jax.random.key(0))
     assert set(probe.figures["accuracy"]) == {"Large"}

@@ -7,7 +7,6 @@ are kept, in memory or in files, never changes which they are or their order.
 
 from __future__ import annotations
 
-import functools
 import logging
 import threading
 from collections.abc import Hashable, Iterator, Sequence
@@ -18,7 +17,7 @@ from typing import Any, NamedTuple, Protocol
 import jax
 import numpy as np
 
-from vae.data.scales import Scales, scales_of
+from vae.data.scales import Scales, unit_scales
 from vae.data.splits import digests
 from vae.errors import InputError
 from vae.probability.event import Event, Values
@@ -183,11 +182,7 @@ class Dataset:
     classes: tuple[str, ...] = ()  # their names; none where these are the numbers
     modality: str = ""  # which it is, see `vae/modalities`
     digest: str = ""  # tells these data from others, see `vae/data/identity.py`
-
-    @functools.cached_property
-    def scales(self) -> Scales:
-        """What the attributes' numbers mean, from those of the training set."""
-        return scales_of(getattr(self.train, "labels", None), len(self.attributes))
+    scales: Scales = field(default=unit_scales(0))  # of the training set's attributes
 
     def mean(self) -> np.ndarray:
         """Returns the mean x of the training set, [*places, C] float32.

@@ -36,9 +36,10 @@ import numpy as np
 
 from vae.data import groups, splits
 from vae.data.checks import check_splits
-from vae.data.examples import Dataset, Source, load_in_memory
+from vae.data.examples import ArrayExamples, Dataset, Source, load_in_memory
 from vae.data.identity import identity
 from vae.data.labels import check_classes, with_labels
+from vae.data.scales import scales_of
 from vae.data.standardise import standardised
 from vae.errors import InputError
 from vae.files import user_path
@@ -48,18 +49,28 @@ from vae.probability.event import Event, Values
 MODALITIES: dict[str, ModuleType] = {modality.NAME: modality for modality in (tables, images)}
 
 
-def load(config) -> Dataset:
+def load(config, *, whole: bool = True) -> Dataset:
     """Reads the data set that `config` (the section `data`) names.
 
     Sets of up to `data.device_bytes`, all three splits together, are in memory when this returns
     and have a table for the device; larger folders and record files are read as they are needed.
-    Raises InputError for anything wrong with the data or with what the config says of it.
+
+    Args:
+      config: the section.
+      whole: False for a trained run, which may need four examples of 20,000: images in files and
+        faces that are drawn stay where they are, whatever their size, and what was said of the
+        data when it was trained (few examples, duplicates, labels that are no classes) is not
+        looked for again. Which examples they are, their order and their digest are the same.
+
+    Raises:
+      InputError: anything is wrong with the data or with what the config says of them.
     """
     source = read(config)
     specs = {f"data.{name}": config[name] for name in ("train", "valid", "test")}
     lengths = {name: len(examples) for name, examples in source.splits.items()}
     selected = splits.select(specs, lengths)
-    if unused := lengths.keys() - {name for name, _ in selected.values()}:
+    unused = lengths.keys() - {name for name, _ in selected.values()}
+    if unused and whole:
         logging.warning(
             "%s: data.train, data.valid and data.test leave out the split %s",
             source.description,
@@ -77,10 +88,13 @@ def load(config) -> Dataset:
     if sum(examples.nbytes for examples in chosen.values()) <= config.device_bytes:
         chosen = {
             name: replace(load_in_memory(examples, config.threads), resident=True)
+            if whole or isinstance(examples, ArrayExamples) or (config.labelled and name == "train")
+            else examples
             for name, examples in chosen.items()
         }
-    check_splits(chosen, source.description)
-    check_classes(source)
+    if whole:
+        check_splits(chosen, source.description)
+        check_classes(source)
     chosen["train"] = with_labels(chosen["train"], config.labelled, seed=config.seed)
     shape, values = chosen["train"].shape, source.values
     if source.standardise:
@@ -96,6 +110,7 @@ def load(config) -> Dataset:
         description=f"{source.description}: {sizes}{by}; {'x'.join(map(str, shape))}",
         classes=source.classes,
         modality=source.modality,
+        scales=scales_of(getattr(chosen["train"], "labels", None), len(source.attributes)),
     )
 
 

@@ -73,7 +73,7 @@ def check_data(config: ml_collections.ConfigDict, workdirs: Sequence[Path]) -> N
       InputError: they are; data that cannot be loaded any more are said, and not refused.
     """
     try:
-        dataset = modalities.load(config.data)
+        dataset = modalities.load(config.data, whole=False)
     except InputError as error:
         logger.warning("%s The data of %s were not looked at.", error, workdirs[0])
         return

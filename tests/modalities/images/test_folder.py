@@ -6,7 +6,9 @@ from PIL import Image
 
 from vae import modalities
 from vae.data.batches import Batches, evaluation_batches
+from vae.data.examples import read_complete
 from vae.errors import InputError
+from vae.modalities.images import folder
 from vae.modalities.images.decoding import Fit, fit_image, fit_images, open_image
 
 HALVES = {"train": "train[:50%]", "valid": "train[50%:75%]", "test": "train[75%:]"}
@@ -63,6 +65,26 @@ def test_lazy_equals_in_memory(configure, write_images, tmp_path):
                 np.testing.assert_array_equal(batch.raw.labels, a.labels[batch.index])
     np.testing.assert_allclose(memory.mean(), lazy.mean(), rtol=1e-6)
     assert sum(int((~getattr(memory, s).ok).sum()) for s in ("train", "valid", "test")) == 1
+
+
+def test_a_trained_run_decodes_what_it_is_asked_for(configure, write_images, tmp_path, monkeypatch):
+    write_images(tmp_path, 40)
+    config = configure(path=tmp_path, **HALVES)
+    trained_on = modalities.load(config)
+    opened = []
+    monkeypatch.setattr(
+        folder, "open_image", lambda file, *more: opened.append(file) or open_image(file, *more)
+    )
+    found = modalities.load(config, whole=False)
+    assert found.digest == trained_on.digest and found.event == trained_on.event
+    assert not opened
+    raw, _ = read_complete(found.test, np.arange(4))
+    np.testing.assert_array_equal(raw.values, trained_on.test.values[:4])
+    assert len(opened) == 4
+    arrays = configure(name="digits", train="train[:50]", valid="train[50:60]", test="train[60:]")
+    arrays.labelled = 20
+    some = modalities.load(arrays, whole=False).train
+    assert (some.labels >= 0).sum() == 20 and some.table() is not None
 
 
 def test_corrupt_file_is_named_once(configure, write_images, tmp_path, caplog):

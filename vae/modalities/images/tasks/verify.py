@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from vae.data.examples import Dataset
+from vae.data.examples import Dataset, read_complete
 from vae.data.prepare import first_examples
 from vae.errors import InputError
 from vae.evaluation.detection import auroc, auroc_error, fold_accuracies, roc, tar_at_far
@@ -231,8 +231,8 @@ def identities_of(dataset: Dataset, num: int) -> np.ndarray:
     examples = dataset.test
     who = examples.identities
     if who is None:
-        labels = getattr(examples, "labels", None)
-        who = None if labels is None or labels.ndim > 1 else labels
+        labels = read_complete(examples, np.arange(min(num, len(examples))))[0].labels
+        who = labels if labels.ndim == 1 else None
     if who is None or (who[:num] < 0).all():
         raise InputError(
             "the data say of no test image whom it shows: identities, or a folder for each person, "
