@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import importlib
 import importlib.util
+import re
 import sys
 import traceback
 from pathlib import Path
@@ -22,7 +23,7 @@ _modules: dict[str, ModuleType] = {}  # those that were found there
 
 def is_own(name: Any) -> bool:
     """Whether a value names a part of one's own, as "module:Name"."""
-    return isinstance(name, str) and ":" in name
+    return isinstance(name, str) and bool(re.fullmatch(r"[^\W\d][\w.]*:[^\W\d][\w.]*", name))
 
 
 def look_in(directory: Path) -> None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 import zipfile
+from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
 
@@ -70,13 +71,28 @@ def read(path: Path) -> dict[str, Arrays]:
     splits: dict[str, Arrays] = {}
     for split, file in files_by_split(path, ".npz").items():
         arrays, names = _load(file)
-        found = _by_split(arrays, split, file)
+        found = _by_split(arrays, split, readable(file))
         if not found:
             raise InputError(
                 f"{file} has no examples, only {', '.join(names) or 'nothing'}: name them {KEYS}."
             )
         splits |= found
     return {name: splits[name] for name in ("train", "valid", "test") if name in splits}
+
+
+def of_arrays(arrays: Mapping[str, np.ndarray], what: str) -> dict[str, Arrays]:
+    """Returns the base splits of arrays by their names, as an archive has them.
+
+    Raises InputError for missing or doubled names; `what` says where they are from.
+    """
+    arrays = {name: np.asarray(array) for name, array in arrays.items()}
+    known = {name: arrays[name] for name in arrays if name == _NAMES or _place(name)}
+    found = _by_split(known, "", what)
+    if not found:
+        raise InputError(
+            f"{what} gives no examples, only {', '.join(arrays) or 'nothing'}: name them {KEYS}."
+        )
+    return {name: found[name] for name in ("train", "valid", "test") if name in found}
 
 
 def _load(file: Path) -> tuple[dict[str, np.ndarray], list[str]]:
@@ -116,19 +132,19 @@ def _place(name: str) -> tuple[str, str] | None:
     return FILES[split] if split else "", "examples" if match[2] in _EXAMPLES else "labels"
 
 
-def _by_split(arrays: dict[str, np.ndarray], split: str, file: Path) -> dict[str, Arrays]:
+def _by_split(arrays: dict[str, np.ndarray], split: str, what: str) -> dict[str, Arrays]:
     names = arrays.get(_NAMES)
     placed: dict[tuple[str, str], str] = {}
     for name in (name for name in arrays if name != _NAMES):
         place = _place(name)
         if place in placed:
-            raise InputError(f"{file}: {placed[place]} and {name} say the same: keep one of them.")
+            raise InputError(f"{what}: {placed[place]} and {name} say the same: keep one of them.")
         placed[place] = name
     found = {}
     for (part, kind), name in placed.items():
         if kind == "examples":
             label_name = placed.get((part, "labels"))
             labels = arrays[label_name] if label_name else None
-            where = f"{readable(file)}: {name}"
+            where = f"{what}: {name}"
             found[split or part or "train"] = Arrays(arrays[name], labels, names, where)
     return found

@@ -8,6 +8,9 @@ A modality is a package beside this file, and a row of the table. It answers
     read(config, like)              what `config` (the section `data`) names, as a `Source`; None
                                     where that is not its kind. What a raw value means is as `like`
                                     says, a `Values`, where the data leave it open
+    from_arrays(found, what, config, like)
+                                    arrays (`data/npz.py`) as a `Source`; None where they are not
+                                    of its kind; `what` they are of, for messages
     fitted(config, event)           the config with which another set is read as such an event
     read_files(paths, event, config)  the user's files, as x [N, *places, C] of an event, and names
     check(x, event)                 arrays from Python as x, float32; InputError for others
@@ -29,12 +32,17 @@ what is named has it.
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping
 from dataclasses import replace
 from types import ModuleType
+from typing import Any
 
 import numpy as np
 
-from vae.data import groups, splits
+from vae.config import own
+from vae.config.axes.sets import EMBEDDED
+from vae.config.build import build
+from vae.data import groups, npz, splits
 from vae.data.checks import check_splits
 from vae.data.examples import ArrayExamples, Dataset, Source, load_in_memory
 from vae.data.identity import identity
@@ -124,6 +132,9 @@ def read(config, like: Values | None = None) -> Source:
         raise InputError(
             "There are no data: give a file or directory as data.path, or a set as data.name."
         )
+    embedded = config.name.partition(":")[0] in EMBEDDED  # a class of one has a colon, too
+    if own.is_own(config.name) and not (embedded or config.path):
+        return _made(config, like)
     try:
         for name, modality in MODALITIES.items():
             if source := modality.read(config, like):
@@ -139,4 +150,26 @@ def read(config, like: Values | None = None) -> Source:
     raise InputError(
         f"data.path = {config.path} holds nothing that can be read: give "
         f"{', or '.join(modality.READS for modality in MODALITIES.values())}."
+    )
+
+
+def _made(config: Any, like: Values | None) -> Source:
+    """What a function of somebody's own gives: a `Source`, or arrays as an .npz has them."""
+    what = f"data.name={config.name!r}"
+    made = build("data", config, "name")
+    if isinstance(made, Source):
+        return made
+    if not isinstance(made, Mapping):
+        raise InputError(
+            f"{what} gives a {type(made).__name__}: let it return a dict of arrays, named "
+            f"{npz.KEYS}, or a vae.data.examples.Source."
+        )
+    found = npz.of_arrays(made, config.name)
+    for name, modality in MODALITIES.items():
+        if source := modality.from_arrays(found, config.name, config, like):
+            return replace(source, modality=name)
+    shape = next(iter(found.values())).examples.shape
+    raise InputError(
+        f"{what} gives examples of the shape {shape}: give rows [N, F], or images [N, H, W] or "
+        "[N, H, W, C]."
     )

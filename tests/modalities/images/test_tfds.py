@@ -231,9 +231,9 @@ def test_preparing_without_tensorflow_says_so(tmp_path):
 
 
 def test_unknown_name(configure, empty):
-    with pytest.raises(InputError, match=r'"mnst" is neither .* did you mean mnist'):
+    with pytest.raises(InputError, match=r'"mnst" is none of .* did you mean mnist'):
         modalities.load(configure(name="mnst"))
-    with pytest.raises(InputError, match=r'"dogits" is neither .* did you mean digits'):
+    with pytest.raises(InputError, match=r'"dogits" is none of .* did you mean digits'):
         modalities.load(configure(name="dogits"))
 
 

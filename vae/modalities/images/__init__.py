@@ -14,15 +14,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
+from vae.data import npz
 from vae.data.examples import Source
 from vae.data.splits import files_by_split
+from vae.errors import readable
 from vae.files import user_path
 from vae.modalities.images import amat, celeba, digits, faces, folder, idx, tfds
 from vae.modalities.images.decoding import Fit, fit_of
-from vae.modalities.images.pixels import archive_source
+from vae.modalities.images.pixels import arrays_source
 from vae.modalities.images.pixels import as_x as check
 from vae.modalities.images.show import animate, code_length, likeness, save, sheet, table
 from vae.modalities.images.user_files import fitted, read_files
@@ -38,6 +42,7 @@ __all__ = [
     "check",
     "code_length",
     "fitted",
+    "from_arrays",
     "likeness",
     "read",
     "read_files",
@@ -54,9 +59,7 @@ READS = "an .npz or .amat file, or a directory with idx files, .amat or .npz fil
 
 def read(config, like: Values | None = None) -> Source | None:
     """See `vae/modalities`; any name of data is taken to be one of tensorflow-datasets."""
-    fit = fit_of(config)
-    if like:
-        fit = replace(fit, black=like.black, white=like.white)
+    fit = _fit(config, like)
     if config.path:
         return _read_files(user_path(config.path), fit, config.threads)
     if config.name == "digits":
@@ -66,11 +69,25 @@ def read(config, like: Values | None = None) -> Source | None:
     return tfds.read(config.name, fit, config.manual_dir, config.threads)
 
 
+def from_arrays(
+    found: Mapping[str, npz.Arrays], what: str, config: Any, like: Values | None = None
+) -> Source | None:
+    """See `vae/modalities`: arrays [N, H, W] and [N, H, W, C] are images."""
+    if any(arrays.examples.ndim not in (3, 4) for arrays in found.values()):
+        return None
+    return arrays_source(found, what, _fit(config, like))
+
+
+def _fit(config: Any, like: Values | None) -> Fit:
+    fit = fit_of(config)
+    return replace(fit, black=like.black, white=like.white) if like else fit
+
+
 def _read_files(path: Path, fit: Fit, threads: int) -> Source | None:
     """Returns what is at a path; None where no reader takes it."""
     if path.is_file():
         if path.suffix == ".npz":
-            return archive_source(path, fit)
+            return arrays_source(npz.read(path), readable(path), fit)
         if path.suffix == ".amat":
             return amat.read(path, fit)
     if path.is_dir():
@@ -79,7 +96,7 @@ def _read_files(path: Path, fit: Fit, threads: int) -> Source | None:
         if amat.find(path):
             return amat.read(path, fit)
         if files_by_split(path, ".npz"):
-            return archive_source(path, fit)
+            return arrays_source(npz.read(path), readable(path), fit)
         if celeba.has_tables(path):
             return celeba.read(path, fit, threads)
         if has_images(path):

@@ -17,7 +17,6 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 
@@ -25,7 +24,7 @@ from vae.data import npz
 from vae.data.examples import Source, in_memory
 from vae.data.labels import classes_of
 from vae.data.splits import digests, order
-from vae.errors import InputError, readable
+from vae.errors import InputError
 from vae.modalities.images.decoding import Fit, fit_images
 from vae.probability.event import BINARY, BYTES, Event, Values
 
@@ -63,12 +62,11 @@ def array_source(
     return Source(ordered, values, number, description, classes=names)
 
 
-def archive_source(path: Path, fit: Fit) -> Source:
-    """Returns the base splits of a numpy archive.
+def arrays_source(found: Mapping[str, npz.Arrays], what: str, fit: Fit) -> Source:
+    """Returns the base splits of arrays, which `what` names in messages.
 
-    Raises InputError for a damaged archive, missing names, and arrays that are not images.
+    Raises InputError for arrays that are not images.
     """
-    found = npz.read(path)
     splits = {
         k: (image_array(arrays.examples, arrays.where), arrays.labels)
         for k, arrays in found.items()
@@ -77,10 +75,10 @@ def archive_source(path: Path, fit: Fit) -> Source:
     for name, (images, _) in splits.items():
         if images.shape[1:] != first.shape[1:] or images.dtype != first.dtype:
             raise InputError(
-                f"{path}: the images of {name} are {images.shape[1:]} {images.dtype}, others "
+                f"{what}: the images of {name} are {images.shape[1:]} {images.dtype}, others "
                 f"{first.shape[1:]} {first.dtype}: bring them to one shape and type."
             )
-    return array_source(splits, fit, f"arrays of {readable(path)}")
+    return array_source(splits, fit, f"arrays of {what}")
 
 
 def image_array(array: np.ndarray, what: str) -> np.ndarray:

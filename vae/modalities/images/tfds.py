@@ -24,6 +24,7 @@ from pathlib import Path
 import jax
 import numpy as np
 
+from vae.config.axes.sets import EMBEDDED
 from vae.data.examples import ArrayExamples, Examples, Raw, Source, Unreadable
 from vae.data.splits import order
 from vae.errors import InputError
@@ -166,11 +167,11 @@ def _prepared(tfds, name: str, manual_dir: str):
         builder = tfds.builder(name, data_dir=data_dir)
     except tfds.core.registered.DatasetNotFoundError:
         known = tfds.list_builders(with_community_datasets=False)
-        close = difflib.get_close_matches(name, [*known, "digits", "faces"], n=3)
+        close = difflib.get_close_matches(name, [*known, *EMBEDDED], n=3)
         hint = f"did you mean {' or '.join(close)}? " if close else ""
         raise InputError(
-            f'data.name = "{name}" is neither "digits", "faces" nor a set of tensorflow-datasets: '
-            f"{hint}For files of your own give data.path."
+            f'data.name = "{name}" is none of {", ".join(EMBEDDED)}, nor a set of '
+            f"tensorflow-datasets: {hint}For files of your own give data.path."
         ) from None
     except Exception as error:
         raise InputError(f'data.name = "{name}" cannot be opened: {_line(error)}.') from error

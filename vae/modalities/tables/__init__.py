@@ -10,13 +10,14 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from vae.data import npz
 from vae.data.examples import Source
 from vae.errors import InputError, readable
 from vae.files import user_path
@@ -33,6 +34,7 @@ __all__ = [
     "check",
     "code_length",
     "fitted",
+    "from_arrays",
     "likeness",
     "read",
     "read_files",
@@ -65,6 +67,27 @@ def read(config, like: Values | None = None) -> Source | None:
         return None
     if not found:
         return None
+    source = _source(found, description, config, like)
+    if config.path.endswith(".npz"):
+        logger.info(
+            "%s: rows of %d numbers are a table; if they are images, save them as [N, H, W]",
+            *(description, len(source.names)),
+        )
+    return source
+
+
+def from_arrays(
+    found: Mapping[str, npz.Arrays], what: str, config: Any, like: Values | None = None
+) -> Source | None:
+    """See `vae/modalities`: arrays [N, F] are tables."""
+    if any(arrays.examples.ndim != 2 for arrays in found.values()):
+        return None
+    return _source(rows.from_arrays(found), f"rows of {what}", config, like)
+
+
+def _source(
+    found: Mapping[str, rows.Rows], description: str, config: Any, like: Values | None
+) -> Source:
     for key, unset in OF_IMAGES.items():
         if config[key] != unset:
             raise InputError(
@@ -72,11 +95,6 @@ def read(config, like: Values | None = None) -> Source | None:
                 "images are arrays [N, H, W] or [N, H, W, C]."
             )
     source = rows.source(found, description)
-    if config.path.endswith(".npz"):
-        logger.info(
-            "%s: rows of %d numbers are a table; if they are images, save them as [N, H, W]",
-            *(description, len(source.names)),
-        )
     return replace(source, values=like, standardise=False) if like else source
 
 

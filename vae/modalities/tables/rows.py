@@ -37,13 +37,18 @@ def from_path(path: Path) -> dict[str, Rows] | None:
         files = {split: files[split] for split in ("", "train", "valid", "test") if split in files}
         return {split or "train": read_csv(file) for split, file in files.items()}
     if (path.suffix == ".npz" or path.is_dir()) and npz.dimensions(path) == 2:
-        return {split: _of_arrays(arrays) for split, arrays in npz.read(path).items()}
+        return from_arrays(npz.read(path))
     return None
 
 
 def _only_csv(path: Path) -> bool:
     seen = [file for file in path.iterdir() if not file.name.startswith(".")]
     return bool(seen) and all(file.suffix == ".csv" for file in seen)
+
+
+def from_arrays(found: Mapping[str, npz.Arrays]) -> dict[str, Rows]:
+    """Returns arrays [N, F] as rows. Raises InputError for others, and for values that are none."""
+    return {split: _of_arrays(arrays) for split, arrays in found.items()}
 
 
 def _of_arrays(arrays: npz.Arrays) -> Rows:

@@ -1,0 +1,10 @@
+"""The data sets that come without a download; `data.name` takes others as well."""
+
+from vae.config.axes.choice import Choice
+
+EMBEDDED = {
+    "digits": Choice("1,797 handwritten digits of 8x8 pixels (scikit-learn)."),
+    "faces": Choice("Faces that are drawn as they are read, with 22 known factors, 64x64."),
+    "wine": Choice("178 wines of three cultivars, 13 measurements; wine:class_0 is one of them."),
+    "breast_cancer": Choice("569 tumours, 30 measurements; breast_cancer:benign is one class."),
+}
