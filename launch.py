@@ -61,7 +61,11 @@ from vae import commands
 from vae.errors import InputError, reason
 
 _CONFIG = config_flags.DEFINE_config_file(
-    "config", None, "The experiment's file; --config.KEY=VALUE changes one of its values."
+    "config",
+    None,
+    "The experiment's file; --config.KEY=VALUE changes one of its values.",
+    lock_config=False,  # `base()` locks all but the settings of parts, which have any name
+    accept_new_attributes=True,
 )
 flags.DEFINE_string("workdir", None, "The run directory; runs/NAME of the experiment if absent.")
 flags.DEFINE_string(

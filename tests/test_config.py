@@ -1,27 +1,36 @@
+import copy
 import json
+import math
 
 import ml_collections
 import pytest
+from absl import flags
 from configs import tiny
+from ml_collections import config_flags
 
 from vae.config import (
-    CHOICES,
     base,
+    check_values,
     differences,
     flatten,
     from_dict,
+    get,
+    override,
     resumable,
     to_dict,
-    validate,
-    validation,
-    values,
 )
+from vae.config.axes import AXES
+from vae.config.keys import FREE, KEYS, settings_key
 from vae.config.mapping import RESUMABLE
+from vae.config.reads import READERS, is_read
+from vae.config.traced import static
+from vae.config.values import Choices
 from vae.errors import InputError
+from vae.rules import check_config
 
 
 def test_the_defaults_are_valid():
-    validate(base())
+    check_config(base())
 
 
 @pytest.mark.parametrize(
@@ -36,13 +45,16 @@ def test_the_defaults_are_valid():
         ("model.encoder_widths", (32, 0), "encoder_widths=.32, 0. must be a tuple of 0 to 32"),
         ("model.groups", (1, 2), "groups=.1, 2. has no effect with model.name='vae'"),
         ("objective.alpha", 1.5, "objective.alpha=1.5 must be a number from 0 to 1"),
-        ("objective.groups", 2, "num_samples=1 must be a multiple of objective.groups=2"),
+        ("objective.groups", 2, "no effect with objective.name='elbo', only with miwae or piwae"),
         ("objective.beta_schedule", "cosine", "has no effect with objective.beta_warmup_steps=0"),
         (
             "optimizer.weight_decay",
             0.1,
             "no effect with optimizer.name='adam', only with adamw",
         ),
+        ("objective.capacity", 1.0, "no effect with objective.name='elbo', only with capacity"),
+        ("model.scale_init", 1.0, "no effect with model.likelihood='bernoulli', only with gau"),
+        ("model.scale", "module:f", "model.scale='module:f' must be one of fixed, .*optimal."),
         ("optimizer.learning_rate", float("nan"), "learning_rate=nan must be a number from 1e-30"),
     ],
 )
@@ -50,7 +62,7 @@ def test_a_wrong_value_is_named(key, value, message):
     config = base()
     config.update_from_flattened_dict({key: value})
     with pytest.raises(InputError, match=message):
-        validate(config)
+        check_config(config)
 
 
 @pytest.mark.parametrize(
@@ -85,61 +97,66 @@ def test_whatever_stands_at_a_key_is_checked(key, value):
     section, _, name = key.rpartition(".")
     (config[section] if section else config)[name] = value
     with pytest.raises(InputError, match=f"^{key}=.{{,90}} must be") as refused:
-        validate(config)
+        check_config(config)
     assert len(str(refused.value)) < 300
 
 
 def test_a_billion_layers_are_too_many_however_they_are_written():
     with pytest.raises(InputError, match="more than 256 layers"):
-        validate(tiny(model__blocks=100, model__encoder_widths=(8, 8, 8)))
+        check_config(tiny(model__blocks=100, model__encoder_widths=(8, 8, 8)))
     with pytest.raises(InputError, match="more than 256 layers"):
-        validate(tiny(model__name="ladder", model__groups=(200, 200)))
+        check_config(tiny(model__name="ladder", model__groups=(200, 200)))
 
 
 @pytest.mark.parametrize(
     ("overrides", "message"),
     [
         ({"model__scale": "optimal"}, "scale='optimal' does not go with .*: choose fixed or lea"),
-        ({"model__likelihood": "poisson", "model__scale": "fixed"}, "choose learned"),
+        ({"model__likelihood": "poisson", "model__scale": "fixed"}, "only with gaussian or lapl"),
         ({"model__likelihood_components": 3}, "only with mixture_of_logistics"),
     ],
 )
 def test_keys_of_another_likelihood_are_refused(overrides, message):
     with pytest.raises(InputError, match=message):
-        validate(tiny(**overrides))
+        check_config(tiny(**overrides))
 
 
 def test_a_ladder_has_a_width_for_each_grid():
     with pytest.raises(InputError, match="must have one number for each grid"):
-        validate(tiny(model__name="ladder", model__groups=(1, 2)))
+        check_config(tiny(model__name="ladder", model__groups=(1, 2)))
     with pytest.raises(InputError, match="must be a tuple of numbers, not all of them 0"):
-        validate(tiny(model__name="ladder", model__groups=(0, 0)))
+        check_config(tiny(model__name="ladder", model__groups=(0, 0)))
 
 
 def test_an_encoder_is_told_of_a_condition_that_there_is():
-    validate(tiny(model__condition="label", model__encoder_told=False))
+    check_config(tiny(model__condition="label", model__encoder_told=False))
     with pytest.raises(InputError, match=r"no effect with model.condition='none'"):
-        validate(tiny(model__encoder_told=False))
+        check_config(tiny(model__encoder_told=False))
     gan = base()
     gan.model.update(name="gan", adversary="images", condition="label", encoder_told=False)
     with pytest.raises(InputError, match=r"no effect with model.name='gan', which has no encoder"):
-        validate(gan)
+        check_config(gan)
+
+
+def test_groups_of_samples_are_equal():
+    with pytest.raises(InputError, match=r"num_samples=3 must be a multiple of objective.groups=2"):
+        check_config(tiny(objective__name="miwae", objective__num_samples=3, objective__groups=2))
 
 
 def test_muon_has_whole_matrices():
     with pytest.raises(InputError, match=r"optimizer.name='muon' needs whole matrices"):
-        validate(tiny(optimizer__name="muon", training__shard_state=True))
+        check_config(tiny(optimizer__name="muon", training__shard_state=True))
 
 
 def test_objectives_that_compare_examples_need_two():
     config = tiny(objective__name="dip_i", data__batch_size=4, training__accumulate=4)
     with pytest.raises(InputError, match="compares the examples of a batch"):
-        validate(config)
+        check_config(config)
 
 
 def test_a_mismatch_with_the_prior_is_not_rewarded():
     with pytest.raises(InputError, match=r"mmd_weight=0.5 must be at least 1"):
-        validate(tiny(objective__name="info_vae", objective__mmd_weight=0.5))
+        check_config(tiny(objective__name="info_vae", objective__mmd_weight=0.5))
 
 
 def test_a_key_of_ones_own_is_refused_with_a_suggestion():
@@ -148,14 +165,14 @@ def test_a_key_of_ones_own_is_refused_with_a_suggestion():
     with pytest.raises(
         InputError, match=r"model.latent_dims is not .* did you mean 'model.latent_dim'"
     ):
-        validate(config)
+        check_config(config)
 
 
 def test_a_missing_key_is_named():
     config = ml_collections.ConfigDict(to_dict(base()))
     del config.objective.beta
     with pytest.raises(InputError, match=r"objective\.beta is missing"):
-        validate(config)
+        check_config(config)
 
 
 def test_json_and_back():
@@ -178,11 +195,120 @@ def test_differences_name_the_keys():
     assert not resumable("model.latent_dim") and not resumable("training.ema_decay")
 
 
-def test_every_rule_is_about_a_key_there_is():
-    known = set(flatten(base()))
-    assert set(CHOICES).isdisjoint(values.RULES)
-    assert set(CHOICES) | set(values.RULES) == known
-    assert set(validation.ONLY_WITH) <= known
-    assert all(any(k == r or k.startswith(r + ".") for k in known) for r in RESUMABLE)
-    for other, users in validation.ONLY_WITH.values():
-        assert set(users) <= set(CHOICES[other])
+def test_every_row_is_about_a_key_there_is():
+    assert {key for key, row in KEYS.items() if isinstance(row.rule, Choices)} == set(AXES)
+    assert set(READERS) <= set(KEYS)
+    assert {settings_key(axis) for axis in AXES} & FREE == FREE - {"data.settings"}
+    assert all(any(k == r or k.startswith(r + ".") for k in KEYS) for r in RESUMABLE)
+    assert all(row.about.endswith(".") for row in (*KEYS.values(), *_choices()))
+
+
+def _choices():
+    return [choice for choices in AXES.values() for choice in choices.values()]
+
+
+@pytest.mark.parametrize("key", sorted(READERS))
+def test_a_key_is_read_with_each_choice_that_says_so_and_with_no_other(key):
+    for axis, names in READERS[key].items():
+        if axis not in READERS:
+            for name in AXES[axis]:
+                config = base()
+                override(config, {axis: name})
+                others = {k: v for k, v in READERS[key].items() if k != axis}
+                read = name in names or any(get(config, k) in v for k, v in others.items())
+                assert is_read(config, key) == read
+
+
+def gan(**objective):
+    config = base()
+    config.model.update(name="gan", adversary="images")
+    config.objective.update(objective)
+    return config
+
+
+def test_an_objective_has_no_effect_without_a_likelihood():
+    with pytest.raises(InputError, match=r"objective.num_samples=5 has no effect .*name='gan'"):
+        check_config(gan(num_samples=5))
+    with pytest.raises(InputError, match=r"objective.beta=4.0 has no effect .*name='gan'"):
+        check_config(gan(beta=4.0))
+
+
+OWN = "mine:Mine"
+
+
+def test_one_s_own_stands_where_a_part_does():
+    for axis in AXES:
+        config = tiny(**{axis.replace(".", "__"): OWN})
+        if KEYS[axis].rule.are_parts():
+            check_values(config)
+        else:
+            with pytest.raises(InputError, match=f"{axis}='{OWN}' must be one of"):
+                check_values(config)
+
+
+def test_one_s_own_part_reads_settings_and_no_key_of_others():
+    check_config(tiny(model__prior=OWN, model__prior_settings={"components": 3}))
+    with pytest.raises(InputError, match=r"only with .*; give your own model.prior_settings.compo"):
+        check_config(tiny(model__prior=OWN, model__prior_components=3))
+    with pytest.raises(InputError, match=r"model.adversary_settings.a=1 has no effect with model"):
+        check_config(tiny(model__adversary_settings={"a": 1}))
+
+
+def test_nobody_knows_what_one_s_own_model_reads():
+    keys = {"model__prior_components": 3, "model__r1_weight": 1.0, "data__labelled": 3}
+    check_config(tiny(model__name=OWN, **keys))
+    with pytest.raises(InputError, match=r"no effect with optimizer.name='adam'"):
+        check_config(tiny(model__name=OWN, optimizer__weight_decay=0.1))
+
+
+SETTINGS = {"df": 3, "wide": True, "name": "t", "widths": (8, 8), "rate": 0.5}
+
+
+def test_settings_have_any_name_and_type():
+    config = tiny(model__prior=OWN)
+    assert "model.prior_settings" not in flatten(config)
+    config.model.prior_settings = SETTINGS
+    assert flatten(config)["model.prior_settings.widths"] == (8, 8)
+    check_config(config)
+    assert from_dict(json.loads(json.dumps(to_dict(config)))) == config
+    other = copy.deepcopy(config)
+    override(other, {"model.prior_settings.df": 2.5, "model.prior_settings.more": 1})
+    changes = differences(to_dict(config), to_dict(other))
+    assert changes == {
+        "model.prior_settings.df": "3 -> 2.5",
+        "model.prior_settings.more": "'(absent)' -> 1",
+    }
+    assert not resumable("model.prior_settings.df")
+    assert static(config) != static(other) and static(config) == static(copy.deepcopy(config))
+    with other.unlocked():
+        other.model.prior_settings.update(last=2)
+    assert other.is_locked and not other.model.prior_settings.is_locked
+
+
+@pytest.mark.parametrize("value", [math.nan, None, {"a": 1}, (1, None), 10**30])
+def test_settings_can_be_written_and_read_again(value):
+    config = tiny(model__prior=OWN, model__prior_settings={"a": value})
+    with pytest.raises(InputError, match=r"model.prior_settings.a(=|.a is not a key)"):
+        check_config(config)
+    with pytest.raises(InputError, match=r"model.prior_settings has values of any name"):
+        override(config, {"model.prior_settings": value})
+
+
+@pytest.mark.filterwarnings("ignore:the load_module")
+def test_settings_are_flags_that_no_file_has_to_name(tmp_path):
+    file = tmp_path / "own.py"
+    file.write_text("from vae.config import base as get_config")
+    settings = {"df": "2.5", "widths": "(1, 2)", "name": "t"}
+    given = [f"--config.model.prior_settings.{name}={value}" for name, value in settings.items()]
+    line = ["launch.py", f"--config={file}", "--config.model.latent_dim=3", *given]
+    assert read(line).model.prior_settings.to_dict() == {"df": 2.5, "widths": (1, 2), "name": "t"}
+    with pytest.raises((AttributeError, KeyError), match="latent_dim"):
+        read([*line, "--config.model.latent_dimm=3"])
+
+
+def read(line):
+    values = flags.FlagValues()
+    free = {"lock_config": False, "accept_new_attributes": True}  # as on the command line
+    config_flags.DEFINE_config_file("config", flag_values=values, sys_argv=line, **free)
+    values(line)
+    return values.config

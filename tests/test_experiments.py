@@ -11,7 +11,7 @@ from PIL import Image
 from weights import check, smooth
 
 import vae
-from vae.config import validate
+from vae.rules import check_config
 
 ROOT = Path(__file__).resolve().parents[1]
 EXPERIMENTS = sorted(path.stem for path in (ROOT / "experiments").glob("*.py"))
@@ -124,7 +124,7 @@ def tiny_experiment(name, variant, folder):
 def test_published_variants_are_valid(name):
     module = importlib.import_module(f"experiments.{name}")
     for variant, (metric, _, _) in getattr(module, "PUBLISHED", {}).items():
-        validate(module.get_config(variant) if variant else module.get_config())
+        check_config(module.get_config(variant) if variant else module.get_config())
         assert metric.startswith("test/")
 
 

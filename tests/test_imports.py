@@ -14,6 +14,7 @@ ORDER = (
     "files",
     "command_line",
     "config",
+    "rules",
     "probability",
     "data",
     "networks",

@@ -14,7 +14,6 @@ import ml_collections
 import numpy as np
 from jax.sharding import PartitionSpec as P
 
-from vae.config import validate
 from vae.data.batches import Batches
 from vae.data.prepare import first_examples
 from vae.errors import InputError
@@ -23,6 +22,7 @@ from vae.experiment import Experiment, prepare
 from vae.files import user_path
 from vae.modalities import pictures
 from vae.probability.terms import Batch
+from vae.rules import check_config
 from vae.run import Compiled, Run
 from vae.training import devices, loop, processes
 from vae.training.logs import Log
@@ -95,7 +95,7 @@ def check(config: ml_collections.ConfigDict, workdir: Path, mesh: jax.sharding.M
     Raises:
       InputError: a value is wrong, or the run directory holds another experiment.
     """
-    validate(config)
+    check_config(config)
     _check_devices(config, mesh.shape[devices.AXIS])
     check_resume(config, workdir)
 

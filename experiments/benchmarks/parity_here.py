@@ -17,7 +17,7 @@ import parity_conventions
 from parity_conventions import Case
 
 from vae import models
-from vae.config import base, validate
+from vae.config import base
 from vae.models.combinations import check_objective
 from vae.models.data import Data
 from vae.models.parts import Variables
@@ -28,6 +28,7 @@ from vae.probability.objectives import objective_of
 from vae.probability.objectives.objective import reading
 from vae.probability.sphere import VonMisesFisher
 from vae.probability.terms import Batch
+from vae.rules import check_config
 from vae.training.devices import jit
 
 Array = jax.Array
@@ -49,7 +50,7 @@ def compare(member: Any, x: np.ndarray, examples: int, file: Path) -> dict[str, 
     width, config.model.latent_dim = weights["decoder.body.weight"].shape
     config.model.encoder_widths = config.model.decoder_widths = (width,)
     config.update_from_flattened_dict(member.here)
-    validate(config)
+    check_config(config)
     x = x[..., None]
     model = models.build(
         config.model, Data(Event(x.shape[1:], BINARY), x.mean(0), 0, lambda number: x[:number])

@@ -12,7 +12,6 @@ from drawn import drawn
 from facts import facts
 
 from vae import models
-from vae.config import validate
 from vae.data.batches import HostBatch
 from vae.data.examples import Raw
 from vae.errors import InputError
@@ -21,6 +20,7 @@ from vae.networks.discriminators import VectorDiscriminator
 from vae.probability.distributions import StandardNormal, normal_log_prob, sample_keys
 from vae.probability.event import Values
 from vae.probability.terms import Batch
+from vae.rules import check_config
 from vae.training.state import initial_state
 from vae.training.step import make_step
 
@@ -92,7 +92,7 @@ PLAYERS = {  # what the adversarial loss reaches
 
 def built(overrides):
     config = tiny(model__discriminator_widths=(6,), **overrides)
-    validate(config)
+    check_config(config)
     model = models.build(config.model, DATA)
     return config, model
 
@@ -255,5 +255,5 @@ def test_what_does_not_go_together_is_refused(overrides, message):
         if overrides.get("model__name") == "gan":
             config.model.encoder_widths = (512,)
             config.model.likelihood = overrides.get("model__likelihood", "bernoulli")
-        validate(config)
+        check_config(config)
         models.build(config.model, DATA)

@@ -13,7 +13,7 @@ from rows import parts as parts_of
 
 import vae
 from vae import models
-from vae.config import base, validate
+from vae.config import base
 from vae.errors import InputError
 from vae.evaluation.posterior import why_not
 from vae.models import parts
@@ -22,6 +22,7 @@ from vae.probability.distributions import example_keys
 from vae.probability.event import BINARY, Event, Values
 from vae.probability.likelihoods import Categorical, Tokens
 from vae.probability.terms import Batch
+from vae.rules import check_config
 
 GRU = {"model__decoder": "gru", "model__decoder_widths": (8,)}
 BITS = facts(np.full((2, 2, 1), 0.4), BINARY, num_classes=3)
@@ -191,7 +192,7 @@ def test_what_needs_slopes_of_the_mean_is_refused(settings):
     config = base()
     config.update_from_flattened_dict({"model.decoder": "gru", **settings})
     with pytest.raises(InputError, match=f"{key}='{value}' needs an x that"):
-        validate(config)
+        check_config(config)
 
 
 def test_repairs_are_refused():

@@ -12,13 +12,13 @@ from facts import facts
 
 import vae
 from vae import models
-from vae.config import validate
 from vae.data.scales import unit_scales
 from vae.errors import InputError
 from vae.models.condition import Condition, with_planes
 from vae.models.parts import part
 from vae.probability.distributions import sample_keys
 from vae.probability.terms import Batch, log_weights
+from vae.rules import check_config
 from vae.tasks.evaluate import evaluate
 from vae.tasks.interpolate import interpolate
 from vae.tasks.reconstruct import reconstruct
@@ -61,7 +61,7 @@ def config_of(name, **overrides):
 def built(name, scale=0.3, **overrides):
     """A model of digits of three classes, and variables away from where they start."""
     config = config_of(name, **overrides)
-    validate(config)
+    check_config(config)
     model = models.build(config.model, facts(np.full((8, 8, 1), 0.5), num_classes=CLASSES))
     shapes = jax.eval_shape(lambda: model.init(key=jax.random.key(0)))
     rng = np.random.default_rng(0)
@@ -188,4 +188,4 @@ def test_an_encoder_is_given_the_code_at_every_place(places):
 
 def test_a_semi_supervised_model_has_its_condition_already():
     with pytest.raises(InputError, match="no effect with model"):
-        validate(tiny(model__name="semi_supervised", model__condition="label"))
+        check_config(tiny(model__name="semi_supervised", model__condition="label"))

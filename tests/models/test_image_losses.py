@@ -7,12 +7,12 @@ from configs import tiny
 from facts import facts
 
 from vae import models
-from vae.config import validate
 from vae.errors import InputError
 from vae.models.losses.perceptual import perceptual
 from vae.networks.random_features import _kernel, random_features
 from vae.probability.similarity import ms_ssim
 from vae.probability.terms import Batch
+from vae.rules import check_config
 
 FACTS = facts(np.full((8, 8, 1), 0.4), num_classes=10)
 
@@ -57,4 +57,4 @@ def test_what_is_seen_weighs_more_than_what_is_not():
 
 def test_a_weight_without_a_loss_is_refused():
     with pytest.raises(InputError, match=r"image_loss_weight=2\.0 has no effect"):
-        validate(tiny(model__image_loss_weight=2.0))
+        check_config(tiny(model__image_loss_weight=2.0))

@@ -10,14 +10,14 @@ from facts import facts
 
 import vae
 from vae import models
-from vae.config import validate
-from vae.config.validation import CHOICES
+from vae.config.axes import AXES
 from vae.errors import InputError
 from vae.models import losses
 from vae.models.losses.drawn import Charge
 from vae.probability.distributions import sample_keys
 from vae.probability.event import Values
 from vae.probability.terms import Batch
+from vae.rules import check_config
 
 TRANSFORMER = {"model__transformer_width": 8, "model__transformer_layers": 1}
 MODELS = {
@@ -46,7 +46,7 @@ KEYS = sample_keys(jax.random.split(jax.random.key(1), 4), 2)
 
 def built(shape=(8, 8, 1), values=None, **overrides):
     config = tiny(**overrides)
-    validate(config)
+    check_config(config)
     return models.build(config.model, facts(np.full(shape, 0.5), values, num_classes=3))
 
 
@@ -227,4 +227,4 @@ def test_what_the_mathematics_do_not_allow_is_refused(name):
 
 def test_every_choice_has_its_row():
     for key, table in losses.LOSSES.items():
-        assert set(CHOICES[f"model.{key}"]) == set(table)
+        assert set(AXES[f"model.{key}"]) == set(table)

@@ -7,13 +7,14 @@ from configs import tiny
 from facts import facts
 
 from vae import models
-from vae.config import CHOICES, validate
+from vae.config.axes import AXES
 from vae.errors import InputError
 from vae.models.posteriors import POSTERIORS
 from vae.probability.distributions import sample_keys
 from vae.probability.event import BYTES
+from vae.rules import check_config
 
-NAMES = CHOICES["model.posterior"]
+NAMES = tuple(AXES["model.posterior"])
 
 
 def config(name):
@@ -70,4 +71,6 @@ def test_a_prior_of_another_space_is_refused(name):
 
 def test_a_sphere_needs_two_dimensions():
     with pytest.raises(InputError, match="latent_dim must be at least 2"):
-        validate(tiny(model__posterior="vmf", model__prior="uniform_sphere", model__latent_dim=1))
+        check_config(
+            tiny(model__posterior="vmf", model__prior="uniform_sphere", model__latent_dim=1)
+        )

@@ -12,8 +12,8 @@ from configs import tiny
 from facts import facts
 
 import vae
-from vae import config as config_module
 from vae import models
+from vae.config.axes import AXES, Choice
 from vae.errors import InputError
 from vae.models import priors
 from vae.models.parts import part
@@ -39,10 +39,6 @@ def prior_of(model, variables, batch, *, train=False):
     return model.prior.distribution(
         part(variables, "prior"), batch, lambda other: model.encode(variables, other), train=train
     )
-
-
-def test_the_tables_agree():
-    assert tuple(PRIORS) == config_module.CHOICES["model.prior"]
 
 
 LEARNED = [name for name in PRIORS if not name.startswith("uniform")]
@@ -147,14 +143,14 @@ def test_a_prior_of_posteriors_needs_their_density(monkeypatch):
 def test_the_page_on_a_new_prior_can_be_followed(tmp_path):
     page = (Path(priors.__file__).parent / "README.md").read_text("utf-8")
     file, rows = re.findall(r"```python\n(.*?)```", page, re.S)
-    before = dict(PRIORS), dict(config_module.CHOICES)
+    before = dict(PRIORS), dict(AXES["model.prior"])
     try:
-        exec(file + rows, {"PRIORS": PRIORS, "CHOICES": config_module.CHOICES, "__name__": "page"})
+        exec(file + rows, {"PRIORS": PRIORS, "AXES": AXES, "Choice": Choice, "__name__": "page"})
         result = vae.train(tiny(model__prior="laplace"), tmp_path)
         assert result["status"] == "completed" and np.isfinite(result["metrics"]["test/nll"])
         run = vae.load(tmp_path)
         assert "log_width" in run.params["prior"] and np.isfinite(run.sample(3)).all()
     finally:
-        for table, kept in zip((PRIORS, config_module.CHOICES), before, strict=True):
+        for table, kept in zip((PRIORS, AXES["model.prior"]), before, strict=True):
             table.clear()
             table.update(kept)

@@ -5,7 +5,8 @@ import math
 
 import pytest
 
-from vae.config import CHOICES, base
+from vae.config import base
+from vae.config.axes import AXES
 from vae.errors import InputError
 from vae.models.likelihoods import likelihood_of
 from vae.probability.event import BINARY, BYTES, Event, Values
@@ -38,7 +39,7 @@ def build(name, values):
         (DEQUANTISED, OF_LEVELS, "needs the levels, which data.dequantize takes away: set it to"),
         (COUNTS, ("bernoulli", "continuous_bernoulli"), "grey values, .* counts up to 3000: use"),
         (BINARY, ("continuous_bernoulli",), 'all 0 or 1: use "bernoulli"'),
-        (TOKENS, set(CHOICES["model.likelihood"]) - {"categorical"}, 'tokens: use "categorical"'),
+        (TOKENS, set(AXES["model.likelihood"]) - {"categorical"}, 'tokens: use "categorical"'),
     ],
 )
 def test_what_a_likelihood_cannot_be_of_is_refused(values, names, message):

@@ -1,16 +1,23 @@
-"""The configuration of an experiment: every key, every default, and what makes a value valid.
+"""The configuration of an experiment: every key, every default, and every choice.
 
 One file under `experiments/` is one experiment: its `get_config()` takes `base()` and changes what
-it is about. `base()` is the only place with defaults. `validate()` refuses, before anything is
-written or compiled, what cannot work.
+it is about. A key is a row of `keys/`, a choice a row of `axes/`; `vae.rules` says what goes
+together.
 """
 
-from vae.config.defaults import base
-from vae.config.mapping import differences, flatten, from_dict, get, override, resumable, to_dict
-from vae.config.validation import CHOICES, check_values, validate
+from vae.config.mapping import (
+    check_values,
+    differences,
+    flatten,
+    from_dict,
+    get,
+    override,
+    resumable,
+    to_dict,
+)
+from vae.config.sections import base
 
 __all__ = [
-    "CHOICES",
     "base",
     "check_values",
     "differences",
@@ -20,5 +27,4 @@ __all__ = [
     "override",
     "resumable",
     "to_dict",
-    "validate",
 ]

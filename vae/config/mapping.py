@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import ml_collections
 
-from vae.config.defaults import base
-from vae.config.values import RULES, check, shown
-from vae.errors import InputError, did_you_mean
+from vae.config.keys import FREE, KEYS, check, check_known
+from vae.config.sections import base
+from vae.config.values import shown
+from vae.errors import InputError
 
 # A run may be continued with these keys changed; any other difference is a different experiment.
 RESUMABLE = (
@@ -27,19 +28,18 @@ RESUMABLE = (
 )
 
 
-def check_keys(config: ml_collections.ConfigDict, reference: ml_collections.ConfigDict) -> None:
-    """Refuses keys that `base()` lacks, or that lack in `config`."""
-    given, known = flatten(config), flatten(reference)
-    check_known(given, known)
-    if missing := sorted(known.keys() - given.keys()):
+def check_values(config: ml_collections.ConfigDict) -> None:
+    """Checks the keys, and each value by itself.
+
+    Raises:
+      InputError: a key is unknown or missing, a value is none of the choices, or out of its range.
+    """
+    given = flatten(config)
+    check_known(given)
+    if missing := sorted(KEYS.keys() - FREE - given.keys()):
         raise InputError(f"{missing[0]} is missing; start from vae.config.base().")
-
-
-def check_known(given: Iterable[str], known: Iterable[str]) -> None:
-    """Refuses dotted keys that are not among those known, with the one that may be meant."""
-    if unknown := sorted(set(given) - set(known)):
-        hint = did_you_mean(unknown[0], known)
-        raise InputError(f"{unknown[0]} is not a key of the configuration{hint}")
+    for key, value in given.items():
+        check(key, value)
 
 
 def get(config: ml_collections.ConfigDict, key: str) -> Any:
@@ -53,21 +53,13 @@ def override(config: ml_collections.ConfigDict, values: Mapping[str, Any]) -> No
     """Sets values by their dotted keys.
 
     Raises:
-      InputError: a key is unknown, or a value is of another type than the one it replaces.
+      InputError: a key is unknown, or a value is not what its key takes.
     """
-    check_known(values, flatten(config))
+    check_known(values)
     for key, value in values.items():
-        section, name = _parent(config, key)
-        earlier = section[name]
-        try:
-            if value is None or isinstance(value, bool) is not isinstance(earlier, bool):
-                raise TypeError  # both of which a ConfigDict would take
-            section[name] = value
-        except (TypeError, ValueError):  # which ml_collections raises of what it cannot write
-            kind = type(earlier).__name__
-            raise InputError(
-                f"{key}={shown(value)} must be of type {kind}, as {earlier!r} is."
-            ) from None
+        check(key, value)
+        path, _, name = key.rpartition(".")
+        (get(config, path) if path else config)[name] = _tuples(value)
 
 
 def flatten(config: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
@@ -96,25 +88,12 @@ def from_dict(values: Mapping[str, Any]) -> ml_collections.ConfigDict:
     if not isinstance(values, Mapping):
         raise InputError(f"{shown(values)} is no configuration, which has named sections.")
     config = base()
-    known = flatten(config)
-    given = flatten(values)
-    check_known(given, known)
-    for key, value in given.items():
-        if key in RULES:
-            check(key, value)
-        section, name = _parent(config, key)
-        try:
-            section[name] = tuple(value) if isinstance(value, list) else value
-        except TypeError:
-            raise InputError(
-                f"{key}={shown(value)} must be {type(section[name]).__name__}."
-            ) from None
+    override(config, flatten(values))
     return config
 
 
-def _parent(config: ml_collections.ConfigDict, key: str) -> tuple[ml_collections.ConfigDict, str]:
-    path, _, name = key.rpartition(".")
-    return (get(config, path) if path else config), name
+def _tuples(value: Any) -> Any:
+    return tuple(map(_tuples, value)) if isinstance(value, list) else value
 
 
 def differences(old: Mapping[str, Any], new: Mapping[str, Any]) -> dict[str, str]:

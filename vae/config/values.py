@@ -1,4 +1,4 @@
-"""The type and the range of every key: one row each, checked in one place.
+"""What a value may be: its type and its range.
 
 A range says what can be computed with, not what is wise. Real numbers are finite and neither
 overflow nor vanish in float32; whole numbers fit the int32 that they are counted in; what is built
@@ -8,11 +8,11 @@ this machine's memory is asked when the data are known (`vae/training/allocation
 
 from __future__ import annotations
 
+import math
 from typing import Any, NamedTuple, Protocol
 
-import ml_collections
-
-from vae.errors import InputError
+from vae.config.axes import AXES
+from vae.config.own import is_own
 
 INT = 2**31 - 1
 SEED = 2**32 - 1  # a larger one would be the same as its remainder
@@ -106,118 +106,45 @@ class Each(NamedTuple):
         return f"a tuple of {number} entries, each {self.rule}"
 
 
+class Choices(NamedTuple):
+    """The names of an axis; "module:Name" too, where they stand for parts."""
+
+    axis: str
+
+    def allows(self, value: Any) -> bool:
+        return isinstance(value, str) and (
+            value in AXES[self.axis] or (self.are_parts() and is_own(value))
+        )
+
+    def __str__(self) -> str:
+        own = ' or "module:Name"' if self.are_parts() else ""
+        return f"one of {', '.join(AXES[self.axis])}{own}"
+
+    def are_parts(self) -> bool:
+        """Whether the names stand for classes or functions, and not for words."""
+        return any(choice.part for choice in AXES[self.axis].values())
+
+
+class Setting(NamedTuple):
+    """What a part of one's own may be given in a config, and read again from its file."""
+
+    def allows(self, value: Any) -> bool:
+        if isinstance(value, tuple | list):
+            return all(self.allows(entry) for entry in value)
+        if isinstance(value, float):
+            return math.isfinite(value)
+        return isinstance(value, bool | str) or (type(value) is int and abs(value) <= 2**63)
+
+    def __str__(self) -> str:
+        return "a finite number, text, True or False, or a tuple of these"
+
+
 POSITIVE = Whole(1)
 FLAG, PATH, SPLIT = Flag(), Text(), Text(200)
 STEPS, WEIGHT, ABOVE_ZERO = Whole(0), Real(), Real(TINY)
 WIDTHS = Each(Whole(1, SIZE))
 DEPTH, SOME = Whole(1, LAYERS), Whole(1, SIZE)
-
-RULES: dict[str, Rule] = {
-    "seed": Whole(0, SEED),
-    "data.name": PATH,
-    "data.path": PATH,
-    "data.manual_dir": PATH,
-    "data.train": SPLIT,
-    "data.valid": SPLIT,
-    "data.test": SPLIT,
-    "data.split_by": PATH,
-    "data.batch_size": POSITIVE,
-    "data.seed": Whole(0, SEED),
-    "data.labelled": Whole(0),
-    "data.crop": Each(Real(0, 2**16), 2, 2),
-    "data.image_size": Each(Whole(0, 2**16), 2, 2),
-    "data.channels": Whole(0, 3),
-    "data.flip": FLAG,
-    "data.dequantize": FLAG,
-    "data.device_bytes": Whole(1, 2**60),
-    "data.threads": Whole(1, 256),
-    "model.encoder_told": FLAG,
-    "model.encoder_widths": WIDTHS,
-    "model.decoder_widths": WIDTHS,
-    "model.blocks": DEPTH,
-    "model.latent_dim": SOME,
-    "model.top_dim": SOME,
-    "model.top_widths": WIDTHS,
-    "model.groups": Each(Whole(0, LAYERS)),
-    "model.stem_stride": SOME,
-    "model.posterior_flows": DEPTH,
-    "model.posterior_width": SOME,
-    "model.categories": SOME,
-    "model.temperature": ABOVE_ZERO,
-    "model.straight_through": FLAG,
-    "model.prior_components": SOME,
-    "model.prior_flows": DEPTH,
-    "model.prior_widths": WIDTHS,
-    "model.scale_init": ABOVE_ZERO,
-    "model.likelihood_components": SOME,
-    "model.regularizer_weight": WEIGHT,
-    "model.adversarial_weight": WEIGHT,
-    "model.discriminator_widths": WIDTHS,
-    "model.r1_weight": WEIGHT,
-    "model.spectral_norm": FLAG,
-    "model.similarity": FLAG,
-    "model.image_loss_weight": WEIGHT,
-    "model.codebook_size": SOME,
-    "model.commitment": WEIGHT,
-    "model.levels": Each(Whole(2, SIZE), 1),
-    "model.num_latents": SOME,
-    "model.transformer_width": SOME,
-    "model.transformer_layers": DEPTH,
-    "model.classification_weight": WEIGHT,
-    "objective.num_samples": POSITIVE,
-    "objective.backward_samples": Whole(0),
-    "objective.beta": WEIGHT,
-    "objective.beta_warmup_steps": STEPS,
-    "objective.free_bits": WEIGHT,
-    "objective.capacity": WEIGHT,
-    "objective.capacity_steps": STEPS,
-    "objective.groups": POSITIVE,
-    "objective.ciwae_weight": Real(0, 1),
-    "objective.mi_weight": WEIGHT,
-    "objective.dimwise_weight": WEIGHT,
-    "objective.dip_diagonal": WEIGHT,
-    "objective.dip_off_diagonal": WEIGHT,
-    "objective.mmd_weight": WEIGHT,
-    "objective.alpha": Real(0, 1),
-    "optimizer.learning_rate": ABOVE_ZERO,
-    "optimizer.discriminator_learning_rate": WEIGHT,
-    "optimizer.warmup_steps": STEPS,
-    "optimizer.b1": Real(0, BELOW_ONE),
-    "optimizer.b2": Real(0, BELOW_ONE),
-    "optimizer.eps": ABOVE_ZERO,
-    "optimizer.weight_decay": WEIGHT,
-    "optimizer.clip_norm": WEIGHT,
-    "optimizer.skip_norm": WEIGHT,
-    "training.steps": POSITIVE,
-    "training.steps_per_call": Whole(1, 10**5),
-    "training.accumulate": POSITIVE,
-    "training.shard_state": FLAG,
-    "training.pretrained": PATH,
-    "training.ema_decay": Real(0, BELOW_ONE),
-    "training.max_nonfinite": POSITIVE,
-    "training.retry_scale": ABOVE_ZERO,
-    "evaluation.every_steps": STEPS,
-    "evaluation.batch_size": POSITIVE,
-    "evaluation.num_samples": POSITIVE,
-    "evaluation.max_bytes": Whole(1, 2**60),
-    "evaluation.seed": Whole(0, SEED),
-    "checkpoint.every_steps": STEPS,
-    "checkpoint.max_to_keep": POSITIVE,
-    "log.every_steps": POSITIVE,
-    "log.images_every_steps": STEPS,
-    "log.num_images": POSITIVE,
-    "log.tensorboard": FLAG,
-}
-
-
-def check(key: str, value: Any) -> None:
-    """Refuses a value that is not what the key's row says.
-
-    Raises:
-      InputError: one sentence that names the key, the value and what it must be.
-    """
-    if not (rule := RULES[key]).allows(value):
-        raise InputError(f"{key}={shown(value)} must be {rule}.")
+SETTING = Setting()
 
 
 def shown(value: Any, longest: int = 80) -> str:
@@ -227,19 +154,3 @@ def shown(value: Any, longest: int = 80) -> str:
     except ValueError:  # Python writes no whole number of more than 4,300 digits
         text = "(a number of thousands of digits)"
     return text if len(text) <= longest else f"{text[: longest - 3]}..."
-
-
-class Section(ml_collections.ConfigDict):
-    """A ConfigDict that keeps a wrong number as it was given, for `validate` to refuse.
-
-    Where there is a real number ml_collections would make 1.0 of True, and raise of 10**400.
-    """
-
-    def __setitem__(self, key: Any, value: Any) -> None:
-        wrong = isinstance(value, int) and (isinstance(value, bool) or abs(value) > HUGE)
-        if not (wrong and isinstance(self.get(key), float)):
-            super().__setitem__(key, value)
-            return
-        with self.unlocked():
-            del self[key]
-            super().__setitem__(key, value)

@@ -8,7 +8,6 @@ from typing import Any
 import jax
 import ml_collections
 
-from vae.config import base
 from vae.errors import InputError
 from vae.probability.distributions import example_keys
 from vae.probability.objectives import objective_of
@@ -16,7 +15,6 @@ from vae.probability.terms import Batch
 
 Array = jax.Array
 
-SHARED = ("name", "num_samples")  # keys of `config.objective` that every objective reads
 NEEDS = {  # what an objective may ask of q(z | x), see `models/posteriors`
     "mean": "latents that are one vector",
     "log_prob": "the density of q(z | x) at any z",
@@ -28,7 +26,7 @@ NEEDS = {  # what an objective may ask of q(z | x), see `models/posteriors`
 def check_objective(
     config: ml_collections.ConfigDict, model: Any, example: Callable[[], Batch]
 ) -> None:
-    """Refuses an objective that the model cannot serve, or that has no use for what is set.
+    """Refuses an objective that the model cannot serve.
 
     Args:
       config: the section `objective`.
@@ -38,19 +36,7 @@ def check_objective(
     Raises:
       InputError: one sentence that says what does not go together.
     """
-    objective, defaults = objective_of(config), base().objective
-    for key, value in config.items():
-        if not hasattr(model, "encode") and value != defaults[key]:
-            raise InputError(
-                f"objective.{key}={value!r} has no effect on a model without p(x), whose losses "
-                "are its own."
-            )
-        reads = (*SHARED, *objective.reads, *["backward_samples"] * objective.resampled)
-        read = any(key.startswith(name) for name in reads)
-        if not read and value != defaults[key]:
-            raise InputError(
-                f"objective.{key}={value} has no effect with objective.name={config.name!r}."
-            )
+    objective = objective_of(config)
     if config.backward_samples and model.loss_names:
         raise InputError(
             f"objective.backward_samples={config.backward_samples} draws samples by their weights, "

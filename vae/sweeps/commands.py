@@ -16,8 +16,9 @@ from absl import flags
 from ml_collections import config_flags
 
 from vae.command_line import require_config
-from vae.config import override, validate
+from vae.config import override
 from vae.errors import InputError
+from vae.rules import check_config
 from vae.sweeps import executors, progress, record, results, space
 from vae.sweeps.coordinator import Coordinator
 from vae.sweeps.jobs import Command, Jobs
@@ -47,7 +48,7 @@ def sweep(config: Any, values: flags.FlagValues) -> int:
     workdir = Path(values.workdir or Path("sweeps") / file.stem)
     overrides = config_flags.get_override_values(values["config"])
     plan = space.declared(file, values.sweep or ())
-    validate(config.value)
+    check_config(config.value)
     space.check(plan, config.value, overrides)
     _check_search(plan, config.value, values)
     executor_class = executors.load(values.executor)

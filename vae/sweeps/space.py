@@ -27,9 +27,10 @@ from typing import Any, NamedTuple
 
 import ml_collections
 
-from vae.config import flatten, override, validate
-from vae.config.mapping import check_known
+from vae.config import override
+from vae.config.keys import check_known
 from vae.errors import InputError
+from vae.rules import check_config
 
 MAX_CORNERS = 10_000  # of these so many are checked: a space of 13 keys has all of them checked
 
@@ -253,7 +254,7 @@ def check(plan: Plan, config: ml_collections.ConfigDict, overrides: Mapping[str,
             "train/, valid/ or test/."
         )
     swept = {key for row in plan.rows for key in row} | plan.distributions.keys()
-    check_known(swept, flatten(config))
+    check_known(swept)
     if both := sorted(swept & overrides.keys()):
         raise InputError(f"--config.{both[0]} is given, but {both[0]} is swept.")
     corners = itertools.product(*map(_ends, plan.distributions.values()))
@@ -265,7 +266,7 @@ def check(plan: Plan, config: ml_collections.ConfigDict, overrides: Mapping[str,
     for run in itertools.islice(runs, MAX_CORNERS):
         candidate = copy.deepcopy(config)
         override(candidate, run)
-        validate(candidate)
+        check_config(candidate)
         if plan.objective.startswith("valid/") and not candidate.evaluation.every_steps:
             raise InputError(
                 f"evaluation.every_steps=0 never measures {plan.objective}, by which runs are "

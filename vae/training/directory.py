@@ -13,7 +13,7 @@ from typing import Any
 
 import ml_collections
 
-from vae.config import check_values, from_dict
+from vae.config import from_dict
 from vae.errors import InputError
 from vae.files import check_file, whole
 
@@ -192,8 +192,6 @@ def read_config(workdir: Path) -> ml_collections.ConfigDict | None:
     if values is None:
         return None
     try:
-        config = from_dict(values)
-        check_values(config)
+        return from_dict(values)
     except InputError as error:
         raise Damaged(f"{file} is damaged: {error}") from None
-    return config

@@ -4,7 +4,10 @@ from vae.config.axes.choice import Choice
 
 _ENCODER = ("encoder", "encoder_widths")
 _DECODER = ("decoder",)
-_OBSERVED = ("likelihood", "regularizer", "image_loss")
+_OBSERVED = (  # of models with a p(x | z), which have a bound to train on
+    *("likelihood", "regularizer", "image_loss"),
+    *("objective.name", "objective.num_samples"),
+)
 _QUANTIZED = ("num_latents", "transformer_width", "transformer_layers")
 
 AXES: dict[str, dict[str, Choice]] = {

@@ -1,0 +1,53 @@
+"""Every key of a configuration: its default, what it may be, and what it says, in one row.
+
+What a key of choices may be stands in `vae.config.axes`, with what each choice reads.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from vae.config.axes import AXES
+from vae.config.keys import data, model, objective, training
+from vae.config.keys.key import Key, settings_key
+from vae.config.values import SETTING, shown
+from vae.errors import InputError, did_you_mean
+
+__all__ = ["FREE", "KEYS", "Key", "check", "check_known", "row", "settings_key"]
+
+KEYS: dict[str, Key] = {**training.KEYS, **data.KEYS, **model.KEYS, **objective.KEYS}
+FREE = {key for key, row in KEYS.items() if row.rule is SETTING}  # dicts of any names
+
+
+def row(key: str) -> Key | None:
+    """The row of a dotted key, or of the settings that it is one of; None where there is none."""
+    above, _, name = key.rpartition(".")
+    if above in FREE and name.isidentifier():
+        return KEYS[above]
+    return None if key in FREE else KEYS.get(key)
+
+
+def check_known(keys: Iterable[str]) -> None:
+    """Refuses dotted keys that a configuration does not have, with the one that may be meant.
+
+    Raises:
+      InputError: there is such a key.
+    """
+    for key in sorted(keys):
+        if key in FREE:
+            raise InputError(f"{key} has values of any name, as {key}.NAME; name one.")
+        if row(key) is None:
+            raise InputError(f"{key} is not a key of the configuration{did_you_mean(key, KEYS)}")
+
+
+def check(key: str, value: Any) -> None:
+    """Refuses a value that is not what the key's row says.
+
+    Raises:
+      InputError: one sentence that names the key, the value and what it must be.
+    """
+    rule = row(key).rule
+    if not rule.allows(value):
+        hint = did_you_mean(shown(value), AXES.get(key, ()))
+        raise InputError(f"{key}={shown(value)} must be {rule}{hint}")

@@ -1,0 +1,42 @@
+"""One of the keys of a configuration."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+from vae.config.values import SETTING, Choices, Rule
+
+
+class Key(NamedTuple):
+    """A row of the configuration.
+
+    Attributes:
+      default: its value in `base()`.
+      rule: what a value must be.
+      about: what it says, with its unit, in a sentence or two; a line for each case.
+    """
+
+    default: Any
+    rule: Rule
+    about: str
+
+
+def axis(key: str, default: str, about: str) -> Key:
+    """The row of a key that chooses from `AXES`."""
+    return Key(default, Choices(key), about)
+
+
+def settings(*axes: str) -> dict[str, Key]:
+    """The rows of the free settings of the parts that some keys choose."""
+    return {
+        settings_key(key): Key(
+            {}, SETTING, f"Further arguments of the part that {key} names, by their names."
+        )
+        for key in axes
+    }
+
+
+def settings_key(key: str) -> str:
+    """The settings of what a key chooses: "model.settings" of "model.name"."""
+    section, _, name = key.rpartition(".")
+    return f"{section}.settings" if name == "name" else f"{key}_settings"

@@ -1,0 +1,83 @@
+"""What reads a key, as the rows of the axes say.
+
+A key that rows mention is read where one of these is chosen, on an axis that is itself read; a key
+that no row mentions always is. Settings of a part are read where there is the part. Nobody knows
+what a model of one's own reads, so every key of the models and their parts goes with it.
+"""
+
+from __future__ import annotations
+
+import ml_collections
+
+from vae.config.axes import AXES
+from vae.config.keys import FREE, KEYS, settings_key
+from vae.config.mapping import flatten, get
+from vae.config.own import is_own
+from vae.config.values import shown
+from vae.errors import InputError
+
+
+def _readers() -> dict[str, dict[str, tuple[str, ...]]]:
+    """{key: {axis: its choices that read the key}} of the keys that any row mentions."""
+    readers: dict[str, dict[str, tuple[str, ...]]] = {}
+    for axis, choices in AXES.items():
+        section = axis.partition(".")[0]
+        for name, choice in choices.items():
+            for key in choice.reads:
+                key = key if "." in key else f"{section}.{key}"
+                axes = readers.setdefault(key, {})
+                axes[axis] = (*axes.get(axis, ()), name)
+        if settings_key(axis) in FREE:
+            parts = tuple(name for name, choice in choices.items() if choice.part)
+            readers[settings_key(axis)] = {axis: parts}
+    return readers
+
+
+READERS = _readers()
+
+
+def check_read(config: ml_collections.ConfigDict) -> None:
+    """Refuses a key that is set and that nothing reads: whoever sets one expects something of it.
+
+    Raises:
+      InputError: there is such a key.
+    """
+    for key, value in flatten(config).items():
+        if key in KEYS and value == KEYS[key].default:
+            continue
+        if missed := _missed(config, key if key in KEYS else key.rpartition(".")[0]):
+            axis, there = missed
+            raise InputError(
+                f"{key}={shown(value)} has no effect with {axis}={get(config, axis)!r}, only with "
+                f"{' or '.join(there)}{_instead(config, key, axis)}."
+            )
+
+
+def is_read(config: ml_collections.ConfigDict, key: str) -> bool:
+    """Whether what is chosen reads a dotted key."""
+    return _missed(config, key) is None
+
+
+def _missed(config: ml_collections.ConfigDict, key: str) -> tuple[str, tuple[str, ...]] | None:
+    """The axis that decides that a key is not read, with the choices which read it."""
+    readers = READERS.get(key, {})
+    if is_own(config.model.name) and any(k.startswith("model.") for k in (key, *readers)):
+        return None
+    missed = None
+    for axis, names in readers.items():
+        chosen = get(config, axis)
+        above = _missed(config, axis)
+        if chosen in names or (is_own(chosen) and key == settings_key(axis)):
+            if above is None:
+                return None
+            missed = missed or above
+        missed = missed or (axis, names)
+    return missed
+
+
+def _instead(config: ml_collections.ConfigDict, key: str, axis: str) -> str:
+    """Where a part of one's own is given the same."""
+    if not is_own(get(config, axis)) or settings_key(axis) not in FREE:
+        return ""
+    argument = key.removeprefix(axis + "_").rpartition(".")[2]
+    return f"; give your own {settings_key(axis)}.{argument}"

@@ -1,0 +1,57 @@
+"""A configuration as an experiment's file has it: `base()`, which has every default."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import ml_collections
+
+from vae.config.keys import FREE, KEYS
+from vae.config.values import HUGE
+
+
+class Section(ml_collections.ConfigDict):
+    """A ConfigDict that keeps a wrong number as it was given, for `vae.rules` to refuse.
+
+    Where there is a real number ml_collections would make 1.0 of True, and raise of 10**400.
+    """
+
+    def __setitem__(self, key: Any, value: Any) -> None:
+        if isinstance(self.get(key), Settings) and isinstance(
+            value, Mapping | ml_collections.ConfigDict
+        ):
+            value = Settings(value)
+        wrong = isinstance(value, int) and (isinstance(value, bool) or abs(value) > HUGE)
+        if not (wrong and isinstance(self.get(key), float)):
+            super().__setitem__(key, value)
+            return
+        with self.unlocked():
+            del self[key]
+            super().__setitem__(key, value)
+
+
+class Settings(ml_collections.ConfigDict):
+    """Settings of a part, whose names are its own: never locked, values of any type."""
+
+    def lock(self) -> Settings:
+        return self
+
+    def get_type(self, key: str) -> type:
+        return object  # so that config_flags reads a flag by its text, not by an earlier value
+
+    def __setitem__(self, key: Any, value: Any) -> None:
+        if key in self:
+            del self[key]  # with its type
+        super().__setitem__(key, value)
+
+
+def base() -> ml_collections.ConfigDict:
+    """Returns the configuration with every default, locked against unknown keys."""
+    config = Section()
+    for key, row in KEYS.items():
+        section, _, name = key.rpartition(".")
+        if section and section not in config:
+            config[section] = Section()
+        (config[section] if section else config)[name] = Settings() if key in FREE else row.default
+    return config.lock()
