@@ -12,6 +12,7 @@ ROOT = Path(__file__).resolve().parents[1] / "vae"
 ORDER = (
     "errors",
     "files",
+    "terminal",
     "command_line",
     "config",
     "rules",

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+import math
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import ModuleType
@@ -27,7 +28,7 @@ from vae.data.prepare import on_levels
 from vae.data.scales import Scales
 from vae.errors import InputError
 from vae.evaluation.likelihood import Estimate, has_density, make_estimator
-from vae.evaluation.posterior import SWEEPS, Posterior, Report, make_sampler, why_not
+from vae.evaluation.posterior import SWEEPS, Posterior, make_sampler, why_not
 from vae.files import user_path
 from vae.models.parts import tempered
 from vae.probability.distributions import example_keys, split
@@ -241,8 +242,10 @@ class Run:
         estimator = self.compiled.estimator(
             num_samples=num_samples or evaluation.num_samples, max_bytes=evaluation.max_bytes
         )
-        batches = given_batches(Raw(x, labels), divisible(min(BATCH, len(x)), mesh))
-        return estimator(replicate(self.variables, mesh), {}, batches, key=jax.random.key(seed))
+        size = divisible(min(BATCH, len(x)), mesh)
+        batches, number = given_batches(Raw(x, labels), size), math.ceil(len(x) / size)
+        variables, key = replicate(self.variables, mesh), jax.random.key(seed)
+        return estimator(variables, {}, batches, key=key, num_batches=number)
 
     def posterior(
         self,
@@ -252,7 +255,6 @@ class Run:
         chains: int = 4,
         sweeps: int = SWEEPS,
         seed: int = 0,
-        report: Report | None = None,
     ) -> Posterior:
         """What examples may be of which only part is known, by sampling p(z | observed).
 
@@ -262,7 +264,6 @@ class Run:
           chains: M, how many possible examples of each.
           sweeps: trajectories of each chain; the first half are left out of every figure.
           seed: of the chains; chain m of example n is the same whatever else there is.
-          report: called now and then with sweeps done, sweeps in all, and the acceptance.
 
         Raises:
           InputError: the model has no density of real latents.
@@ -277,7 +278,6 @@ class Run:
             chains=chains,
             sweeps=sweeps,
             key=jax.random.key(seed),
-            report=report,
         )
 
     def _check_encodes(self) -> None:

@@ -14,6 +14,7 @@ import ml_collections
 import numpy as np
 from jax.sharding import PartitionSpec as P
 
+from vae import terminal
 from vae.data.batches import Batches
 from vae.data.prepare import first_examples
 from vae.errors import InputError
@@ -178,6 +179,10 @@ def drawer(
         return first_examples(dataset, "valid", config.log.num_images, config)
 
     def draw(step: int, state: Any) -> None:
+        with terminal.Progress("drawing pictures"):
+            write(step, state)
+
+    def write(step: int, state: Any) -> None:
         variables = devices.local(evaluation_variables(state), mesh)
         if not processes.is_first():
             return

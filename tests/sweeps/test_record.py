@@ -1,6 +1,5 @@
 """What a sweep's directory belongs to, and the list of sweeps."""
 
-import io
 import json
 
 import pytest
@@ -85,18 +84,17 @@ def test_the_list_says_how_far_each_sweep_is(tmp_path):
         listing(tmp_path / "run")
 
 
-def test_the_progress_line_tells_the_time_left(tmp_path, monkeypatch):
+def test_the_progress_line_tells_the_time_left(tmp_path, monkeypatch, capsys):
     now = [100.0]
     monkeypatch.setattr("time.monotonic", lambda: now[0])
-    stream = io.StringIO()
-    line = Progress(made(GRID), stream)
-    trials = [add(tmp_path, 0, "running")]
-    line.show(trials)
-    now[0] += 65
-    trials = [add(tmp_path, 0, "completed", -3.0), add(tmp_path, 1, "running")]
-    line.show(trials)
-    line.show(trials)
-    assert stream.getvalue().splitlines() == [
-        "0/2 trials  1 running  ? left",
-        "1/2 trials  1 completed, 1 running  best valid/elbo -3 (trial 0)  1:05 left",
+    with Progress(made(GRID)) as line:
+        line.show([add(tmp_path, 0, "running")])
+        now[0] += 65
+        trials = [add(tmp_path, 0, "completed", -3.0), add(tmp_path, 1, "running")]
+        line.show(trials)
+        line.show(trials)
+    assert capsys.readouterr().err.splitlines() == [
+        "sweep  0/2  1 running",
+        "sweep  1/2  1 completed, 1 running  best valid/elbo -3 (trial 0)   65.00 s/trial"
+        "   1:05 left",
     ]

@@ -44,7 +44,7 @@ def shown(path):
         return np.asarray(image)
 
 
-def test_what_is_filled_in_is_closer_than_the_mean_and_varies(run, capsys):
+def test_what_is_filled_in_is_closer_than_the_mean_and_varies(run):
     path, figures = inpaint(run, num=8, samples=3, box=(0, 2, 4, 5))
     assert figures["missing_pixels"] == 20 and figures["images"] == 8
     mse = figures["mse"]
@@ -60,7 +60,6 @@ def test_what_is_filled_in_is_closer_than_the_mean_and_varies(run, capsys):
     assert figures["ssim"]["posterior_mean"] > figures["ssim"]["mean"]
     rows = [row["mse"]["samples"] for row in written["per_image"]]
     assert np.mean(rows) == pytest.approx(mse["samples"])
-    assert "200/200" in capsys.readouterr().err
 
     sheet = shown(path)
     assert sheet.shape == (TOP + 8 * TILE, 6 * TILE + GAP, 3)

@@ -17,6 +17,7 @@ from typing import Any, NamedTuple, Protocol
 import jax
 import numpy as np
 
+from vae import terminal
 from vae.data.scales import Scales, unit_scales
 from vae.data.splits import digests
 from vae.errors import InputError
@@ -258,7 +259,11 @@ def load_in_memory(examples: Examples, threads: int) -> ArrayExamples:
     with ThreadPoolExecutor(max(1, threads)) as pool:
         futures = [pool.submit(read_complete, examples, chunk) for chunk in chunks]
         try:
-            parts = [future.result() for future in futures]
+            parts = []
+            with terminal.Progress("reading", len(examples), "examples") as progress:
+                for chunk, future in zip(chunks, futures, strict=True):
+                    parts.append(future.result())
+                    progress.at(int(chunk[-1]) + 1)
         except BaseException:
             pool.shutdown(wait=False, cancel_futures=True)
             raise

@@ -12,9 +12,7 @@ figure depends neither on the chunks, nor on the batch size, nor on the devices.
 from __future__ import annotations
 
 import functools
-import logging
 import math
-import time
 from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple
 
@@ -24,16 +22,15 @@ import numpy as np
 from jax.sharding import Mesh
 from jax.sharding import PartitionSpec as P
 
+from vae import terminal
 from vae.data.batches import HostBatch
 from vae.probability.distributions import example_keys, sample_keys, split
 from vae.probability.terms import Batch, log_weights
 from vae.training.devices import AXIS, MEMBER, fetch, map_shards, shard
-from vae.training.terminal import duration
 
 Array = jax.Array
-logger = logging.getLogger(__name__)
 
-LONG = 30  # seconds of an evaluation, from which on it is said how many there are
+COMPILING = "compiling the evaluation"
 
 
 class Estimate(NamedTuple):
@@ -116,9 +113,9 @@ def make_estimator(
     Returns:
       `estimate(variables, table, batches, key=key)` over batches as
       `evaluation_batches` gives them; its arrays leave out what is not counted, and are
-      [M, N, ...] of M members. Each process gives its slices, and gets the figures of all. With
-      `num_batches`, how many there are, it says how long it takes where that is long. `ask`
-      is called before each chunk of samples; what it raises ends the estimate.
+      [M, N, ...] of M members. Each process gives its slices, and gets the figures of all.
+      `num_batches` is how many there are, for the progress line. `ask` is called before each chunk
+      of samples; what it raises ends the estimate.
     """
     num_samples, event = useful_samples(model, num_samples), model.event
     bytes_per_example = max(
@@ -168,30 +165,30 @@ def make_estimator(
         batches: Iterable[HostBatch],
         *,
         key: Array,
+        num_batches: int,
         ask: Callable[[], None] = lambda: None,
-        num_batches: int = 1,
     ) -> Estimate:
         results = []
-        forecast = None
-        for batch in batches:
-            examples = math.ceil(len(batch.counted) * jax.process_count() / mesh.shape[AXIS])
-            number, size = chunks(num_samples, held * examples, bytes_per_example, max_bytes)
-            if size not in compiled:
-                compiled[size] = compile_chunk(size)
-            forecast = forecast or _Forecast(num_batches * number)
-            batch = shard(batch, mesh, P(AXIS))
-            counted, batch = batch.counted, batch._replace(counted=None)
-            parts = []
-            for i in range(number):
-                ask()
-                parts.append(compiled[size](variables, batch, table, key, np.int32(i * size)))
-                forecast.called(parts[-1])
-                jax.block_until_ready(parts[-2:-1])  # so that at most two are in flight
-            parts, counted = fetch((parts, counted))
-            parts = _combine(parts, num_samples)
-            results.append(
-                jax.tree.map(lambda x, counted=counted: np.compress(counted, x, axis), parts)
-            )
+        with terminal.Progress("evaluating", num_batches) as progress:
+            for batch in batches:
+                examples = math.ceil(len(batch.counted) * jax.process_count() / mesh.shape[AXIS])
+                number, size = chunks(num_samples, held * examples, bytes_per_example, max_bytes)
+                progress.total = num_batches * number
+                if size not in compiled:
+                    compiled[size] = terminal.first(COMPILING, compile_chunk(size))
+                batch = shard(batch, mesh, P(AXIS))
+                counted, batch = batch.counted, batch._replace(counted=None)
+                parts = []
+                for i in range(number):
+                    ask()
+                    parts.append(compiled[size](variables, batch, table, key, np.int32(i * size)))
+                    jax.block_until_ready(parts[-2:-1])  # so that at most two are in flight
+                    progress.at(len(results) * number + i + 1)
+                parts, counted = fetch((parts, counted))
+                parts = _combine(parts, num_samples)
+                results.append(
+                    jax.tree.map(lambda x, counted=counted: np.compress(counted, x, axis), parts)
+                )
         return jax.tree.map(lambda *parts: np.concatenate(parts, axis), *results)
 
     return estimate
@@ -203,27 +200,6 @@ def _dimensions(batch: Batch) -> Array:
     if mask is None:
         return jnp.full(len(x), x[0].size)
     return x.shape[-1] * mask.reshape(len(x), -1).sum(-1)
-
-
-class _Forecast:
-    """Says how long an evaluation takes, once, after two of its calls, where that is long."""
-
-    def __init__(self, calls: int) -> None:
-        self._calls, self._done, self._last = calls, 0, 0.0
-
-    def called(self, result: Any) -> None:
-        """Takes note of a call; the first one compiles, the second is timed."""
-        self._done += 1
-        if self._done > 2 or self._calls <= 2:
-            return
-        jax.block_until_ready(result)
-        started, self._last = self._last, time.monotonic()
-        seconds = (self._calls - 2) * (self._last - started)
-        if self._done == 2 and seconds > LONG:
-            logger.info(
-                "This evaluation takes about %s; a smaller evaluation.num_samples takes less.",
-                duration(seconds),
-            )
 
 
 @np.errstate(invalid="ignore", over="ignore")  # of a model that diverged the figures are NaN

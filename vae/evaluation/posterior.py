@@ -36,6 +36,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from vae import terminal
 from vae.evaluation.convergence import bulk_ess, split_rhat
 from vae.models.parts import part
 from vae.probability import hamiltonian
@@ -50,7 +51,6 @@ from vae.probability.hamiltonian import Point
 from vae.training.devices import jit
 
 Array = jax.Array
-Report = Callable[[int, int, float], None]
 
 SWEEPS = 200
 LEAPFROGS = 6
@@ -111,10 +111,9 @@ def make_sampler(model: Any, variables: Any) -> Callable[..., Posterior]:
       variables: as many and as large as will be given to it.
 
     Returns:
-      `sample(variables, observation, y, chains=M, sweeps=T, key=key, report=None)` of an
-      observation (`probability/observations.py`) of N examples and their y [N, ...], as a model is
-      given it; T trajectories of each chain. `report(sweep, of how many, acceptance)` is called now
-      and then.
+      `sample(variables, observation, y, chains=M, sweeps=T, key=key)` of an observation
+      (`probability/observations.py`) of N examples and their y [N, ...], as a model is given it; T
+      trajectories of each chain.
     """
     ends, structure = _groups(model, variables)
     dim = int(ends[-1])
@@ -237,7 +236,7 @@ def make_sampler(model: Any, variables: Any) -> Callable[..., Posterior]:
     )
 
     def sample_some(
-        variables: Any, observation: Any, y: Array | None, sweeps: int, keys: Array, report: Any
+        variables: Any, observation: Any, y: Array | None, sweeps: int, keys: Array, tell: Any
     ) -> tuple[Any, ...]:
         """Chains [N] of as many examples: mean, last x, z [S, N, D], acceptance, traces of x."""
         given = variables, observation, y
@@ -268,7 +267,7 @@ def make_sampler(model: Any, variables: Any) -> Callable[..., Posterior]:
                 mean, acceptance = mean + share * x, acceptance + share * probability
                 kept.append(z)
                 traces.append(np.take_along_axis(np.reshape(x, (len(x), -1)), shown, axis=1))
-            report(sweep, probability)
+            tell(sweep, probability)
         mean, x, z, acceptance = jax.device_get((mean, x, jnp.stack(kept), acceptance))
         return mean, x, z, acceptance, np.stack(traces)
 
@@ -280,36 +279,34 @@ def make_sampler(model: Any, variables: Any) -> Callable[..., Posterior]:
         chains: int,
         sweeps: int,
         key: Array,
-        report: Report | None = None,
     ) -> Posterior:
         number = len(jax.tree.leaves(observation)[0])
         jacobian = 4 * min(dim, DENSE) * model.event.size
         size = min(number, max(1, min(CHAINS, BYTES // jacobian) // chains))
         batches, parts = math.ceil(number / size), []
         keys = sample_keys(example_keys(key, np.arange(number)), chains).T  # [N, M]
-        for i in range(batches):
-            # The last batch is filled up with its last example, so that shapes stay the same.
-            rows = np.minimum(np.arange(i * size, (i + 1) * size), number - 1)
-            each = rows.repeat(chains)
-            part_keys = keys[rows].reshape(-1)
-            observed, known = jax.tree.map(lambda leaf, each=each: leaf[each], (observation, y))
+        with terminal.Progress("sampling", batches * sweeps, "sweeps") as progress:
+            for i in range(batches):
+                # The last batch is filled up with its last example, so that shapes stay the same.
+                rows = np.minimum(np.arange(i * size, (i + 1) * size), number - 1)
+                each = rows.repeat(chains)
+                part_keys = keys[rows].reshape(-1)
+                observed, known = jax.tree.map(lambda leaf, each=each: leaf[each], (observation, y))
 
-            def told(sweep: int, probability: Array, i: int = i) -> None:
-                if report and (sweep % 5 == 4 or sweep == sweeps - 1):
-                    report(i * sweeps + sweep + 1, batches * sweeps, float(probability.mean()))
+                def told(sweep: int, probability: Array, i: int = i) -> None:
+                    if sweep % 5 == 4 or sweep == sweeps - 1:
+                        accepted = {"acceptance": float(probability.mean())}
+                        progress.at(i * sweeps + sweep + 1, accepted)
 
-            drawn = sample_some(variables, observed, known, sweeps, part_keys, told)
-            mean, last, z, acceptance, traces = (
-                np.reshape(a, (*a.shape[:axis], size, chains, *a.shape[axis + 1 :]))
-                for a, axis in zip(drawn, (0, 0, 1, 0, 1), strict=True)
-            )
-            enough, traces = (
-                len(traces) > 3,
-                traces.swapaxes(1, 2),
-            )  # [S, M, N, P]
-            rhat = split_rhat(traces).max(-1) if enough else np.full(size, np.nan)
-            ess = bulk_ess(traces).min(-1) if enough else np.full(size, np.nan)
-            parts.append((mean.mean(1), last, z.swapaxes(0, 1), acceptance, rhat, ess))
+                drawn = sample_some(variables, observed, known, sweeps, part_keys, told)
+                mean, last, z, acceptance, traces = (
+                    np.reshape(a, (*a.shape[:axis], size, chains, *a.shape[axis + 1 :]))
+                    for a, axis in zip(drawn, (0, 0, 1, 0, 1), strict=True)
+                )
+                enough, traces = len(traces) > 3, traces.swapaxes(1, 2)  # [S, M, N, P]
+                rhat = split_rhat(traces).max(-1) if enough else np.full(size, np.nan)
+                ess = bulk_ess(traces).min(-1) if enough else np.full(size, np.nan)
+                parts.append((mean.mean(1), last, z.swapaxes(0, 1), acceptance, rhat, ess))
         mean, samples, z, *rest = (
             np.concatenate(column)[:number] for column in zip(*parts, strict=True)
         )

@@ -29,6 +29,7 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 
+from vae import terminal
 from vae.data.examples import Dataset, Examples, load_in_memory
 from vae.errors import InputError
 from vae.networks.blocks import HE, LINEAR, ResidualBlock, group_norm
@@ -236,18 +237,20 @@ def _descend(
     examples, labels = train
     rng = np.random.default_rng(seed)
     best, lowest, waited = params, np.inf, 0
-    for number in range(1, STEPS + 1):
-        rows = rng.integers(0, len(examples), BATCH)
-        params, state = step(params, state, examples[rows], labels[rows])
-        if number % LOOK == 0:
-            reached = in_batches(functools.partial(compiled, params), *held_out).mean()
-            logger.info("  step %d of %d: validation loss %.4f", number, STEPS, reached)
-            if reached < lowest:
-                best, lowest, waited = params, reached, 0
-            else:
-                waited += 1
-                if waited == PATIENCE:
-                    break
+    with terminal.Progress("fitting the classifier", STEPS, "steps") as progress:
+        for number in range(1, STEPS + 1):
+            rows = rng.integers(0, len(examples), BATCH)
+            params, state = step(params, state, examples[rows], labels[rows])
+            progress.at(number)
+            if number % LOOK == 0:
+                reached = in_batches(functools.partial(compiled, params), *held_out).mean()
+                progress.at(number, {"validation loss": float(reached)})
+                if reached < lowest:
+                    best, lowest, waited = params, reached, 0
+                else:
+                    waited += 1
+                    if waited == PATIENCE:
+                        break
     return best
 
 

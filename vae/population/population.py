@@ -24,10 +24,10 @@ from typing import Any, ClassVar, NamedTuple
 import jax
 import jax.numpy as jnp
 import ml_collections
-from clu import parameter_overview
 from jax.sharding import Mesh
 from jax.sharding import PartitionSpec as P
 
+from vae import terminal
 from vae.config.traced import static
 from vae.data.batches import Batches
 from vae.errors import InputError
@@ -37,6 +37,7 @@ from vae.population.stacked import initial_states, make_batch, make_step, unstac
 from vae.run import Compiled
 from vae.train import check, drawer
 from vae.training import devices, loop
+from vae.training.arrays import sizes
 from vae.training.directory import STOP
 from vae.training.logs import Progress
 from vae.training.processes import stop_requests
@@ -145,7 +146,7 @@ class _Population:
         self._members, self._records = members, records
         self._mesh, self._batches = mesh, batches
         self._stop_requested = stop_requested
-        self._step = make_step(experiment, mesh)
+        self._step = terminal.first("compiling the step", make_step(experiment, mesh))
         stacked = devices.layout(mesh, P(devices.MEMBER))
         self._one = devices.jit(lambda tree, m: jax.tree.map(lambda x: x[m], tree))
         self._put = devices.jit(
@@ -179,11 +180,8 @@ class _Population:
         self._steps = [self._restored(m) for m in range(len(self._members))]
         self._announce()
         config, number = self._config, len(self._members)
-        progress = Progress(
-            config.training.steps, min(self._steps), config.data.batch_size * number
-        )
         outcomes: dict[int, loop.Outcome] = {}
-        with contextlib.closing(progress):
+        with Progress(config, min(self._steps), members=number) as progress:
             orders = [
                 loop.order(config, step, record.log, _Share(progress, m == 0))
                 for m, (step, record) in enumerate(zip(self._steps, self._records, strict=True))
@@ -279,10 +277,7 @@ class _Population:
 
     def _announce(self) -> None:
         logger.info("%d members are trained together.", len(self._members))
-        overview = parameter_overview.get_parameter_overview(
-            self._member(0).params, include_stats=False
-        )
-        logger.info(overview)
+        logger.info(sizes(self._member(0).params))
 
 
 class _Share:
@@ -291,16 +286,16 @@ class _Share:
     def __init__(self, progress: Progress, leads: bool) -> None:
         self._progress, self._leads = progress, leads
 
-    def show(self, step: int, values: dict[str, float]) -> dict[str, float]:
-        return self._progress.show(step, values) if self._leads else {}
-
-    def note(self, step: int, values: dict[str, float]) -> None:
+    def at(self, step: int) -> None:
         if self._leads:
-            self._progress.note(step, values)
+            self._progress.at(step)
 
-    def restart(self, step: int) -> None:
+    def logged(self, step: int, figures: dict[str, float]) -> dict[str, float]:
+        return self._progress.logged(step, figures) if self._leads else {}
+
+    def validated(self, figures: dict[str, float]) -> None:
         if self._leads:
-            self._progress.restart(step)
+            self._progress.validated(figures)
 
 
 def _check_alike(members: Sequence[Member]) -> None:

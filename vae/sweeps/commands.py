@@ -75,7 +75,6 @@ def sweep(config: Any, values: flags.FlagValues) -> int:
         # A sampler that learns from what came of earlier points is to see figures now and then.
         most=max(1, total // ROUNDS) if sweep["sampler"] in ("tpe", "cmaes") else total,
     )
-    line = progress.Progress(sweep)
     try:
         with directory.owned(workdir), contextlib.ExitStack() as stack:
             record.claim(workdir, sweep)
@@ -90,6 +89,7 @@ def sweep(config: Any, values: flags.FlagValues) -> int:
                 every=config.value.evaluation.every_steps,
                 steps=config.value.training.steps,
             )
+            shown = progress.Progress(sweep)
             coordinator = Coordinator(
                 workdir,
                 plan,
@@ -97,9 +97,9 @@ def sweep(config: Any, values: flags.FlagValues) -> int:
                 jobs,
                 executor,
                 num_points=sweep["num_trials"],
-                show=line.show,
+                show=shown.show,
             )
-            with contextlib.closing(line), _stopped_by_signals(coordinator):
+            with shown, _stopped_by_signals(coordinator):
                 ended = coordinator.run()
             if not ended:
                 return 75

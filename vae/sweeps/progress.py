@@ -3,57 +3,53 @@
 from __future__ import annotations
 
 import collections
-import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from vae import terminal
 from vae.errors import InputError
 from vae.sweeps import record
 from vae.sweeps.trials import ENDED, Trial, in_use
-from vae.training.terminal import Line, duration
 
 ORDER = (*ENDED, "running", "waiting")
 
 
-class Progress:
-    """A progress line on a terminal, plain lines elsewhere.
+class Progress(terminal.Progress):
+    """What is shown of a sweep while it runs.
 
     Args:
       sweep: its record, as `record.make` has it.
     """
 
-    def __init__(self, sweep: dict[str, Any], stream: Any = None) -> None:
+    def __init__(self, sweep: dict[str, Any]) -> None:
+        super().__init__("sweep", record.total(sweep), "trials")
         self._record = sweep
-        self._line = Line(stream)
-        self._started: float | None = None
-        self._before = 0  # trials that had ended when this process began
-        self._shown = ""
 
     def show(self, trials: Sequence[Trial]) -> None:
-        ended = sum(trial.ended for trial in trials)
-        now = time.monotonic()
-        if self._started is None:
-            self._started, self._before = now, ended
-        rate = (ended - self._before) / max(now - self._started, 1e-9)
-        left = duration((record.total(self._record) - ended) / rate) if rate else "?"
-        line = describe(trials, self._record)
-        if line != self._shown:
-            self._shown = line
-            self._line.show(f"{line}  {left} left")
-
-    def close(self) -> None:
-        self._line.close()
+        figures = {"": _counts(trials)}
+        if found := _best(trials, self._record):
+            name, figures[name] = found
+        self.at(sum(trial.ended for trial in trials), figures, tell=figures != self.figures)
 
 
 def describe(trials: Sequence[Trial], sweep: dict[str, Any]) -> str:
     """ "22/24 trials  21 completed, 1 pruned, 2 running  best valid/elbo -87.31 (trial 7)"."""
+    ended = sum(trial.ended for trial in trials)
+    parts = [f"{ended}/{record.total(sweep)} trials", _counts(trials)]
+    return "  ".join([*parts, " ".join(_best(trials, sweep))]).strip()
+
+
+def _counts(trials: Sequence[Trial]) -> str:
     number = collections.Counter(trial.status for trial in trials)
-    counts = ", ".join(f"{number[status]} {status}" for status in ORDER if number[status])
-    line = f"{sum(trial.ended for trial in trials)}/{record.total(sweep)} trials  {counts}"
-    if found := best(trials, sweep["direction"]):
-        line += f"  best {sweep['objective']} {found[0]:.5g} (trial {found[1].number})"
-    return line
+    return ", ".join(f"{number[status]} {status}" for status in ORDER if number[status])
+
+
+def _best(trials: Sequence[Trial], sweep: dict[str, Any]) -> tuple[str, str] | tuple[()]:
+    """The name of what is sought, and the best figure with whose it is; nothing where none is."""
+    if not (found := best(trials, sweep["direction"])):
+        return ()
+    return f"best {sweep['objective']}", f"{found[0]:.5g} (trial {found[1].number})"
 
 
 def best(trials: Sequence[Trial], direction: str) -> tuple[float, Trial] | None:

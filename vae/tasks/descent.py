@@ -10,6 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 
+from vae import terminal
 from vae.training.devices import jit
 
 Array = jax.Array
@@ -60,13 +61,15 @@ def descend(
     state = transformation.init(params)
     examples, held_out = jnp.asarray(examples), jnp.asarray(held_out)
     best, lowest, waited = params, np.inf, 0
-    for look in range(LOOKS):
-        params, state = steps(params, state, examples, jax.random.fold_in(key, look))
-        reached = float(look_at(params, held_out, key))
-        if reached < lowest:
-            best, lowest, waited = params, reached, 0
-        else:
-            waited += 1
-            if waited == PATIENCE:
-                break
+    with terminal.Progress("fitting the prior", LOOKS * STEPS, "steps") as progress:
+        for look in range(LOOKS):
+            params, state = steps(params, state, examples, jax.random.fold_in(key, look))
+            reached = float(look_at(params, held_out, key))
+            progress.at((look + 1) * STEPS, {"held-out loss": reached})
+            if reached < lowest:
+                best, lowest, waited = params, reached, 0
+            else:
+                waited += 1
+                if waited == PATIENCE:
+                    break
     return best

@@ -5,12 +5,12 @@ Directions of attributes are found in them, and which dimensions of the latents 
 
 from __future__ import annotations
 
-import math
 from typing import Any, NamedTuple
 
 import jax
 import numpy as np
 
+from vae import terminal
 from vae.data.batches import HostBatch, evaluation_batches
 from vae.data.examples import Dataset, Examples, Raw
 from vae.data.prepare import prepare
@@ -19,12 +19,10 @@ from vae.run import BATCH, Run
 from vae.tasks.inputs import check_vectors
 from vae.training import kept
 from vae.training.devices import jit
-from vae.training.logs import Progress
 
 Array = jax.Array
 
 EXAMPLES = 5_000  # of the training set, at most
-SHOWN = 5  # batches between two progress lines
 
 
 class Encodings(NamedTuple):
@@ -69,7 +67,7 @@ def encodings(run: Run) -> Encodings:
 
 
 def encode(run: Run, dataset: Dataset, examples: Examples) -> Encodings:
-    """Encodes all of these examples of the run's data, with a progress line."""
+    """Encodes all of these examples of the run's data."""
     key = jax.random.key(run.config.seed)
 
     @jit
@@ -81,13 +79,11 @@ def encode(run: Run, dataset: Dataset, examples: Examples) -> Encodings:
         return q.mean, q.sample_and_log_prob(keys=z_keys[None])[0][0], given.y
 
     table = jax.device_put(examples.table())
-    progress = Progress(math.ceil(len(examples) / BATCH), 0, BATCH)
     parts = []
-    for batch in evaluation_batches(examples, BATCH, threads=run.config.data.threads):
-        columns = step(run.variables, batch._replace(counted=None), table)
-        parts.append((*jax.device_get(columns), batch.counted))
-        if len(parts) % SHOWN == 0:
-            progress.show(len(parts), {})
-    progress.close()
+    with terminal.Progress("encoding", len(examples), "examples") as progress:
+        for batch in evaluation_batches(examples, BATCH, threads=run.config.data.threads):
+            columns = step(run.variables, batch._replace(counted=None), table)
+            parts.append((*jax.device_get(columns), batch.counted))
+            progress.at(min(len(parts) * BATCH, len(examples)))
     columns = (np.concatenate(column)[: len(examples)] for column in zip(*parts, strict=True))
     return Encodings(*columns)

@@ -36,6 +36,13 @@ def arrays_of(tree: Any) -> dict[str, str]:
     return {dotted(path): NOTHING if nothing(x) else type_of(x) for path, x in leaves}
 
 
+def sizes(params: dict[str, Any]) -> str:
+    """How many weights there are: "172,629 parameters: decoder 84,800, encoder 87,828, ..."."""
+    number = {key: sum(x.size for x in jax.tree.leaves(tree)) for key, tree in params.items()}
+    parts = ", ".join(f"{key} {size:,}" for key, size in number.items() if size)
+    return f"{sum(number.values()):,} parameters: {parts}"
+
+
 def dotted(path: Any) -> str:
     return jax.tree_util.keystr(path, simple=True, separator=".")
 

@@ -13,15 +13,21 @@ import time
 from pathlib import Path
 from typing import Any
 
+import ml_collections
 import numpy as np
 from PIL import Image
 
+from vae import terminal
 from vae.files import check_file, named, whole
 from vae.training.directory import as_json, read_line
 from vae.training.processes import is_first
-from vae.training.terminal import Line, duration
 
 logger = logging.getLogger(__name__)
+
+# Figures of the validation set that are no news: the number of examples, the difference of two
+# others, what a warning says where it matters, and what stands behind its figure.
+ASIDE = ("/examples", "/reconstruction", "/off_centre", "_stderr")
+SHORT = {"bits_per_dim": "bits/dim", "active_units": "active", "active_groups": "active"}
 
 
 class Log:
@@ -150,43 +156,30 @@ class _Events:
             self._file.flush()
 
 
-class Progress:
-    """A progress line on a terminal, plain lines elsewhere.
+class Progress(terminal.Progress):
+    """What is shown of a run's training."""
 
-    Args:
-      total: steps of the run.
-      start: the step at which this process began.
-      batch_size: examples per step.
-    """
+    def __init__(self, config: ml_collections.ConfigDict, start: int, *, members: int = 1) -> None:
+        total, examples = config.training.steps, config.data.batch_size * members
+        super().__init__("training", total, "steps", start=start, examples=examples)
 
-    def __init__(self, total: int, start: int, batch_size: float, stream: Any = None) -> None:
-        self._total, self._batch_size = total, batch_size
-        self._line = Line(stream)
-        self._shown = is_first()
-        self._step, self._time = start, time.monotonic()
+    def logged(self, step: int, figures: dict[str, float]) -> dict[str, float]:
+        """Shows figures of a logged step; returns steps and examples per second, where known."""
+        short = {name.split("/")[-1]: value for name, value in figures.items()}
+        self.at(step, short, tell=True)
+        rate = self.lap()
+        return {
+            f"train/{unit}_per_second": rate * each
+            for unit, each in (("steps", 1), ("examples", self.examples))
+            if rate
+        }
 
-    def show(self, step: int, values: dict[str, float]) -> dict[str, float]:
-        """Shows where the run is; returns steps_per_second and examples_per_second since last."""
-        now = time.monotonic()
-        rate = (step - self._step) / max(now - self._time, 1e-9)
-        self._step, self._time = step, now
-        figures = "  ".join(f"{name.split('/')[-1]} {value:.4g}" for name, value in values.items())
-        left = duration((self._total - step) / rate) if rate else "?"
-        if self._shown:
-            self._line.show(
-                f"step {step}/{self._total}  {figures}  {rate:.1f} steps/s  "
-                f"{rate * self._batch_size:.0f} examples/s  {left} left"
-            )
-        return {"steps_per_second": rate, "examples_per_second": rate * self._batch_size}
-
-    def note(self, step: int, values: dict[str, float]) -> None:
-        """Logs figures that stay on the terminal, without their standard errors."""
-        shown = "  ".join(f"{k} {v:.5g}" for k, v in values.items() if "stderr" not in k)
-        logger.info("step %d  %s", step, shown)
-
-    def restart(self, step: int) -> None:
-        """Leaves what was not training (compilation, evaluation, pictures) out of the rate."""
-        self._step, self._time = step, time.monotonic()
-
-    def close(self) -> None:
-        self._line.close()
+    def validated(self, figures: dict[str, float]) -> None:
+        """Logs the figures of the validation set that say something new, which stay."""
+        shown = []
+        for name, value in figures.items():
+            if not name.endswith(ASIDE):
+                own, error = name.split("/", 1)[-1], figures.get(f"{name}_stderr")
+                beside = "" if error is None else f"±{error:.2g}"
+                shown.append(f"{SHORT.get(own, own)} {terminal.number(value)}{beside}")
+        logger.info("step %s  valid  %s", f"{self.done:,}", "  ".join(shown))

@@ -16,7 +16,6 @@ and `vae/population/population.py` for many that are trained in one program.
 from __future__ import annotations
 
 import collections
-import contextlib
 import dataclasses
 import logging
 from collections.abc import Callable, Generator
@@ -25,8 +24,9 @@ from typing import Any, NamedTuple
 import jax
 import ml_collections
 import numpy as np
-from clu import parameter_overview
 
+from vae import terminal
+from vae.training.arrays import sizes
 from vae.training.checkpoints import Checkpoints
 from vae.training.logs import Log, Progress
 from vae.training.state import RATES, State
@@ -99,9 +99,9 @@ def order(
         stopping = yield Train(step)
         log.going = True
         step += per_call
-        if step == start + per_call:
-            progress.restart(step)  # the rate is of training, not of compilation
         logged = due(config.log.every_steps)
+        if not logged:
+            progress.at(step)
         report = (yield Read()) if logged or stopping else None
         if report and report.guard.diverged_at >= 0:
             if report.guard.retries:
@@ -116,18 +116,16 @@ def order(
                     "%d updates were skipped: not finite, or above optimizer.skip_norm",
                     train["train/skipped"],
                 )
-            rates = progress.show(step, {k: train[k] for k in SHOWN if k in train})
-            log.scalars(step, train | {f"train/{name}": rate for name, rate in rates.items()})
+            rates = progress.logged(step, {k: train[k] for k in SHOWN if k in train})
+            log.scalars(step, train | rates)
             metrics |= train
         if due(config.evaluation.every_steps):
             valid = yield Validate()
             log.scalars(step, valid)
-            progress.note(step, valid)
+            progress.validated(valid)
             metrics |= valid
-            progress.restart(step)
         if due(config.log.images_every_steps):
             yield Draw(step)
-            progress.restart(step)
         validated = due(config.evaluation.every_steps)
         saved = due(config.checkpoint.every_steps) or stopping or step == total
         if saved or (validated and config.checkpoint.every_steps):
@@ -185,15 +183,16 @@ def run(
     Raises:
       CheckpointError: a checkpoint could not be written.
     """
-    state = checkpoints.restore_latest(program.like()) or program.initialise()
-    start = int(state.step)
+    with terminal.Progress("preparing the weights"):
+        state = checkpoints.restore_latest(program.like()) or program.initialise()
+        start = int(state.step)
     if start:
         logger.info("Going on from step %d.", start)
     else:
-        logger.info(parameter_overview.get_parameter_overview(state.params, include_stats=False))
+        logger.info(sizes(state.params))
     flight, report = Flight(), None
-    progress = Progress(config.training.steps, start, config.data.batch_size)
-    with contextlib.closing(progress):
+    take = terminal.first("compiling the step", program.step)
+    with Progress(config, start) as progress:
         requests, answer = order(config, start, log, progress), None
         while True:
             try:
@@ -205,7 +204,7 @@ def run(
             answer = None
             match request:
                 case Train(step):
-                    state, report = program.step(state, program.batch(step))
+                    state, report = take(state, program.batch(step))
                     flight.add(report)
                     answer = stop_requested()
                 case Read():

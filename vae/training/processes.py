@@ -22,6 +22,7 @@ import numpy as np
 from jax.experimental import multihost_utils
 from jax.sharding import PartitionSpec as P
 
+from vae import terminal
 from vae.errors import InputError
 from vae.training import devices, launcher, signals
 
@@ -76,6 +77,7 @@ def join(
         raise InputError(f"the processes did not find one another: {reason}") from None
     if not is_first():
         logging.getLogger("vae").setLevel(logging.WARNING)
+        terminal.quiet()
 
 
 def _keep_stdout() -> None:

@@ -51,7 +51,10 @@ def end(number: int) -> None:
 
 
 def say(line: str) -> None:
-    """Writes a line to stderr, below a progress line; a handler may have interrupted a `print`."""
-    start = "\n" if os.isatty(2) else ""
+    """Writes a line to stderr in place of a progress line, which comes again below it.
+
+    A handler calls it, which may have interrupted a `print`.
+    """
+    start = "\r\x1b[2K" if os.isatty(2) else ""
     with contextlib.suppress(OSError):  # the terminal may be gone
         os.write(2, f"{start}{line}\n".encode())

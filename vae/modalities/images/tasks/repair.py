@@ -29,7 +29,6 @@ from vae.tasks.inputs import Given, given
 from vae.tasks.names import plain
 from vae.training.devices import jit
 from vae.training.directory import write_json
-from vae.training.logs import Progress
 
 logger = logging.getLogger(__name__)
 
@@ -81,7 +80,7 @@ def known_weight(run: Run, given: Given) -> float:
 def repair(
     run: Run, observation: Any, given: Given, *, samples: int, sweeps: int | None, seed: int
 ) -> Posterior:
-    """Samples what the images may be, with a progress line.
+    """Samples what the images may be.
 
     Args:
       run: the run.
@@ -97,22 +96,7 @@ def repair(
     sweeps = SWEEPS if sweeps is None else sweeps
     if sweeps < 1:
         raise InputError(f"--sweeps={sweeps} must be at least 1; {SWEEPS} is the default.")
-    progress, shown = None, 0
-
-    def report(sweep: int, total: int, acceptance: float) -> None:
-        nonlocal progress, shown
-        if progress is None:  # what went before is compilation, which is left out of the rate
-            progress = Progress(total, sweep, len(given.x) / total)
-        elif sweep == total or sweep >= shown + total / 20:
-            shown = sweep
-            progress.show(sweep, {"acceptance": acceptance})
-
-    posterior = run.posterior(
-        observation, given.y, chains=samples, sweeps=sweeps, seed=seed, report=report
-    )
-    if progress:
-        progress.close()
-    return posterior
+    return run.posterior(observation, given.y, chains=samples, sweeps=sweeps, seed=seed)
 
 
 def write(

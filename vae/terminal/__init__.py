@@ -1,0 +1,188 @@
+"""What a person sees while something goes on.
+
+A terminal has one line at its bottom: what is done, how far it is, how long it will take. What is
+logged, warned of or printed meanwhile goes above it. Tasks nest, as an evaluation does in training,
+and the line is that of the innermost. A pipe or a file gets plain lines instead, now and then.
+
+A thread draws the line, from numbers that the host has anyway: to say how far a task is costs an
+assignment.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import math
+import numbers
+import sys
+import threading
+import time
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
+
+EVERY = 30.0  # seconds between two plain lines of a task
+
+_lock = threading.RLock()
+_tasks: list[Progress] = []  # the innermost last
+_line: Any = None  # the terminal's, see `vae.terminal.live`, while there is a task
+_quiet = False
+
+
+def quiet() -> None:
+    """Has this process show nothing: where several compute as one, the first is seen."""
+    global _quiet
+    _quiet = True
+
+
+class Part(NamedTuple):
+    """A piece of a line; where there is no room for all, those of the lowest `rank` are kept."""
+
+    rank: int
+    text: str
+
+
+class Progress:
+    """A task that takes a while, as a context.
+
+    Args:
+      doing: what is done, as "training"; the line begins with it.
+      total: how many units there are; where it is None the line has the time that has passed.
+      unit: what is counted, in the plural, where its speed is to be shown.
+      start: how many units were done before.
+      examples: how many examples a unit is, where their speed is to be shown.
+    """
+
+    def __init__(
+        self,
+        doing: str,
+        total: int | None = None,
+        unit: str = "",
+        *,
+        start: int = 0,
+        examples: float = 0.0,
+    ) -> None:
+        self.doing, self.total, self.unit, self.examples = doing, total, unit, examples
+        self.done, self.figures = start, {}
+        self._began = self._said = time.monotonic()
+        self._inside = 0.0  # seconds that went into tasks within this one
+        self._first: tuple[int, float] | None = None  # units, and seconds, at the first `at`
+        self._lap: tuple[int, float] | None = None
+
+    def __enter__(self) -> Progress:
+        global _line
+        with _lock:
+            self._began = self._said = time.monotonic()
+            _tasks.append(self)
+            if _line is None and not _quiet and sys.stderr.isatty():
+                from vae.terminal import live  # rich, which a log file has no need of
+
+                _line = live.open_line(lambda: _tasks[-1])
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        global _line
+        with _lock:
+            if len(_tasks) == 1 and _line is not None:
+                _line.stop()
+                _line = None
+            _tasks.remove(self)
+            if _tasks:
+                _tasks[-1]._inside += time.monotonic() - self._began
+
+    @property
+    def seconds(self) -> float:
+        """The time that it has taken, without that of tasks within it."""
+        return time.monotonic() - self._began - self._inside
+
+    def at(
+        self,
+        done: int,
+        figures: Mapping[str, float | str] | None = None,
+        *,
+        tell: bool = False,
+    ) -> None:
+        """Notes how many units are done, and figures to be shown by name.
+
+        Speeds are counted from the first call on: what went before was compilation. With `tell` a
+        pipe or a file has a line at once.
+        """
+        if self._first is None or done < self.done:
+            self._first = self._lap = (done, self.seconds)
+        self.done = done
+        if figures is not None:
+            self.figures = figures
+        if _line is None and (tell or time.monotonic() > self._said + EVERY):
+            self.tell()
+
+    def tell(self) -> None:
+        """Writes a line where there is no terminal."""
+        self._said = time.monotonic()
+        if _line is None and not _quiet:
+            with contextlib.suppress(OSError):  # nobody reads it any more
+                shown = self.parts() if self.total else self.parts()[:1]
+                print("  ".join(part.text for part in shown), file=sys.stderr, flush=True)
+
+    def lap(self) -> float | None:
+        """Units per second since the lap before; None where there is nothing to tell it from."""
+        before, self._lap = self._lap, (self.done, self.seconds)
+        return _rate(before, self._lap)
+
+    def parts(self) -> list[Part]:
+        """The pieces of the line, in their order."""
+        if self.total is None:
+            return [Part(0, self.doing), Part(1, duration(self.seconds))]
+        rate = _rate(self._first, (self.done, self.seconds))
+        whole = f"{self.total:,}"
+        parts = [Part(0, self.doing), Part(1, f"{self.done:>{len(whole)},}/{whole}")]
+        for i, (name, value) in enumerate(self.figures.items()):
+            text = value if isinstance(value, str) else f"{number(value):>6}"
+            parts.append(Part(3 + 2 * i, f"{name} {text}".strip()))
+        if rate and self.unit:
+            parts.append(Part(4, speed(rate, self.unit)))
+        if rate and self.examples:
+            parts.append(Part(6, speed(rate * self.examples, "examples")))
+        if rate and self.done < self.total:
+            parts.append(Part(2, f"{duration((self.total - self.done) / rate):>5} left"))
+        return parts
+
+
+def first(doing: str, function: Callable[..., Any]) -> Callable[..., Any]:
+    """The function, whose first call, which compiles it, is shown as a task."""
+    called = False
+
+    def call(*args: Any, **kwargs: Any) -> Any:
+        nonlocal called
+        if called:
+            return function(*args, **kwargs)
+        called = True
+        with Progress(doing) as progress:
+            progress.tell()
+            return function(*args, **kwargs)
+
+    return call
+
+
+def _rate(before: tuple[int, float] | None, now: tuple[int, float]) -> float | None:
+    """Units per second between two moments."""
+    if before is None or now[0] <= before[0] or now[1] <= before[1]:
+        return None
+    return (now[0] - before[0]) / (now[1] - before[1])
+
+
+def speed(rate: float, unit: str) -> str:
+    """ "12.50 steps/s", or of what takes longer than a second "1.250 s/step"."""
+    named, rate = (f"{unit}/s", rate) if rate >= 1 else (f"s/{unit[:-1]}", 1 / rate)
+    return f"{number(rate):>6} {named}"
+
+
+def number(value: float) -> str:
+    """A figure for a person: four digits, and whole numbers whole."""
+    if isinstance(value, numbers.Integral) or (math.isfinite(value) and abs(value) >= 999.95):
+        return f"{value:,.0f}"
+    return f"{value:#.4g}"
+
+
+def duration(seconds: float) -> str:
+    """Minutes and seconds as 1:05, with hours as 1:00:05."""
+    minutes, seconds = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02d}:{seconds:02d}" if hours else f"{minutes}:{seconds:02d}"

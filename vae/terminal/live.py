@@ -1,0 +1,106 @@
+"""The line at the bottom of a terminal, drawn by rich while there are tasks."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import sys
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from rich.cells import cell_len
+from rich.console import Console
+from rich.live import Live
+from rich.spinner import Spinner
+from rich.text import Text
+
+if TYPE_CHECKING:
+    from vae.terminal import Progress
+
+PER_SECOND = 4  # times the line is drawn
+SPARE = 3  # columns at its end, for the ^C that a terminal writes there
+BAR = (8, 40)  # columns of the bar, at least and at most
+
+
+class _Stream:
+    """A terminal that may be closed while the work goes on: then nobody is shown anything."""
+
+    def __init__(self, stream: Any) -> None:
+        self._stream = stream
+
+    def write(self, text: str) -> None:
+        with contextlib.suppress(OSError):
+            self._stream.write(text)
+
+    def flush(self) -> None:
+        with contextlib.suppress(OSError):
+            self._stream.flush()
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
+
+
+class _Console(Console):
+    def show_cursor(self, show: bool = True) -> bool:
+        """Leaves the cursor as it is: who is killed could not bring it back."""
+        return False
+
+
+class Line(Live):
+    """The line, with what is written meanwhile above it, by handlers of `logging`, too."""
+
+    def __init__(self, task: Callable[[], Progress], stream: Any) -> None:
+        console = _Console(file=_Stream(stream), soft_wrap=True)
+        spinner = Spinner("line" if console.options.ascii_only else "dots")
+        super().__init__(
+            console=console,
+            get_renderable=lambda: render(task(), console, spinner),
+            refresh_per_second=PER_SECOND,
+            transient=True,
+            redirect_stdout=sys.stdout.isatty(),
+        )
+        self._handlers: list[logging.StreamHandler] = []
+
+    def start(self, refresh: bool = False) -> None:
+        before = sys.stderr
+        super().start(refresh)
+        for handler in logging.getLogger().handlers:
+            if isinstance(handler, logging.StreamHandler) and handler.stream is before:
+                handler.setStream(sys.stderr)
+                self._handlers.append(handler)
+
+    def stop(self) -> None:
+        super().stop()
+        for handler in self._handlers:
+            handler.setStream(sys.stderr)
+        self._handlers.clear()
+
+
+def open_line(task: Callable[[], Progress]) -> Line | None:
+    """Opens the line of a terminal, with the task that is to be shown; None where it cannot be."""
+    line = Line(task, sys.stderr)
+    if not line.console.is_interactive:  # a terminal without a cursor to move
+        return None
+    line.start()
+    return line
+
+
+def render(task: Progress, console: Console, spinner: Spinner) -> Text:
+    """The line of a task, in one row of the console."""
+    room = console.width - SPARE - 2  # behind the spinner
+    parts, kept = task.parts(), []
+    for part in sorted(parts, key=lambda part: part.rank):
+        length = sum(cell_len(other.text) + 2 for other in kept) + cell_len(part.text)
+        if not kept or length <= room:
+            kept.append(part)
+    room -= sum(cell_len(part.text) + 2 for part in kept)
+    texts = [Text(part.text) for part in parts if part in kept]
+    if task.total and room >= BAR[0]:
+        width, ascii_only = min(room, BAR[1]), console.options.ascii_only
+        filled = round(width * min(1.0, task.done / task.total))
+        bar = Text(("#" if ascii_only else "━") * filled, style="bar.complete")
+        texts.insert(1, bar.append(("-" if ascii_only else "━") * (width - filled), "bar.back"))
+    text = Text.assemble(spinner.render(console.get_time()), " ", Text("  ").join(texts))
+    text.truncate(console.width - SPARE, overflow="ellipsis")
+    text.no_wrap = True
+    return text
