@@ -48,7 +48,7 @@ AXES: dict[str, dict[str, Choice]] = {
         ),
     },
     "model.scale": {
-        "fixed": Choice("scale_init."),
+        "fixed": Choice("The scale stays at scale_init."),
         "learned": Choice("One number, learned."),
         "per_channel": Choice("One number for each channel, learned."),
         "per_pixel": Choice("A second output of the decoder."),
@@ -70,24 +70,24 @@ AXES: dict[str, dict[str, Choice]] = {
     "model.adversary": {
         "none": Choice("No adversary."),
         "images": Choice(
-            "A GAN's discriminator, of any examples.",
+            "A discriminator of examples: VAE-GAN, VQ-GAN, GAN.",
             "vae.models.losses.realism:Realism",
             (*_DISCRIMINATOR, "similarity"),
         ),
         "latents": Choice(
-            "Of q(z) against p(z), in the place of the KL.",
+            "A discriminator of q(z) from p(z), in place of the KL (adversarial autoencoder).",
             "vae.models.losses.latents:Latents",
             _DISCRIMINATOR,
         ),
         "factors": Choice(
-            "Of q(z) against the product of its marginals.",
+            "A discriminator of q(z) from the product of its marginals (FactorVAE).",
             "vae.models.losses.factors:Factors",
             _ADVERSARY,
         ),
     },
     "model.gan_loss": {
-        "non_saturating": Choice("-log D of what is made."),
-        "hinge": Choice("Margins of 1 on either side."),
+        "non_saturating": Choice("The discriminator's -log D of what is made."),
+        "hinge": Choice("The discriminator's margins, of 1 on either side."),
     },
     "model.image_loss": {
         "none": Choice("The likelihood alone."),

@@ -23,12 +23,12 @@ AXES: dict[str, dict[str, Choice]] = {
             ("condition", *_ENCODER, *_DECODER, "top_dim", "top_widths", *_OBSERVED),
         ),
         "ladder": Choice(
-            "Many groups of latents on grids, from coarse to fine.",
+            "Many groups of latents on grids, from coarse to fine (hierarchical).",
             "vae.models.ladder:Ladder",
             ("condition", "encoder_widths", "groups", "stem_stride", *_OBSERVED),
         ),
         "vq": Choice(
-            "Discrete latents, each the nearest code of a learned codebook.",
+            "Discrete latents, each the nearest of learned codes; a Transformer is their prior.",
             "vae.models.quantized:VQ",
             (
                 *("condition", *_ENCODER, *_DECODER, *_OBSERVED),
@@ -36,7 +36,7 @@ AXES: dict[str, dict[str, Choice]] = {
             ),
         ),
         "fsq": Choice(
-            "Discrete latents of numbers rounded to a few levels.",
+            "Discrete latents of numbers rounded to a few levels, with the same prior.",
             "vae.models.quantized:FSQ",
             ("condition", *_ENCODER, *_DECODER, *_OBSERVED, "levels", *_QUANTIZED),
         ),

@@ -13,7 +13,10 @@ AXES: dict[str, dict[str, Choice]] = {
             (),
             {"normalized": True},
         ),
-        "resnet": Choice("Residual blocks at several resolutions.", "vae.networks.resnet:Encoder"),
+        "resnet": Choice(
+            "Residual blocks at several resolutions, with attention at the small ones.",
+            "vae.networks.resnet:Encoder",
+        ),
         "grid": Choice("Residual blocks without a dense layer.", "vae.networks.grid:Encoder"),
     },
     "model.decoder": {
@@ -26,7 +29,10 @@ AXES: dict[str, dict[str, Choice]] = {
             (),
             {"normalized": True},
         ),
-        "resnet": Choice("Residual blocks at several resolutions.", "vae.networks.resnet:Decoder"),
+        "resnet": Choice(
+            "Residual blocks at several resolutions, with attention at the small ones.",
+            "vae.networks.resnet:Decoder",
+        ),
         "grid": Choice("Residual blocks without a dense layer.", "vae.networks.grid:Decoder"),
         "causal_transformer": Choice(
             "A Transformer that reads x value after value, beside z.",

@@ -14,9 +14,20 @@ from vae.config.keys.key import Key, settings_key
 from vae.config.values import SETTING, shown
 from vae.errors import InputError, did_you_mean
 
-__all__ = ["FREE", "KEYS", "Key", "check", "check_known", "row", "settings_key"]
+__all__ = ["FREE", "KEYS", "SECTIONS", "Key", "check", "check_known", "row", "settings_key"]
 
 KEYS: dict[str, Key] = {**training.KEYS, **data.KEYS, **model.KEYS, **objective.KEYS}
+SECTIONS = {
+    "seed": KEYS["seed"].about,
+    "data": "The examples: where they come from, how they are split and prepared.",
+    "model": "The model: its networks, posterior, prior and likelihood, and other losses.",
+    "objective": "The objective: what training minimises, and its weights and schedules.",
+    "optimizer": "The optimizer and the learning rate.",
+    "training": "The training loop: its length, memory, averages and recovery.",
+    "evaluation": "The evaluation of the validation and test sets.",
+    "checkpoint": "The checkpoints of a run.",
+    "log": "The figures and pictures that a run logs.",
+}
 FREE = {key for key, row in KEYS.items() if row.rule is SETTING}  # dicts of any names
 
 

@@ -8,7 +8,7 @@ KEYS = {
     "data.name": Key(
         "digits",
         PATH,
-        "The name of a data set, where data.path is empty.\n"
+        "The name of a data set, without data.path.\n"
         + "".join(f"{name}: {choice.about}\n" for name, choice in EMBEDDED.items())
         + '"module:Name": a function of your own that returns arrays.\n'
         "Any other name is an image data set of tensorflow-datasets.",
@@ -16,51 +16,66 @@ KEYS = {
     "data.path": Key(
         "",
         PATH,
-        "Local files, in place of data.name: idx, .amat, .npz, a folder of images, or a .csv.",
+        "Local files, in place of data.name.\n"
+        "idx files, .amat, .npz, a folder of images, or a table as .csv.",
     ),
     "data.manual_dir": Key(
         "",
         PATH,
-        "The directory of files downloaded by hand, from which tensorflow-datasets prepares.",
+        "A directory of files downloaded by hand.\n"
+        "tensorflow-datasets prepares its data set from them.",
     ),
     "data.train": Key(
-        "train[:80%]", SPLIT, "The training split: a name and a slice, in examples or per cent."
+        "train[:80%]",
+        SPLIT,
+        "The training split: a name and a slice.\nSlices are in examples or per cent.",
     ),
     "data.valid": Key("train[80%:90%]", SPLIT, "The validation split."),
     "data.test": Key("train[90%:]", SPLIT, "The test split."),
     "data.split_by": Key(
         "",
         PATH,
-        "Keeps examples that share this in one split: identity (of CelebA or attributes.csv), "
-        "label, or the name of an attribute; empty splits by example.",
+        "Keeps examples that share it in one split.\n"
+        "identity (of CelebA, or of attributes.csv), label, or an attribute's name; empty "
+        "splits by example.",
     ),
     "data.batch_size": Key(128, POSITIVE, "Examples in a batch, over all devices."),
     "data.seed": Key(0, Whole(0, SEED), "Decides the order of the training examples."),
     "data.labelled": Key(
-        0, Whole(0), "Training examples that keep their label, evenly over classes; 0 keeps all."
+        0,
+        Whole(0),
+        "Training examples that keep their label.\n"
+        "They are spread evenly over classes; 0 keeps all.",
     ),
     "data.crop": Key(
         (0, 0),
         Each(Real(0, 2**16), 2, 2),
-        "Height and width of the centre to cut out first, in pixels or as parts of the image, "
-        "such as (148 / 218, 148 / 178); (0, 0) cuts nothing.",
+        "Height and width of the centre to cut out.\n"
+        "In pixels, or as parts of the image, such as (148 / 218, 148 / 178). This comes "
+        "first; (0, 0) cuts nothing.",
     ),
     "data.image_size": Key(
         (0, 0),
         Each(Whole(0, 2**16), 2, 2),
-        "Height and width to resize to, in pixels; (0, 0) keeps those of the source.",
+        "Height and width to resize to, in pixels.\n(0, 0) keeps those of the source.",
     ),
     "data.channels": Key(
-        0, Whole(0, 3), "Channels of an image: 1 for grey, 3 for colour, 0 for the source's."
+        0,
+        Whole(0, 3),
+        "Channels: 1 for grey, 3 for colour.\n0 keeps those of the source.",
     ),
     "data.binarize": axis("data.binarize", "none", "How grey values become 0 and 1."),
-    "data.flip": Key(False, FLAG, "Mirrors training images at random, left to right."),
+    "data.flip": Key(
+        False,
+        FLAG,
+        "Mirrors training images left to right.\nEach is mirrored at random.",
+    ),
     "data.dequantize": Key(False, FLAG, "Adds uniform noise as wide as one level."),
     "data.device_bytes": Key(
         2 * 1024**3,
         Whole(1, 2**60),
-        "The largest data set, in bytes, that is kept on the devices; threads read a larger one "
-        "ahead from its files.",
+        "The largest data set kept on the devices.\n"
+        "In bytes. Threads read a larger one ahead from its files.",
     ),
     "data.threads": Key(4, Whole(1, 256), "Threads that read ahead."),
     **settings("data.name"),

@@ -19,41 +19,51 @@ KEYS = {
     "model.condition": axis(
         "model.condition",
         "none",
-        "What the model is told of an example. The decoder is given it, and the origin of z "
-        "depends on it, so that z need not hold it.",
+        "What the model is told of an example.\n"
+        "The decoder is given it, and the origin of z depends on it, so that z need not hold "
+        "it.",
     ),
     "model.encoder_told": Key(
         True,
         FLAG,
-        "Whether the encoder is given the condition too, as constant channels; many of them "
-        "drown x.",
+        "Gives the encoder the condition, too.\n"
+        "It comes as constant channels; many of them drown x.",
     ),
     "model.encoder": axis("model.encoder", "mlp", "The network from x to q(z | x)."),
     "model.encoder_widths": Key(
         (512,),
         WIDTHS,
-        "Widths of the encoder, that nearest to x first.\n"
+        "Widths of the encoder, from x to z.\n"
         "mlp, gated_mlp: of each hidden layer.\n"
         "conv, normalized_conv: channels of each convolution of stride 2.\n"
-        "resnet, grid, and a ladder: channels at each resolution.",
+        "resnet, grid, ladder: channels at each resolution.",
     ),
     "model.decoder": axis(
-        "model.decoder", "mlp", "The network from z to p(x | z); some read x too, as a PixelVAE."
+        "model.decoder",
+        "mlp",
+        "The network from z to p(x | z).\n"
+        "A decoder that also reads x value after value makes a PixelVAE.",
     ),
     "model.decoder_widths": Key(
         (512,),
         WIDTHS,
-        "Widths of the decoder, that nearest to z first.\n"
+        "Widths of the decoder, from z to x.\n"
+        "They are of the same things as the encoder's.\n"
         "causal_transformer, lstm, gru: of each layer.",
     ),
     "model.blocks": Key(
         1,
         DEPTH,
-        "Layers, convolutions or residual blocks for each of the widths.\n"
+        "Blocks for each of the widths.\n"
+        "mlp, gated_mlp: hidden layers.\n"
+        "conv, normalized_conv: convolutions.\n"
+        "resnet, grid: residual blocks.\n"
         "ladder: residual blocks for each group and path.",
     ),
     "model.activation": axis(
-        "model.activation", "relu", "The activation of hidden layers; a gated_mlp has its gates."
+        "model.activation",
+        "relu",
+        "The activation of hidden layers.\nA gated_mlp has its gates instead.",
     ),
     "model.latent_dim": Key(
         16,
@@ -67,35 +77,40 @@ KEYS = {
     ),
     "model.top_dim": Key(16, SOME, "Numbers in the upper z of two layers."),
     "model.top_widths": Key(
-        (64,), WIDTHS, "Hidden widths of the networks between the two layers, from below."
+        (64,),
+        WIDTHS,
+        "Hidden widths between the two layers.\nFrom the lower z to the upper.",
     ),
     "model.groups": Key(
         (1,),
         Each(Whole(0, LAYERS)),
-        "Groups of latents on each grid of a ladder, from the smallest grid to the finest. Each "
-        "grid is half as high and wide as the next. There are as many as encoder_widths, which "
-        "start with the finest grid, and decoder_widths, which start with the smallest.",
+        "Groups of latents on each grid of a ladder.\n"
+        "From the smallest grid to the finest; each grid is half as high and wide as the "
+        "next.\n"
+        "There are as many as encoder_widths, which start with the finest grid, and "
+        "decoder_widths, which start with the smallest.",
     ),
     "model.stem_stride": Key(
-        1, SOME, "How many times smaller than x the finest grid of a ladder is, along each axis."
+        1,
+        SOME,
+        "How much smaller than x the finest grid is.\nAlong each axis.",
     ),
     "model.posterior": axis("model.posterior", "gaussian", "The family of q(z | x)."),
     "model.posterior_flows": Key(4, DEPTH, "Transformations of the posterior."),
-    "model.posterior_width": Key(
-        64, SOME, "Width of the context and the hidden layers of the posterior."
-    ),
+    "model.posterior_width": Key(64, SOME, "Width of its context and hidden layers."),
     "model.categories": Key(10, SOME, "Values of each one-hot variable."),
-    "model.temperature": Key(0.5, ABOVE_ZERO, "Temperature of the relaxed samples in training."),
+    "model.temperature": Key(0.5, ABOVE_ZERO, "Temperature of relaxed samples in training."),
     "model.straight_through": Key(
         False,
         FLAG,
-        "Rounds the relaxed samples to one-hot vectors, and keeps the relaxed gradient.",
+        "Rounds relaxed samples to one-hot vectors.\nTheir gradient stays the relaxed one.",
     ),
     "model.prior": axis(
         "model.prior",
         "standard_normal",
-        "The family of p(z). Posterior and prior lie in one space: vmf goes with uniform_sphere, "
-        "categorical with uniform_categorical.",
+        "The family of p(z).\n"
+        "Posterior and prior lie in one space: vmf goes with uniform_sphere, categorical "
+        "with uniform_categorical.",
     ),
     "model.prior_components": Key(
         100,
@@ -112,7 +127,9 @@ KEYS = {
     ),
     "model.scale": axis("model.scale", "learned", "Where the scale of the likelihood comes from."),
     "model.scale_init": Key(
-        0.1, ABOVE_ZERO, "The scale before training, and a fixed one, in units of x."
+        0.1,
+        ABOVE_ZERO,
+        "The scale before training, in units of x.\nfixed: the scale throughout.",
     ),
     "model.likelihood_components": Key(10, SOME, "Logistics in the mixture."),
     "model.output_bias": axis("model.output_bias", "data", "The decoder's mean before training."),
@@ -122,7 +139,7 @@ KEYS = {
     "model.adversarial_weight": Key(
         1.0,
         WEIGHT,
-        "The weight of what the model loses to the adversary.\nfactors: of the total correlation.",
+        "The weight of what is lost to the adversary.\nfactors: of the total correlation.",
     ),
     "model.discriminator_widths": Key(
         (64, 128, 256),
@@ -133,32 +150,49 @@ KEYS = {
     ),
     "model.gan_loss": axis("model.gan_loss", "non_saturating", "The loss of the game."),
     "model.r1_weight": Key(
-        0.0, WEIGHT, "The weight of half the discriminator's squared slope at what is real."
+        0.0,
+        WEIGHT,
+        "The weight of the discriminator's slope.\nHalf its squared slope at what is real.",
     ),
     "model.spectral_norm": Key(
-        False, FLAG, "Divides the discriminator's kernels by their spectral norm."
+        False,
+        FLAG,
+        "Divides kernels by their spectral norm.\nThose of the discriminator.",
     ),
-    "model.similarity": Key(False, FLAG, "Trains on features of the discriminator in place of x."),
+    "model.similarity": Key(
+        False,
+        FLAG,
+        "Trains on features in place of x.\nThey are the discriminator's.",
+    ),
     "model.image_loss": axis(
         "model.image_loss",
         "none",
-        "A loss beside the likelihood, of the mean of p(x | z), which is an image.",
+        "A loss of an image beside the likelihood.\nThe image is the mean of p(x | z).",
     ),
     "model.image_loss_weight": Key(
-        1.0, WEIGHT, "The weight of that loss, times the number of values in x."
+        1.0,
+        WEIGHT,
+        "The weight of that loss.\nIt is multiplied by the number of values in x.",
     ),
     "model.codebook_size": Key(512, SOME, "Codes in the codebook."),
     "model.commitment": Key(
-        0.25, WEIGHT, "The weight of the distance from what is encoded to its code."
+        0.25,
+        WEIGHT,
+        "The weight of the distance to the code.\n"
+        "That is, from what is encoded to its nearest code.",
     ),
     "model.levels": Key((8, 5, 5, 5), Each(Whole(2, SIZE), 1), "Levels of each number of a code."),
     "model.num_latents": Key(
-        16, SOME, "Codes of an example, where the encoder is none whose output is a grid."
+        16,
+        SOME,
+        "Codes of an example.\nA grid encoder has as many as its grid has positions instead.",
     ),
     "model.transformer_width": Key(128, SOME, "Width of the prior over codes."),
     "model.transformer_layers": Key(2, DEPTH, "Layers of the prior over codes."),
     "model.classification_weight": Key(
-        10.0, WEIGHT, "The weight of the classifier's loss of each labelled example."
+        10.0,
+        WEIGHT,
+        "The weight of the classifier's loss.\nOf each labelled example.",
     ),
     "model.dtype": axis("model.dtype", "float32", "The arithmetic of the networks."),
     **settings(
