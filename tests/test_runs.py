@@ -52,6 +52,18 @@ def test_a_run_leaves_what_it_promises(finished):
     assert {p.name for p in (workdir / "checkpoints").iterdir()} >= {"15", "20"}
 
 
+def test_a_run_is_loaded_without_a_word_and_shown_in_two_lines(finished, caplog):
+    workdir, _ = finished
+    with caplog.at_level(logging.INFO):
+        run = vae.load(workdir)
+    assert not caplog.records
+    what, size = repr(run).splitlines()
+    assert what == f"Run(vae of digits, 8x8x1, step 20 of {workdir}"
+    number = sum(x.size for x in jax.tree.leaves(run.params))
+    assert size.startswith(f"    {number:,} parameters: decoder ")
+    assert repr(run.dataset()).startswith("Dataset(digits of scikit-learn: train ")
+
+
 def test_tensorboard_has_the_pictures_that_are_on_disk(finished):
     workdir, _ = finished
     shown = {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import logging
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any, NamedTuple
@@ -21,11 +22,14 @@ from vae.errors import InputError
 from vae.evaluation.evaluator import Evaluator, make_evaluator
 from vae.models.combinations import check_objective
 from vae.models.data import Data
+from vae.models.likelihoods import grey_warning
 from vae.run import load
 from vae.training import devices
 from vae.training.allocation import check_fits
 from vae.training.state import State, initial_state, new_state, starting_point, state_specs
 from vae.training.step import Report, make_step
+
+logger = logging.getLogger(__name__)
 
 
 class Experiment(NamedTuple):
@@ -117,6 +121,8 @@ def prepare(config: ml_collections.ConfigDict, *, started: bool = False) -> Expe
     check_values(dataset.event.values, config.data)
     check_labels(dataset, config)
     model = models.build(config.model, _model_data(dataset, config))
+    if warning := grey_warning(config, model.event.values):
+        logger.warning(warning)
     check_fits(model, config, _label(dataset), len(dataset.train))
     check_objective(config.objective, model, lambda: first_examples(dataset, "train", 1, config))
     pretrained = functools.cache(lambda: _pretrained(config.training.pretrained, model))

@@ -35,7 +35,7 @@ from vae.probability.distributions import example_keys, split
 from vae.probability.event import Event
 from vae.probability.terms import Batch
 from vae.training import facts
-from vae.training.arrays import digest
+from vae.training.arrays import digest, sizes
 from vae.training.devices import divisible, jit, make_mesh, replicate
 from vae.training.directory import read_config
 from vae.training.restore import restore, step_of
@@ -107,6 +107,15 @@ class Run:
     compiled: Compiled
     classes: tuple[str, ...] = ()
     data: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+
+    def __repr__(self) -> str:
+        """What it is and where, in two lines."""
+        data = self.config.data.path or self.config.data.name
+        shape = "x".join(map(str, self.event.shape))
+        return (
+            f"Run({self.config.model.name} of {data}, {shape}, step {self.step:,} of "
+            f"{self.workdir}\n    {sizes(self.params)})"
+        )
 
     @property
     def modality(self) -> ModuleType:

@@ -8,7 +8,7 @@ import pytest
 from vae.config import base
 from vae.config.axes import AXES
 from vae.errors import InputError
-from vae.models.likelihoods import likelihood_of
+from vae.models.likelihoods import grey_warning, likelihood_of
 from vae.probability.event import BINARY, BYTES, Event, Values
 
 DEQUANTISED = Values("real", 255.0, 256)
@@ -67,10 +67,14 @@ def test_what_it_can_be_of_is_built_without_a_word(values, names, caplog):
 
 
 @pytest.mark.parametrize("values", [BYTES, UNIT, DEQUANTISED])
-def test_bernoulli_on_grey_values_is_said_to_be_none(values, caplog):
-    with caplog.at_level(logging.WARNING):
-        assert build("bernoulli", values).log_levels(values) is None
-    assert '"bernoulli" on grey values is not a likelihood' in caplog.text
+def test_bernoulli_on_grey_values_is_said_to_be_none(values):
+    config = base()
+    config.model.likelihood = "bernoulli"
+    assert build("bernoulli", values).log_levels(values) is None
+    assert '"bernoulli" on grey values is not a likelihood' in grey_warning(config, values)
+    assert grey_warning(config, BINARY) is None
+    config.model.name = "gan"  # which has no likelihood
+    assert grey_warning(config, values) is None
 
 
 def test_bits_count_the_levels_of_dequantised_densities():

@@ -23,6 +23,8 @@ from vae.data.splits import digests
 from vae.errors import InputError
 from vae.probability.event import Event, Values
 
+logger = logging.getLogger(__name__)
+
 _HASHED_BYTES = 4 * 2**30  # more are not looked at for duplicates alone
 MAX_UNREADABLE = 0.01  # of the files; beyond it the folder is taken to be broken, not scratched
 
@@ -185,6 +187,9 @@ class Dataset:
     digest: str = ""  # tells these data from others, see `vae/data/identity.py`
     scales: Scales = field(default=unit_scales(0))  # of the training set's attributes
 
+    def __repr__(self) -> str:
+        return f"Dataset({self.description})"
+
     def mean(self) -> np.ndarray:
         """Returns the mean x of the training set, [*places, C] float32.
 
@@ -217,7 +222,7 @@ class Unreadable:
         with self.lock:
             if name not in self.names:
                 self.names.add(name)
-                logging.warning("%s cannot be read and is skipped: %s", name, reason)
+                logger.warning("%s cannot be read and is skipped: %s", name, reason)
             count = len(self.names)
             if count > MAX_UNREADABLE * self.total:
                 few = ", ".join(sorted(self.names)[:3]) + (", ..." if count > 3 else "")

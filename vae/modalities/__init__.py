@@ -31,8 +31,9 @@ what is named has it.
 
 from __future__ import annotations
 
+import contextlib
 import logging
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from types import ModuleType
 from typing import Any
@@ -54,6 +55,8 @@ from vae.files import user_path
 from vae.modalities import images, tables
 from vae.probability.event import Event, Values
 
+logger = logging.getLogger(__name__)
+
 MODALITIES: dict[str, ModuleType] = {modality.NAME: modality for modality in (tables, images)}
 
 
@@ -73,13 +76,14 @@ def load(config, *, whole: bool = True) -> Dataset:
     Raises:
       InputError: anything is wrong with the data or with what the config says of them.
     """
-    source = read(config)
+    with contextlib.nullcontext() if whole else _said_before():
+        source = read(config)
     specs = {f"data.{name}": config[name] for name in ("train", "valid", "test")}
     lengths = {name: len(examples) for name, examples in source.splits.items()}
     selected = splits.select(specs, lengths)
     unused = lengths.keys() - {name for name, _ in selected.values()}
     if unused and whole:
-        logging.warning(
+        logger.warning(
             "%s: data.train, data.valid and data.test leave out the split %s",
             source.description,
             ", ".join(f"{name} ({lengths[name]} examples)" for name in sorted(unused)),
@@ -120,6 +124,18 @@ def load(config, *, whole: bool = True) -> Dataset:
         modality=source.modality,
         scales=scales_of(getattr(chosen["train"], "labels", None), len(source.attributes)),
     )
+
+
+@contextlib.contextmanager
+def _said_before() -> Iterator[None]:
+    """Keeps back what readers remark on files, which was said when the run was trained."""
+    readers = logging.getLogger(__name__)
+    before = readers.level
+    readers.setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        readers.setLevel(before)
 
 
 def read(config, like: Values | None = None) -> Source:

@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import logging
-
 import ml_collections
 
 from vae.config.build import build
+from vae.config.reads import is_read
 from vae.errors import InputError
-from vae.probability.event import Event
-from vae.probability.likelihoods import Likelihood
+from vae.probability.event import Event, Values
+from vae.probability.likelihoods import Bernoulli, Likelihood
 
 
 def likelihood_of(config: ml_collections.ConfigDict, event: Event) -> Likelihood:
     """The likelihood of a config's `model` section, of such an event as the model is given.
-
-    Logs a warning where it is none: a Bernoulli's cross-entropy of grey values.
 
     Raises:
       InputError: it cannot be of these values.
@@ -32,10 +29,16 @@ def likelihood_of(config: ml_collections.ConfigDict, event: Event) -> Likelihood
     )
     if reason := likelihood.takes(event.values):
         raise InputError(f'model.likelihood = "{config.likelihood}" {reason}')
-    if likelihood.discrete and likelihood.log_levels(event.values) is None:
-        logging.warning(
-            'model.likelihood = "%s" on grey values is not a likelihood: the figures compare with '
-            'others of its kind only; data.binarize = "dynamic" gives one',
-            config.likelihood,
-        )
     return likelihood
+
+
+def grey_warning(config: ml_collections.ConfigDict, values: Values) -> str | None:
+    """One sentence where `model.likelihood` is none: a Bernoulli's cross-entropy of grey values."""
+    if config.model.likelihood != "bernoulli" or not is_read(config, "model.likelihood"):
+        return None
+    if Bernoulli().log_levels(values) is not None:
+        return None
+    return (
+        'model.likelihood = "bernoulli" on grey values is not a likelihood: the figures compare '
+        'with others of its kind only; data.binarize = "dynamic" gives one'
+    )

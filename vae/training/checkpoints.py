@@ -49,6 +49,11 @@ from vae.training.checkpoint_errors import (
 from vae.training.devices import fetch
 from vae.training.processes import agreed, is_first, meet
 
+logger = logging.getLogger(__name__)
+# Orbax remarks through absl on options that it was given, and prints the traceback of a failure
+# that is raised, and told in one line, anyway.
+logging.getLogger("absl").addFilter(lambda record: f"orbax{os.sep}" not in record.pathname)
+
 BEST = "valid/elbo"
 # Orbax takes the first three for a pattern, TensorStore the last for "/"; neither takes a name that
 # is no UTF-8, which Python writes with surrogates.
@@ -245,7 +250,7 @@ class Checkpoints:
                             raise failure
                 return state
             except DamagedCheckpoint as error:
-                logging.warning("%s; going back to the one before", error)
+                logger.warning("%s; going back to the one before", error)
                 if not self._read_only:
                     self._set_aside(step)
         return None
@@ -262,7 +267,7 @@ class Checkpoints:
             except OSError as error:
                 raise CheckpointError(f"{folder} cannot be renamed: {error.strerror}") from None
         meet(f"{step} set aside")
-        logging.warning("checkpoint %d is kept as %s", step, self._directory / name)
+        logger.warning("checkpoint %d is kept as %s", step, self._directory / name)
         self._manager.reload()
         self._scores.pop(step, None)
         self._unknown.discard(step)

@@ -37,6 +37,8 @@ from vae.modalities.images.decoding import Fit
 from vae.modalities.images.folder import FileExamples, in_splits, probe, values_of_files
 from vae.modalities.images.walk import is_image
 
+logger = logging.getLogger(__name__)
+
 SIZE = (218, 178)  # height, width, as published
 _IMAGES = "img_align_celeba"
 _ATTRIBUTES, _IDENTITIES = "list_attr_celeba.txt", "identity_CelebA.txt"
@@ -144,7 +146,7 @@ def _partition(directory: Path, images: list[str], identities: np.ndarray | None
         return partition
     people = images
     if identities is None:
-        logging.warning(
+        logger.warning(
             "%s has neither %s nor %s: a person may be in two splits",
             directory,
             _PARTITION,

@@ -127,7 +127,7 @@ def read(directory: Path, fit: Fit, threads: int) -> Source:
     parts = {file: file.split("/") for file in files}
     inside = [file for file in files if parts[file][0] in _SPLITS and len(parts[file]) > 1]
     if inside and len(inside) < len(files):
-        logging.warning(
+        logger.warning(
             "%s: %d images outside of its train, valid and test folders are left out",
             readable(directory),
             len(files) - len(inside),
@@ -203,7 +203,7 @@ def probe(
     if not headers:
         raise InputError(f"{root}: none of {count} images can be read: replace them.")
     if moving := sum(header.moving for header in headers.values()):
-        logging.warning(
+        logger.warning(
             "%s: %d of %d images looked at have several frames: the first is used",
             readable(root),
             moving,

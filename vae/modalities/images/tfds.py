@@ -33,6 +33,8 @@ from vae.modalities.images.decoding import Fit
 from vae.modalities.images.records import Label, RecordExamples
 from vae.probability.event import BINARY, BYTES, Values
 
+logger = logging.getLogger(__name__)
+
 # Up to this size on disk a set is sorted by content, for which it is read through once; a larger
 # one keeps the order of its records. A constant: a split must not depend on the machine's memory.
 _SORTED_BYTES = 1024**3
@@ -195,7 +197,7 @@ def _prepared(tfds, name: str, manual_dir: str):
             f'data.name = "{name}" is not prepared in {builder.data_path} and cannot be '
             f"downloaded, for {host} cannot be reached: {by_hand}."
         )
-    logging.info("Preparing %s in %s; this is done once.", name, builder.data_path)
+    logger.info("Preparing %s in %s; this is done once.", name, builder.data_path)
     try:
         builder.download_and_prepare(
             file_format="array_record",
