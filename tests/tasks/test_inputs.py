@@ -55,7 +55,8 @@ def test_folders_are_read_once_and_pipes_never(tmp_path, caplog):
     Image.new("L", (8, 8)).save(tmp_path / "a.png")
     (tmp_path / "loop").symlink_to(tmp_path)
     os.mkfifo(tmp_path / "pipe.png")
-    assert image_files([tmp_path]) == [tmp_path / "a.png"]
+    ((name, content),) = image_files([tmp_path])
+    assert name == content() == str(tmp_path / "a.png")
     with pytest.raises(InputError, match=r"pipe\.png is a pipe, a socket or a device"):
         image_files([tmp_path / "pipe.png"])
 

@@ -13,6 +13,7 @@ The table of a folder of images is its attributes.csv:
 from __future__ import annotations
 
 import csv
+import io
 import unicodedata
 from collections.abc import Collection, Sequence
 from pathlib import Path
@@ -33,16 +34,17 @@ class Table(NamedTuple):
     identities: np.ndarray | None  # [N] int32
 
 
-def read_csv(file: Path, wanted: Sequence[str], others: Collection[str]) -> Table:
+def read_csv(file: Path, content: bytes, wanted: Sequence[str], others: Collection[str]) -> Table:
     """Returns the rows of the `wanted` files, in their order, of a table as above.
 
-    The table may also have rows of `others`. Raises InputError for a table that cannot be read,
-    rows that are of no file or missing, and values that are no attributes.
+    `file` is where its `content` is from, for messages. The table may also have rows of `others`.
+    Raises InputError for a table that cannot be read, rows that are of no file or missing, and
+    values that are no attributes.
     """
     try:
-        with open(file, newline="", encoding="utf-8-sig") as lines:
-            header, *rows = [row for row in csv.reader(lines) if row]
-    except (OSError, ValueError, csv.Error) as error:
+        lines = io.StringIO(content.decode("utf-8-sig"), newline="")
+        header, *rows = [row for row in csv.reader(lines) if row]
+    except (ValueError, csv.Error) as error:
         raise InputError(f"{file} cannot be read as a table ({error}): save it as CSV.") from None
     for row in rows:
         if len(row) != len(header):
@@ -67,13 +69,18 @@ def read_csv(file: Path, wanted: Sequence[str], others: Collection[str]) -> Tabl
     return Table(names, from_signs(values), identities)
 
 
-def _number(text: str, column: str, row: str, table: Path) -> float:
-    """Returns the number in a cell; raises InputError where there is none."""
+def as_number(text: str) -> np.float32:
+    """Returns the number that a text is; not a finite one where it is none."""
     try:
         with np.errstate(over="ignore"):
-            number = np.float32(text)
+            return np.float32(text)
     except ValueError:
-        number = np.float32(np.nan)
+        return np.float32(np.nan)
+
+
+def _number(text: str, column: str, row: str, table: Path) -> float:
+    """Returns the number in a cell; raises InputError where there is none."""
+    number = as_number(text)
     if not np.isfinite(number):
         found = f"{text!r}, which is no finite number" if text.strip() else "nothing"
         raise InputError(

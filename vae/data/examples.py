@@ -169,6 +169,7 @@ class Source:
     names: tuple[str, ...] = ()  # of the channels, where they have any
     standardise: bool = False  # by the training set, see `vae/data/standardise.py`
     modality: str = ""  # which it is, see `vae/modalities`
+    named: bool = False  # labels are what the names of files say, see `vae/data/patterns.py`
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ A modality is a package beside this file, and a row of the table. It answers
                                     where that is not its kind. What a raw value means is as `like`
                                     says, a `Values`, where the data leave it open
     from_arrays(found, what, config, like)
-                                    arrays (`data/npz.py`) as a `Source`; None where they are not
+                                    arrays (`data/arrays.py`) as a `Source`; None where they are not
                                     of its kind; `what` they are of, for messages
     fitted(config, event)           the config with which another set is read as such an event
     read_files(paths, event, config)  the user's files, as x [N, *places, C] of an event, and names
@@ -43,7 +43,8 @@ import numpy as np
 from vae.config import own
 from vae.config.axes.sets import EMBEDDED
 from vae.config.build import build
-from vae.data import groups, npz, splits
+from vae.data import arrays as saved
+from vae.data import groups, splits
 from vae.data.checks import check_splits
 from vae.data.examples import ArrayExamples, Dataset, Source, load_in_memory
 from vae.data.identity import identity
@@ -78,6 +79,11 @@ def load(config, *, whole: bool = True) -> Dataset:
     """
     with contextlib.nullcontext() if whole else _said_before():
         source = read(config)
+    if config.label_pattern and not source.named:
+        raise InputError(
+            "data.label_pattern is for files with names that say something, but there are "
+            f"{source.description}: leave it out."
+        )
     specs = {f"data.{name}": config[name] for name in ("train", "valid", "test")}
     lengths = {name: len(examples) for name, examples in source.splits.items()}
     selected = splits.select(specs, lengths)
@@ -178,9 +184,9 @@ def _made(config: Any, like: Values | None) -> Source:
     if not isinstance(made, Mapping):
         raise InputError(
             f"{what} gives a {type(made).__name__}: let it return a dict of arrays, named "
-            f"{npz.KEYS}, or a vae.data.examples.Source."
+            f"{saved.KEYS}, or a vae.data.examples.Source."
         )
-    found = npz.of_arrays(made, config.name)
+    found = saved.of_arrays(made, config.name)
     for name, modality in MODALITIES.items():
         if source := modality.from_arrays(found, config.name, config, like):
             return replace(source, modality=name)

@@ -158,7 +158,7 @@ def scores(
 def read_outliers(paths: Sequence[str | Path], run: Run, num: int) -> tuple[np.ndarray, list[str]]:
     """x [N, *places, C] of the run's event and their names, see `anomaly`."""
     first = user_path(paths[0])
-    is_set = first.is_dir() or first.suffix in run.modality.SETS or not first.exists()
+    is_set = first.is_dir() or first.name.endswith(run.modality.SETS) or not first.exists()
     if len(paths) > 1 or not is_set:
         return run.modality.read_files(paths, run.event, run.config.data)
     others = read_set(str(first), run, num)

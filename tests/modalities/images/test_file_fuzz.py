@@ -9,6 +9,7 @@ import io
 import os
 import signal
 import struct
+import tarfile
 import tempfile
 import warnings
 import zipfile
@@ -211,16 +212,36 @@ def array(draw):
         return values.astype(kind)
 
 
-def npz(draw, hurt):
-    """An archive of arrays with names that are known, or none."""
+def arrays(draw):
+    """Arrays with names that are known, or none."""
     names = ["images", "images", "x", "labels", "y", "x_train", "x_test", "train_labels", "other"]
-    arrays = {draw(st.sampled_from(names)): array(draw) for _ in range(draw(st.integers(0, 4)))}
+    found = {draw(st.sampled_from(names)): array(draw) for _ in range(draw(st.integers(0, 4)))}
     if draw(st.booleans()):
-        arrays |= {"images": np.arange(24 * 12).reshape(12, 6, 4).astype("u1")}
-        arrays.pop("x", None)
+        found |= {"images": np.arange(24 * 12).reshape(12, 6, 4).astype("u1")}
+        found.pop("x", None)
+    return found
+
+
+def mat(draw, hurt):
+    """A MATLAB file of arrays, as they are or with their axes turned around."""
+    found = {
+        name: array.T if draw(st.booleans()) else array for name, array in arrays(draw).items()
+    }
+    file = io.BytesIO()
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            scipy.io.savemat(file, found, do_compression=draw(st.booleans()))
+    except (TypeError, ValueError, NotImplementedError):  # it cannot hold every array of numpy's
+        return {"set.mat": b""}
+    return {draw(st.sampled_from(["set.mat", "train.mat"])): hurt(file.getvalue())}
+
+
+def npz(draw, hurt):
+    """An archive of such arrays."""
     file = io.BytesIO()
     saved = np.savez_compressed if draw(st.booleans()) else np.savez
-    saved(file, **arrays)
+    saved(file, **arrays(draw))
     if draw(st.integers(0, 19)) == 9:
         with zipfile.ZipFile(file, "a") as archive:
             archive.writestr("labels", draw(st.binary(max_size=9)))
@@ -321,14 +342,38 @@ def celeba(draw, hurt):
     return files | {"img_align_celeba.zip": hurt(bytes(content))}
 
 
-KINDS = {"folder": folder, "npz": npz, "idx": idx, "amat": amat, "celeba": celeba}
+def archive(draw, hurt):
+    """The images of a folder, packed, with names that may lead out of it."""
+    file, kind = io.BytesIO(), draw(st.sampled_from(["zip", "tar", "tar.gz"]))
+    members = {name: content for name, content in folder(draw, hurt).items() if content}
+    members = {name: x for name, x in members.items() if isinstance(x, bytes)}
+    if draw(st.integers(0, 9)) == 9:
+        members[draw(st.sampled_from(["../a.png", "/a.png", "__MACOSX/._a.png", "a.npz"]))] = b""
+    if kind == "zip":
+        with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as packed:
+            for name, content in members.items():
+                packed.writestr(name.encode("utf-8", "replace").decode(), content)
+    else:
+        with tarfile.open(fileobj=file, mode="w:gz" if kind == "tar.gz" else "w") as packed:
+            for name, content in members.items():
+                info = tarfile.TarInfo(name)
+                info.size = len(content)
+                packed.addfile(info, io.BytesIO(content))
+    return {f"a.{kind}": hurt(file.getvalue())}
+
+
+KINDS = {
+    **{"folder": folder, "npz": npz, "idx": idx, "amat": amat, "mat": mat, "celeba": celeba},
+    "archive": archive,
+}
 
 
 @st.composite
 def trees(draw):
     """Files below a directory: their contents, or what is there instead of a file."""
     kinds, hurt = st.sampled_from(list(KINDS)), damager(draw)
-    files = KINDS[draw(kinds)](draw, hurt)
+    kind = draw(kinds)
+    files = KINDS[kind](draw, hurt)
     if draw(st.integers(0, 9)) == 9:
         files |= KINDS[draw(kinds)](draw, hurt)
     keys = {
@@ -340,7 +385,11 @@ def trees(draw):
         "valid": draw(st.sampled_from(["train[50%:75%]"] * 5 + ["valid", "test[:50%]"])),
         "test": draw(st.sampled_from(["train[75%:]"] * 5 + ["test", "test[50%:]"])),
     }
-    inside = draw(st.sampled_from(["", "", "", "", "", next(iter(files))]))
+    patterns = ["", "", "", "", "{label}.{*}", "{identity}/{*}", "{age}.{*}", "{label", "{*}"]
+    if kind in ("folder", "archive"):
+        keys["label_pattern"] = draw(st.sampled_from(patterns))
+    first = next(iter(files))  # an archive is a file, and no directory of such
+    inside = draw(st.sampled_from([first if kind == "archive" else ""] * 5 + [first]))
     return files, keys, inside
 
 
@@ -454,8 +503,8 @@ def fuzz(number):
 
 
 def test_odd_files():
-    read = fuzz(40)
-    assert len(read) >= 40 and 0 < sum(read) < len(read)
+    read = fuzz(50)
+    assert len(read) >= 50 and 0 < sum(read) < len(read)
 
 
 @pytest.mark.slow

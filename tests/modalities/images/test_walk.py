@@ -115,19 +115,46 @@ def test_deep_images_keep_their_grey_values(configure, tmp_path, caplog, array, 
 
 
 @pytest.mark.parametrize(
-    "array",
+    ("low", "high", "kind"),
     [
-        2000 * RAMP.astype(np.float32) - 1000,
-        40 * RAMP.astype(np.float32),
-        np.where(RAMP > 0.9, np.nan, RAMP).astype(np.float32),
-        (10**6 * RAMP).astype(np.int32),
-        (-100 * RAMP).astype(np.int32),
+        (-1000, 1000, np.float32),
+        (0, 40, np.float32),
+        (0, 10**6, np.int32),
+        (-9000, -3, np.int32),
     ],
 )
-def test_deep_images_of_no_known_range_are_refused(configure, tmp_path, array):
+def test_deep_images_of_no_known_range_are_scaled_by_theirs(
+    configure, tmp_path, caplog, low, high, kind
+):
+    ramp = (low + (high - low) * RAMP).astype(kind)
+    middle = np.full_like(ramp, (low + high) / 2)
+    for i in range(9):
+        Image.fromarray(middle).save(tmp_path / f"{i}.tif")
+    Image.fromarray(middle).save(
+        tmp_path / "9.tif", save_all=True, append_images=[Image.fromarray(ramp)]
+    )  # the range is that of all pages
+    with caplog.at_level(logging.INFO):
+        found = modalities.load(configure(path=tmp_path, **HALVES))
+    assert f"black {low:g} and white {high:g}" in caplog.text
+    values = found.event.values
+    assert (values.black, values.white, values.levels) == (low, high, 256)
+    images = every(found)
+    (own,) = images[images.max((1, 2, 3)) == 255]
+    assert np.abs(own[..., 0] - 255 * RAMP).max() <= 1
+    assert np.abs(images[images.max((1, 2, 3)) < 255] - 127.5).max() <= 2
+
+
+@pytest.mark.parametrize(
+    ("array", "message"),
+    [
+        (np.where(RAMP > 0.9, np.nan, RAMP).astype(np.float32), "none of its deep images can be"),
+        (np.full_like(RAMP, -7, np.float32), "its deep images have values from -7 to -7: rescale"),
+    ],
+)
+def test_deep_images_without_a_range_are_refused(configure, tmp_path, array, message):
     for i in range(10):
         Image.fromarray(array).save(tmp_path / f"{i}.tif")
-    with pytest.raises(InputError, match=r"0\.tif: it has values from .* or save all .* \.npz"):
+    with pytest.raises(InputError, match=message):
         modalities.load(configure(path=tmp_path, **HALVES))
 
 

@@ -2,7 +2,7 @@
 
 from vae.config.axes.sets import EMBEDDED
 from vae.config.keys.key import Key, axis, settings
-from vae.config.values import FLAG, PATH, POSITIVE, SEED, SPLIT, Each, Real, Whole
+from vae.config.values import FLAG, PATH, POSITIVE, SEED, SPLIT, Each, Real, Text, Whole
 
 KEYS = {
     "data.name": Key(
@@ -17,7 +17,7 @@ KEYS = {
         "",
         PATH,
         "Local files, in place of data.name.\n"
-        "idx files, .amat, .npz, a folder of images, or a table as .csv.",
+        "idx files, .amat, .npz, .mat, images in a folder, a zip or a tar, or a table as .csv.",
     ),
     "data.manual_dir": Key(
         "",
@@ -38,6 +38,13 @@ KEYS = {
         "Keeps examples that share it in one split.\n"
         "identity (of CelebA, or of attributes.csv), label, or an attribute's name; empty "
         "splits by example.",
+    ),
+    "data.label_pattern": Key(
+        "",
+        Text(200),
+        "What the names of image files say, as {label}_{*}.png, {identity}/{*}.jpg or "
+        "{age}_{sex}_{*}.jpg.\n"
+        "A name other than label and identity is an attribute's; empty takes folders as labels.",
     ),
     "data.batch_size": Key(128, POSITIVE, "Examples in a batch, over all devices."),
     "data.seed": Key(0, Whole(0, SEED), "Decides the order of the training examples."),

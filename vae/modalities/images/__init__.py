@@ -7,24 +7,24 @@
 | any other name                                      | `tfds.py`   |
 | a directory with train-images-idx3-ubyte[.gz], ...  | `idx.py`    |
 | an .amat file, or a directory with some             | `amat.py`   |
-| an .npz file, or a directory with some              | `pixels.py` |
+| an .npz or .mat file, or a directory with some      | `pixels.py` |
 | a directory with the tables of CelebA               | `celeba.py` |
-| a directory with images anywhere in it              | `folder.py` |
+| a directory, a zip or a tar with images in it       | `folder.py` |
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import logging
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from vae.data import npz
+from vae.data import arrays as saved
 from vae.data.examples import Source
-from vae.data.splits import files_by_split
 from vae.errors import readable
 from vae.files import user_path
-from vae.modalities.images import amat, celeba, digits, faces, folder, idx, tfds
+from vae.modalities.images import amat, celeba, digits, faces, folder, idx, places, tfds
 from vae.modalities.images.decoding import Fit, fit_of
 from vae.modalities.images.pixels import arrays_source
 from vae.modalities.images.pixels import as_x as check
@@ -51,17 +51,22 @@ __all__ = [
     "table",
 ]
 
+logger = logging.getLogger(__name__)
+
 NAME = "images"
 COMPARES = False
-SETS = (".npz", ".amat")
-READS = "an .npz or .amat file, or a directory with idx files, .amat or .npz files, or images"
+SETS = (*saved.SUFFIXES, ".amat", *places.ARCHIVES)
+READS = (
+    "an .npz, .mat or .amat file, a zip or tar of images, or a directory with idx files, files of "
+    "arrays, or images"
+)
 
 
 def read(config, like: Values | None = None) -> Source | None:
     """See `vae/modalities`; any name of data is taken to be one of tensorflow-datasets."""
     fit = _fit(config, like)
     if config.path:
-        return _read_files(user_path(config.path), fit, config.threads)
+        return _read_path(user_path(config.path), fit, config)
     if config.name == "digits":
         return digits.read(fit)
     if config.name == "faces":
@@ -70,7 +75,7 @@ def read(config, like: Values | None = None) -> Source | None:
 
 
 def from_arrays(
-    found: Mapping[str, npz.Arrays], what: str, config: Any, like: Values | None = None
+    found: Mapping[str, saved.Arrays], what: str, config: Any, like: Values | None = None
 ) -> Source | None:
     """See `vae/modalities`: arrays [N, H, W] and [N, H, W, C] are images."""
     if any(arrays.examples.ndim not in (3, 4) for arrays in found.values()):
@@ -83,22 +88,44 @@ def _fit(config: Any, like: Values | None) -> Fit:
     return replace(fit, black=like.black, white=like.white) if like else fit
 
 
-def _read_files(path: Path, fit: Fit, threads: int) -> Source | None:
+def _arrays(path: Path, fit: Fit) -> Source:
+    return arrays_source(saved.read(path), readable(path), fit)
+
+
+def _read_path(path: Path, fit: Fit, config) -> Source | None:
     """Returns what is at a path; None where no reader takes it."""
+    if path.is_dir():
+        return _read_directory(path, fit, config)
     if path.is_file():
-        if path.suffix == ".npz":
-            return arrays_source(npz.read(path), readable(path), fit)
+        if saved.suffix_of(path):
+            return _arrays(path, fit)
         if path.suffix == ".amat":
             return amat.read(path, fit)
-    if path.is_dir():
-        if idx.find(path):
-            return idx.read(path, fit)
-        if amat.find(path):
-            return amat.read(path, fit)
-        if files_by_split(path, ".npz"):
-            return arrays_source(npz.read(path), readable(path), fit)
-        if celeba.has_tables(path):
-            return celeba.read(path, fit, threads)
-        if has_images(path):
-            return folder.read(path, fit, threads)
+        if places.is_archive(path):
+            return folder.read(places.in_archive(path), fit, config.threads, config.label_pattern)
     return None
+
+
+def _read_directory(path: Path, fit: Fit, config) -> Source | None:
+    """Returns what `_read_path` does; of several kinds the first, and warns of the others."""
+
+    def in_folder() -> Source:
+        return folder.read(places.in_folder(path), fit, config.threads, config.label_pattern)
+
+    readers: dict[str, tuple[Callable[[Path], Any], Callable[[], Source]]] = {
+        "idx files": (idx.find, lambda: idx.read(path, fit)),
+        ".amat files": (amat.find, lambda: amat.read(path, fit)),
+        ".npz files": (lambda path: saved.has_files(path, ".npz"), lambda: _arrays(path, fit)),
+        ".mat files": (lambda path: saved.has_files(path, ".mat"), lambda: _arrays(path, fit)),
+        "CelebA's tables": (celeba.has_tables, lambda: celeba.read(path, fit, config.threads)),
+        "images": (has_images, in_folder),
+    }
+    kind, *others = [name for name, (finds, _) in readers.items() if finds(path)] or [""]
+    if not kind:
+        return None
+    if others and (kind, *others) != ("CelebA's tables", "images"):
+        logger.warning(
+            "%s has %s, which are read, and %s, which are left out: move one of them away",
+            *(readable(path), kind, " and ".join(others)),
+        )
+    return readers[kind][1]()

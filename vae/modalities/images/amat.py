@@ -6,12 +6,12 @@ MATLAB v5 files under the same name with the array `X` inside.
 
 from __future__ import annotations
 
-import io
 import math
 from pathlib import Path
 
 import numpy as np
 
+from vae.data import matlab
 from vae.data.examples import Source
 from vae.errors import InputError, readable
 from vae.files import check_memory
@@ -67,28 +67,17 @@ def _read(file: Path) -> np.ndarray:
         data = file.read_bytes()
     except OSError as error:
         raise InputError(f"{file} cannot be read ({error.strerror}).") from error
-    array = _matlab(data, file) if data.startswith(b"MATLAB 5.0") else _text(data, file)
+    array = _matlab(file) if data.startswith(b"MATLAB 5.0") else _text(data, file)
     if not array.size:
         raise InputError(f"{file} holds no examples: fetch it again.")
     return array
 
 
-def _matlab(data: bytes, file: Path) -> np.ndarray:
-    from scipy.io import loadmat, whosmat
-    from scipy.sparse import issparse
-
-    try:
-        sizes = {name: math.prod(shape) for name, shape, _ in whosmat(io.BytesIO(data))}
-        # Sparse or packed, a small file can hold an array that is none.
-        check_memory(8 * sizes.get("X", 0), f"X of {readable(file)}")
-        array = loadmat(io.BytesIO(data), variable_names=["X"], spmatrix=False)["X"]
-        array = array.toarray() if issparse(array) else array
-    except InputError:
-        raise
-    except KeyError:
-        raise InputError(f'{file} has no array "X": save the examples [N, D] as X.') from None
-    except Exception as error:  # scipy raises many kinds for a damaged file
-        raise InputError(f"{file} is a damaged MATLAB file ({error}): fetch it again.") from error
+def _matlab(file: Path) -> np.ndarray:
+    found = matlab.load(file, lambda name: name == "X")
+    if "X" not in found:
+        raise InputError(f'{file} has no array "X": save the examples [N, D] as X.')
+    array = found["X"]
     if array.dtype.kind not in "iufb" or array.ndim != 2 or not ((array == 0) | (array == 1)).all():
         raise InputError(f"{file}: X is not an array [N, D] of 0 and 1.")
     return array.astype(np.uint8)

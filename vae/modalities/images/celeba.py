@@ -21,7 +21,6 @@ from __future__ import annotations
 import functools
 import logging
 import os
-import zipfile
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -33,6 +32,7 @@ from vae.data.examples import Source, Unreadable
 from vae.data.splits import digest
 from vae.errors import InputError
 from vae.files import check_file
+from vae.modalities.images import places
 from vae.modalities.images.decoding import Fit
 from vae.modalities.images.folder import FileExamples, in_splits, probe, values_of_files
 from vae.modalities.images.walk import is_image
@@ -44,7 +44,6 @@ _IMAGES = "img_align_celeba"
 _ATTRIBUTES, _IDENTITIES = "list_attr_celeba.txt", "identity_CelebA.txt"
 _PARTITION = "list_eval_partition.txt"
 _SPLITS = np.array(("train", "valid", "test"))
-_LARGEST = 2**28  # bytes of an image file, which may be packed into very few
 
 
 def has_tables(directory: Path) -> bool:
@@ -104,37 +103,21 @@ def _find(directory: Path, name: str) -> Path | None:
 def _images(directory: Path) -> tuple[str, Callable[[str], str | bytes], list[str]]:
     """Returns where the images are, how to get at one by its name, and their names."""
     if file := _find(directory, f"{_IMAGES}.zip"):
-        check_file(file)
-        try:
-            # One archive for all threads: reading from it takes its lock, for a tenth of the time
-            # that decoding takes.
-            archive = zipfile.ZipFile(file)
-        except Exception as error:  # it raises many kinds for a damaged one, or another version's
-            raise InputError(f"{file} cannot be read ({error}): fetch it again.") from None
-        inside = [path for path in archive.namelist() if is_image(path.rpartition("/")[2])]
-        members = {path.rpartition("/")[2]: path for path in inside}
-        root, content = str(file), lambda name: _member(archive, members[name])
-    elif folder := _find(directory, _IMAGES):
-        if (folder / _IMAGES).is_dir():  # as some programs unpack it
-            folder = folder / _IMAGES
-        with os.scandir(folder) as entries:
-            found = [entry.name for entry in entries if is_image(entry.name) and entry.is_file()]
-        members = {name: name for name in found}
-        root, content = str(folder), functools.partial(os.path.join, str(folder))
-    else:
+        place = places.in_archive(file)
+        members = {path.rpartition("/")[2]: path for path in place.files}
+        return place.root, lambda name: place.content(members[name]), sorted(members)
+    if not (folder := _find(directory, _IMAGES)):
         raise InputError(
             f"{directory} has CelebA's tables, but neither {_IMAGES}.zip nor a folder {_IMAGES}: "
             "put one of them beside the tables."
         )
-    if not members:
-        raise InputError(f"{root} has no images in it: fetch it again.")
-    return root, content, sorted(members)
-
-
-def _member(archive: zipfile.ZipFile, name: str) -> bytes:
-    if archive.getinfo(name).file_size > _LARGEST:
-        raise ValueError(f"{name} is of more than {_LARGEST} bytes")
-    return archive.read(name)
+    if (folder / _IMAGES).is_dir():  # as some programs unpack it
+        folder = folder / _IMAGES
+    with os.scandir(folder) as entries:
+        found = [entry.name for entry in entries if is_image(entry.name) and entry.is_file()]
+    if not found:
+        raise InputError(f"{folder} has no images in it: fetch it again.")
+    return str(folder), functools.partial(os.path.join, str(folder)), sorted(found)
 
 
 def _partition(directory: Path, images: list[str], identities: np.ndarray | None) -> np.ndarray:

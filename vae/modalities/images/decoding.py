@@ -2,7 +2,7 @@
 
 Images have 8 bits a value once they are read. Files with more are brought to them, black being 0
 and white the highest value of the range that they are of, see `white_of`: 10, 12, 14 or 16 bits, or
-floats to 1 or 255.
+floats to 1 or 255. In a folder of any other range its least value is black and its largest white.
 """
 
 from __future__ import annotations
@@ -72,6 +72,11 @@ def fit_of(config) -> Fit:
     return Fit(size, crop, config.channels)
 
 
+def as_file(content: str | os.PathLike | bytes) -> str | os.PathLike | io.BytesIO:
+    """Returns what PIL opens, of a path or of bytes."""
+    return io.BytesIO(content) if isinstance(content, bytes) else content
+
+
 def open_image(file: str | os.PathLike | bytes, fit: Fit, page: int = 0) -> Image.Image:
     """Opens an image file (its path or its bytes) as a PIL image of mode L or RGB, upright.
 
@@ -80,7 +85,7 @@ def open_image(file: str | os.PathLike | bytes, fit: Fit, page: int = 0) -> Imag
     """
     if not isinstance(file, bytes):
         check_file(Path(file))
-    with Image.open(io.BytesIO(file) if isinstance(file, bytes) else file) as image:
+    with Image.open(as_file(file)) as image:
         if page:
             image.seek(page)
         if any(fit.size) and not any(fit.crop):
@@ -90,7 +95,7 @@ def open_image(file: str | os.PathLike | bytes, fit: Fit, page: int = 0) -> Imag
         image.load()
         image = ImageOps.exif_transpose(image)
     if is_deep(image):
-        return Image.fromarray(_eight_bits(np.asarray(image), fit.white))
+        return Image.fromarray(_eight_bits(np.asarray(image), fit.black, fit.white))
     if image.has_transparency_data:
         image = image.convert("RGBA")
         image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image)
@@ -104,31 +109,40 @@ def is_deep(image: Image.Image) -> bool:
     return image.mode in ("I", "F") or image.mode.startswith("I;16")
 
 
-def white_of(low: float, high: float, *, whole: bool) -> float:
-    """Returns what is white in deep images with values from `low` to `high`.
+def white_of(low: float, high: float, *, whole: bool) -> float | None:
+    """Returns what is white in deep images with values from `low` to `high`, black being 0.
 
-    Raises ValueError where they are of no range that is known.
+    None where they are of no range that is known.
     """
     scales = [2**bits - 1 for bits in (8, 10, 12, 14, 16)] if whole else [1, 255]
     white = next((scale for scale in scales if high <= scale), None)
-    if not low >= 0 or white is None or (white == 255 and not whole and high < 128):
-        known = "0 to 65535" if whole else "0 to 1, nor 0 to 255"
-        raise ValueError(
-            f"it has values from {low:g} to {high:g}, not from {known}: rescale them, or save "
-            "all images as one .npz"
-        )
-    return white
+    return None if low < 0 or (white == 255 and not whole and high < 128) else white
 
 
-def _eight_bits(values: np.ndarray, white: float | None) -> np.ndarray:
+def extremes(values: np.ndarray) -> tuple[float, float]:
+    """Returns the least and the largest value of a deep image.
+
+    Raises ValueError where one is not finite.
+    """
     low, high = float(values.min()), float(values.max())
+    if not np.isfinite((low, high)).all():
+        raise ValueError("it has NaN or infinity")
+    return low, high
+
+
+def _eight_bits(values: np.ndarray, black: float | None, white: float | None) -> np.ndarray:
+    low, high = extremes(values)
     whole = np.issubdtype(values.dtype, np.integer)
-    white = white or white_of(low, high, whole=whole)
-    if not (low >= 0 and high <= white):
-        raise ValueError(f"it has values from {low:g} to {high:g}, others from 0 to {white:g}")
-    if whole and white > 1:
+    if white is None:
+        black, white = 0.0, white_of(low, high, whole=whole)
+    if white is None:
+        known = "0 to 65535" if whole else "0 to 1, nor 0 to 255"
+        raise ValueError(f"it has values from {low:g} to {high:g}, not from {known}: rescale them")
+    if not black <= low <= high <= white:
+        raise ValueError(f"it has values from {low:g} to {high:g}, others {black:g} to {white:g}")
+    if whole and black == 0 and white % 256 == 255:  # 8 bits are the first of more
         return (values.astype(np.int64) * 256 // int(white + 1)).astype(np.uint8)
-    return np.rint(values * (255 / white)).astype(np.uint8)
+    return np.rint((values - black) * (255 / (white - black))).astype(np.uint8)
 
 
 def channels_of(image: Image.Image) -> int:

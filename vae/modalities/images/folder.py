@@ -1,46 +1,47 @@
-"""A folder of image files: any size, grey or colour, read from the files as they are needed.
+"""Image files in one place: any size, grey or colour, read from the files as they are needed.
 
 faces/train/anna/1.jpg     top-level folders named train, valid (or val) and test are splits;
-faces/train/bert/2.png     folders in a split (or in the folder itself, where it has no splits)
+faces/train/bert/2.png     folders in a split (or in the place itself, where it has no splits)
 faces/test/anna/3.jpg      are labels, numbered by name,
-faces/attributes.csv       unless there is this table, with attributes instead (`attributes.py`)
+faces/attributes.csv       unless there is this table, with attributes instead (`attributes.py`), or
+                           a pattern says what the files' names mean (`vae/data/patterns.py`)
 """
 
 from __future__ import annotations
 
-import functools
-import io
 import logging
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-from PIL import Image
+from PIL import Image, ImageSequence
 
 from vae.data import attributes
 from vae.data.examples import Raw, Source, Unreadable
-from vae.data.splits import order
+from vae.data.patterns import Named, read_names
+from vae.data.splits import FILES, order
 from vae.errors import InputError, readable
-from vae.files import check_file
 from vae.modalities.images import duplicates, pages
 from vae.modalities.images.decoding import (
     Fit,
+    as_file,
     channels_of,
+    extremes,
     fit_image,
     is_deep,
     open_image,
     white_of,
 )
-from vae.modalities.images.walk import EXTENSIONS, image_files
+from vae.modalities.images.places import Place
+from vae.modalities.images.walk import EXTENSIONS
 from vae.probability.event import BYTES, Values
 
 logger = logging.getLogger(__name__)
 
-_SPLITS = {"train": "train", "valid": "valid", "val": "valid", "test": "test"}
 _PROBE_ALL, _PROBE_SOME = 20_000, 1_000  # sizes: so many headers; channels, or more files: fewer
 _PROBE_DEEP = 200  # of more than 8 bits, which are decoded
 _ROTATED = (5, 6, 7, 8)  # EXIF orientations that lie on their side
@@ -115,64 +116,79 @@ def _beginning(file: str) -> bytes:
         return b"%d " % os.fstat(opened.fileno()).st_size + opened.read(2**16)
 
 
-def read(directory: Path, fit: Fit, threads: int) -> Source:
-    """Returns the base splits of a folder, sorted by the hash of each file's path in it.
+def read(place: Place, fit: Fit, threads: int, pattern: str = "") -> Source:
+    """Returns the base splits of image files, sorted by the hash of each file's path in its place.
 
     Raises InputError where there are no images, none can be read, their sizes differ and `fit`
-    does not bring them to one, or the table of attributes is not of these images.
+    does not bring them to one, or the table of attributes or the `pattern` is not of these images.
     """
-    files = image_files(directory)
+    root, files, content, table = place
     if not files:
-        raise InputError(f"{directory} has no images ({' '.join(EXTENSIONS)}) in it: add some.")
+        raise InputError(f"{root} has no images ({' '.join(EXTENSIONS)}) in it: add some.")
     parts = {file: file.split("/") for file in files}
-    inside = [file for file in files if parts[file][0] in _SPLITS and len(parts[file]) > 1]
+    inside = [file for file in files if parts[file][0] in FILES and len(parts[file]) > 1]
     if inside and len(inside) < len(files):
         logger.warning(
             "%s: %d images outside of its train, valid and test folders are left out",
-            readable(directory),
+            readable(root),
             len(files) - len(inside),
         )
     kept = inside or files
-    root, content = str(directory), functools.partial(os.path.join, str(directory))
     fit, shape = probe(root, content, kept, fit, threads)
-    paths = pages.of_files(root, kept, threads)
+    paths = pages.of_files(root, content, kept, threads)
     kept = [pages.place(path)[0] for path in paths]
-    split = np.array([_SPLITS[parts[file][0]] if inside else "train" for file in kept])
-    names, labels, identities = (), None, None
-    if (table := directory / attributes.FILE).exists():
-        check_file(table)
-        names, labels, identities = attributes.read_csv(table, kept, files)
-    classes: list[str] = []
-    if not names:
-        depth = 1 if inside else 0  # of the folder that is the label
-        folders = [parts[file][depth] if len(parts[file]) > depth + 1 else "" for file in kept]
-        found = sorted(set(folders) - {""})
-        number = {c: i for i, c in enumerate(found)} if len(found) > 1 else {}
-        labels = np.array([number.get(folder, -1) for folder in folders], np.int32)
-        classes = list(map(readable, number))
+    split = np.array([FILES[parts[file][0]] if inside else "train" for file in kept])
+    if pattern:
+        if table:
+            raise InputError(
+                f"{root} has a table {table}, beside which data.label_pattern has nothing to say: "
+                "leave it out, or move the table away."
+            )
+        named = read_names(pattern, kept, readable(root))
+    else:
+        named = _by_folder([parts[file][1 if inside else 0 : -1] for file in kept])
+        if table:
+            names, values, identities = attributes.read_csv(
+                Path(root, table), place.read(table), kept, files
+            )
+            named = named._replace(identities=identities)
+            if names:
+                named = Named(values, (), 0, names, identities)
     examples = FileExamples(
         root,
         content,
         np.array(paths, dtype=object),
-        labels,
-        identities,
+        named.labels,
+        named.identities,
         fit,
         shape,
-        Unreadable(readable(directory), len(paths)),
+        Unreadable(readable(root), len(paths)),
     )
     return Source(
         in_splits(examples, split),
         values_of_files(fit),
-        len(classes),
-        f"images of {readable(directory)}",
-        names,
-        tuple(classes),
+        named.number,
+        f"images of {readable(root)}",
+        named.attributes,
+        named.classes,
+        named=bool(pattern),
     )
+
+
+def _by_folder(folders: list[list[str]]) -> Named:
+    """Returns the labels of files, the first of their folders; none where all have the same."""
+    first = [names[0] if names else "" for names in folders]
+    found = sorted(set(first) - {""})
+    number = {name: i for i, name in enumerate(found)} if len(found) > 1 else {}
+    labels = np.array([number.get(name, -1) for name in first], np.int32)
+    return Named(labels, tuple(map(readable, number)), len(number), (), None)
 
 
 def values_of_files(fit: Fit) -> Values:
     """Returns what the values of image files mean once they are read as `fit` says."""
-    return BYTES if fit.white is None else replace(BYTES, black=0.0, white=float(fit.white))
+    if fit.white is None:
+        return BYTES
+    return replace(BYTES, black=float(fit.black), white=float(fit.white))
 
 
 def in_splits(examples: FileExamples, split: np.ndarray) -> dict[str, FileExamples]:
@@ -210,7 +226,8 @@ def probe(
             count,
         )
     if deep := [file for file, header in headers.items() if header.deep]:
-        fit = replace(fit, white=_white(root, content, deep, fit.white))
+        black, white = _range(root, content, deep, files, fit, threads)
+        fit = replace(fit, black=black, white=white)
     fit = replace(fit, channels=fit.channels or max(h.shape[2] for h in headers.values()))
     if any(fit.size):
         return fit, (*fit.size, fit.channels)
@@ -229,8 +246,7 @@ class _Header(NamedTuple):
 
 def _header(content: Callable[[str], str | bytes], path: str) -> _Header | None:
     try:
-        file = content(path)
-        with Image.open(io.BytesIO(file) if isinstance(file, bytes) else file) as image:
+        with Image.open(as_file(content(path))) as image:
             width, height = image.size
             if image.getexif().get(0x0112) in _ROTATED:
                 width, height = height, width
@@ -240,38 +256,68 @@ def _header(content: Callable[[str], str | bytes], path: str) -> _Header | None:
         return None
 
 
-def _white(
-    root: str, content: Callable[[str], str | bytes], files: list[str], known: float | None
-) -> float:
-    """Returns what is white in deep images, from some of them, and logs it.
+def _range(
+    root: str,
+    content: Callable[[str], str | bytes],
+    deep: list[str],
+    files: list[str],
+    fit: Fit,
+    threads: int,
+) -> tuple[float, float]:
+    """Returns what is black and white in deep images, from some of them, and logs it.
 
-    It is `known` where they are whole numbers up to it.
+    That is as `fit` says where they are whole numbers of its range. Where they are of no range
+    that is known, it is the least and the largest value of all `files`.
     """
-    low, high, whole = np.inf, -np.inf, True
-    for i in np.unique(np.linspace(0, len(files) - 1, min(len(files), _PROBE_DEEP)).astype(int)):
-        file = content(files[i])
-        try:
-            with Image.open(io.BytesIO(file) if isinstance(file, bytes) else file) as image:
-                values = np.asarray(image)
-            low = float(np.minimum(low, values.min()))  # NaN where there is one
-            high = float(np.maximum(high, values.max()))
-            whole &= np.issubdtype(values.dtype, np.integer)
-            white = white_of(low, high, whole=whole)
-        except ValueError as error:
-            raise InputError(f"{os.path.join(root, files[i])}: {error}.") from None
-        except Exception:  # reported when it is read
-            continue
-    if high < low:
-        raise InputError(f"{root}: none of its deep images can be read: replace them.")
-    if whole and known and high <= known:
-        white = known
+    some = np.unique(np.linspace(0, len(deep) - 1, min(len(deep), _PROBE_DEEP)).astype(int))
+    low, high, whole = _extremes(root, content, [deep[i] for i in some], threads)
+    black, white = 0.0, white_of(low, high, whole=whole)
+    known = fit.white is not None and fit.black <= low and high <= fit.white
+    if known and (whole or white is None):
+        black, white = fit.black, fit.white
+    elif white is None and len(files) <= _PROBE_ALL:
+        low, high, _ = _extremes(root, content, files, threads)
+        black, white = low, high
+    if white is None or not black < white:
+        raise InputError(
+            f"{root}: its deep images have values from {low:g} to {high:g}: rescale them to 0 to "
+            "65535, or save all images as one .npz."
+        )
     logger.info(
-        "%s: images of more than 8 bits a value, to %g: read with 8, black 0 and white %g",
-        readable(root),
-        high,
-        white,
+        "%s: images of more than 8 bits a value, from %g to %g: read with 8, black %g and white %g",
+        *(readable(root), low, high, black, white),
     )
-    return white
+    return black, white
+
+
+def _extremes(
+    root: str, content: Callable[[str], str | bytes], files: Sequence[str], threads: int
+) -> tuple[float, float, bool]:
+    """Returns the least and the largest value of the deep images in files, and if all are whole."""
+
+    def of(file: str) -> tuple[float, float, bool] | None:
+        found = []
+        try:
+            with Image.open(as_file(content(file))) as image:
+                for page in ImageSequence.Iterator(image):
+                    if is_deep(page):
+                        values = np.asarray(page)
+                        whole = np.issubdtype(values.dtype, np.integer)
+                        found.append((*extremes(values), whole))
+        except Exception:  # reported when it is read
+            return None
+        return _joined(found) if found else None
+
+    with ThreadPoolExecutor(max(1, threads)) as pool:
+        found = [known for known in pool.map(of, files) if known]
+    if not found:
+        raise InputError(f"{root}: none of its deep images can be read: replace them.")
+    return _joined(found)
+
+
+def _joined(found: Sequence[tuple[float, float, bool]]) -> tuple[float, float, bool]:
+    low, high, whole = zip(*found, strict=True)
+    return min(low), max(high), all(whole)
 
 
 def sizes_differ(root: str, path: str, size: tuple, other: tuple) -> InputError:

@@ -8,24 +8,27 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 from PIL import Image
 
 from vae.data import splits
 from vae.errors import readable
+from vae.modalities.images.decoding import as_file
 
 logger = logging.getLogger(__name__)
 
 _SUBFILE = 254  # the tag that says of a page, by its lowest bit, that it is a smaller copy
 
 
-def of_files(root: str, files: Sequence[str], threads: int) -> list[str]:
-    """Returns the paths of all examples in files below `root`, of each file in turn."""
+def of_files(
+    root: str, content: Callable[[str], str | bytes], files: Sequence[str], threads: int
+) -> list[str]:
+    """Returns the paths of all examples in the files of a `Place`, of each file in turn."""
     tiffs = [file for file in files if file.lower().endswith((".tif", ".tiff"))]
     with ThreadPoolExecutor(max(1, threads)) as pool:
-        found = pool.map(lambda file: _pages(os.path.join(root, file)), tiffs)
+        found = pool.map(lambda file: _pages(content, file), tiffs)
         more = {file: pages for file, pages in zip(tiffs, found, strict=True) if pages}
     if more:
         number = sum(map(len, more.values()))
@@ -60,10 +63,10 @@ def _paths(file: str, pages: Sequence[int]) -> list[str]:
     return [f"{file}\0{page}" for page in pages]
 
 
-def _pages(file: str) -> list[int]:
+def _pages(content: Callable[[str], str | bytes], file: str) -> list[int]:
     """Returns the pages after the first that are images of their own."""
     try:
-        with Image.open(file) as image:
+        with Image.open(as_file(content(file))) as image:
             size, pages = image.size, []
             for page in range(1, getattr(image, "n_frames", 1)):
                 image.seek(page)

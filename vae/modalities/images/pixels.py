@@ -20,7 +20,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from vae.data import npz
+from vae.data import arrays as saved
 from vae.data.examples import Source, in_memory
 from vae.data.labels import classes_of
 from vae.data.splits import digests, order
@@ -62,7 +62,7 @@ def array_source(
     return Source(ordered, values, number, description, classes=names)
 
 
-def arrays_source(found: Mapping[str, npz.Arrays], what: str, fit: Fit) -> Source:
+def arrays_source(found: Mapping[str, saved.Arrays], what: str, fit: Fit) -> Source:
     """Returns the base splits of arrays, which `what` names in messages.
 
     Raises InputError for arrays that are not images.

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import functools
+import os
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -11,7 +13,7 @@ import numpy as np
 
 from vae.errors import InputError
 from vae.files import check_file, user_path
-from vae.modalities.images import walk
+from vae.modalities.images import places
 from vae.modalities.images.decoding import Fit, fit_image, fit_of, open_image
 from vae.probability.event import BYTES, Event
 
@@ -21,7 +23,7 @@ def read_files(
 ) -> tuple[np.ndarray, list[str]]:
     """See `vae/modalities`: the images in files and folders, and the names of their files."""
     files = image_files(paths)
-    return read_images(files, event, config), list(map(str, files))
+    return read_images(files, event, config), [name for name, _ in files]
 
 
 def fitted(config: Any, event: Event) -> Any:
@@ -29,37 +31,45 @@ def fitted(config: Any, event: Event) -> Any:
     config = config.copy_and_resolve_references()
     height, width, channels = event.shape
     config.crop, config.image_size, config.channels = (0, 0), (height, width), channels
+    config.label_pattern = ""  # of the names of the run's own files
     return config
 
 
-def image_files(paths: Sequence[str | Path]) -> list[Path]:
-    """The image files among `paths` and in the folders among them, in order.
+def image_files(paths: Sequence[str | Path]) -> list[tuple[str, Callable[[], str | bytes]]]:
+    """Returns the image files among `paths` and in the folders and archives among them, in order.
+
+    Each is the name it has and a function that returns where it lies, or its bytes.
 
     Raises:
       InputError: there is nothing at a path, or no image in a folder.
     """
-    files: list[Path] = []
+    files: list[tuple[str, Callable[[], str | bytes]]] = []
     for path in map(user_path, paths):
-        if path.is_dir():
-            found = walk.image_files(path)
-            if not found:
-                raise InputError(f"{path} has no images in it: give image files or a folder.")
-            files += [path / file for file in found]
-        elif path.exists():
-            check_file(path)
-            files.append(path)
-        else:
+        if not path.exists():
             raise InputError(f"{path} does not exist: give image files or a folder of them.")
+        if path.is_dir() or places.is_archive(path):
+            place = places.in_folder(path) if path.is_dir() else places.in_archive(path)
+            if not place.files:
+                raise InputError(f"{path} has no images in it: give image files or a folder.")
+            files += [
+                (os.path.join(place.root, file), functools.partial(place.content, file))
+                for file in place.files
+            ]
+        else:
+            check_file(path)
+            files.append((str(path), functools.partial(str, path)))
     return files
 
 
-def read_images(files: Sequence[Path], event: Event, config) -> np.ndarray:
-    """Images from files of any size, as x [N, H, W, C] of an event; `config` is the section `data`.
+def read_images(
+    files: Sequence[tuple[str, Callable[[], str | bytes]]], event: Event, config: Any
+) -> np.ndarray:
+    """Images from `image_files`, of any size, as x [N, H, W, C] of an event.
 
     They are cropped as the training images were, else to the aspect of the event alone:
     where they are too small for a crop in pixels, or where a crop in parts would be of another
     aspect (a face that is cropped already, a whole photo). Then they are resized, and rounded to
-    its levels.
+    its levels. `config` is the section `data`.
 
     Raises:
       InputError: a file cannot be read as an image.
@@ -71,15 +81,14 @@ def read_images(files: Sequence[Path], event: Event, config) -> np.ndarray:
     config.crop = (0, 0)
     whole = fit_of(config)
     images = np.empty((len(files), height, width, channels), np.float32)
-    # Deep files are of the range that those of the run's folder are of.
     values = event.values
-    white = values.white if values.levels == BYTES.levels else None
-    cropped = replace(cropped, white=white)
-    for row, file in enumerate(files):
+    if values.levels == BYTES.levels:  # deep files are of the range of those of the run's folder
+        cropped = replace(cropped, black=values.black, white=values.white)
+    for row, (name, content) in enumerate(files):
         try:
-            image = open_image(file, cropped)
+            image = open_image(content(), cropped)
         except Exception as error:  # Pillow's decoders raise nearly anything on bad bytes
-            raise InputError(f"{file} cannot be read as an image: {error}.") from None
+            raise InputError(f"{name} cannot be read as an image: {error}.") from None
         like = _like_training(cropped, image.height, image.width)
         images[row] = fit_image(image, cropped if like else whole)
     x = images / 255

@@ -4,7 +4,7 @@
 |---------------------------------------------------------|----------------|
 | name "wine" or "breast_cancer", or a class of these     | `sets.py`      |
 | a .csv file, or a directory with nothing else           | `csv_file.py`  |
-| an .npz file with arrays [N, F], or a directory of some | `rows.py`      |
+| an .npz or .mat file of [N, F], or a directory of these | `rows.py`      |
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from vae.data import npz
+from vae.data import arrays as saved
 from vae.data.examples import Source
 from vae.errors import InputError, readable
 from vae.files import user_path
@@ -47,7 +47,7 @@ logger = logging.getLogger(__name__)
 
 NAME = "tables"
 COMPARES = True
-READS = "a .csv file of numbers under a header, or an .npz file of rows [N, F]"
+READS = "a .csv file of numbers under a header, or an .npz or .mat file of rows [N, F]"
 SETS = ()
 OF_IMAGES = {"crop": (0, 0), "image_size": (0, 0), "channels": 0, "flip": False}
 
@@ -68,7 +68,7 @@ def read(config, like: Values | None = None) -> Source | None:
     if not found:
         return None
     source = _source(found, description, config, like)
-    if config.path.endswith(".npz"):
+    if config.path.endswith(saved.SUFFIXES):
         logger.info(
             "%s: rows of %d numbers are a table; if they are images, save them as [N, H, W]",
             *(description, len(source.names)),
@@ -77,7 +77,7 @@ def read(config, like: Values | None = None) -> Source | None:
 
 
 def from_arrays(
-    found: Mapping[str, npz.Arrays], what: str, config: Any, like: Values | None = None
+    found: Mapping[str, saved.Arrays], what: str, config: Any, like: Values | None = None
 ) -> Source | None:
     """See `vae/modalities`: arrays [N, F] are tables."""
     if any(arrays.examples.ndim != 2 for arrays in found.values()):

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
-from vae.data import npz
+from vae.data import arrays as saved
 from vae.data.examples import Source, in_memory
 from vae.data.labels import classes_of
 from vae.data.splits import digests, files_by_split, order
@@ -27,7 +27,7 @@ logger = logging.getLogger(__name__)
 def from_path(path: Path) -> dict[str, Rows] | None:
     """Returns the rows of each base split at a path; None where there is no table.
 
-    A directory is one where it holds nothing but .csv files, or .npz files of two dimensions.
+    A directory is one where it holds nothing but .csv files, or arrays of two dimensions.
     Raises InputError for tables that cannot be read.
     """
     if not path.exists():
@@ -36,8 +36,8 @@ def from_path(path: Path) -> dict[str, Rows] | None:
         files = files_by_split(path, ".csv")
         files = {split: files[split] for split in ("", "train", "valid", "test") if split in files}
         return {split or "train": read_csv(file) for split, file in files.items()}
-    if (path.suffix == ".npz" or path.is_dir()) and npz.dimensions(path) == 2:
-        return from_arrays(npz.read(path))
+    if saved.dimensions(path) == 2:
+        return from_arrays(saved.read(path))
     return None
 
 
@@ -46,12 +46,12 @@ def _only_csv(path: Path) -> bool:
     return bool(seen) and all(file.suffix == ".csv" for file in seen)
 
 
-def from_arrays(found: Mapping[str, npz.Arrays]) -> dict[str, Rows]:
+def from_arrays(found: Mapping[str, saved.Arrays]) -> dict[str, Rows]:
     """Returns arrays [N, F] as rows. Raises InputError for others, and for values that are none."""
     return {split: _of_arrays(arrays) for split, arrays in found.items()}
 
 
-def _of_arrays(arrays: npz.Arrays) -> Rows:
+def _of_arrays(arrays: saved.Arrays) -> Rows:
     values, what = arrays.examples, arrays.where
     if values.ndim != 2 or not values.size:
         raise InputError(f"{what} has the shape {values.shape}, where others are tables [N, F].")
@@ -130,19 +130,19 @@ def in_order(rows: Rows, names: Sequence[str], what: str) -> np.ndarray:
 def read_files(paths: Sequence[Path], event: Event) -> tuple[np.ndarray, list[str]]:
     """Returns the rows of a person's own files as x [N, F] of a run, and what each is called.
 
-    An .npz without names of columns has those of the run, in their order. Raises InputError for
+    Arrays without names of columns have those of the run, in their order. Raises InputError for
     files that are no tables, or of other columns.
     """
     x, called = [], []
     for path in paths:
         if not path.exists():
-            raise InputError(f"{path} does not exist: give .csv or .npz files of rows.")
+            raise InputError(f"{path} does not exist: give .csv, .npz or .mat files of rows.")
         found = from_path(path)
         if not found:
-            raise InputError(f"{path} is no table: give .csv files, or .npz files of [N, F].")
+            raise InputError(f"{path} is no table: give .csv files, or arrays [N, F].")
         for rows in found.values():
             unnamed = rows.names == tuple(f"x{i}" for i in range(event.channels))
-            names = rows.names if unnamed and path.suffix == ".npz" else event.names
+            names = rows.names if unnamed and path.suffix in saved.SUFFIXES else event.names
             values = in_order(rows, names, readable(path))
             x.append(event.values.to_x(values.astype(np.float32)))
             called += [f"{readable(path)} row {row}" for row in rows.where]

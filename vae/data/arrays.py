@@ -1,22 +1,25 @@
-"""A numpy archive: examples with or without labels, in one split or several. See `KEYS`.
+"""Saved arrays: examples with or without labels, in one split or several. See `KEYS`.
 
-What its arrays may be is the modality's to say: images have three or four dimensions, a table two.
+They lie in a numpy archive (.npz) or a MATLAB file (.mat), or in a directory of such files. What
+they may be is the modality's to say: images have three or four dimensions, a table two.
 """
 
 from __future__ import annotations
 
 import re
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 
+from vae.data import matlab
 from vae.data.splits import FILES, files_by_split
 from vae.errors import InputError, readable
 from vae.files import check_file, check_memory
 
+SUFFIXES = (".npz", ".mat")
 _EXAMPLES, _LABELS, _NAMES = ("images", "x", "data"), ("labels", "y"), "names"
 KEYS = "images, x or data (with labels or y), or train_images, x_train, test_labels, y_test, ..."
 
@@ -37,30 +40,49 @@ class Arrays(NamedTuple):
     where: str
 
 
+def suffix_of(path: Path) -> str | None:
+    """Which of SUFFIXES the file at a path has, or files in the directory; None where it has none.
+
+    A directory's .mat files are not looked at where there are .npz files.
+    """
+    if path.is_dir():
+        return next((suffix for suffix in SUFFIXES if has_files(path, suffix)), None)
+    return path.suffix if path.suffix in SUFFIXES else None
+
+
+def has_files(directory: Path, suffix: str) -> bool:
+    """Whether there are files with a suffix in a directory."""
+    return any(path.is_file() for path in directory.glob(f"*{suffix}"))
+
+
 def dimensions(path: Path) -> int | None:
     """How many dimensions the array of examples at a path has, read from its header alone.
 
     None where there are no such arrays, or the header cannot be read, which `read` explains.
     """
+    if not (suffix := suffix_of(path)):
+        return None
     try:
-        for file in files_by_split(path, ".npz").values():
+        for file in files_by_split(path, suffix).values():
             check_file(file)
-            with zipfile.ZipFile(file) as archive:
-                for name in archive.namelist():
-                    place = _place(name.removesuffix(".npy"))
-                    if place and place[1] == "examples":
-                        with archive.open(name) as member:
-                            return len(_shape(member))
-    except Exception:  # numpy, zipfile and zlib raise many kinds for a damaged file
+            shapes = matlab.shapes(file).items() if suffix == ".mat" else _shapes(file)
+            for name, shape in shapes:
+                if (place := _place(name)) and place[1] == "examples":
+                    return len(shape)
+    except Exception:  # numpy, zipfile, zlib and scipy raise many kinds for a damaged file
         return None
     return None
 
 
-def _shape(member: zipfile.ZipExtFile) -> tuple[int, ...]:
-    version = np.lib.format.read_magic(member)
-    if version == (1, 0):
-        return np.lib.format.read_array_header_1_0(member)[0]
-    return np.lib.format.read_array_header_2_0(member)[0]
+def _shapes(file: Path) -> Iterator[tuple[str, tuple[int, ...]]]:
+    with zipfile.ZipFile(file) as archive:
+        for name in archive.namelist():
+            with archive.open(name) as member:
+                version = np.lib.format.read_magic(member)
+                read = np.lib.format.read_array_header_1_0
+                if version != (1, 0):
+                    read = np.lib.format.read_array_header_2_0
+                yield name.removesuffix(".npy"), read(member)[0]
 
 
 def read(path: Path) -> dict[str, Arrays]:
@@ -69,14 +91,17 @@ def read(path: Path) -> dict[str, Arrays]:
     Raises InputError for a damaged archive, and for missing or doubled names.
     """
     splits: dict[str, Arrays] = {}
-    for split, file in files_by_split(path, ".npz").items():
-        arrays, names = _load(file)
+    suffix = suffix_of(path) or SUFFIXES[0]
+    for split, file in files_by_split(path, suffix).items():
+        arrays, names = _load_mat(file) if suffix == ".mat" else _load_npz(file)
         found = _by_split(arrays, split, readable(file))
         if not found:
             raise InputError(
                 f"{file} has no examples, only {', '.join(names) or 'nothing'}: name them {KEYS}."
             )
         splits |= found
+    if suffix == ".mat":
+        splits = {name: _turned(arrays) for name, arrays in splits.items()}
     return {name: splits[name] for name in ("train", "valid", "test") if name in splits}
 
 
@@ -86,7 +111,7 @@ def of_arrays(arrays: Mapping[str, np.ndarray], what: str) -> dict[str, Arrays]:
     Raises InputError for missing or doubled names; `what` says where they are from.
     """
     arrays = {name: np.asarray(array) for name, array in arrays.items()}
-    known = {name: arrays[name] for name in arrays if name == _NAMES or _place(name)}
+    known = {name: array for name, array in arrays.items() if _is_known(name)}
     found = _by_split(known, "", what)
     if not found:
         raise InputError(
@@ -95,7 +120,20 @@ def of_arrays(arrays: Mapping[str, np.ndarray], what: str) -> dict[str, Arrays]:
     return {name: found[name] for name in ("train", "valid", "test") if name in found}
 
 
-def _load(file: Path) -> tuple[dict[str, np.ndarray], list[str]]:
+def _load_mat(file: Path) -> tuple[dict[str, np.ndarray], list[str]]:
+    """Returns what `_load_npz` does."""
+    arrays = matlab.load(file, _is_known)
+    return arrays, list(arrays) or list(matlab.shapes(file))
+
+
+def _turned(arrays: Arrays) -> Arrays:
+    """Returns arrays of a MATLAB file with their examples first and labels [N]."""
+    labels = None if arrays.labels is None else arrays.labels.ravel()
+    examples = matlab.examples_first(arrays.examples, labels, arrays.where)
+    return arrays._replace(examples=examples, labels=labels)
+
+
+def _load_npz(file: Path) -> tuple[dict[str, np.ndarray], list[str]]:
     """Returns the arrays whose names are known, and the names of all."""
     check_file(file)
     try:
@@ -103,7 +141,7 @@ def _load(file: Path) -> tuple[dict[str, np.ndarray], list[str]]:
             if opened.read(2) != b"PK":  # as every zip begins, a damaged one, too
                 raise InputError(f"{file} is no .npz file: make one with numpy.savez.")
         with open(file, "rb") as opened, np.load(opened, allow_pickle=False) as archive:
-            names = [name for name in archive.files if name == _NAMES or _place(name)]
+            names = [name for name in archive.files if _is_known(name)]
             sizes = {info.filename: info.file_size for info in archive.zip.infolist()}
             unpacked = sum(sizes.get(f"{name}.npy", 0) for name in names)
             check_memory(unpacked, f"The arrays of {readable(file)}")
@@ -118,6 +156,10 @@ def _load(file: Path) -> tuple[dict[str, np.ndarray], list[str]]:
         if not isinstance(array, np.ndarray):
             raise InputError(f"{file}: {name} is no array: save it with numpy.savez.")
     return arrays, files
+
+
+def _is_known(name: str) -> bool:
+    return name == _NAMES or _place(name) is not None
 
 
 def _place(name: str) -> tuple[str, str] | None:
