@@ -42,9 +42,9 @@ KEYS = {
     "data.label_pattern": Key(
         "",
         Text(200),
-        "What the names of image files say, as {label}_{*}.png, {identity}/{*}.jpg or "
-        "{age}_{sex}_{*}.jpg.\n"
-        "A name other than label and identity is an attribute's; empty takes folders as labels.",
+        "What the names of image files say.\n"
+        "{label}_{*}.png, {identity}/{*}.jpg or {age}_{sex}_{*}.jpg: a name other than label and "
+        "identity is an attribute's; empty takes folders as labels.",
     ),
     "data.batch_size": Key(128, POSITIVE, "Examples in a batch, over all devices."),
     "data.seed": Key(0, Whole(0, SEED), "Decides the order of the training examples."),
