@@ -40,8 +40,7 @@ from vae.probability.terms import Batch, Terms
 Array = jax.Array
 
 
-@flax.struct.dataclass
-class Codes:
+class Codes(flax.struct.PyTreeNode):
     """q(c | x), with all mass at `codes` [B, *places]; `mean` [B, *places, E] are their vectors."""
 
     mean: Array

@@ -42,8 +42,7 @@ Array = jax.Array
 HELD = 2**31
 
 
-@flax.struct.dataclass
-class Encoded:
+class Encoded(flax.struct.PyTreeNode):
     """The most probable label, or the known one, and the centre of q(z | x, y) with it.
 
     Attributes:

@@ -11,7 +11,8 @@ Gulrajani et al., "PixelVAE", 2017).
 from __future__ import annotations
 
 from abc import abstractmethod
-from typing import Any
+from collections.abc import Callable
+from typing import Any, cast
 
 import flax.linen as nn
 import jax
@@ -62,6 +63,11 @@ class Decoder(network.Decoder):
         """About what `__call__` holds of one z at once."""
         return 4 * self.event.size * (8 * max(self.widths) + self.outputs // self.event.channels)
 
+    @property
+    def number(self) -> int:
+        """V, how many values there are."""
+        return cast(int, self.event.values.levels)
+
     def setup(self) -> None:
         width = self.widths[0]
         self.positions = self.param("positions", EMBEDDING, (self.event.size, width))
@@ -77,7 +83,9 @@ class Decoder(network.Decoder):
             each, kernel_init=SMALL, bias_init=nn.initializers.constant(bias), dtype=jnp.float32
         )
 
-    def __call__(self, z: Array, code: Array | None = None, *, x: Array) -> Array:
+    def __call__(  # type: ignore[override]  # it reads x
+        self, z: Array, code: Array | None = None, *, x: Array
+    ) -> Array:
         """The outputs of all values, each given those of x before it.
 
         Args:
@@ -87,7 +95,7 @@ class Decoder(network.Decoder):
         """
         leading = z.shape[:-1]
         before = self.to_numbers(x).reshape(len(x), -1)[:, :-1]
-        before = jnp.pad(before, ((0, 0), (1, 0)), constant_values=self.event.values.levels)
+        before = jnp.pad(before, ((0, 0), (1, 0)), constant_values=self.number)
         outputs, _ = self.read(before, self.begin(z, code), 0)
         return self.assemble(outputs).reshape(*leading, *self.event.places, self.outputs)
 
@@ -95,14 +103,14 @@ class Decoder(network.Decoder):
         """The numbers 0, ..., V - 1 of values x, or of those nearest to them, int32."""
         if self.event.values.kind == "tokens":
             return x
-        last = self.event.values.levels - 1
+        last = self.number - 1
         return jnp.round(jnp.clip(x, 0, 1) * last).astype(jnp.int32)
 
     def from_numbers(self, numbers: Array) -> Array:
         """The values x of these numbers."""
         if self.event.values.kind == "tokens":
             return numbers
-        return numbers / (self.event.values.levels - 1)
+        return numbers / (self.number - 1)
 
     def begin(self, z: Array, code: Array | None = None) -> Any:
         """The memory before the first value, of N examples, for z [..., B, D] and code [B, c]."""
@@ -124,7 +132,7 @@ class Decoder(network.Decoder):
         given, layers = memory
         positions = jax.lax.dynamic_slice_in_dim(self.positions, start, before.shape[1])
         # A product: the gradient of a look-up would be summed in any order on an accelerator.
-        h = self.values(jax.nn.one_hot(before, self.event.values.levels + 1, dtype=self.dtype))
+        h = self.values(jax.nn.one_hot(before, self.number + 1, dtype=self.dtype))
         h = h + positions.astype(self.dtype)
         h = (given.reshape(-1, *h.shape[:1], *given.shape[1:]) + h).reshape(-1, *h.shape[1:])
         grown = []
@@ -193,7 +201,8 @@ class Layer(nn.Module):
         return (jnp.tanh(h), *c)
 
     def __call__(self, x: Array, state: tuple, start: Array | int) -> tuple[Array, tuple]:
-        turn = {"lstm": lstm, "gru": gru}[self.cell]
+        turns: dict[str, Callable[..., tuple]] = {"lstm": lstm, "gru": gru}
+        turn = turns[self.cell]
         kernel = self.recurrent.astype(self.dtype)
 
         def step(state: tuple, inputs: Array) -> tuple[tuple, Array]:

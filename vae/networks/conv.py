@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from typing import Any
 
 import flax.linen as nn
 import jax
@@ -22,12 +23,12 @@ from vae.networks.strided import Conv, ConvTranspose, halvings, he_normal_transp
 Array = jax.Array
 
 
-def activated(module: nn.Module, x: Array) -> Array:
+def activated(module: Any, x: Array) -> Array:
     """What follows a layer."""
     return module.activation(group_norm(x, module.dtype) if module.normalized else x)
 
 
-def halve(module: Encoder, x: Array) -> Array:
+def halve(module: Any, x: Array) -> Array:
     """The body of an encoder: an activated stride-2 convolution for every width."""
     for width in module.widths:
         x = activated(module, Conv(width, dtype=module.dtype)(x))
@@ -36,7 +37,7 @@ def halve(module: Encoder, x: Array) -> Array:
     return x
 
 
-def double(module: Decoder, h: Array) -> Array:
+def double(module: Any, h: Array) -> Array:
     """The body of a decoder and its head: from the smallest grid [N, *grid, E] up."""
     grids = halvings(module.places, len(module.widths))
     for i, width in enumerate(module.widths):

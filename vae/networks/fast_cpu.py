@@ -76,7 +76,7 @@ def up(y: Array, kernel: Array, stride: int, places: Places) -> Array:
     )
 
 
-def up_phases(y: Array, kernel: Array, stride: int, places: tuple[int, int]) -> Array:
+def up_phases(y: Array, kernel: Array, stride: int, places: Places) -> Array:
     """`up` without the zeros: a stride-1 convolution for each of s x s output phases, interleaved.
 
     Counted from the padded edge, pixel s n + a meets only the taps k = s t + a, of y[n - t]: each
@@ -91,11 +91,11 @@ def up_phases(y: Array, kernel: Array, stride: int, places: tuple[int, int]) -> 
     if kernel.shape[2] <= FEW:
         x = _up_overlapped(y, taps)
     elif (height + rows - 1) * (width + columns - 1) > MORE * height * width:
-        x = [
+        rows_of = [
             [_up_phase(y, taps, row + top, column + left) for column in range(stride)]
             for row in range(stride)
         ]
-        x = jnp.stack([jnp.stack(of_row, axis=3) for of_row in x], axis=2)
+        x = jnp.stack([jnp.stack(of_row, axis=3) for of_row in rows_of], axis=2)
         top = left = 0
     else:
         every = taps.transpose(2, 3, 4, 0, 1, 5).reshape(rows, columns, y.shape[-1], -1)
@@ -114,13 +114,15 @@ def _up_overlapped(y: Array, taps: Array) -> Array:
     stride, _, rows, columns = taps.shape[:4]
     taps = taps[:, :, ::-1, ::-1].transpose(4, 2, 3, 0, 1, 5)
     spread = jnp.tensordot(y, taps.reshape(y.shape[-1], rows, columns, -1), 1)
-    x = sum(
-        jnp.pad(
-            spread[:, :, :, t, u],
-            ((0, 0), (t, rows - 1 - t), (u, columns - 1 - u), (0, 0)),
+    x = jnp.asarray(
+        sum(
+            jnp.pad(
+                spread[:, :, :, t, u],
+                ((0, 0), (t, rows - 1 - t), (u, columns - 1 - u), (0, 0)),
+            )
+            for t in range(rows)
+            for u in range(columns)
         )
-        for t in range(rows)
-        for u in range(columns)
     )
     return x.reshape(*x.shape[:3], stride, stride, -1).transpose(0, 1, 3, 2, 4, 5)
 
@@ -141,7 +143,7 @@ def _by_phase(kernel: Array, stride: int) -> Array:
     return kernel.reshape(rows, stride, columns, stride, *kernel.shape[2:])
 
 
-def _padding(places: tuple[int, int], kernel: Array, stride: int) -> list[tuple[int, int]]:
+def _padding(places: Places, kernel: Array, stride: int) -> list[tuple[int, int]]:
     """What `down` adds to a grid of this size: (top, bottom), (left, right)."""
     return lax.padtype_to_pads(places, kernel.shape[:2], (stride, stride), "SAME")
 
@@ -163,9 +165,11 @@ def down_planes(x: Array, kernel: Array, stride: int) -> Array:
 
     XLA convolves planes on a CPU several times faster than solids.
     """
-    y = sum(
-        down(planes, kernel[tap], stride)
-        for tap, planes in enumerate(_planes(x, len(kernel), stride))
+    y = jnp.asarray(
+        sum(
+            down(planes, kernel[tap], stride)
+            for tap, planes in enumerate(_planes(x, len(kernel), stride))
+        )
     )
     return y.reshape(len(x), -1, *y.shape[1:])
 
@@ -173,7 +177,7 @@ def down_planes(x: Array, kernel: Array, stride: int) -> Array:
 def up_planes(y: Array, kernel: Array, stride: int, places: Places) -> Array:
     """`maps.up` to solids: the sum over the first axis's taps of planes, put a stride apart."""
     before, _ = _edges(places[0], len(kernel), stride)
-    x = 0.0
+    x = jnp.zeros((), y.dtype)
     for tap in range(len(kernel)):
         planes = up(y.reshape(-1, *y.shape[2:]), kernel[tap], stride, places[1:])
         planes = planes.reshape(*y.shape[:2], *planes.shape[1:])

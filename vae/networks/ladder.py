@@ -147,7 +147,7 @@ class TopDown(nn.Module):
         code: Array | None = None,
     ) -> Array:
         stride = self.stem_stride
-        contexts = iter([None] * sum(self.groups) if contexts is None else contexts)
+        of_groups = iter([None] * sum(self.groups) if contexts is None else contexts)
         latent_init = nn.initializers.variance_scaling(
             1 / sum(self.groups), "fan_in", "truncated_normal"
         )
@@ -167,7 +167,7 @@ class TopDown(nn.Module):
                 )
             for _ in range(groups):
                 group = Group(self.channels, latent_init, self.blocks, self.activation, self.dtype)
-                h = group(h, next(contexts), choose)
+                h = group(h, next(of_groups), choose)
 
         bias = starting_bias(self.output_bias, (*self.places, self.outputs))
         head = ConvTranspose(

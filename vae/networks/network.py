@@ -16,6 +16,7 @@ and what is set as `encoder_settings` or `decoder_settings`. Both give float32.
 from __future__ import annotations
 
 from abc import abstractmethod
+from typing import ClassVar
 
 import flax.linen as nn
 import jax
@@ -31,7 +32,7 @@ class Encoder(nn.Module):
         none.
     """
 
-    ranks = (0, 1, 2, 3)
+    ranks: ClassVar[tuple[int, ...]] = (0, 1, 2, 3)
 
     @abstractmethod
     def __call__(self, x: Array) -> Array:
@@ -44,13 +45,15 @@ class Decoder(nn.Module):
     Attributes:
       ranks: as of an encoder.
       causal: whether it is given x, too, see `causal.py`.
-      sample_bytes: about what it holds of one sample of one example beside its outputs, where that
-        is much more.
     """
 
-    ranks = (0, 1, 2, 3)
-    causal = False
-    sample_bytes = 0
+    ranks: ClassVar[tuple[int, ...]] = (0, 1, 2, 3)
+    causal: ClassVar[bool] = False
+
+    @property
+    def sample_bytes(self) -> int:
+        """About what it holds of one sample of one example beside its outputs, if much more."""
+        return 0
 
     @abstractmethod
     def __call__(self, z: Array, code: Array | None = None) -> Array:

@@ -14,6 +14,7 @@ from __future__ import annotations
 import functools
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 
 from vae.networks.strided import convolved
@@ -31,13 +32,13 @@ def _kernel(layer: int, channels: int) -> np.ndarray:
     draws = np.random.Generator(np.random.Philox(key=layer)).standard_normal(shape)
     if layer == 0:
         draws -= draws.mean((0, 1))
-    return np.float32(draws * np.sqrt(2 / (KERNEL * KERNEL * channels)))
+    return (draws * np.sqrt(2 / (KERNEL * KERNEL * channels))).astype(np.float32)
 
 
 def random_features(x: Array) -> list[Array]:
     """The features of images [B, H, W, C] in [0, 1], on grids each half as high and wide."""
     h, features = 2 * x - 1, []
     for layer in range(len(WIDTHS)):
-        h = jax.nn.relu(convolved(h, _kernel(layer, h.shape[-1]), 2))
+        h = jax.nn.relu(convolved(h, jnp.asarray(_kernel(layer, h.shape[-1])), 2))
         features.append(h)
     return features

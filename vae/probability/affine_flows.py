@@ -27,8 +27,7 @@ Array = jax.Array
 LARGEST = 3.0  # of |log scale| in one layer, so that no step of training leaves the finite numbers
 
 
-@flax.struct.dataclass
-class AffineLayer:
+class AffineLayer(flax.struct.PyTreeNode):
     """One layer.
 
     Attributes:
@@ -58,8 +57,7 @@ class AffineLayer:
         return outputs[..., 0], LARGEST * jnp.tanh(outputs[..., 1] / LARGEST)
 
 
-@flax.struct.dataclass
-class AffineFlow:
+class AffineFlow(flax.struct.PyTreeNode):
     """p(z) of z in R^`dim` that the layers, each in the reverse order of the last, take to N(0, I).
 
     The order is reversed after every layer, so that who depends on whom alternates.
@@ -96,8 +94,7 @@ class AffineFlow:
         return TemperedFlow(self, temperature)
 
 
-@flax.struct.dataclass
-class TemperedFlow:
+class TemperedFlow(flax.struct.PyTreeNode):
     """What a flow makes of noise with another standard deviation than 1, for sampling."""
 
     flow: AffineFlow

@@ -31,8 +31,7 @@ def _blocks(z: Array) -> Array:
     return z.reshape(*z.shape[:-2], -1)
 
 
-@flax.struct.dataclass
-class Categorical:
+class Categorical(flax.struct.PyTreeNode):
     """D variables of C classes with probabilities softmax(logits); logits are [B, D, C].
 
     Attributes:
@@ -79,8 +78,7 @@ class Categorical:
         return (jnp.exp(log_pi) * (log_pi + math.log(p.categories))).sum(-1).T
 
 
-@flax.struct.dataclass
-class UniformCategorical:
+class UniformCategorical(flax.struct.PyTreeNode):
     """`dim` variables, each of `categories` classes that are equally likely."""
 
     dim: int = flax.struct.field(pytree_node=False)

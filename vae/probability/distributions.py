@@ -65,8 +65,7 @@ def standard_normal(keys: Array, dim: int) -> Array:
     return draw_each(lambda key: jax.random.normal(key, (drawn,)), keys)[..., :dim]
 
 
-@flax.struct.dataclass
-class DiagonalGaussian:
+class DiagonalGaussian(flax.struct.PyTreeNode):
     """N(mean, diag(exp(log_std)^2)); mean and log_std are [..., D]."""
 
     mean: Array
@@ -116,8 +115,7 @@ class DiagonalGaussian:
         return divergence.T
 
 
-@flax.struct.dataclass
-class StandardNormal:
+class StandardNormal(flax.struct.PyTreeNode):
     """N(0, I) in `dim` dimensions."""
 
     dim: int = flax.struct.field(pytree_node=False)
@@ -143,8 +141,7 @@ def strictly_lower(values: Array, dim: int) -> Array:
     return matrix.at[..., rows, columns].set(values)
 
 
-@flax.struct.dataclass
-class FullGaussian:
+class FullGaussian(flax.struct.PyTreeNode):
     """N(mean, L L^T) with L lower triangular, its diagonal positive; [..., D] and [..., D, D]."""
 
     mean: Array

@@ -23,8 +23,7 @@ Array = jax.Array
 GATE = 1.5  # added to an autoregressive gate's input, so that a flow starts near the identity
 
 
-@flax.struct.dataclass
-class TransformedGaussian:
+class TransformedGaussian(flax.struct.PyTreeNode):
     """A diagonal Gaussian after a chain of transformations.
 
     Attributes:
@@ -66,7 +65,6 @@ class TransformedGaussian:
         return z + self.shift, log_det
 
 
-@flax.struct.dataclass
 class InvertibleGaussian(TransformedGaussian):
     """One whose transformations can be undone: its density is known everywhere.
 

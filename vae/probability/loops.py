@@ -84,7 +84,8 @@ def held_bytes(jaxpr: Any) -> int:
 
 def _kept_and_passing(jaxpr: Any, outside: set[Any]) -> tuple[int, int]:
     """Bytes that are kept for the gradient, and most that are there for a while, and made again."""
-    whole, kept, passing = set(), 0, 0
+    whole: set[Any] = set()
+    kept, passing = 0, 0
     for equation in jaxpr.eqns:
         if equation.primitive.name in PRODUCTS:
             whole.update(v for v in (*equation.invars, *equation.outvars) if v not in outside)

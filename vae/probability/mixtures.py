@@ -61,8 +61,7 @@ def choose(logits: Array, *, keys: Array) -> Array:
     return jax.vmap(jax.random.categorical)(keys, logits)
 
 
-@flax.struct.dataclass
-class GaussianMixture:
+class GaussianMixture(flax.struct.PyTreeNode):
     """sum_m softmax(logits)_m N(mean_m, diag(exp(log_std_m)^2)).
 
     mean and log_std are [M, D]; logits are [M], or [B, M] where each example has weights of its own
@@ -91,8 +90,7 @@ class GaussianMixture:
         return self.replace(log_std=self.log_std + jnp.log(temperature))
 
 
-@flax.struct.dataclass
-class CorrelatedGaussianMixture:
+class CorrelatedGaussianMixture(flax.struct.PyTreeNode):
     """sum_m softmax(logits)_m N(mean_m, L_m L_m^T); logits [M], mean [M, D], L `scale` [M, D, D].
 
     L is lower triangular. For few components: it goes through [..., M, D].
@@ -119,8 +117,7 @@ class CorrelatedGaussianMixture:
         return self.replace(scale=temperature * self.scale)
 
 
-@flax.struct.dataclass
-class EqualMixture:
+class EqualMixture(flax.struct.PyTreeNode):
     """1/M sum_m q_m(z), of a batch q of M distributions of any kind whose density is known.
 
     q's `log_prob` must broadcast z [..., 1, D] over the batch, to [..., M].

@@ -38,8 +38,7 @@ from vae.probability.distributions import normal_log_prob
 Array = jax.Array
 
 
-@flax.struct.dataclass
-class Masked:
+class Masked(flax.struct.PyTreeNode):
     """The places of x [B, *places, C] where `observed` [B, *places]; the others are unknown.
 
     A place is observed with all its channels. The observed ones count as the share `weight` of
@@ -65,8 +64,7 @@ class Masked:
         return jnp.where(self.observed[..., None], self.x, likelihood.mean(outputs))
 
 
-@flax.struct.dataclass
-class Averaged:
+class Averaged(flax.struct.PyTreeNode):
     """Means y [B, H / f, W / f, C] over blocks of f = `factor` pixels each way, with noise.
 
     The noise of each mean is Gaussian, of standard deviation `sigma` > 0 in units of x; given z the

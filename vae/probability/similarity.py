@@ -55,7 +55,7 @@ def ms_ssim(x: Array, y: Array) -> Array:
     to 1 again: at 64x64 there are 3, at 28x28 there are 2. A mean of cs below 0 counts as 0.
     """
     weights = np.array(WEIGHTS[: num_scales(*x.shape[1:3])])
-    result = 1.0
+    result = jnp.ones(())
     for scale, weight in enumerate(weights / weights.sum()):
         if scale > 0:
             x, y = _halved(x), _halved(y)

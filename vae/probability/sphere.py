@@ -119,8 +119,7 @@ def turned_to(mean: Array, x: Array) -> Array:
     return s * (normal * along - x)
 
 
-@flax.struct.dataclass
-class VonMisesFisher:
+class VonMisesFisher(flax.struct.PyTreeNode):
     """The density exp(kappa mean.z) up to a factor; unit vectors mean [B, D], kappa [B]."""
 
     mean: Array
@@ -156,8 +155,7 @@ class VonMisesFisher:
         return (self.kappa * slope - log_expected)[None]
 
 
-@flax.struct.dataclass
-class UniformSphere:
+class UniformSphere(flax.struct.PyTreeNode):
     """The uniform density on the unit vectors in `dim` dimensions."""
 
     dim: int = flax.struct.field(pytree_node=False)

@@ -26,7 +26,7 @@ class Batch(NamedTuple):
     x: Array | None
     y: Array | None = None
     mask: Array | None = None
-    index: Array | None = None
+    index: Array | None = None  # type: ignore[assignment]  # tuple.index
 
 
 class Terms(NamedTuple):

@@ -53,8 +53,7 @@ class Fit(NamedTuple):
     fit: Callable[..., Any]
 
 
-@flax.struct.dataclass
-class Standardised:
+class Standardised(flax.struct.PyTreeNode):
     """The distribution of mean + std z with z ~ p, dimension by dimension."""
 
     p: Any

@@ -26,8 +26,7 @@ Array = jax.Array
 WIDTHS = (256, 256)
 
 
-@flax.struct.dataclass
-class SecondStage:
+class SecondStage(flax.struct.PyTreeNode):
     """p(z); `variables` are those of the `model`."""
 
     variables: Any
@@ -44,8 +43,7 @@ class SecondStage:
         return TemperedStage(self, temperature)
 
 
-@flax.struct.dataclass
-class TemperedStage:
+class TemperedStage(flax.struct.PyTreeNode):
     """u ~ N(0, t^2 I), z ~ N(mean(u), (t s)^2 I)."""
 
     p: SecondStage

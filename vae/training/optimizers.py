@@ -65,7 +65,7 @@ def muon(b1: float, b2: float, eps: float) -> optax.GradientTransformation:
 
     def update(grads: Any, state: Any, params: Any = None) -> tuple[Any, Any]:
         moves, state = updates.update(grads, state, params)
-        return jax.tree.map(jnp.negative, moves), state  # it has the sign of an update in it
+        return jax.tree.map(lambda d: -1.0 * d, moves), state  # it has the sign of an update in it
 
     return optax.GradientTransformation(updates.init, update)
 

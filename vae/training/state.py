@@ -21,8 +21,7 @@ Array = jax.Array
 RATES = ("learning_rate", "discriminator_learning_rate")  # of `State.hyper`
 
 
-@flax.struct.dataclass
-class Guard:
+class Guard(flax.struct.PyTreeNode):
     """Counts of updates that were not applied.
 
     Attributes:
@@ -38,8 +37,7 @@ class Guard:
     retries: Array
 
 
-@flax.struct.dataclass
-class State:
+class State(flax.struct.PyTreeNode):
     """State after `step` updates. A resumed run needs this and the config, and is equal to the bit.
 
     Attributes:

@@ -20,8 +20,7 @@ from vae.models import parts
 Array = jax.Array
 
 
-@flax.struct.dataclass
-class Delta:
+class Delta(flax.struct.PyTreeNode):
     """All mass at mean [B, D]."""
 
     mean: Array

@@ -19,6 +19,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+from collections.abc import Callable
 
 import jax
 import jax.numpy as jnp
@@ -44,6 +45,9 @@ class LocationScale(Likelihood):
     scale_init: float
     channels: int
     power: int
+    _log_prob: Callable[[Array, Array, Array], Array]
+    _noise: Callable[..., Array]
+    _noise_variance: float
 
     def outputs(self, channels: int) -> int:
         return 2 * channels if self.scale == "per_pixel" else channels

@@ -155,7 +155,8 @@ class MixtureOfLogistics(Likelihood):
                     loading[e] += coefficient * other
             loadings.append(loading)
             noise = zip(loading, parts.log_scales, strict=False)
-            within.append(NOISE_VARIANCE * sum((a * jnp.exp(log_s)) ** 2 for a, log_s in noise))
+            squares = sum((a * jnp.exp(log_s)) ** 2 for a, log_s in noise)
+            within.append(NOISE_VARIANCE * jnp.asarray(squares))
         variances = []
         for mean, v in zip(parts.means(), within, strict=True):
             between = (weights * mean**2).sum(-2) - (weights * mean).sum(-2) ** 2
@@ -168,13 +169,13 @@ class MixtureOfLogistics(Likelihood):
         component = jax.random.categorical(component_key, parts.log_weights, axis=-2)
         chosen = jax.nn.one_hot(component, self.components, axis=-2)
         parts = jax.tree.map(lambda part: (chosen * part).sum(-2, keepdims=True), parts)
-        x = []
+        x: list[Array] = []
         for c, channel_key in enumerate(jax.random.split(noise_key, len(parts.locations))):
             location = parts.location(c, x)
             noise = jax.random.logistic(channel_key, location.shape)
             x.append(nearest_level(location + jnp.exp(parts.log_scales[c]) * noise, self.levels))
-        x = jnp.concatenate(x, axis=-2)  # [..., C, N]
-        return jnp.swapaxes(x, -1, -2).reshape(*outputs.shape[:-1], -1)
+        drawn = jnp.concatenate(x, axis=-2)  # [..., C, N]
+        return jnp.swapaxes(drawn, -1, -2).reshape(*outputs.shape[:-1], -1)
 
     def _parts(self, outputs: Array, places: int | None = None) -> _Parts:
         """What the outputs say; `places` is how many dimensions become N, all but P if None."""

@@ -133,9 +133,9 @@ def kernel_sum(name: str, x: Array, y: Array) -> Array:
     widths = [scale * 2 * x.shape[-1] for scale in SCALES]
     match name:
         case "rbf":
-            return sum(jnp.exp(-distance / width) for width in widths)
+            return jnp.asarray(sum(jnp.exp(-distance / width) for width in widths))
         case "imq":
-            return sum(width / (width + distance) for width in widths)
+            return jnp.asarray(sum(width / (width + distance) for width in widths))
     raise ValueError(f"unknown kernel {name!r}")
 
 

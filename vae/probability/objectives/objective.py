@@ -32,8 +32,8 @@ class Objective(NamedTuple):
     @property
     def reads(self) -> set[str]:
         """The keywords that its losses take."""
-        losses = [self.loss] + [self.inference_loss] * (self.inference_loss is not None)
-        return {name for loss in losses for name in _keywords(loss)}
+        losses = (self.loss, self.inference_loss)
+        return {name for loss in losses if loss is not None for name in _keywords(loss)}
 
 
 def reading(loss: Callable[..., Array], settings: Mapping[str, Any]) -> Callable[[Terms], Array]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import jax
 import jax.numpy as jnp
 
@@ -19,7 +21,7 @@ def divergence(terms: Terms) -> Array:
     return terms.kl
 
 
-def frozen(q: object) -> object:
+def frozen(q: Any) -> Any:
     """q without a gradient for its parameters: its density then has one only through z."""
     return jax.tree.map(jax.lax.stop_gradient, q)
 
