@@ -20,9 +20,9 @@ from vae.data.labels import check_labels
 from vae.data.prepare import check_values, first_examples, prepared_values
 from vae.errors import InputError
 from vae.evaluation.evaluator import Evaluator, make_evaluator
-from vae.models.combinations import check_objective
 from vae.models.data import Data
 from vae.models.likelihoods import grey_warning
+from vae.rules import check_model
 from vae.run import load
 from vae.training import devices
 from vae.training.allocation import check_fits
@@ -124,7 +124,7 @@ def prepare(config: ml_collections.ConfigDict, *, started: bool = False) -> Expe
     if warning := grey_warning(config, model.event.values):
         logger.warning(warning)
     check_fits(model, config, _label(dataset), len(dataset.train))
-    check_objective(config.objective, model, lambda: first_examples(dataset, "train", 1, config))
+    check_model(config, model, lambda: first_examples(dataset, "train", 1, config))
     pretrained = functools.cache(lambda: _pretrained(config.training.pretrained, model))
     if not started:
         pretrained()

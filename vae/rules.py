@@ -1,6 +1,7 @@
 """What goes together, asked as early as it can be told, and refused in one sentence.
 
     check_config    of the configuration alone, before anything is read or compiled
+    check_model     of a model that is built, and its objective, before anything is compiled
 
 What a part alone can tell, as which values a likelihood takes, the part is asked.
 """
@@ -8,26 +9,39 @@ What a part alone can tell, as which values a likelihood takes, the part is aske
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
 
 import ml_collections
 
 from vae.config import check_values, get
 from vae.config.axes.sets import EMBEDDED
+from vae.config.keys import KEYS
 from vae.config.own import is_own
-from vae.config.reads import check_read, is_read
-from vae.config.values import LAYERS
-from vae.errors import InputError
+from vae.config.reads import READERS, check_read, is_read
+from vae.config.values import HEADS, LAYERS, shown
+from vae.errors import InputError, did_you_mean
+
+if TYPE_CHECKING:
+    from vae.probability.objectives.objective import Objective
+    from vae.probability.terms import Batch
 
 Config = ml_collections.ConfigDict
 
-CAUSAL = ("causal_transformer", "lstm", "gru")  # decoders that read the example
-COUPLED = ("beta_tc", "dip_i", "dip_ii", "info_vae", "wae")  # objectives of a batch, not an example
+# Objectives of a batch, not of each example, and decoders that read the example.
+COUPLED = ("beta_tc", "dip_i", "dip_ii", "info_vae", "wae")
+CAUSAL = ("causal_transformer", "lstm", "gru")
 UNTRAINED = ("fixed", "optimal")  # scales that are not learned by gradient
 OF_MEAN = {  # what asks for an x as a function of z alone, which slopes go through
     "model.name": ("gan",),
     "model.adversary": ("images",),
     "model.image_loss": ("ms_ssim", "perceptual"),
     "model.regularizer": ("gradient_penalty",),
+}
+NEEDS = {  # what an objective may ask of q(z | x), see `models/posteriors`
+    "mean": "latents that are one vector",
+    "log_prob": "the density of q(z | x) at any z",
+    "log_prob_per_dim": "the density of each dimension of q(z | x) at any z",
+    "log_std": "the standard deviation of each dimension of q(z | x)",
 }
 
 
@@ -190,14 +204,71 @@ def _scale_of_features(config: Config) -> None:
         )
 
 
-def _mean_of_causal(config: Config) -> None:
+def _mean_of_causal(config: Config, causal: bool | None = None) -> None:
     decoder = config.model.decoder
+    causal = decoder in CAUSAL if causal is None else causal
     for key, users in OF_MEAN.items():
-        if decoder in CAUSAL and (value := get(config, key)) in users:
+        if causal and (value := get(config, key)) in users:
             raise InputError(
                 f"{key}={value!r} needs an x that follows smoothly from z alone, but "
                 f"model.decoder={decoder!r} makes it value after value; choose another decoder."
             )
+
+
+def _semi_supervised(config: Config) -> None:
+    model = config.model
+    if model.name != "semi_supervised":
+        return
+    if model.encoder == "grid":
+        raise InputError(
+            "model.name='semi_supervised' classifies with the same kind of network, which "
+            "model.encoder='grid' is too small for; choose 'conv'."
+        )
+    if model.posterior == "point":
+        raise InputError(
+            "model.posterior='point' has no density beside which that of labels could be weighed; "
+            "choose another with model.name='semi_supervised'."
+        )
+    if model.scale == "optimal":
+        raise InputError(
+            "model.scale='optimal' would average over all classes alike with "
+            "model.name='semi_supervised'; choose 'learned'."
+        )
+    if model.adversary == "factors":
+        raise InputError(
+            "model.adversary='factors' compares latents of a batch as if all counted alike, but "
+            "those of model.name='semi_supervised' count as probable as their label is; choose "
+            "'latents' or 'images'."
+        )
+
+
+def _priors(config: Config) -> None:
+    model = config.model
+    if model.prior == "exemplar" and model.prior_components < 2:
+        raise InputError(
+            "model.prior='exemplar' leaves an example itself out, so model.prior_components must "
+            "be at least 2."
+        )
+    told = model.condition != "none" or model.name == "semi_supervised"
+    if model.prior == "conditional" and not told:
+        raise InputError("model.prior='conditional' needs model.condition='label' or 'attributes'.")
+
+
+def _heads(config: Config) -> None:
+    model, widths = config.model, config.model.decoder_widths
+    if is_read(config, "model.transformer_width") and model.transformer_width % HEADS:
+        raise InputError(
+            f"model.transformer_width={model.transformer_width} must be a multiple of {HEADS}."
+        )
+    if model.decoder in CAUSAL and not widths:
+        raise InputError(
+            f"model.decoder={model.decoder!r} needs at least one of model.decoder_widths."
+        )
+    if model.decoder == "causal_transformer" and (len(set(widths)) > 1 or widths[0] % HEADS):
+        raise InputError(
+            f"model.decoder_widths={widths} must be equal and multiples of {HEADS} with "
+            f"model.decoder={model.decoder!r}."
+        )
 
 
 CONFIG: tuple[Callable[[Config], None], ...] = (
@@ -215,4 +286,90 @@ CONFIG: tuple[Callable[[Config], None], ...] = (
     _gan,
     _scale_of_features,
     _mean_of_causal,
+    _semi_supervised,
+    _priors,
+    _heads,
 )
+
+
+def check_model(config: Config, model: Any, example: Callable[[], Batch]) -> None:
+    """Checks a model that is built, and whether it can serve its objective.
+
+    Args:
+      config: the experiment.
+      model: its model.
+      example: gives a batch of one example, where the model has to be asked what it is.
+
+    Raises:
+      InputError: two parts do not go together.
+    """
+    from vae.probability.objectives import objective_of  # which needs JAX
+
+    objective = objective_of(config.objective)
+    _mean_of_causal(config, model.causal)
+    _keywords(config.objective, objective)
+    _losses_of_samples(config.objective, model)
+    _answers(config.objective, objective, model, example)
+    _encoder_apart(config.objective, objective, model)
+
+
+def _keywords(config: Config, objective: Objective) -> None:
+    """Keys of the objective that one of one's own takes or not, as its signature says."""
+    for name in config.settings:
+        if name not in objective.reads:
+            raise InputError(
+                f"objective.settings has {name!r}, which {config.name} does not take"
+                f"{did_you_mean(name, objective.reads)}"
+            )
+    for key in READERS if is_own(config.name) else ():
+        section, _, name = key.partition(".")
+        read = name.startswith(tuple(objective.reads))  # `beta_schedule` with `beta`
+        set_ = section == "objective" and config[name] != KEYS[key].default
+        if set_ and "objective.name" in READERS[key] and not (read or name == "settings"):
+            raise InputError(f"{key}={shown(config[name])} is nothing that {config.name} takes.")
+
+
+def _losses_of_samples(config: Config, model: Any) -> None:
+    if config.backward_samples and model.loss_names:
+        raise InputError(
+            f"objective.backward_samples={config.backward_samples} draws samples by their weights, "
+            f"which have no part in this model's loss {model.loss_names[0]!r}; leave it at 0."
+        )
+
+
+def _answers(
+    config: Config, objective: Objective, model: Any, example: Callable[[], Batch]
+) -> None:
+    """What an objective asks of q; the model is traced, not computed."""
+    if not objective.needs:
+        return
+    import jax
+
+    from vae.probability.distributions import example_keys
+
+    batch = example()
+
+    def ask(key: jax.Array) -> None:
+        keys = example_keys(key, batch.index)[None]
+        q = model.terms(model.init(key=key), batch, keys=keys, train=True).q
+        for name in objective.needs:
+            if not hasattr(q, name):
+                raise InputError(
+                    f"objective.name={config.name!r} needs {NEEDS[name]}, which this model does "
+                    "not have; model.name='vae' with model.posterior='gaussian' has it."
+                )
+
+    jax.eval_shape(ask, jax.random.key(0))
+
+
+def _encoder_apart(config: Config, objective: Objective, model: Any) -> None:
+    if not objective.inference_loss:
+        return
+    apart = f"objective.name={config.name!r} trains the encoder apart from the rest, but"
+    if getattr(getattr(model, "prior", None), "uses_encoder", False):
+        raise InputError(f"{apart} the prior is made of the encoder; choose another model.prior.")
+    if "decoder" in model.inference:
+        raise InputError(
+            f"{apart} this model's q(z | x) is made of the decoder, too; choose "
+            "objective.name='iwae'."
+        )

@@ -18,7 +18,6 @@ from parity_conventions import Case
 
 from vae import models
 from vae.config import base
-from vae.models.combinations import check_objective
 from vae.models.data import Data
 from vae.models.parts import Variables
 from vae.probability import distributions
@@ -28,7 +27,7 @@ from vae.probability.objectives import objective_of
 from vae.probability.objectives.objective import reading
 from vae.probability.sphere import VonMisesFisher
 from vae.probability.terms import Batch
-from vae.rules import check_config
+from vae.rules import check_config, check_model
 from vae.training.devices import jit
 
 Array = jax.Array
@@ -56,7 +55,7 @@ def compare(member: Any, x: np.ndarray, examples: int, file: Path) -> dict[str, 
         config.model, Data(Event(x.shape[1:], BINARY), x.mean(0), 0, lambda number: x[:number])
     )
     batch = Batch(jnp.asarray(x), index=jnp.arange(len(x)))
-    check_objective(config.objective, model, lambda: batch)
+    check_model(config, model, lambda: batch)
     loss_of = functools.partial(
         loss_and_slope, weights, config.objective, model, batch, num_examples=examples
     )

@@ -67,12 +67,17 @@ def _missed(config: ml_collections.ConfigDict, key: str) -> tuple[str, tuple[str
     for axis, names in readers.items():
         chosen = get(config, axis)
         above = _missed(config, axis)
-        if chosen in names or (is_own(chosen) and key == settings_key(axis)):
+        if chosen in names or (is_own(chosen) and _is_asked(key, axis)):
             if above is None:
                 return None
             missed = missed or above
         missed = missed or (axis, names)
     return missed
+
+
+def _is_asked(key: str, axis: str) -> bool:
+    """Whether a part of one's own may read a key: its settings, an objective its section's keys."""
+    return key == settings_key(axis) or axis == "objective.name"
 
 
 def _instead(config: ml_collections.ConfigDict, key: str, axis: str) -> str:

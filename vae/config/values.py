@@ -18,6 +18,7 @@ INT = 2**31 - 1
 SEED = 2**32 - 1  # a larger one would be the same as its remainder
 SIZE = 2**20  # widths, components, codes
 LAYERS = 256
+HEADS = 4  # of a Transformer, whose widths are multiples
 TINY, HUGE = 1e-30, 1e30  # well inside float32
 BELOW_ONE = 1 - 1e-6  # the last that float32 tells from 1
 

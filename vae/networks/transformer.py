@@ -13,10 +13,11 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
+from vae.config.values import HEADS
+
 Array = jax.Array
 Memory = tuple[Array, Array]
 
-HEADS = 4
 SMALL = nn.initializers.normal(0.02)
 
 

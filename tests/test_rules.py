@@ -3,19 +3,20 @@ import dataclasses
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from configs import tiny
 from facts import facts
 
 from vae import models
-from vae.config import base
+from vae.config import base, own
 from vae.config.axes import AXES
 from vae.errors import InputError
-from vae.models.combinations import check_objective
 from vae.models.losses.regularizers import L2
 from vae.models.posteriors.gaussian import Gaussian
 from vae.models.priors.fixed import Fixed
 from vae.models.vae import VAE
 from vae.probability.event import BINARY
 from vae.probability.terms import Batch
+from vae.rules import CAUSAL, COUPLED, check_config, check_model
 
 SHAPE = (2, 2, 1)
 
@@ -25,9 +26,13 @@ def example():
 
 
 def check(model, **settings):
-    config = base().objective
-    config.update(settings)
-    check_objective(config, model, example)
+    config = base()
+    config.objective.update(settings)
+    check_model(config, model, example)
+
+
+class Causal(VAE):
+    causal = True
 
 
 class Shared(VAE):
@@ -113,3 +118,53 @@ def test_a_posterior_that_shares_the_decoder_has_no_loss_of_its_own():
     with pytest.raises(InputError, match="made of the decoder, too"):
         check(shared, name="piwae")
     check(shared, name="iwae")
+
+
+def loss(terms, *, beta, rate=1.0):
+    return rate * beta * terms.log_px.mean(0)
+
+
+def test_an_objective_of_one_s_own_reads_what_it_names():
+    name = f"{__name__}:loss"
+    config = base()
+    config.objective.update(name=name, beta=2.0, beta_warmup_steps=3, settings={"rate": 0.5})
+    check_config(config)
+    check_model(config, MODEL, example)
+    config.objective.settings.rates = 1
+    with pytest.raises(InputError, match=r"has 'rates', which .* does not take; did you mean 'ra"):
+        check_model(config, MODEL, example)
+    check(MODEL, name=name, beta=2.0)
+    with pytest.raises(InputError, match=r"objective.free_bits=1.0 is nothing that .*loss takes"):
+        check(MODEL, name=name, free_bits=1.0)
+
+
+def test_the_rules_name_the_parts_that_are_such():
+    of_batch = {k for k, v in AXES["objective.name"].items() if "aggregate" in v.part}
+    assert of_batch == set(COUPLED)
+    for name, choice in AXES["model.decoder"].items():
+        assert own.resolve(choice.part).causal == (name in CAUSAL)
+
+
+@pytest.mark.parametrize(
+    ("overrides", "message"),
+    [
+        ({"model__name": "semi_supervised", "model__posterior": "point"}, "has no density beside"),
+        ({"model__prior": "exemplar", "model__prior_components": 1}, "must be at least 2"),
+        ({"model__prior": "conditional"}, "needs model.condition='label' or 'attributes'"),
+        ({"model__name": "vq", "model__transformer_width": 6}, "transformer_width=6 must be a mul"),
+        ({"model__decoder": "gru", "model__decoder_widths": ()}, "needs at least one of model.dec"),
+        ({"model__decoder": "causal_transformer", "model__decoder_widths": (8, 4)}, "be equal and"),
+        ({"model__decoder": "lstm", "model__image_loss": "ms_ssim"}, "choose another decoder"),
+        ({"data__settings": {"a": 1}}, "data.settings.a has no effect with data.name='digits'"),
+    ],
+)
+def test_what_cannot_go_together_is_refused_before_data_are_read(overrides, message):
+    with pytest.raises(InputError, match=message):
+        check_config(tiny(**overrides))
+
+
+def test_a_causal_decoder_of_one_s_own_has_no_mean():
+    config = tiny(model__decoder="mine:Mine", model__image_loss="ms_ssim")
+    check_config(config)
+    with pytest.raises(InputError, match="choose another decoder"):
+        check_model(config, Causal(**vars(MODEL)), example)
