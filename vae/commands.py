@@ -329,9 +329,10 @@ def _packing(config: Any, values: flags.FlagValues) -> int:
 
 def _list(config: Any, values: flags.FlagValues) -> int:
     if values.workdir:
-        from vae.sweeps.commands import listing
+        from vae.sweeps.listing import listing
 
-        return listing(values)
+        print(listing(user_path(values.workdir))[0])
+        return 0
     from vae.report.results import EXPERIMENTS, docstring_line
 
     files = sorted(EXPERIMENTS.glob("*.py"))

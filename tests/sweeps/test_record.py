@@ -1,12 +1,14 @@
 """What a sweep's directory belongs to, and the list of sweeps."""
 
 import json
+import re
 
 import pytest
 
 from vae.errors import InputError
 from vae.sweeps import record
-from vae.sweeps.progress import Progress, listing
+from vae.sweeps.listing import listing
+from vae.sweeps.progress import Progress
 from vae.sweeps.space import LogUniform, Plan
 from vae.sweeps.trials import Trial
 from vae.training import directory
@@ -72,15 +74,18 @@ def test_the_list_says_how_far_each_sweep_is(tmp_path):
     add(tmp_path / "space", 1, "completed", 1.5)
     add(tmp_path / "space", 2, "running")
     (tmp_path / "run").mkdir()
-    grid, space = listing(tmp_path)
-    assert grid.split() == [
-        *(str(tmp_path / "grid"), "done", "2/2", "trials", "1", "completed,", "1", "diverged"),
-        *("best", "valid/elbo", "-3", "(trial", "0)"),
-    ]
-    assert "stopped  2/8 trials  2 completed, 1 running  best test/nll 1.5 (trial 1)" in space
+    _, grid, space = listing(tmp_path)[0].splitlines()
+    assert re.match(r"grid   digits, a sweep  +completed  +2/2  valid/elbo -3 \(trial 0\)  2", grid)
+    assert re.match(r"space  digits, a sweep  +stopped  +2/8  test/nll 1.5 \(trial 1\) +2", space)
     with directory.owned(tmp_path / "space"):
-        assert "running  2/8" in listing(tmp_path / "space")[0]
-    with pytest.raises(InputError, match="holds no sweep"):
+        _, sweep, *trials = listing(tmp_path / "space")[0].splitlines()
+    assert re.match(rf"{tmp_path}/space +digits, a sweep +running +2/8", sweep)
+    assert [line.split() for line in trials] == [
+        ["trials/0000", "seed=0", "completed"],
+        ["trials/0001", "seed=1", "completed"],
+        ["trials/0002", "seed=2", "running"],
+    ]
+    with pytest.raises(InputError, match="holds no run and no sweep"):
         listing(tmp_path / "run")
 
 

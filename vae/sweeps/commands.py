@@ -1,4 +1,4 @@
-"""The commands `sweep`, its job `population`, and `list --workdir=DIR`, from flags on."""
+"""The commands `sweep` and its job `population`, from flags on."""
 
 from __future__ import annotations
 
@@ -140,12 +140,6 @@ def train_population(config: Any, values: flags.FlagValues) -> int:
         print(f"error: {values.workdir}: {error}", file=sys.stderr)
         return 1
     return 75 if any(result["status"] == "preempted" for result in results) else 0
-
-
-def listing(values: flags.FlagValues) -> int:
-    """Prints a line for each sweep in --workdir."""
-    print(*progress.listing(Path(values.workdir)), sep="\n")
-    return 0
 
 
 def _check_search(

@@ -28,8 +28,8 @@ from vae.sweeps.executors import Executor, Running
 from vae.sweeps.jobs import Jobs
 from vae.sweeps.search import Point, Search
 from vae.sweeps.space import Plan
-from vae.sweeps.trials import Trial, in_use
-from vae.training.directory import STOP
+from vae.sweeps.trials import Trial
+from vae.training.directory import STOP, is_owned
 
 logger = logging.getLogger(__name__)
 
@@ -56,7 +56,7 @@ class Found:
         self._trial = trial
 
     def poll(self) -> int | None:
-        return None if in_use(self._trial.workdir) else 75  # to go on, unless it has a result
+        return None if is_owned(self._trial.workdir) else 75  # to go on, unless it has a result
 
     def stop(self) -> None:
         """The process is not this one's to stop."""
@@ -140,7 +140,7 @@ class Coordinator:
         self.trials.sort(key=lambda trial: trial.number)
         for trial in self.trials:
             if trial.status == "running":
-                if in_use(trial.workdir):
+                if is_owned(trial.workdir):
                     self._jobs.append(Started(Found(trial), [trial]))
                 else:
                     trial.conclude(75, self._plan.objective, pruned=False)
@@ -176,7 +176,7 @@ class Coordinator:
             if not job.trials:
                 self._make.measured()
             for trial in job.trials:
-                if code == 2 and in_use(trial.workdir):
+                if code == 2 and is_owned(trial.workdir):
                     self._jobs.append(Started(Found(trial), [trial]))
                     continue
                 pruned = trial.point in self._pruned

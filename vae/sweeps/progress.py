@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import collections
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 from vae import terminal
-from vae.errors import InputError
 from vae.sweeps import record
-from vae.sweeps.trials import ENDED, Trial, in_use
+from vae.sweeps.trials import ENDED, Trial
 
 ORDER = (*ENDED, "running", "waiting")
 
@@ -59,29 +57,3 @@ def best(trials: Sequence[Trial], direction: str) -> tuple[float, Trial] | None:
         return None
     choose = max if direction == "maximize" else min
     return choose(figures, key=lambda pair: pair[0])
-
-
-def listing(workdir: Path) -> list[str]:
-    """A line for each sweep in a directory, or for the one that it is of.
-
-    Raises:
-      InputError: there is none.
-    """
-    directories = [path for path in (workdir, *sorted(workdir.glob("*"))) if _is_sweep(path)]
-    if not directories:
-        raise InputError(f"--workdir={workdir} holds no sweep.")
-    return [f"{path!s:36} {_state(path)}" for path in directories]
-
-
-def _is_sweep(path: Path) -> bool:
-    return (path / "sweep.json").is_file()
-
-
-def _state(workdir: Path) -> str:
-    sweep = record.read(workdir)
-    trials = record.trials(workdir)
-    if sum(trial.ended for trial in trials) >= record.total(sweep):
-        state = "done"
-    else:
-        state = "running" if in_use(workdir) else "stopped"
-    return f"{state:8} {describe(trials, sweep)}"

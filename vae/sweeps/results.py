@@ -22,6 +22,7 @@ from typing import Any, NamedTuple
 from vae.errors import InputError
 from vae.report import sweep as report
 from vae.report.results import SEEDS
+from vae.report.table import aligned
 from vae.sweeps import analysis, progress, record
 from vae.sweeps.trials import Trial
 from vae.training import directory
@@ -125,7 +126,7 @@ def write(workdir: Path) -> str:
         [
             headline,
             "",
-            *_aligned(header, cells[:MAX_SHOWN]),
+            *aligned([header, *cells[:MAX_SHOWN]], range(len(header))),
             *([f"... and {len(cells) - MAX_SHOWN} more"] if len(cells) > MAX_SHOWN else []),
             "",
             *_remarks(trials),
@@ -291,12 +292,3 @@ def _remarks(trials: Sequence[Trial]) -> list[str]:
 def _shares(importances: dict[str, float]) -> list[str]:
     shares = ", ".join(f"{key} {share:.0%}" for key, share in importances.items())
     return [f"what the objective depends on: {shares}"] if shares else []
-
-
-def _aligned(header: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
-    table = [header, *rows]
-    widths = [max(len(row[i]) for row in table) for i in range(len(header))]
-    return [
-        "  ".join(cell.rjust(width) for cell, width in zip(row, widths, strict=True))
-        for row in table
-    ]

@@ -128,12 +128,3 @@ def load(workdir: Path) -> Trial | None:
     record = directory.read_json(file, needed)
     with directory.described(file):
         return None if record is None else Trial(workdir=workdir, **record)
-
-
-def in_use(workdir: Path) -> bool:
-    """Whether a process owns a directory."""
-    try:
-        with directory.owned(workdir):
-            return False
-    except InputError:
-        return True

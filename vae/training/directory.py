@@ -49,6 +49,18 @@ def owned(workdir: Path) -> Iterator[None]:
         yield
 
 
+def is_owned(workdir: Path) -> bool:
+    """Whether a process holds a run directory."""
+    try:
+        with open(workdir / ".lock") as file:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    except OSError:
+        return False
+    return False
+
+
 def check_writable(folder: Path) -> None:
     """Refuses a folder that a task could not write into, or make, and leaves nothing behind.
 

@@ -1,0 +1,104 @@
+"""Runs side by side: what differs in their configs, and what each came to."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from vae.config import flatten
+from vae.config.values import shown
+from vae.errors import InputError
+from vae.files import user_path
+from vae.report import runs
+from vae.report.runs import Summary
+from vae.report.table import aligned
+from vae.terminal import number
+from vae.training.directory import read_config
+
+SAME = "(the same configs)"
+
+
+def compare(directories: Sequence[str | Path]) -> tuple[str, dict[str, Any]]:
+    """Compares runs: a table for a person, and what is in it.
+
+    Args:
+      directories: two run directories or more.
+
+    Returns:
+      The table, and {"configs": {key: values}, "figures": {name: values}}, a value for each run.
+
+    Raises:
+      InputError: there are fewer than two, or one is no run's.
+    """
+    folders = [user_path(directory) for directory in directories]
+    if len(folders) < 2:
+        raise InputError("compare needs two runs or more: vae compare runs/a runs/b.")
+    found = [runs.read(folder) for folder in folders]
+    configs = [flatten(read_config(folder)) for folder in folders]
+    keys = sorted({key for config in configs for key in config})
+    values = {key: [config.get(key) for config in configs] for key in keys}
+    differing = {key: row for key, row in values.items() if any(x != row[0] for x in row)}
+    names = [name for split in runs.SPLITS for name in _names(found, split)]
+    figures = {name: [run.metrics.get(name) for run in found] for name in names}
+
+    rows = _rows(found, differing, names)
+    head = ["", *_short([str(directory) for directory in directories])]
+    right = range(1, len(head))
+    text = aligned([head, *rows], right)
+    return "\n".join(text), {"configs": differing, "figures": figures}
+
+
+def _rows(
+    found: list[Summary], differing: dict[str, list[Any]], names: list[str]
+) -> list[list[str]]:
+    said: dict[str, Callable[[Summary], str]] = {
+        "experiment": lambda run: run.experiment,
+        "status": lambda run: run.status,
+        "step": lambda run: "" if run.step is None else number(run.step),
+        "took": lambda run: runs.took(run.seconds),
+    }
+    rows = [[name, *map(of, found)] for name, of in said.items()]
+    # What figures depend on beside the config, where it is not the same.
+    for name, of in {
+        "data": lambda run: _at(run.record, "data", "digest")[:8],
+        "commit": lambda run: _at(run.record, "commit")[:8],
+        "hardware": lambda run: _at(run.record, "hardware"),
+    }.items():
+        if len({of(run) for run in found}) > 1:
+            rows.append([name, *map(of, found)])
+    blank = [""] * (len(found) + 1)
+    rows.append(blank)
+    rows += [
+        [key, *("" if value is None else shown(value) for value in values)]
+        for key, values in differing.items()
+    ]
+    if not differing:
+        rows.append([SAME, *blank[1:]])
+    for split in runs.SPLITS:
+        own = [name for name in names if name.startswith(split)]
+        rows += [blank] if own else []
+        rows += [[name, *(run.figure(name) for run in found)] for name in own]
+    return rows
+
+
+def _names(found: list[Summary], split: str) -> list[str]:
+    """The figures of a split that any of the runs has, but standard errors and numbers of steps."""
+    aside = ("_stderr", "/examples", "_per_second", "/learning_rate", "/skipped", "/grad_norm")
+    names = dict.fromkeys(name for run in found for name in run.metrics if name.startswith(split))
+    return [name for name in names if not name.endswith(aside)]
+
+
+def _at(record: Any, *keys: str) -> str:
+    """What is at a path of nested dicts, as text; "" where there is nothing."""
+    for key in keys:
+        record = record.get(key) if isinstance(record, dict) else None
+    return "" if record is None else str(record)
+
+
+def _short(names: list[str]) -> list[str]:
+    """Paths without the folders that they share."""
+    parts = [Path(name).parts for name in names]
+    while all(len(part) > 1 for part in parts) and len({part[0] for part in parts}) == 1:
+        parts = [part[1:] for part in parts]
+    return [str(Path(*part)) for part in parts]
