@@ -53,7 +53,7 @@ class Weights(NamedTuple):
     arrays: dict[str, Array]
 
     def differences(self, other: Weights) -> dict[str, float]:
-        """Of each array the difference in what is allowed; infinite where one lacks it."""
+        """How far each array is, in what is allowed; infinite where one of the two lacks it."""
         return {
             path: self.arrays[path].difference(other.arrays[path])
             if path in self.arrays and path in other.arrays

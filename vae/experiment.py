@@ -159,7 +159,7 @@ def _pretrained(workdir: str, model: Any) -> Any:
 
 
 def _shapes(variables: Any) -> dict[str, tuple[int, ...]]:
-    """Of arrays by their dotted names."""
+    """The shapes of arrays by their dotted names."""
     leaves = jax.tree_util.tree_leaves_with_path(variables)
     return {jax.tree_util.keystr(path, simple=True, separator="."): x.shape for path, x in leaves}
 

@@ -228,3 +228,36 @@ def test_what_the_mathematics_do_not_allow_is_refused(name):
 def test_every_choice_has_its_row():
     for key, table in losses.LOSSES.items():
         assert set(AXES[f"model.{key}"]) == set(table)
+
+
+OF_X = {
+    "vae": {
+        "model__image_loss": "ms_ssim",
+        "model__regularizer": "gradient_penalty",
+        "model__likelihood": "gaussian",
+        "model__scale": "fixed",
+        "model__similarity": True,
+    },
+    "gan": {"model__likelihood": "bernoulli", "model__encoder_widths": (512,)},
+}
+
+
+@pytest.mark.parametrize(("name", "part"), [("vae", "decoder"), ("gan", "generator")])
+def test_no_loss_looks_at_places_outside_the_mask(name, part):
+    adversary = {"model__adversary": "images", "model__discriminator_widths": (4,)}
+    model = built(model__name=name, **adversary, **OF_X[name])
+    variables = jax.jit(lambda: model.init(key=jax.random.key(0)))()
+    mask = np.ones((4, 8, 8), bool)
+    mask[:, 3:, 5:] = False
+
+    @jax.jit
+    @jax.grad
+    def slopes(bias):
+        weights = variables["params"][part]
+        weights = weights | {"head": weights["head"] | {"bias": bias}}
+        moved = variables | {"params": variables["params"] | {part: weights}}
+        terms = model.terms(moved, BATCH._replace(mask=mask), keys=KEYS, train=True)
+        return terms.log_px.sum() + sum(loss.sum() for loss in terms.losses.values())
+
+    found = slopes(variables["params"][part]["head"]["bias"]).reshape(8, 8)
+    np.testing.assert_array_equal(found != 0, mask[0])

@@ -13,7 +13,7 @@ from jax.sharding import PartitionSpec as P
 
 from vae import models
 from vae.errors import InputError
-from vae.models.autoregressive import Autoregressive
+from vae.models.code_prior import CodePrior
 from vae.models.parts import part
 from vae.models.quantizers import Codebook, Scalars
 from vae.networks.transformer import Transformer
@@ -132,7 +132,7 @@ def test_every_combination_of_levels_is_a_code():
 
 
 def prior():
-    prior = Autoregressive(Transformer(vocabulary=2, length=3, width=8, layers=1))
+    prior = CodePrior(Transformer(vocabulary=2, length=3, width=8, layers=1))
     variables = jax.jit(prior.init)(key=jax.random.key(0))
     head = variables["params"]["head"]
     head["kernel"] = jax.random.normal(jax.random.key(1), head["kernel"].shape)

@@ -109,7 +109,7 @@ class GAN:
     ) -> Terms:
         """The losses of both players, with a fake for each of keys [K, B]; no densities."""
         nothing = jnp.zeros(keys.shape)
-        fakes = jax.vmap(lambda keys: self._fakes(variables, batch.y, keys=keys))(keys)
+        fakes = jax.vmap(lambda keys: self._fakes(variables, batch, keys=keys))(keys)
         judge = self.adversary.discriminator
         ready = judge.ready(part(variables, "discriminator"))
         code = self._code(batch.y)
@@ -131,7 +131,7 @@ class GAN:
         judge = self.adversary.discriminator
         ready = judge.ready(part(variables, "discriminator"))
         code = self._code(batch.y)
-        fakes = self._fakes(variables, batch.y, keys=keys)
+        fakes = self._fakes(variables, batch, keys=keys)
         return {
             name: judge.judge(ready, x, code)[1] for name, x in (("real", batch.x), ("fake", fakes))
         }
@@ -150,8 +150,9 @@ class GAN:
         """What both players are told, [B, C]; None without a condition."""
         return code_of(self.condition, y)
 
-    def _fakes(self, variables: Variables, y: Array | None, *, keys: Array) -> Array:
-        return self.decode(variables, self.sample(variables, y, keys=keys), y)
+    def _fakes(self, variables: Variables, batch: Batch, *, keys: Array) -> Array:
+        z = self.sample(variables, batch.y, keys=keys)
+        return batch.masked(self.decode(variables, z, batch.y))
 
 
 def build(config: ml_collections.ConfigDict, data: Data) -> GAN:

@@ -26,7 +26,7 @@ from vae.errors import InputError
 from vae.models import losses, parts
 from vae.models.architecture import check_grids, make_decoder, make_encoder
 from vae.models.autoencoder import Autoencoder
-from vae.models.autoregressive import Autoregressive
+from vae.models.code_prior import CodePrior
 from vae.models.condition import condition_of
 from vae.models.data import Data
 from vae.models.emission import Emission
@@ -60,7 +60,7 @@ class Quantized(Autoencoder):
 
     encoder: nn.Module
     quantizer: Any
-    prior: Autoregressive
+    prior: CodePrior
     places: tuple[int, ...]
 
     inference = ("encoder", "quantizer")
@@ -228,7 +228,7 @@ def build(config: ml_collections.ConfigDict, data: Data) -> Quantized:
         encoder=make_encoder(config, data, size),
         emission=Emission(make_decoder(config, data, likelihood), likelihood, data.event),
         quantizer=quantizer,
-        prior=Autoregressive(transformer),
+        prior=CodePrior(transformer),
         places=places,
         condition=condition_of(config, data),
         losses=losses.losses_of(config, data, space="codes", size=size),

@@ -7,6 +7,7 @@ else about the model.
 from typing import Any, NamedTuple
 
 import jax
+import jax.numpy as jnp
 
 Array = jax.Array
 
@@ -27,6 +28,10 @@ class Batch(NamedTuple):
     y: Array | None = None
     mask: Array | None = None
     index: Array | None = None  # type: ignore[assignment]  # tuple.index
+
+    def masked(self, made: Array) -> Array:
+        """What was made in the place of x, [..., B, *places, C], where the mask counts; else x."""
+        return made if self.mask is None else jnp.where(self.mask[..., None], made, self.x)
 
 
 class Terms(NamedTuple):

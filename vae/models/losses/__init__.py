@@ -78,7 +78,7 @@ def _image_loss(each: Callable[[Array, Array], Array]) -> Make:
     return lambda config, data, size: ImageLoss(each, config.image_loss_weight)
 
 
-# Of each key of a config's `model` section: name -> (config, data, numbers in z) to the loss.
+# The choices of each key of the section `model`: a function of config, data, numbers in z each.
 REGULARIZERS: dict[str, Make | None] = {
     "none": None,
     "l2": lambda config, data, size: L2(config.regularizer_weight),

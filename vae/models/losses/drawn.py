@@ -40,8 +40,12 @@ class Drawn:
     axis: str | None
 
     def mean(self, z: Any) -> Array:
-        """The mean of p(x | z) at latents like `z`, [K, B, *places, C]."""
-        return self.likelihood.mean(self.decode(z))
+        """The mean of p(x | z) at latents like `z`, [K, B, *places, C]; see `mean_of`."""
+        return self.mean_of(self.decode(z))
+
+    def mean_of(self, outputs: Array) -> Array:
+        """The mean of p(x | z) with these outputs; x itself at places that the mask leaves out."""
+        return self.batch.masked(self.likelihood.mean(outputs))
 
 
 class Charge(NamedTuple):

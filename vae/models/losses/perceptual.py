@@ -77,6 +77,6 @@ class ImageLoss:
         return parts.not_numbers(event)
 
     def charge(self, variables: parts.Variables, drawn: Drawn) -> Charge:
-        mean = drawn.likelihood.mean(drawn.outputs)
+        mean = drawn.mean_of(drawn.outputs)
         each = jax.vmap(self.each, (0, None))(mean, drawn.batch.x)
         return Charge({"image": self.weight * each.mean(0)})

@@ -19,7 +19,7 @@ COLDEST = 1e-3  # as good as the most probable code
 
 
 @dataclasses.dataclass(frozen=True)
-class Autoregressive:
+class CodePrior:
     """p(c) of codes 0, ..., V - 1 at L places.
 
     Attributes:
