@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import argparse
+import collections
 import functools
 import json
+import os
+import re
 import signal
 import subprocess
 import sys
@@ -115,11 +118,11 @@ def steps(args: argparse.Namespace) -> None:
     peaks = {row["key"]: row["value"] for row in recorded(args, "machine") if "key" in row}
     work = {(row["case"], row["batch"]): row["gflop"] for row in recorded(args, "operations")}
     several = dict.fromkeys(CASES, 2) if args.tiny else STEPS_PER_CALL
-    wanted = [(name, case.batches[1], 1, "bfloat16") for name, case in cases(args).items()]
-    wanted += [(n, c.batches[0], several[n], "bfloat16") for n, c in cases(args).items()]
+    wanted = [(n, c.batches[0], several[n], "bfloat16") for n, c in cases(args).items()]
+    wanted += [(name, case.batches[1], 1, "bfloat16") for name, case in cases(args).items()]
     if not args.tiny:  # what each other choice costs
-        wanted += [(name, case.batches[0], 1, "bfloat16") for name, case in CASES.items()]
         wanted += [(name, case.batches[1], 1, "float32") for name, case in CASES.items()]
+        wanted += [(name, case.batches[0], 1, "bfloat16") for name, case in CASES.items()]
     for name, batch, per_call, dtype in wanted:
         config = config_of(cases(args)[name], batch, args, dtype=dtype)
         config.training.steps_per_call = per_call
@@ -288,7 +291,7 @@ def population(args: argparse.Namespace) -> None:
         options = argparse.Namespace(
             data=_brought(args, "mnist"),
             members=members,
-            alone=1 if args.tiny else 3,
+            alone=3 if members == 64 else 1,
             steps=100 if args.tiny else 1000,
             steps_per_call=10,
             evaluation_batch=1000,
@@ -297,21 +300,39 @@ def population(args: argparse.Namespace) -> None:
 
 
 def tests(args: argparse.Namespace) -> None:
-    """The tests of the mathematics, the networks, the models and the step."""
+    """The tests of the mathematics, the networks, the models and the step, on one device."""
     from accelerator import TESTS
 
     chosen = ["tests/probability/test_distributions.py"] if args.tiny else TESTS
-    command = [sys.executable, "-m", "pytest", "-q", "-n", "2" if args.tiny else "10"]
-    command += ["-p", "no:cacheprovider", "-p", "no:benchmark", "--tb=short", "-rfE", *chosen]
-    done = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True)
-    for line in done.stdout:
+    command = [sys.executable, "-m", "pytest", "-v", "-n", "2" if args.tiny else "10"]
+    command += ["-k", "not devices"]  # these want several
+    command += ["-p", "no:cacheprovider", "-p", "no:benchmark", "--tb=short", *chosen]
+    command += ["-s", "-p", "accelerator_parts"]  # `pytest_runtest_logreport`, below
+    environment = os.environ | {
+        "PYTHONPATH": os.pathsep.join([str(Path(__file__).parent), os.environ["PYTHONPATH"]])
+    }
+    signal.signal(signal.SIGTERM, lambda *_: None)  # it ends pytest, and then this
+    process = subprocess.Popen(
+        command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, text=True
+    )
+    counts, total = collections.Counter(), 0
+    for line in process.stdout:
         print(line, end="", flush=True)
-        if line.startswith(("FAILED", "ERROR")):
-            record(args, outcome=line.split(" - ")[0].strip(), count=1)
-        if " passed" in line or " failed" in line:
-            for phrase in line.strip("= \n").split(" in ")[0].split(", "):
-                count, outcome = phrase.split(" ", 1)
-                record(args, outcome=outcome, count=int(count))
+        if found := re.search(r"\[(\d+) items\]|collected (\d+) items", line):
+            total = int(found[1] or found[2])
+        if found := re.match(r"\[gw\d+\] (?:\[ *\d+%\] )?([A-Z]+) (.+)", line):
+            counts[found[1].lower()] += 1
+            if found[1] in ("FAILED", "ERROR"):
+                record(args, outcome=found[2].strip(), count=1)
+    for outcome, count in counts.items():
+        record(args, outcome=outcome, count=count)
+    record(args, outcome="not reached", count=total - counts.total())
+
+
+def pytest_runtest_logreport(report: Any) -> None:
+    """Prints a failure at once, for the tests may be stopped before pytest does."""
+    if report.failed:
+        print("", report.nodeid, report.longreprtext[-1500:], sep="\n", flush=True)
 
 
 def ladder(args: argparse.Namespace) -> None:
@@ -333,10 +354,10 @@ def ladder(args: argparse.Namespace) -> None:
     record(args, name="command", value=" ".join(command[1:]))
     record(args, name="exit code", value=code)
     record(args, name="seconds of this part", value=time.perf_counter() - started)
-    lines = (workdir / "metrics.jsonl").read_text().splitlines()
+    file = workdir / "metrics.jsonl"
+    lines = file.read_text().splitlines() if file.exists() else []
     last = {name: value for line in lines for name, value in json.loads(line).items()}
-    record(args, name="steps", value=last["step"])
-    for name in ("train/loss", "train/steps_per_second", "valid/elbo"):
+    for name in ("step", "train/loss", "train/steps_per_second", "valid/elbo"):
         if name in last:
             record(args, name=name, value=last[name])
 
