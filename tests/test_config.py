@@ -26,7 +26,7 @@ from vae.config.reads import READERS, is_read
 from vae.config.traced import static
 from vae.config.values import Choices
 from vae.errors import InputError
-from vae.rules import check_config
+from vae.rules.config import check_config
 
 
 def test_the_defaults_are_valid():

@@ -19,7 +19,7 @@ from vae.config.keys import FREE
 from vae.config.keys import KEYS as ROWS
 from vae.errors import InputError
 from vae.experiment import prepare
-from vae.rules import check_config
+from vae.rules.config import check_config
 
 SECONDS = 60  # after which a config hangs
 KEYS = sorted(set(ROWS) - FREE)

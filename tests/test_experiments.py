@@ -11,7 +11,7 @@ from PIL import Image
 from weights import check, smooth
 
 import vae
-from vae.rules import check_config
+from vae.rules.config import check_config
 
 ROOT = Path(__file__).resolve().parents[1]
 EXPERIMENTS = sorted(path.stem for path in (ROOT / "experiments").glob("*.py"))

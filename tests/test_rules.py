@@ -14,9 +14,11 @@ from vae.models.losses.regularizers import L2
 from vae.models.posteriors.gaussian import Gaussian
 from vae.models.priors.fixed import Fixed
 from vae.models.vae import VAE
-from vae.probability.event import BINARY
+from vae.probability.event import BINARY, BYTES, Event, Values
 from vae.probability.terms import Batch
-from vae.rules import CAUSAL, COUPLED, check_config, check_model
+from vae.rules.config import CAUSAL, COUPLED, check_config
+from vae.rules.data import check_data
+from vae.rules.model import check_model
 
 SHAPE = (2, 2, 1)
 
@@ -155,6 +157,7 @@ def test_the_rules_name_the_parts_that_are_such():
         ({"model__decoder": "gru", "model__decoder_widths": ()}, "needs at least one of model.dec"),
         ({"model__decoder": "causal_transformer", "model__decoder_widths": (8, 4)}, "be equal and"),
         ({"model__decoder": "lstm", "model__image_loss": "ms_ssim"}, "choose another decoder"),
+        ({"data__binarize": "dynamic", "data__dequantize": True}, "choose one"),
         ({"data__settings": {"a": 1}}, "data.settings.a has no effect with data.name='digits'"),
     ],
 )
@@ -168,3 +171,47 @@ def test_a_causal_decoder_of_one_s_own_has_no_mean():
     check_config(config)
     with pytest.raises(InputError, match="choose another decoder"):
         check_model(config, Causal(**vars(MODEL)), example)
+
+
+FLOATS = Values("real", low=-10.0, high=9.0)
+COUNTS = Values("counts", 3000.0, 3001)
+TOKENS = Values("tokens", levels=90)
+NOISE, DRAWN = {"data__dequantize": True}, {"data__binarize": "dynamic"}
+GAN = {"model__name": "gan"}
+
+
+def asked(values, overrides, num_classes=0, num_attributes=0):
+    sizes = {"num_classes": num_classes, "num_attributes": num_attributes}
+    check_data(tiny(**overrides), Event((2, 2, 1), values), **sizes)
+
+
+@pytest.mark.parametrize(
+    ("values", "overrides", "message"),
+    [
+        (FLOATS, DRAWN, r"data.binarize .* range over \[-10, 9\]: rescale"),
+        (FLOATS, NOISE, "data.dequantize needs values of equally spaced levels"),
+        (COUNTS, DRAWN, "data.binarize is for grey values, .* counts up to 3000"),
+        (TOKENS, DRAWN, "data.binarize is for numbers, .* tokens: leave it out"),
+        (TOKENS, NOISE, "data.dequantize is for numbers"),
+        (FLOATS, {"model__decoder": "lstm"}, "those of the data are real; choose another decoder"),
+        (BYTES, {"model__decoder": "lstm"} | NOISE, "those of the data are real"),
+        (COUNTS, GAN, r"makes values in \[0, 1\], but the data are counts: use 'vae'"),
+        (FLOATS, GAN, r"but the data range over \[-10, 9\]: rescale them"),
+        (BYTES, {"model__name": "semi_supervised"}, "needs labels, but the data have none"),
+        (BYTES, {"model__condition": "label"}, "'label' needs labels, but the data have none"),
+        (BYTES, {"model__condition": "attributes"}, "'attributes' needs attributes, but the data"),
+    ],
+)
+def test_data_that_are_not_such_are_refused(values, overrides, message):
+    with pytest.raises(InputError, match=message):
+        asked(values, overrides)
+
+
+def test_data_that_are_such_are_not_refused():
+    for values, overrides in ((BYTES, DRAWN), (BYTES, NOISE), (COUNTS, NOISE), (FLOATS, {})):
+        asked(values, overrides)
+    for values in (BYTES, TOKENS, BINARY):
+        asked(values, {"model__decoder": "lstm"})
+    asked(BYTES, {"model__condition": "label"}, num_classes=3)
+    asked(BYTES, {"model__condition": "attributes"}, num_attributes=1)
+    asked(BYTES, GAN)

@@ -16,13 +16,13 @@ from jax.sharding import PartitionSpec as P
 from vae import modalities, models
 from vae.data.batches import Batches
 from vae.data.examples import Dataset
-from vae.data.labels import check_labels
-from vae.data.prepare import check_values, first_examples, prepared_values
+from vae.data.prepare import first_examples, prepared_values
 from vae.errors import InputError
 from vae.evaluation.evaluator import Evaluator, make_evaluator
 from vae.models.data import Data
 from vae.models.likelihoods import grey_warning
-from vae.rules import check_model
+from vae.rules.data import check_data, check_labels
+from vae.rules.model import check_model
 from vae.run import load
 from vae.training import devices
 from vae.training.allocation import check_fits
@@ -118,8 +118,13 @@ def prepare(config: ml_collections.ConfigDict, *, started: bool = False) -> Expe
       InputError: a file is missing or wrong, or data, model and objective do not go together.
     """
     dataset = modalities.load(config.data)
-    check_values(dataset.event.values, config.data)
-    check_labels(dataset, config)
+    check_data(
+        config,
+        dataset.event,
+        num_classes=dataset.num_classes,
+        num_attributes=len(dataset.attributes),
+    )
+    check_labels(config, dataset)
     model = models.build(config.model, _model_data(dataset, config))
     if warning := grey_warning(config, model.event.values):
         logger.warning(warning)

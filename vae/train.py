@@ -23,7 +23,7 @@ from vae.experiment import Experiment, prepare
 from vae.files import user_path
 from vae.modalities import pictures
 from vae.probability.terms import Batch
-from vae.rules import check_config
+from vae.rules.config import check_config
 from vae.run import Compiled, Run
 from vae.training import devices, loop, processes
 from vae.training.logs import Log

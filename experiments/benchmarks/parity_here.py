@@ -27,7 +27,8 @@ from vae.probability.objectives import objective_of
 from vae.probability.objectives.objective import reading
 from vae.probability.sphere import VonMisesFisher
 from vae.probability.terms import Batch
-from vae.rules import check_config, check_model
+from vae.rules.config import check_config
+from vae.rules.model import check_model
 from vae.training.devices import jit
 
 Array = jax.Array

@@ -3,8 +3,9 @@ import pytest
 from configs import tiny
 
 from vae import modalities
-from vae.data.labels import check_labels, keep
+from vae.data.labels import keep
 from vae.errors import InputError
+from vae.rules.data import check_labels
 
 LABELS = np.resize(np.array([0, 0, 0, 1, 2, -1], np.int32), 600)
 
@@ -41,4 +42,4 @@ def test_more_labels_than_there_are_are_refused(configure):
 def test_a_condition_on_missing_labels_is_refused():
     config = tiny(model__condition="label", data__labelled=1430)
     with pytest.raises(InputError, match="but 7 of 1437 train examples have none"):
-        check_labels(modalities.load(config.data), config)
+        check_labels(config, modalities.load(config.data))

@@ -20,7 +20,7 @@ from vae.networks.discriminators import VectorDiscriminator
 from vae.probability.distributions import StandardNormal, normal_log_prob, sample_keys
 from vae.probability.event import Values
 from vae.probability.terms import Batch
-from vae.rules import check_config
+from vae.rules.config import check_config
 from vae.training.state import initial_state
 from vae.training.step import make_step
 

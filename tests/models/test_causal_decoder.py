@@ -22,7 +22,7 @@ from vae.probability.distributions import example_keys
 from vae.probability.event import BINARY, Event, Values
 from vae.probability.likelihoods import Categorical, Tokens
 from vae.probability.terms import Batch
-from vae.rules import check_config
+from vae.rules.config import check_config
 
 GRU = {"model__decoder": "gru", "model__decoder_widths": (8,)}
 BITS = facts(np.full((2, 2, 1), 0.4), BINARY, num_classes=3)

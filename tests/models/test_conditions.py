@@ -18,7 +18,7 @@ from vae.models.condition import Condition, with_planes
 from vae.models.parts import part
 from vae.probability.distributions import sample_keys
 from vae.probability.terms import Batch, log_weights
-from vae.rules import check_config
+from vae.rules.config import check_config
 from vae.tasks.evaluate import evaluate
 from vae.tasks.interpolate import interpolate
 from vae.tasks.reconstruct import reconstruct

@@ -12,7 +12,7 @@ from vae.models.losses.perceptual import perceptual
 from vae.networks.random_features import _kernel, random_features
 from vae.probability.similarity import ms_ssim
 from vae.probability.terms import Batch
-from vae.rules import check_config
+from vae.rules.config import check_config
 
 FACTS = facts(np.full((8, 8, 1), 0.4), num_classes=10)
 

@@ -17,7 +17,7 @@ from vae.models.losses.drawn import Charge
 from vae.probability.distributions import sample_keys
 from vae.probability.event import Values
 from vae.probability.terms import Batch
-from vae.rules import check_config
+from vae.rules.config import check_config
 
 TRANSFORMER = {"model__transformer_width": 8, "model__transformer_layers": 1}
 MODELS = {

@@ -12,7 +12,7 @@ from vae.errors import InputError
 from vae.models.posteriors import POSTERIORS
 from vae.probability.distributions import sample_keys
 from vae.probability.event import BYTES
-from vae.rules import check_config
+from vae.rules.config import check_config
 
 NAMES = tuple(AXES["model.posterior"])
 

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from vae.data.examples import Dataset, Examples, Source
+from vae.data.examples import Examples, Source
 from vae.errors import InputError
 
 logger = logging.getLogger(__name__)
@@ -154,30 +154,3 @@ def with_labels(examples: Examples, number: int, *, seed: int) -> Examples:
         raise InputError(f"data.labelled={number} is more than the {there} labels there are.")
     kept = keep(labels, number, seed=seed)
     return replace(examples, raw=examples.raw._replace(labels=kept))
-
-
-def check_labels(dataset: Dataset, config) -> None:
-    """Refuses to condition on labels that some examples do not have, or no training example has.
-
-    Labels in records that are decoded as they are read are not looked at.
-
-    Raises:
-      InputError: an example of a split has none, or a class has no training example.
-    """
-    if config.model.condition != "label":
-        return
-    for name in ("train", "valid", "test"):
-        labels = getattr(getattr(dataset, name), "labels", np.zeros(0))
-        if missing := int((labels < 0).sum()):
-            raise InputError(
-                f"model.condition='label' needs the label of every example, but {missing} of "
-                f"{len(labels)} {name} examples have none; model.name='semi_supervised' does not."
-            )
-    seen = np.unique(getattr(dataset.train, "labels", np.arange(dataset.num_classes)))
-    if missing := sorted(set(range(dataset.num_classes)) - set(seen.tolist())):
-        names = ", ".join(class_name(label, dataset.classes) for label in missing[:3])
-        raise InputError(
-            f"model.condition='label': {len(missing)} of {dataset.num_classes} classes have no "
-            f"example in data.train ({names}{', ...' if missing[3:] else ''}): add some, or leave "
-            "them out."
-        )

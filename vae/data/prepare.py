@@ -22,7 +22,6 @@ from jax import Array
 
 from vae.data.batches import HostBatch
 from vae.data.examples import Dataset, Raw, read_complete
-from vae.errors import InputError
 from vae.probability.distributions import example_keys
 from vae.probability.event import BINARY, Values
 from vae.probability.terms import Batch
@@ -77,38 +76,6 @@ def prepared_values(values: Values, config) -> Values:
     if config.dequantize:
         return replace(values, kind="real", low=0.0, high=1.0)
     return values
-
-
-def check_values(values: Values, config) -> None:
-    """Refuses what the section `data` of a config asks of values that cannot be made of them.
-
-    Raises:
-      InputError: they are not in [0, 1], or counts or tokens, where they are to be binarised; or
-        have no levels, where noise is to be added to these.
-    """
-    bounds = f"[{values.low:g}, {values.high:g}]"
-    if values.kind == "tokens" and (config.binarize != "none" or config.dequantize):
-        key = "dequantize" if config.dequantize else "binarize"
-        raise InputError(f"data.{key} is for numbers, but the data are tokens: leave it out.")
-    if config.binarize == "dynamic" and not (values.low >= 0 and values.high <= 1):
-        raise InputError(
-            f'data.binarize = "dynamic" needs values in [0, 1], but the data range over {bounds}: '
-            "rescale them, or do not binarise."
-        )
-    if config.binarize != "none" and config.dequantize:
-        raise InputError(
-            "data.dequantize adds noise to the levels that data.binarize takes away: choose one."
-        )
-    if config.dequantize and values.levels is None:
-        raise InputError(
-            f"data.dequantize needs values of equally spaced levels, but the data are continuous "
-            f"over {bounds}: set it to False."
-        )
-    if config.binarize != "none" and values.kind == "counts":
-        raise InputError(
-            f"data.binarize is for grey values, but the data are counts up to {values.scale:g}: "
-            'use model.likelihood = "poisson" or "negative_binomial", or save grey values as uint8.'
-        )
 
 
 def on_levels(x: np.ndarray, levels: int) -> np.ndarray:

@@ -18,7 +18,7 @@ from ml_collections import config_flags
 from vae.command_line import require_config
 from vae.config import override
 from vae.errors import InputError
-from vae.rules import check_config
+from vae.rules.config import check_config
 from vae.sweeps import executors, progress, record, results, space
 from vae.sweeps.coordinator import Coordinator
 from vae.sweeps.jobs import Command, Jobs

@@ -30,7 +30,7 @@ import ml_collections
 from vae.config import override
 from vae.config.keys import check_known
 from vae.errors import InputError
-from vae.rules import check_config
+from vae.rules.config import check_config
 
 MAX_CORNERS = 10_000  # of these so many are checked: a space of 13 keys has all of them checked
 

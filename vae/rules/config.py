@@ -1,48 +1,30 @@
-"""What goes together, asked as early as it can be told, and refused in one sentence.
-
-    check_config    of the configuration alone, before anything is read or compiled
-    check_model     of a model that is built, and its objective, before anything is compiled
-
-What a part alone can tell, as which values a likelihood takes, the part is asked.
-"""
+"""Rules of a configuration alone, asked before anything is read or compiled."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
 
 import ml_collections
 
 from vae.config import check_values, get
 from vae.config.axes.sets import EMBEDDED
-from vae.config.keys import KEYS
 from vae.config.own import is_own
-from vae.config.reads import READERS, check_read, is_read
-from vae.config.values import HEADS, LAYERS, shown
-from vae.errors import InputError, did_you_mean
-
-if TYPE_CHECKING:
-    from vae.probability.objectives.objective import Objective
-    from vae.probability.terms import Batch
+from vae.config.reads import check_read, is_read
+from vae.config.values import HEADS, LAYERS
+from vae.errors import InputError
 
 Config = ml_collections.ConfigDict
 
 # Objectives of a batch, not of each example, and decoders that read the example.
 COUPLED = ("beta_tc", "dip_i", "dip_ii", "info_vae", "wae")
 CAUSAL = ("causal_transformer", "lstm", "gru")
-UNTRAINED = ("fixed", "optimal")  # scales that are not learned by gradient
 OF_MEAN = {  # what asks for an x as a function of z alone, which slopes go through
     "model.name": ("gan",),
     "model.adversary": ("images",),
     "model.image_loss": ("ms_ssim", "perceptual"),
     "model.regularizer": ("gradient_penalty",),
 }
-NEEDS = {  # what an objective may ask of q(z | x), see `models/posteriors`
-    "mean": "latents that are one vector",
-    "log_prob": "the density of q(z | x) at any z",
-    "log_prob_per_dim": "the density of each dimension of q(z | x) at any z",
-    "log_std": "the standard deviation of each dimension of q(z | x)",
-}
+UNTRAINED = ("fixed", "optimal")  # scales that are not learned by gradient
 
 
 def check_config(config: Config) -> None:
@@ -55,6 +37,13 @@ def check_config(config: Config) -> None:
     check_read(config)
     for rule in CONFIG:
         rule(config)
+
+
+def _noise_or_draws(config: Config) -> None:
+    if config.data.binarize != "none" and config.data.dequantize:
+        raise InputError(
+            "data.dequantize adds noise to the levels that data.binarize takes away: choose one."
+        )
 
 
 def _steps_of_a_call(config: Config) -> None:
@@ -204,9 +193,9 @@ def _scale_of_features(config: Config) -> None:
         )
 
 
-def _mean_of_causal(config: Config, causal: bool | None = None) -> None:
+def check_mean_of_causal(config: Config, *, causal: bool) -> None:
+    """Refuses what asks for a mean of p(x | z) where the decoder is `causal`."""
     decoder = config.model.decoder
-    causal = decoder in CAUSAL if causal is None else causal
     for key, users in OF_MEAN.items():
         if causal and (value := get(config, key)) in users:
             raise InputError(
@@ -272,6 +261,7 @@ def _heads(config: Config) -> None:
 
 
 CONFIG: tuple[Callable[[Config], None], ...] = (
+    _noise_or_draws,
     _steps_of_a_call,
     _micro_batches,
     _settings_of_data,
@@ -285,91 +275,8 @@ CONFIG: tuple[Callable[[Config], None], ...] = (
     _ladder,
     _gan,
     _scale_of_features,
-    _mean_of_causal,
+    lambda config: check_mean_of_causal(config, causal=config.model.decoder in CAUSAL),
     _semi_supervised,
     _priors,
     _heads,
 )
-
-
-def check_model(config: Config, model: Any, example: Callable[[], Batch]) -> None:
-    """Checks a model that is built, and whether it can serve its objective.
-
-    Args:
-      config: the experiment.
-      model: its model.
-      example: gives a batch of one example, where the model has to be asked what it is.
-
-    Raises:
-      InputError: two parts do not go together.
-    """
-    from vae.probability.objectives import objective_of  # which needs JAX
-
-    objective = objective_of(config.objective)
-    _mean_of_causal(config, model.causal)
-    _keywords(config.objective, objective)
-    _losses_of_samples(config.objective, model)
-    _answers(config.objective, objective, model, example)
-    _encoder_apart(config.objective, objective, model)
-
-
-def _keywords(config: Config, objective: Objective) -> None:
-    """Keys of the objective that one of one's own takes or not, as its signature says."""
-    for name in config.settings:
-        if name not in objective.reads:
-            raise InputError(
-                f"objective.settings has {name!r}, which {config.name} does not take"
-                f"{did_you_mean(name, objective.reads)}"
-            )
-    for key in READERS if is_own(config.name) else ():
-        section, _, name = key.partition(".")
-        read = name.startswith(tuple(objective.reads))  # `beta_schedule` with `beta`
-        set_ = section == "objective" and config[name] != KEYS[key].default
-        if set_ and "objective.name" in READERS[key] and not (read or name == "settings"):
-            raise InputError(f"{key}={shown(config[name])} is nothing that {config.name} takes.")
-
-
-def _losses_of_samples(config: Config, model: Any) -> None:
-    if config.backward_samples and model.loss_names:
-        raise InputError(
-            f"objective.backward_samples={config.backward_samples} draws samples by their weights, "
-            f"which have no part in this model's loss {model.loss_names[0]!r}; leave it at 0."
-        )
-
-
-def _answers(
-    config: Config, objective: Objective, model: Any, example: Callable[[], Batch]
-) -> None:
-    """What an objective asks of q; the model is traced, not computed."""
-    if not objective.needs:
-        return
-    import jax
-
-    from vae.probability.distributions import example_keys
-
-    batch = example()
-
-    def ask(key: jax.Array) -> None:
-        keys = example_keys(key, batch.index)[None]
-        q = model.terms(model.init(key=key), batch, keys=keys, train=True).q
-        for name in objective.needs:
-            if not hasattr(q, name):
-                raise InputError(
-                    f"objective.name={config.name!r} needs {NEEDS[name]}, which this model does "
-                    "not have; model.name='vae' with model.posterior='gaussian' has it."
-                )
-
-    jax.eval_shape(ask, jax.random.key(0))
-
-
-def _encoder_apart(config: Config, objective: Objective, model: Any) -> None:
-    if not objective.inference_loss:
-        return
-    apart = f"objective.name={config.name!r} trains the encoder apart from the rest, but"
-    if getattr(getattr(model, "prior", None), "uses_encoder", False):
-        raise InputError(f"{apart} the prior is made of the encoder; choose another model.prior.")
-    if "decoder" in model.inference:
-        raise InputError(
-            f"{apart} this model's q(z | x) is made of the decoder, too; choose "
-            "objective.name='iwae'."
-        )

@@ -1,0 +1,114 @@
+"""Rules of a configuration and its data, asked before the model is built."""
+
+from __future__ import annotations
+
+import ml_collections
+import numpy as np
+
+from vae.data.examples import Dataset
+from vae.data.labels import class_name
+from vae.data.prepare import prepared_values
+from vae.errors import InputError
+from vae.probability.event import Event, Values
+from vae.rules.config import CAUSAL
+
+READ = ("binary", "levels", "tokens")  # kinds of values that a causal decoder reads
+
+
+def check_data(
+    config: ml_collections.ConfigDict, event: Event, *, num_classes: int, num_attributes: int
+) -> None:
+    """Checks whether the data are such as the config asks for.
+
+    Args:
+      config: the experiment.
+      event: what an example is, of raw values.
+      num_classes: of the labels; 0 where there are none.
+      num_attributes: of the examples; 0 where there are none.
+
+    Raises:
+      InputError: they are not.
+    """
+    _prepared(config.data, event.values)
+    values = prepared_values(event.values, config.data)
+    _told(config.model, {"label": num_classes, "attributes": num_attributes})
+    _unit_interval(config.model, values)
+    _read_values(config.model, values)
+
+
+def check_labels(config: ml_collections.ConfigDict, dataset: Dataset) -> None:
+    """Refuses to condition on labels that some examples do not have, or no training example has.
+
+    Labels in records that are decoded as they are read are not looked at.
+
+    Raises:
+      InputError: an example of a split has none, or a class has no training example.
+    """
+    if config.model.condition != "label":
+        return
+    for name in ("train", "valid", "test"):
+        labels = getattr(getattr(dataset, name), "labels", np.zeros(0))
+        if missing := int((labels < 0).sum()):
+            raise InputError(
+                f"model.condition='label' needs the label of every example, but {missing} of "
+                f"{len(labels)} {name} examples have none; model.name='semi_supervised' does not."
+            )
+    seen = np.unique(getattr(dataset.train, "labels", np.arange(dataset.num_classes)))
+    if missing := sorted(set(range(dataset.num_classes)) - set(seen.tolist())):
+        names = ", ".join(class_name(label, dataset.classes) for label in missing[:3])
+        raise InputError(
+            f"model.condition='label': {len(missing)} of {dataset.num_classes} classes have no "
+            f"example in data.train ({names}{', ...' if missing[3:] else ''}): add some, or leave "
+            "them out."
+        )
+
+
+def _told(model: ml_collections.ConfigDict, sizes: dict[str, int]) -> None:
+    if model.name == "semi_supervised" and not sizes["label"]:
+        raise InputError("model.name='semi_supervised' needs labels, but the data have none.")
+    if not sizes.get(model.condition, 1):
+        raise InputError(
+            f"model.condition={model.condition!r} needs {model.condition.rstrip('s')}s, but the "
+            "data have none."
+        )
+
+
+def _unit_interval(model: ml_collections.ConfigDict, values: Values) -> None:
+    if model.name != "gan":
+        return
+    made = "model.name='gan' makes values in [0, 1], but the data"
+    if values.kind in ("counts", "tokens"):
+        raise InputError(f"{made} are {values.kind}: use 'vae'.")
+    if not (values.low >= 0 and values.high <= 1):
+        raise InputError(f"{made} range over [{values.low:g}, {values.high:g}]: rescale them.")
+
+
+def _read_values(model: ml_collections.ConfigDict, values: Values) -> None:
+    if model.decoder in CAUSAL and values.kind not in READ:
+        raise InputError(
+            f"model.decoder={model.decoder!r} reads values of which there are so many, binary, "
+            f"levels or tokens, but those of the data are {values.kind}; choose another decoder."
+        )
+
+
+def _prepared(config: ml_collections.ConfigDict, values: Values) -> None:
+    """What the section `data` asks of values that cannot be made of them."""
+    bounds = f"[{values.low:g}, {values.high:g}]"
+    if values.kind == "tokens" and (config.binarize != "none" or config.dequantize):
+        key = "dequantize" if config.dequantize else "binarize"
+        raise InputError(f"data.{key} is for numbers, but the data are tokens: leave it out.")
+    if config.binarize == "dynamic" and not (values.low >= 0 and values.high <= 1):
+        raise InputError(
+            f'data.binarize = "dynamic" needs values in [0, 1], but the data range over {bounds}: '
+            "rescale them, or do not binarise."
+        )
+    if config.dequantize and values.levels is None:
+        raise InputError(
+            f"data.dequantize needs values of equally spaced levels, but the data are continuous "
+            f"over {bounds}: set it to False."
+        )
+    if config.binarize != "none" and values.kind == "counts":
+        raise InputError(
+            f"data.binarize is for grey values, but the data are counts up to {values.scale:g}: "
+            'use model.likelihood = "poisson" or "negative_binomial", or save grey values as uint8.'
+        )
