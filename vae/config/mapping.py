@@ -55,7 +55,6 @@ def override(config: ml_collections.ConfigDict, values: Mapping[str, Any]) -> No
     Raises:
       InputError: a key is unknown, or a value is not what its key takes.
     """
-    check_known(values)
     for key, value in values.items():
         check(key, value)
         path, _, name = key.rpartition(".")
@@ -64,7 +63,7 @@ def override(config: ml_collections.ConfigDict, values: Mapping[str, Any]) -> No
 
 def flatten(config: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
     """{"a": {"b": 1}} to {"a.b": 1}."""
-    flat = {}
+    flat: dict[str, Any] = {}
     for name, value in config.items():
         key = prefix + name
         nested = isinstance(value, Mapping | ml_collections.ConfigDict)

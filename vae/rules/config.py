@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-import ml_collections
+from ml_collections import ConfigDict
 
 from vae.config import check_values, get
 from vae.config.axes.sets import EMBEDDED
@@ -12,8 +12,6 @@ from vae.config.own import is_own
 from vae.config.reads import check_read, is_read
 from vae.config.values import HEADS, LAYERS
 from vae.errors import InputError
-
-Config = ml_collections.ConfigDict
 
 # Objectives of a batch, not of each example, and decoders that read the example.
 COUPLED = ("beta_tc", "dip_i", "dip_ii", "info_vae", "wae")
@@ -27,7 +25,7 @@ OF_MEAN = {  # what asks for an x as a function of z alone, which slopes go thro
 UNTRAINED = ("fixed", "optimal")  # scales that are not learned by gradient
 
 
-def check_config(config: Config) -> None:
+def check_config(config: ConfigDict) -> None:
     """Checks what can be known without the data and the devices.
 
     Raises:
@@ -39,14 +37,14 @@ def check_config(config: Config) -> None:
         rule(config)
 
 
-def _noise_or_draws(config: Config) -> None:
+def _noise_or_draws(config: ConfigDict) -> None:
     if config.data.binarize != "none" and config.data.dequantize:
         raise InputError(
             "data.dequantize adds noise to the levels that data.binarize takes away: choose one."
         )
 
 
-def _steps_of_a_call(config: Config) -> None:
+def _steps_of_a_call(config: ConfigDict) -> None:
     per_call = config.training.steps_per_call
     for key in (
         "training.steps",
@@ -61,7 +59,7 @@ def _steps_of_a_call(config: Config) -> None:
             )
 
 
-def _micro_batches(config: Config) -> None:
+def _micro_batches(config: ConfigDict) -> None:
     batch_size, accumulate = config.data.batch_size, config.training.accumulate
     if batch_size % accumulate:
         raise InputError(
@@ -77,7 +75,7 @@ def _micro_batches(config: Config) -> None:
             )
 
 
-def _settings_of_data(config: Config) -> None:
+def _settings_of_data(config: ConfigDict) -> None:
     data = config.data
     own = is_own(data.name) and data.name.partition(":")[0] not in EMBEDDED and not data.path
     if data.settings and not own:
@@ -87,7 +85,7 @@ def _settings_of_data(config: Config) -> None:
         )
 
 
-def _whole_matrices(config: Config) -> None:
+def _whole_matrices(config: ConfigDict) -> None:
     if config.optimizer.name == "muon" and config.training.shard_state:
         raise InputError(
             "optimizer.name='muon' needs whole matrices, which training.shard_state=True spreads "
@@ -95,7 +93,7 @@ def _whole_matrices(config: Config) -> None:
         )
 
 
-def _groups_of_samples(config: Config) -> None:
+def _groups_of_samples(config: ConfigDict) -> None:
     objective = config.objective
     if objective.num_samples % objective.groups:
         raise InputError(
@@ -104,7 +102,7 @@ def _groups_of_samples(config: Config) -> None:
         )
 
 
-def _schedule_of_beta(config: Config) -> None:
+def _schedule_of_beta(config: ConfigDict) -> None:
     objective = config.objective
     if objective.beta_schedule != "linear" and not objective.beta_warmup_steps:
         raise InputError(
@@ -113,7 +111,7 @@ def _schedule_of_beta(config: Config) -> None:
         )
 
 
-def _rewarded_mismatch(config: Config) -> None:
+def _rewarded_mismatch(config: ConfigDict) -> None:
     objective = config.objective
     if objective.name == "info_vae" and objective.alpha + objective.mmd_weight < 1:
         raise InputError(
@@ -122,7 +120,7 @@ def _rewarded_mismatch(config: Config) -> None:
         )
 
 
-def _scale_of_levels(config: Config) -> None:
+def _scale_of_levels(config: ConfigDict) -> None:
     scale = config.model.scale
     if config.model.likelihood == "discretized_logistic" and scale in ("per_channel", "optimal"):
         raise InputError(
@@ -131,14 +129,14 @@ def _scale_of_levels(config: Config) -> None:
         )
 
 
-def _sphere(config: Config) -> None:
+def _sphere(config: ConfigDict) -> None:
     if config.model.posterior == "vmf" and config.model.latent_dim < 2:
         raise InputError(
             "model.posterior='vmf' lies on a sphere, so model.latent_dim must be at least 2."
         )
 
 
-def _layers(config: Config) -> None:
+def _layers(config: ConfigDict) -> None:
     model = config.model
     for key in ("encoder_widths", "decoder_widths"):
         if model.blocks * len(model[key]) > LAYERS:
@@ -148,7 +146,7 @@ def _layers(config: Config) -> None:
             )
 
 
-def _ladder(config: Config) -> None:
+def _ladder(config: ConfigDict) -> None:
     model, groups = config.model, config.model.groups
     if sum(groups) == 0:
         raise InputError(f"model.groups={groups} must be a tuple of numbers, not all of them 0.")
@@ -165,7 +163,7 @@ def _ladder(config: Config) -> None:
         )
 
 
-def _gan(config: Config) -> None:
+def _gan(config: ConfigDict) -> None:
     model = config.model
     if model.name != "gan":
         return
@@ -183,7 +181,7 @@ def _gan(config: Config) -> None:
         )
 
 
-def _scale_of_features(config: Config) -> None:
+def _scale_of_features(config: ConfigDict) -> None:
     model = config.model
     scaled = is_read(config, "model.scale") and model.scale not in UNTRAINED
     if model.similarity and scaled:
@@ -193,7 +191,7 @@ def _scale_of_features(config: Config) -> None:
         )
 
 
-def check_mean_of_causal(config: Config, *, causal: bool) -> None:
+def check_mean_of_causal(config: ConfigDict, *, causal: bool) -> None:
     """Refuses what asks for a mean of p(x | z) where the decoder is `causal`."""
     decoder = config.model.decoder
     for key, users in OF_MEAN.items():
@@ -204,7 +202,7 @@ def check_mean_of_causal(config: Config, *, causal: bool) -> None:
             )
 
 
-def _semi_supervised(config: Config) -> None:
+def _semi_supervised(config: ConfigDict) -> None:
     model = config.model
     if model.name != "semi_supervised":
         return
@@ -231,7 +229,7 @@ def _semi_supervised(config: Config) -> None:
         )
 
 
-def _priors(config: Config) -> None:
+def _priors(config: ConfigDict) -> None:
     model = config.model
     if model.prior == "exemplar" and model.prior_components < 2:
         raise InputError(
@@ -243,7 +241,7 @@ def _priors(config: Config) -> None:
         raise InputError("model.prior='conditional' needs model.condition='label' or 'attributes'.")
 
 
-def _heads(config: Config) -> None:
+def _heads(config: ConfigDict) -> None:
     model, widths = config.model, config.model.decoder_widths
     if is_read(config, "model.transformer_width") and model.transformer_width % HEADS:
         raise InputError(
@@ -260,7 +258,7 @@ def _heads(config: Config) -> None:
         )
 
 
-CONFIG: tuple[Callable[[Config], None], ...] = (
+CONFIG: tuple[Callable[[ConfigDict], None], ...] = (
     _noise_or_draws,
     _steps_of_a_call,
     _micro_batches,

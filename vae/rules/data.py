@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import ml_collections
 import numpy as np
+from ml_collections import ConfigDict
 
 from vae.data.examples import Dataset
 from vae.data.labels import class_name
@@ -15,9 +15,7 @@ from vae.rules.config import CAUSAL
 READ = ("binary", "levels", "tokens")  # kinds of values that a causal decoder reads
 
 
-def check_data(
-    config: ml_collections.ConfigDict, event: Event, *, num_classes: int, num_attributes: int
-) -> None:
+def check_data(config: ConfigDict, event: Event, *, num_classes: int, num_attributes: int) -> None:
     """Checks whether the data are such as the config asks for.
 
     Args:
@@ -36,7 +34,7 @@ def check_data(
     _read_values(config.model, values)
 
 
-def check_labels(config: ml_collections.ConfigDict, dataset: Dataset) -> None:
+def check_labels(config: ConfigDict, dataset: Dataset) -> None:
     """Refuses to condition on labels that some examples do not have, or no training example has.
 
     Labels in records that are decoded as they are read are not looked at.
@@ -54,16 +52,16 @@ def check_labels(config: ml_collections.ConfigDict, dataset: Dataset) -> None:
                 f"{len(labels)} {name} examples have none; model.name='semi_supervised' does not."
             )
     seen = np.unique(getattr(dataset.train, "labels", np.arange(dataset.num_classes)))
-    if missing := sorted(set(range(dataset.num_classes)) - set(seen.tolist())):
-        names = ", ".join(class_name(label, dataset.classes) for label in missing[:3])
+    if absent := sorted(set(range(dataset.num_classes)) - set(seen.tolist())):
+        names = ", ".join(class_name(label, dataset.classes) for label in absent[:3])
         raise InputError(
-            f"model.condition='label': {len(missing)} of {dataset.num_classes} classes have no "
-            f"example in data.train ({names}{', ...' if missing[3:] else ''}): add some, or leave "
+            f"model.condition='label': {len(absent)} of {dataset.num_classes} classes have no "
+            f"example in data.train ({names}{', ...' if absent[3:] else ''}): add some, or leave "
             "them out."
         )
 
 
-def _told(model: ml_collections.ConfigDict, sizes: dict[str, int]) -> None:
+def _told(model: ConfigDict, sizes: dict[str, int]) -> None:
     if model.name == "semi_supervised" and not sizes["label"]:
         raise InputError("model.name='semi_supervised' needs labels, but the data have none.")
     if not sizes.get(model.condition, 1):
@@ -73,7 +71,7 @@ def _told(model: ml_collections.ConfigDict, sizes: dict[str, int]) -> None:
         )
 
 
-def _unit_interval(model: ml_collections.ConfigDict, values: Values) -> None:
+def _unit_interval(model: ConfigDict, values: Values) -> None:
     if model.name != "gan":
         return
     made = "model.name='gan' makes values in [0, 1], but the data"
@@ -83,7 +81,7 @@ def _unit_interval(model: ml_collections.ConfigDict, values: Values) -> None:
         raise InputError(f"{made} range over [{values.low:g}, {values.high:g}]: rescale them.")
 
 
-def _read_values(model: ml_collections.ConfigDict, values: Values) -> None:
+def _read_values(model: ConfigDict, values: Values) -> None:
     if model.decoder in CAUSAL and values.kind not in READ:
         raise InputError(
             f"model.decoder={model.decoder!r} reads values of which there are so many, binary, "
@@ -91,7 +89,7 @@ def _read_values(model: ml_collections.ConfigDict, values: Values) -> None:
         )
 
 
-def _prepared(config: ml_collections.ConfigDict, values: Values) -> None:
+def _prepared(config: ConfigDict, values: Values) -> None:
     """What the section `data` asks of values that cannot be made of them."""
     bounds = f"[{values.low:g}, {values.high:g}]"
     if values.kind == "tokens" and (config.binarize != "none" or config.dequantize):

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 import jax
-import ml_collections
+from ml_collections import ConfigDict
 
 from vae.config.keys import KEYS
 from vae.config.own import is_own
@@ -19,8 +19,6 @@ from vae.probability.objectives.objective import Objective
 from vae.probability.terms import Batch
 from vae.rules.config import check_mean_of_causal
 
-Config = ml_collections.ConfigDict
-
 NEEDS = {  # what an objective may ask of q(z | x), see `models/posteriors`
     "mean": "latents that are one vector",
     "log_prob": "the density of q(z | x) at any z",
@@ -29,7 +27,7 @@ NEEDS = {  # what an objective may ask of q(z | x), see `models/posteriors`
 }
 
 
-def check_model(config: Config, model: Any, example: Callable[[], Batch]) -> None:
+def check_model(config: ConfigDict, model: Any, example: Callable[[], Batch]) -> None:
     """Checks a model that is built, and whether it can serve its objective.
 
     Args:
@@ -48,7 +46,7 @@ def check_model(config: Config, model: Any, example: Callable[[], Batch]) -> Non
     _encoder_apart(config.objective, objective, model)
 
 
-def _keywords(config: Config, objective: Objective) -> None:
+def _keywords(config: ConfigDict, objective: Objective) -> None:
     """Keys of the objective that one of one's own takes or not, as its signature says."""
     for name in config.settings:
         if name not in objective.reads:
@@ -64,7 +62,7 @@ def _keywords(config: Config, objective: Objective) -> None:
             raise InputError(f"{key}={shown(config[name])} is nothing that {config.name} takes.")
 
 
-def _losses_of_samples(config: Config, model: Any) -> None:
+def _losses_of_samples(config: ConfigDict, model: Any) -> None:
     if config.backward_samples and model.loss_names:
         raise InputError(
             f"objective.backward_samples={config.backward_samples} draws samples by their weights, "
@@ -73,7 +71,7 @@ def _losses_of_samples(config: Config, model: Any) -> None:
 
 
 def _answers(
-    config: Config, objective: Objective, model: Any, example: Callable[[], Batch]
+    config: ConfigDict, objective: Objective, model: Any, example: Callable[[], Batch]
 ) -> None:
     """What an objective asks of q; the model is traced, not computed."""
     if not objective.needs:
@@ -93,7 +91,7 @@ def _answers(
     jax.eval_shape(ask, jax.random.key(0))
 
 
-def _encoder_apart(config: Config, objective: Objective, model: Any) -> None:
+def _encoder_apart(config: ConfigDict, objective: Objective, model: Any) -> None:
     if not objective.inference_loss:
         return
     apart = f"objective.name={config.name!r} trains the encoder apart from the rest, but"

@@ -31,25 +31,30 @@ SECTIONS = {
 FREE = {key for key, row in KEYS.items() if row.rule is SETTING}  # dicts of any names
 
 
-def row(key: str) -> Key | None:
-    """The row of a dotted key, or of the settings that it is one of; None where there is none."""
+def row(key: str) -> Key:
+    """The row of a dotted key, or of the settings that it is one of.
+
+    Raises:
+      InputError: a configuration has no such key; the one that may be meant is named.
+    """
     above, _, name = key.rpartition(".")
     if above in FREE and name.isidentifier():
         return KEYS[above]
-    return None if key in FREE else KEYS.get(key)
+    if key in FREE:
+        raise InputError(f"{key} has values of any name, as {key}.NAME; name one.")
+    if key not in KEYS:
+        raise InputError(f"{key} is not a key of the configuration{did_you_mean(key, KEYS)}")
+    return KEYS[key]
 
 
 def check_known(keys: Iterable[str]) -> None:
-    """Refuses dotted keys that a configuration does not have, with the one that may be meant.
+    """Refuses dotted keys that a configuration does not have.
 
     Raises:
       InputError: there is such a key.
     """
     for key in sorted(keys):
-        if key in FREE:
-            raise InputError(f"{key} has values of any name, as {key}.NAME; name one.")
-        if row(key) is None:
-            raise InputError(f"{key} is not a key of the configuration{did_you_mean(key, KEYS)}")
+        row(key)
 
 
 def check(key: str, value: Any) -> None:
