@@ -13,7 +13,7 @@ import ml_collections
 import numpy as np
 from jax.sharding import PartitionSpec as P
 
-from vae import modalities, models
+from vae import modalities, models, terminal
 from vae.data.batches import Batches
 from vae.data.examples import Dataset
 from vae.data.prepare import first_examples, prepared_values
@@ -107,6 +107,7 @@ class Experiment(NamedTuple):
         )
 
 
+@terminal.shown("preparing the model")
 def prepare(config: ml_collections.ConfigDict, *, started: bool = False) -> Experiment:
     """Loads the data and builds the model.
 

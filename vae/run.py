@@ -18,7 +18,7 @@ import jax
 import ml_collections
 import numpy as np
 
-from vae import modalities, models
+from vae import modalities, models, terminal
 from vae.config import override
 from vae.data import given
 from vae.data.batches import apply_in_batches, given_batches
@@ -339,7 +339,8 @@ def load(
         raise InputError(f"{workdir} holds no run: config.json or provenance.json is missing.")
     override(config, places or {})
     model = models.build(config.model, known.model(config.data))
-    state = restore(workdir, step, jax.eval_shape(lambda: initial_state(model, config)))
+    with terminal.Progress(f"loading {workdir}"):
+        state = restore(workdir, step, jax.eval_shape(lambda: initial_state(model, config)))
     return Run(
         config=config,
         model=model,

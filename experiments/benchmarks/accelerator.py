@@ -55,7 +55,7 @@ STEP = {
     "dtype": "arithmetic",
     "steps_per_call": "steps a call",
     "ms": "ms a step",
-    "images_per_second": "images/s",
+    "examples_per_second": "examples/s",
     "tflops": "TFLOP/s",
     "peak_share": "share of the peak",
     "mib": "memory, MiB",
@@ -97,7 +97,7 @@ PARTS = {
     "torch": Part(
         "The same networks in PyTorch",
         70,
-        {key: STEP[key] for key in ("case", "batch", "dtype", "ms", "images_per_second", "mib")}
+        {key: STEP[key] for key in ("case", "batch", "dtype", "ms", "examples_per_second", "mib")}
         | {"form": "form", "compile_s": "first step, s"},
     ),
     "ladder": Part("ladder.py:large", 0, {"name": "", "value": "value"}),

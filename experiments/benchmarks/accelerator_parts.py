@@ -152,7 +152,7 @@ def program(config: Any) -> tuple[Any, Any, Any]:
 
 
 def step_figures(config: Any) -> dict[str, float]:
-    """Milliseconds and images/s of a step, memory, seconds of compilation."""
+    """Milliseconds and examples/s of a step, memory, seconds of compilation."""
     import jax
 
     from vae.train import call_batch
@@ -182,7 +182,7 @@ def step_figures(config: Any) -> dict[str, float]:
     memory = step.memory_analysis()
     return {
         "ms": 1e3 * seconds,
-        "images_per_second": config.data.batch_size / seconds,
+        "examples_per_second": config.data.batch_size / seconds,
         "mib": (memory.argument_size_in_bytes + memory.temp_size_in_bytes) / 2**20,
         "compile_s": compile_s,
     }

@@ -15,7 +15,7 @@ from torch.nn import functional as F
 def measure(
     name: str, case: Any, batch: int, dtype: str, compiled: bool, seconds: float
 ) -> dict[str, Any]:
-    """Milliseconds and images/s of a training step, memory, and the seconds of the first one."""
+    """Milliseconds and examples/s of a training step, memory, and the seconds of the first one."""
     device = "cuda" if torch.cuda.is_available() else "cpu"
     torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = True  # as XLA
     torch.manual_seed(0)
@@ -56,7 +56,7 @@ def measure(
         "batch": batch,
         "form": "torch.compile" if compiled else "eager",
         "ms": 1e3 * each,
-        "images_per_second": batch / each,
+        "examples_per_second": batch / each,
         "mib": memory,
         "compile_s": first,
     }

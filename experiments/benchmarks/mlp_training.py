@@ -226,7 +226,7 @@ def main(args: argparse.Namespace) -> None:
         steps = len(epochs) * results[name][0]["images"] // BATCH_SIZE
         loss = measure.median(r["loss"] for r in results[name])
         rows.append((name, steps, warm, ours_warm / warm, whole, ours_whole / whole, loss))
-    header = ("", "steps", "images/s", "ours/this", "with compilation", "ours/this", "loss")
+    header = ("", "steps", "examples/s", "ours/this", "with compilation", "ours/this", "loss")
     measure.print_table(header, rows)
 
 

@@ -40,6 +40,7 @@ from typing import Any
 
 import numpy as np
 
+from vae import terminal
 from vae.config import own
 from vae.config.axes.sets import EMBEDDED
 from vae.config.build import build
@@ -61,6 +62,7 @@ logger = logging.getLogger(__name__)
 MODALITIES: dict[str, ModuleType] = {modality.NAME: modality for modality in (tables, images)}
 
 
+@terminal.shown("reading the data")
 def load(config, *, whole: bool = True) -> Dataset:
     """Reads the data set that `config` (the section `data`) names.
 

@@ -11,6 +11,7 @@ assignment.
 from __future__ import annotations
 
 import contextlib
+import functools
 import math
 import numbers
 import sys
@@ -143,6 +144,20 @@ class Progress:
         if rate and self.done < self.total:
             parts.append(Part(2, f"{duration((self.total - self.done) / rate):>5} left"))
         return parts
+
+
+def shown(doing: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Has each call of the function below it shown as a task."""
+
+    def decorate(function: Callable[..., Any]) -> Callable[..., Any]:
+        @functools.wraps(function)
+        def call(*args: Any, **kwargs: Any) -> Any:
+            with Progress(doing):
+                return function(*args, **kwargs)
+
+        return call
+
+    return decorate
 
 
 def first(doing: str, function: Callable[..., Any]) -> Callable[..., Any]:

@@ -14,7 +14,6 @@ import io
 import logging
 import os
 import socket
-import sys
 import urllib.parse
 import urllib.request
 from concurrent.futures import ThreadPoolExecutor
@@ -24,6 +23,7 @@ from pathlib import Path
 import jax
 import numpy as np
 
+from vae import terminal
 from vae.config.axes.sets import EMBEDDED
 from vae.data.examples import ArrayExamples, Examples, Raw, Source, Unreadable
 from vae.data.splits import order
@@ -198,13 +198,12 @@ def _prepared(tfds, name: str, manual_dir: str):
             f"downloaded, for {host} cannot be reached: {by_hand}."
         )
     logger.info("Preparing %s in %s; this is done once.", name, builder.data_path)
+    config = tfds.download.DownloadConfig(
+        manual_dir=user_path(manual_dir) if manual_dir else None, try_download_gcs=False
+    )
     try:
-        builder.download_and_prepare(
-            file_format="array_record",
-            download_config=tfds.download.DownloadConfig(
-                manual_dir=user_path(manual_dir) if manual_dir else None, try_download_gcs=False
-            ),
-        )
+        with _Preparing(builder):
+            builder.download_and_prepare(file_format="array_record", download_config=config)
     except Exception as error:
         prepared = tfds.builder(name, data_dir=data_dir)
         if prepared.is_prepared():  # by another process meanwhile
@@ -213,6 +212,29 @@ def _prepared(tfds, name: str, manual_dir: str):
             f'data.name = "{name}" cannot be downloaded and prepared ({_line(error)}): {by_hand}.'
         ) from error
     return tfds.builder(name, data_dir=data_dir)
+
+
+class _Preparing(terminal.Progress):
+    """What is shown of a set that is downloaded and prepared: how much has been written."""
+
+    def __init__(self, builder) -> None:
+        super().__init__(f"preparing {builder.name}")
+        self._downloads = Path(builder.data_dir_root) / "downloads" / builder.name
+        self._places = self._downloads, Path(builder.data_path).parent
+        self._before = self._written()
+
+    def parts(self) -> list[terminal.Part]:
+        written = (self._written() - self._before) / 2**20
+        return [*super().parts(), terminal.Part(2, f"{written:,.0f} MiB")]
+
+    def _written(self) -> int:
+        """Bytes of the files in these places, and in folders there."""
+        size = 0
+        for place in self._places:
+            for file in (*place.glob("*"), *place.glob("*/*")):
+                with contextlib.suppress(OSError):  # it has got its final name
+                    size += file.stat().st_size if file.is_file() else 0
+        return size
 
 
 def _unreachable(builder, manual_dir: str) -> str | None:
@@ -241,7 +263,7 @@ def _unreachable(builder, manual_dir: str) -> str | None:
 
 @contextlib.contextmanager
 def _quiet():
-    """Yields the tensorflow_datasets module, its logs held back and its bars for terminals only."""
+    """Yields the tensorflow_datasets module, its logs and its bars held back."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     import tensorflow_datasets as tfds  # half a second; and not every run needs it
     from tensorflow_datasets.core.download import downloader
@@ -249,25 +271,20 @@ def _quiet():
     retries = getattr(downloader, "MAX_RETRIES", None)
     loggers = {logging.getLogger(n): logging.ERROR for n in ("absl", "urllib3.connectionpool")}
     before = {logger: logger.level for logger in loggers}
-    terminal = sys.stderr.isatty()
     try:
         for logger, level in loggers.items():
             logger.setLevel(level)
         if retries:
             downloader.MAX_RETRIES = 3  # ten take more than three minutes to say there is none
-        if terminal:
+        tfds.disable_progress_bar()
+        with contextlib.redirect_stdout(io.StringIO()):
             yield tfds
-        else:
-            tfds.disable_progress_bar()
-            with contextlib.redirect_stdout(io.StringIO()):
-                yield tfds
     finally:
         for logger, level in before.items():
             logger.setLevel(level)
         if retries:
             downloader.MAX_RETRIES = retries
-        if not terminal:
-            tfds.enable_progress_bar()
+        tfds.enable_progress_bar()
 
 
 def _line(error: Exception) -> str:
