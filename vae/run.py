@@ -33,6 +33,7 @@ from vae.files import user_path
 from vae.models.parts import tempered
 from vae.probability.distributions import example_keys, split
 from vae.probability.event import Event
+from vae.probability.observations import number_observed
 from vae.probability.terms import Batch
 from vae.training import facts
 from vae.training.arrays import digest, sizes
@@ -171,16 +172,13 @@ class Run:
         Raises:
           InputError: the labels are not the model's, or its prior has no temperature.
         """
-        if num < 1:
-            raise InputError(f"{num} samples cannot be drawn: ask for at least 1.")
-        if temperature is not None and not 0 <= temperature < np.inf:
-            raise InputError(f"temperature={temperature:g} must be finite and not negative.")
-        keys = example_keys(jax.random.key(seed), np.arange(num))
+        num = given.whole_number(num, "num", 1)
+        scale = None if temperature is None else given.temperature(temperature)
+        keys = example_keys(given.key(seed), np.arange(num))
         condition = self.model.condition
         if labels is None and condition and condition.kind == "label":
             labels = np.arange(num) % condition.size
         function = self.compiled.draw if draw or self.model.causal else self.compiled.sample
-        scale = None if temperature is None else np.float32(temperature)
         function = functools.partial(function, prior=prior, temperature=scale)
         return self._in_batches(function, (keys, self._labels(labels, num)))
 
@@ -242,18 +240,16 @@ class Run:
         self._check_encodes()
         if not has_density(self.model):
             raise InputError("this model's q(z | x) has no density, so log p(x) has no estimate.")
-        if num_samples is not None and num_samples < 1:
-            raise InputError(f"num_samples={num_samples} must be at least 1.")
+        evaluation, mesh = self.config.evaluation, self.compiled.mesh
+        samples = evaluation.num_samples if num_samples is None else num_samples
+        samples = given.whole_number(samples, "num_samples", 1)
         x, labels = self.modality.check(x, self.event), self._labels(labels, len(x))
         if (levels := self.model.event.values.levels) and self.model.likelihood.discrete:
             x = on_levels(x, levels)
-        evaluation, mesh = self.config.evaluation, self.compiled.mesh
-        estimator = self.compiled.estimator(
-            num_samples=num_samples or evaluation.num_samples, max_bytes=evaluation.max_bytes
-        )
+        estimator = self.compiled.estimator(num_samples=samples, max_bytes=evaluation.max_bytes)
         size = divisible(min(BATCH, len(x)), mesh)
         batches, number = given_batches(Raw(x, labels), size), math.ceil(len(x) / size)
-        variables, key = replicate(self.variables, mesh), jax.random.key(seed)
+        variables, key = replicate(self.variables, mesh), given.key(seed)
         return estimator(variables, {}, batches, key=key, num_batches=number)
 
     def posterior(
@@ -275,18 +271,18 @@ class Run:
           seed: of the chains; chain m of example n is the same whatever else there is.
 
         Raises:
-          InputError: the model has no density of real latents.
+          InputError: the model has no density of real latents, or what is observed does not fit.
         """
         if reason := why_not(self.model):
             raise InputError(f"p(z | observed) has no samples, for the model of this run {reason}.")
-        number = len(jax.tree.leaves(observation)[0])
+        num = number_observed(observation, self.event)
         return self.compiled.sampler(self.variables)(
             self.variables,
             observation,
-            self._labels(labels, number) if self.model.condition else None,
-            chains=chains,
-            sweeps=sweeps,
-            key=jax.random.key(seed),
+            self._labels(labels, num) if self.model.condition else None,
+            chains=given.whole_number(chains, "chains", 1),
+            sweeps=given.whole_number(sweeps, "sweeps", 1),
+            key=given.key(seed),
         )
 
     def _check_encodes(self) -> None:

@@ -12,6 +12,7 @@ import vae
 from vae.errors import InputError
 from vae.modalities.images.user_files import image_files, read_files
 from vae.probability.event import BYTES, Event
+from vae.probability.observations import Averaged, Masked
 from vae.tasks.anomaly import anomaly
 from vae.tasks.inputs import attribute_columns, read_set
 from vae.tasks.sample import sample
@@ -98,17 +99,42 @@ def test_what_a_run_is_asked_from_python(run):
     with pytest.warns(UserWarning, match="to the 17 levels"):
         moved = run.log_likelihood(0.97 * x + 0.01, num_samples=2)
     np.testing.assert_array_equal(moved, run.log_likelihood(x, num_samples=2))
-    with pytest.raises(InputError, match="at least 1"):
-        run.sample(0)
     z = run.encode(x).mean
     for wrong, message in ((z * np.nan, "latents must be finite"), (z[:0], "no latents")):
         with pytest.raises(InputError, match=message):
             run.decode(wrong)
-    with pytest.raises(InputError, match="num_samples=0 must be at least 1"):
-        run.log_likelihood(x, num_samples=0)
     for temperature in (-1.0, np.nan, np.inf):
-        with pytest.raises(InputError, match="finite and not negative"):
+        with pytest.raises(InputError, match=r"finite numbers, and|not negative"):
             run.sample(2, temperature=temperature)
+
+
+def test_numbers_and_arrays_from_python_that_are_none_are_refused(run):
+    x, ragged = np.rint(16 * run.sample(2)) / 16, [[1, 2], [3]]
+    (z,) = np.zeros((1, 2, 4)).tolist()
+    assert run.decode(z).shape == run.decode(np.array(z)).shape == (2, 8, 8, 1)
+    mask = np.ones((2, 8, 8), bool)
+    for ask, message in (
+        (lambda: run.sample(0), "num=0 must be a whole number of at least 1"),
+        (lambda: run.sample(2.5), "num=2.5 must be a whole number"),
+        (lambda: run.sample(2, seed="a"), "seed='a' must be a whole number"),
+        (lambda: run.sample(2, temperature="a"), "temperatures must be finite numbers"),
+        (lambda: run.log_likelihood(x, num_samples=0), "num_samples=0 must be a whole number"),
+        (lambda: run.log_likelihood(x, seed=2**70), "seed=1180591620717411303424 must be"),
+        (lambda: run.encode(ragged), "images are no array"),
+        (lambda: run.decode(ragged), "latents are no array"),
+        (lambda: run.decode([1.0]), r"shape \(1,\) must be \[N, 4\]"),
+        (lambda: run.posterior(x), "is a ndarray: give a Masked"),
+        (lambda: run.posterior(Masked(x[:0], mask[:0])), r"x float32 \(0, 8, 8, 1\), not"),
+        (lambda: run.posterior(Masked(x, mask[..., None])), r"not bool \(2, 8, 8\)"),
+        (lambda: run.posterior(Masked(x * np.nan, mask)), "has NaN"),
+        (lambda: run.posterior(Averaged(x, 0.1, 3)), "blocks of 3 by 3 pixels, which do not"),
+        (lambda: run.posterior(Averaged(x, 0.1, 2)), r"not float32 \[N, 4, 4, 1\]"),
+        (lambda: run.posterior(Averaged(x, 0.0)), "sigma=0, which must be above 0"),
+        (lambda: run.posterior(Masked(x, mask), chains=0), "chains=0 must be a whole"),
+        (lambda: run.posterior(Masked(x, mask), sweeps=0), "sweeps=0 must be a whole"),
+    ):
+        with pytest.raises(InputError, match=message):
+            ask()
 
 
 def test_classes_keep_their_names(tmp_path):

@@ -13,16 +13,60 @@ from vae.data.labels import class_name
 from vae.errors import InputError
 
 
+def as_array(given: Any, what: str) -> np.ndarray:
+    """Returns an array of what is given from Python.
+
+    Raises:
+      InputError: it is none, as lists of different lengths are.
+    """
+    try:
+        return np.asarray(given)
+    except ValueError as error:
+        raise InputError(f"{what} are no array: {str(error).split('.')[0]}.") from None
+
+
+def whole_number(given: Any, what: str, least: int) -> int:
+    """Returns a whole number that is given from Python.
+
+    Raises:
+      InputError: it is none, less than `least`, or has more than 63 bits.
+    """
+    whole = isinstance(given, int | np.integer) and not isinstance(given, bool)
+    if not (whole and least <= given < 2**63):
+        raise InputError(f"{what}={given!r} must be a whole number of at least {least}.")
+    return int(given)
+
+
+def key(seed: Any) -> jax.Array:
+    """Returns the random key of a seed that is given from Python.
+
+    Raises:
+      InputError: it is no whole number.
+    """
+    return jax.random.key(whole_number(seed, "seed", -(2**63)))
+
+
 def finite_numbers(given: Any, what: str) -> np.ndarray:
     """Returns finite float32 of what is given from Python.
 
     Raises:
       InputError: it is none.
     """
-    given = np.asarray(given)
+    given = as_array(given, what)
     if given.dtype.kind not in "iufb" or not np.isfinite(given).all():
         raise InputError(f"{what} must be finite numbers, and these are not all.")
     return given.astype(np.float32)
+
+
+def temperature(given: Any) -> np.float32:
+    """Returns a temperature that is given from Python.
+
+    Raises:
+      InputError: it is no number, negative or infinite.
+    """
+    if np.ndim(given) or not (value := finite_numbers(given, "temperatures")) >= 0:
+        raise InputError(f"temperature={given} must be one number and not negative.")
+    return np.float32(value)
 
 
 def latents(z: Any, like: Any) -> Any:
@@ -31,13 +75,16 @@ def latents(z: Any, like: Any) -> Any:
     Raises:
       InputError: they have another shape, are not numbers, or there are none.
     """
-    z = jax.tree.map(lambda leaf: finite_numbers(leaf, "latents"), z)
-    given, wanted = (jax.tree.map(lambda leaf: leaf.shape[1:], tree) for tree in (z, like))
-    if given != wanted:
-        raise InputError(f"latents of shape [N, *{given}] must be [N, *{wanted}].")
-    if not len(jax.tree.leaves(z)[0]):
-        raise InputError("there are no latents: give at least one.")
-    return z
+    wanted, structure = jax.tree.flatten(like)
+    given = jax.tree.leaves(z) if len(wanted) > 1 else [z]
+    given = [finite_numbers(leaf, "latents") for leaf in given]
+    if [leaf.shape[1:] for leaf in given] != [leaf.shape[1:] for leaf in wanted]:
+        needed = " and ".join(f"[N, {', '.join(map(str, leaf.shape[1:]))}]" for leaf in wanted)
+        there = " and ".join(str(leaf.shape) for leaf in given[:9])
+        raise InputError(f"latents of shape {there} must be {needed}.")
+    if {len(leaf) for leaf in given} != {(number := len(given[0]))} or not number:
+        raise InputError("there are no latents, or of some fewer: give as many of each.")
+    return jax.tree.unflatten(structure, given)
 
 
 def labels_of(
@@ -87,7 +134,7 @@ def class_labels(
     lowest = -1 if unlabelled else 0
     if labels is None and not unlabelled:
         raise InputError(f"this model is conditional: give labels from 0 to {size - 1}.")
-    labels = np.full(num, -1) if labels is None else np.asarray(labels)
+    labels = np.full(num, -1) if labels is None else as_array(labels, "labels")
     if labels.dtype.kind == "U" and labels.ndim == 1:
         labels = np.array(class_numbers(labels.tolist(), size=size, names=names, workdir=workdir))
     whole = labels.dtype.kind in "iuf" and (labels == np.rint(labels)).all()

@@ -22,6 +22,7 @@ An observation is a dataclass of arrays [B, ...], registered as a pytree, that a
     expected(likelihood, outputs, variables)   E[x | observed, z], [..., B, *places, C]; of averages
                                                interpolated between blocks
     unknown                                    [B, *places] the places that z still decides about
+    does_not_fit(event)                        why it is not one of such examples, or None
 """
 
 from __future__ import annotations
@@ -33,7 +34,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from vae.errors import InputError
 from vae.probability.distributions import normal_log_prob
+from vae.probability.event import Event
 
 Array = jax.Array
 
@@ -59,6 +62,17 @@ class Masked(flax.struct.PyTreeNode):
     @property
     def unknown(self) -> Array:
         return ~self.observed
+
+    def does_not_fit(self, event: Event) -> str | None:
+        x, observed = (np.asarray(leaf) for leaf in (self.x, self.observed))
+        if reason := _does_not_fit(x, event.shape, "x"):
+            return reason
+        if observed.dtype != bool or observed.shape != x.shape[:-1]:
+            return (
+                f"has a mask {observed.dtype} {observed.shape}, not bool {x.shape[:-1]}: a place "
+                "is observed with all its channels"
+            )
+        return None if np.isfinite(x[observed]).all() else "has NaN or infinity"
 
     def expected(self, likelihood: Any, outputs: Array, variables: Any) -> Array:
         return jnp.where(self.observed[..., None], self.x, likelihood.mean(outputs))
@@ -104,6 +118,40 @@ class Averaged(flax.struct.PyTreeNode):
     def unknown(self) -> Array:
         batch, height, width, _ = self.y.shape
         return jnp.ones((batch, height * self.factor, width * self.factor), bool)
+
+    def does_not_fit(self, event: Event) -> str | None:
+        y, factor = np.asarray(self.y), self.factor
+        if len(event.places) != 2 or any(n % factor for n in event.places):
+            return f"has blocks of {factor} by {factor} pixels, which do not fill such examples"
+        if not 0 < self.sigma < np.inf:
+            return f"has sigma={self.sigma:g}, which must be above 0"
+        shape = (*(n // factor for n in event.places), event.channels)
+        if reason := _does_not_fit(y, shape, "y"):
+            return reason
+        return None if np.isfinite(y).all() else "has NaN or infinity"
+
+
+def number_observed(observation: Any, event: Event) -> int:
+    """How many examples of an event an observation is of.
+
+    Raises:
+      InputError: it is none, or not of such examples.
+    """
+    if not isinstance(observation, Masked | Averaged):
+        raise InputError(
+            f"what is observed is a {type(observation).__name__}: give a Masked or an Averaged of "
+            "vae.probability.observations."
+        )
+    if reason := observation.does_not_fit(event):
+        raise InputError(f"what is observed {reason}.")
+    return len(jax.tree.leaves(observation)[0])
+
+
+def _does_not_fit(array: np.ndarray, shape: tuple[int, ...], name: str) -> str | None:
+    if array.dtype.kind == "f" and array.shape[1:] == shape and len(array):
+        return None
+    wanted = ", ".join(map(str, shape))
+    return f"has {name} {array.dtype} {array.shape}, not float32 [N, {wanted}]"
 
 
 def independent_share(errors: np.ndarray) -> float:

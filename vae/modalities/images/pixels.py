@@ -22,6 +22,7 @@ import numpy as np
 
 from vae.data import arrays as saved
 from vae.data.examples import Source, in_memory
+from vae.data.given import as_array
 from vae.data.labels import classes_of
 from vae.data.splits import digests, order
 from vae.errors import InputError
@@ -149,7 +150,7 @@ def as_x(x: np.ndarray, event: Event) -> np.ndarray:
     Raises:
       InputError: they have another shape, NaN, or values that the run's data cannot have.
     """
-    x, shape, values = np.asarray(x), event.shape, event.values
+    x, shape, values = as_array(x, "images"), event.shape, event.values
     wanted = ", ".join(map(str, shape))
     if x.shape[1:] != shape or not len(x):
         hint = ""

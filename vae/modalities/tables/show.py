@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
+from vae.data.given import as_array
 from vae.errors import InputError
 from vae.files import whole
 from vae.modalities.tables.csv_file import write_csv
@@ -19,7 +20,7 @@ def check(x: np.ndarray, event: Event) -> np.ndarray:
     Raises:
       InputError: they are not rows of so many finite numbers.
     """
-    x = np.asarray(x)
+    x = as_array(x, "rows")
     if x.shape[1:] != event.shape or not len(x):
         hint = ": give x[None]" if x.shape == event.shape else ""
         raise InputError(f"rows of shape {x.shape} must be [N, {event.channels}]{hint}.")
