@@ -180,6 +180,14 @@ def test_a_run_that_cannot_work_is_refused_beforehand(given, message):
     assert config.to_json() == before
 
 
+def test_settings_of_one_s_own_part_can_be_searched():
+    widths = {"model.prior_settings.widths": Choice(((8,), (16, 16)))}
+    swept = plan({"model.prior_settings.rate": Uniform(0, 1)} | widths)
+    check(swept, tiny(model__prior="mine:Mine"), {})
+    with pytest.raises(InputError, match=r"rate=0 has no effect with model.reg"):
+        check(plan({"model.regularizer_settings.rate": Uniform(0, 1)}), tiny(), {})
+
+
 def test_what_can_work_is_not_refused():
     distributions = {
         "optimizer.learning_rate": LogUniform(1e-4, 1),
