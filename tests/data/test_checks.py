@@ -51,3 +51,30 @@ def test_few_images_are_said(configure, write_images, tmp_path, caplog, number, 
     modalities.load(configure(path=tmp_path / "set.npz", **HALVES))
     assert (f"few examples (data.{said})" in caplog.text) == bool(said)
     assert ("few examples" in caplog.text) == bool(said)
+
+
+OUT = 1e30
+
+
+@pytest.mark.parametrize(
+    ("modality", "values"),
+    [
+        ("tables", np.random.default_rng(0).normal(size=(400, 3))),
+        ("images", np.random.default_rng(0).normal(size=(400, 5, 5))),
+    ],
+)
+def test_a_value_far_outside_is_said(configure, tmp_path, caplog, modality, values):
+    np.savez(tmp_path / "good.npz", x=values)
+    assert modalities.load(configure(path=tmp_path / "good.npz")).modality == modality
+    rare = np.zeros_like(values)
+    rare[:3] = 1e3  # a column that is mostly 0 is none of these
+    np.savez(tmp_path / "rare.npz", x=rare)
+    modalities.load(configure(path=tmp_path / "rare.npz"))
+    assert "hardly more than one value" not in caplog.text
+    for row in range(3):
+        values.reshape(400, -1)[row * 40, 1] = OUT
+    np.savez(tmp_path / "bad.npz", x=values)
+    modalities.load(configure(path=tmp_path / "bad.npz"))
+    (said,) = [r.getMessage() for r in caplog.records if "hardly more than" in r.getMessage()]
+    assert f"to {OUT:g}, and nearly all of it from -2" in said
+    assert modality == "images" or ": x1 goes from -" in said

@@ -126,7 +126,7 @@ def test_refusals(run, tmp_path):
     ):
         with pytest.raises(InputError, match=message.replace("(", r"\(")):
             inpaint(run, **arguments)
-    with pytest.raises(InputError, match="--sigma=0 must be greater than 0"):
+    with pytest.raises(InputError, match=r"--sigma=0 must be from 0\.0001 to 100"):
         denoise(run, sigma=0.0)
     for factor in (1, 3):
         with pytest.raises(InputError, match=f"--factor={factor} must be at least 2 and divide"):

@@ -78,7 +78,7 @@ class HostBatch(NamedTuple):
 class Batches:
     """The training batches of one process.
 
-    Of examples with a table a batch has the `index` alone, to gather on the device. Otherwise it
+    A batch of examples with a table has the `index` alone, to gather on the device. Any other
     has its `raw` examples, read `depth` steps ahead by `threads` threads; where one cannot be
     decoded the next one that can stands in for it.
 

@@ -1,14 +1,17 @@
-"""What is worth a warning in three sets that can be used: very few examples, or the same in two."""
+"""What is worth a warning in data that can be used: few examples, doubles, outliers."""
 
 from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
 
+import numpy as np
+
 from vae.data.examples import Examples
 
 logger = logging.getLogger(__name__)
 
+SQUEEZED = 1e-4  # of a range, in which 98 per cent of the values lie
 FEW = {"train": 100, "valid": 20, "test": 20}  # examples, below which a set says little
 
 
@@ -34,6 +37,23 @@ def check_splits(splits: Mapping[str, Examples], description: str) -> None:
                     "%s are too good by them",
                     *(description, first, second, shared, second),
                 )
+
+
+def check_outliers(values: np.ndarray, low: float, high: float, what: str) -> None:
+    """Warns where a few values are so far out that the others hardly differ in the range they make.
+
+    Args:
+      values: [n] some of them.
+      low: the least of all, and high: the largest.
+      what: they are, for the message.
+    """
+    few, most = np.percentile(values, (1, 99))
+    if 0 < most - few < SQUEEZED * (high - low):
+        logger.warning(
+            "%s goes from %g to %g, and nearly all of it from %g to %g, which is then hardly more "
+            "than one value: leave out what is wrong, or give its logarithm",
+            *(what, low, high, few, most),
+        )
 
 
 def _marks(splits: Mapping[str, Examples]) -> dict[str, list]:

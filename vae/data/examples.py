@@ -8,11 +8,13 @@ are kept, in memory or in files, never changes which they are or their order.
 from __future__ import annotations
 
 import logging
+import math
 import threading
+from abc import abstractmethod
 from collections.abc import Hashable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol, Self
 
 import jax
 import numpy as np
@@ -49,7 +51,7 @@ class Raw(NamedTuple):
 
 
 class Examples(Protocol):
-    """Labelled examples, read by index.
+    """Labelled examples, read by index. What is not said otherwise: a byte a value, not in memory.
 
     `shape` is (*places, C). `identities` [N] int32 says whose they are (who is on a picture), where
     that is known: it is not given to models.
@@ -58,12 +60,15 @@ class Examples(Protocol):
     shape: tuple[int, ...]
     identities: np.ndarray | None
 
+    @abstractmethod
     def __len__(self) -> int: ...
 
     @property
     def nbytes(self) -> int:
         """The size of all values as an array."""
+        return len(self) * math.prod(self.shape)
 
+    @abstractmethod
     def read(self, indices: np.ndarray) -> tuple[Raw, np.ndarray]:
         """Returns the examples at `indices`, and ok [n] bool.
 
@@ -71,13 +76,15 @@ class Examples(Protocol):
         threads. Raises InputError when too many cannot be decoded.
         """
 
+    @abstractmethod
     def evidence(self, sample: np.ndarray) -> Iterator[bytes]:
         """Yields what tells these examples from others: names, labels, the content of a `sample`.
 
         The same bytes wherever the examples are kept now, and whatever reads them.
         """
 
-    def take(self, indices: np.ndarray) -> Examples:
+    @abstractmethod
+    def take(self, indices: np.ndarray) -> Self:
         """Returns the examples at `indices`, in that order."""
 
     @staticmethod
@@ -86,13 +93,15 @@ class Examples(Protocol):
 
         None where that is not known, or takes too long to find out.
         """
+        return None
 
     def table(self) -> Raw | None:
         """Returns all examples for the device to hold; None where they are too large for it."""
+        return None
 
 
 @dataclass(frozen=True)
-class ArrayExamples:
+class ArrayExamples(Examples):
     """Examples in memory, N of them; ok [N] bool.
 
     Where `ok` is False an example is a stand-in (see `read_complete`), not one of its own: training
@@ -194,8 +203,8 @@ class Dataset:
     def mean(self) -> np.ndarray:
         """Returns the mean x of the training set, [*places, C] float32.
 
-        Of at most 2,000 examples, evenly spaced, wherever they are kept: that is enough to start a
-        decoder from, and takes less than a second where each has to be decoded.
+        It is that of at most 2,000 examples, evenly spaced, wherever they are kept: enough to start
+        a decoder from, in less than a second where each has to be decoded.
         """
         count = min(len(self.train), 2000)
         chosen = np.linspace(0, len(self.train) - 1, count).astype(int)

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from vae.data.checks import check_outliers
 from vae.data.examples import Examples
 from vae.probability.event import Values
 
@@ -50,6 +51,8 @@ def standardised(train: Examples, names: Sequence[str], what: str) -> Values:
     if constant.any():
         few = ", ".join(np.array(names)[constant])
         logger.warning("%s: constant in the training set, which teaches nothing: %s", what, few)
+    for name, *column in zip(names, values(chunks[0]).T, low, high, strict=True):
+        check_outliers(*column, f"{what}: {name}")
     coarse = np.spacing(np.maximum(-low, high).astype(np.float32)) > COARSE * std
     if (coarse & ~constant).any():
         few = ", ".join(np.array(names)[coarse & ~constant])

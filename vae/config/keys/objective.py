@@ -80,7 +80,8 @@ KEYS = {
     "optimizer.weight_decay": Key(
         0.0,
         WEIGHT,
-        "The part of a weight that a step removes.\nIt is multiplied by the learning rate.",
+        "The part of a weight that a step removes.\n"
+        "It is multiplied by the learning rate. Biases and learned scales are weights, too.",
     ),
     "optimizer.clip_norm": Key(
         0.0,

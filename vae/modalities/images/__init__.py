@@ -33,24 +33,6 @@ from vae.modalities.images.user_files import fitted, read_files
 from vae.modalities.images.walk import has_images
 from vae.probability.event import Values
 
-__all__ = [
-    "COMPARES",
-    "NAME",
-    "READS",
-    "SETS",
-    "animate",
-    "check",
-    "code_length",
-    "fitted",
-    "from_arrays",
-    "likeness",
-    "read",
-    "read_files",
-    "save",
-    "sheet",
-    "table",
-]
-
 logger = logging.getLogger(__name__)
 
 NAME = "images"

@@ -21,7 +21,7 @@ import numpy as np
 from PIL import Image, ImageSequence
 
 from vae.data import attributes
-from vae.data.examples import Raw, Source, Unreadable
+from vae.data.examples import Examples, Raw, Source, Unreadable
 from vae.data.patterns import Named, read_names
 from vae.data.splits import FILES, order
 from vae.errors import InputError, readable
@@ -48,7 +48,7 @@ _ROTATED = (5, 6, 7, 8)  # EXIF orientations that lie on their side
 
 
 @dataclass(frozen=True)
-class FileExamples:
+class FileExamples(Examples):
     """Examples in image files, decoded when read."""
 
     root: str  # a folder, or an archive
@@ -59,10 +59,6 @@ class FileExamples:
     fit: Fit
     shape: tuple[int, int, int]
     unreadable: Unreadable
-
-    @property
-    def nbytes(self) -> int:
-        return len(self) * int(np.prod(self.shape))
 
     def __len__(self) -> int:
         return len(self.paths)
@@ -76,9 +72,6 @@ class FileExamples:
         )
 
     marks = staticmethod(duplicates.marks)
-
-    def table(self) -> None:
-        return None
 
     def read(self, indices: np.ndarray) -> tuple[Raw, np.ndarray]:
         images = np.zeros((len(indices), *self.shape), np.uint8)

@@ -21,6 +21,7 @@ from dataclasses import replace
 import numpy as np
 
 from vae.data import arrays as saved
+from vae.data.checks import check_outliers
 from vae.data.examples import Source, in_memory
 from vae.data.given import as_array
 from vae.data.labels import classes_of
@@ -34,6 +35,7 @@ logger = logging.getLogger(__name__)
 LARGEST = 2**24  # float32 has every whole number up to it
 _FEW = (1, 3, 4)  # channels that images are known to have
 _BRIGHT = 128  # floats to 255 have something as bright as this
+_LOOKED_AT = 10**6  # values of so many, for outliers
 _BEYOND = 0.5  # how far x of an unbounded likelihood may lie outside [0, 1]
 
 
@@ -135,6 +137,9 @@ def to_unit(
         "%s: floats from %g to %g, brought to [0, 1] with %g as 0 and %g as 1",
         *(what, low, high, black, white),
     )
+    some = next(iter(arrays.values())).ravel()
+    some = some[:: max(1, some.size // _LOOKED_AT)]
+    check_outliers(some, black, white, f"{what}: the range of its values")
     span = np.float32(white - black)
     unit = {name: (x - np.float32(black)) / span for name, x in arrays.items()}
     low, high = ((value - black) / (white - black) for value in (low, high))

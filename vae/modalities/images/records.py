@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import operator
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -36,7 +36,7 @@ class Label:
 
 
 @dataclass(frozen=True)
-class RecordExamples:
+class RecordExamples(Examples):
     """See above."""
 
     source: Any  # the tfds data source of a base split
@@ -57,22 +57,11 @@ class RecordExamples:
         numbers = (functools.reduce(operator.getitem, self.label.identity, r) for r in every)
         return np.fromiter(numbers, np.int32)
 
-    @property
-    def nbytes(self) -> int:
-        return len(self) * int(np.prod(self.shape))
-
     def __len__(self) -> int:
         return len(self.records)
 
     def take(self, indices: np.ndarray) -> RecordExamples:
         return replace(self, records=self.records[indices])
-
-    @staticmethod
-    def marks(splits: Sequence[Examples]) -> None:
-        return None
-
-    def table(self) -> None:
-        return None
 
     def evidence(self, sample: np.ndarray) -> Iterator[bytes]:
         for record in self.source.__getitems__(self.records[sample].tolist()):

@@ -25,24 +25,6 @@ from vae.modalities.tables import rows, sets
 from vae.modalities.tables.show import animate, check, code_length, likeness, save, sheet, table
 from vae.probability.event import Event, Values
 
-__all__ = [
-    "COMPARES",
-    "NAME",
-    "READS",
-    "SETS",
-    "animate",
-    "check",
-    "code_length",
-    "fitted",
-    "from_arrays",
-    "likeness",
-    "read",
-    "read_files",
-    "save",
-    "sheet",
-    "table",
-]
-
 logger = logging.getLogger(__name__)
 
 NAME = "tables"

@@ -198,7 +198,7 @@ def _histograms(axes: Axes, raw: Mapping[str, np.ndarray], column: int) -> None:
 
 
 def _figure(width: float, height: float) -> Figure:
-    """Of inches."""
+    """Returns a figure of a size in inches."""
     return Figure((width, height), dpi=DPI, layout="constrained")
 
 

@@ -12,7 +12,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -32,7 +32,7 @@ SPLITS = {
 
 
 @dataclass(frozen=True)
-class DrawnExamples:
+class DrawnExamples(Examples):
     """Faces by index, drawn with `size` pixels a side and then brought to `fit`."""
 
     indices: np.ndarray  # [N] int, of `factors`
@@ -49,22 +49,11 @@ class DrawnExamples:
     def labels(self) -> np.ndarray:
         return factors(self.indices)
 
-    @property
-    def nbytes(self) -> int:
-        return len(self) * int(np.prod(self.shape))
-
     def __len__(self) -> int:
         return len(self.indices)
 
     def take(self, indices: np.ndarray) -> DrawnExamples:
         return replace(self, indices=self.indices[indices])
-
-    @staticmethod
-    def marks(splits: Sequence[Examples]) -> None:
-        return None
-
-    def table(self) -> None:
-        return None
 
     def evidence(self, sample: np.ndarray) -> Iterator[bytes]:
         yield self.indices.tobytes()  # of which all else is a function

@@ -13,6 +13,8 @@ from vae.modalities.images.tasks import repair
 from vae.probability.observations import Averaged
 from vae.run import Run
 
+LEAST, MOST = 1e-4, 100.0  # of sigma: less than a level of 12 bits, more than tells anything
+
 
 def denoise(
     run: Run,
@@ -45,10 +47,13 @@ def denoise(
       The sheet's path and the figures; the baseline `noisy` is the image as it was given.
 
     Raises:
-      InputError: sigma is not positive; or as `repair.read`.
+      InputError: sigma is out of range; or as `repair.read`.
     """
-    if not sigma > 0:
-        raise InputError(f"--sigma={sigma:g} must be greater than 0: the deviation of the noise.")
+    if not LEAST <= sigma <= MOST:
+        raise InputError(
+            f"--sigma={sigma:g} must be from {LEAST:g} to {MOST:g}: the deviation of the noise, of "
+            "black 0 and white 1."
+        )
     given = repair.read(run, files, num, labels, attributes)
     y = given.x
     if given.dataset:
