@@ -35,7 +35,7 @@ def compare(directories: Sequence[str | Path]) -> tuple[str, dict[str, Any]]:
     if len(folders) < 2:
         raise InputError("compare needs two runs or more: vae compare runs/a runs/b.")
     found = [runs.read(folder) for folder in folders]
-    configs = [flatten(read_config(folder)) for folder in folders]
+    configs = [flatten(read_config(folder) or {}) for folder in folders]
     keys = sorted({key for config in configs for key in config})
     values = {key: [config.get(key) for config in configs] for key in keys}
     differing = {key: row for key, row in values.items() if any(x != row[0] for x in row)}

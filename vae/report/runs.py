@@ -111,7 +111,8 @@ def read(folder: Path) -> Summary:
 
 def _last_figures(file: Path) -> tuple[int | None, dict[str, float]]:
     """The step of the last line of a log, and the newest figure of each name near its end."""
-    step, metrics = None, {}
+    step: int | None = None
+    metrics: dict[str, float] = {}
     if file.is_file():
         with open(file, "rb") as lines:
             lines.seek(max(0, file.stat().st_size - TAIL))

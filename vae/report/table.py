@@ -161,12 +161,12 @@ def _parse(text: str) -> dict[str, Section] | None:
     sections = {}
     for part in text.split("\n## ")[1:]:
         name, _, body = part.partition("\n")
-        before, _, commands = body.partition("\n```\n")
+        before, _, after = body.partition("\n```\n")
         lines = before.splitlines()
         tables = [tuple(line[2:-2].split(" | ")) for line in lines if line.startswith("| ")]
         rows = [cells for cells in tables if len(cells) == len(COLUMNS) and cells != COLUMNS]
         tasks = [c for c in tables if len(c) == len(TASK_COLUMNS) and c[:2] != TASK_COLUMNS[:2]]
-        commands = commands.partition("\n```")[0].splitlines()
+        commands = after.partition("\n```")[0].splitlines()
         commands += [""] * (len(rows) - len(commands))
         title = lines[1] if len(lines) > 1 else ""
         made = [Row(cells, command) for cells, command in zip(rows, commands, strict=False)]

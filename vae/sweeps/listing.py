@@ -36,7 +36,7 @@ def listing(workdir: Path) -> tuple[str, dict[str, Any]]:
         raise InputError(f"--workdir={workdir} is no directory; give one that holds runs.")
     if sweep := record.read(workdir):
         trials = record.trials(workdir)
-        rows = [_of_sweep(workdir, str(workdir)), *(_of_trial(t, sweep) for t in trials)]
+        rows = [_of_sweep(workdir, str(workdir), sweep), *(_of_trial(t, sweep) for t in trials)]
     else:
         rows = [_row(path, str(path.relative_to(workdir))) for path in runs.find(workdir)]
     if not rows:
@@ -58,8 +58,8 @@ def _table(rows: list[dict[str, str]]) -> str:
 
 def _row(path: Path, name: str) -> dict[str, str]:
     try:
-        if (path / "sweep.json").is_file():
-            return _of_sweep(path, name)
+        if sweep := record.read(path):
+            return _of_sweep(path, name, sweep)
         return _of_run(path, name)
     except InputError as error:  # it is damaged, or cannot be read
         return dict.fromkeys(HEADER, "") | {"run": name, "status": "damaged", "figure": str(error)}
@@ -80,8 +80,8 @@ def _of_run(path: Path, name: str, experiment: str = "") -> dict[str, str]:
     }
 
 
-def _of_sweep(path: Path, name: str) -> dict[str, str]:
-    sweep, trials = record.read(path), record.trials(path)
+def _of_sweep(path: Path, name: str, sweep: dict[str, Any]) -> dict[str, str]:
+    trials = record.trials(path)
     ended, total = sum(trial.ended for trial in trials), record.total(sweep)
     status = "completed" if ended >= total else "running" if is_owned(path) else "stopped"
     best = progress.best(trials, sweep["direction"])

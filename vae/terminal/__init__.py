@@ -62,7 +62,8 @@ class Progress:
         examples: float = 0.0,
     ) -> None:
         self.doing, self.total, self.unit, self.examples = doing, total, unit, examples
-        self.done, self.figures = start, {}
+        self.done = start
+        self.figures: Mapping[str, float | str] = {}
         self._began = self._said = time.monotonic()
         self._inside = 0.0  # seconds that went into tasks within this one
         self._first: tuple[int, float] | None = None  # units, and seconds, at the first `at`

@@ -6,7 +6,7 @@ import contextlib
 import logging
 import sys
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any, cast
 
 from rich.cells import cell_len
 from rich.console import Console
@@ -15,7 +15,7 @@ from rich.spinner import Spinner
 from rich.text import Text
 
 if TYPE_CHECKING:
-    from vae.terminal import Progress
+    from vae.terminal import Part, Progress
 
 PER_SECOND = 4  # times the line is drawn
 SPARE = 3  # columns at its end, for the ^C that a terminal writes there
@@ -50,7 +50,7 @@ class Line(Live):
     """The line, with what is written meanwhile above it, by handlers of `logging`, too."""
 
     def __init__(self, task: Callable[[], Progress], stream: Any) -> None:
-        console = _Console(file=_Stream(stream), soft_wrap=True)
+        console = _Console(file=cast(IO[str], _Stream(stream)), soft_wrap=True)
         spinner = Spinner("line" if console.options.ascii_only else "dots")
         super().__init__(
             console=console,
@@ -88,7 +88,8 @@ def open_line(task: Callable[[], Progress]) -> Line | None:
 def render(task: Progress, console: Console, spinner: Spinner) -> Text:
     """The line of a task, in one row of the console."""
     room = console.width - SPARE - 2  # behind the spinner
-    parts, kept = task.parts(), []
+    parts = task.parts()
+    kept: list[Part] = []
     for part in sorted(parts, key=lambda part: part.rank):
         length = sum(cell_len(other.text) + 2 for other in kept) + cell_len(part.text)
         if not kept or length <= room:
@@ -100,7 +101,8 @@ def render(task: Progress, console: Console, spinner: Spinner) -> Text:
         filled = round(width * min(1.0, task.done / task.total))
         bar = Text(("#" if ascii_only else "━") * filled, style="bar.complete")
         texts.insert(1, bar.append(("-" if ascii_only else "━") * (width - filled), "bar.back"))
-    text = Text.assemble(spinner.render(console.get_time()), " ", Text("  ").join(texts))
+    turning = cast(Text, spinner.render(console.get_time()))
+    text = Text.assemble(turning, " ", Text("  ").join(texts))
     text.truncate(console.width - SPARE, overflow="ellipsis")
     text.no_wrap = True
     return text

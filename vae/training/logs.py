@@ -81,7 +81,8 @@ class Log:
             self._events.restart(step + 1)
         content = self._path.read_bytes() if self._path.exists() else b""
         *whole_lines, _ = content.split(b"\n")  # the last line may have been cut off by a kill
-        kept, latest, damaged = [], {}, []
+        kept, damaged = [], []
+        latest: dict[str, float] = {}
         for number, text in enumerate(whole_lines, start=1):
             line = read_line(text)
             if line is None:
