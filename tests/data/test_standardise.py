@@ -5,7 +5,7 @@ import pytest
 
 from vae.data import standardise
 from vae.data.examples import in_memory
-from vae.data.standardise import standardised
+from vae.data.standardise import check_far, standardised
 from vae.probability.event import Event
 
 RNG = np.random.default_rng(0)
@@ -40,3 +40,14 @@ def test_a_channel_that_float32_rounds_is_named(caplog):
     (record,) = caplog.records
     assert "too far from 0 for its spread" in record.getMessage()
     assert record.getMessage().endswith("float32 rounds it: 2; subtract a number")
+
+
+def test_a_value_far_from_the_training_set_is_named(caplog):
+    raw = RNG.normal(size=(30, 3)).astype(np.float32)
+    values = standardised(in_memory(raw), NAMES, "toy")
+    check_far({"valid": in_memory(raw)}, values, NAMES)
+    assert not caplog.records
+    raw[7, 1] = 1e30
+    check_far({"valid": in_memory(raw[:5]), "test": in_memory(raw)}, values, NAMES)
+    (record,) = caplog.records
+    assert record.getMessage().startswith("data.test has a value of b 9")

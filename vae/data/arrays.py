@@ -151,6 +151,11 @@ def _load_npz(file: Path) -> tuple[dict[str, np.ndarray], list[str]]:
         raise
     except Exception as error:  # numpy, zipfile and zlib raise many kinds for a damaged file
         reason = str(error).split("\n")[0]
+        if "allow_pickle" in reason:
+            raise InputError(
+                f"{file} has an array of Python objects, dtype object: make it one of numbers, or "
+                "of text with astype(str), and save it again."
+            ) from None
         raise InputError(f"{file} cannot be read as .npz ({reason}): save it again.") from error
     for name, array in arrays.items():
         if not isinstance(array, np.ndarray):

@@ -8,7 +8,7 @@ Each channel has its own mean m and deviation s, over all examples and places:
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
@@ -20,6 +20,7 @@ logger = logging.getLogger(__name__)
 
 ROWS = 4096  # examples that are read at once
 COARSE = 0.01  # deviations that a float32 may be off by, before it is said
+FAR = 1000  # deviations from the mean, beyond which one value decides a set's figures
 
 
 def standardised(train: Examples, names: Sequence[str], what: str) -> Values:
@@ -67,3 +68,21 @@ def standardised(train: Examples, names: Sequence[str], what: str) -> Values:
         low=float(((low - mean) / std).min()),
         high=float(((high - mean) / std).max()),
     )
+
+
+def check_far(splits: Mapping[str, Examples], values: Values, names: Sequence[str]) -> None:
+    """Warns of splits with a value so far from the training set's that it decides their figures."""
+    for split, examples in splits.items():
+        farthest = np.zeros(examples.shape[-1])
+        for i in range(0, len(examples), ROWS):
+            raw, ok = examples.read(np.arange(i, min(i + ROWS, len(examples))))
+            x = np.abs(values.to_x(raw.values[ok])).reshape(-1, len(farthest))
+            farthest = np.maximum(farthest, x.max(0, initial=0))
+        if farthest.max() > FAR:
+            logger.warning(
+                "data.%s has a value of %s %.2g deviations from the training set's mean, which "
+                "decides its figures alone: leave it out if it is an error",
+                split,
+                names[farthest.argmax()] if names else farthest.argmax(),
+                farthest.max(),
+            )

@@ -51,7 +51,7 @@ from vae.data.examples import ArrayExamples, Dataset, Source, load_in_memory
 from vae.data.identity import identity
 from vae.data.labels import check_classes, with_labels
 from vae.data.scales import scales_of
-from vae.data.standardise import standardised
+from vae.data.standardise import check_far, standardised
 from vae.errors import InputError
 from vae.files import user_path
 from vae.modalities import images, tables
@@ -119,6 +119,8 @@ def load(config, *, whole: bool = True) -> Dataset:
     shape, values = chosen["train"].shape, source.values
     if source.standardise:
         values = standardised(chosen["train"], source.names, source.description)
+        if whole:
+            check_far({name: chosen[name] for name in ("valid", "test")}, values, source.names)
     sizes = ", ".join(f"{name} {len(examples)}" for name, examples in chosen.items())
     by = f", split by {config.split_by}" if config.split_by else ""
     return Dataset(

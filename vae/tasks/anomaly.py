@@ -140,7 +140,8 @@ def scores(
     They are of the mixture over M = len(`ys`), each the classes [N] or attributes [N, A] that the
     examples may have, or None; each has K / M of the K = `num_samples` samples, rounded up.
     """
-    errors = [((x - run.reconstruct(x, y)) ** 2).reshape(len(x), -1).mean(1) for y in ys]
+    wide = x.astype(np.float64)  # an outlier's square may be no float32
+    errors = [((wide - run.reconstruct(x, y)) ** 2).reshape(len(x), -1).mean(1) for y in ys]
     if not has_density(run.model):
         return {"reconstruction": np.mean(errors, axis=0)}
     share = math.ceil(num_samples / len(ys))

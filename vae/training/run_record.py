@@ -152,7 +152,8 @@ def fault(outcome: loop.Outcome, metrics: dict[str, float]) -> str | None:
     evaluated = {k: x for k, x in metrics.items() if k.startswith(("valid/", "test/"))}
     names = [name for name, x in evaluated.items() if not math.isfinite(x)]
     if names := [name for name in names if not name.endswith("_stderr")]:  # NaN of one example
-        return f"{', '.join(names)}: not finite; lower optimizer.learning_rate"
+        what = f"{', '.join(names)}: not finite"
+        return f"{what}; lower optimizer.learning_rate, or look for extreme values in the data"
     return None
 
 

@@ -8,6 +8,7 @@ import pytest
 from vae import modalities
 from vae.errors import InputError
 from vae.modalities import tables
+from vae.modalities.tables.csv_file import read_csv
 from vae.probability.event import BINARY, Event, Values
 
 THIRDS = {"train": "train[:50%]", "valid": "train[50%:75%]", "test": "train[75%:]"}
@@ -25,7 +26,7 @@ def raw(dataset):
     return np.concatenate([s.values for s in (dataset.train, dataset.valid, dataset.test)])
 
 
-@pytest.mark.parametrize("delimiter", [",", ";", "\t"])
+@pytest.mark.parametrize("delimiter", [",", ";", "\t", "|"])
 def test_a_csv_file_is_standardised_rows_with_names_and_classes(configure, tmp_path, delimiter):
     values = RNG.normal((3, -500), (0.1, 70), (40, 2))
     lines = [f"{a!r},{b!r},{'AB'[i % 2]}" for i, (a, b) in enumerate(values.tolist())]
@@ -94,11 +95,14 @@ def test_empty_labels_are_none(configure, tmp_path):
         ("", "is empty"),
         ("a,b\n", "a header and no rows"),
         ("1,2\n3,4\n", "row 1 is numbers, and not the names"),
-        ("a,b\n1,2\n\n3,\n", "row 4, column 'b' is empty: give a number"),
+        ("a,b\n1,2\n\n3,\n", "row 4, column 'b' is empty: give one"),
         ("a,b\n1,2\n3,nan\n", "row 3, column 'b' is nan, which is no finite"),
         ("a,b\n1,2\n-inf,3\n", "row 3, column 'a' is -inf, which is no finite"),
         ("a,b\n1,1e60\n", "row 2, column 'b' is 1e60, which is no finite"),
         ("a;b\n1;2,5\n", r"row 2, column 'b' is '2,5': write numbers with a point, 2\.5"),
+        ("a,b\n1,NA\n", "row 2, column 'b' is 'NA', no number: give one, or leave out"),
+        ('a,b\n1,"1,234.5"\n', r"'1,234.5': write numbers without .* thousands, 1234\.5"),
+        ("a,b\n1,1_234\n", "'1_234': write numbers without a mark of thousands, 1234"),
         ("a,b\n1,male\n", "row 2, column 'b' is 'male', which is no number"),
         ("a,b\n1,2,3\n", "row 2 has 3 cells and the header 2"),
         ("a,b\n1\n", "row 2 has 1 cells and the header 2"),
@@ -131,6 +135,7 @@ def test_csv_of_another_encoding_is_refused(configure, tmp_path):
     [
         ({"x": np.array([[1.0, 2], [3, np.nan]])}, "row 1, column 'x1' is nan"),
         ({"x": np.full((3, 2), "a")}, "neither numbers nor bool"),
+        ({"x": np.ones((3, 2)), "y": np.array([None, "a", 1])}, "an array of Python objects"),
         ({"x": np.zeros((0, 3))}, r"has the shape \(0, 3\)"),
         ({"x": np.ones((3, 2)), "names": ["a", "a"]}, "has 2 columns, and its `names` are 1"),
         ({"x": np.ones((3, 2)), "y": np.arange(2)}, "one label for 3"),
@@ -205,6 +210,14 @@ def test_arrays_from_python():
     ):
         with pytest.raises(InputError, match=message):
             tables.check(bad, EVENT)
+
+
+def test_names_with_delimiters_are_read_as_they_are_written(tmp_path):
+    for names in (("a; b; c", "d"), ('say "x|y|z"', "tab\tbed"), ("one;",)):
+        event, x = Event((len(names),), Values("real"), names), np.ones((3, len(names)), np.float32)
+        (path,) = tables.save(x, event, tmp_path / "t.png")
+        assert read_csv(path).names == names
+        np.testing.assert_array_equal(read_csv(path).values, x)
 
 
 def test_saved_rows_are_read_again(tmp_path):

@@ -1,7 +1,7 @@
 """Tables as text: one row a line, under a header.
 
     alcohol,ash,label,identity          the names of the columns, each once; between them commas,
-    14.2,2.43,Barolo,anna               semicolons or tabs;
+    14.2,2.43,Barolo,anna               semicolons, tabs or bars;
     13.2,2.14,,bert                     finite numbers, with a point; every cell has one
 
 `label` is the class of a row, a number or a name, and `identity` whose row it is, for
@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import csv
 import math
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple, TextIO
@@ -23,8 +24,9 @@ from vae.errors import InputError, readable
 from vae.files import check_file, check_memory
 
 LABEL, IDENTITY = "label", "identity"
-DELIMITERS = ",;\t"
+DELIMITERS = ",;\t|"
 LARGEST = float(np.finfo(np.float32).max) / 4  # the distance of two is a float32, too
+MISSING = ("", "na", "n/a", "null", "none", "-", "?")  # as others write that there is none
 UNPACKED = 20  # bytes of cells in memory for each of the file
 
 
@@ -69,8 +71,11 @@ def read_csv(file: Path) -> Rows:
 
 def write_csv(lines: TextIO, names: Sequence[str], values: np.ndarray) -> None:
     """Writes values [N, F] under a header; with the seven digits that float32 has at most."""
+    # Where a name has what may stand between columns, quotes say what does.
+    unclear = any(set(name) & set(DELIMITERS) for name in names)
+    quoting = csv.QUOTE_ALL if unclear else csv.QUOTE_MINIMAL
+    csv.writer(lines, lineterminator="\n", quoting=quoting).writerow(names)
     writer = csv.writer(lines, lineterminator="\n")
-    writer.writerow(names)
     writer.writerows([f"{value:.7g}" for value in row] for row in values)
 
 
@@ -81,7 +86,8 @@ def _cells(file: Path) -> tuple[list[str], list[list[str]], list[int]]:
         with open(file, newline="", encoding="utf-8-sig") as lines:
             first = lines.readline()
             lines.seek(0)
-            delimiter = max(DELIMITERS, key=first.count)
+            unquoted = re.sub(r'"[^"]*("|$)', "", first)
+            delimiter = max(DELIMITERS, key=unquoted.count)
             reader = csv.reader(lines, delimiter=delimiter, strict=True)
             header = [name.strip() for name in next(reader, [])]
             cells, where = [], []
@@ -119,9 +125,16 @@ def _check_header(header: Sequence[str], file: Path) -> None:
         raise InputError(f"{file}: two columns are called {twice!r}: rename one.")
 
 
+def _number(text: str) -> float:
+    """The number that a text is, as spreadsheets write it: Python would also read 1_000."""
+    if "_" in text:
+        raise ValueError
+    return float(text)
+
+
 def _is_number(text: str) -> bool:
     try:
-        float(text)
+        _number(text)
     except ValueError:
         return False
     return True
@@ -132,9 +145,9 @@ def _numbers(
 ) -> np.ndarray:
     """Returns a column [N] as numbers."""
     try:
-        numbers = np.array([float(cell) for cell in cells])
+        numbers = np.array([_number(cell) for cell in cells])
     except ValueError:
-        numbers = np.array([float(cell) if _is_number(cell) else math.nan for cell in cells])
+        numbers = np.array([_number(cell) if _is_number(cell) else math.nan for cell in cells])
     if len(bad := np.flatnonzero(~(np.abs(numbers) < LARGEST))):
         row = int(bad[0])
         raise InputError(_complaint(cells[row], f"{file}: row {where[row]}, column {column!r}"))
@@ -144,8 +157,9 @@ def _numbers(
 def _complaint(cell: str, place: str) -> str:
     """What is wrong with a cell that is no finite number, and what to do."""
     text = cell.strip()
-    if not text:
-        return f"{place} is empty: give a number, or leave out the row or the column."
+    if text.lower() in MISSING:
+        shown = f"{text!r}, no number" if text else "empty"
+        return f"{place} is {shown}: give one, or leave out the row or the column."
     if _is_number(text):
         return (
             f"{place} is {text}, which is no finite number or too large: give one, or leave out "
@@ -153,6 +167,8 @@ def _complaint(cell: str, place: str) -> str:
         )
     if text.count(",") == 1 and _is_number(text.replace(",", ".")):
         return f"{place} is {text!r}: write numbers with a point, {text.replace(',', '.')}."
+    if _is_number(plain := re.sub("[,_' ]", "", text)):
+        return f"{place} is {text!r}: write numbers without a mark of thousands, {plain}."
     return (
         f"{place} is {text[:40]!r}, which is no number: leave the column out, call it "
         f"{LABEL!r} if it is the class of a row, or give a column of 0 and 1 for each of its words."

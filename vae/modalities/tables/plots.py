@@ -220,4 +220,5 @@ def _of(shown: int, number: int) -> str:
 
 def _explained(x: np.ndarray, y: np.ndarray) -> str:
     """R^2 of y as a prediction of x."""
+    x, y = x.astype(np.float64), y.astype(np.float64)
     return f"$R^2$ {1 - ((x - y) ** 2).sum() / max(((x - x.mean()) ** 2).sum(), 1e-12):.2f}"

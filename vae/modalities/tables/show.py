@@ -83,6 +83,7 @@ def likeness(x: np.ndarray, others: np.ndarray) -> dict[str, float]:
 
     Columns of which these x are all the same have no R^2 and are left out of the mean.
     """
+    x, others = x.astype(np.float64), others.astype(np.float64)  # whose squares are float64, too
     errors, spread = ((x - others) ** 2).sum(0), ((x - x.mean(0)) ** 2).sum(0)
     moving = spread > 0
     r2 = float((1 - errors[moving] / spread[moving]).mean()) if moving.any() else 0.0
