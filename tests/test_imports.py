@@ -13,8 +13,11 @@ ORDER = (
     "errors",
     "files",
     "terminal",
+    "annotations",
+    "signature",
     "command_line",
     "config",
+    "experiments",
     "probability",
     "data",
     "networks",
@@ -22,6 +25,7 @@ ORDER = (
     "models",
     "modalities",
     "training",
+    "tasks.output",
     "evaluation",
     "run",
     "experiment",
@@ -32,6 +36,7 @@ ORDER = (
     "report",
     "sweeps",
     "commands",
+    "__main__",
 )
 
 
