@@ -181,6 +181,25 @@ def test_frames_after_the_first_are_said_to_be_left_out(configure, write_images,
     assert "1 of 11 images looked at have several frames: the first is used" in caplog.text
 
 
+@pytest.mark.parametrize(
+    "ending",
+    ["png", "jpg", "webp", "bmp", "tif", "ppm", "pgm", "pnm", "pfm", "pbm", "avif", "jp2"],
+)
+def test_formats(configure, tmp_path, ending):
+    x = np.add.outer(np.arange(16) * 8, np.arange(24) * 5)
+    colour = np.stack([x, x[::-1], np.full_like(x, 90)], -1).astype(np.uint8)
+    mode = {"pgm": "L", "pfm": "F", "pbm": "1"}.get(ending, "RGB")
+    image = Image.fromarray(colour).convert(mode)
+    for i in range(4):
+        image.save(tmp_path / f"{i}.{ending}", "PPM" if ending in ("pnm", "pbm") else None)
+    found = modalities.load(configure(path=tmp_path, **HALVES))
+    grey = mode != "RGB"
+    assert found.event.shape == (16, 24, 1 if grey else 3)
+    wanted = np.asarray(image.convert("L") if grey else image).reshape(found.event.shape)
+    # Lossy ones on a smooth image.
+    assert np.abs(found.train.values[0].astype(float) - wanted).max() <= 16
+
+
 def test_a_jpeg_by_its_other_names(configure, write_images, tmp_path):
     write_images(tmp_path, 10)
     for ending in ("jfif", "jpe", "JFIF"):
