@@ -10,7 +10,7 @@
 
 import ml_collections
 
-from vae.experiments import mnist
+from experiments import mnist
 
 
 def get_config() -> ml_collections.ConfigDict:

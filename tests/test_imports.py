@@ -13,19 +13,16 @@ ORDER = (
     "errors",
     "files",
     "terminal",
-    "annotations",
-    "signature",
     "command_line",
     "config",
-    "experiments",
     "probability",
     "data",
     "networks",
     "rules",
     "models",
+    "parts",
     "modalities",
     "training",
-    "tasks.output",
     "evaluation",
     "run",
     "experiment",
@@ -36,7 +33,6 @@ ORDER = (
     "report",
     "sweeps",
     "commands",
-    "__main__",
 )
 
 

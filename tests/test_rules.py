@@ -14,6 +14,7 @@ from vae.models.losses.regularizers import L2
 from vae.models.posteriors.gaussian import Gaussian
 from vae.models.priors.fixed import Fixed
 from vae.models.vae import VAE
+from vae.probability.density import Variational
 from vae.probability.event import BINARY, BYTES, Event, Values
 from vae.probability.terms import Batch
 from vae.rules.config import CAUSAL, COUPLED, check_config
@@ -53,7 +54,7 @@ class Implicit(Gaussian):
     def distribution(self, *args, **kwargs):
         q = super().distribution(*args, **kwargs)
 
-        class Q:
+        class Q(Variational):
             mean, kl, sample_and_log_prob = q.mean, q.kl, q.sample_and_log_prob
 
             def shifted(self, by):

@@ -27,7 +27,7 @@ from vae.data.identity import check_identity
 from vae.data.prepare import on_levels
 from vae.data.scales import Scales
 from vae.errors import InputError
-from vae.evaluation.likelihood import Estimate, has_density, make_estimator
+from vae.evaluation.likelihood import Estimate, make_estimator
 from vae.evaluation.posterior import SWEEPS, Posterior, make_sampler, why_not
 from vae.files import user_path
 from vae.models.parts import tempered
@@ -238,7 +238,7 @@ class Run:
           InputError: the posterior is a point, of which nothing can be estimated, or absent.
         """
         self._check_encodes()
-        if not has_density(self.model):
+        if not self.model.is_density:
             raise InputError("this model's q(z | x) has no density, so log p(x) has no estimate.")
         evaluation, mesh = self.config.evaluation, self.compiled.mesh
         samples = evaluation.num_samples if num_samples is None else num_samples
@@ -286,7 +286,7 @@ class Run:
         )
 
     def _check_encodes(self) -> None:
-        if not hasattr(self.model, "encode"):
+        if not self.model.encodes:
             raise InputError(
                 f"this run's model, model.name={self.config.model.name!r}, does not encode "
                 "examples: it can only be sampled from; model.name='vae' can be asked about them."

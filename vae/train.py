@@ -205,7 +205,7 @@ def drawer(
         samples = run.sample(len(x), labels=wanted)
         data = x if run.modality.COMPARES else None
         shown = {"samples": (samples, run.modality.sheet(samples, run.event, data=data))}
-        if hasattr(model, "encode"):
+        if model.encodes:
             made = run.reconstruct(x, y)
             shown["reconstructions"] = made, run.modality.sheet(x, run.event, beside=made)
         for name, (made, sheet) in shown.items():

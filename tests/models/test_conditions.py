@@ -104,14 +104,14 @@ def test_the_codes_of_each_class_have_probabilities_that_sum_to_one():
     @jax.jit
     def log_prob(label):
         code = model.condition.code(jnp.full(len(sequences), label))
-        return model.prior.log_prob(sequences, own, code)
+        return model.code_prior.log_prob(sequences, own, code)
 
     probabilities = np.exp([log_prob(label) for label in range(CLASSES)])
     np.testing.assert_allclose(probabilities.sum(1), 1, rtol=1e-5)
     assert np.abs(probabilities[0] - probabilities[1]).max() > 0.05
 
     keys, y = jax.random.split(jax.random.key(2), 4000), np.full(4000, 1)
-    codes = jax.jit(lambda: model.prior.sample(own, model.condition.code(y), keys=keys))()
+    codes = jax.jit(lambda: model.code_prior.sample(own, model.condition.code(y), keys=keys))()
     shares = np.bincount(3 * codes[:, 0] + codes[:, 1], minlength=9) / 4000
     np.testing.assert_allclose(shares, probabilities[1], atol=0.03)
 
@@ -123,7 +123,7 @@ def test_codes_are_weighed_and_decoded_with_their_class():
     def of(y):
         terms = model.terms(variables, Batch(X, y), keys=KEYS)
         codes = model.encode(variables, Batch(X, y)).codes
-        log_pz = model.prior.log_prob(codes, part(variables, "prior"), model.condition.code(y))
+        log_pz = model.code_prior.log_prob(codes, part(variables, "prior"), model.condition.code(y))
         z = jnp.moveaxis(terms.z[0], -1, 1).reshape(3, -1)
         outputs = model.emission.outputs(variables, z, model.condition.code(y))
         return terms, log_pz, model.emission.log_prob(variables, outputs, Batch(X, y))
@@ -160,11 +160,11 @@ def test_tasks_of_a_conditional_model(name, tmp_path):
     )
     vae.train(config, tmp_path)
     run = vae.load(tmp_path)
-    found = evaluate(run, num_samples=2).figures
+    found = evaluate(run, num_samples=2)
     assert np.isfinite(found["metrics"]["test/condition_response"])
     assert set(found["condition"]) == {str(k) for k in range(10)}
-    assert sample(run, num=4, labels=[3]).paths[0].is_file()
-    assert reconstruct(run, num=2).paths[0].is_file()
+    assert sample(run, num=4, labels=[3]).is_file()
+    assert reconstruct(run, num=2)[0].is_file()
     for task in (interpolate, transfer):
         paths, _ = task(run, num=2)
         assert all(path.is_file() for path in paths)

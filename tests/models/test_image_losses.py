@@ -8,7 +8,7 @@ from facts import facts
 
 from vae import models
 from vae.errors import InputError
-from vae.models.losses.perceptual import perceptual
+from vae.models.losses.perceptual import Perceptual
 from vae.networks.random_features import _kernel, random_features
 from vae.probability.similarity import ms_ssim
 from vae.probability.terms import Batch
@@ -51,8 +51,9 @@ def test_what_is_seen_weighs_more_than_what_is_not():
     blurred = np.mean([np.roll(x, s, (1, 2)) for s in [(0, 0), (2, 0), (0, 2), (2, 2)]], axis=0)
     brighter = x + np.sqrt(((blurred - x) ** 2).mean())
     x, blurred, brighter = (np.float32(image) for image in (x, blurred, brighter))
-    assert perceptual(x, x) == 0
-    assert perceptual(blurred, x) > 2 * perceptual(brighter, x) > 0
+    distance = Perceptual(1.0).each
+    assert distance(x, x) == 0
+    assert distance(blurred, x) > 2 * distance(brighter, x) > 0
 
 
 def test_a_weight_without_a_loss_is_refused():

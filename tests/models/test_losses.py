@@ -10,10 +10,9 @@ from facts import facts
 
 import vae
 from vae import models
-from vae.config.axes import AXES
 from vae.errors import InputError
-from vae.models import losses
 from vae.models.losses.drawn import Charge
+from vae.models.losses.loss import Loss
 from vae.probability.distributions import sample_keys
 from vae.probability.event import Values
 from vae.probability.terms import Batch
@@ -51,14 +50,11 @@ def built(shape=(8, 8, 1), values=None, **overrides):
 
 
 @dataclasses.dataclass(frozen=True)
-class Distance:
+class Distance(Loss):
     """A loss of one's own: |mean - x|^2, which in training is also the likelihood."""
 
     names = ("distance",)
     part = "distance"
-
-    def takes(self, event, space):
-        return None
 
     def init(self, *, key):
         return {"params": {}, "statistics": {"steps": jax.numpy.zeros(())}}
@@ -223,11 +219,6 @@ def test_what_the_mathematics_do_not_allow_is_refused(name):
     overrides, message = REFUSED[name]
     with pytest.raises(InputError, match=message):
         built(**overrides)
-
-
-def test_every_choice_has_its_row():
-    for key, table in losses.LOSSES.items():
-        assert set(AXES[f"model.{key}"]) == set(table)
 
 
 OF_X = {

@@ -1,5 +1,6 @@
 """What every posterior answers, whatever its family."""
 
+import flax.linen as nn
 import jax
 import numpy as np
 import pytest
@@ -8,8 +9,9 @@ from facts import facts
 
 from vae import models
 from vae.config.axes import AXES
+from vae.config.build import build
 from vae.errors import InputError
-from vae.models.posteriors import POSTERIORS
+from vae.models.posteriors import Posterior
 from vae.probability.distributions import sample_keys
 from vae.probability.event import BYTES
 from vae.rules.config import check_config
@@ -27,9 +29,13 @@ def config(name):
     ).model
 
 
+def family_of(name):
+    return build("model", config(name), "posterior", Posterior, size=3, activation=nn.relu)
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_shapes_and_that_noise_belongs_to_the_example_and_the_sample(name):
-    family = POSTERIORS[name](config(name))
+    family = family_of(name)
     variables = jax.jit(family.init)(key=jax.random.key(0))
     outputs = jax.random.normal(jax.random.key(1), (3, family.outputs))
     keys = jax.random.split(jax.random.key(2), 3)
@@ -53,7 +59,7 @@ def test_shapes_and_that_noise_belongs_to_the_example_and_the_sample(name):
 
 
 def test_only_training_relaxes_a_categorical_posterior():
-    family = POSTERIORS["categorical"](config("categorical"))
+    family = family_of("categorical")
     outputs = np.zeros((2, family.outputs), np.float32)
     relaxed, exact = (
         family.distribution(outputs, family.init(key=None), train=train).temperature

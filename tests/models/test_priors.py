@@ -1,6 +1,4 @@
 import functools
-import re
-from pathlib import Path
 
 import jax
 import jax.numpy as jnp
@@ -11,14 +9,11 @@ import scipy.stats
 from configs import tiny
 from facts import facts
 
-import vae
 from vae import models
-from vae.config.axes import AXES, Choice
+from vae.config.axes import AXES
 from vae.errors import InputError
-from vae.models import priors
 from vae.models.parts import part
 from vae.models.posteriors.gaussian import Gaussian
-from vae.models.priors import PRIORS
 from vae.probability.distributions import DiagonalGaussian, sample_keys
 from vae.probability.event import BYTES
 from vae.probability.mixtures import EqualMixture
@@ -41,7 +36,7 @@ def prior_of(model, variables, batch, *, train=False):
     )
 
 
-LEARNED = [name for name in PRIORS if not name.startswith("uniform")]
+LEARNED = [name for name in AXES["model.prior"] if not name.startswith("uniform")]
 
 
 @pytest.mark.parametrize("name", LEARNED)
@@ -138,19 +133,3 @@ def test_a_prior_of_posteriors_needs_their_density(monkeypatch):
     monkeypatch.setattr(Gaussian, "any_density", False)
     with pytest.raises(InputError, match="made of densities"):
         build("vamp")
-
-
-def test_the_page_on_a_new_prior_can_be_followed(tmp_path):
-    page = (Path(priors.__file__).parent / "README.md").read_text("utf-8")
-    file, rows = re.findall(r"```python\n(.*?)```", page, re.S)
-    before = dict(PRIORS), dict(AXES["model.prior"])
-    try:
-        exec(file + rows, {"PRIORS": PRIORS, "AXES": AXES, "Choice": Choice, "__name__": "page"})
-        result = vae.train(tiny(model__prior="laplace"), tmp_path)
-        assert result["status"] == "completed" and np.isfinite(result["metrics"]["test/nll"])
-        run = vae.load(tmp_path)
-        assert "log_width" in run.params["prior"] and np.isfinite(run.sample(3)).all()
-    finally:
-        for table, kept in zip((PRIORS, AXES["model.prior"]), before, strict=True):
-            table.clear()
-            table.update(kept)

@@ -154,7 +154,7 @@ def test_the_prior_is_a_distribution_and_its_samples_have_it():
 def test_a_new_prior_is_uniform():
     model = model_of(model__name="fsq")
     variables = part(jax.jit(model.init)(key=jax.random.key(0)), "prior")
-    log_prob = jax.jit(model.prior.log_prob)(jnp.array([[0, 5, 2]]), variables)
+    log_prob = jax.jit(model.code_prior.log_prob)(jnp.array([[0, 5, 2]]), variables)
     np.testing.assert_allclose(log_prob, [-3 * np.log(6)], rtol=1e-5)
 
 
@@ -168,7 +168,7 @@ def test_the_bound_is_that_of_the_codes(vq):
     outputs = model.emission.outputs(variables, z)
     log_px = model.likelihood.log_prob(outputs, batch.x, part(variables, "likelihood"))
     np.testing.assert_allclose(terms.log_px, [log_px] * 2, rtol=1e-4)
-    log_pz = model.prior.log_prob(q.codes, part(variables, "prior"))
+    log_pz = model.code_prior.log_prob(q.codes, part(variables, "prior"))
     np.testing.assert_allclose(terms.log_pz, [log_pz] * 2, rtol=1e-5)
     assert terms.log_qz.shape == (2, 4) and not terms.log_qz.any()
     u = model._encode(variables, batch)

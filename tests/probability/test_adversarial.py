@@ -7,14 +7,14 @@ import pytest
 from jax.sharding import PartitionSpec as P
 
 from vae.networks.discriminators import GridDiscriminator
-from vae.probability.adversarial import GAN_LOSSES, permuted_dimensions, squared_slope
+from vae.probability.adversarial import HINGE, NON_SATURATING, permuted_dimensions, squared_slope
 from vae.training.devices import AXIS
 
 LOGITS = np.array([-200.0, -3.0, -0.5, 0.0, 0.5, 3.0, 200.0])
 
 
 def test_the_non_saturating_losses_are_cross_entropies():
-    loss, inner = GAN_LOSSES["non_saturating"], slice(1, -1)
+    loss, inner = NON_SATURATING, slice(1, -1)
     real = 1 / (1 + np.exp(-LOGITS[inner]))  # the probability that it is real
     for name, expected in (("generator", real), ("real", real), ("fake", 1 - real)):
         values = getattr(loss, name)(LOGITS)
@@ -23,7 +23,7 @@ def test_the_non_saturating_losses_are_cross_entropies():
 
 
 def test_the_hinge_losses():
-    loss = GAN_LOSSES["hinge"]
+    loss = HINGE
     np.testing.assert_allclose(loss.generator(LOGITS), -LOGITS)
     np.testing.assert_allclose(loss.real(LOGITS), [201, 4, 1.5, 1, 0.5, 0, 0])
     np.testing.assert_allclose(loss.fake(LOGITS), [0, 0, 0.5, 1, 1.5, 4, 201])

@@ -10,7 +10,7 @@ BUILDERS = {"coupling": flow.coupling, "maf": flow.maf}
 
 def make(name, dim, layers=3):
     """A flow with weights far enough from their start to bend space."""
-    prior = BUILDERS[name](dim, layers=layers, widths=(8,))
+    prior = BUILDERS[name](dim, layers, widths=(8,))
     start = jax.jit(prior.init)(key=jax.random.key(0))["params"]
     noise = np.random.default_rng(1)
     params = jax.tree.map(lambda x: x + 0.3 * noise.normal(size=x.shape).astype(np.float32), start)

@@ -1,9 +1,8 @@
-"""`vae sweep` as a person meets it: real trainings, in processes of their own."""
+"""`launch.py sweep` as a person meets it: real trainings, in processes of their own."""
 
 import contextlib
 import json
 import os
-import re
 import signal
 import subprocess
 import sys
@@ -14,8 +13,6 @@ import optuna
 import pytest
 from launching import ROOT, launch
 
-from vae import signature
-from vae.sweeps.executors import EXECUTORS
 from vae.sweeps.search import PRUNERS, SAMPLERS
 from vae.training import directory
 
@@ -28,7 +25,7 @@ TINY = (
     "--config.log.tensorboard=False",
 )
 EXPERIMENT = """
-from vae.experiments.digits import get_config
+from experiments.digits import get_config
 from vae.sweeps.space import *
 
 def sweep():
@@ -69,7 +66,7 @@ def test_a_sweep_from_the_command_line(tmp_path, experiment):
     limits = ("--config.training.max_nonfinite=1", "--cpu_devices=2", "--workers=2")
     result = launch(*given, *limits)
     assert result.returncode == 0, result.stderr
-    assert "sweep  2/2  1 completed, 1 diverged  best valid/elbo" in result.stderr
+    assert "2/2 trials  1 completed, 1 diverged  best valid/elbo" in result.stderr
     assert "diverged" in result.stdout
     first, second = trials(workdir)
     assert (first["status"], second["status"]) == ("completed", "diverged")
@@ -79,9 +76,9 @@ def test_a_sweep_from_the_command_line(tmp_path, experiment):
     record = json.loads((run / "provenance.json").read_text())
     assert len(record["devices"]) == 2
     assert record["overrides"]["optimizer.learning_rate"] == 1e-3
-    assert record["command"][:2] == ["vae", "train"]
+    assert record["command"][:2] == ["launch.py", "train"]
     log = (run / "log.txt").read_text()
-    assert "valid  elbo" in log and re.search("^status +completed$", log, re.MULTILINE)
+    assert "valid/elbo" in log and '"status": "completed"' in log
 
     before = (run / "metrics.jsonl").read_text()
     again = launch(*given, *limits)
@@ -93,8 +90,7 @@ def test_a_sweep_from_the_command_line(tmp_path, experiment):
     with directory.owned(workdir):
         assert "in use by another process" in launch(*given, *limits).stderr
     shown = launch("list", f"--workdir={tmp_path}").stdout
-    row = shown.splitlines()[-1]
-    assert row.startswith("sweep ") and "completed" in row and "2/2" in row
+    assert shown.split()[:3] == [str(workdir), "done", "2/2"]
 
 
 @pytest.mark.parametrize(
@@ -124,10 +120,8 @@ def test_a_mistake_is_one_sentence_and_leaves_nothing(tmp_path, experiment, argu
 
 
 def test_the_flags_offer_what_there_is():
-    offered = signature.read(signature.file_of("vae.sweeps.commands"), "sweep").parameters
-    assert offered["sampler"].choices == tuple(SAMPLERS)
-    assert offered["pruner"].choices == tuple(PRUNERS)
-    assert offered["executor"].choices == tuple(EXECUTORS)
+    text = (ROOT / "launch.py").read_text()
+    assert json.dumps(list(SAMPLERS)) in text and json.dumps(list(PRUNERS)) in text
 
 
 LONG = (

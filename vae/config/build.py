@@ -99,7 +99,7 @@ def build(
     if not own.is_own(config[key]):
         return make(**arguments)
     made = _called(make, arguments, where)
-    if not isinstance(made, protocol):
+    if protocol not in type(made).__mro__:
         raise InputError(
             f"{where} is no {protocol.__name__}: let it be a subclass of "
             f"{protocol.__module__}.{protocol.__qualname__}."
@@ -133,7 +133,7 @@ def _check_complete(part: Any, protocol: type, where: str) -> None:
     """Refuses a class that lacks methods of its protocol."""
     if protocol is object or not isinstance(part, type):
         return
-    if not issubclass(part, protocol):
+    if protocol not in part.__mro__:
         raise InputError(
             f"{where} is no {protocol.__name__}: let it be a subclass of "
             f"{protocol.__module__}.{protocol.__qualname__}."

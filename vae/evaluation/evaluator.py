@@ -22,7 +22,8 @@ from vae.evaluation.diagnostics import (
     off_centre_warning,
     summary,
 )
-from vae.evaluation.likelihood import Estimate, has_density, make_estimator, useful_samples
+from vae.evaluation.likelihood import Estimate, make_estimator, useful_samples
+from vae.models.priors.fixed import Fixed
 from vae.probability.distributions import StandardNormal
 from vae.training.devices import divisible, replicate
 
@@ -72,7 +73,7 @@ def make_evaluator(
     is certain, one sample is taken, and the protocol says that the NLL is a bound. A model without
     p(x) has its own figures alone.
     """
-    explains, bounded = hasattr(model, "encode"), has_density(model)
+    explains, bounded = model.encodes, model.is_density
     with_nll, num_samples = bounded and num_samples > 1, useful_samples(model, num_samples)
     examples = getattr(dataset, split)
     preprocess = functools.partial(
@@ -90,7 +91,8 @@ def make_evaluator(
     batch_size = divisible(min(config.evaluation.batch_size, len(examples)), mesh)
     log_levels = model.likelihood.log_levels(model.event.values) if bounded else None
 
-    standard = isinstance(getattr(getattr(model, "prior", None), "p", None), StandardNormal)
+    prior = model.prior
+    standard = isinstance(prior, Fixed) and isinstance(prior.p, StandardNormal)
 
     def estimate(variables: Any, stop_requested: Callable[[], bool] = lambda: False) -> Estimate:
         batches = evaluation_batches(

@@ -70,16 +70,9 @@ class _Chunk(NamedTuple):
     measured: dict[str, Array]
 
 
-def has_density(model: Any) -> bool:
-    """Whether there is a density q(z | x); without one no estimate is a bound on log p(x)."""
-    return hasattr(model, "encode") and getattr(
-        getattr(model, "posterior", None), "is_density", True
-    )
-
-
 def useful_samples(model: Any, num_samples: int) -> int:
     """K, or 1 where all samples would be the same: without a density, or where q is certain."""
-    return num_samples if has_density(model) and not model.certain else 1
+    return num_samples if model.is_density and not model.certain else 1
 
 
 def chunks(
@@ -133,7 +126,6 @@ def make_estimator(
         weights = jnp.where(counted, log_weights(terms), -jnp.inf)
         kl = jnp.where(counted, terms.log_qz - terms.log_pz, 0.0).sum(0)
         group_kl = jnp.zeros((0, len(examples.x))) if terms.kl is None else terms.kl
-        measure = getattr(model, "measure", lambda variables, examples, keys: {})
         return _Chunk(
             log_sum=jax.nn.logsumexp(weights, axis=0),
             log_sum_squares=jax.nn.logsumexp(2 * weights, axis=0),
@@ -142,7 +134,7 @@ def make_estimator(
             group_kl=group_kl.T,
             mean=terms.mean,
             dimensions=_dimensions(examples),
-            measured=measure(variables, examples, keys=noise_keys),
+            measured=model.measure(variables, examples, keys=noise_keys),
         )
 
     compiled: dict[int, Callable[..., _Chunk]] = {}

@@ -91,14 +91,13 @@ class Posterior(NamedTuple):
 
 def why_not(model: Any) -> str | None:
     """What it is about a model that `make_sampler` cannot deal with; None where it can."""
-    posterior = getattr(model, "posterior", None)
-    if not hasattr(model, "joint"):
+    if not model.has_joint:
         return "has no density of its latents; 'vae', 'two_layer' and 'ladder' have one"
     if model.causal:
         return "has a decoder that reads x, which is known in part only; 'conv' reads z alone"
-    if getattr(posterior, "space", "real") != "real":
+    if model.posterior and model.posterior.space != "real":
         return "has latents that are not vectors of real numbers, which a 'gaussian' posterior has"
-    if not getattr(posterior, "is_density", True):
+    if not model.is_density:
         return "has a q(z | x) without a density; a 'gaussian' posterior has one"
     return None
 

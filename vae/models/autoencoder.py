@@ -12,15 +12,18 @@ from vae.models import losses, parts
 from vae.models.condition import Condition, code_of, with_planes
 from vae.models.emission import Emission
 from vae.models.losses.drawn import Charge, Drawn
+from vae.models.losses.loss import Loss
+from vae.models.model import Model
 from vae.models.parts import Variables
 from vae.probability.event import Event
+from vae.probability.likelihoods import Likelihood
 from vae.probability.terms import Batch
 
 Array = jax.Array
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Autoencoder:
+class Autoencoder(Model):
     """A model of x with latents.
 
     Attributes:
@@ -31,13 +34,10 @@ class Autoencoder:
 
     emission: Emission
     condition: Condition | None = None
-    losses: tuple[Any, ...] = ()
-
-    certain = False
-    takes_unlabelled = False
+    losses: tuple[Loss, ...] = ()
 
     @property
-    def likelihood(self) -> Any:
+    def likelihood(self) -> Likelihood:
         return self.emission.likelihood
 
     @property

@@ -28,8 +28,6 @@ class CodePrior:
 
     network: Transformer
 
-    uses_encoder = False
-
     def init(self, told: Array | None = None, *, key: Array) -> parts.Variables:
         """Draws the initial variables; with them every sequence is as probable as any other.
 

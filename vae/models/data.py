@@ -8,6 +8,7 @@ from typing import NamedTuple
 import numpy as np
 
 from vae.data.scales import Scales
+from vae.errors import InputError
 from vae.probability.event import Event
 
 
@@ -29,3 +30,18 @@ class Data(NamedTuple):
     examples: Callable[[int], np.ndarray]
     num_attributes: int = 0
     scales: Scales | None = None
+
+
+def first_examples(data: Data, components: int) -> np.ndarray:
+    """The first so many examples of the training data, of which a prior is made.
+
+    Raises:
+      InputError: there are fewer.
+    """
+    examples = data.examples(components)
+    if len(examples) < components:
+        raise InputError(
+            f"model.prior_components={components} is more than the {len(examples)} examples of the "
+            "training set."
+        )
+    return examples

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from typing import Any
 
 import flax.linen as nn
 import jax
@@ -19,6 +18,7 @@ import jax.numpy as jnp
 import ml_collections
 import numpy as np
 
+from vae.config.build import build
 from vae.errors import InputError
 from vae.models import parts
 from vae.models.architecture import check_grids, make_decoder
@@ -26,8 +26,9 @@ from vae.models.condition import Condition, code_of, condition_of
 from vae.models.data import Data
 from vae.models.losses import losses_of
 from vae.models.losses.realism import Realism
+from vae.models.model import Model
 from vae.models.parts import Variables, part
-from vae.models.priors import PRIORS
+from vae.models.priors import Prior
 from vae.probability.event import Event
 from vae.probability.likelihoods import Bernoulli
 from vae.probability.terms import Batch, Terms
@@ -35,8 +36,8 @@ from vae.probability.terms import Batch, Terms
 Array = jax.Array
 
 
-@dataclasses.dataclass(frozen=True)
-class GAN:
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class GAN(Model):
     """A generator of examples in [0, 1] and its adversary.
 
     Attributes:
@@ -49,16 +50,57 @@ class GAN:
     """
 
     generator: nn.Module
-    prior: Any
+    prior: Prior
     adversary: Realism
     latent_dim: int
     event: Event
     condition: Condition | None
 
-    inference = ()
-    certain = causal = takes_unlabelled = False
-    sample_bytes = 0
     likelihood = Bernoulli()  # whose mean keeps the values in [0, 1]
+
+    @classmethod
+    def build(cls, config: ml_collections.ConfigDict, data: Data) -> GAN:
+        """The model of a config's `model` section with `name` "gan".
+
+        Raises:
+          InputError: the prior is not one that a generator can draw from, or the values are not in
+            [0, 1].
+        """
+        values = data.event.values
+        if values.kind in ("counts", "tokens"):
+            raise InputError(
+                f"model.name='gan' makes values in [0, 1], but the data are {values.kind}: use "
+                "'vae'."
+            )
+        if not (values.low >= 0 and values.high <= 1):
+            raise InputError(
+                "model.name='gan' makes values in [0, 1], but the data range over "
+                f"[{values.low:g}, {values.high:g}]: rescale them."
+            )
+        condition = condition_of(config, data)
+        prior = build(
+            *("model", config, "prior", Prior),
+            size=config.latent_dim,
+            condition=condition,
+            data=data,
+        )
+        if prior.uses_encoder or prior.space == "categorical":
+            raise InputError(
+                f"model.prior={config.prior!r} does not go with model.name='gan', which has no "
+                "posterior; choose 'standard_normal'."
+            )
+        check_grids(config, data, config.latent_dim)
+        (adversary,) = losses_of(
+            config, data.event, condition, space=prior.space, size=config.latent_dim
+        )
+        return cls(
+            generator=make_decoder(config, data, GAN.likelihood),
+            prior=prior,
+            adversary=adversary,
+            latent_dim=config.latent_dim,
+            event=data.event,
+            condition=condition,
+        )
 
     @property
     def loss_names(self) -> tuple[str, ...]:
@@ -153,38 +195,3 @@ class GAN:
     def _fakes(self, variables: Variables, batch: Batch, *, keys: Array) -> Array:
         z = self.sample(variables, batch.y, keys=keys)
         return batch.masked(self.decode(variables, z, batch.y))
-
-
-def build(config: ml_collections.ConfigDict, data: Data) -> GAN:
-    """The model of a config's `model` section with `name` "gan".
-
-    Raises:
-      InputError: the prior is not one that a generator can draw from, or the values are not in
-        [0, 1].
-    """
-    values = data.event.values
-    if values.kind in ("counts", "tokens"):
-        raise InputError(
-            f"model.name='gan' makes values in [0, 1], but the data are {values.kind}: use 'vae'."
-        )
-    if not (values.low >= 0 and values.high <= 1):
-        raise InputError(
-            "model.name='gan' makes values in [0, 1], but the data range over "
-            f"[{values.low:g}, {values.high:g}]: rescale them."
-        )
-    prior = PRIORS[config.prior](config, config.latent_dim, data)
-    if prior.uses_encoder or prior.space == "categorical":
-        raise InputError(
-            f"model.prior={config.prior!r} does not go with model.name='gan', which has no "
-            "posterior; choose 'standard_normal'."
-        )
-    check_grids(config, data, config.latent_dim)
-    (adversary,) = losses_of(config, data, space=prior.space, size=config.latent_dim)
-    return GAN(
-        generator=make_decoder(config, data, GAN.likelihood),
-        prior=prior,
-        adversary=adversary,
-        latent_dim=config.latent_dim,
-        event=data.event,
-        condition=condition_of(config, data),
-    )

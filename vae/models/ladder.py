@@ -53,6 +53,40 @@ class Ladder(Autoencoder):
 
     inference = ("encoder", "decoder")
 
+    @classmethod
+    def build(cls, config: ml_collections.ConfigDict, data: Data) -> Ladder:
+        """The model of a config's `model` section with `name` "ladder"."""
+        likelihood, condition = likelihood_of(config, data.event), condition_of(config, data)
+        common = {
+            "groups": tuple(config.groups),
+            "stem_stride": config.stem_stride,
+            "blocks": config.blocks,
+            "activation": named("model", config, "activation"),
+            "dtype": config.dtype,
+        }
+        encoder = BottomUp(widths=tuple(config.encoder_widths), **common)
+        parts.check_rank(encoder, data.event.places, "model.name='ladder'", "choose 'two_layer'")
+        decoder = TopDown(
+            widths=tuple(config.decoder_widths),
+            channels=config.latent_dim,
+            places=data.event.places,
+            outputs=likelihood.outputs(data.event.channels),
+            output_bias=likelihood.to_outputs(data.mean) if config.output_bias == "data" else None,
+            **common,
+        )
+        size = sum(
+            groups * math.prod(grid)
+            for groups, grid in zip(decoder.groups, decoder.grids, strict=True)
+        )
+        return cls(
+            encoder=encoder,
+            emission=Emission(decoder, likelihood, data.event),
+            condition=condition,
+            losses=losses.losses_of(
+                config, data.event, condition, space="layers", size=size * config.latent_dim
+            ),
+        )
+
     @property
     def sample_bytes(self) -> int:
         """About what `terms` holds at once of one sample of one example, as XLA lays it out.
@@ -214,34 +248,3 @@ class Ladder(Autoencoder):
 
     def _up(self, variables: Variables, batch: Batch) -> list[Array]:
         return self.encoder.apply({"params": variables["params"]["encoder"]}, self._told(batch))
-
-
-def build(config: ml_collections.ConfigDict, data: Data) -> Ladder:
-    """The model of a config's `model` section with `name` "ladder"."""
-    likelihood = likelihood_of(config, data.event)
-    common = {
-        "groups": tuple(config.groups),
-        "stem_stride": config.stem_stride,
-        "blocks": config.blocks,
-        "activation": named("model", config, "activation"),
-        "dtype": config.dtype,
-    }
-    encoder = BottomUp(widths=tuple(config.encoder_widths), **common)
-    parts.check_rank(encoder, data.event.places, "model.name='ladder'", "choose 'two_layer'")
-    decoder = TopDown(
-        widths=tuple(config.decoder_widths),
-        channels=config.latent_dim,
-        places=data.event.places,
-        outputs=likelihood.outputs(data.event.channels),
-        output_bias=likelihood.to_outputs(data.mean) if config.output_bias == "data" else None,
-        **common,
-    )
-    size = sum(
-        groups * math.prod(grid) for groups, grid in zip(decoder.groups, decoder.grids, strict=True)
-    )
-    return Ladder(
-        encoder=encoder,
-        emission=Emission(decoder, likelihood, data.event),
-        condition=condition_of(config, data),
-        losses=losses.losses_of(config, data, space="layers", size=size * config.latent_dim),
-    )

@@ -107,17 +107,14 @@ def unpacked(z: Array, like: Any) -> Any:
 def tempered(p: Any, temperature: Array | None) -> Any:
     """A prior with its noise scaled to `temperature` times its standard deviation; p where None.
 
-    A Gaussian's is scaled around its mean, a mixture's within each component, a flow's where it
-    starts.
-
     Raises:
       InputError: the prior has no such noise.
     """
     if temperature is None:
         return p
-    if not hasattr(p, "tempered"):
+    if (scaled := p.tempered(temperature)) is None:
         raise InputError(
             f"samples of this model are of a {type(p).__name__} prior, which has no temperature; "
             "leave --temperature out."
         )
-    return p.tempered(temperature)
+    return scaled

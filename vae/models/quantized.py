@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from typing import Any
+from typing import Self
 
 import flax.linen as nn
 import flax.struct
@@ -32,7 +32,7 @@ from vae.models.data import Data
 from vae.models.emission import Emission
 from vae.models.likelihoods import likelihood_of
 from vae.models.parts import Variables, part
-from vae.models.quantizers import Codebook, Scalars
+from vae.models.quantizers import Codebook, Quantizer, Scalars
 from vae.networks.strided import halvings
 from vae.networks.transformer import HEADS, Transformer
 from vae.probability.terms import Batch, Terms
@@ -54,17 +54,51 @@ class Quantized(Autoencoder):
     Attributes:
       encoder: x [B, *places, C] to [B, E L], number by number, for the L places.
       quantizer: see `quantizers.py`.
-      prior: p(c), of the places in order.
+      code_prior: p(c), of the places in order.
       places: of the codes' grid, or (L,) for codes that have no order in x.
     """
 
     encoder: nn.Module
-    quantizer: Any
-    prior: CodePrior
+    quantizer: Quantizer
+    code_prior: CodePrior
     places: tuple[int, ...]
 
     inference = ("encoder", "quantizer")
     certain = True
+
+    @classmethod
+    def _of(cls, quantizer: Quantizer, config: ml_collections.ConfigDict, data: Data) -> Self:
+        """The model of a config's `model` section with a way to quantize.
+
+        Raises:
+          InputError: sizes do not go together.
+        """
+        if config.transformer_width % HEADS:
+            raise InputError(
+                f"model.transformer_width={config.transformer_width} must be a multiple of {HEADS}."
+            )
+        places = (config.num_latents,)
+        if config.encoder == "grid":
+            places = halvings(data.event.places, len(config.encoder_widths))[-1]
+        size = quantizer.size * math.prod(places)
+        check_grids(config, data, size)
+        likelihood, condition = likelihood_of(config, data.event), condition_of(config, data)
+        transformer = Transformer(
+            vocabulary=quantizer.num_codes,
+            length=math.prod(places),
+            width=config.transformer_width,
+            layers=config.transformer_layers,
+            dtype=config.dtype,
+        )
+        return cls(
+            encoder=make_encoder(config, data, size),
+            emission=Emission(make_decoder(config, data, likelihood), likelihood, data.event),
+            quantizer=quantizer,
+            code_prior=CodePrior(transformer),
+            places=places,
+            condition=condition,
+            losses=losses.losses_of(config, data.event, condition, space="codes", size=size),
+        )
 
     @property
     def loss_names(self) -> tuple[str, ...]:
@@ -81,7 +115,7 @@ class Quantized(Autoencoder):
             {
                 "encoder": parts.of_module(self.encoder, self._told(blank), key=keys[0]),
                 "quantizer": self.quantizer.init(key=keys[2]),
-                "prior": self.prior.init(code, key=keys[3]),
+                "prior": self.code_prior.init(code, key=keys[3]),
                 **self.emission.init(z, code, key=keys[1]),
                 **losses.init(self.losses, key=key),
             }
@@ -108,7 +142,7 @@ class Quantized(Autoencoder):
         temperature: Array | None = None,
     ) -> Array:
         """The vectors of codes c ~ p(c), one sequence from each key [B], as [B, *places, E]."""
-        codes = self.prior.sample(
+        codes = self.code_prior.sample(
             part(variables, "prior"),
             self._code(y),
             keys=keys,
@@ -150,7 +184,9 @@ class Quantized(Autoencoder):
             train=train,
             axis=axis,
         )
-        log_pz = self.prior.log_prob(codes.reshape(len(codes), -1), part(variables, "prior"), code)
+        log_pz = self.code_prior.log_prob(
+            codes.reshape(len(codes), -1), part(variables, "prior"), code
+        )
         lost = charge.losses
         if self.quantizer.commitment:
             distance = (u - jax.lax.stop_gradient(nearest)) ** 2
@@ -192,44 +228,23 @@ class Quantized(Autoencoder):
         return self.quantizer.bound(jnp.moveaxis(e, 1, -1))
 
 
+class VQ(Quantized):
+    """Codes of a learned codebook."""
+
+    @classmethod
+    def build(cls, config: ml_collections.ConfigDict, data: Data) -> VQ:
+        codebook = Codebook(config.latent_dim, config.codebook_size, config.commitment)
+        return cls._of(codebook, config, data)
+
+
+class FSQ(Quantized):
+    """Codes of numbers rounded to a few levels."""
+
+    @classmethod
+    def build(cls, config: ml_collections.ConfigDict, data: Data) -> FSQ:
+        return cls._of(Scalars(tuple(config.levels)), config, data)
+
+
 def _flat(z: Array) -> Array:
     """Vectors [B, *places, E] as a decoder takes them, number by number: [B, E L]."""
     return jnp.moveaxis(z, -1, 1).reshape(len(z), -1)
-
-
-def build(config: ml_collections.ConfigDict, data: Data) -> Quantized:
-    """The model of a config's `model` section with `name` "vq" or "fsq".
-
-    Raises:
-      InputError: sizes do not go together.
-    """
-    if config.transformer_width % HEADS:
-        raise InputError(
-            f"model.transformer_width={config.transformer_width} must be a multiple of {HEADS}."
-        )
-    places = (config.num_latents,)
-    if config.encoder == "grid":
-        places = halvings(data.event.places, len(config.encoder_widths))[-1]
-    if config.name == "vq":
-        quantizer = Codebook(config.latent_dim, config.codebook_size, config.commitment)
-    else:
-        quantizer = Scalars(tuple(config.levels))
-    size = quantizer.size * math.prod(places)
-    check_grids(config, data, size)
-    likelihood = likelihood_of(config, data.event)
-    transformer = Transformer(
-        vocabulary=quantizer.num_codes,
-        length=math.prod(places),
-        width=config.transformer_width,
-        layers=config.transformer_layers,
-        dtype=config.dtype,
-    )
-    return Quantized(
-        encoder=make_encoder(config, data, size),
-        emission=Emission(make_decoder(config, data, likelihood), likelihood, data.event),
-        quantizer=quantizer,
-        prior=CodePrior(transformer),
-        places=places,
-        condition=condition_of(config, data),
-        losses=losses.losses_of(config, data, space="codes", size=size),
-    )

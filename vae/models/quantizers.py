@@ -1,20 +1,11 @@
-"""Quantizers: from vectors u [..., E] to the nearest of V codes, each a vector of its own.
-
-A quantizer is a frozen record with
-
-    size, num_codes           E, V
-    commitment                weight of |u - sg(code)|^2 in the loss, 0 for none
-    init(*, key)              its variables
-    bound(e)                  the encoder's outputs to the space of the codes, [..., E] to [..., E]
-    nearest(u, variables)     [..., E] to codes [...] int32
-    look_up(codes, variables) [...] to [..., E]
-    update(u, codes, variables)  its statistics as a batch would leave them
-"""
+"""Quantizers: from vectors u [..., E] to the nearest of V codes, each a vector of its own."""
 
 from __future__ import annotations
 
 import dataclasses
 import math
+from abc import abstractmethod
+from typing import Protocol
 
 import jax
 import jax.numpy as jnp
@@ -25,8 +16,42 @@ from vae.models import parts
 Array = jax.Array
 
 
+class Quantizer(Protocol):
+    """A way to quantize.
+
+    Attributes:
+      size: E.
+      num_codes: V.
+      commitment: the weight of |u - sg(code)|^2 in the loss, 0 for none.
+    """
+
+    size: int
+    num_codes: int
+    commitment: float
+
+    def init(self, *, key: Array) -> parts.Variables:
+        """The initial variables."""
+        return parts.nothing()
+
+    def bound(self, e: Array) -> Array:
+        """The encoder's outputs [..., E] in the space of the codes."""
+        return e
+
+    @abstractmethod
+    def nearest(self, u: Array, variables: parts.Variables) -> Array:
+        """The codes [...] int32 of u [..., E]."""
+
+    @abstractmethod
+    def look_up(self, codes: Array, variables: parts.Variables) -> Array:
+        """The vectors [..., E] of codes [...]."""
+
+    def update(self, u: Array, codes: Array, variables: parts.Variables) -> dict[str, Array]:
+        """The statistics as a batch would leave them."""
+        return {}
+
+
 @dataclasses.dataclass(frozen=True)
-class Codebook:
+class Codebook(Quantizer):
     """Codes learned as running averages of the vectors that choose them: online k-means.
 
     van den Oord et al., "Neural discrete representation learning", 2017, appendix A.1. With n_v the
@@ -56,9 +81,6 @@ class Codebook:
         usage = jnp.full((self.num_codes,), self.start / self.num_codes)
         codes = jax.random.normal(key, (self.num_codes, self.size))
         return {"params": {}, "statistics": {"usage": usage, "sums": usage[:, None] * codes}}
-
-    def bound(self, e: Array) -> Array:
-        return e
 
     def nearest(self, u: Array, variables: parts.Variables) -> Array:
         # argmin_v |u - code_v|^2, without what does not depend on v.
@@ -99,7 +121,7 @@ class Codebook:
 
 
 @dataclasses.dataclass(frozen=True)
-class Scalars:
+class Scalars(Quantizer):
     """Finite scalar quantization (Mentzer et al., "Finite scalar quantization", 2023).
 
     Number d of a vector is squashed into (-1, 1) and rounded to the nearest of `levels[d]` equally
@@ -125,9 +147,6 @@ class Scalars:
         """The value of each digit in a code: 1, L_1, L_1 L_2, ..."""
         return np.cumprod((1, *self.levels[:-1])).astype(np.int32)
 
-    def init(self, *, key: Array) -> parts.Variables:
-        return parts.nothing()
-
     def bound(self, e: Array) -> Array:
         return jnp.tanh(e)
 
@@ -140,6 +159,3 @@ class Scalars:
         levels = np.array(self.levels)
         digits = codes[..., None] // self._places % levels
         return 2 * digits / (levels - 1) - 1.0
-
-    def update(self, u: Array, codes: Array, variables: parts.Variables) -> dict[str, Array]:
-        return {}

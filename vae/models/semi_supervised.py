@@ -15,7 +15,6 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from typing import Any
 
 import flax.linen as nn
 import flax.struct
@@ -25,13 +24,17 @@ import ml_collections
 import numpy as np
 
 from vae.errors import InputError
-from vae.models import losses, origin, parts, vae
+from vae.models import losses, origin, parts
 from vae.models.architecture import make_encoder
 from vae.models.condition import Condition
 from vae.models.data import Data
+from vae.models.model import Model
 from vae.models.parts import Variables
+from vae.models.priors import Prior
+from vae.models.vae import VAE
 from vae.probability.distributions import split
 from vae.probability.event import Event
+from vae.probability.likelihoods import Likelihood
 from vae.probability.loops import in_pieces
 from vae.probability.terms import Batch, Terms
 
@@ -55,7 +58,7 @@ class Encoded(flax.struct.PyTreeNode):
 
 
 @dataclasses.dataclass(frozen=True)
-class SemiSupervised:
+class SemiSupervised(Model):
     """A conditional VAE with a classifier. A latent is (y, z): [..., C] one-hot and [..., D].
 
     Attributes:
@@ -64,13 +67,50 @@ class SemiSupervised:
       classification_weight: of -log q(y | x), for a labelled example.
     """
 
-    vae: vae.VAE
+    vae: VAE
     classifier: nn.Module
     classification_weight: float
 
     inference = ("encoder", "posterior", "classifier")
-    certain = False
     takes_unlabelled = True
+
+    @classmethod
+    def build(cls, config: ml_collections.ConfigDict, data: Data) -> SemiSupervised:
+        """The model of a config's `model` section with `name` "semi_supervised".
+
+        Raises:
+          InputError: there are no labels, or something that is set cannot be had with it.
+        """
+        if data.num_classes == 0:
+            raise InputError("model.name='semi_supervised' needs labels, but the data have none.")
+        if config.encoder == "grid":
+            raise InputError(
+                "model.name='semi_supervised' classifies with the same kind of network, which "
+                "model.encoder='grid' is too small for; choose 'conv'."
+            )
+        if config.posterior == "point":
+            raise InputError(
+                "model.posterior='point' has no density beside which that of labels could be "
+                "weighed; choose another with model.name='semi_supervised'."
+            )
+        if config.scale == "optimal":
+            raise InputError(
+                "model.scale='optimal' would average over all classes alike with "
+                "model.name='semi_supervised'; choose 'learned'."
+            )
+        if config.adversary == "factors":
+            raise InputError(
+                "model.adversary='factors' compares latents of a batch as if all counted alike, "
+                "but those of model.name='semi_supervised' count as probable as their label is; "
+                "choose 'latents' or 'images'."
+            )
+        conditional = config.copy_and_resolve_references()
+        conditional.condition = "label"
+        return cls(
+            vae=VAE.build(conditional, data),
+            classifier=make_encoder(config, data, data.num_classes),
+            classification_weight=config.classification_weight,
+        )
 
     @property
     def loss_names(self) -> tuple[str, ...]:
@@ -78,11 +118,11 @@ class SemiSupervised:
         return (*self.vae.loss_names, "classification")
 
     @property
-    def prior(self) -> Any:
+    def prior(self) -> Prior:
         return self.vae.prior
 
     @property
-    def likelihood(self) -> Any:
+    def likelihood(self) -> Likelihood:
         return self.vae.likelihood
 
     @property
@@ -96,6 +136,10 @@ class SemiSupervised:
     @property
     def sample_bytes(self) -> int:
         return self.vae.sample_bytes
+
+    @property
+    def conditional(self) -> Model:
+        return self.vae
 
     @property
     def condition(self) -> Condition:
@@ -236,41 +280,3 @@ class SemiSupervised:
         accuracy = float(right.mean())
         error = math.sqrt(accuracy * (1 - accuracy) / len(right))
         return {"accuracy": accuracy, "accuracy_stderr": error}
-
-
-def build(config: ml_collections.ConfigDict, data: Data) -> SemiSupervised:
-    """The model of a config's `model` section with `name` "semi_supervised".
-
-    Raises:
-      InputError: there are no labels, or something that is set cannot be had with it.
-    """
-    if data.num_classes == 0:
-        raise InputError("model.name='semi_supervised' needs labels, but the data have none.")
-    if config.encoder == "grid":
-        raise InputError(
-            "model.name='semi_supervised' classifies with the same kind of network, which "
-            "model.encoder='grid' is too small for; choose 'conv'."
-        )
-    if config.posterior == "point":
-        raise InputError(
-            "model.posterior='point' has no density beside which that of labels could be weighed; "
-            "choose another with model.name='semi_supervised'."
-        )
-    if config.scale == "optimal":
-        raise InputError(
-            "model.scale='optimal' would average over all classes alike with "
-            "model.name='semi_supervised'; choose 'learned'."
-        )
-    if config.adversary == "factors":
-        raise InputError(
-            "model.adversary='factors' compares latents of a batch as if all counted alike, but "
-            "those of model.name='semi_supervised' count as probable as their label is; choose "
-            "'latents' or 'images'."
-        )
-    conditional = config.copy_and_resolve_references()
-    conditional.condition = "label"
-    return SemiSupervised(
-        vae=vae.build(conditional, data),
-        classifier=make_encoder(config, data, data.num_classes),
-        classification_weight=config.classification_weight,
-    )

@@ -61,6 +61,33 @@ class TwoLayer(Autoencoder):
 
     inference = ("encoder", "top_encoder")
 
+    @classmethod
+    def build(cls, config: ml_collections.ConfigDict, data: Data) -> TwoLayer:
+        """The model of a config's `model` section with `name` "two_layer".
+
+        Raises:
+          InputError: the latents do not fill the grids of the networks.
+        """
+        likelihood = likelihood_of(config, data.event)
+        common = {"activation": named("model", config, "activation"), "dtype": config.dtype}
+        widths, condition = tuple(config.top_widths), condition_of(config, data)
+        check_grids(config, data, config.latent_dim)
+        return cls(
+            encoder=make_encoder(config, data, 2 * config.latent_dim),
+            top_encoder=Encoder(widths, 2 * config.top_dim, **common),
+            top_decoder=Encoder(widths[::-1], 2 * config.latent_dim, **common),
+            emission=Emission(make_decoder(config, data, likelihood), likelihood, data.event),
+            dims=(config.latent_dim, config.top_dim),
+            condition=condition,
+            losses=losses.losses_of(
+                config,
+                data.event,
+                condition,
+                space="layers",
+                size=config.latent_dim + config.top_dim,
+            ),
+        )
+
     def init(self, *, key: Array) -> Variables:
         """Draws the initial variables."""
         keys = jax.random.split(key, 4)
@@ -160,26 +187,3 @@ class TwoLayer(Autoencoder):
         outputs = getattr(self, name).apply({"params": variables["params"][name]}, flat)
         mean, log_variance = jnp.split(outputs.reshape(*leading, -1), 2, axis=-1)
         return DiagonalGaussian(mean, 0.5 * log_variance)
-
-
-def build(config: ml_collections.ConfigDict, data: Data) -> TwoLayer:
-    """The model of a config's `model` section with `name` "two_layer".
-
-    Raises:
-      InputError: the latents do not fill the grids of the networks.
-    """
-    likelihood = likelihood_of(config, data.event)
-    common = {"activation": named("model", config, "activation"), "dtype": config.dtype}
-    widths = tuple(config.top_widths)
-    check_grids(config, data, config.latent_dim)
-    return TwoLayer(
-        encoder=make_encoder(config, data, 2 * config.latent_dim),
-        top_encoder=Encoder(widths, 2 * config.top_dim, **common),
-        top_decoder=Encoder(widths[::-1], 2 * config.latent_dim, **common),
-        emission=Emission(make_decoder(config, data, likelihood), likelihood, data.event),
-        dims=(config.latent_dim, config.top_dim),
-        condition=condition_of(config, data),
-        losses=losses.losses_of(
-            config, data, space="layers", size=config.latent_dim + config.top_dim
-        ),
-    )

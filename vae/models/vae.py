@@ -18,6 +18,7 @@ import jax
 import jax.numpy as jnp
 import ml_collections
 
+from vae.config.build import build, named
 from vae.errors import InputError
 from vae.models import losses, origin, parts
 from vae.models.architecture import check_grids, make_decoder, make_encoder
@@ -27,8 +28,8 @@ from vae.models.data import Data
 from vae.models.emission import Emission
 from vae.models.likelihoods import likelihood_of
 from vae.models.parts import SPACES, Variables, part
-from vae.models.posteriors import POSTERIORS
-from vae.models.priors import PRIORS
+from vae.models.posteriors import Posterior
+from vae.models.priors import Prior
 from vae.probability.terms import Batch, Terms
 
 Array = jax.Array
@@ -45,10 +46,56 @@ class VAE(Autoencoder):
     """
 
     encoder: nn.Module
-    posterior: Any
-    prior: Any
+    posterior: Posterior
+    prior: Prior
 
     inference = ("encoder", "posterior")  # the parts that q(z | x) is made of
+
+    @classmethod
+    def build(cls, config: ml_collections.ConfigDict, data: Data) -> VAE:
+        """The model of a config's `model` section with `name` "vae".
+
+        Raises:
+          InputError: posterior and prior are not of the same space, or there is nothing to
+            condition on.
+        """
+        likelihood = likelihood_of(config, data.event)
+        condition = condition_of(config, data)
+        posterior = build(
+            *("model", config, "posterior", Posterior),
+            size=config.latent_dim,
+            activation=named("model", config, "activation"),
+        )
+        prior = build(
+            *("model", config, "prior", Prior), size=posterior.size, condition=condition, data=data
+        )
+        if posterior.space != prior.space:
+            raise InputError(
+                f"model.posterior={config.posterior!r} has latents in {SPACES[posterior.space]}, "
+                f"but model.prior={config.prior!r} in {SPACES[prior.space]}: choose two of one "
+                "space."
+            )
+        if prior.uses_encoder and not posterior.any_density:
+            raise InputError(
+                f"model.prior={config.prior!r} is made of densities q(z | x) at any z, which "
+                f"model.posterior={config.posterior!r} does not have; 'gaussian' has it."
+            )
+        if condition and prior.uses_encoder:
+            raise InputError(
+                f"model.prior={config.prior!r} is made of encoded examples alone, so "
+                "model.condition must be 'none'."
+            )
+        check_grids(config, data, posterior.size)
+        return cls(
+            encoder=make_encoder(config, data, posterior.outputs),
+            emission=Emission(make_decoder(config, data, likelihood), likelihood, data.event),
+            posterior=posterior,
+            prior=prior,
+            condition=condition,
+            losses=losses.losses_of(
+                config, data.event, condition, space=posterior.space, size=posterior.size
+            ),
+        )
 
     def init(self, *, key: Array) -> Variables:
         """Draws the initial variables."""
@@ -163,40 +210,3 @@ class VAE(Autoencoder):
         """What the decoder takes for latents z [..., B, D]: u = z + o, and the code."""
         code = self._code(y)
         return origin.restored(z, variables["statistics"]["posterior"], code), code
-
-
-def build(config: ml_collections.ConfigDict, data: Data) -> VAE:
-    """The model of a config's `model` section with `name` "vae".
-
-    Raises:
-      InputError: posterior and prior are not of the same space, or there is nothing to condition
-        on.
-    """
-    likelihood = likelihood_of(config, data.event)
-    posterior = POSTERIORS[config.posterior](config)
-    condition = condition_of(config, data)
-    prior = PRIORS[config.prior](config, posterior.size, data)
-    if posterior.space != prior.space:
-        raise InputError(
-            f"model.posterior={config.posterior!r} has latents in {SPACES[posterior.space]}, but "
-            f"model.prior={config.prior!r} in {SPACES[prior.space]}: choose two of one space."
-        )
-    if prior.uses_encoder and not posterior.any_density:
-        raise InputError(
-            f"model.prior={config.prior!r} is made of densities q(z | x) at any z, which "
-            f"model.posterior={config.posterior!r} does not have; 'gaussian' has it."
-        )
-    if condition and prior.uses_encoder:
-        raise InputError(
-            f"model.prior={config.prior!r} is made of encoded examples alone, so "
-            "model.condition must be 'none'."
-        )
-    check_grids(config, data, posterior.size)
-    return VAE(
-        encoder=make_encoder(config, data, posterior.outputs),
-        emission=Emission(make_decoder(config, data, likelihood), likelihood, data.event),
-        posterior=posterior,
-        prior=prior,
-        condition=condition,
-        losses=losses.losses_of(config, data, space=posterior.space, size=posterior.size),
-    )

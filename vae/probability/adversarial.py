@@ -31,20 +31,18 @@ class GanLoss(NamedTuple):
     fake: Callable[[Array], Array]
 
 
-GAN_LOSSES = {
-    # -log D for the generator, the cross-entropy for the discriminator (Goodfellow et al. 2014).
-    "non_saturating": GanLoss(
-        generator=lambda logit: jax.nn.softplus(-logit),
-        real=lambda logit: jax.nn.softplus(-logit),
-        fake=jax.nn.softplus,
-    ),
-    # Lim & Ye, "Geometric GAN", 2017; Miyato et al. 2018, eq. 16 and 17.
-    "hinge": GanLoss(
-        generator=lambda logit: -logit,
-        real=lambda logit: jax.nn.relu(1 - logit),
-        fake=lambda logit: jax.nn.relu(1 + logit),
-    ),
-}
+# -log D for the generator, the cross-entropy for the discriminator (Goodfellow et al. 2014).
+NON_SATURATING = GanLoss(
+    generator=lambda logit: jax.nn.softplus(-logit),
+    real=lambda logit: jax.nn.softplus(-logit),
+    fake=jax.nn.softplus,
+)
+# Lim & Ye, "Geometric GAN", 2017; Miyato et al. 2018, eq. 16 and 17.
+HINGE = GanLoss(
+    generator=lambda logit: -logit,
+    real=lambda logit: jax.nn.relu(1 - logit),
+    fake=lambda logit: jax.nn.relu(1 + logit),
+)
 
 
 def squared_slope(judge: Callable[[Array], Array], x: Array) -> Array:

@@ -20,6 +20,7 @@ import flax.struct
 import jax
 import jax.numpy as jnp
 
+from vae.probability.density import Density
 from vae.probability.distributions import normal_log_prob, standard_normal
 
 Array = jax.Array
@@ -57,7 +58,7 @@ class AffineLayer(flax.struct.PyTreeNode):
         return outputs[..., 0], LARGEST * jnp.tanh(outputs[..., 1] / LARGEST)
 
 
-class AffineFlow(flax.struct.PyTreeNode):
+class AffineFlow(Density, flax.struct.PyTreeNode):
     """p(z) of z in R^`dim` that the layers, each in the reverse order of the last, take to N(0, I).
 
     The order is reversed after every layer, so that who depends on whom alternates.

@@ -21,6 +21,7 @@ import flax.struct
 import jax
 import jax.numpy as jnp
 
+from vae.probability.density import Density, Variational
 from vae.probability.distributions import draw_each
 
 Array = jax.Array
@@ -31,7 +32,7 @@ def _blocks(z: Array) -> Array:
     return z.reshape(*z.shape[:-2], -1)
 
 
-class Categorical(flax.struct.PyTreeNode):
+class Categorical(Variational, flax.struct.PyTreeNode):
     """D variables of C classes with probabilities softmax(logits); logits are [B, D, C].
 
     Attributes:
@@ -67,7 +68,7 @@ class Categorical(flax.struct.PyTreeNode):
         """The log-probability of one-hot blocks z [..., D C], linear between them, as [...]."""
         return (z * _blocks(jax.nn.log_softmax(self.logits))).sum(-1)
 
-    def kl(self, p: object) -> Array | None:
+    def kl(self, p: Density) -> Array | None:
         """KL(self || p) [D, B] in closed form, or None where there is none.
 
         Each variable is a group: KL_d = log C + sum_c pi_dc log pi_dc for a uniform p.
@@ -78,7 +79,7 @@ class Categorical(flax.struct.PyTreeNode):
         return (jnp.exp(log_pi) * (log_pi + math.log(p.categories))).sum(-1).T
 
 
-class UniformCategorical(flax.struct.PyTreeNode):
+class UniformCategorical(Density, flax.struct.PyTreeNode):
     """`dim` variables, each of `categories` classes that are equally likely."""
 
     dim: int = flax.struct.field(pytree_node=False)

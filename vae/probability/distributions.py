@@ -15,6 +15,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from vae.probability.density import Density, Variational
+
 Array = jax.Array
 
 LOG_2PI = math.log(2 * math.pi)
@@ -65,11 +67,11 @@ def standard_normal(keys: Array, dim: int) -> Array:
     return draw_each(lambda key: jax.random.normal(key, (drawn,)), keys)[..., :dim]
 
 
-class DiagonalGaussian(flax.struct.PyTreeNode):
+class DiagonalGaussian(Density, Variational, flax.struct.PyTreeNode):
     """N(mean, diag(exp(log_std)^2)); mean and log_std are [..., D]."""
 
     mean: Array
-    log_std: Array
+    log_std: Array = flax.struct.field()  # without the default of `Variational`
 
     def sample_and_log_prob(self, *, keys: Array) -> tuple[Array, Array]:
         """Draws z [K, B, D] by reparameterisation, from keys [K, B]; log q(z) is [K, B]."""
@@ -97,7 +99,7 @@ class DiagonalGaussian(flax.struct.PyTreeNode):
         """The distribution of `temperature` times the standard deviation."""
         return self.replace(log_std=self.log_std + jnp.log(temperature))
 
-    def kl(self, p: object) -> Array | None:
+    def kl(self, p: Density) -> Array | None:
         """KL(self || p) [G, B] in closed form, or None where there is none.
 
         Each dimension is a group: KL_d = ((mean_d - m_d)^2 / s_d^2 + std_d^2 / s_d^2 - 1) / 2
@@ -115,7 +117,7 @@ class DiagonalGaussian(flax.struct.PyTreeNode):
         return divergence.T
 
 
-class StandardNormal(flax.struct.PyTreeNode):
+class StandardNormal(Density, flax.struct.PyTreeNode):
     """N(0, I) in `dim` dimensions."""
 
     dim: int = flax.struct.field(pytree_node=False)
@@ -141,7 +143,7 @@ def strictly_lower(values: Array, dim: int) -> Array:
     return matrix.at[..., rows, columns].set(values)
 
 
-class FullGaussian(flax.struct.PyTreeNode):
+class FullGaussian(Variational, flax.struct.PyTreeNode):
     """N(mean, L L^T) with L lower triangular, its diagonal positive; [..., D] and [..., D, D]."""
 
     mean: Array
@@ -172,7 +174,7 @@ class FullGaussian(flax.struct.PyTreeNode):
         noise = einsum("...ij,...j->...i", inverse, z - self.mean)
         return (normal_log_prob(noise, 0.0, 0.0) - self.log_diagonal).sum(-1)
 
-    def kl(self, p: object) -> Array | None:
+    def kl(self, p: Density) -> Array | None:
         """KL(self || p) [1, B] in closed form, or None where there is none.
 
         KL(N(m, L L^T) || N(0, I)) = (|m|^2 + |L|^2 - D) / 2 - log |det L|.

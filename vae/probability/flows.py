@@ -16,6 +16,7 @@ import flax.struct
 import jax
 import jax.numpy as jnp
 
+from vae.probability.density import Variational
 from vae.probability.distributions import DiagonalGaussian, einsum
 
 Array = jax.Array
@@ -23,7 +24,7 @@ Array = jax.Array
 GATE = 1.5  # added to an autoregressive gate's input, so that a flow starts near the identity
 
 
-class TransformedGaussian(flax.struct.PyTreeNode):
+class TransformedGaussian(Variational, flax.struct.PyTreeNode):
     """A diagonal Gaussian after a chain of transformations.
 
     Attributes:
@@ -52,10 +53,6 @@ class TransformedGaussian(flax.struct.PyTreeNode):
     def shifted(self, by: Array) -> TransformedGaussian:
         """The distribution of z + by, for a shift [D] or [B, D]."""
         return self.replace(shift=self.shift + by)
-
-    def kl(self, p: object) -> None:
-        """There is no closed form."""
-        return None
 
     def _forward(self, z: Array) -> tuple[Array, Array]:
         log_det = jnp.zeros(z.shape[:-1])

@@ -17,6 +17,7 @@ import flax.struct
 import jax
 import jax.numpy as jnp
 
+from vae.probability.density import Density
 from vae.probability.distributions import LOG_2PI, FullGaussian, split, standard_normal
 from vae.probability.loops import fits, in_pieces
 
@@ -61,7 +62,7 @@ def choose(logits: Array, *, keys: Array) -> Array:
     return jax.vmap(jax.random.categorical)(keys, logits)
 
 
-class GaussianMixture(flax.struct.PyTreeNode):
+class GaussianMixture(Density, flax.struct.PyTreeNode):
     """sum_m softmax(logits)_m N(mean_m, diag(exp(log_std_m)^2)).
 
     mean and log_std are [M, D]; logits are [M], or [B, M] where each example has weights of its own
@@ -90,7 +91,7 @@ class GaussianMixture(flax.struct.PyTreeNode):
         return self.replace(log_std=self.log_std + jnp.log(temperature))
 
 
-class CorrelatedGaussianMixture(flax.struct.PyTreeNode):
+class CorrelatedGaussianMixture(Density, flax.struct.PyTreeNode):
     """sum_m softmax(logits)_m N(mean_m, L_m L_m^T); logits [M], mean [M, D], L `scale` [M, D, D].
 
     L is lower triangular. For few components: it goes through [..., M, D].
@@ -117,7 +118,7 @@ class CorrelatedGaussianMixture(flax.struct.PyTreeNode):
         return self.replace(scale=temperature * self.scale)
 
 
-class EqualMixture(flax.struct.PyTreeNode):
+class EqualMixture(Density, flax.struct.PyTreeNode):
     """1/M sum_m q_m(z), of a batch q of M distributions of any kind whose density is known.
 
     q's `log_prob` must broadcast z [..., 1, D] over the batch, to [..., M].

@@ -22,6 +22,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from vae.probability.density import Density, Variational
 from vae.probability.distributions import draw_each, einsum, split, standard_normal
 
 Array = jax.Array
@@ -119,7 +120,7 @@ def turned_to(mean: Array, x: Array) -> Array:
     return s * (normal * along - x)
 
 
-class VonMisesFisher(flax.struct.PyTreeNode):
+class VonMisesFisher(Variational, flax.struct.PyTreeNode):
     """The density exp(kappa mean.z) up to a factor; unit vectors mean [B, D], kappa [B]."""
 
     mean: Array
@@ -140,7 +141,7 @@ class VonMisesFisher(flax.struct.PyTreeNode):
         one_minus_cos = 0.5 * ((z - self.mean) ** 2).sum(-1)  # exact where kappa is large
         return -self.kappa * one_minus_cos - log_expectation(self.kappa, dim) - log_surface(dim)
 
-    def kl(self, p: object) -> Array | None:
+    def kl(self, p: Density) -> Array | None:
         """KL(self || p) [1, B] in closed form, or None where there is none.
 
         KL(q || uniform) = kappa L'(kappa) - L(kappa), for L' is the mean of z along `mean`.
@@ -155,7 +156,7 @@ class VonMisesFisher(flax.struct.PyTreeNode):
         return (self.kappa * slope - log_expected)[None]
 
 
-class UniformSphere(flax.struct.PyTreeNode):
+class UniformSphere(Density, flax.struct.PyTreeNode):
     """The uniform density on the unit vectors in `dim` dimensions."""
 
     dim: int = flax.struct.field(pytree_node=False)

@@ -19,11 +19,15 @@ from vae.probability.objectives.objective import Objective
 from vae.probability.terms import Batch
 from vae.rules.config import check_mean_of_causal
 
-NEEDS = {  # what an objective may ask of q(z | x), see `models/posteriors`
-    "mean": "latents that are one vector",
-    "log_prob": "the density of q(z | x) at any z",
-    "log_prob_per_dim": "the density of each dimension of q(z | x) at any z",
-    "log_std": "the standard deviation of each dimension of q(z | x)",
+# What an objective may ask of q(z | x), see `vae.probability.density`, and how it is asked.
+NEEDS: dict[str, tuple[str, Callable[[Any, Any], Any]]] = {
+    "mean": ("latents that are one vector", lambda q, z: q.mean),
+    "log_prob": ("the density of q(z | x) at any z", lambda q, z: q.log_prob(z)),
+    "log_prob_per_dim": (
+        "the density of each dimension of q(z | x) at any z",
+        lambda q, z: q.log_prob_per_dim(z),
+    ),
+    "log_std": ("the standard deviation of each dimension of q(z | x)", lambda q, z: q.log_std),
 }
 
 
@@ -80,11 +84,11 @@ def _answers(
 
     def ask(key: jax.Array) -> None:
         keys = example_keys(key, batch.index)[None]
-        q = model.terms(model.init(key=key), batch, keys=keys, train=True).q
-        for name in objective.needs:
-            if not hasattr(q, name):
+        terms = model.terms(model.init(key=key), batch, keys=keys, train=True)
+        for what, asked in (NEEDS[name] for name in objective.needs):
+            if terms.q is None or asked(terms.q, terms.z) is None:
                 raise InputError(
-                    f"objective.name={config.name!r} needs {NEEDS[name]}, which this model does "
+                    f"objective.name={config.name!r} needs {what}, which this model does "
                     "not have; model.name='vae' with model.posterior='gaussian' has it."
                 )
 
@@ -95,7 +99,7 @@ def _encoder_apart(config: ConfigDict, objective: Objective, model: Any) -> None
     if not objective.inference_loss:
         return
     apart = f"objective.name={config.name!r} trains the encoder apart from the rest, but"
-    if getattr(getattr(model, "prior", None), "uses_encoder", False):
+    if model.prior and model.prior.uses_encoder:
         raise InputError(f"{apart} the prior is made of the encoder; choose another model.prior.")
     if "decoder" in model.inference:
         raise InputError(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import jax
 import numpy as np
@@ -26,20 +26,7 @@ from vae.training.directory import read_json
 
 logger = logging.getLogger(__name__)
 
-OF_THE_DATA = "is of the data's examples; with --files all of yours are used: leave it out."
-OF_FILES = "is of your own examples: give them as --files, or leave it out."
 USUAL = 1000  # test examples, whose median attributes are those of one of which they are unknown
-
-
-def refuse(why: str, **flags: Any) -> None:
-    """Refuses what is given of these flags, which something else leaves without effect.
-
-    Raises:
-      InputError: one of them is given; `why` is the rest of the sentence.
-    """
-    for name, value in flags.items():
-        if value is not None and value is not False and value not in ((), []):
-            raise InputError(f"--{name} {why}")
 
 
 class OtherSet(NamedTuple):
@@ -173,8 +160,7 @@ def given(
     run: Run,
     *,
     files: Sequence[str | Path] = (),
-    num: int | None = None,
-    usual: int = 8,
+    num: int,
     labels: Sequence[int | str] = (),
     attributes: Sequence[Mapping[str, float]] = (),
     event: Event | None = None,
@@ -184,8 +170,7 @@ def given(
     Args:
       run: the run.
       files: the user's, and folders of them.
-      num: how many test examples, where there are no `files`; `usual` where None.
-      usual: see `num`.
+      num: how many test examples, where there are no `files`.
       labels: of a model that takes labels: one for each of the user's examples, or one for all.
       attributes: of a model that takes attributes, by name: for each of the user's examples, or one
         for all. An attribute that is not named has its median over the first test examples.
@@ -205,10 +190,9 @@ def given(
             )
     if not files:
         dataset = run.dataset()
-        batch = first_examples(dataset, "test", num or usual, run.config)
+        batch = first_examples(dataset, "test", num, run.config)
         names = [f"test {i}" for i in range(len(batch.x))]
         return Given(batch.x, batch.y if condition else None, names, dataset)
-    refuse(OF_THE_DATA, num=num)
     x, names = run.modality.read_files(files, event or run.event, run.config.data)
     y = None
     if condition and condition.kind == "label":
@@ -238,7 +222,7 @@ def check_vectors(run: Run) -> None:
     Raises:
       InputError: one sentence.
     """
-    if getattr(getattr(run.model, "posterior", None), "space", None) != "real":
+    if run.model.posterior is None or run.model.posterior.space != "real":
         raise InputError(
             f"this needs a model that encodes an example as one vector of real numbers; that of "
             f"{run.workdir} (model.name={run.config.model.name!r}) does not."

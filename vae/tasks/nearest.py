@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 
-from vae.annotations import Count, Seed
 from vae.data.examples import Dataset, read_complete
 from vae.data.prepare import first_examples
 from vae.evaluation.fidelity import squared_distances
@@ -15,7 +15,6 @@ from vae.run import Run
 from vae.tasks import names
 from vae.tasks.fit_prior import fit_prior
 from vae.tasks.inputs import as_data, embed
-from vae.tasks.output import Output
 from vae.training.directory import write_json
 
 NUM = 16  # samples
@@ -24,32 +23,23 @@ ROWS = 1000  # training examples that are read at once
 
 
 def nearest(
-    run: Run,
-    *,
-    num: Count = NUM,
-    seed: Seed = 0,
-    prior: Literal["mixture", "flow", "vae"] | None = None,
-) -> Output:
-    """Finds the training examples that samples are nearest to, which shows if they are copies.
+    run: Run, *, num: int = NUM, seed: int = 0, prior: str | None = None
+) -> tuple[list[Path], dict[str, Any]]:
+    """Writes sheets, each row a sample and its 4 nearest training examples; and `nearest.json`.
 
-    It writes sheets, each row a sample and its 4 nearest training examples, and `nearest.json`.
-    Distances are of the values and, where the model encodes, of the posterior means. Where training
-    mirrored examples (data.flip), each is looked at both ways. As many test examples are looked up
-    beside the samples: none is memorised, so samples that are much nearer to the training set than
-    these are copies.
-
-    Examples:
-      vae nearest --workdir=runs/digits
-      vae nearest --workdir=runs/digits --num=8 --prior=mixture
+    By distance of the values and, where the model encodes, of the posterior means. Where training
+    mirrored examples (data.flip), each is looked at both ways. Beside the samples as many test
+    examples are looked up: none is memorised, so samples that are much nearer to the training set
+    than these are copies.
 
     Args:
       run: the run.
-      num: the number of samples.
-      seed: seed of the samples.
-      prior: fits this density to the latents of the training set, and samples from it instead.
+      num: how many samples.
+      seed: of the samples.
+      prior: see `vae.tasks.sample`.
 
     Returns:
-      The paths of the sheets and the figures, and {"step", "seed", "prior", "values" and
+      The paths of the sheets, and {"step", "seed", "prior", "values" and
       "latents": {"samples": [num], "test": [...]}}, the Euclidean distances to the nearest, with
       "mirrored": whether a sample's nearest is a mirrored one, where training mirrored.
     """
@@ -60,7 +50,7 @@ def nearest(
     samples = run.sample(num, labels=given, seed=seed, prior=fitted)
     queries = np.concatenate([samples, test])
     labels = np.concatenate([given, y]) if given is not None else None
-    spaces = ("values", "latents") if hasattr(run.model, "encode") else ("values",)
+    spaces = ("values", "latents") if run.model.encodes else ("values",)
     result: dict[str, Any] = {"step": run.step, "seed": seed, "prior": prior}
     paths = []
     for space in spaces:
@@ -80,7 +70,7 @@ def nearest(
         if run.config.data.flip:
             result[space]["mirrored"] = mirrored[:num, 0].tolist()
     write_json(run.out / "nearest.json", result)
-    return Output([*paths, run.out / "nearest.json"], result)
+    return paths, result
 
 
 def _search(

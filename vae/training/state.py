@@ -114,7 +114,7 @@ def new_state(
 
 def metric_names(model: Any) -> tuple[str, ...]:
     """What is logged of a model's training: its losses, and the ELBO of one that has it."""
-    bound = ("elbo", "reconstruction", "kl") if hasattr(model, "encode") else ()
+    bound = ("elbo", "reconstruction", "kl") if model.encodes else ()
     return ("loss", *bound, *model.loss_names, "grad_norm")
 
 

@@ -37,7 +37,7 @@ AXES: dict[str, dict[str, Choice]] = {
         ),
     },
     "model.prior": {
-        "standard_normal": Choice("N(0, I).", "vae.models.priors.fixed:StandardNormal"),
+        "standard_normal": Choice("N(0, I).", "vae.models.priors.fixed:standard_normal"),
         "mixture": Choice(
             "A learned mixture of Gaussians.",
             "vae.models.priors.mixture:Mixture",
@@ -59,20 +59,20 @@ AXES: dict[str, dict[str, Choice]] = {
         ),
         "coupling": Choice(
             "A flow of coupling layers (RealNVP).",
-            "vae.models.priors.flow:CouplingFlow",
+            "vae.models.priors.flow:coupling",
             ("prior_flows", "prior_widths"),
         ),
         "maf": Choice(
             "A masked autoregressive flow.",
-            "vae.models.priors.flow:MaskedFlow",
+            "vae.models.priors.flow:maf",
             ("prior_flows", "prior_widths"),
         ),
         "uniform_sphere": Choice(
-            "Uniform on the unit sphere.", "vae.models.priors.fixed:UniformSphere"
+            "Uniform on the unit sphere.", "vae.models.priors.fixed:uniform_sphere"
         ),
         "uniform_categorical": Choice(
             "Uniform over one-hot variables.",
-            "vae.models.priors.fixed:UniformCategorical",
+            "vae.models.priors.fixed:uniform_categorical",
             ("categories",),
         ),
     },

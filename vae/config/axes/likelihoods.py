@@ -86,8 +86,13 @@ AXES: dict[str, dict[str, Choice]] = {
         ),
     },
     "model.gan_loss": {
-        "non_saturating": Choice("The discriminator's -log D of what is made."),
-        "hinge": Choice("The discriminator's margins, of 1 on either side."),
+        "non_saturating": Choice(
+            "The discriminator's -log D of what is made.",
+            "vae.probability.adversarial:NON_SATURATING",
+        ),
+        "hinge": Choice(
+            "The discriminator's margins, of 1 on either side.", "vae.probability.adversarial:HINGE"
+        ),
     },
     "model.image_loss": {
         "none": Choice("The likelihood alone."),

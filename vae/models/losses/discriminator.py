@@ -12,7 +12,9 @@ from collections.abc import Callable, Sequence
 
 import flax.linen as nn
 import jax
+import ml_collections
 
+from vae.config.build import named
 from vae.models import parts
 from vae.networks import spectral
 from vae.probability.adversarial import GanLoss, squared_slope
@@ -40,6 +42,19 @@ class Discriminator:
     weight: float
     r1_weight: float
     spectral_norm: bool
+
+    @classmethod
+    def build(
+        cls, config: ml_collections.ConfigDict, module: Callable[..., nn.Module]
+    ) -> Discriminator:
+        """The discriminator of a config's `model` section, with a kind of network."""
+        return cls(
+            module=module(tuple(config.discriminator_widths), config.dtype),
+            loss=named("model", config, "gan_loss"),
+            weight=config.adversarial_weight,
+            r1_weight=config.r1_weight,
+            spectral_norm=config.spectral_norm,
+        )
 
     def init(self, *inputs: Array | None, key: Array) -> parts.Variables:
         """The initial variables, of an x [1, ...] and a code [1, C] or None."""

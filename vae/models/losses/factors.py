@@ -17,10 +17,13 @@ from typing import Any
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
+import ml_collections
 
 from vae.models import parts
 from vae.models.losses.discriminator import NAMES, PART
 from vae.models.losses.drawn import Charge, Drawn
+from vae.models.losses.loss import Loss
+from vae.networks.discriminators import VectorDiscriminator
 from vae.probability.adversarial import permuted_dimensions
 from vae.probability.distributions import draw_each, other_keys
 from vae.probability.event import Event
@@ -29,7 +32,7 @@ Array = jax.Array
 
 
 @dataclasses.dataclass(frozen=True)
-class Factors:
+class Factors(Loss):
     """Latents against latents whose dimensions belong to different examples.
 
     Attributes:
@@ -44,6 +47,11 @@ class Factors:
 
     names = NAMES
     part = PART
+
+    @classmethod
+    def build(cls, config: ml_collections.ConfigDict, size: int) -> Factors:
+        module = VectorDiscriminator(tuple(config.discriminator_widths), config.dtype)
+        return cls(module, size, config.adversarial_weight)
 
     def takes(self, event: Event, space: str) -> str | None:
         if space == "real":

@@ -11,10 +11,13 @@ import dataclasses
 
 import jax
 import jax.numpy as jnp
+import ml_collections
 
 from vae.models import parts
 from vae.models.losses.discriminator import NAMES, PART, Discriminator
 from vae.models.losses.drawn import Charge, Drawn
+from vae.models.losses.loss import Loss
+from vae.networks.discriminators import VectorDiscriminator
 from vae.probability.distributions import other_keys
 from vae.probability.event import Event
 
@@ -22,7 +25,7 @@ Array = jax.Array
 
 
 @dataclasses.dataclass(frozen=True)
-class Latents:
+class Latents(Loss):
     """Draws from the prior against those from the posterior.
 
     Attributes:
@@ -35,6 +38,10 @@ class Latents:
 
     names = NAMES
     part = PART
+
+    @classmethod
+    def build(cls, config: ml_collections.ConfigDict, size: int) -> Latents:
+        return cls(Discriminator.build(config, VectorDiscriminator), size)
 
     def takes(self, event: Event, space: str) -> str | None:
         if space != "codes":

@@ -1,20 +1,17 @@
-"""Losses of an image beside its likelihood, which judges every value alone.
-
-Each is a function of the mean of p(x | z) [B, H, W, C] and x [B, H, W, C] to [B], a term of the
-loss for each example.
-"""
+"""Losses of an image beside its likelihood, which judges every value alone."""
 
 from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Callable
+from abc import abstractmethod
 
 import jax
 import jax.numpy as jnp
 
 from vae.models import parts
 from vae.models.losses.drawn import Charge, Drawn
+from vae.models.losses.loss import Loss
 from vae.networks.random_features import random_features
 from vae.probability import similarity
 from vae.probability.event import Event
@@ -22,45 +19,23 @@ from vae.probability.event import Event
 Array = jax.Array
 
 
-def ms_ssim(mean: Array, x: Array) -> Array:
-    """1 - MS-SSIM for every value of the image, as its log-likelihood is a sum over them.
-
-    Its constants are meant for values in [0, 1] (Snell et al., "Learning to generate images with
-    perceptual similarity metrics", 2017).
-    """
-    return math.prod(x.shape[1:]) * (1 - similarity.ms_ssim(mean, x))
-
-
-def perceptual(mean: Array, x: Array) -> Array:
-    """The mean squared distance of features, over the layers' means, for every value of the image.
-
-    Before they are compared the features at a place are brought to length 1 (Zhang et al., "The
-    unreasonable effectiveness of deep features as a perceptual metric", 2018, eq. 1; Hou et al.,
-    "Deep feature consistent variational autoencoder", 2017). See `networks/random_features.py`.
-    """
-
-    def unit(features: Array) -> Array:
-        return features / jnp.sqrt((features**2).sum(-1, keepdims=True) + 1e-8)
-
-    layers = zip(random_features(mean), random_features(x), strict=True)
-    distances = [((unit(a) - unit(b)) ** 2).sum(-1).mean((1, 2)) for a, b in layers]
-    return math.prod(x.shape[1:]) * sum(distances) / len(distances)
-
-
 @dataclasses.dataclass(frozen=True)
-class ImageLoss:
-    """The mean of one of these functions over the K samples.
+class ImageLoss(Loss):
+    """What is lost by the mean of p(x | z), the mean over the K samples.
+
+    One of one's own says what by `each`.
 
     Attributes:
-      each: the function.
       weight: in the loss.
     """
 
-    each: Callable[[Array, Array], Array]
     weight: float
 
     names = ("image",)
-    part = None
+
+    @abstractmethod
+    def each(self, mean: Array, x: Array) -> Array:
+        """What is lost [B] by each mean [B, H, W, C] of an image x [B, H, W, C]."""
 
     def takes(self, event: Event, space: str) -> str | None:
         if len(event.places) != 2:
@@ -80,3 +55,32 @@ class ImageLoss:
         mean = drawn.mean_of(drawn.outputs)
         each = jax.vmap(self.each, (0, None))(mean, drawn.batch.x)
         return Charge({"image": self.weight * each.mean(0)})
+
+
+class StructuralSimilarity(ImageLoss):
+    """1 - MS-SSIM for every value of the image, as its log-likelihood is a sum over them.
+
+    Its constants are meant for values in [0, 1] (Snell et al., "Learning to generate images with
+    perceptual similarity metrics", 2017).
+    """
+
+    def each(self, mean: Array, x: Array) -> Array:
+        return math.prod(x.shape[1:]) * (1 - similarity.ms_ssim(mean, x))
+
+
+class Perceptual(ImageLoss):
+    """The mean squared distance of features, over the layers' means, for every value of the image.
+
+    Before they are compared the features at a place are brought to length 1 (Zhang et al., "The
+    unreasonable effectiveness of deep features as a perceptual metric", 2018, eq. 1; Hou et al.,
+    "Deep feature consistent variational autoencoder", 2017). See `networks/random_features.py`.
+    """
+
+    def each(self, mean: Array, x: Array) -> Array:
+        layers = zip(random_features(mean), random_features(x), strict=True)
+        distances = [((_unit(a) - _unit(b)) ** 2).sum(-1).mean((1, 2)) for a, b in layers]
+        return math.prod(x.shape[1:]) * sum(distances) / len(distances)
+
+
+def _unit(features: Array) -> Array:
+    return features / jnp.sqrt((features**2).sum(-1, keepdims=True) + 1e-8)

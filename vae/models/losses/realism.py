@@ -21,11 +21,14 @@ import dataclasses
 
 import jax
 import jax.numpy as jnp
+import ml_collections
 
 from vae.models import parts
 from vae.models.condition import Condition, code_of
 from vae.models.losses.discriminator import NAMES, PART, Discriminator
 from vae.models.losses.drawn import Charge, Drawn
+from vae.models.losses.loss import Loss
+from vae.networks.discriminators import GridDiscriminator
 from vae.probability.distributions import normal_log_prob, other_keys
 from vae.probability.event import Event
 
@@ -35,7 +38,7 @@ TINY = 1e-12
 
 
 @dataclasses.dataclass(frozen=True)
-class Realism:
+class Realism(Loss):
     """Real examples against those of the decoder.
 
     Attributes:
@@ -52,6 +55,17 @@ class Realism:
 
     names = NAMES
     part = PART
+
+    @classmethod
+    def build(
+        cls,
+        config: ml_collections.ConfigDict,
+        event: Event,
+        condition: Condition | None,
+        similarity: bool,
+    ) -> Realism:
+        discriminator = Discriminator.build(config, GridDiscriminator)
+        return cls(discriminator, event, condition, similarity)
 
     def takes(self, event: Event, space: str) -> str | None:
         if reason := parts.not_of_rank(self.discriminator.module, event.places):

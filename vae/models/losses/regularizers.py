@@ -12,6 +12,7 @@ import jax.numpy as jnp
 
 from vae.models import parts
 from vae.models.losses.drawn import Charge, Drawn
+from vae.models.losses.loss import Loss
 from vae.probability.distributions import other_keys
 from vae.probability.event import Event
 
@@ -19,16 +20,12 @@ Array = jax.Array
 
 
 @dataclasses.dataclass(frozen=True)
-class L2:
+class L2(Loss):
     """The sum of all squared weights of the decoder, the same for each example."""
 
     weight: float
 
     names = ("regularizer",)
-    part = None
-
-    def takes(self, event: Event, space: str) -> str | None:
-        return None
 
     def charge(self, variables: parts.Variables, drawn: Drawn) -> Charge:
         total = sum(jnp.vdot(leaf, leaf) for leaf in jax.tree.leaves(drawn.decoder))
@@ -36,7 +33,7 @@ class L2:
 
 
 @dataclasses.dataclass(frozen=True)
-class GradientPenalty:
+class GradientPenalty(Loss):
     """The squared Frobenius norm of d mean / d z, the mean over K.
 
     Estimated without bias as |J' v|^2 with one vector v of random signs for each latent, since
@@ -46,7 +43,6 @@ class GradientPenalty:
     weight: float
 
     names = ("regularizer",)
-    part = None
 
     def takes(self, event: Event, space: str) -> str | None:
         return parts.not_numbers(event)

@@ -7,13 +7,14 @@ import dataclasses
 import jax
 
 from vae.models import parts
+from vae.models.posteriors.posterior import Posterior
 from vae.probability import categorical
 
 Array = jax.Array
 
 
 @dataclasses.dataclass(frozen=True)
-class Categorical:
+class Categorical(Posterior):
     """q(z | x) = prod_d Cat(z_d; pi_d(x)), `variables` one-hot blocks of `categories` numbers.
 
     The encoder gives the logits. Training draws relaxed samples, straight-through ones if
@@ -28,6 +29,12 @@ class Categorical:
     space = "categorical"
     any_density = True
 
+    @classmethod
+    def build(
+        cls, size: int, categories: int, temperature: float, straight_through: bool
+    ) -> Categorical:
+        return cls(size, categories, temperature, straight_through)
+
     @property
     def size(self) -> int:
         return self.variables * self.categories
@@ -35,9 +42,6 @@ class Categorical:
     @property
     def outputs(self) -> int:
         return self.size
-
-    def init(self, *, key: Array) -> parts.Variables:
-        return parts.nothing()
 
     def distribution(
         self, outputs: Array, variables: parts.Variables, *, train: bool

@@ -8,13 +8,14 @@ import jax
 import jax.numpy as jnp
 
 from vae.models import parts
+from vae.models.posteriors.posterior import Posterior
 from vae.probability.distributions import FullGaussian, strictly_lower
 
 Array = jax.Array
 
 
 @dataclasses.dataclass(frozen=True)
-class Full:
+class Full(Posterior):
     """q(z | x) = N(mean(x), L(x) L(x)^T), with L lower triangular.
 
     The encoder gives the mean, the logarithm of L's diagonal and what is below it.
@@ -22,15 +23,11 @@ class Full:
 
     size: int
 
-    space = "real"
     any_density = True
 
     @property
     def outputs(self) -> int:
         return 2 * self.size + self.size * (self.size - 1) // 2
-
-    def init(self, *, key: Array) -> parts.Variables:
-        return parts.nothing()
 
     def distribution(
         self, outputs: Array, variables: parts.Variables, *, train: bool

@@ -8,26 +8,23 @@ import jax
 import jax.numpy as jnp
 
 from vae.models import parts
+from vae.models.posteriors.posterior import Posterior
 from vae.probability.distributions import DiagonalGaussian
 
 Array = jax.Array
 
 
 @dataclasses.dataclass(frozen=True)
-class Gaussian:
+class Gaussian(Posterior):
     """q(z | x) = N(mean(x), diag(std(x)^2)); the encoder gives the mean and the log-variance."""
 
     size: int
 
-    space = "real"
     any_density = True
 
     @property
     def outputs(self) -> int:
         return 2 * self.size
-
-    def init(self, *, key: Array) -> parts.Variables:
-        return parts.nothing()
 
     def distribution(
         self, outputs: Array, variables: parts.Variables, *, train: bool

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Callable
 
 import jax
 import jax.numpy as jnp
 
 from vae.models import parts
+from vae.models.posteriors.posterior import Posterior
 from vae.networks.made import MADE
 from vae.probability import flows
 from vae.probability.distributions import DiagonalGaussian
@@ -16,7 +18,7 @@ Array = jax.Array
 
 
 @dataclasses.dataclass(frozen=True)
-class IAF:
+class IAF(Posterior):
     """z = f_F(... f_1(u)), u ~ N(mean(x), diag(std(x)^2)), with networks f given a context c(x).
 
     The encoder gives the mean, the log-variance and the context, which has the size of the
@@ -25,17 +27,21 @@ class IAF:
 
     size: int
     flows: int
-    network: MADE
+    width: int
+    activation: Callable[[Array], Array]
 
-    space = "real"
     any_density = True
 
     @property
     def outputs(self) -> int:
-        return 2 * self.size + self.network.widths[-1]
+        return 2 * self.size + self.width
+
+    @property
+    def network(self) -> MADE:
+        return MADE(2, (self.width, self.width), self.activation)
 
     def init(self, *, key: Array) -> parts.Variables:
-        z, context = jnp.zeros((1, self.size)), jnp.zeros((1, self.network.widths[-1]))
+        z, context = jnp.zeros((1, self.size)), jnp.zeros((1, self.width))
         keys = jax.random.split(key, self.flows)
         params = {
             f"flow_{i}": self.network.init(key, z, context)["params"] for i, key in enumerate(keys)

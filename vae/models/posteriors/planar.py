@@ -8,6 +8,7 @@ import jax
 import jax.numpy as jnp
 
 from vae.models import parts
+from vae.models.posteriors.posterior import Posterior
 from vae.probability import flows
 from vae.probability.distributions import DiagonalGaussian
 
@@ -15,7 +16,7 @@ Array = jax.Array
 
 
 @dataclasses.dataclass(frozen=True)
-class Planar:
+class Planar(Posterior):
     """z = f_F(... f_1(u)), u ~ N(mean(x), diag(std(x)^2)), f(z) = z + u(x) tanh(w(x).z + b(x)).
 
     The encoder gives the mean, the log-variance and (u, w, b) of each of the `flows`.
@@ -24,15 +25,9 @@ class Planar:
     size: int
     flows: int
 
-    space = "real"
-    any_density = False
-
     @property
     def outputs(self) -> int:
         return 2 * self.size + self.flows * (2 * self.size + 1)
-
-    def init(self, *, key: Array) -> parts.Variables:
-        return parts.nothing()
 
     def distribution(
         self, outputs: Array, variables: parts.Variables, *, train: bool

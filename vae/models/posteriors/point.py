@@ -16,11 +16,13 @@ import jax
 import jax.numpy as jnp
 
 from vae.models import parts
+from vae.models.posteriors.posterior import Posterior
+from vae.probability.density import Variational
 
 Array = jax.Array
 
 
-class Delta(flax.struct.PyTreeNode):
+class Delta(Variational, flax.struct.PyTreeNode):
     """All mass at mean [B, D]."""
 
     mean: Array
@@ -33,27 +35,18 @@ class Delta(flax.struct.PyTreeNode):
         """The point mean + by."""
         return Delta(self.mean + by)
 
-    def kl(self, p: object) -> None:
-        """There is none, so that objectives take log q - log p at the point."""
-        return None
-
 
 @dataclasses.dataclass(frozen=True)
-class Point:
+class Point(Posterior):
     """z = z(x); the encoder gives z itself."""
 
     size: int
 
-    space = "real"
-    any_density = False
     is_density = False
 
     @property
     def outputs(self) -> int:
         return self.size
-
-    def init(self, *, key: Array) -> parts.Variables:
-        return parts.nothing()
 
     def distribution(self, outputs: Array, variables: parts.Variables, *, train: bool) -> Delta:
         return Delta(outputs)

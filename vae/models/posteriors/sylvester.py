@@ -8,6 +8,7 @@ import jax
 import jax.numpy as jnp
 
 from vae.models import parts
+from vae.models.posteriors.posterior import Posterior
 from vae.probability import flows
 from vae.probability.distributions import DiagonalGaussian, strictly_lower
 
@@ -15,7 +16,7 @@ Array = jax.Array
 
 
 @dataclasses.dataclass(frozen=True)
-class Sylvester:
+class Sylvester(Posterior):
     """z = f_F(... f_1(u)), u ~ N(mean(x), diag(std(x)^2)), f(z) = z + Q R1 tanh(R2 Q^T z + b).
 
     The encoder gives the mean, the log-variance and (Q, R1, R2, b) of each of the `flows`. Q has as
@@ -27,9 +28,6 @@ class Sylvester:
     size: int
     flows: int
 
-    space = "real"
-    any_density = False
-
     @property
     def outputs(self) -> int:
         return 2 * self.size + self.flows * sum(self._sizes)
@@ -39,9 +37,6 @@ class Sylvester:
         """Numbers for the rotation, above the two diagonals, on them and for the shift."""
         below = self.size * (self.size - 1) // 2
         return (below,) * 3 + (self.size,) * 3
-
-    def init(self, *, key: Array) -> parts.Variables:
-        return parts.nothing()
 
     def distribution(
         self, outputs: Array, variables: parts.Variables, *, train: bool

@@ -7,13 +7,14 @@ import dataclasses
 import jax
 
 from vae.models import parts
+from vae.models.posteriors.posterior import Posterior
 from vae.probability.sphere import VonMisesFisher
 
 Array = jax.Array
 
 
 @dataclasses.dataclass(frozen=True)
-class VMF:
+class VMF(Posterior):
     """q(z | x) = vMF(mean(x), kappa(x)) on the unit vectors in R^size.
 
     The encoder gives a vector, whose direction is the mean, and kappa - 1 before a softplus: the
@@ -29,9 +30,6 @@ class VMF:
     @property
     def outputs(self) -> int:
         return self.size + 1
-
-    def init(self, *, key: Array) -> parts.Variables:
-        return parts.nothing()
 
     def distribution(
         self, outputs: Array, variables: parts.Variables, *, train: bool

@@ -9,8 +9,10 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
+from vae.errors import InputError
 from vae.models import parts
 from vae.models.condition import Condition
+from vae.models.priors.prior import Prior
 from vae.probability.distributions import DiagonalGaussian
 from vae.probability.terms import Batch
 
@@ -18,7 +20,7 @@ Array = jax.Array
 
 
 @dataclasses.dataclass(frozen=True)
-class Conditional:
+class Conditional(Prior):
     """p(z | y) = N(mean_y, diag(std_y^2)), both learned and log-linear in the code of y.
 
     For labels that is a mean and a deviation of each, and N(0, I) where the label is unknown.
@@ -27,8 +29,13 @@ class Conditional:
     size: int
     condition: Condition
 
-    space = "real"
-    uses_encoder = False
+    @classmethod
+    def build(cls, size: int, condition: Condition | None) -> Conditional:
+        if condition is None:
+            raise InputError(
+                "model.prior='conditional' needs model.condition='label' or 'attributes'."
+            )
+        return cls(size, condition)
 
     def init(self, *, key: Array) -> parts.Variables:
         table = jnp.zeros((self.condition.size, self.size))

@@ -10,7 +10,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from vae.errors import InputError
 from vae.models import parts
+from vae.models.data import Data, first_examples
+from vae.models.priors.prior import Prior
 from vae.probability.mixtures import GaussianMixture
 from vae.probability.terms import Batch
 
@@ -20,7 +23,7 @@ KEPT = "images"  # the exemplars' name in a saved state, which old runs are read
 
 
 @dataclasses.dataclass(frozen=True)
-class Exemplar:
+class Exemplar(Prior):
     """p(z) = 1/M sum_m N(z; mean(x_m), s^2 I) of training examples x_m, with s learned.
 
     The mean is that of the encoder, with its gradient. In training an example is not its own
@@ -30,11 +33,18 @@ class Exemplar:
     with all of a training set, looks for nearest neighbours instead.
     """
 
-    size: int
     examples: np.ndarray
 
-    space = "real"
     uses_encoder = True
+
+    @classmethod
+    def build(cls, data: Data, components: int) -> Exemplar:
+        if components < 2:
+            raise InputError(
+                "model.prior='exemplar' leaves an example itself out, so model.prior_components "
+                "must be at least 2."
+            )
+        return cls(first_examples(data, components))
 
     def init(self, *, key: Array) -> parts.Variables:
         return {

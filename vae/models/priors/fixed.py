@@ -9,23 +9,22 @@ from typing import Any
 import jax
 
 from vae.models import parts
+from vae.models.priors.prior import Prior
+from vae.probability.categorical import UniformCategorical
+from vae.probability.density import Density
 from vae.probability.distributions import StandardNormal
+from vae.probability.sphere import UniformSphere
 from vae.probability.terms import Batch
 
 Array = jax.Array
 
 
 @dataclasses.dataclass(frozen=True)
-class Fixed:
+class Fixed(Prior):
     """p(z) as it is given, in its `space`."""
 
-    p: Any
+    p: Density
     space: str
-
-    uses_encoder = False
-
-    def init(self, *, key: Array) -> parts.Variables:
-        return parts.nothing()
 
     def distribution(
         self,
@@ -34,10 +33,20 @@ class Fixed:
         encode: Callable[[Batch], Any],
         *,
         train: bool,
-    ) -> Any:
+    ) -> Density:
         return self.p
 
 
 def standard_normal(size: int) -> Fixed:
     """p(z) = N(0, I)."""
     return Fixed(StandardNormal(size), "real")
+
+
+def uniform_sphere(size: int) -> Fixed:
+    """Uniform on the unit vectors."""
+    return Fixed(UniformSphere(size), "sphere")
+
+
+def uniform_categorical(size: int, categories: int) -> Fixed:
+    """Uniform over one-hot blocks."""
+    return Fixed(UniformCategorical(size // categories, categories), "categorical")

@@ -17,6 +17,7 @@ import jax.numpy as jnp
 
 from vae.errors import InputError
 from vae.models import parts
+from vae.models.priors.prior import Prior
 from vae.networks.coupling import Coupling
 from vae.networks.made import MADE
 from vae.probability.affine_flows import AffineFlow, AffineLayer
@@ -26,7 +27,7 @@ Array = jax.Array
 
 
 @dataclasses.dataclass(frozen=True)
-class Flow:
+class Flow(Prior):
     """p(z) of an affine flow to N(0, I), which it starts near.
 
     Attributes:
@@ -38,9 +39,6 @@ class Flow:
     size: int
     networks: tuple[nn.Module, ...]
     rounds: int
-
-    space = "real"
-    uses_encoder = False
 
     def init(self, *, key: Array) -> parts.Variables:
         z = jnp.zeros((1, self.size))
@@ -69,7 +67,7 @@ class Flow:
         return AffineFlow(tuple(layers), dim=self.size)
 
 
-def coupling(size: int, *, layers: int, widths: tuple[int, ...]) -> Flow:
+def coupling(size: int, flows: int, widths: tuple[int, ...]) -> Flow:
     """Each layer keeps one half of the dimensions and moves the other by it, in turn.
 
     Raises:
@@ -80,10 +78,10 @@ def coupling(size: int, *, layers: int, widths: tuple[int, ...]) -> Flow:
             "model.prior='coupling' has two parts of z, so it needs at least 2 latent dimensions; "
             "'maf' takes one."
         )
-    networks = (Coupling((size + layer % 2) // 2, 2, widths) for layer in range(layers))
+    networks = (Coupling((size + layer % 2) // 2, 2, widths) for layer in range(flows))
     return Flow(size, tuple(networks), rounds=1)
 
 
-def maf(size: int, *, layers: int, widths: tuple[int, ...]) -> Flow:
+def maf(size: int, flows: int, widths: tuple[int, ...]) -> Flow:
     """In each layer a dimension is moved by all that come before it, from either end in turn."""
-    return Flow(size, (MADE(2, widths),) * layers, rounds=size)
+    return Flow(size, (MADE(2, widths),) * flows, rounds=size)

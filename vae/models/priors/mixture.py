@@ -10,6 +10,7 @@ import jax
 import jax.numpy as jnp
 
 from vae.models import parts
+from vae.models.priors.prior import Prior
 from vae.probability.mixtures import GaussianMixture
 from vae.probability.terms import Batch
 
@@ -17,14 +18,11 @@ Array = jax.Array
 
 
 @dataclasses.dataclass(frozen=True)
-class Mixture:
+class Mixture(Prior):
     """p(z) = sum_m w_m N(mean_m, diag(std_m^2)) of `components`, whose means start as N(0, I)."""
 
     size: int
     components: int
-
-    space = "real"
-    uses_encoder = False
 
     def init(self, *, key: Array) -> parts.Variables:
         shape = (self.components, self.size)

@@ -11,6 +11,8 @@ import jax.numpy as jnp
 import numpy as np
 
 from vae.models import parts
+from vae.models.data import Data, first_examples
+from vae.models.priors.prior import Prior
 from vae.probability.distributions import DiagonalGaussian
 from vae.probability.mixtures import EqualMixture, GaussianMixture
 from vae.probability.terms import Batch
@@ -21,7 +23,7 @@ MARGIN = 0.01  # from 0 and 1 at the start, where the sigmoid's slope is not yet
 
 
 @dataclasses.dataclass(frozen=True)
-class Vamp:
+class Vamp(Prior):
     """p(z) = 1/M sum_m q(z | u_m), of learned examples u_m in [0, 1] (section 3).
 
     They start as `examples` [M, *places, C] of the training data. The paper keeps them in [0, 1] by
@@ -29,11 +31,13 @@ class Vamp:
     All M are encoded at every step.
     """
 
-    size: int
     examples: np.ndarray
 
-    space = "real"
     uses_encoder = True
+
+    @classmethod
+    def build(cls, data: Data, components: int) -> Vamp:
+        return cls(first_examples(data, components))
 
     def init(self, *, key: Array) -> parts.Variables:
         u = jnp.clip(self.examples, MARGIN, 1 - MARGIN)

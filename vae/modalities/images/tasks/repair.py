@@ -27,7 +27,6 @@ from vae.probability.observations import independent_share
 from vae.run import Run
 from vae.tasks.inputs import Given, given
 from vae.tasks.names import plain
-from vae.tasks.output import Output
 from vae.training.devices import jit
 from vae.training.directory import write_json
 
@@ -40,8 +39,8 @@ SHOWN = 32  # images on a sheet; figures are of all
 def read(
     run: Run,
     files: Sequence[str | Path],
-    num: int | None,
-    labels: Sequence[int | str],
+    num: int,
+    labels: Sequence[int],
     attributes: Sequence[Mapping[str, float]],
     *,
     factor: int = 1,
@@ -110,7 +109,7 @@ def write(
     region: np.ndarray | None = None,
     baselines: Mapping[str, np.ndarray],
     facts: Mapping[str, Any],
-) -> Output:
+) -> tuple[Path, dict[str, Any]]:
     """Writes the sheet NAME.png and the figures NAME.json, see `Given.tag`, into `run.out/images/`.
 
     A row of the sheet is an image (where it is known), the damaged one, the posterior's mean, and
@@ -127,7 +126,7 @@ def write(
       facts: what else is to stand in the figures.
 
     Returns:
-      The paths of the sheet and the figures, and the figures:
+      The sheet's path and the figures:
 
         rhat, ess     the largest R-hat and the smallest effective sample size of an unknown pixel
         unmixed       images whose R-hat is above 1.1; with `note`, a sentence, where there are any
@@ -188,8 +187,7 @@ def write(
     path = folder / f"{name}.png"
     pictures.save(show.table(sheet, run.event, list(columns)), path)
     write_json(path.with_suffix(".json"), figures | {"per_image": rows})
-    own = [] if given.dataset else [folder / name]
-    return Output([path, *own, path.with_suffix(".json")], figures)
+    return path, figures
 
 
 def _likeness(
