@@ -11,7 +11,7 @@ latents is 11.37 nats on the mean, that of p(z) itself 11.35; samples are digits
 
 import ml_collections
 
-from experiments import digits
+from vae.experiments import digits
 
 
 def get_config() -> ml_collections.ConfigDict:

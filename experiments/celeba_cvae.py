@@ -31,7 +31,7 @@ further channels drown at first.
 
 import ml_collections
 
-from experiments import celeba_vae
+from vae.experiments import celeba_vae
 
 PUBLISHED = {"": ("test/bits_per_dim", None, "")}
 

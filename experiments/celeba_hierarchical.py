@@ -27,8 +27,8 @@ what was not used.
 
 import ml_collections
 
-from experiments import celeba_vae
 from vae.config import base
+from vae.experiments import celeba_vae
 
 PUBLISHED = {
     "": ("test/bits_per_dim", 2.34, "addtt/ladder-vae-pytorch on GitHub, 20 layers"),

@@ -16,7 +16,7 @@ dimension (K = 20). Its samples, from N(0, I), are sharper than a VAE's, a third
 
 import ml_collections
 
-from experiments import celeba_gan
+from vae.experiments import celeba_gan
 
 PUBLISHED = {"": ("test/bits_per_dim", None, "")}
 

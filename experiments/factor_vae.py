@@ -10,7 +10,7 @@ correlation of the latents as their discriminator sees it; 10 latents, pixels as
 
 import ml_collections
 
-from experiments import faces
+from vae.experiments import faces
 
 
 def get_config() -> ml_collections.ConfigDict:

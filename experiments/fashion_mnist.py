@@ -10,7 +10,7 @@
 
 import ml_collections
 
-from experiments import mnist
+from vae.experiments import mnist
 
 
 def get_config() -> ml_collections.ConfigDict:

@@ -23,7 +23,7 @@ With hidden layers of 64 IAF has 93.39 and 88.20.
 
 import ml_collections
 
-from experiments import priors
+from vae.experiments import priors
 
 PAPER = "van den Berg et al. 2018, with convolutions"
 PUBLISHED = {

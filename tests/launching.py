@@ -1,4 +1,4 @@
-"""`launch.py` in a process of its own, forked from one that has imported what it needs."""
+"""The command line in a process of its own, forked from one that has imported what it needs."""
 
 import multiprocessing
 import os
@@ -34,7 +34,7 @@ def launch(*arguments, first=None) -> Launched:
         process.join(240)
         if process.exitcode is None:
             process.kill()
-            raise TimeoutError(f"launch.py {' '.join(map(str, arguments))}")
+            raise TimeoutError(f"vae {' '.join(map(str, arguments))}")
         return Launched(process.exitcode, *(file.read_text() for file in files))
 
 
@@ -43,9 +43,9 @@ def _main(arguments: list[str], files: list[Path], first: Callable[[], None] | N
         os.dup2(os.open(file, os.O_WRONLY | os.O_CREAT), number)
     os.chdir(ROOT)
     os.environ["COLUMNS"] = "100"
-    sys.argv = ["launch.py", *arguments]
-    import launch as script
+    sys.argv = ["vae", *arguments]
+    from vae.commands import main
 
     if first:
         first()
-    sys.exit(script.main(arguments))
+    sys.exit(main(arguments))

@@ -4,9 +4,7 @@ import math
 
 import ml_collections
 import pytest
-from absl import flags
 from configs import tiny
-from ml_collections import config_flags
 
 from vae.config import (
     base,
@@ -26,6 +24,7 @@ from vae.config.reads import READERS, is_read
 from vae.config.traced import static
 from vae.config.values import Choices
 from vae.errors import InputError
+from vae.experiments import load
 from vae.rules.config import check_config
 
 
@@ -294,21 +293,23 @@ def test_settings_can_be_written_and_read_again(value):
         override(config, {"model.prior_settings": value})
 
 
-@pytest.mark.filterwarnings("ignore:the load_module")
 def test_settings_are_flags_that_no_file_has_to_name(tmp_path):
     file = tmp_path / "own.py"
     file.write_text("from vae.config import base as get_config")
     settings = {"df": "2.5", "widths": "(1, 2)", "name": "t"}
-    given = [f"--config.model.prior_settings.{name}={value}" for name, value in settings.items()]
-    line = ["launch.py", f"--config={file}", "--config.model.latent_dim=3", *given]
-    assert read(line).model.prior_settings.to_dict() == {"df": 2.5, "widths": (1, 2), "name": "t"}
-    with pytest.raises((AttributeError, KeyError), match="latent_dim"):
-        read([*line, "--config.model.latent_dimm=3"])
-
-
-def read(line):
-    values = flags.FlagValues()
-    free = {"lock_config": False, "accept_new_attributes": True}  # as on the command line
-    config_flags.DEFINE_config_file("config", flag_values=values, sys_argv=line, **free)
-    values(line)
-    return values.config
+    given = {f"model.prior_settings.{name}": value for name, value in settings.items()}
+    read = load(str(file), {"model.latent_dim": "3"} | given)
+    assert read.config.model.prior_settings.to_dict() == {"df": 2.5, "widths": (1, 2), "name": "t"}
+    assert read.overrides["model.latent_dim"] == read.config.model.latent_dim == 3
+    assert (
+        load(
+            str(file),
+            dict(
+                part.split("=")
+                for part in (a.removeprefix("--config.") for a in read.arguments()[1:])
+            ),
+        ).config
+        == read.config
+    )
+    with pytest.raises(InputError, match="latent_dim"):
+        load(str(file), {"model.latent_dimm": "3"})

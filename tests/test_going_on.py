@@ -70,7 +70,7 @@ def test_moved_data_are_the_same(moved, first):
     run, place = moved / "run", moved / "moved.npz"
     with pytest.raises(InputError, match=r"a\.npz does not exist"):
         evaluate(vae.load(run))
-    figures = evaluate(vae.load(run, places={"data.path": str(place)}))
+    figures = evaluate(vae.load(run, places={"data.path": str(place)})).figures
     known = record(first / "run", "result.json")
     assert figures["metrics"]["test/nll"] == known["metrics"]["test/nll"]
     assert record(run, "config.json")["data"]["path"] != str(place)  # for that command alone

@@ -13,8 +13,11 @@ ORDER = (
     "errors",
     "files",
     "terminal",
+    "annotations",
+    "signature",
     "command_line",
     "config",
+    "experiments",
     "probability",
     "data",
     "networks",
@@ -23,6 +26,7 @@ ORDER = (
     "parts",
     "modalities",
     "training",
+    "tasks.output",
     "evaluation",
     "run",
     "experiment",
@@ -33,6 +37,7 @@ ORDER = (
     "report",
     "sweeps",
     "commands",
+    "__main__",
 )
 
 

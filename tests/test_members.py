@@ -213,8 +213,8 @@ def test_member(name, tmp_path):
         assert "test/ess" not in figures and result["protocol"]["num_samples"] == 1
         assert "upper bound" in result["protocol"]["bound"]
     assert np.isfinite(run.sample(4, draw=True)).all()
-    assert sample(run, num=4, draw=True).is_file()
+    assert sample(run, num=4, draw=True).paths[0].is_file()
     if makes_fakes_only:
         return
-    path, figures = reconstruct(run, num=4)
-    assert path.is_file() and np.isfinite(list(figures.values())).all()
+    (path, *_), figures, _ = reconstruct(run, num=4)
+    assert path.is_file() and np.isfinite(list(figures["metrics"].values())).all()

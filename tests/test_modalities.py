@@ -14,7 +14,7 @@ from vae.modalities import MODALITIES
 from vae.modalities.images.tasks.augment import augment
 from vae.modalities.images.tasks.inpaint import inpaint
 from vae.tasks.anomaly import anomaly
-from vae.tasks.evaluate import evaluate, evaluate_files
+from vae.tasks.evaluate import evaluate
 from vae.tasks.fidelity import fidelity
 from vae.tasks.interpolate import interpolate
 from vae.tasks.nearest import nearest
@@ -79,39 +79,40 @@ def test_what_a_run_is_told_and_tells_in_python(trained):
     assert run.event == dataset.event and run.modality.check(x, run.event).dtype == np.float32
     assert run.sample(5).shape == (5, *run.event.shape) == run.reconstruct(x[:5]).shape
     nll = -run.log_likelihood(x, num_samples=4).mean()
-    assert nll == pytest.approx(evaluate(run)["metrics"]["test/nll"], rel=1e-5)
+    assert nll == pytest.approx(evaluate(run).figures["metrics"]["test/nll"], rel=1e-5)
 
 
 def test_pictures_lie_in_the_folder_of_the_modality(trained):
     name, _, run = trained
     drawn = {f"{what}_00000040.png" for what in ("samples", "reconstructions")}
     assert drawn <= {path.name for path in (run.workdir / name).iterdir()}
-    for path in (sample(run, num=6, draw=True), reconstruct(run, num=6)[0]):
+    for path in (sample(run, num=6, draw=True).paths[0], reconstruct(run, num=6).paths[0]):
         assert path.parent == run.workdir / name
         assert np.ptp(np.asarray(Image.open(path))) > 100  # something is on it
 
 
 def test_the_test_examples_are_put_to_use(trained):
     _, _, run = trained
-    for paths, figures in (
+    for paths, figures, _ in (
         interpolate(run, num=4, steps=3),
         traverse(run, steps=3),
         nearest(run, num=3),
     ):
         assert figures and all(path.is_file() for path in paths)
-    assert np.isfinite(list(reconstruct(run, num=6)[1].values())).all()
+    assert np.isfinite(list(reconstruct(run, num=6).figures["metrics"].values())).all()
 
 
 def test_own_files_and_other_sets_are_read(trained, tmp_path):
     name, _, run = trained
     files = write_files(name, run, tmp_path)
-    assert len(evaluate_files(run, files=files, num_samples=4)["per_example"]) == 2
-    assert reconstruct(run, files=files)[0].is_file()
-    assert all(path.is_file() for path in interpolate(run, files=files, steps=3)[0])
-    assert anomaly(run, files=files, num_samples=4)["examples"] == 2
-    found = anomaly(run, outliers=files, num=10, num_samples=4)
+    assert len(evaluate(run, files=files, num_samples=4).figures["per_example"]) == 2
+    assert reconstruct(run, files=files).paths[0].is_file()
+    assert all(path.is_file() for path in interpolate(run, files=files, steps=3).paths)
+    assert anomaly(run, files=files, num_samples=4).figures["examples"] == 2
+    found = anomaly(run, outliers=files, num=10, num_samples=4).figures
     assert found["outliers"] == 2 and found["auroc"].keys() == found["mean"].keys()
-    assert anomaly(run, outliers=[OTHERS[name]], num=5, num_samples=4)["outliers"] == 5
+    found = anomaly(run, outliers=[OTHERS[name]], num=5, num_samples=4).figures
+    assert found["outliers"] == 5
 
 
 def test_what_only_images_have_is_refused_in_a_sentence(trained):

@@ -1,149 +1,220 @@
-"""The command line as it is read: its flags, what is said of wrong ones, and the terminal's log."""
+"""The command line as it is read and explained: flags from signatures, one sentence for mistakes.
+
+A flag is written --name=value or --name value, with _ or - between words; of yes or no, --name,
+--no-name or --name=False. What has commas between is a list.
+"""
 
 from __future__ import annotations
 
 import logging
 import math
 import os
-import re
 import sys
-from pathlib import Path
+import textwrap
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NamedTuple
 
-from absl import flags
-
-from vae.errors import InputError, not_one_of
+from vae.errors import InputError, did_you_mean, not_one_of
 from vae.files import user_path
+from vae.signature import REQUIRED, Parameter, Signature
 
-PATHS = ("--config", "--workdir", "--out", "--mask", "--pairs")
-LONGEST = 300  # characters of what a library says of a wrong value, which it repeats in full
+WIDTH, COLUMN = 80, 22  # of help
+ALIASES = {"images": "files"}  # as it was called when there were no other data
 
 
-def parse(values: flags.FlagValues, arguments: list[str]) -> None:
-    """Gives the flags their values.
+class Kind(NamedTuple):
+    """What an annotation stands for on a command line.
 
-    Raises:
-      InputError: an argument is not understood, or a value is wrong.
+    Attributes:
+      shown: in help, after the name of a flag.
+      read: from text to a value; a ValueError where it is none.
+      must: completes "must be ...".
     """
-    arguments = [_expanded(argument) for argument in arguments]
-    for argument in arguments:
-        file = argument.removeprefix("--config=").split(":")[0]
-        if file != argument.split(":")[0] and not Path(file).is_file():
-            raise InputError(f"--config={file}: there is no such file.")
-    try:
-        rest = values(["launch.py", *arguments])[1:]
-    except (AttributeError, KeyError) as error:
-        raise InputError(_unknown_key(str(error))) from None
-    except (flags.Error, TypeError, ValueError, OSError) as error:
-        message = _said(" ".join(str(error).split()))
-        raise InputError(
-            message if len(message) <= LONGEST else f"{message[:LONGEST]}..."
-        ) from None
-    if rest:
-        raise InputError(f"{rest[0]!r} is not understood; a flag is written --name=value.")
+
+    shown: str
+    read: Callable[[str], Any]
+    must: str
 
 
-def define_places(values: flags.FlagValues, reads: str) -> None:
-    """Defines the --config.KEY flags among those that a command `reads` which reads no --config."""
-    for name in reads.split():
-        if name.startswith("config."):
-            flags.DEFINE_string(name, None, "Where the run's data are now.", flag_values=values)
+def _from(low: int, high: float = math.inf) -> Callable[[str], int]:
+    def read(text: str) -> int:
+        if not low <= int(text) <= high:
+            raise ValueError
+        return int(text)
+
+    return read
 
 
-def refuse_others(values: flags.FlagValues, command: str, reads: str) -> None:
-    """Refuses flags that a command does not read: whoever gives one expects something of it.
+def _finite(text: str) -> float:
+    if not math.isfinite(float(text)):
+        raise ValueError
+    return float(text)
+
+
+def _settings(text: str) -> dict[str, float]:
+    """From "Smiling=1,Hat", to what is set to which value; to 1 where none is said."""
+    pairs = (pair.partition("=") for pair in text.split(","))
+    return {name: _finite(value) if equals else 1.0 for name, equals, value in pairs}
+
+
+def _each(read: Callable[[str], Any], separator: str = ",") -> Callable[[str], list[Any]]:
+    return lambda text: [read(part) for part in text.split(separator)]
+
+
+WHOLE, TEXT, PATH = Kind("N", int, "a whole number"), Kind("TEXT", str, "text"), user_path
+LIST = Kind("A,B", _each(str), "a list")
+KINDS = {
+    "int": WHOLE,
+    "Count": Kind("N", _from(1), "a whole number from 1"),
+    "Seed": Kind("N", _from(0, 2**32 - 1), f"a whole number from 0 to {2**32 - 1}"),
+    "float": Kind("X", _finite, "a number"),
+    "str": TEXT,
+    "Path": Kind("PATH", PATH, "a path"),
+    "str | Path": Kind("PATH", PATH, "a path"),
+    "Sequence[str]": LIST,
+    "Sequence[int | str]": LIST,
+    "Sequence[int]": Kind("N,N", _each(int), "whole numbers"),
+    "Sequence[float]": Kind("X,X", _each(_finite), "numbers"),
+    "Sequence[str | Path]": Kind("A,B", _each(str), "paths"),
+    "Sequence[Mapping[str, float]]": Kind(
+        "A=1,B", _each(_settings, "/"), "numbers by name, as Smiling=1,Hat=0"
+    ),
+}
+
+
+def parse(
+    arguments: Sequence[str], command: str, parameters: Mapping[str, Parameter], words: str = ""
+) -> tuple[dict[str, Any], dict[str, str]]:
+    """Reads the arguments of a command.
 
     Args:
-      values: the flags as they were given.
-      command: for the message.
-      reads: the names of the flags that it reads, with spaces between.
+      arguments: what follows its name.
+      command: its name, for messages.
+      words: the name of what takes words without a flag; "" where nothing does.
+      parameters: its flags. One that is called "config" stands for --config.KEY of every key, too.
+
+    Returns:
+      The values that are given, by name; and those of --config.KEY as they are written, by key.
 
     Raises:
-      InputError: another flag is given.
+      InputError: an argument is not understood, or a value is missing or wrong.
     """
-    for name in values:
-        own = name.partition(".")[0]  # --config.KEY is read by what reads --config
-        if values[name].present and not {own, name} & set(reads.split()):
-            there = ", ".join(f"--{flag}" for flag in reads.split())
-            raise InputError(f"{command} does not read --{name}, only {there}.")
+    values: dict[str, Any] = {}
+    settings: dict[str, str] = {}
+    rest = list(arguments)
+    while rest:
+        word = rest.pop(0)
+        if words and not word.startswith("-"):
+            values.setdefault(words, []).append(word)
+            continue
+        if not word.startswith("--"):
+            raise InputError(f"{word!r} is not understood; a flag is written --name=value.")
+        flag, equals, text = word[2:].partition("=")
+        first, dot, key = flag.partition(".")
+        name = first.replace("-", "_") + dot + key
+        name = ALIASES.get(name, name)
+        off = not equals and _positive(name, parameters)
+        if off:
+            name, text, equals = off, "False", "="
+        known = parameters.get("config" if dot and name not in parameters else name)
+        if known is None or (dot and first != "config"):
+            near = did_you_mean(f"--{name}", [f"--{each}" for each in parameters])
+            hint = near.removesuffix(".")
+            raise InputError(
+                f"{command} does not read --{flag}{hint or f'; see `vae {command} --help`.'}"
+            )
+        if not equals and known.kind != "bool" and rest and not rest[0].startswith("--"):
+            text, equals = rest.pop(0), "="
+        if not equals and (known.kind == "bool" or dot):
+            text, equals = "True", "="
+        if not equals or (not text and not dot):
+            raise InputError(f"--{flag} needs a value: --{flag}={_metavar(known)}.")
+        if dot and name not in parameters:
+            settings[key] = text
+        elif name in values and isinstance(values[name], list):
+            raise InputError(f"--{flag} is given twice: give all of it once, with commas between.")
+        else:
+            values[name] = _value(name, text, known)
+    for name, parameter in parameters.items():
+        if parameter.default is REQUIRED and name not in values:
+            about = parameter.about[:1].lower() + parameter.about[1:]
+            raise InputError(f"--{name}={_metavar(parameter)} is missing: {about}")
+    return values, settings
 
 
-def whole_numbers(name: str, values: flags.FlagValues) -> list[int]:
-    """What a flag lists, none where it is absent.
+def _positive(name: str, parameters: Mapping[str, Parameter]) -> str:
+    """The flag that --noNAME or --no-NAME turns off; "" where it is none."""
+    name = name.removeprefix("no").removeprefix("_") if name.startswith("no") else ""
+    known = parameters.get("config" if name.startswith("config.") else name)
+    return name if known and (known.kind == "bool" or "." in name) else ""
 
-    Raises:
-      InputError: it is no list of whole numbers.
-    """
-    given = values[name].value or []
+
+def _value(name: str, text: str, parameter: Parameter) -> Any:
+    if parameter.choices:
+        if text not in parameter.choices:
+            raise InputError(not_one_of(f"--{name}={text}", text, parameter.choices))
+        return text
+    if parameter.kind == "bool":
+        if text.lower() not in ("true", "1", "false", "0"):
+            raise InputError(f"--{name}={text} must be True or False.")
+        return text.lower() in ("true", "1")
+    kind = _kind(name, parameter)
     try:
-        return [int(value) for value in given]
-    except ValueError:
-        raise InputError(f"--{name}={','.join(given)} must be whole numbers.") from None
+        return kind.read(text)
+    except (ValueError, OverflowError):
+        raise InputError(f"--{name}={text} must be {kind.must}.") from None
 
 
-def settings(pairs: list[str]) -> dict[str, float]:
-    """From "Smiling=1", or "Smiling" alone, to what is set to which value.
-
-    Raises:
-      InputError: a value is no finite number.
-    """
-    found = {}
-    for pair in pairs:
-        name, _, value = pair.partition("=")
-        try:
-            found[name] = float(value or 1)
-        except ValueError:
-            found[name] = math.nan
-        if not math.isfinite(found[name]):
-            raise InputError(f"--attributes={pair}: {value!r} must be a number.")
-    return found
-
-
-def _expanded(argument: str) -> str:
-    """Returns an argument with the home directory for ~, which no shell puts after an = sign."""
-    name, equals, path = argument.partition("=")
-    if name == "--images":  # as it was called when there were no other data
-        return f"--files{equals}{path}"
-    if name not in PATHS or not equals:
-        return argument
-    return f"{name}={user_path(path)}" if path else argument
-
-
-def require_config(values: flags.FlagValues, command: str) -> None:
-    """Refuses a command line without an experiment.
+def _kind(name: str, parameter: Parameter) -> Kind:
+    """What a parameter's annotation stands for.
 
     Raises:
-      InputError: --config is missing.
+      InputError: nothing that can be written on a command line.
     """
-    if not values["config"].present:
+    written = parameter.kind
+    for other in ("list[", "tuple["):
+        if written.startswith(other):
+            written = f"Sequence[{written.removeprefix(other).replace(', ...', '')}"
+    if written not in KINDS:
         raise InputError(
-            f"{command} needs --config=FILE; `python launch.py list` shows experiments."
+            f"{name}: {parameter.kind} is no annotation of a flag; those are bool, Literal[...], "
+            f"{', '.join(KINDS)}."
         )
+    return KINDS[written]
 
 
-def _unknown_key(message: str) -> str:
-    """From what ml_collections says of a key that a config lacks to one sentence."""
-    names = re.findall(r"Did you mean \\?[\"'](\w+)\\?[\"'] instead of \\?[\"'](\w+)", message)
-    if not names:
-        return "--config has no such key: " + " ".join(message.split())
-    close, given = names[0]
-    return f"--config has no key {given!r}; did you mean {close!r}?"
+def _metavar(parameter: Parameter) -> str:
+    if parameter.choices:
+        return "|".join(parameter.choices)
+    return _kind("", parameter).shown
 
 
-def _said(message: str) -> str:
-    """What absl says of a wrong value; of one that is not among several, with the nearest."""
-    found = re.fullmatch(r"flag --(\w+)=(.*): value should be one of <(.*)>", message)
-    if not found:
-        return message
-    name, given, choices = found.groups()
-    return not_one_of(f"--{name}={given}", given, choices.split("|"))
+def flags(parameters: Mapping[str, Parameter]) -> list[str]:
+    """Lines of help, a paragraph for each flag."""
+    lines = []
+    for name, parameter in parameters.items():
+        flag = f"  --{name}"
+        if parameter.kind != "bool":
+            flag += f"={_metavar(parameter)}"
+        about = parameter.about[:1].upper() + parameter.about[1:]
+        if parameter.default not in (None, REQUIRED, (), False):
+            about = f"{about.removesuffix('.')} ({parameter.default})."
+        first = flag.ljust(COLUMN - 2) + "  "
+        if len(first) > COLUMN and len(first + about) > WIDTH:
+            lines, first = [*lines, flag], " " * COLUMN
+        lines += textwrap.wrap(about, WIDTH, initial_indent=first, subsequent_indent=" " * COLUMN)
+    return lines
 
 
-def flag_help(values: flags.FlagValues) -> str:
-    """A line for each flag of launch.py."""
-    own = values.get_key_flags_for_module("launch.py") or values.get_key_flags_for_module(
-        "__main__"
-    )
-    return "\n".join(f"  --{flag.name:12} {flag.help}" for flag in own)
+def explain(command: str, signature: Signature, shared: Mapping[str, Parameter]) -> str:
+    """The help of a command, with the flags that it shares with others."""
+    lines = textwrap.wrap(f"{command}: {signature.summary}", WIDTH)
+    for paragraph in filter(None, signature.text.split("\n\n")):
+        lines += ["", *textwrap.wrap(paragraph, WIDTH)]
+    lines += ["", *(f"  {example}" for example in signature.examples), ""]
+    parameters = signature.parameters | shared
+    needed = {name: each for name, each in parameters.items() if each.default is REQUIRED}
+    return "\n".join([*lines, *flags(needed | parameters)])
 
 
 def start_logging(*, several: bool) -> None:

@@ -62,7 +62,7 @@ def test_the_label_decides_what_the_same_latents_show(runs):
 
 def test_pictures_of_the_classes_that_are_asked_for(runs):
     _, run = runs["label"]
-    path = sample(run, num=5, labels=[0, 3])
+    (path,) = sample(run, num=5, labels=[0, 3]).paths
     assert path.is_file() and path.stem.endswith("_labels0-3_num5")
     with pytest.raises(InputError, match="no class '10'"):
         sample(run, num=5, labels=[10])
@@ -73,11 +73,11 @@ def test_pictures_of_the_classes_that_are_asked_for(runs):
 
 
 def test_an_evaluation_says_what_the_label_changes(runs):
-    found = evaluate(runs["label"][1], num_samples=2)
+    found = evaluate(runs["label"][1], num_samples=2).figures
     assert found["metrics"]["test/condition_response"] > 0.5
     assert set(found["condition"]) == {str(k) for k in range(10)}
     assert 0 <= found["metrics"]["test/condition_accuracy"] <= 1
-    assert "condition" not in evaluate(runs["none"][1], num_samples=2)
+    assert "condition" not in evaluate(runs["none"][1], num_samples=2).figures
 
 
 @pytest.fixture(scope="module")
@@ -153,23 +153,24 @@ def test_a_run_without_a_record_of_scales_is_read_as_of_old(of_attributes, tmp_p
 
 
 def test_a_value_far_from_the_data_is_said(of_attributes, caplog):
-    sample(of_attributes, num=2, attributes={"Bright": 200.0})
+    sample(of_attributes, num=2, attributes=[{"Bright": 200.0}])
     assert "far from" not in caplog.text
-    sample(of_attributes, num=2, attributes={"Bright": 1.0, "Low": -1.0})
+    sample(of_attributes, num=2, attributes=[{"Bright": 1.0, "Low": -1.0}])
     assert "Low=-1 is far from the training data, where it goes from 0 to 1" in caplog.text
 
 
 def test_attributes_that_are_not_there_are_refused(of_attributes):
     with pytest.raises(InputError, match="no attribute 'Hat'; there are Low, Bright"):
-        sample(of_attributes, num=2, attributes={"Hat": 1.0})
+        sample(of_attributes, num=2, attributes=[{"Hat": 1.0}])
     with pytest.raises(InputError, match=r"attributes must be \[3, 2\] numbers: Low, Bright"):
         of_attributes.sample(3, labels=np.zeros((3, 5)))
-    assert sample(of_attributes, num=2, attributes={"Bright": 0.0}).stem.endswith("_Bright0_num2")
+    path = sample(of_attributes, num=2, attributes=[{"Bright": 0.0}]).paths[0]
+    assert path.stem.endswith("_Bright0_num2")
 
 
 def test_an_evaluation_says_what_attributes_change(of_attributes):
-    found = evaluate(of_attributes, split="valid", num_samples=2)
+    found = evaluate(of_attributes, split="valid", num_samples=2).figures
     assert set(found["condition"]) == {"Low", "Bright"}
     assert found["condition"]["Low"]["response"] > 0.5
     assert found["metrics"]["valid/condition_r2"] < 0.9
-    assert "condition" not in evaluate(of_attributes, split="train", num_samples=2)
+    assert "condition" not in evaluate(of_attributes, split="train", num_samples=2).figures

@@ -160,11 +160,11 @@ def test_tasks_of_a_conditional_model(name, tmp_path):
     )
     vae.train(config, tmp_path)
     run = vae.load(tmp_path)
-    found = evaluate(run, num_samples=2)
+    found = evaluate(run, num_samples=2).figures
     assert np.isfinite(found["metrics"]["test/condition_response"])
     assert set(found["condition"]) == {str(k) for k in range(10)}
-    assert sample(run, num=4, labels=[3]).is_file()
-    assert reconstruct(run, num=2)[0].is_file()
+    assert sample(run, num=4, labels=[3]).paths[0].is_file()
+    assert reconstruct(run, num=2).paths[0].is_file()
     for task in (interpolate, transfer):
         paths, _ = task(run, num=2)
         assert all(path.is_file() for path in paths)

@@ -11,7 +11,7 @@ import pytest
 
 from vae.errors import InputError
 from vae.report import table
-from vae.report.results import EXPERIMENTS, write
+from vae.report.results import FOLDER, write
 
 EXPERIMENT = '''"""Small networks on small pictures.
 
@@ -90,7 +90,7 @@ def test_seeds_make_one_row_and_overrides_another(tmp_path, experiments):
     assert "`--config.model.latent_dim=3`" in second[0] and second[4] == "90.00 +- 0.25*"
     assert third[0] == "`wide`" and third[4] == "not run"
     text = (runs / "RESULTS.md").read_text()
-    assert "python launch.py train --config=experiments/small.py:wide" in text
+    assert "vae train --config=experiments/small.py:wide" in text
     assert first[1] == "photographs, test (9 examples)"
     assert "somewhere" not in text and "unpublished" not in text
 
@@ -99,8 +99,8 @@ def test_a_command_can_be_pasted_into_a_shell(tmp_path, experiments):
     overrides = {"model.groups": [2, 3], "model.widths": [4], "data.train": "train[:10]"}
     finished(tmp_path / "runs", "experiments/small.py", 80.0, **overrides)
     text = write(tmp_path / "runs", experiments=experiments).read_text()
-    command = next(line for line in text.splitlines() if "groups" in line and "python" in line)
-    assert shlex.split(command)[4:] == [
+    command = next(line for line in text.splitlines() if "groups" in line and "vae" in line)
+    assert shlex.split(command)[3:] == [
         "--config.data.train=train[:10]",
         "--config.model.groups=(2,3)",
         "--config.model.widths=(4,)",
@@ -128,8 +128,8 @@ def test_a_file_keeps_the_rows_of_runs_that_are_elsewhere(tmp_path, experiments)
     assert two[4] == "90.00 +- 0.25*" and "latent_dim=3" in two[0]
     assert wide[4] == "not run" and verified[1] == "`verify`"
     assert mine[0] == "`large`" and mine[2] == "nll, K = 7, last weights"
-    commands = [line for line in out.read_text().splitlines() if line.startswith("python launch")]
-    assert [shlex.split(command)[3] for command in commands] == [
+    commands = [line for line in out.read_text().splitlines() if line.startswith("vae ")]
+    assert [shlex.split(command)[2] for command in commands] == [
         *["--config=experiments/small.py"] * 2,
         "--config=experiments/small.py:wide",
         "--config=/somewhere/mine.py:large",
@@ -140,7 +140,7 @@ def test_a_file_keeps_the_rows_of_runs_that_are_elsewhere(tmp_path, experiments)
 
 
 def test_the_tracked_file_is_read_as_it_is_written(tmp_path):
-    tracked = (EXPERIMENTS / "RESULTS.md").read_text()
+    tracked = (FOLDER / "RESULTS.md").read_text()
     (tmp_path / "RESULTS.md").write_text(tracked)
     table.write(tmp_path / "RESULTS.md", {})
     text = (tmp_path / "RESULTS.md").read_text()
@@ -251,8 +251,8 @@ def test_a_path_beside_the_name_of_an_embedded_set_is_the_data(tmp_path, experim
             (directory / "provenance.json").write_text(json.dumps(record))
     out = write(tmp_path / "runs", experiments=experiments)
     assert [row[1].split(",")[0] for row in rows(out)] == ["first.npz", "second.npz", "digits"]
-    commands = [line for line in out.read_text().splitlines() if line.startswith("python launch")]
-    assert [shlex.split(command)[4:] for command in commands] == [
+    commands = [line for line in out.read_text().splitlines() if line.startswith("vae ")]
+    assert [shlex.split(command)[3:] for command in commands] == [
         ["--config.data.path=my/first.npz"],
         ["--config.data.path=my/second.npz"],
         [],

@@ -1,4 +1,4 @@
-"""Stands in for launch.py in the tests of executors: it ends, saves and goes on as a run does.
+"""Stands in for commands in the tests of executors: it ends, saves and goes on as a run does.
 
 Its arguments: "exit CODE" ends so; "save DIR" works until SIGTERM, then takes a note in DIR and
 ends with 75; where there is a note already, it ends with 0.

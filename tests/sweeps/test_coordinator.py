@@ -11,8 +11,9 @@ from fakes import FakeExecutor, elbo, learning_rate
 
 from vae.config import base
 from vae.errors import InputError
+from vae.experiments import ExperimentFile
 from vae.sweeps.coordinator import Coordinator
-from vae.sweeps.jobs import Command, Jobs
+from vae.sweeps.jobs import Jobs
 from vae.sweeps.search import Search
 from vae.sweeps.space import LogUniform, Plan, product
 from vae.training import directory
@@ -38,8 +39,8 @@ def coordinate(
         workdir / "study.journal", plan, sampler="tpe", pruner=pruner, every=10, steps=30
     )
     overrides = {"training.steps": 30}
-    command = Command("experiments/digits.py", base(), overrides, ("--cpu_devices=2",))
-    jobs = Jobs(workdir, command, **(packing or {"members": 1}))
+    experiment = ExperimentFile("experiments/digits.py", base(), overrides)
+    jobs = Jobs(workdir, experiment, ["--cpu_devices=2"], **(packing or {"members": 1}))
     return Coordinator(
         workdir, plan, search, jobs, executor, num_points=points, wait=wait, **kwargs
     )

@@ -6,8 +6,9 @@ from fakes import FakeExecutor, flags
 from test_coordinator import GRID, RATES, SPACE, coordinate, records, statuses
 
 from vae.config import base
+from vae.experiments import ExperimentFile
 from vae.sweeps import record
-from vae.sweeps.jobs import Command, Jobs
+from vae.sweeps.jobs import Jobs
 from vae.sweeps.space import Plan, product
 from vae.training.directory import STOP
 
@@ -74,8 +75,8 @@ def test_how_many_is_measured_once_for_each_group(tmp_path):
     assert first.log.parent == tmp_path / "packing" / first.log.parent.name
     assert statuses(tmp_path) == ["completed"] * 8
     # One that goes on knows what was measured.
-    command = Command("experiments/digits.py", base(), {"training.steps": 30})
-    jobs = Jobs(tmp_path, command, **packing)
+    experiment = ExperimentFile("experiments/digits.py", base(), {"training.steps": 30})
+    jobs = Jobs(tmp_path, experiment, **packing)
     _, trials = jobs.next(record.trials(tmp_path), free=1)
     assert len(trials) == 3 == jobs.largest
 

@@ -2,6 +2,7 @@
 
 import os
 import signal
+import sys
 from pathlib import Path
 
 import pytest
@@ -30,7 +31,7 @@ def test_jobs_end_with_their_codes_save_when_stopped_and_are_stopped_at_the_end(
     executor = executors.load("ray")(2, tmp_path, [f"num_cpus={os.cpu_count() / 2}"])
     from vae.sweeps.executors import ray
 
-    monkeypatch.setattr(ray, "LAUNCH", STUB)
+    monkeypatch.setattr(ray, "COMMAND", (sys.executable, STUB))
     try:
         assert "one is started" in capsys.readouterr().err
         for number in (0, 1, 3):

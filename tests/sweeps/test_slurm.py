@@ -103,7 +103,7 @@ def slurm(cluster, tmp_path, monkeypatch):
     pytest.importorskip("submitit")
     from vae.sweeps.executors import slurm
 
-    monkeypatch.setattr(slurm, "LAUNCH", STUB)
+    monkeypatch.setattr(slurm, "COMMAND", (sys.executable, STUB))
     monkeypatch.setattr(slurm, "QUERY_EVERY", 0.3)
     made = []
 

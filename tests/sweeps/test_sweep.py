@@ -1,8 +1,9 @@
-"""`launch.py sweep` as a person meets it: real trainings, in processes of their own."""
+"""`vae sweep` as a person meets it: real trainings, in processes of their own."""
 
 import contextlib
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -13,6 +14,8 @@ import optuna
 import pytest
 from launching import ROOT, launch
 
+from vae import signature
+from vae.sweeps.executors import EXECUTORS
 from vae.sweeps.search import PRUNERS, SAMPLERS
 from vae.training import directory
 
@@ -25,7 +28,7 @@ TINY = (
     "--config.log.tensorboard=False",
 )
 EXPERIMENT = """
-from experiments.digits import get_config
+from vae.experiments.digits import get_config
 from vae.sweeps.space import *
 
 def sweep():
@@ -66,7 +69,7 @@ def test_a_sweep_from_the_command_line(tmp_path, experiment):
     limits = ("--config.training.max_nonfinite=1", "--cpu_devices=2", "--workers=2")
     result = launch(*given, *limits)
     assert result.returncode == 0, result.stderr
-    assert "2/2 trials  1 completed, 1 diverged  best valid/elbo" in result.stderr
+    assert "sweep  2/2  1 completed, 1 diverged  best valid/elbo" in result.stderr
     assert "diverged" in result.stdout
     first, second = trials(workdir)
     assert (first["status"], second["status"]) == ("completed", "diverged")
@@ -76,9 +79,9 @@ def test_a_sweep_from_the_command_line(tmp_path, experiment):
     record = json.loads((run / "provenance.json").read_text())
     assert len(record["devices"]) == 2
     assert record["overrides"]["optimizer.learning_rate"] == 1e-3
-    assert record["command"][:2] == ["launch.py", "train"]
+    assert record["command"][:2] == ["vae", "train"]
     log = (run / "log.txt").read_text()
-    assert "valid/elbo" in log and '"status": "completed"' in log
+    assert "valid  elbo" in log and re.search("^status +completed$", log, re.MULTILINE)
 
     before = (run / "metrics.jsonl").read_text()
     again = launch(*given, *limits)
@@ -90,7 +93,8 @@ def test_a_sweep_from_the_command_line(tmp_path, experiment):
     with directory.owned(workdir):
         assert "in use by another process" in launch(*given, *limits).stderr
     shown = launch("list", f"--workdir={tmp_path}").stdout
-    assert shown.split()[:3] == [str(workdir), "done", "2/2"]
+    row = shown.splitlines()[-1]
+    assert row.startswith("sweep ") and "completed" in row and "2/2" in row
 
 
 @pytest.mark.parametrize(
@@ -120,8 +124,10 @@ def test_a_mistake_is_one_sentence_and_leaves_nothing(tmp_path, experiment, argu
 
 
 def test_the_flags_offer_what_there_is():
-    text = (ROOT / "launch.py").read_text()
-    assert json.dumps(list(SAMPLERS)) in text and json.dumps(list(PRUNERS)) in text
+    offered = signature.read(signature.file_of("vae.sweeps.commands"), "sweep").parameters
+    assert offered["sampler"].choices == tuple(SAMPLERS)
+    assert offered["pruner"].choices == tuple(PRUNERS)
+    assert offered["executor"].choices == tuple(EXECUTORS)
 
 
 LONG = (

@@ -10,7 +10,6 @@ import statistics
 import subprocess
 import sys
 from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
 
@@ -133,12 +132,10 @@ def test_best_is_a_config_file_that_launches_from_the_repositorys_root(tmp_path)
     workdir = make(tmp_path / "sweep", points, **{"training.steps": 7})
     results.write(workdir)
     code = (
-        "import sys; from absl import flags; from ml_collections import config_flags\n"
-        "config = config_flags.DEFINE_config_file('config')\n"
-        "flags.FLAGS(sys.argv); c = config.value\n"
+        "import sys; from vae.experiments import load; c = load(sys.argv[1], {}).config\n"
         "print(c.model.encoder_widths, c.training.steps, c.seed, c.data.name)"
     )
-    command = [sys.executable, "-c", code, f"--config={workdir / 'best.py'}"]
+    command = [sys.executable, "-c", code, workdir / "best.py"]
     environment = os.environ | {"PYTHONPATH": str(ROOT)}
     run = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, env=environment)
     assert run.stdout == "(32, 16) 7 0 digits\n", run.stderr  # and the experiment's own seed
@@ -212,7 +209,6 @@ def test_a_directory_that_is_no_sweep_is_refused(tmp_path):
 
 def test_the_command_results_writes_those_of_a_sweep(tmp_path, capsys):
     workdir = make(tmp_path / "sweep", grid())
-    command, _ = commands.COMMANDS["results"]
-    assert command(None, SimpleNamespace(workdir=str(workdir), out=None)) == 0
+    assert commands.main(["results", f"--workdir={workdir}"]) == 0
     assert len(table(capsys.readouterr().out)) == 4
     assert (workdir / "report.html").exists()

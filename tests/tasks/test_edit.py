@@ -4,7 +4,7 @@ from PIL import Image
 
 from vae.errors import InputError
 from vae.evaluation import probe
-from vae.tasks.edit import as_table, edit, edit_figures, measure
+from vae.tasks.edit import as_table, edit, edit_figures
 
 
 def read_halves(images):
@@ -14,7 +14,7 @@ def read_halves(images):
 
 @pytest.mark.parametrize("method", ["means", "linear"])
 def test_an_edit_changes_its_attribute_and_less_the_other(plain, halves_read, method):
-    figures = edit_figures(plain, read_halves, method=method, num=60)
+    figures = edit_figures(plain, read_halves, method=method, num=60).figures
     change = np.array(figures["change"])
     assert (np.diag(change) > 0.3).all()
     assert (np.abs(change[[0, 1], [1, 0]]) < 0.5 * np.diag(change)).all()
@@ -22,7 +22,7 @@ def test_an_edit_changes_its_attribute_and_less_the_other(plain, halves_read, me
 
 
 def test_what_a_conditional_model_is_told_is_set(told, halves_read):
-    figures = edit_figures(told, read_halves, num=60)
+    figures = edit_figures(told, read_halves, num=60).figures
     assert figures["method"] == "condition"
     # Halves that are off have 0 (upper) and on average 1/4 (lower), and are turned on all the way.
     np.testing.assert_allclose(np.diag(figures["change"]), [1.0, 0.75], atol=0.2)
@@ -32,7 +32,7 @@ def test_what_a_conditional_model_is_told_is_set(told, halves_read):
 
 def test_the_classifier_of_the_data_reads_the_edits(plain, halves_read, monkeypatch):
     monkeypatch.setattr(probe, "STEPS", 2)
-    lines = measure(plain, strength=1.0, num=8).split("\n")
+    lines = edit(plain, measure=True, num=8).text.split("\n")
     assert [line.split()[0] for line in lines[1:]] == ["Upper", "Lower"]
 
 
@@ -42,7 +42,7 @@ def test_a_classifier_is_trained_only_for_a_run_that_edits(ladder, halves_read, 
 
     monkeypatch.setattr("vae.tasks.edit.classifier", classifier)
     with pytest.raises(InputError, match="ladder"):
-        measure(ladder)
+        edit(ladder, measure=True)
 
 
 def test_the_users_own_photo(plain, told, halves_read, tmp_path):
@@ -50,7 +50,7 @@ def test_the_users_own_photo(plain, told, halves_read, tmp_path):
     photo[12:] = 150
     Image.fromarray(photo).save(tmp_path / "mine.png")
     for run, extra in ((plain, {}), (told, {"attributes": [{"Upper": 0.0, "Lower": 0.7}]})):
-        (path, record), figures = edit(
+        (path, record), figures, _ = edit(
             run, attribute="Upper", strength=1, files=[tmp_path / "mine.png"], steps=2, **extra
         )
         assert path.is_file() and record.is_file()
@@ -58,7 +58,8 @@ def test_the_users_own_photo(plain, told, halves_read, tmp_path):
         assert figures["examples"][0]["example"] == "mine"
         small, large = figures["examples"][0]["change_rms"]
         assert large > small > 0 and large > 0.05
-    _, figures = edit(plain, attribute="Upper", files=[tmp_path / "mine.png"], residual=True)
+    own = {"files": [tmp_path / "mine.png"], "residual": True}
+    figures = edit(plain, attribute="Upper", **own).figures
     assert figures["examples"][0]["change_rms"][-1] > 0
 
 

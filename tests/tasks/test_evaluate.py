@@ -10,12 +10,12 @@ from PIL import Image
 from vae import modalities
 from vae.errors import InputError
 from vae.modalities.images import likeness
-from vae.tasks.evaluate import evaluate, evaluate_files
+from vae.tasks.evaluate import evaluate
 from vae.tasks.reconstruct import reconstruct
 
 
 def test_the_groups_of_a_ladder_share_its_divergence(ladder):
-    result = evaluate(ladder, num_samples=1)
+    result = evaluate(ladder, num_samples=1).figures
     shares = result["group_kl"]
     assert len(shares) == 3 and min(shares) > 0
     np.testing.assert_allclose(sum(shares), result["metrics"]["test/kl"], rtol=1e-5)
@@ -23,12 +23,12 @@ def test_the_groups_of_a_ladder_share_its_divergence(ladder):
 
 
 def test_a_mean_beside_the_priors_is_said_in_nats_and_costs_as_many(run, caplog):
-    before = evaluate(run, num_samples=1)["metrics"]
+    before = evaluate(run, num_samples=1).figures["metrics"]
     assert before["test/off_centre"] < 0.3 and "mean of the latents" not in caplog.text
     statistics = run.variables["statistics"]
     off = {"posterior": {"origin": statistics["posterior"]["origin"] - np.float32(2)}}
     moved = run.variables | {"statistics": statistics | off}
-    after = evaluate(dataclasses.replace(run, variables=moved), num_samples=1)["metrics"]
+    after = evaluate(dataclasses.replace(run, variables=moved), num_samples=1).figures["metrics"]
     cost = {k: after[f"test/{k}"] - before[f"test/{k}"] for k in ("off_centre", "kl", "elbo")}
     assert cost["off_centre"] == pytest.approx(8, abs=2)
     assert cost["kl"] == pytest.approx(cost["off_centre"], abs=0.05)
@@ -47,7 +47,7 @@ def as_files(run, folder, number=6):
 
 def test_a_folder_of_ones_own_is_evaluated_image_by_image(run, tmp_path):
     x = as_files(run, tmp_path)
-    result = evaluate_files(run, [tmp_path], num_samples=7)
+    result = evaluate(run, files=[tmp_path], num_samples=7).figures
     expected = run.estimate(x, num_samples=7, seed=run.config.evaluation.seed)
     rows = result["per_example"]
     assert [row["example"] for row in rows] == [str(i) for i in range(6)]
@@ -57,14 +57,14 @@ def test_a_folder_of_ones_own_is_evaluated_image_by_image(run, tmp_path):
     (written,) = run.workdir.glob("evaluation_0+5_*.json")
     assert json.loads(written.read_text()) == result
     with pytest.raises(InputError, match="--labels is for"):
-        evaluate_files(run, [tmp_path], labels=[1])
+        evaluate(run, files=[tmp_path], labels=[1])
 
 
 def test_images_of_ones_own_are_reconstructed(run, tmp_path):
     x = as_files(run, tmp_path)
-    path, figures = reconstruct(run, files=[tmp_path])
+    (path, _), record, _ = reconstruct(run, files=[tmp_path])
     assert path.name.startswith("reconstructions_00000300_0+5_") and path.is_file()
     expected = likeness(x, run.reconstruct(x))
-    assert figures == pytest.approx(expected)
-    test, shown = reconstruct(run, num=6)
-    assert test != path and shown == pytest.approx(expected)
+    assert record["metrics"] == pytest.approx(expected)
+    (test, _), shown, _ = reconstruct(run, num=6)
+    assert test != path and shown["metrics"] == pytest.approx(expected)

@@ -58,7 +58,7 @@ def test_samples_are_closer_to_the_aggregate_posterior_than_the_priors(run, name
     images = run.sample(4, prior=fitted)
     np.testing.assert_array_equal(images, run.sample(4, prior=again))
     assert not np.array_equal(images, run.sample(4))
-    assert sample(run, num=4, prior=name).name == f"samples_{name}_00000200_seed0_num4.png"
+    assert sample(run, num=4, prior=name).paths[0].name == f"samples_{name}_00000200_seed0_num4.png"
 
 
 def test_a_damaged_file_is_fitted_anew(run):

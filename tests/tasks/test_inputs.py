@@ -81,7 +81,7 @@ def test_outliers_are_brought_to_the_runs_range(run, tmp_path, low, high):
     if low != -1:
         return
     # A set is no outlier of itself.
-    figures = anomaly(run, outliers=[tmp_path / "set.npz"], num=150, num_samples=2)
+    figures = anomaly(run, outliers=[tmp_path / "set.npz"], num=150, num_samples=2).figures
     assert 0.4 < figures["auroc"]["nll"] < 0.6
 
 
@@ -157,10 +157,10 @@ def test_classes_keep_their_names(tmp_path):
     vae.train(config, tmp_path / "run")
     run = vae.load(tmp_path / "run")
     assert run.classes == ("one", "three", "two", "zero") and run.model.condition.size == 4
-    path = sample(run, num=4, labels=["two", "zero"])
+    (path,) = sample(run, num=4, labels=["two", "zero"]).paths
     drawn = path.read_bytes()
-    assert sample(run, num=4, labels=[2, "3"]) == path and path.read_bytes() == drawn
-    assert sample(run, num=4, labels=["one"]) != path
+    assert sample(run, num=4, labels=[2, "3"]).paths == [path] and path.read_bytes() == drawn
+    assert sample(run, num=4, labels=["one"]).paths != [path]
     of_names, of_numbers = run.sample(2, labels=["two", "zero"]), run.sample(2, labels=[2.0, 3.0])
     np.testing.assert_array_equal(of_names, of_numbers)
     for wrong in (

@@ -38,7 +38,7 @@ def test_where_there_is_no_turn_it_is_straight():
 
 
 def test_a_strip_and_an_animation_there_and_back(plain, halves_read):
-    (strip, gif, record), figures = interpolate(plain, num=4, steps=5)
+    (strip, gif, record), figures, _ = interpolate(plain, num=4, steps=5)
     assert strip.is_file() and json.loads(record.read_text()) == figures
     assert [len(pair["change"]) for pair in figures["pairs"]] == [4, 4]
     assert figures["pairs"][1]["from"] == "test 2"
@@ -58,12 +58,12 @@ def test_its_ends_are_the_reconstructions(plain, halves_read):
 
     x = first_examples(modalities.load(plain.config.data), "test", 2, plain.config).x
     expected = np.sqrt(np.mean(np.diff(plain.reconstruct(x), axis=0) ** 2))
-    _, figures = interpolate(plain, num=2, steps=2, method="linear")
+    figures = interpolate(plain, num=2, steps=2, method="linear").figures
     np.testing.assert_allclose(figures["pairs"][0]["change"], [expected], rtol=1e-5)
 
 
 def test_a_ladder_and_what_a_model_is_told(ladder, told, halves_read):
-    assert len(interpolate(told, num=2, steps=3)[0]) == 3
+    assert len(interpolate(told, num=2, steps=3).paths) == 3
     with pytest.raises(InputError, match="must be one of spherical, linear"):
         interpolate(ladder, method="means")
     with pytest.raises(InputError, match="give an even number"):
@@ -71,4 +71,4 @@ def test_a_ladder_and_what_a_model_is_told(ladder, told, halves_read):
 
 
 def test_the_groups_of_a_ladder(ladder):
-    assert interpolate(ladder, num=2, steps=3)[1]["method"] == "spherical"
+    assert interpolate(ladder, num=2, steps=3).figures["method"] == "spherical"

@@ -28,24 +28,24 @@ def folders(tmp_path_factory):
 def test_other_images_give_other_files(plain, told, halves_read, folders):
     made = []
     for folder in folders:
-        made += edit(plain, attribute="Upper", files=[folder], steps=1)[0]
-        made += interpolate(plain, files=[folder], steps=2)[0]
-        made += traverse(plain, files=[folder / "0.png"], steps=2, num=1)[0]
-        made += transfer(told, files=[folder])[0]
-    made += transfer(told, files=[folders[0]], attributes=[{"Upper": 1.0}])[0]
+        made += edit(plain, attribute="Upper", files=[folder], steps=1).paths
+        made += interpolate(plain, files=[folder], steps=2).paths
+        made += traverse(plain, files=[folder / "0.png"], steps=2, dimensions=1).paths
+        made += transfer(told, files=[folder]).paths
+    made += transfer(told, files=[folders[0]], attributes=[{"Upper": 1.0}]).paths
     assert len(set(made)) == len(made) == 20 and all(path.is_file() for path in made)
-    again = edit(plain, attribute="Upper", files=[folders[0]], steps=1)[0]
+    again = edit(plain, attribute="Upper", files=[folders[0]], steps=1).paths
     assert again == made[:2]  # the same command replaces what it made
 
 
 def test_other_settings_give_other_files(plain, halves_read):
     made = []
     for options in ({}, {"keep": ["Lower"]}, {"steps": 2}, {"num": 3}):
-        made += edit(plain, attribute="Upper", **options)[0]
+        made += edit(plain, attribute="Upper", **options).paths
     for options in ({}, {"num": 4}, {"seed": 1}, {"temperature": 0.5}):
-        made.append(sample(plain, **options))
+        made += sample(plain, **options).paths
     for options in ({}, {"steps": 2}, {"num": 2}, {"method": "linear"}):
-        made += interpolate(plain, **options)[0]
+        made += interpolate(plain, **options).paths
     assert len(set(made)) == len(made) == 24
 
 

@@ -30,7 +30,7 @@ def read(run, name):
 
 
 def test_fidelity_of_samples_and_of_validation_images(run):
-    result = fidelity(run, num=150)
+    result = fidelity(run, num=150).figures
     assert result == read(run, "fidelity.json")
     samples, valid = result["samples"], result["valid"]
     assert valid["frechet"] < samples["frechet"] and valid["kernel"] < samples["kernel"]
@@ -45,7 +45,7 @@ def test_fidelity_of_samples_and_of_validation_images(run):
 def test_noise_scores_as_an_outlier_and_so_do_files_of_any_size(run, tmp_path):
     rng = np.random.default_rng(0)
     np.savez(tmp_path / "noise.npz", images=rng.integers(0, 256, (30, 20, 16, 3)).astype(np.uint8))
-    result = anomaly(run, outliers=[tmp_path / "noise.npz"], num=60, num_samples=5)
+    result = anomaly(run, outliers=[tmp_path / "noise.npz"], num=60, num_samples=5).figures
     assert result == read(run, "anomaly_noise.json")
     assert result["examples"] == 60 and result["outliers"] == 30
     for name in ("negative_elbo", "nll", "reconstruction"):
@@ -58,11 +58,11 @@ def test_noise_scores_as_an_outlier_and_so_do_files_of_any_size(run, tmp_path):
 
     for i in range(3):
         Image.fromarray(rng.integers(0, 256, (30, 40), dtype=np.uint8)).save(tmp_path / f"{i}.png")
-    result = anomaly(run, files=[tmp_path / "0.png"], outliers=[tmp_path / "1.png"] * 2)
+    result = anomaly(run, files=[tmp_path / "0.png"], outliers=[tmp_path / "1.png"] * 2).figures
     assert (result["examples"], result["outliers"]) == (1, 2)
     with pytest.MonkeyPatch.context() as patch:  # the data are not needed for that
         patch.setattr("vae.modalities.load", None)
-        assert "auroc" not in anomaly(run, files=[tmp_path], num_samples=2)
+        assert "auroc" not in anomaly(run, files=[tmp_path], num_samples=2).figures
     with pytest.raises(InputError, match="does not exist"):
         anomaly(run, outliers=[tmp_path / "nothing"])
 
@@ -70,7 +70,7 @@ def test_noise_scores_as_an_outlier_and_so_do_files_of_any_size(run, tmp_path):
 def test_a_conditional_model_scores_images_of_which_nothing_is_known(told, halves_read, tmp_path):
     rng = np.random.default_rng(0)
     np.savez(tmp_path / "noise.npz", images=rng.integers(0, 256, (30, 8, 8)).astype(np.uint8))
-    result = anomaly(told, outliers=[tmp_path / "noise.npz"], num=40, num_samples=10)
+    result = anomaly(told, outliers=[tmp_path / "noise.npz"], num=40, num_samples=10).figures
     assert result["auroc"]["nll"] > 0.9
 
     x = rng.random((5, 8, 8, 1))
@@ -92,7 +92,7 @@ def test_a_score_that_is_no_number_is_said_and_has_no_figure(run, tmp_path, monk
 
     monkeypatch.setattr("vae.tasks.anomaly.scores", scored)
     np.savez(tmp_path / "few.npz", images=np.zeros((3, 8, 8), np.uint8))
-    result = anomaly(run, outliers=[tmp_path / "few.npz"], num=5)
+    result = anomaly(run, outliers=[tmp_path / "few.npz"], num=5).figures
     assert np.isnan(result["auroc"]["nll"]) and result["auroc"]["ratio"] == 1
     assert "nll is no number for 1 of 8 examples" in caplog.text
 
@@ -112,8 +112,8 @@ def test_a_training_image_is_found_as_its_own_nearest(run, monkeypatch):
     (images, _, _), _ = modalities.load(run.config.data).train.read(np.array([7, 1200]))
     x = images / np.float32(16)
     monkeypatch.setattr(type(run), "sample", lambda self, num, **options: x)
-    paths, result = nearest(run, num=2)
-    assert [path.stem[:14] for path in paths] == ["nearest_values", "nearest_latent"]
+    paths, result, _ = nearest(run, num=2)
+    assert [path.stem[:14] for path in paths[:2]] == ["nearest_values", "nearest_latent"]
     assert all(path.is_file() for path in paths)
     assert result == read(run, "nearest.json")
     for space in ("values", "latents"):
@@ -127,10 +127,10 @@ def test_a_mirrored_training_image_is_found_where_training_mirrors(run, monkeypa
     (images, _, _), _ = modalities.load(run.config.data).train.read(np.array([7, 1200]))
     x = images[:, :, ::-1] / np.float32(16)
     monkeypatch.setattr(type(run), "sample", lambda self, num, **options: x)
-    assert min(nearest(run, num=2)[1]["values"]["samples"]) > 0.1
+    assert min(nearest(run, num=2).figures["values"]["samples"]) > 0.1
     config = run.config.copy_and_resolve_references()
     config.data.flip = True
-    _, result = nearest(dataclasses.replace(run, config=config), num=2)
+    result = nearest(dataclasses.replace(run, config=config), num=2).figures
     for space in ("values", "latents"):
         np.testing.assert_allclose(result[space]["samples"], 0, atol=1e-5)
         assert result[space]["mirrored"] == [True, True]
@@ -155,11 +155,11 @@ def test_a_gan_is_judged_by_its_samples_but_recognises_nothing(tmp_path):
     )
     vae.train(config, tmp_path)
     gan = vae.load(tmp_path)
-    result = fidelity(gan, num=50)
+    result = fidelity(gan, num=50).figures
     assert result["samples"]["frechet"] > 2 * result["valid"]["frechet"]
     assert result["samples"]["recall"] < result["valid"]["recall"]
-    paths, _ = nearest(gan, num=2)
-    assert [path.stem[:14] for path in paths] == ["nearest_values"]
+    paths = nearest(gan, num=2).paths
+    assert [path.stem[:14] for path in paths] == ["nearest_values", "nearest"]
     for task in (verify, anomaly):
         with pytest.raises(InputError, match="does not encode"):
             task(gan)

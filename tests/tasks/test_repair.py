@@ -45,7 +45,7 @@ def shown(path):
 
 
 def test_what_is_filled_in_is_closer_than_the_mean_and_varies(run):
-    path, figures = inpaint(run, num=8, samples=3, box=(0, 2, 4, 5))
+    (path, _), figures, _ = inpaint(run, num=8, samples=3, box=(0, 2, 4, 5))
     assert figures["missing_pixels"] == 20 and figures["images"] == 8
     mse = figures["mse"]
     assert mse["posterior_mean"] < 0.7 * mse["mean"] and mse["best_sample"] < 0.7 * mse["mean"]
@@ -75,13 +75,13 @@ def test_what_is_filled_in_is_closer_than_the_mean_and_varies(run):
 
 
 def test_noise_is_taken_away(run):
-    _, figures = denoise(run, num=8, sigma=0.3, samples=2)
+    figures = denoise(run, num=8, sigma=0.3, samples=2).figures
     assert figures["mse"]["noisy"] == pytest.approx(0.09, rel=0.2)
     assert figures["mse"]["posterior_mean"] < 0.5 * figures["mse"]["noisy"]
 
 
 def test_small_images_become_larger_than_by_repeating_pixels(run, tmp_path):
-    _, figures = super_resolve(run, num=8, factor=2, samples=2)
+    figures = super_resolve(run, num=8, factor=2, samples=2).figures
     assert figures["mse"]["posterior_mean"] < 0.7 * figures["mse"]["nearest"]
     assert figures["mse"]["posterior_mean"] < figures["mse"]["bilinear"]
     assert figures["mse"]["posterior_mean"] < figures["mse"]["bicubic"]
@@ -89,7 +89,7 @@ def test_small_images_become_larger_than_by_repeating_pixels(run, tmp_path):
 
 
 def test_chains_that_have_not_mixed_say_so(run):
-    _, figures = inpaint(run, num=4, sweeps=10)
+    figures = inpaint(run, num=4, sweeps=10).figures
     assert figures["unmixed"] > 0 and figures["rhat"] > 1.1
     assert "have not mixed (R-hat up to" in figures["note"]
     assert figures["note"].endswith("raise --sweeps, here 10.")
@@ -104,7 +104,8 @@ def test_images_of_ones_own_are_taken_as_damaged(run, tmp_path):
     mask[40:, 10:90] = 255  # the crop to a square leaves columns 10 to 89
     Image.fromarray(mask).save(tmp_path / "mask.png")
     images = [tmp_path / "photo.png"] * 2
-    path, figures = inpaint(run, files=images, mask=tmp_path / "mask.png", samples=1, sweeps=8)
+    given = {"files": images, "mask": tmp_path / "mask.png", "sweeps": 8}
+    (path, *_), figures, _ = inpaint(run, **given, samples=1)
     assert figures["missing_pixels"] == 32 and figures["images"] == 2 and "mse" not in figures
     assert shown(path).shape == (TOP + 2 * TILE, 3 * TILE + GAP, 3)
     assert shown(path.with_suffix("") / "0001_photo_mean.png").shape == (8, 8, 3)

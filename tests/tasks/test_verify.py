@@ -11,11 +11,11 @@ from vae import modalities
 from vae.errors import InputError
 from vae.evaluation.detection import auroc
 from vae.modalities.images.tasks.pairs import draw_pairs, read_pairs
-from vae.modalities.images.tasks.verify import cosine, verify, verify_file, verify_two
+from vae.modalities.images.tasks.verify import cosine, verify
 
 
 def test_digits_of_one_class_are_closer(run):
-    result = verify(run, pairs=200)
+    result = verify(run, num_pairs=200).figures
     assert result == json.loads((run.workdir / "verify.json").read_text())
     assert (result["pairs"], result["different_pairs"]) == (200, 200)
     assert result["identities"] == result["people"] == 10
@@ -88,7 +88,7 @@ def test_a_file_of_pairs_fold_by_fold(run, people):
     assert named[0] == [[f"Ada_000{i}", f"Bert_000{i}"] for i in (1, 2, 3)]
     assert [files[i].stem for i in folds[1].same[2]] == ["Di_0005", "Di_0006"]
 
-    result = verify_file(run, people / "pairs.txt", folder=people)
+    result = verify(run, pairs=people / "pairs.txt", folder=people).figures
     assert (result["images"], result["folds"], result["pairs"]) == (len(files), 2, 6)
     figures = result["posterior"]
     assert figures["auroc"] > 0.6 and 0 <= figures["accuracy"] <= 1
@@ -127,15 +127,16 @@ def test_two_images_of_ones_own(run, people, tmp_path):
     ada = people / "Ada" / "Ada_0001.png"
     twin = tmp_path / "twin.png"
     twin.write_bytes(ada.read_bytes())
-    result = verify_two(run, [ada, twin], pairs=100)
+    result = verify(run, files=[ada, twin], num_pairs=100).figures
     assert result["same"] and result["cosine"] == pytest.approx(1, abs=1e-5)
     assert result["as_close_of_two_people"] == 0
-    other = verify_two(run, [ada, people / "Bert" / "Bert_0002.png"], pairs=100)
+    bert = people / "Bert" / "Bert_0002.png"
+    other = verify(run, files=[ada, bert], num_pairs=100).figures
     assert other["cosine"] < 0.9 and other["threshold"] == result["threshold"]
     assert 0 <= other["as_close_of_one"] <= 1
     assert len(list(run.workdir.glob("verify_Ada_0001+1_*.json"))) == 2
     with pytest.raises(InputError, match="compares two images, but --files are 6"):
-        verify_two(run, [people / "Ada"])
+        verify(run, files=[people / "Ada"])
 
 
 def test_a_model_that_diverged_has_no_figures(run, monkeypatch):
@@ -143,7 +144,7 @@ def test_a_model_that_diverged_has_no_figures(run, monkeypatch):
         "vae.modalities.images.tasks.verify.embed", lambda run, x, y: np.full((len(x), 2), np.nan)
     )
     with pytest.raises(InputError, match="it diverged"):
-        verify(run, pairs=20)
+        verify(run, num_pairs=20)
 
 
 def test_with_folds_of_one_kind_the_area_is_that_of_all():

@@ -34,6 +34,27 @@ def look_in(directory: Path) -> None:
         sys.path.append(str(directory))  # for what a module there imports
 
 
+def file_of(name: str) -> Path:
+    """The file of a module, which is not imported.
+
+    Raises:
+      InputError: there is no such module.
+    """
+    name = name.removesuffix(".py")
+    files = (each.joinpath(*name.split(".")).with_suffix(".py") for each in _directories)
+    found = next((file for file in files if file.is_file()), None)
+    if found is None:
+        try:
+            spec = importlib.util.find_spec(name)
+        except (ImportError, ValueError):
+            spec = None
+        if spec is None or not spec.origin:
+            beside = ", ".join(map(str, _directories))
+            raise InputError(f"there is no module {name!r} in {beside}, nor on Python's path.")
+        found = Path(spec.origin)
+    return found
+
+
 def resolve(reference: str, setting: str = "") -> Any:
     """What "module:Name" stands for.
 

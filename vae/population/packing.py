@@ -15,19 +15,20 @@ from typing import Any, NamedTuple
 
 import jax
 import ml_collections
-from absl import flags
 from jax.sharding import PartitionSpec as P
 
-from vae.command_line import require_config
+from vae.annotations import Count
 from vae.experiment import Experiment, prepare
+from vae.experiments import ExperimentFile
 from vae.population import stacked
+from vae.tasks.output import Output
 from vae.train import call_batch, make_mapped_step
 from vae.training import devices, directory
 
 GROWTH = 4  # of the number of members from one trial to the next
 GAIN = 0.9  # of a run's share of the time: less of a fall is not worth the memory
 MEMORY = 0.8  # of a device's; the rest is for evaluations and pictures
-MOST = 64  # runs that are tried in one program, where --members is absent
+MOST = 64  # runs that are tried in one program
 SECONDS = 0.5  # of steps that are timed, after those that are not
 
 
@@ -68,24 +69,34 @@ def measure(config: ml_collections.ConfigDict, most: int) -> Packing:
     return best
 
 
-def command(config: Any, values: flags.FlagValues) -> int:
-    """Measures how many runs of an experiment to train in one program, and prints it.
+def packing(
+    experiment: ExperimentFile, *, members: Count = MOST, workdir: Path | None = None
+) -> Output:
+    """Measures how many runs of an experiment are worth training in one program.
 
-    With --workdir it is also written there, as `packing.json`. On a CPU packing never pays.
+    A CPU's cores are busy with one run already, so that packing never pays there.
+
+    Examples:
+      vae packing --config=experiments/digits.py
+      vae packing --config=experiments/digits.py --members=16
+
+    Args:
+      experiment: the experiment.
+      members: The number of runs that are tried together, at most.
+      workdir: The directory that packing.json is written into; none if absent.
 
     Raises:
-      InputError: --config is missing, or the config or its data are wrong.
+      InputError: the config or its data are wrong.
     """
-    require_config(values, "packing")
     found = {"members": 1}
     if jax.default_backend() != "cpu":
-        found = measure(config.value, values.members or MOST)._asdict()
+        found = measure(experiment.config, members)._asdict()
     found["device"] = jax.devices()[0].device_kind
-    if values.workdir:
-        Path(values.workdir).mkdir(parents=True, exist_ok=True)
-        directory.write_json(Path(values.workdir) / "packing.json", found)
-    print(directory.as_json(found, indent=2))
-    return 0
+    if workdir is None:
+        return Output([], found)
+    workdir.mkdir(parents=True, exist_ok=True)
+    directory.write_json(workdir / "packing.json", found)
+    return Output([workdir / "packing.json"], found)
 
 
 def _timed(experiment: Experiment, members: int) -> Packing:

@@ -11,7 +11,6 @@ have rows as well, with their main figure.
 
 from __future__ import annotations
 
-import ast
 import logging
 import math
 import runpy
@@ -23,13 +22,13 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from vae.errors import InputError
+from vae.experiments import FOLDER, docstring_line
 from vae.report import table
 from vae.report.table import Row, Section
 from vae.training.directory import Damaged, check_keys, described, read_json, read_result
 
 logger = logging.getLogger(__name__)
 
-EXPERIMENTS = Path(__file__).resolve().parents[2] / "experiments"  # of the clone, if this is one
 SEEDS = ("seed", "data.seed")
 # What a run may change without being another experiment: where its data lie and what it writes.
 ASIDE = (*SEEDS, "data.path", "data.manual_dir", "log.", "checkpoint.", "evaluation.every_steps")
@@ -73,7 +72,7 @@ class Trial(NamedTuple):
     result: dict[str, Any]
 
 
-def write(runs: Path, out: Path | None = None, *, experiments: Path = EXPERIMENTS) -> Path:
+def write(runs: Path, out: Path | None = None, *, experiments: Path = FOLDER) -> Path:
     """Writes the results of the runs in a directory; returns the path of the file.
 
     Args:
@@ -105,11 +104,6 @@ def write(runs: Path, out: Path | None = None, *, experiments: Path = EXPERIMENT
     path = runs / "RESULTS.md" if out is None else out
     table.write(path, sections)
     return path
-
-
-def docstring_line(file: Path) -> str:
-    """The first line of what a file says of itself."""
-    return (ast.get_docstring(ast.parse(file.read_text("utf-8"))) or "").split("\n")[0]
 
 
 def _read(directory: Path, experiments: Path) -> tuple[str, str, Trial] | None:
@@ -168,7 +162,7 @@ def _section(
             known = "" if figure is None else f"{figure:g} ({source})"
             names = (variant or Path(file).stem, *overrides) if file else overrides
             label = " ".join(f"`{name}`" for name in names)
-            command = ["python", "launch.py", "train", f"--config={config}", *overrides]
+            command = ["vae", "train", f"--config={config}", *overrides]
             row = Row((label, *_cells(group, metric, known)), shlex.join(command) if file else "")
             rows.append(row)
             tasks += [(row.of_tasks, *t) for trial in group for t in _of_tasks(trial.directory)]

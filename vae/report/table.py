@@ -28,7 +28,7 @@ where the figure is named so. The commands are below each table; they take `--co
 for local files and `--config.seed=S --config.data.seed=S` for a seed. Written from run directories
 by
 
-    python launch.py results --workdir=RUNS --out=FILE
+    vae results --workdir=RUNS --out=FILE
 """
 COLUMNS = (
     "variant",
@@ -121,7 +121,7 @@ def write(path: Path, new: dict[str, Section]) -> None:
 
 def _own(path: Path) -> dict[str, Section]:
     """The sections of the file at `path`, all of which `write` made."""
-    text = path.read_text("utf-8")
+    text = path.read_text("utf-8").replace("python launch.py ", "vae ")  # as it once was
     sections = _parse(text)
     if sections is None:
         raise InputError(f"--out={path} holds no results; choose another file.")

@@ -1,4 +1,4 @@
-"""The commands `sweep` and its job `population`, from flags on."""
+"""The command `sweep`, and its job `population`."""
 
 from __future__ import annotations
 
@@ -6,160 +6,189 @@ import contextlib
 import copy
 import logging
 import signal
-import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Literal
 
 import ml_collections
-from absl import flags
-from ml_collections import config_flags
 
-from vae.command_line import require_config
+from vae.annotations import Count
 from vae.config import override
-from vae.errors import InputError
+from vae.errors import InputError, reason
+from vae.experiments import ExperimentFile
 from vae.rules.config import check_config
 from vae.sweeps import executors, progress, record, results, space
 from vae.sweeps.coordinator import Coordinator
-from vae.sweeps.jobs import Command, Jobs
+from vae.sweeps.jobs import Jobs
 from vae.sweeps.search import Search, size
+from vae.tasks.output import Output
 from vae.training import directory, signals
 
 logger = logging.getLogger(__name__)
 
 NUM_TRIALS = 50  # points of a space, where --num_trials is absent
 ROUNDS = 5  # of a sampler that learns: into so many populations its points go, or more
-PASSED_ON = ("cpu_devices",)  # flags that every trial's command is given, too
 
 
-def sweep(config: Any, values: flags.FlagValues) -> int:
-    """Runs a sweep, or goes on with it.
+def sweep(
+    experiment: ExperimentFile,
+    *,
+    workdir: Path | None = None,
+    sweep: Sequence[str] = (),
+    num_trials: Count | None = None,
+    sampler: Literal["tpe", "cmaes", "random", "qmc"] | None = None,
+    pruner: Literal["none", "median", "halving", "hyperband"] = "none",
+    executor: Literal["local", "slurm", "ray"] = "local",
+    executor_options: Sequence[str] = (),
+    workers: Count = 1,
+    members: Count | None = None,
+    cpu_devices: Count | None = None,
+) -> Output:
+    """Trains an experiment at many points, of grids or searched spaces; or goes on with that.
+
+    Examples:
+      vae sweep --config=experiments/digits.py --sweep=seeds --workers=2
+      vae sweep --config=experiments/digits.py --num_trials=20 --pruner=median
+
+    Args:
+      experiment: the experiment.
+      workdir: The sweep's directory; sweeps/NAME of the experiment's file if absent.
+      sweep: What to try, of sweep_NAME and space_NAME in the experiment's file.
+      num_trials: The number of points of a space to try; 50 if absent.
+      sampler: What draws the points of a space; tpe if absent.
+      pruner: What gives up a trial that does worse than others did.
+      executor: What runs the trials.
+      executor_options: What each trial needs. For slurm options of sbatch,
+        partition=gpu,gres=gpu:1,time=4:00:00; for ray num_cpus=4,num_gpus=1.
+      workers: The number of trials at once.
+      members: The number of trials to train in one program; measured if absent, 1 on a CPU.
+      cpu_devices: Makes the CPU appear as so many devices to every trial.
 
     Returns:
-      The exit code: 0 where every trial has ended and one completed, 1 where none did or a file
-      could not be written, 75 where the sweep was stopped.
+      The table of what was found. Its status is "completed" where every trial has ended and one
+      completed, "failed" where none did, "preempted" where the sweep was stopped.
 
     Raises:
       InputError: something given is wrong; nothing was written.
     """
-    require_config(values, "sweep")
-    name = config_flags.get_config_filename(values["config"])
-    file = Path(name.split(":")[0])
-    workdir = Path(values.workdir or Path("sweeps") / file.stem)
-    overrides = config_flags.get_override_values(values["config"])
-    plan = space.declared(file, values.sweep or ())
-    check_config(config.value)
-    space.check(plan, config.value, overrides)
-    _check_search(plan, config.value, values)
-    executor_class = executors.load(values.executor)
-    executor_class.check(values.executor_options)
-    num_trials = values.num_trials or NUM_TRIALS
+    config, overrides = experiment.config, experiment.overrides
+    workdir = workdir or Path("sweeps") / experiment.file.stem
+    plan = space.declared(experiment.file, sweep)
+    check_config(config)
+    space.check(plan, config, overrides)
+    if not plan.distributions:
+        for flag, value in {"sampler": sampler, "num_trials": num_trials}.items():
+            if value is not None:
+                raise InputError(
+                    f"--{flag} has no effect on a grid, of which all {len(plan.rows)} rows are "
+                    "trained."
+                )
+    sampler = sampler or "tpe"
+    _check_pruner(plan, config, pruner)
+    executor_class = executors.load(executor)
+    executor_class.check(executor_options)
+    num_trials = num_trials or NUM_TRIALS
     points = size(plan)
     if plan.distributions and points < num_trials:
         logger.info("The space has %d points: all of them are tried.", points)
-    sweep = record.make(
+    made = record.make(
         plan,
-        config=name,
-        names=values.sweep or [],
+        config=experiment.name,
+        names=list(sweep),
         overrides=overrides,
-        sampler=values.sampler,
-        pruner=values.pruner,
+        sampler=sampler,
+        pruner=pruner,
         num_trials=min(num_trials, points),
     )
-    passed_on = tuple(f"--{k}={values[k].value}" for k in PASSED_ON if values[k].present)
-    total = record.total(sweep)
+    total = record.total(made)
     jobs = Jobs(
         workdir,
-        Command(name, config.value, overrides, passed_on),
-        members=1 if config.value.training.shard_state else values.members,
+        experiment,
+        (f"--cpu_devices={cpu_devices}",) if cpu_devices else (),
+        members=1 if config.training.shard_state else members,
         # A sampler that learns from what came of earlier points is to see figures now and then.
-        most=max(1, total // ROUNDS) if sweep["sampler"] in ("tpe", "cmaes") else total,
+        most=max(1, total // ROUNDS) if made["sampler"] in ("tpe", "cmaes") else total,
     )
     try:
         with directory.owned(workdir), contextlib.ExitStack() as stack:
-            record.claim(workdir, sweep)
-            executor = stack.enter_context(
-                contextlib.closing(executor_class(values.workers, workdir, values.executor_options))
+            record.claim(workdir, made)
+            engine = stack.enter_context(
+                contextlib.closing(executor_class(workers, workdir, executor_options))
             )
             search = Search(
                 workdir / "study.journal",
                 plan,
-                sampler=values.sampler,
-                pruner=values.pruner,
-                every=config.value.evaluation.every_steps,
-                steps=config.value.training.steps,
+                sampler=sampler,
+                pruner=pruner,
+                every=config.evaluation.every_steps,
+                steps=config.training.steps,
             )
-            shown = progress.Progress(sweep)
+            shown = progress.Progress(made)
             coordinator = Coordinator(
                 workdir,
                 plan,
                 search,
                 jobs,
-                executor,
-                num_points=sweep["num_trials"],
+                engine,
+                num_points=made["num_trials"],
                 show=shown.show,
             )
             with shown, _stopped_by_signals(coordinator):
                 ended = coordinator.run()
             if not ended:
-                return 75
-            print(results.write(workdir))
+                return Output([], {"status": "preempted"})
+            table = results.write(workdir)
     except OSError as error:
-        print(f"error: {workdir}: {error}", file=sys.stderr)
-        return 1
-    return 0 if any(trial.status == "completed" for trial in coordinator.trials) else 1
+        return Output([workdir], {"status": "failed", "error": reason(error)})
+    done = any(trial.status == "completed" for trial in coordinator.trials)
+    return Output([workdir], {"status": "completed" if done else "failed"}, table)
 
 
-def train_population(config: Any, values: flags.FlagValues) -> int:
+def population(experiment: ExperimentFile, *, workdir: Path, trials: Sequence[str]) -> Output:
     """Trains trials of a sweep in one program; this process is a job of the sweep, not the sweep.
 
+    Args:
+      experiment: that of the sweep.
+      workdir: The sweep's directory.
+      trials: The numbers of the trials.
+
     Returns:
-      The exit code: 0, 1 where a file could not be written, 75 where one was stopped; each trial's
-      `result.json` says how it ended.
+      The status "completed", "failed" where a file could not be written, "preempted" where one was
+      stopped; each trial's `result.json` says how it ended.
     """
     from vae.population import population
     from vae.training.checkpoint_errors import CheckpointError
     from vae.training.processes import Interrupted
 
-    if not (values["config"].present and values.workdir and values.trials):
-        raise InputError("population needs --config=FILE, --workdir=SWEEP and --trials=0,1,...")
-    common = config_flags.get_override_values(values["config"])
-    known = {str(trial.number): trial for trial in record.trials(Path(values.workdir))}
+    known = {str(trial.number): trial for trial in record.trials(workdir)}
     members = []
-    for number in values.trials:
+    for number in trials:
         if number not in known:
-            raise InputError(f"--trials={number}: {values.workdir} has no such trial.")
-        trial, own = known[number], copy.deepcopy(config.value)
+            raise InputError(f"--trials={number}: {workdir} has no such trial.")
+        trial, own = known[number], copy.deepcopy(experiment.config)
         override(own, trial.overrides)
-        members.append(population.Member(own, trial.workdir, common | trial.overrides))
+        overrides = experiment.overrides | trial.overrides
+        members.append(population.Member(own, trial.workdir, overrides))
     try:
-        results = population.train(members)
+        ended = {result["status"] for result in population.train(members)}
     except Interrupted:
-        return 75
+        ended = {"preempted"}
     except (OSError, CheckpointError) as error:
-        print(f"error: {values.workdir}: {error}", file=sys.stderr)
-        return 1
-    return 75 if any(result["status"] == "preempted" for result in results) else 0
+        return Output([workdir], {"status": "failed", "error": str(error)})
+    return Output([], {"status": "preempted" if "preempted" in ended else "completed"})
 
 
-def _check_search(
-    plan: space.Plan, config: ml_collections.ConfigDict, values: flags.FlagValues
-) -> None:
-    for flag in ("sampler", "num_trials"):
-        if values[flag].present and not plan.distributions:
-            raise InputError(
-                f"--{flag} has no effect on a grid, of which all {len(plan.rows)} rows are trained."
-            )
-    if values.pruner == "none":
+def _check_pruner(plan: space.Plan, config: ml_collections.ConfigDict, pruner: str) -> None:
+    if pruner == "none":
         return
     if not plan.objective.startswith(("train/", "valid/")):
         raise InputError(
-            f"--pruner={values.pruner} needs an objective that is known before the end of a run; "
+            f"--pruner={pruner} needs an objective that is known before the end of a run; "
             f"{plan.objective} is not."
         )
     if not 0 < config.evaluation.every_steps < config.training.steps:
         raise InputError(
-            f"--pruner={values.pruner} needs figures on the way, and with evaluation.every_steps="
+            f"--pruner={pruner} needs figures on the way, and with evaluation.every_steps="
             f"{config.evaluation.every_steps} and training.steps={config.training.steps} there are "
             "none; lower evaluation.every_steps."
         )

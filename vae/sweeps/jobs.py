@@ -1,8 +1,8 @@
 """From trials that wait to the jobs that an executor runs.
 
-A job is one `launch.py train`; or, where it pays, one `launch.py population`, which trains trials
-together that differ in traced numbers alone. Whether it does, and of how many at once, is measured
-by a job of its own, `launch.py packing`, once for each group of such trials:
+A job is one `vae train`; or, where it pays, one `vae population`, which trains trials together that
+differ in traced numbers alone. Whether it does, and of how many at once, is measured by a job of
+its own, `vae packing`, once for each group of such trials:
 
     packing/GROUP/packing.json   what was measured
 """
@@ -15,37 +15,14 @@ import json
 import math
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
-
-import ml_collections
+from typing import Any
 
 from vae.config import override
 from vae.config.traced import static
+from vae.experiments import ExperimentFile
 from vae.sweeps.executors import Job
 from vae.sweeps.trials import Trial
 from vae.training import directory
-
-
-class Command(NamedTuple):
-    """What the commands of a sweep's trials have in common.
-
-    Attributes:
-      name: the experiment's file, with its variant.
-      config: what it gives, with the overrides.
-      overrides: of its config, for all trials, by dotted key.
-      flags: further arguments, as "--cpu_devices=2".
-    """
-
-    name: str
-    config: ml_collections.ConfigDict
-    overrides: dict[str, Any]
-    flags: tuple[str, ...] = ()
-
-    def arguments(self, command: str, overrides: dict[str, Any], *flags: str) -> tuple[str, ...]:
-        """Those of launch.py, with further overrides and flags."""
-        settings = self.overrides | overrides
-        settings = (f"--config.{key}={value}" for key, value in settings.items())
-        return (command, f"--config={self.name}", *flags, *self.flags, *settings)
 
 
 class Jobs:
@@ -53,15 +30,22 @@ class Jobs:
 
     Args:
       workdir: the sweep's directory.
-      command: what the commands of its trials have in common.
+      experiment: what its trials have in common.
+      flags: further arguments of their commands, as "--cpu_devices=2".
       members: how many trials to train in one program; measured where it is None.
       most: how many at the most, where it is measured.
     """
 
     def __init__(
-        self, workdir: Path, command: Command, *, members: int | None = 1, most: int = 1
+        self,
+        workdir: Path,
+        experiment: ExperimentFile,
+        flags: Sequence[str] = (),
+        *,
+        members: int | None = 1,
+        most: int = 1,
     ) -> None:
-        self._workdir, self._command = workdir, command
+        self._workdir, self._experiment, self._flags = workdir, experiment, flags
         self._members, self._most = members, most
         self._measured: dict[str, int] = {}  # by group
         self._measuring: str | None = None
@@ -112,15 +96,19 @@ class Jobs:
         first = trials[0]
         if len(trials) == 1:
             workdir = f"--workdir={first.workdir}"
-            return Job(self._command.arguments("train", first.overrides, workdir), first.log)
+            return Job(self._command("train", first.overrides, workdir), first.log)
         numbers = ",".join(str(trial.number) for trial in trials)
         flags = (f"--workdir={self._workdir}", f"--trials={numbers}")
-        return Job(self._command.arguments("population", {}, *flags), first.log)
+        return Job(self._command("population", {}, *flags), first.log)
 
     def _measurement(self, group: str, trial: Trial) -> Job:
         folder = self._folder(group)
         flags = (f"--workdir={folder}", f"--members={self._most}")
-        return Job(self._command.arguments("packing", trial.overrides, *flags), folder / "log.txt")
+        return Job(self._command("packing", trial.overrides, *flags), folder / "log.txt")
+
+    def _command(self, name: str, overrides: dict[str, Any], *flags: str) -> tuple[str, ...]:
+        config, *settings = self._experiment.arguments(overrides)
+        return (name, config, *flags, *self._flags, *settings)
 
     def _folder(self, group: str) -> Path:
         return self._workdir / "packing" / group
@@ -130,7 +118,7 @@ class Jobs:
         if self._members == 1:
             return ""
         if trial.number not in self._groups:
-            config = copy.deepcopy(self._command.config)
+            config = copy.deepcopy(self._experiment.config)
             override(config, trial.overrides)
             text = json.dumps(static(config), sort_keys=True)
             self._groups[trial.number] = hashlib.sha256(text.encode()).hexdigest()[:12]

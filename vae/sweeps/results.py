@@ -32,9 +32,9 @@ MAX_SHOWN = 30  # rows of the terminal's table
 
 BEST = '''"""{headline}
 
-    python launch.py train --config={path}
+    vae train --config={path}
 
-The best point of a sweep of {config}, as it was found by `python launch.py sweep`.
+The best point of a sweep of {config}, as it was found by `vae sweep`.
 """
 
 import runpy
@@ -131,7 +131,7 @@ def write(workdir: Path) -> str:
             "",
             *_remarks(trials),
             *_shares(importances),
-            *([f"best: python launch.py train --config={workdir / 'best.py'}"] if best else []),
+            *([f"best: vae train --config={workdir / 'best.py'}"] if best else []),
             f"more: {workdir / 'report.html'}, results.csv, results.json",
         ]
     )

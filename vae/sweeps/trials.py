@@ -1,6 +1,6 @@
 """A trial: one run of a sweep, known by its run directory.
 
-    trials/0000/             a run directory, written by `launch.py train`
+    trials/0000/             a run directory, written by `vae train`
     trials/0000/trial.json   what the coordinator knows of it, written by the coordinator alone
     trials/0000/log.txt      stdout and stderr of its command
 

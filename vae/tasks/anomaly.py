@@ -19,17 +19,18 @@ import logging
 import math
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from scipy.special import logsumexp
 
+from vae.annotations import Count, Seed
 from vae.data.prepare import first_examples
 from vae.evaluation.detection import auroc
 from vae.files import user_path, whole
 from vae.run import Run
 from vae.tasks.inputs import as_data, read_set
 from vae.tasks.names import plain, tag
+from vae.tasks.output import Output
 from vae.training.directory import write_json
 
 logger = logging.getLogger(__name__)
@@ -42,29 +43,31 @@ def anomaly(
     *,
     files: Sequence[str | Path] = (),
     outliers: Sequence[str | Path] = (),
-    num: int = 1000,
-    num_samples: int | None = None,
-    seed: int = 0,
-) -> dict[str, Any]:
-    """Scores examples; writes `anomaly.csv` and `anomaly.json` into `run.out`.
+    num: Count = 1000,
+    num_samples: Count | None = None,
+    seed: Seed = 0,
+) -> Output:
+    """Scores how unusual examples are, and how well the scores tell outliers from them.
 
-    What is written is named after the outliers, `anomaly_mnist.json`, or the user's files,
-    `anomaly_FILES.json`.
+    It writes a CSV with a line for each example (its file or index, whether it is one of the
+    outliers, and its scores) and a JSON of figures, named after the outliers or your files.
+
+    Examples:
+      vae anomaly --workdir=runs/digits --outliers=DIR
+      vae anomaly --workdir=runs/digits --files=DIR --num_samples=100
 
     Args:
       run: the run.
-      files: the user's files and folders; the first `num` of the test split where empty.
-      outliers: files and folders; or a data set that the run is not of: what `data.path` takes, or
-        a name that `data.name` takes, of which the first `num` examples of the test split, or of
-        the only one, are brought to the shape of the run's.
-      num: how many examples of a data set.
-      num_samples: K of the NLL; `evaluation.num_samples` of the config where None.
-      seed: of the samples, and of the y of a conditional model.
+      files: files and folders of your own examples; the first test examples if absent.
+      outliers: files and folders of examples that are none of the data; or a data set that
+        data.path or data.name takes, whose test examples are brought to the shape of the run's.
+      num: the number of examples of a data set, at most.
+      num_samples: importance samples K of the NLL; evaluation.num_samples of the run if absent.
+      seed: seed of the samples, and of the labels that a conditional model is told.
 
     Returns:
       {"step", "num_samples", "examples": number, "outliers": number, "auroc": {score: ...}, "mean":
-      {score: [of examples, of outliers]}}; without outliers there is no "auroc". The CSV has a line
-      for each example: its file or index, whether it is one of the outliers, and its scores.
+      {score: [of examples, of outliers]}}; without outliers there is no "auroc".
 
     Raises:
       InputError: there are no such files.
@@ -123,7 +126,7 @@ def anomaly(
     if outliers:
         result["auroc"] = {name: auroc(s[:given], s[given:]) for name, s in scored.items()}
     write_json(path.with_suffix(".json"), result)
-    return result
+    return Output([path, path.with_suffix(".json")], result)
 
 
 def scores(

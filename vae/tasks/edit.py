@@ -11,10 +11,11 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
+from vae.annotations import Count
 from vae.data.prepare import first_examples
 from vae.errors import InputError, not_one_of
 from vae.evaluation.probe import Probe
@@ -24,7 +25,8 @@ from vae.tasks import names
 from vae.tasks.directions import METHODS
 from vae.tasks.encodings import encodings
 from vae.tasks.fidelity import classifier
-from vae.tasks.inputs import attribute_columns, given
+from vae.tasks.inputs import attribute_columns, given, refuse
+from vae.tasks.output import Output
 from vae.training.directory import write_json
 
 NUM, STEPS = 8, 4  # test examples, and columns
@@ -94,44 +96,64 @@ class Editor:
 def edit(
     run: Run,
     *,
-    attribute: str,
-    strength: float = 2.0,
+    attribute: str | None = None,
+    measure: bool = False,
+    strength: float | None = None,
     files: Sequence[str | Path] = (),
-    num: int = NUM,
-    method: str = "means",
+    num: Count | None = None,
+    method: Literal["means", "linear"] = "means",
     keep: Sequence[str] | None = None,
-    steps: int = STEPS,
+    steps: Count | None = None,
     residual: bool = False,
-    labels: Sequence[int] = (),
+    labels: Sequence[int | str] = (),
     attributes: Sequence[Mapping[str, float]] = (),
-) -> tuple[list[Path], dict[str, Any]]:
-    """Writes a sheet of examples, their reconstructions and their edits of growing strength.
+) -> Output:
+    """Turns an attribute of examples on or off, in steps; or measures what all such edits do.
+
+    It draws examples, their reconstructions and their edits of growing strength. With `measure` it
+    turns each attribute on in test examples without it, and reads by a classifier what that did.
+
+    Examples:
+      vae edit --workdir=runs/faces --attribute=Eyeglasses --strength=1.5 --residual
+      vae edit --workdir=runs/faces --measure
 
     Args:
       run: a run whose data have attributes.
-      attribute: that is changed.
-      strength: of the last column; 1 is from without the attribute to with it (of one that is not
-        between 0 and 1, from its low to its high, see `Scales`), negative takes it away.
-      files: the user's files and folders; the first test examples where empty.
-      num: how many test examples.
-      method: "means" or "linear", see `directions.py`.
-      keep: attributes that are to stay; all the others where None.
-      steps: columns from strength / steps to the whole of it.
-      residual: adds what the reconstruction lacks of the example, x' + x - decode(z).
-      labels: of the user's examples; see `given`.
-      attributes: of the user's examples; see `given`.
+      attribute: the attribute to edit.
+      measure: measures what each attribute's edit does to all.
+      strength: how far the last column goes, 2 if absent (1 with measure): 1 is from without the
+        attribute to with it, or from its low to its high; negative takes it away.
+      files: files and folders of your own examples; test examples if absent.
+      num: the number of test examples; 8 if absent (256 with measure).
+      method: how directions are found: by means of classes or a classifier.
+      keep: attributes that are to stay as they are; all others if absent.
+      steps: the number of columns, of growing strength; 4 if absent.
+      residual: adds what the reconstruction lacks of the example.
+      labels: classes of your own examples, by number or name, or one for all.
+      attributes: attributes of your own examples, Smiling=1,Hat=0 for all, or a set for each, with
+        / between; others have their median over test examples.
 
     Returns:
-      The paths of the sheet and the figures, and the figures: by how much each edit changed each
-      example (root of the mean squared difference from the reconstruction, in units of x), and
-      the error of the reconstruction.
+      The paths of the sheet and the figures. The figures have by how much each edit changed each
+      example (root of the mean squared difference from the reconstruction, in units of x), and the
+      error of the reconstruction. With `measure` see `edit_figures`.
 
     Raises:
       InputError: the model does not encode, or see `Editor` and `given`.
     """
+    if measure:
+        why = "has no effect with --measure, which edits each attribute of test examples."
+        refuse(why, attribute=attribute, files=files, steps=steps, residual=residual)
+        refuse(why, labels=labels, attributes=attributes)
+        chosen = {"strength": strength, "num": num}
+        chosen = {name: value for name, value in chosen.items() if value is not None}
+        return _measured(run, method=method, keep=keep, **chosen)
+    if attribute is None:
+        raise InputError("--attribute=NAME is missing: what edit is to change.")
+    strength, steps = 2.0 if strength is None else strength, steps or STEPS
     attribute_columns([attribute], run)
     editor = Editor(run, method=method, keep=keep)
-    shown = given(run, files=files, num=num, labels=labels, attributes=attributes)
+    shown = given(run, files=files, num=num, usual=NUM, labels=labels, attributes=attributes)
     z = run.encode(shown.x, shown.y).mean
     reconstructed = run.decode(z, shown.y)
     missing = shown.x - reconstructed if residual else 0.0
@@ -148,7 +170,7 @@ def edit(
         shown.tag,
         keep=(keep, None),
         steps=(steps, STEPS),
-        num=(num, NUM),
+        num=(num or NUM, NUM),
     )
     sheet = np.concatenate([shown.x[:, None], reconstructed[:, None], edited], axis=1)
     titles = ["given", "decoded", *(f"{s:+.3g}" for s in strengths)]
@@ -170,7 +192,7 @@ def edit(
         ],
     }
     write_json(path.with_suffix(".json"), figures)
-    return [path, *others, path.with_suffix(".json")], figures
+    return Output([path, *others, path.with_suffix(".json")], figures)
 
 
 def edit_figures(
@@ -181,7 +203,7 @@ def edit_figures(
     method: str = "means",
     keep: Sequence[str] | None = None,
     num: int = MEASURED,
-) -> dict[str, Any]:
+) -> Output:
     """Turns each attribute on in test examples without it, and reads what that did to all of them.
 
     Args:
@@ -194,9 +216,9 @@ def edit_figures(
       num: test examples, of which an attribute's row has those that are below half of its range.
 
     Returns:
-      The figures, also written into `run.out`. "change" [A][A] is the mean
-      change, edited minus reconstructed, as the regressor reads it: of attribute j (columns) where
-      i (rows) is turned on; "stderr" is its standard error, and "count" [A] of how many examples.
+      The path of the figures, and these. "change" [A][A] is the mean change, edited minus
+      reconstructed, as the regressor reads it: of attribute j (columns) where i (rows) is turned
+      on; "stderr" is its standard error, and "count" [A] of how many examples.
       What cannot be edited, or is on in all test examples, has null.
 
     Raises:
@@ -234,27 +256,20 @@ def edit_figures(
     }
     settings = {"strength": (strength, 1.0), "keep": (keep, None), "num": (num, MEASURED)}
     path = names.picture(run, "edit", f"measured_{how}", **settings)
-    write_json(path.with_suffix(".json"), figures)
-    return figures
+    path = path.with_suffix(".json")
+    write_json(path, figures)
+    return Output([path], figures, as_table(figures))
 
 
-def measure(run: Run, **settings: Any) -> str:
-    """The table of `edit_figures` as read by the classifier of the run's data, see `probe.py`.
-
-    Args:
-      run: a run whose data have attributes.
-      **settings: of `edit_figures`.
-
-    Raises:
-      InputError: see `Editor`.
-    """
+def _measured(run: Run, **settings: Any) -> Output:
+    """What `edit_figures` finds by the classifier of the run's data, see `probe.py`."""
     attribute_columns((), run)
 
     @functools.cache
     def probe() -> Probe:  # trained once the run is known to be one that edits
         return classifier(run, run.dataset())
 
-    return as_table(edit_figures(run, lambda x: probe().predict(x), **settings))
+    return edit_figures(run, lambda x: probe().predict(x), **settings)
 
 
 def as_table(figures: Mapping[str, Any]) -> str:

@@ -11,6 +11,7 @@ from typing import Any
 import jax
 import numpy as np
 
+from vae.annotations import Count, Split
 from vae.data.examples import ArrayExamples, Dataset, Raw
 from vae.data.prepare import first_examples
 from vae.evaluation import conditioning
@@ -22,7 +23,8 @@ from vae.models.parts import unpacked, vectors
 from vae.probability.distributions import example_keys
 from vae.probability.terms import Batch
 from vae.run import Run
-from vae.tasks.inputs import given
+from vae.tasks.inputs import OF_FILES, OF_THE_DATA, Given, given, refuse
+from vae.tasks.output import Output
 from vae.training.devices import jit, make_mesh, replicate
 from vae.training.directory import write_json
 
@@ -36,20 +38,58 @@ OF_A_SET = ("active_", "off_centre")  # figures of how latents vary, which few e
 CLASSES = 100  # that are looked at, at most
 
 
-def evaluate(run: Run, *, split: str = "test", num_samples: int | None = None) -> dict[str, Any]:
-    """Evaluates a run and writes `evaluation_SPLIT.json` into `run.out`.
+def evaluate(
+    run: Run,
+    *,
+    split: Split | None = None,
+    files: Sequence[str | Path] = (),
+    num_samples: Count | None = None,
+    labels: Sequence[int | str] = (),
+    attributes: Sequence[Mapping[str, float]] = (),
+) -> Output:
+    """Evaluates a run on a split of its data, or on your own examples.
+
+    It writes `evaluation_SPLIT.json` or `evaluation_FILES.json`; metrics are in nats per example
+    unless the name says otherwise.
+
+    Examples:
+      vae evaluate --workdir=runs/digits --num_samples=5000
+      vae evaluate --workdir=runs/digits --files=DIR,FILE
 
     Args:
       run: the run.
-      split: "train", "valid" or "test".
-      num_samples: K of the NLL; `evaluation.num_samples` of the config where None.
+      split: the split that is evaluated; test if absent.
+      files: files and folders of your own examples, which are evaluated instead, one by one.
+      num_samples: importance samples K of the NLL; evaluation.num_samples of the run if absent.
+      labels: classes of your own examples, by number or name, or one for all.
+      attributes: attributes of your own examples, Smiling=1,Hat=0 for all, or a set for each, with
+        / between; others have their median over test examples.
 
     Returns:
-      {"step", "metrics", "protocol"}; metrics in nats per example unless the name says otherwise.
-      With "group_kl" where the latents are groups: the nats of each, the topmost first. Where the
-      upper ones carry little, samples lack what only they can plan. With "condition" of a
-      conditional model: the figures of each attribute or class, see `evaluation/conditioning.py`.
+      {"step", "metrics", "protocol"}. With "group_kl" where the latents are groups: the nats of
+      each, the topmost first. Where the upper ones carry little, samples lack what only they can
+      plan. With "condition" of a conditional model: the figures of each attribute or class, see
+      `evaluation/conditioning.py`. With "per_example" of files: [{"example", "elbo",
+      "log_likelihood", "ess"}].
+
+    Raises:
+      InputError: see `given`.
     """
+    num_samples = num_samples or run.config.evaluation.num_samples
+    if files:
+        refuse(OF_THE_DATA, split=split)
+        own = given(run, files=files, labels=labels, attributes=attributes)
+        result, name = _of_files(run, own, files, num_samples), own.tag
+    else:
+        refuse(OF_FILES, labels=labels, attributes=attributes)
+        name = split or "test"
+        result = _of_split(run, name, num_samples)
+    path = run.out / f"evaluation_{name}.json"
+    write_json(path, result)
+    return Output([path], result)
+
+
+def _of_split(run: Run, split: str, num_samples: int) -> dict[str, Any]:
     mesh = make_mesh()
     dataset = run.dataset()
     evaluator = make_evaluator(
@@ -58,7 +98,7 @@ def evaluate(run: Run, *, split: str = "test", num_samples: int | None = None) -
         split,
         run.config,
         mesh,
-        num_samples=num_samples or run.config.evaluation.num_samples,
+        num_samples=num_samples,
     )
     estimate = evaluator.estimate(replicate(run.variables, mesh))
     metrics = evaluator.figures(estimate)
@@ -71,35 +111,12 @@ def evaluate(run: Run, *, split: str = "test", num_samples: int | None = None) -
         result["condition"] = found.table()
         if sentence := found.sentence():
             logger.log(logging.WARNING if found.weak else logging.INFO, sentence)
-    write_json(run.out / f"evaluation_{split}.json", result)
     return result
 
 
-def evaluate_files(
-    run: Run,
-    files: Sequence[str | Path],
-    *,
-    num_samples: int | None = None,
-    labels: Sequence[int | str] = (),
-    attributes: Sequence[Mapping[str, float]] = (),
+def _of_files(
+    run: Run, own: Given, files: Sequence[str | Path], num_samples: int
 ) -> dict[str, Any]:
-    """Evaluates a run on a user's own files; writes `evaluation_FILES.json`, see `Given.tag`.
-
-    Args:
-      run: the run.
-      files: the user's files and folders.
-      num_samples: K of the NLL; `evaluation.num_samples` of the config where None.
-      labels: of the examples; see `given`.
-      attributes: of the examples; see `given`.
-
-    Returns:
-      {"step", "metrics", "protocol", "per_example": [{"example", "elbo", "log_likelihood",
-      "ess"}]}.
-
-    Raises:
-      InputError: see `given`.
-    """
-    own = given(run, files=files, num=1, labels=labels, attributes=attributes)
     unlabelled = np.full(len(own.x), -1, np.int32)
     examples = ArrayExamples(
         Raw(run.event.values.to_raw(own.x), unlabelled if own.y is None else own.y),
@@ -118,7 +135,7 @@ def evaluate_files(
         "test",
         run.config,
         mesh,
-        num_samples=num_samples or run.config.evaluation.num_samples,
+        num_samples=num_samples,
     )
     estimate = evaluator.estimate(replicate(run.variables, mesh))
     figures = {
@@ -127,7 +144,7 @@ def evaluate_files(
         if not (name := key.removeprefix("test/")).startswith(OF_A_SET)
     }
     columns = {key: getattr(estimate, key) for key in ("elbo", "log_likelihood", "ess")}
-    result = {
+    return {
         "step": run.step,
         "metrics": figures,
         "protocol": evaluator.protocol | {"split": f"all ({len(own.x)} examples)"},
@@ -136,8 +153,6 @@ def evaluate_files(
             for row, name in enumerate(own.names)
         ],
     }
-    write_json(run.out / f"evaluation_{own.tag}.json", result)
-    return result
 
 
 def measure_condition(run: Run, dataset: Dataset, split: str) -> Conditioning | None:

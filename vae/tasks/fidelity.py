@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
 import jax
 import numpy as np
 
+from vae.annotations import Count, Seed
 from vae.data.examples import Dataset
 from vae.errors import InputError
 from vae.evaluation import fidelity as measures
 from vae.evaluation.probe import Probe, fit_probe, labelled
 from vae.run import Run
 from vae.tasks.fit_prior import fit_prior
+from vae.tasks.output import Output
 from vae.training import kept
 from vae.training.directory import write_json
 
@@ -36,20 +38,29 @@ def classifier(run: Run, dataset: Dataset) -> Probe:
 
 
 def fidelity(
-    run: Run, *, num: int = 2000, seed: int = 0, prior: str | None = None
-) -> dict[str, Any]:
-    """Compares samples with the test split; writes `fidelity.json` into `run.out`.
+    run: Run,
+    *,
+    num: Count = 2000,
+    seed: Seed = 0,
+    prior: Literal["mixture", "flow", "vae"] | None = None,
+) -> Output:
+    """Measures how close samples come to the test examples, as a classifier of the data sees them.
 
-    The samples are means of p(x | z); of a conditional model they have the labels or attributes of
-    the test examples. Those of the validation split are compared with the same test examples:
-    what the figures come to for a model that has nothing wrong. (Not those of the training split,
-    which the classifier knows too well.) Frechet distances compare between sets of one size only.
+    It writes `fidelity.json`, or `fidelity_PRIOR.json`. The samples are means of p(x | z); those of
+    a conditional model have the labels or attributes of the test examples. Validation examples are
+    compared with the same test examples: what the figures come to for a model that has nothing
+    wrong. (Training examples are not, for the classifier knows them too well.) Frechet distances
+    compare between sets of one size only.
+
+    Examples:
+      vae fidelity --workdir=runs/digits
+      vae fidelity --workdir=runs/digits --prior=mixture --num=5000
 
     Args:
-      run: the run; nothing of it is used but `sample`.
-      num: how many samples, and at most how many examples of each split.
-      seed: of the samples.
-      prior: see `vae.tasks.sample`; the file is then `fidelity_PRIOR.json`.
+      run: the run.
+      num: the number of samples, and at most that of the examples of each split.
+      seed: seed of the samples.
+      prior: fits this density to the latents of the training set, and samples from it instead.
 
     Returns:
       {"step", "num", "images", "seed", "prior", "extractor": {"name", "digest", "test"},
@@ -85,7 +96,7 @@ def fidelity(
     }
     name = f"fidelity_{prior}.json" if prior else "fidelity.json"
     write_json(run.out / name, result)
-    return result
+    return Output([run.out / name], result)
 
 
 def compare(probe: Probe, x: np.ndarray, samples: np.ndarray) -> dict[str, Any]:

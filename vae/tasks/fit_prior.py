@@ -23,7 +23,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from vae.errors import InputError
+from vae.errors import InputError, not_one_of
 from vae.models.priors import flow
 from vae.probability.mixtures import CorrelatedGaussianMixture
 from vae.probability.terms import Batch
@@ -123,6 +123,8 @@ def fit_prior(run: Run, name: str) -> Standardised:
     check_vectors(run)
     if run.config.model.prior == "conditional":
         raise InputError(f"--prior={name} knows no labels, but this run's prior is of a label's z.")
+    if name not in FITS:
+        raise InputError(not_one_of(f"--prior={name}", name, FITS))
     start, fit = FITS[name]
     start_key, fit_key = jax.random.split(jax.random.key(run.config.seed))
     size = run.model.posterior.size

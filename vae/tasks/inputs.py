@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import numpy as np
@@ -26,7 +26,20 @@ from vae.training.directory import read_json
 
 logger = logging.getLogger(__name__)
 
+OF_THE_DATA = "is of the data's examples; with --files all of yours are used: leave it out."
+OF_FILES = "is of your own examples: give them as --files, or leave it out."
 USUAL = 1000  # test examples, whose median attributes are those of one of which they are unknown
+
+
+def refuse(why: str, **flags: Any) -> None:
+    """Refuses what is given of these flags, which something else leaves without effect.
+
+    Raises:
+      InputError: one of them is given; `why` is the rest of the sentence.
+    """
+    for name, value in flags.items():
+        if value is not None and value is not False and value not in ((), []):
+            raise InputError(f"--{name} {why}")
 
 
 class OtherSet(NamedTuple):
@@ -160,7 +173,8 @@ def given(
     run: Run,
     *,
     files: Sequence[str | Path] = (),
-    num: int,
+    num: int | None = None,
+    usual: int = 8,
     labels: Sequence[int | str] = (),
     attributes: Sequence[Mapping[str, float]] = (),
     event: Event | None = None,
@@ -170,7 +184,8 @@ def given(
     Args:
       run: the run.
       files: the user's, and folders of them.
-      num: how many test examples, where there are no `files`.
+      num: how many test examples, where there are no `files`; `usual` where None.
+      usual: see `num`.
       labels: of a model that takes labels: one for each of the user's examples, or one for all.
       attributes: of a model that takes attributes, by name: for each of the user's examples, or one
         for all. An attribute that is not named has its median over the first test examples.
@@ -190,9 +205,10 @@ def given(
             )
     if not files:
         dataset = run.dataset()
-        batch = first_examples(dataset, "test", num, run.config)
+        batch = first_examples(dataset, "test", num or usual, run.config)
         names = [f"test {i}" for i in range(len(batch.x))]
         return Given(batch.x, batch.y if condition else None, names, dataset)
+    refuse(OF_THE_DATA, num=num)
     x, names = run.modality.read_files(files, event or run.event, run.config.data)
     y = None
     if condition and condition.kind == "label":

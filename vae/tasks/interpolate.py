@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import jax
 import numpy as np
 
+from vae.annotations import Count
 from vae.errors import InputError, not_one_of
 from vae.modalities import pictures
 from vae.run import Run
 from vae.tasks import names
 from vae.tasks.inputs import given
+from vae.tasks.output import Output
 from vae.training.directory import write_json
 
 NUM, STEPS = 8, 9
@@ -61,37 +63,43 @@ def interpolate(
     run: Run,
     *,
     files: Sequence[str | Path] = (),
-    num: int = NUM,
-    method: str = "spherical",
-    steps: int = STEPS,
-    labels: Sequence[int] = (),
+    num: Count | None = None,
+    method: Literal["spherical", "linear"] = "spherical",
+    steps: Count = STEPS,
+    labels: Sequence[int | str] = (),
     attributes: Sequence[Mapping[str, float]] = (),
-) -> tuple[list[Path], dict[str, Any]]:
-    """Writes a strip for each two examples that follow one another, and an animation of them all.
+) -> Output:
+    """Draws the way from one example to the next along the latents, as a strip and an animation.
 
-    Of a ladder, every group of latents is interpolated by itself. What the model is told of the
+    Every group of a ladder's latents is interpolated by itself. What the model is told of the
     examples is interpolated straight if it is attributes; a label is that of the nearer end.
+
+    Examples:
+      vae interpolate --workdir=runs/faces
+      vae interpolate --workdir=runs/faces --files=A.jpg,B.jpg --steps=15
 
     Args:
       run: the run.
-      files: the user's, an even number of examples; the first test examples where empty.
-      num: how many test examples.
-      method: "spherical", about the origin of the latents, or "linear".
-      steps: examples from one end to the other, both included.
-      labels: see `given`.
-      attributes: see `given`.
+      files: files and folders of your own examples, an even number; the first test examples if
+        absent.
+      num: the number of test examples; 8 if absent.
+      method: "spherical" turns about the origin of the latents, "linear" goes straight.
+      steps: the number of examples from one end to the other, both included.
+      labels: classes of your own examples, by number or name, or one for all.
+      attributes: attributes of your own examples, Smiling=1,Hat=0 for all, or a set for each, with
+        / between; others have their median over test examples.
 
     Returns:
-      The paths of the strip, the animation and the figures, and the figures: of each pair its ends,
-      and by how much each one differs from the one before (root of the mean squared difference of
-      x).
+      The paths of the strip, the animation and the figures. The figures have the ends of each pair,
+      and by how much each example differs from the one before (root of the mean squared difference
+      of x).
 
     Raises:
       InputError: the examples are not even in number, the model does not encode, or see `given`.
     """
     if method not in METHODS:
         raise InputError(not_one_of(f"--method={method}", method, METHODS))
-    ends = given(run, files=files, num=num, labels=labels, attributes=attributes)
+    ends = given(run, files=files, num=num, usual=NUM, labels=labels, attributes=attributes)
     number = len(ends.x) // 2
     if len(ends.x) % 2 or steps < 2:
         raise InputError(
@@ -106,7 +114,7 @@ def interpolate(
 
     sheet = np.concatenate([ends.x[::2, None], shown, ends.x[1::2, None]], axis=1)
     titles = ["from", *(f"{share:.3g}" for share in t), "to"]
-    settings = {"steps": (steps, STEPS), "num": (num, NUM)}
+    settings = {"steps": (steps, STEPS), "num": (num or NUM, NUM)}
     path = names.picture(run, "interpolation", method, ends.tag, **settings)
     pictures.save(run.modality.table(sheet, run.event, titles), path)
     others = run.modality.save(sheet, run.event, path)
@@ -122,7 +130,7 @@ def interpolate(
         ],
     }
     write_json(path.with_suffix(".json"), figures)
-    return [path, *others, path.with_suffix(".json")], figures
+    return Output([path, *others, path.with_suffix(".json")], figures)
 
 
 def _between(z: np.ndarray, t: np.ndarray, method: Any) -> np.ndarray:

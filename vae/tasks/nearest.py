@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
+from vae.annotations import Count, Seed
 from vae.data.examples import Dataset, read_complete
 from vae.data.prepare import first_examples
 from vae.evaluation.fidelity import squared_distances
@@ -15,6 +15,7 @@ from vae.run import Run
 from vae.tasks import names
 from vae.tasks.fit_prior import fit_prior
 from vae.tasks.inputs import as_data, embed
+from vae.tasks.output import Output
 from vae.training.directory import write_json
 
 NUM = 16  # samples
@@ -23,23 +24,32 @@ ROWS = 1000  # training examples that are read at once
 
 
 def nearest(
-    run: Run, *, num: int = NUM, seed: int = 0, prior: str | None = None
-) -> tuple[list[Path], dict[str, Any]]:
-    """Writes sheets, each row a sample and its 4 nearest training examples; and `nearest.json`.
+    run: Run,
+    *,
+    num: Count = NUM,
+    seed: Seed = 0,
+    prior: Literal["mixture", "flow", "vae"] | None = None,
+) -> Output:
+    """Finds the training examples that samples are nearest to, which shows if they are copies.
 
-    By distance of the values and, where the model encodes, of the posterior means. Where training
-    mirrored examples (data.flip), each is looked at both ways. Beside the samples as many test
-    examples are looked up: none is memorised, so samples that are much nearer to the training set
-    than these are copies.
+    It writes sheets, each row a sample and its 4 nearest training examples, and `nearest.json`.
+    Distances are of the values and, where the model encodes, of the posterior means. Where training
+    mirrored examples (data.flip), each is looked at both ways. As many test examples are looked up
+    beside the samples: none is memorised, so samples that are much nearer to the training set than
+    these are copies.
+
+    Examples:
+      vae nearest --workdir=runs/digits
+      vae nearest --workdir=runs/digits --num=8 --prior=mixture
 
     Args:
       run: the run.
-      num: how many samples.
-      seed: of the samples.
-      prior: see `vae.tasks.sample`.
+      num: the number of samples.
+      seed: seed of the samples.
+      prior: fits this density to the latents of the training set, and samples from it instead.
 
     Returns:
-      The paths of the sheets, and {"step", "seed", "prior", "values" and
+      The paths of the sheets and the figures, and {"step", "seed", "prior", "values" and
       "latents": {"samples": [num], "test": [...]}}, the Euclidean distances to the nearest, with
       "mirrored": whether a sample's nearest is a mirrored one, where training mirrored.
     """
@@ -70,7 +80,7 @@ def nearest(
         if run.config.data.flip:
             result[space]["mirrored"] = mirrored[:num, 0].tolist()
     write_json(run.out / "nearest.json", result)
-    return paths, result
+    return Output([*paths, run.out / "nearest.json"], result)
 
 
 def _search(

@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from vae.annotations import Count, Split
 from vae.data.prepare import first_examples
 from vae.modalities import pictures
 from vae.run import Run
 from vae.tasks import names
-from vae.tasks.inputs import as_data, given
+from vae.tasks.inputs import OF_FILES, OF_THE_DATA, as_data, given, refuse
+from vae.tasks.output import Output
 from vae.training.directory import write_json
 
 NUM = 32  # examples of a split
@@ -18,44 +20,51 @@ NUM = 32  # examples of a split
 def reconstruct(
     run: Run,
     *,
-    split: str = "test",
-    num: int = NUM,
+    split: Split | None = None,
+    num: Count | None = None,
     files: Sequence[str | Path] = (),
     labels: Sequence[int | str] = (),
     attributes: Sequence[Mapping[str, float]] = (),
-) -> tuple[Path, dict[str, float]]:
-    """Writes a sheet of examples, each with its reconstruction beside it.
+) -> Output:
+    """Draws examples, each with its reconstruction beside it, and says how alike they are.
 
-    The figures are written into `run.out` as `reconstructions_SPLIT.json`, of the user's own files
-    as `reconstructions_FILES.json`, see `Given.tag`.
+    The figures are written as `reconstructions_SPLIT.json`, those of your own files as
+    `reconstructions_FILES.json`.
+
+    Examples:
+      vae reconstruct --workdir=runs/digits --split=valid
+      vae reconstruct --workdir=runs/digits --files=DIR,FILE
 
     Args:
       run: the run.
-      split: "train", "valid" or "test", of which the first examples are shown.
-      num: how many of them.
-      files: the user's files and folders, which are shown instead.
-      labels: of the user's examples; see `given`.
-      attributes: of the user's examples; see `given`.
+      split: the split whose first examples are shown; test if absent.
+      num: the number of these examples; 32 if absent.
+      files: files and folders of your own examples, which are shown instead.
+      labels: classes of your own examples, by number or name, or one for all.
+      attributes: attributes of your own examples, Smiling=1,Hat=0 for all, or a set for each, with
+        / between; others have their median over test examples.
 
     Returns:
-      The path of the picture, and the means over the examples of "mse", the squared error per
+      The paths, and the figures with the means over the examples of "mse", the squared error per
       value, and of what else the modality knows; of images "psnr" (decibels) and "ssim".
 
     Raises:
       InputError: the model does not encode, or see `given`.
     """
     if files:
+        refuse(OF_THE_DATA, split=split)
         own = given(run, files=files, num=num, labels=labels, attributes=attributes)
         x, y, what = as_data(own.x, run), own.y, own.tag
     else:
-        x, y, *_ = first_examples(run.dataset(), split, num, run.config)
-        what = split
+        refuse(OF_FILES, labels=labels, attributes=attributes)
+        what = split or "test"
+        x, y, *_ = first_examples(run.dataset(), what, num or NUM, run.config)
     reconstructions = run.reconstruct(x, y)
-    path = names.picture(run, "reconstructions", what, num=(num, NUM))
+    path = names.picture(run, "reconstructions", what, num=(num or NUM, NUM))
     pictures.save(run.modality.sheet(x, run.event, beside=reconstructions), path)
-    run.modality.save(reconstructions, run.event, path)
+    others = run.modality.save(reconstructions, run.event, path)
     figures = run.modality.likeness(x, reconstructions)
-    about = {"files": list(map(str, files))} if files else {"split": split}
+    about = {"files": list(map(str, files))} if files else {"split": what}
     record = {"step": run.step, **about, "num": len(x), "metrics": figures}
     write_json(run.out / f"reconstructions_{what}.json", record)
-    return path, figures
+    return Output([path, *others, run.out / f"reconstructions_{what}.json"], record)

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping, Sequence
-from pathlib import Path
+from typing import Literal
 
 import numpy as np
 
+from vae.annotations import Count, Seed
 from vae.data.prepare import first_examples
 from vae.errors import InputError
 from vae.modalities import pictures
@@ -15,6 +16,7 @@ from vae.run import Run
 from vae.tasks import names
 from vae.tasks.fit_prior import fit_prior
 from vae.tasks.inputs import with_attributes
+from vae.tasks.output import Output
 
 logger = logging.getLogger(__name__)
 
@@ -25,28 +27,32 @@ COMPARED = 2000  # test examples that samples are shown with
 def sample(
     run: Run,
     *,
-    num: int = NUM,
+    num: Count = NUM,
     labels: Sequence[int | str] = (),
-    attributes: Mapping[str, float] | None = None,
+    attributes: Sequence[Mapping[str, float]] = (),
     draw: bool = False,
-    seed: int = 0,
-    prior: str | None = None,
+    seed: Seed = 0,
+    prior: Literal["mixture", "flow", "vae"] | None = None,
     temperature: float | None = None,
-) -> Path:
-    """Writes a sheet of `num` samples into `run.out`; returns its path.
+) -> Output:
+    """Draws samples from the prior, as one picture.
+
+    What a picture does not hold (the rows of a table) is written beside it.
+
+    Examples:
+      vae sample --workdir=runs/digits --num=16
+      vae sample --workdir=runs/digits --prior=mixture --temperature=0.8
 
     Args:
       run: the run.
-      num: how many samples.
-      labels: classes of a model that takes labels, by number or name, repeated to so many; all in
-        turn where empty.
-      attributes: of a model that takes attributes, by name: what is set for all; the others are
-        those of the first test examples.
-      draw: draws the values too, where the default shows the mean of p(x | z).
-      seed: of the latents and values.
-      prior: "mixture", "flow" or "vae" is fitted to the training set's latents, see `fit_prior`;
-        the model's own where None.
-      temperature: the prior's standard deviation is scaled by it, see `vae.models.parts.tempered`.
+      num: the number of samples.
+      labels: classes of the samples, by number or name, in turn; all classes if absent.
+      attributes: attributes of the samples, Smiling=1,Hat=0, or several such sets in turn, with /
+        between; those that are not named are as in the test examples.
+      draw: draws the values, too, instead of showing the mean of p(x | z).
+      seed: seed of the latents and the values.
+      prior: fits this density to the latents of the training set, and samples from it instead.
+      temperature: scales the standard deviation of the prior; below 1 samples are more alike.
 
     Raises:
       InputError: the model takes no labels, or not these, or its prior has no temperature.
@@ -61,7 +67,7 @@ def sample(
         f"{kind}_{prior}" if prior else kind,
         f"seed{seed}",
         f"labels{'-'.join(map(str, labels))}" if labels else "",
-        *(f"{key}{value:g}" for key, value in (attributes or {}).items()),
+        "-".join("_".join(f"{key}{value:g}" for key, value in one.items()) for one in attributes),
         temperature=(temperature, None),
         num=(num, NUM),
     )
@@ -69,7 +75,9 @@ def sample(
     given = np.resize(labels, num) if labels else None
     if condition and condition.kind == "attributes":
         y = first_examples(run.dataset(), "test", num, run.config).y
-        given = with_attributes(y[np.arange(num) % len(y)], attributes or {}, run)
+        given = np.array(y[np.arange(num) % len(y)], np.float32)
+        for i, one in enumerate(attributes):
+            given[i :: len(attributes)] = with_attributes(given[i :: len(attributes)], one, run)
     elif attributes:
         raise InputError(
             "this model takes no attributes; one with model.condition='attributes' does."
@@ -77,8 +85,7 @@ def sample(
     x = run.sample(num, labels=given, draw=draw, seed=seed, prior=fitted, temperature=temperature)
     data = _data(run) if run.modality.COMPARES else None
     pictures.save(run.modality.sheet(x, run.event, data=data), path)
-    run.modality.save(x, run.event, path)
-    return path
+    return Output([path, *run.modality.save(x, run.event, path)])
 
 
 def _data(run: Run) -> np.ndarray | None:

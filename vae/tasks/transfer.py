@@ -15,12 +15,14 @@ from typing import Any
 import jax
 import numpy as np
 
+from vae.annotations import Count
 from vae.errors import InputError
 from vae.modalities import pictures
 from vae.models.ladder import Ladder
 from vae.run import Run
 from vae.tasks import names
 from vae.tasks.inputs import Given, given
+from vae.tasks.output import Output
 from vae.training.directory import write_json
 
 NUM = 8
@@ -30,27 +32,32 @@ def transfer(
     run: Run,
     *,
     files: Sequence[str | Path] = (),
-    num: int = NUM,
-    labels: Sequence[int] = (),
+    num: Count | None = None,
+    labels: Sequence[int | str] = (),
     attributes: Sequence[Mapping[str, float]] = (),
-) -> tuple[list[Path], dict[str, Any]]:
-    """Writes a sheet of examples that share the contents and styles of those given.
+) -> Output:
+    """Draws each example's content in each other's style, with a conditional model or a ladder.
 
-    Of a conditional model it has a row for each one's content and a column for each one's style;
-    on the diagonal are reconstructions. Of a ladder it has a row for each two examples that follow
+    The sheet of a conditional model has a row for each content and a column for each style, and
+    reconstructions on the diagonal. That of a ladder has a row for each two examples that follow
     one another, and a column for the number of groups, topmost first, that are of the left one.
+
+    Examples:
+      vae transfer --workdir=runs/celeba_cvae
+      vae transfer --workdir=runs/ladder --files=A.png,B.png
 
     Args:
       run: a run of a conditional model or of a ladder.
-      files: the user's files and folders; the first test examples where empty.
-      num: how many test examples.
-      labels: of the user's examples; see `given`.
-      attributes: of the user's examples; see `given`.
+      files: files and folders of your own examples; the first test examples if absent.
+      num: the number of test examples; 8 if absent.
+      labels: classes of your own examples, by number or name, or one for all.
+      attributes: attributes of your own examples, Smiling=1,Hat=0 for all, or a set for each, with
+        / between; others have their median over test examples.
 
     Returns:
-      The paths of the sheet and the figures, and the figures: the distance of each one made to
-      the reconstruction of its content (of a ladder: of both), as the root of the mean
-      squared difference of x.
+      The paths of the sheet and the figures. The figures have the distance of each one made to the
+      reconstruction of its content (of a ladder: of both), the root of the mean squared difference
+      of x.
 
     Raises:
       InputError: the model is of neither kind, a ladder's examples are not even in number, or see
@@ -62,15 +69,15 @@ def transfer(
             f"the model of {run.workdir} has no style apart from content; one with "
             "model.condition='label' or 'attributes' has, or model.name='ladder'."
         )
-    if ladder and num % 2:
+    if ladder and num and num % 2:
         num += 1
-    shown = given(run, files=files, num=num, labels=labels, attributes=attributes)
+    shown = given(run, files=files, num=num, usual=NUM, labels=labels, attributes=attributes)
     sheet, figures = _mix_groups(run, shown) if ladder else _swap(run, shown)
-    path = names.picture(run, "transfer", shown.tag, num=(num, NUM))
+    path = names.picture(run, "transfer", shown.tag, num=(num or NUM, NUM))
     pictures.save(sheet, path)
     figures = {"step": run.step, "examples": shown.names} | figures
     write_json(path.with_suffix(".json"), figures)
-    return [path, path.with_suffix(".json")], figures
+    return Output([path, path.with_suffix(".json")], figures)
 
 
 def _swap(run: Run, shown: Given) -> tuple[np.ndarray, dict[str, Any]]:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
+from vae.annotations import Count
 from vae.errors import InputError
 from vae.evaluation.diagnostics import ACTIVE_VARIANCE
 from vae.modalities import pictures
@@ -15,9 +15,10 @@ from vae.run import Run
 from vae.tasks import names
 from vae.tasks.encodings import encodings
 from vae.tasks.inputs import given
+from vae.tasks.output import Output
 from vae.training.directory import write_json
 
-NUM, STEPS = 20, 9
+DIMENSIONS, STEPS = 20, 9
 REACH = 3.0  # standard deviations to either side
 
 
@@ -25,35 +26,40 @@ def traverse(
     run: Run,
     *,
     files: Sequence[str | Path] = (),
-    num: int = NUM,
-    steps: int = STEPS,
-    labels: Sequence[int] = (),
+    dimensions: Count = DIMENSIONS,
+    steps: Count = STEPS,
+    labels: Sequence[int | str] = (),
     attributes: Sequence[Mapping[str, float]] = (),
-) -> tuple[list[Path], dict[str, Any]]:
-    """Writes a sheet with a row for each active dimension, around an example's latents.
+) -> Output:
+    """Draws what each active dimension of the latents does: a row of examples along it.
 
     Dimension d is active if the posterior's mean moves with x, Var_x(E_q[z_d]) > 0.01 (Burda et al.
     2016, section 5.3), and the rows are in the order of that variance. A row goes from -3 to 3
     standard deviations of z_d in the training set, around its mean there: where q(z) is the prior
     N(0, I), z_d goes from -3 to 3.
 
+    Examples:
+      vae traverse --workdir=runs/faces --dimensions=10
+      vae traverse --workdir=runs/faces --files=A.jpg --steps=15
+
     Args:
       run: the run.
-      files: one example; the first test example where empty.
-      num: how many dimensions at most.
-      steps: examples in a row.
-      labels: see `given`.
-      attributes: see `given`.
+      files: the file of one example of your own; the first test example if absent.
+      dimensions: the number of dimensions, at most.
+      steps: the number of examples in a row.
+      labels: the class of your own example, by number or name.
+      attributes: the attributes of your own example, Smiling=1,Hat=0; those that are not named
+        have their median over the test examples.
 
     Returns:
-      The paths of the sheet and the figures, and the figures: of every dimension, shown or not, its
-      activity and the mean and standard deviation of z_d.
+      The paths of the sheet and the figures. The figures have every dimension, shown or not, with
+      its activity and the mean and standard deviation of z_d.
 
     Raises:
       InputError: the latents are not one vector in R^D, no dimension is active, more than one
         example is given, or see `given`.
     """
-    around = given(run, files=files, num=1, labels=labels, attributes=attributes)
+    around = given(run, files=files, usual=1, labels=labels, attributes=attributes)
     if len(around.x) != 1:
         raise InputError(f"traversal is around one example, but {len(around.x)} are given.")
     known = encodings(run)
@@ -62,7 +68,7 @@ def traverse(
     active = [int(d) for d in order if activity[d] > ACTIVE_VARIANCE]
     if not active:
         raise InputError(f"no dimension of the latents of {run.workdir} is active: all are noise.")
-    shown = active[:num]
+    shown = active[:dimensions]
     reach = np.linspace(-REACH, REACH, steps)
     centre = run.encode(around.x, around.y).mean[0]
     z = np.tile(centre, (len(shown), steps, 1))
@@ -71,7 +77,7 @@ def traverse(
     y = None if around.y is None else around.y.repeat(len(shown) * steps, axis=0)
     decoded = run.decode(z.reshape(-1, len(centre)), y)
 
-    settings = {"steps": (steps, STEPS), "num": (num, NUM)}
+    settings = {"steps": (steps, STEPS), "dimensions": (dimensions, DIMENSIONS)}
     path = names.picture(run, "traversal", around.tag or "test0", **settings)
     decoded = decoded.reshape(len(shown), steps, *decoded.shape[1:])
     columns = [f"{r:+.3g}" for r in reach]
@@ -93,4 +99,4 @@ def traverse(
         ],
     }
     write_json(path.with_suffix(".json"), figures)
-    return [path, *others, path.with_suffix(".json")], figures
+    return Output([path, *others, path.with_suffix(".json")], figures)

@@ -23,6 +23,8 @@ from pathlib import Path
 from vae.errors import InputError
 from vae.training import signals
 
+_LAUNCH = Path(__file__).resolve().parents[2] / "launch.py"  # in a clone
+COMMAND = (sys.executable, *([str(_LAUNCH)] if _LAUNCH.is_file() else ["-m", "vae"]))
 PIPE = "VAE_LAUNCHER_PIPE"  # in the environment of a process that was launched: the pipe's end
 TOGETHER = (2, 3, 75)  # exit codes that all processes agree on; after another they are ended
 GRACE = 10.0  # seconds for the others to end with such a code, too

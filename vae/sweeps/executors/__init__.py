@@ -1,6 +1,6 @@
 """Where the jobs of a sweep run.
 
-A job is one `launch.py` command. An executor starts jobs and says how they ended; it knows nothing
+A job is one command. An executor starts jobs and says how they ended; it knows nothing
 of trials and studies. Each is a thin layer on an existing engine.
 """
 
@@ -18,7 +18,7 @@ class Job(NamedTuple):
     """One command.
 
     Attributes:
-      arguments: of launch.py: ("train", "--config=experiments/digits.py", "--workdir=...").
+      arguments: of the command line: ("train", "--config=experiments/digits.py", "--workdir=...").
       log: the file that its stdout and stderr are appended to.
     """
 
@@ -30,7 +30,7 @@ class Running(Protocol):
     """A job that was started."""
 
     def poll(self) -> int | None:
-        """The exit code as launch.py's (0, 1, 2, 3, 75), negative for a signal, None before."""
+        """The exit code as a command's (0, 1, 2, 3, 75), negative for a signal, None before."""
 
     def stop(self) -> None:
         """Asks the job to save and end (SIGTERM, exit code 75); returns at once."""
@@ -63,7 +63,6 @@ class Executor(Protocol):
         """Stops what still runs and lets go of all resources."""
 
 
-LAUNCH = Path(__file__).resolve().parents[3] / "launch.py"
 GRACE = 60.0  # seconds that a job has to save and end in when it is no longer wanted
 
 # Imported when chosen: the engines behind some of them are extras.

@@ -8,10 +8,10 @@ cores and of the accelerators, and all jobs share the programs that one of them 
 from __future__ import annotations
 
 import glob
+import importlib
 import logging
 import multiprocessing
 import os
-import runpy
 import signal
 import sys
 import threading
@@ -22,13 +22,13 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from vae.errors import InputError
-from vae.sweeps.executors import GRACE, LAUNCH, Job
+from vae.sweeps.executors import GRACE, Job
 from vae.training import signals
 
 # What a run imports, named here for the fork server alone. None of it starts JAX's backend, which
 # would not survive a fork.
 PRELOADED = (
-    "ml_collections.config_flags",
+    "ml_collections",
     "sklearn.datasets",
     "tensorboard.compat.proto.event_pb2",
     "tensorboard.summary.writer.record_writer",
@@ -134,7 +134,7 @@ def _accelerators() -> list[str]:
 
 
 def _run(job: Job, share: Share, cache: Path) -> None:
-    """The job's process: `launch.py` with the job's arguments."""
+    """The job's process: a command with the job's arguments."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # a Ctrl-C is the coordinator's to act upon
     signals.listen(signals.end)
     threading.Thread(target=_end_with_parent, daemon=True).start()
@@ -152,16 +152,9 @@ def _run(job: Job, share: Share, cache: Path) -> None:
     if jax.config.jax_compilation_cache_dir is None:
         jax.config.update("jax_compilation_cache_dir", str(cache))
     jax.config.update("jax_persistent_cache_min_compile_time_secs", 0)
-    sys.argv = ["launch.py", *job.arguments]
-    sys.exit(_main()(list(job.arguments)))
-
-
-def _main() -> Any:
-    """`main` of launch.py, which is imported already where the sweep was started by it."""
-    started = sys.modules["__main__"]
-    if Path(getattr(started, "__file__", None) or "").resolve() == LAUNCH:
-        return started.main
-    return runpy.run_path(str(LAUNCH), run_name="launch")["main"]
+    sys.argv = ["vae", *job.arguments]
+    command_line = importlib.import_module("vae.commands")  # which imports this
+    sys.exit(command_line.main(list(job.arguments)))
 
 
 def _end_with_parent() -> None:

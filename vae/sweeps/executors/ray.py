@@ -6,7 +6,7 @@ lost with its node is the caller's to decide: Ray does not try it again. The opt
 Ray task, for every job of the sweep; where they are absent a job has one core, and one accelerator
 where the cluster has any.
 
-    python launch.py sweep --executor=ray --workers=8 ... --executor_options=num_cpus=4,num_gpus=0.5
+    vae sweep --executor=ray --workers=8 ... --executor_options=num_cpus=4,num_gpus=0.5
 
 The sweep's directory and the code lie where every node sees them, at the same place.
 """
@@ -24,7 +24,8 @@ from pathlib import Path
 import ray
 
 from vae.errors import InputError
-from vae.sweeps.executors import GRACE, LAUNCH, Job
+from vae.sweeps.executors import GRACE, Job
+from vae.training.launcher import COMMAND
 
 OPTIONS = ("num_cpus", "num_gpus", "memory")
 STORE = 100_000_000  # bytes for objects on this machine: a job's only one is its exit code
@@ -85,7 +86,7 @@ class Ray:
     def start(self, job: Job) -> Task:
         log = job.log.absolute()
         log.parent.mkdir(parents=True, exist_ok=True)
-        command = [sys.executable, str(LAUNCH), *job.arguments]
+        command = [*COMMAND, *job.arguments]
         self._tasks.append(Task(self._run.remote(command, str(log), os.getcwd())))
         return self._tasks[-1]
 

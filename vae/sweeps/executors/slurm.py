@@ -5,7 +5,7 @@ time limit (90 s before it), or a job of a higher priority. A job that SLURM the
 queue is the same job still, and its command goes on from where it saved; one that has left the
 queue has ended. The options are those of sbatch, for every job of the sweep:
 
-    python launch.py sweep --executor=slurm --workers=32 ... \
+    vae sweep --executor=slurm --workers=32 ... \
         --executor_options=partition=gpu,gres=gpu:1,cpus-per-task=8,mem=32G,time=4:00:00
 
 The sweep's directory and the code lie where every node sees them, and Python is the coordinator's.
@@ -19,7 +19,6 @@ import os
 import shutil
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -27,7 +26,8 @@ from pathlib import Path
 import submitit
 
 from vae.errors import InputError
-from vae.sweeps.executors import LAUNCH, Job
+from vae.sweeps.executors import Job
+from vae.training.launcher import COMMAND
 
 logger = logging.getLogger(__name__)
 
@@ -120,7 +120,7 @@ class Slurm:
                 **self._options,
             },
         )
-        command = [sys.executable, str(LAUNCH), *job.arguments]
+        command = [*COMMAND, *job.arguments]
         settings = {k: v for k, v in os.environ.items() if k.startswith(("SLURM_CONF", "SBATCH_"))}
         try:
             # Not what SLURM told a coordinator that is itself a job; but what the user set stays.

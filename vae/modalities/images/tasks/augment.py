@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from PIL import Image
 
+from vae.annotations import Count, Seed
 from vae.data.attributes import FILE
 from vae.data.examples import read_complete
 from vae.data.labels import class_name
@@ -25,6 +26,7 @@ from vae.modalities.images.tasks import check_images
 from vae.run import Run
 from vae.tasks.inputs import as_data, read_set
 from vae.tasks.names import plain
+from vae.tasks.output import Output
 from vae.training.directory import write_json
 
 NOISE = 1.0  # s
@@ -49,43 +51,46 @@ class New(NamedTuple):
 def augment(
     run: Run,
     *,
-    folder: str | Path | None = None,
-    num: int = 1000,
-    given: str | None = None,
-    num_given: int = 1000,
-    seed: int = 0,
-) -> dict[str, Any]:
-    """Writes new images into a folder, which `data.path` takes, with a line each in manifest.csv.
+    num: Count = 1000,
+    data: str | None = None,
+    num_given: Count = 1000,
+    seed: Seed = 0,
+) -> Output:
+    """Makes new labelled images near those of a data set, in a folder that data.path takes.
 
-    Classes are its subfolders, by name; attributes are in its attributes.csv.
+    It writes the folder `augmented`, with a line for each image in its manifest.csv. Classes are
+    subfolders, by name; attributes are in its attributes.csv.
+
+    Examples:
+      vae augment --workdir=runs/digits --num=500
+      vae augment --workdir=runs/digits --data=LABELLED_FOLDER --out=new
 
     Args:
       run: the run.
-      folder: where to, `augmented` in `run.out` where None.
-      num: how many new images.
-      given: a labelled data set, what `data.path` takes; the run's training images where None.
-      num_given: how many of its images, the first ones, are given.
-      seed: of the noise.
+      num: the number of new images.
+      data: a labelled data set, as data.path takes it; the run's training images if absent.
+      num_given: the number of its images, the first ones, that new ones are made near to.
+      seed: seed of the noise.
 
     Returns:
-      {"folder", "images": number, "given": number, "noise", "interpolated": numbers, "seed"}, which
-      is in `augment.json` of `run.out` too.
+      The folder and the figures, {"folder", "images": number, "given": number, "noise",
+      "interpolated": numbers, "seed"}.
 
     Raises:
       InputError: the given images have no labels, or not those that the model is told, the folder
         exists already, or the model's posterior is no Gaussian.
     """
     check_images(run, "augmentations")
-    folder = Path(folder or run.out / "augmented")
+    folder = run.out / "augmented"
     if folder.exists():
-        raise InputError(f"{folder} exists already: give another folder, or remove it.")
-    if given is None:
+        raise InputError(f"{folder} exists already: give another --out=DIR, or remove it.")
+    if data is None:
         train = run.dataset().train
         raw, _ = read_complete(train, np.arange(min(num_given, len(train))))
         images, labels = run.event.values.to_x(raw.values), raw.labels
         told, attributes, classes = labels, run.attributes, run.classes
     else:
-        other = read_set(given, run, num_given)
+        other = read_set(data, run, num_given)
         images, labels, attributes, classes = other.x, other.labels, other.attributes, other.classes
         told = _told(labels, attributes, classes, run)
     new = new_images(run, as_data(images, run), labels, num, told=told, seed=seed)
@@ -115,7 +120,7 @@ def augment(
         "seed": seed,
     }
     write_json(run.out / "augment.json", result)
-    return result
+    return Output([folder, run.out / "augment.json"], result)
 
 
 def _told(

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
+from vae.annotations import Count, Seed
 from vae.errors import InputError
 from vae.modalities.images.tasks import repair
 from vae.probability.observations import Averaged
 from vae.run import Run
+from vae.tasks.output import Output
 
 LEAST, MOST = 1e-4, 100.0  # of sigma: less than a level of 12 bits, more than tells anything
 
@@ -21,27 +22,35 @@ def denoise(
     *,
     files: Sequence[str | Path] = (),
     sigma: float = 0.2,
-    num: int = 8,
-    labels: Sequence[int] = (),
+    num: Count | None = None,
+    labels: Sequence[int | str] = (),
     attributes: Sequence[Mapping[str, float]] = (),
-    samples: int = 4,
-    sweeps: int | None = None,
-    seed: int = 0,
-) -> tuple[Path, dict[str, Any]]:
-    """Samples images that the noisy ones may have been, and writes them as `repair.write` says.
+    samples: Count = 4,
+    sweeps: Count | None = None,
+    seed: Seed = 0,
+) -> Output:
+    """Takes Gaussian noise of a known deviation from images, in several ways that go with them.
 
-    The observation is y ~ N(mean(z), sigma^2 + var(z)), see `probability/observations.py`: what the
+    It draws each noisy image, the mean of what it may have been, and samples of that. Without
+    `files` noise is put on test images, and the figures say how far the repair is from these. The
+    observation is y ~ N(mean(z), sigma^2 + var(z)), see `probability/observations.py`: what the
     model cannot say of a pixel, its own variance there, is noise to it as well.
+
+    Examples:
+      vae denoise --workdir=runs/digits --sigma=0.3
+      vae denoise --workdir=runs/digits --files=DIR,FILE --samples=8
 
     Args:
       run: the run.
-      files: of noisy images, and folders; without them noise is put on the first test images.
-      sigma: standard deviation of the noise, in units of x: 0.2 is a fifth of the way from black to
-        white. Values beyond black and white are kept as they are, not cut off, on test images.
-      num, labels, attributes: see `inputs.given`.
-      samples: how many of each image.
-      sweeps: see `repair.repair`.
-      seed: of the samples and the noise.
+      files: files and folders of your own noisy images; test images, with noise, if absent.
+      sigma: standard deviation of the noise, from black 0 to white 1.
+      num: the number of test images; 8 if absent.
+      labels: classes of your own images, by number or name, or one for all.
+      attributes: attributes of your own images, Smiling=1,Hat=0 for all, or a set for each, with
+        / between; others have their median over test images.
+      samples: the number of repairs of each image.
+      sweeps: sweeps of the Markov chain of each repair, 200 if absent: more where R-hat says so.
+      seed: seed of the samples and the noise.
 
     Returns:
       The sheet's path and the figures; the baseline `noisy` is the image as it was given.

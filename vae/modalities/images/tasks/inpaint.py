@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
+from vae.annotations import Count, Seed
 from vae.errors import InputError
 from vae.modalities.images.tasks import repair
 from vae.modalities.images.user_files import read_files
 from vae.probability.observations import Masked
 from vae.run import Run
+from vae.tasks.output import Output
 
 GREY = 0.5  # of missing pixels on the sheet
 
@@ -21,28 +22,37 @@ def inpaint(
     run: Run,
     *,
     files: Sequence[str | Path] = (),
-    mask: str | Path | None = None,
+    mask: Path | None = None,
     box: Sequence[int] | None = None,
-    num: int = 8,
-    labels: Sequence[int] = (),
+    num: Count | None = None,
+    labels: Sequence[int | str] = (),
     attributes: Sequence[Mapping[str, float]] = (),
-    samples: int = 4,
-    sweeps: int | None = None,
-    seed: int = 0,
-) -> tuple[Path, dict[str, Any]]:
-    """Fills in what is missing of images, and writes a sheet and figures as `repair.write` says.
+    samples: Count = 4,
+    sweeps: Count | None = None,
+    seed: Seed = 0,
+) -> Output:
+    """Fills in the missing pixels of images, in several ways that go with those around them.
+
+    It draws each damaged image, the mean of what it may have been, and samples of that. Without
+    `files` test images are damaged, and the figures say how far the repair is from what they were.
+
+    Examples:
+      vae inpaint --workdir=runs/digits --box=0,0,4,8
+      vae inpaint --workdir=runs/faces --files=A.jpg --mask=FILE
 
     Args:
       run: the run.
-      files: the user's files and folders; the first test images where there are none.
-      mask: an image file, white where pixels are missing, brought to the model's size as the
-        images are.
-      box: (top, left, height, width) of what is missing instead, in the model's pixels. Without
-        either it is the box in the middle of half the height and half the width.
-      num, labels, attributes: see `inputs.given`.
-      samples: how many of each image.
-      sweeps: see `repair.repair`.
-      seed: of the samples.
+      files: files and folders of your own images, already damaged; test images if absent.
+      mask: an image file, white where pixels are missing, brought to the model's size.
+      box: what is missing instead: top,left,height,width in the model's pixels; the middle, of half
+        the height and width, if both are absent.
+      num: the number of test images; 8 if absent.
+      labels: classes of your own images, by number or name, or one for all.
+      attributes: attributes of your own images, Smiling=1,Hat=0 for all, or a set for each, with
+        / between; others have their median over test images.
+      samples: the number of repairs of each image.
+      sweeps: sweeps of the Markov chain of each repair, 200 if absent: more where R-hat says so.
+      seed: seed of the samples.
 
     Returns:
       The sheet's path, and the figures; errors are over the missing pixels. The baseline `mean` is

@@ -125,7 +125,7 @@ def read_pairs(file: Path, folder: Path) -> tuple[list[Path], list[Pairs]]:
             if found is None:
                 raise InputError(
                     f"{file}, line {line}: there is no {name}/{name}_{key[1]:04d}.jpg in {folder}; "
-                    "give the folder of the people's folders as --files."
+                    "give the folder of the people's folders as --folder."
                 )
             index[key] = len(files)
             files.append(found)

@@ -27,6 +27,7 @@ from vae.probability.observations import independent_share
 from vae.run import Run
 from vae.tasks.inputs import Given, given
 from vae.tasks.names import plain
+from vae.tasks.output import Output
 from vae.training.devices import jit
 from vae.training.directory import write_json
 
@@ -39,8 +40,8 @@ SHOWN = 32  # images on a sheet; figures are of all
 def read(
     run: Run,
     files: Sequence[str | Path],
-    num: int,
-    labels: Sequence[int],
+    num: int | None,
+    labels: Sequence[int | str],
     attributes: Sequence[Mapping[str, float]],
     *,
     factor: int = 1,
@@ -109,7 +110,7 @@ def write(
     region: np.ndarray | None = None,
     baselines: Mapping[str, np.ndarray],
     facts: Mapping[str, Any],
-) -> tuple[Path, dict[str, Any]]:
+) -> Output:
     """Writes the sheet NAME.png and the figures NAME.json, see `Given.tag`, into `run.out/images/`.
 
     A row of the sheet is an image (where it is known), the damaged one, the posterior's mean, and
@@ -126,7 +127,7 @@ def write(
       facts: what else is to stand in the figures.
 
     Returns:
-      The sheet's path and the figures:
+      The paths of the sheet and the figures, and the figures:
 
         rhat, ess     the largest R-hat and the smallest effective sample size of an unknown pixel
         unmixed       images whose R-hat is above 1.1; with `note`, a sentence, where there are any
@@ -187,7 +188,8 @@ def write(
     path = folder / f"{name}.png"
     pictures.save(show.table(sheet, run.event, list(columns)), path)
     write_json(path.with_suffix(".json"), figures | {"per_image": rows})
-    return path, figures
+    own = [] if given.dataset else [folder / name]
+    return Output([path, *own, path.with_suffix(".json")], figures)
 
 
 def _likeness(

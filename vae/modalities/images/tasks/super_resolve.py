@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from PIL import Image
 
+from vae.annotations import Count, Seed
 from vae.errors import InputError
 from vae.modalities.images.tasks import check_images, repair
 from vae.probability.observations import Averaged, block_means, enlarged
 from vae.run import Run
+from vae.tasks.output import Output
 
 SIGMA = 0.01  # of the noise on a small image: its rounding, and what was done to it before
 # Between pixels of a block, given z: what a decoder misses of a photograph is smooth. Taken as
@@ -26,27 +27,36 @@ def super_resolve(
     *,
     files: Sequence[str | Path] = (),
     factor: int = 4,
-    num: int = 8,
-    labels: Sequence[int] = (),
+    num: Count | None = None,
+    labels: Sequence[int | str] = (),
     attributes: Sequence[Mapping[str, float]] = (),
-    samples: int = 4,
-    sweeps: int | None = None,
-    seed: int = 0,
-) -> tuple[Path, dict[str, Any]]:
-    """Samples images that the small ones may have been, and writes them as `repair.write` says.
+    samples: Count = 4,
+    sweeps: Count | None = None,
+    seed: Seed = 0,
+) -> Output:
+    """Makes small images larger, in several ways that go with them.
 
-    A pixel of the small image is the mean of a block of `factor` by `factor` pixels, with Gaussian
+    It draws each small image, the mean of what it may have been, and samples of that. Without
+    `files` test images are made small, and the figures say how far the repair is from these. A
+    pixel of the small image is the mean of a block of `factor` by `factor` pixels, with Gaussian
     noise of deviation 0.01.
+
+    Examples:
+      vae super_resolve --workdir=runs/digits --factor=2
+      vae super_resolve --workdir=runs/faces --files=DIR,FILE --samples=8
 
     Args:
       run: the run.
-      files: of small images, and folders, brought to the model's size divided by `factor`;
-        without them the first test images are made small.
-      factor: how many times larger they become; it divides the height and width of the model.
-      num, labels, attributes: see `inputs.given`.
-      samples: how many of each image.
-      sweeps: see `repair.repair`.
-      seed: of them.
+      files: files and folders of your own small images, brought to the model's size divided by the
+        factor; test images, made small, if absent.
+      factor: how many times larger images become; it divides the model's height and width.
+      num: the number of test images; 8 if absent.
+      labels: classes of your own images, by number or name, or one for all.
+      attributes: attributes of your own images, Smiling=1,Hat=0 for all, or a set for each, with
+        / between; others have their median over test images.
+      samples: the number of repairs of each image.
+      sweeps: sweeps of the Markov chain of each repair, 200 if absent: more where R-hat says so.
+      seed: seed of the samples.
 
     Returns:
       The sheet's path and the figures; the baselines are the small image enlarged: `nearest`,

@@ -9,11 +9,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
+from vae.annotations import Count, Seed
 from vae.data.examples import Dataset, read_complete
 from vae.data.prepare import first_examples
 from vae.errors import InputError
@@ -23,37 +23,73 @@ from vae.files import user_path
 from vae.modalities import pictures
 from vae.modalities.images.tasks.pairs import Pairs, draw_pairs, read_pairs
 from vae.run import Run
-from vae.tasks.inputs import Given, as_data, embed, given
+from vae.tasks.inputs import OF_FILES, Given, as_data, embed, given, refuse
 from vae.tasks.names import picture, plain
+from vae.tasks.output import Output
 from vae.training.directory import write_json
 
-PAIRS = 3000  # of each kind
+NUM, PAIRS = 5000, 3000  # test images, and pairs of each kind
 FAR = 0.01
 SIDE, MARGIN = 400, 48  # of the picture, in pixels
 
 
-def verify(run: Run, *, pairs: int = PAIRS, num: int = 5000, seed: int = 0) -> dict[str, Any]:
-    """Tells pairs of the test split apart; writes `verify.json` and `images/verify_STEP.png`.
+def verify(
+    run: Run,
+    *,
+    files: Sequence[str | Path] = (),
+    pairs: Path | None = None,
+    folder: Path | None = None,
+    num: Count | None = None,
+    num_pairs: Count | None = None,
+    seed: Seed | None = None,
+    labels: Sequence[int | str] = (),
+    attributes: Sequence[Mapping[str, float]] = (),
+) -> Output:
+    """Says whether two images show one person (or class), or how well such pairs are told apart.
 
-    The picture is the ROC of the model's embeddings, black, and of the pixels, grey: what can be
-    had without a model.
+    Without `files` and `pairs`, pairs of test images are drawn and told apart; the picture is the
+    ROC of the model's embeddings, black, and of the pixels, grey: what can be had without a model.
+
+    Examples:
+      vae verify --workdir=runs/faces --files=A.jpg,B.jpg
+      vae verify --workdir=runs/faces --pairs=pairs.txt --folder=DIR
 
     Args:
       run: the run.
-      pairs: of one person, and of two; fewer where there are not so many.
-      num: how many test images they are drawn from at most.
-      seed: of the choice of pairs, see `draw_pairs`.
+      files: two images of your own, of one person or of two.
+      pairs: a file of pairs, laid out as LFW's pairs.txt, which are told apart instead.
+      folder: the folder of the people's folders that it names; that of the run's data if absent.
+      num: the number of test images that pairs are drawn from, at most; 5000 if absent.
+      num_pairs: the number of pairs of one person, and of two, at most; 3000 if absent.
+      seed: seed of the choice of pairs; 0 if absent.
+      labels: classes of your own images, by number or name, or one for all.
+      attributes: attributes of your own images, Smiling=1,Hat=0 for all, or a set for each, with
+        / between; others have their median over test images.
 
     Returns:
-      {"step", "images", "identities", "people": of whom there are pairs, who all weigh alike,
-      "pairs": of one person, "different_pairs": of two, "seed", "posterior": {"auroc",
-      "auroc_stderr", "tar_at_1%_far"}, "pixels": {the same}}.
+      Of test images {"step", "images", "identities", "people": of whom there are pairs, who all
+      weigh alike, "pairs": of one person, "different_pairs": of two, "seed", "posterior": {"auroc",
+      "auroc_stderr", "tar_at_1%_far"}, "pixels": {the same}}; see `_of_file` and `_of_two`.
 
     Raises:
       InputError: the model does not encode, or the data say of no two images that they show one
-        person: neither identities nor classes.
+        person: neither identities nor classes; or a file is wrong.
     """
-    who, drawn, vectors = _drawn(run, pairs, num, seed)
+    drawn = {"num": num, "num_pairs": num_pairs, "seed": seed}
+    if pairs:
+        refuse("has no effect with --pairs, which says what is compared.", files=files, **drawn)
+        return _of_file(run, pairs, folder, labels, attributes)
+    refuse("has no effect without --pairs, a file of pairs.", folder=folder)
+    num, num_pairs, seed = num or NUM, num_pairs or PAIRS, seed or 0
+    if files:
+        shown = given(run, files=files, labels=labels, attributes=attributes)
+        return _of_two(run, shown, files, num, num_pairs, seed)
+    refuse(OF_FILES, labels=labels, attributes=attributes)
+    return _of_test_images(run, num, num_pairs, seed)
+
+
+def _of_test_images(run: Run, num: int, num_pairs: int, seed: int) -> Output:
+    who, drawn, vectors = _drawn(run, num_pairs, num, seed)
     figures, curves = {}, {}
     for name, embedded in vectors.items():
         low, high = cosine(embedded, drawn.different), cosine(embedded, drawn.same)
@@ -63,7 +99,7 @@ def verify(run: Run, *, pairs: int = PAIRS, num: int = 5000, seed: int = 0) -> d
             "auroc_stderr": auroc_error(low, high, drawn.person),
             "tar_at_1%_far": tar_at_far(low, high, FAR, drawn.weights),
         }
-    path = picture(run, "verify", pairs=(pairs, PAIRS), seed=(seed, 0))
+    path = picture(run, "verify", pairs=(num_pairs, PAIRS), seed=(seed, 0))
     pictures.save(_draw(curves["posterior"], curves["pixels"]), path)
     result = {
         "step": run.step,
@@ -76,40 +112,28 @@ def verify(run: Run, *, pairs: int = PAIRS, num: int = 5000, seed: int = 0) -> d
         **figures,
     }
     write_json(run.out / "verify.json", result)
-    return result
+    return Output([path, run.out / "verify.json"], result)
 
 
-def verify_file(
+def _of_file(
     run: Run,
     file: str | Path,
-    *,
-    folder: str | Path | None = None,
-    labels: Sequence[int | str] = (),
-    attributes: Sequence[Mapping[str, float]] = (),
-) -> dict[str, Any]:
-    """Tells the pairs of a file apart, see `pairs.py`; writes `verify_FILE_IMAGES.json` and a
-    picture, see `Given.tag`.
-
-    Args:
-      run: the run.
-      file: with folds of pairs.
-      folder: of the people's folders; that of the run's data where None.
-      labels: see `given`.
-      attributes: see `given`.
+    folder: str | Path | None,
+    labels: Sequence[int | str],
+    attributes: Sequence[Mapping[str, float]],
+) -> Output:
+    """Tells the pairs of a file apart, see `pairs.py`; writes `verify_FILE_IMAGES.json`.
 
     Returns:
-      As `verify`, with "folds", and for each kind of embedding the means over folds
+      As of test images, with "folds", and for each kind of embedding the means over folds
       "auroc_of_folds" and "accuracy" (by the threshold that is best on the other folds), each with
       its "_stderr"; with one fold these are NaN. Every pair weighs alike, as in the file.
-
-    Raises:
-      InputError: the model does not encode, or the file or an image that it names is wrong.
     """
     if not (folder or run.config.data.path):
-        raise InputError("--pairs=FILE needs --files=DIR, the folder of the people's folders.")
+        raise InputError("--pairs=FILE needs --folder=DIR, the folder of the people's folders.")
     file, folder = user_path(file), user_path(folder or run.config.data.path)
     files, folds = read_pairs(file, folder)
-    shown = given(run, files=files, num=len(files), labels=labels, attributes=attributes)
+    shown = given(run, files=files, labels=labels, attributes=attributes)
     figures, curves = {}, {}
     for name, embedded in _vectors(run, as_data(shown.x, run), shown.y).items():
         low = [cosine(embedded, fold.different) for fold in folds]
@@ -138,45 +162,26 @@ def verify_file(
         "different_pairs": pairs,
         **figures,
     }
-    write_json(run.out / f"verify_{plain(name)}.json", result)
-    return result
+    record = run.out / f"verify_{plain(name)}.json"
+    write_json(record, result)
+    return Output([path, record], result)
 
 
-def verify_two(
-    run: Run,
-    files: Sequence[str | Path],
-    *,
-    pairs: int = PAIRS,
-    num: int = 5000,
-    seed: int = 0,
-    labels: Sequence[int | str] = (),
-    attributes: Sequence[Mapping[str, float]] = (),
-) -> dict[str, Any]:
+def _of_two(
+    run: Run, shown: Given, files: Sequence[str | Path], num: int, num_pairs: int, seed: int
+) -> Output:
     """Says whether two images show one person; writes `verify_IMAGES.json`, see `Given.tag`.
 
-    Their cosine is held against those of pairs of two people in the test split, as `verify` draws
-    them: they count as one person where at most 1% of these are as close.
-
-    Args:
-      run: the run.
-      files: two images.
-      pairs: see `verify`.
-      num: see `verify`.
-      seed: see `verify`.
-      labels: see `given`.
-      attributes: see `given`.
+    Their cosine is held against those of pairs of two people in the test split, as they are
+    drawn without files: they count as one person where at most 1% of these are as close.
 
     Returns:
       {"step", "images", "same": whether they show one person, "cosine", "threshold",
       "as_close_of_two_people" and "as_close_of_one": shares of the test split's pairs, "seed"}.
-
-    Raises:
-      InputError: there are not two images, or as `verify`.
     """
-    shown = given(run, files=files, num=2, labels=labels, attributes=attributes)
     if len(shown.x) != 2:
         raise InputError(f"verify compares two images, but --files are {len(shown.x)}.")
-    _, drawn, vectors = _drawn(run, pairs, num, seed, also=shown)
+    _, drawn, vectors = _drawn(run, num_pairs, num, seed, also=shown)
     embedded = vectors["posterior"]
     ours = float(cosine(embedded, np.array([[-2, -1]]))[0])
     low, high = cosine(embedded, drawn.different), cosine(embedded, drawn.same)
@@ -191,8 +196,9 @@ def verify_two(
         "as_close_of_one": float(np.average(high >= ours, weights=drawn.weights)),
         "seed": seed,
     }
-    write_json(run.out / f"verify_{shown.tag}.json", result)
-    return result
+    path = run.out / f"verify_{shown.tag}.json"
+    write_json(path, result)
+    return Output([path], result)
 
 
 def _drawn(

@@ -1,0 +1,109 @@
+"""Experiments, a file each with its `get_config`, and what a command line changes in them.
+
+Those that come with the package are its modules: `from vae.experiments import digits`.
+"""
+
+from __future__ import annotations
+
+import ast
+import runpy
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import ml_collections
+
+from vae.config import flatten, get, override, own
+from vae.errors import InputError, did_you_mean
+from vae.files import user_path
+
+FOLDER = Path(__file__).resolve().with_suffix("")
+if not FOLDER.is_dir():  # a clone, where they lie beside the package
+    FOLDER = FOLDER.parents[1] / "experiments"
+__path__ = [str(FOLDER)]
+
+
+class ExperimentFile(NamedTuple):
+    """An experiment as a command line names it.
+
+    Attributes:
+      name: its file, with its variant: "experiments/iwae.py:iwae-5".
+      config: what it gives, with the overrides.
+      overrides: the values that were changed, by dotted key.
+    """
+
+    name: str
+    config: ml_collections.ConfigDict
+    overrides: dict[str, Any]
+
+    @property
+    def file(self) -> Path:
+        """Where it is."""
+        return find(self.name)
+
+    def arguments(self, overrides: Mapping[str, Any] = {}) -> tuple[str, ...]:
+        """What names it on a command line, with further overrides."""
+        values = self.overrides | dict(overrides)
+        return f"--config={self.name}", *(f"--config.{k}={v}" for k, v in values.items())
+
+
+def load(name: str, settings: Mapping[str, str]) -> ExperimentFile:
+    """Reads an experiment.
+
+    Args:
+      name: of its file, with a variant after a colon.
+      settings: values as they are written on a command line, by dotted key.
+
+    Raises:
+      InputError: there is no such file, it cannot be run, or a value is wrong.
+    """
+    file = find(name)
+    own.look_in(file.parent)
+    try:
+        found = runpy.run_path(str(file), run_name=file.stem)
+        if "get_config" not in found:
+            raise InputError(f"--config={name} has no function get_config.")
+        config = found["get_config"](*name.split(":", 1)[1:])
+    except InputError:
+        raise
+    except Exception as error:  # whatever a file of somebody's own raises
+        raise own.told(error, f"--config={name}") from None
+    known = flatten(config)
+    for key, text in settings.items():
+        override(config, {key: _value(text, known.get(key))})
+    return ExperimentFile(name, config, {key: get(config, key) for key in settings})
+
+
+def find(name: str) -> Path:
+    """The file of an experiment; one that comes with the package where there is none here.
+
+    Raises:
+      InputError: there is neither.
+    """
+    name = name.split(":")[0]
+    file = user_path(name)
+    if file.is_file():
+        return file
+    packaged = FOLDER / Path(name).with_suffix(".py").name
+    if packaged.is_file() and str(Path(name).parent) in (".", "experiments"):
+        return packaged
+    hint = did_you_mean(Path(name).stem, [known.stem for known in FOLDER.glob("*.py")])
+    raise InputError(f"--config={name}: there is no such file{hint}")
+
+
+def docstring_line(file: Path) -> str:
+    """The first line of what a file says of itself."""
+    return (ast.get_docstring(ast.parse(file.read_text("utf-8"))) or "").split("\n")[0]
+
+
+def _value(text: str, now: Any) -> Any:
+    """A value from a command line, for a key that has the value `now`."""
+    if isinstance(now, str):
+        return text
+    if isinstance(now, bool):
+        return {"true": True, "1": True, "false": False, "0": False}.get(text.lower(), text)
+    try:
+        value = ast.literal_eval(text)
+    except (ValueError, SyntaxError, TypeError, MemoryError, RecursionError):
+        return text
+    return (value,) if isinstance(now, tuple) and not isinstance(value, tuple | list) else value

@@ -1,0 +1,85 @@
+"""What a command prints of its output: a short table and the paths of what was written, or JSON."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Mapping
+from typing import Any
+
+from vae.report.table import aligned
+from vae.tasks.output import Output
+from vae.terminal import number
+from vae.training import directory
+
+WIDTH = 100
+SHOWN = 8  # numbers of a list; of more the range is shown
+LONGEST = 60  # characters of a text in a line of the table
+STDERR = "_stderr"
+UNITS = {
+    **dict.fromkeys(("loss", "elbo", "nll", "kl", "off_centre", "negative_elbo", "ratio"), "nats"),
+    "psnr": "dB",
+    "seconds": "s",
+}
+
+
+def as_text(output: Output, *, as_json: bool = False) -> str:
+    """A short table and the paths of what was written; or all, as JSON."""
+    if as_json:
+        figures = {"paths": [str(path) for path in output.paths]} | dict(output.figures)
+        return directory.as_json(figures, indent=2)
+    shown = output.text or table(output.figures)
+    return "\n".join([*([shown] if shown else []), *map(str, output.paths)])
+
+
+def table(figures: Mapping[str, Any]) -> str:
+    """Figures to four digits, with their errors.
+
+    Single figures come first. What has the same figures of several things (a metric of each split,
+    an error of each method) has a column for each. What would be long is left to the file.
+    """
+    lines: list[tuple[str, str]] = []
+    texts: list[str] = []
+    columns: dict[str, dict[str, str]] = {}
+    for name, value in figures.items():
+        if name == "error" or name.endswith(STDERR):
+            continue
+        if isinstance(value, str) and len(value) > LONGEST:
+            texts += textwrap.wrap(value, WIDTH) if " " in value else []  # a digest is in the file
+        elif not isinstance(value, Mapping):
+            lines += [(_named(name), shown)] if (shown := _cell(value, figures, name)) else []
+        elif any(isinstance(each, str) for each in value.values()):
+            said = (f"{key} {_cell(each)}" for key, each in value.items() if _cell(each))
+            texts += textwrap.wrap(f"{name}: {', '.join(said)}", WIDTH, subsequent_indent="  ")
+        else:
+            for key, each in value.items():
+                split, slash, metric = key.partition("/")
+                column, row = (split, metric) if slash else (name, key)
+                if not row.endswith(STDERR) and (shown := _cell(each, value, key)):
+                    columns.setdefault(_named(column), {})[_named(row)] = shown
+    # The rows of the last column first: in training that of the test set, which has most.
+    rows = dict.fromkeys(row for column in reversed(columns.values()) for row in column)
+    cells = [[row, *(column.get(row, "") for column in columns.values())] for row in rows]
+    if cells:
+        cells = [["", *columns], *cells]
+    blocks = [aligned(lines, ()), aligned(cells, range(1, 1 + len(columns))), texts]
+    return "\n\n".join("\n".join(block) for block in blocks if block)
+
+
+def _named(name: str) -> str:
+    return f"{name} ({UNITS[name]})" if name in UNITS else name
+
+
+def _cell(value: Any, beside: Mapping[str, Any] = {}, name: str = "") -> str:
+    """A value as it is shown; "" of what is not."""
+    if isinstance(value, str | bool):
+        return str(value)
+    if isinstance(value, list | tuple):
+        if not value or not all(isinstance(each, int | float) for each in value):
+            return ""
+        if len(value) <= SHOWN:
+            return ", ".join(map(number, value))
+        return f"{number(min(value))} to {number(max(value))} ({len(value)})"
+    if not isinstance(value, int | float):
+        return ""
+    error = beside.get(name + STDERR)
+    return number(value) + (f" ± {error:.2g}" if error is not None else "")
