@@ -23,6 +23,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from vae import terminal
 from vae.errors import InputError, not_one_of
 from vae.models.priors import flow
 from vae.probability.mixtures import CorrelatedGaussianMixture
@@ -144,7 +145,8 @@ def fit_prior(run: Run, name: str) -> Standardised:
     mean, std = z.mean(0), np.maximum(z.std(0), 1e-6)  # a latent may be constant
     z = (z - mean) / std
     split_at = len(z) // HELD_OUT  # the data are in random order
-    p = fit(start(size, key=start_key), z[split_at:], z[:split_at], key=fit_key)
+    with terminal.Progress("fitting the prior"):
+        p = fit(start(size, key=start_key), z[split_at:], z[:split_at], key=fit_key)
     fitted = Standardised(p, jnp.asarray(mean), jnp.asarray(std))
     kept.write(path, fitted, run.source)
     return fitted
