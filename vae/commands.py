@@ -23,6 +23,7 @@ from vae.files import user_path
 from vae.report.shown import as_text
 from vae.signature import REQUIRED, Parameter, Signature
 from vae.tasks.output import Output
+from vae.terminal import Progress
 
 EXIT_CODES = {"completed": 0, "failed": 1, "diverged": 3, "preempted": 75}
 
@@ -78,6 +79,9 @@ def main(arguments: list[str]) -> int:
     except InputError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
+    except BrokenPipeError:  # whoever read what is printed, as `head` does, has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
     except OSError as error:
         print(f"error: {reason(error)}", file=sys.stderr)
         return 1
@@ -110,15 +114,16 @@ def _run(arguments: list[str]) -> int:
     start_logging(several=several)
     given = {key: values.pop(key) for key in shared if key in values}
     as_json = given.pop("json", False)
+    rest = values.pop(function.rest, ())
     if function.first == "Run":
-        first = [_load(**given)]
-    elif function.first:
+        with Progress(command):
+            run = _load(**given)
+            output = own.resolve(f"{module}:{name}")(run, *rest, **values)
+    else:
         if "cpu_devices" in shared:
             _prepare(given.get("cpu_devices"))
-        first = [load(str(given["config"]), settings)]
-    else:
-        first = []
-    output = own.resolve(f"{module}:{name}")(*first, *values.pop(function.rest, ()), **values)
+        first = [load(str(given["config"]), settings)] if function.first else []
+        output = own.resolve(f"{module}:{name}")(*first, *rest, **values)
     if shown := as_text(output, as_json=as_json):
         print(shown)
     if output.paths and (error := output.figures.get("error")):
@@ -160,13 +165,14 @@ def train(
         command = [*launcher.COMMAND, "train", *experiment.arguments(), f"--workdir={workdir}"]
         command += [f"--cpu_devices={cpu_devices}"] if cpu_devices else []
         raise SystemExit(launcher.launch(command, processes, share_accelerators=not cpu_devices))
-    from vae.train import train
-    from vae.training.checkpoint_errors import CheckpointError
-    from vae.training.directory import read_result
-    from vae.training.processes import Interrupted, is_first, join
+    with Progress("starting"):
+        from vae.train import train
+        from vae.training.checkpoint_errors import CheckpointError
+        from vae.training.directory import read_result
+        from vae.training.processes import Interrupted, is_first, join
 
-    _prepare(cpu_devices)
-    join(coordinator, num_processes, process_id)
+        _prepare(cpu_devices)
+        join(coordinator, num_processes, process_id)
     try:
         result = train(experiment.config, workdir, overrides=experiment.overrides)
     except Interrupted:

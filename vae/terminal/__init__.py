@@ -30,8 +30,11 @@ _quiet = False
 
 def quiet() -> None:
     """Has this process show nothing: where several compute as one, the first is seen."""
-    global _quiet
+    global _quiet, _line
     _quiet = True
+    if _line is not None:
+        _line.stop()
+        _line = None
 
 
 class Part(NamedTuple):

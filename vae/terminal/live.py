@@ -6,7 +6,7 @@ import contextlib
 import logging
 import sys
 from collections.abc import Callable
-from typing import IO, TYPE_CHECKING, Any, cast
+from typing import IO, TYPE_CHECKING, Any, TextIO, cast
 
 from rich.cells import cell_len
 from rich.console import Console
@@ -46,6 +46,29 @@ class _Console(Console):
         return False
 
 
+class _Above:
+    """A stream of a terminal, while it has the line: what is written there goes above it.
+
+    What another library writes over again and again, as a bar, is shown once, when it is whole.
+    """
+
+    def __init__(self, console: Console, stream: Any) -> None:
+        self._console, self._stream, self._rest = console, stream, ""
+
+    def write(self, text: str) -> int:
+        *lines, self._rest = (self._rest + text).split("\n")
+        for line in lines:
+            self._console.print(Text.from_ansi(line.rstrip("\r").rpartition("\r")[2]))
+        return len(text)
+
+    def flush(self) -> None:
+        if self._rest and "\r" not in self._rest:  # a question that waits for its answer
+            self.write("\n")
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
+
+
 class Line(Live):
     """The line, with what is written meanwhile above it, by handlers of `logging`, too."""
 
@@ -57,23 +80,32 @@ class Line(Live):
             get_renderable=lambda: render(task(), console, spinner),
             refresh_per_second=PER_SECOND,
             transient=True,
-            redirect_stdout=sys.stdout.isatty(),
+            redirect_stdout=False,
+            redirect_stderr=False,
         )
+        self._before: tuple[Any, Any] | None = None
         self._handlers: list[logging.StreamHandler] = []
 
     def start(self, refresh: bool = False) -> None:
-        before = sys.stderr
         super().start(refresh)
+        self._before = sys.stdout, sys.stderr
         for handler in logging.getLogger().handlers:
-            if isinstance(handler, logging.StreamHandler) and handler.stream is before:
-                handler.setStream(sys.stderr)
+            if isinstance(handler, logging.StreamHandler) and handler.stream in self._before:
                 self._handlers.append(handler)
-
-    def stop(self) -> None:
-        super().stop()
+        if sys.stdout.isatty():
+            sys.stdout = cast(TextIO, _Above(self.console, sys.stdout))
+        sys.stderr = cast(TextIO, _Above(self.console, sys.stderr))
         for handler in self._handlers:
             handler.setStream(sys.stderr)
-        self._handlers.clear()
+
+    def stop(self) -> None:
+        if self._before:
+            sys.stdout.flush()
+            sys.stderr.flush()
+            for handler in self._handlers:
+                handler.setStream(self._before[1])
+            sys.stdout, sys.stderr = self._before
+        super().stop()
 
 
 def open_line(task: Callable[[], Progress]) -> Line | None:
