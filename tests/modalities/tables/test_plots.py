@@ -1,9 +1,10 @@
 """Pages of tables: that something is drawn, and which columns are."""
 
 import numpy as np
+import pytest
 
 from vae.modalities import tables
-from vae.modalities.tables import plots
+from vae.modalities.tables import plots, show
 from vae.probability.event import Event, Values
 
 RNG = np.random.default_rng(0)
@@ -36,3 +37,15 @@ def test_the_columns_of_pairs_explain_the_others():
 def test_names_of_columns_are_no_formulas():
     event = Event((2,), Values("real"), (r"$\price$", "x_{$"))
     assert tables.sheet(RNG.normal(size=(9, 2)), event).ndim == 3
+
+
+@pytest.mark.parametrize("unit", [1e-30, 1.0, 1e30])
+def test_the_units_of_the_data_change_no_figure(unit):
+    x = RNG.normal(size=(30, 8)).astype(np.float32)
+    event = Event((8,), Values("real", scale=unit), tuple("abcdefgh"))
+    one, other = (show._raw(part, event)[:, 0] for part in (x, x + np.float32(0.5)))
+    expected = 1 - 30 * 0.25 / ((x[:, 0] - x[:, 0].mean()) ** 2).sum()
+    assert plots._explained(one, other) == f"$R^2$ {expected:.2f}"
+    assert plots._explained(np.ones(5), one[:5]) == "constant"
+    assert plots.principal(show._raw(x, event), 3) == plots.principal(x, 3)
+    assert tables.table(x.reshape(5, 6, 8), event).ndim == 3

@@ -23,6 +23,7 @@ BINS = 24
 PANEL = 1.7  # inches
 DPI = 100
 SMALL = 8  # points of a letter
+TINY = float(np.finfo(np.float64).tiny)  # the least deviation of a column, in units of the data
 
 
 def distribution(raw: Mapping[str, np.ndarray], names: Sequence[str]) -> np.ndarray:
@@ -76,7 +77,7 @@ def moves(
       rows: R titles, or none.
     """
     count, steps, number = raw.shape
-    spread = np.ptp(raw, axis=1).mean(0) / np.maximum(raw.std((0, 1)), 1e-12)
+    spread = np.ptp(raw, axis=1).mean(0) / np.maximum(raw.std((0, 1)), TINY)
     shown = sorted(np.argsort(-spread, kind="stable")[:MOVED].tolist())
     figure = _figure(PANEL * len(shown) + 1.2, 0.8 * PANEL * count + 0.7)
     panels = figure.subplots(count, len(shown), sharex=True, sharey="col", squeeze=False)
@@ -109,7 +110,7 @@ def principal(rows: np.ndarray, most: int) -> list[int]:
     number = rows.shape[1]
     if number <= most:
         return list(range(number))
-    left = (rows - rows.mean(0)) / np.maximum(rows.std(0), 1e-12)
+    left = (rows - rows.mean(0)) / np.maximum(rows.std(0), TINY)
     chosen: list[int] = []
     for _ in range(most):
         products = left.T @ left
@@ -220,5 +221,5 @@ def _of(shown: int, number: int) -> str:
 
 def _explained(x: np.ndarray, y: np.ndarray) -> str:
     """R^2 of y as a prediction of x."""
-    x, y = x.astype(np.float64), y.astype(np.float64)
-    return f"$R^2$ {1 - ((x - y) ** 2).sum() / max(((x - x.mean()) ** 2).sum(), 1e-12):.2f}"
+    spread = ((x - x.mean()) ** 2).sum()
+    return f"$R^2$ {1 - ((x - y) ** 2).sum() / spread:.2f}" if spread else "constant"

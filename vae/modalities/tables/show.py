@@ -101,5 +101,9 @@ def _finite(x: np.ndarray, event: Event) -> np.ndarray:
 
 
 def _raw(x: np.ndarray, event: Event) -> np.ndarray:
-    """x in units of the data; what a model says of 0 or 1 is a probability, and left one."""
-    return event.values.to_raw(x) if event.values.kind == "real" else x
+    """x in units of the data, float64, whose squares are numbers whatever the units.
+
+    What a model says of 0 or 1 is a probability, and left one.
+    """
+    raw = event.values.to_raw(x) if event.values.kind == "real" else x
+    return raw.astype(np.float64)
