@@ -41,7 +41,7 @@ def finished(directory, config, nll, *, seed=0, status="completed", **overrides)
         },
     }
     record = {
-        "command": ["launch.py", f"--config={config}"],
+        "command": ["vae", "train", "--config", config],
         "overrides": {"seed": seed, "data.path": "somewhere"} | overrides,
         "hardware": "3 cores of an abacus",
     }
@@ -79,8 +79,9 @@ def rows(path):
 
 def test_seeds_make_one_row_and_overrides_another(tmp_path, experiments):
     runs = tmp_path / "runs"
+    names = ("experiments/small.py", "small", "/elsewhere/experiments/small.py")
     for seed, nll in enumerate((80.0, 82.0, 84.0)):
-        finished(runs / str(seed), "experiments/small.py", nll, seed=seed)
+        finished(runs / str(seed), names[seed], nll, seed=seed)
     finished(runs / "a" / "b", "experiments/small.py", 90.0, **{"model.latent_dim": 3})
     finished(runs / "cut", "experiments/small.py", 1.0, status="preempted")
     first, second, third = rows(write(runs, experiments=experiments))

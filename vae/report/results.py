@@ -24,6 +24,7 @@ import numpy as np
 from vae.errors import InputError
 from vae.experiments import FOLDER, docstring_line
 from vae.report import table
+from vae.report.runs import config_file
 from vae.report.table import Row, Section
 from vae.training.directory import Damaged, check_keys, described, read_json, read_result
 
@@ -122,13 +123,15 @@ def _read(directory: Path, experiments: Path) -> tuple[str, str, Trial] | None:
         check_keys(file, result, {"protocol": dict})
         check_keys(file, result["protocol"], {"split": str, "binarize": str, "weights": str})
         with described(directory / "provenance.json"):
-            said = [a.split("=", 1)[1] for a in record["command"] if a.startswith("--config=")]
+            said = config_file(record["command"])
     except Damaged as error:
         logger.warning("%s The run is left out.", error)
         return None
-    file, _, variant = (said[0] if said else "").partition(":")
-    if Path(file).parent.name == "experiments" and (experiments / Path(file).name).is_file():
-        file = f"experiments/{Path(file).name}"
+    file, _, variant = said.partition(":")
+    named = not Path(file).suffix  # as `vae list` has it
+    ours = experiments / (f"{file}.py" if named else Path(file).name)
+    if (named or Path(file).parent.name == "experiments") and ours.is_file():
+        file = f"experiments/{ours.name}"
     others = settings["data"]["name"] in EMBEDDED  # whose name says nothing of what is at a path
     kept = tuple(
         f"--config.{key}={_written(value)}"

@@ -9,7 +9,7 @@ from __future__ import annotations
 import dataclasses
 import datetime
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +29,7 @@ class Summary:
 
     Attributes:
       directory: the run directory.
+      file: the experiment's, with its variant; "" of a run from Python.
       status: "completed", "preempted", "diverged" or "failed"; "running"; "stopped" of one that
         was killed.
       step: updates taken; None where nobody knows.
@@ -40,6 +41,7 @@ class Summary:
     """
 
     directory: Path
+    file: str
     status: str
     step: int | None
     metrics: Mapping[str, float | None]
@@ -52,7 +54,7 @@ class Summary:
     @property
     def experiment(self) -> str:
         """The name of its file and variant, and of its model where that is no plain VAE."""
-        file, _, variant = config_file(self.record.get("command", ())).partition(":")
+        file, _, variant = self.file.partition(":")
         name, model = Path(file).stem, str(self.config.get("model", {}).get("name", ""))
         name += f":{variant}" if variant else ""
         return ", ".join(filter(None, (name, "" if name and model in ("vae", name) else model)))
@@ -88,7 +90,10 @@ def read(folder: Path) -> Summary:
     config = directory.read_json(folder / "config.json", {"data": dict})
     if config is None:
         raise InputError(f"{folder} holds no run: it has no config.json.")
-    record = directory.read_json(folder / "provenance.json", {}) or {}
+    file = folder / "provenance.json"
+    record = directory.read_json(file, {"command": list}) or {"command": []}
+    with directory.described(file):
+        experiment = config_file(record["command"])
     result = directory.read_result(folder) or {}
     status = "running" if directory.is_owned(folder) else result.get("status", "stopped")
     step, metrics = result.get("step"), result.get("metrics", {})
@@ -98,6 +103,7 @@ def read(folder: Path) -> Summary:
     changed = max(file.stat().st_mtime for file in files if file.exists())
     return Summary(
         directory=folder,
+        file=experiment,
         status=status,
         step=step,
         metrics=metrics,
@@ -133,9 +139,8 @@ def find(folder: Path, depth: int = DEEPEST) -> Iterator[Path]:
             yield from find(folder / name, depth - 1)
 
 
-def config_file(command: Any) -> str:
+def config_file(words: Sequence[str]) -> str:
     """The experiment's file, with its variant, on a command line as provenance.json has it."""
-    words = [str(word) for word in command]
     for word, after in zip(words, [*words[1:], ""], strict=True):
         if word.startswith("--config="):
             return word.removeprefix("--config=")

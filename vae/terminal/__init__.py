@@ -141,7 +141,7 @@ class Progress:
         for i, (name, value) in enumerate(self.figures.items()):
             text = value if isinstance(value, str) else f"{number(value):>6}"
             parts.append(Part(3 + 2 * i, f"{name} {text}".strip()))
-        if self._first is None:
+        if not rate and self.done < self.total and self.seconds > 1:
             parts.append(Part(2, duration(self.seconds)))
         if rate and self.unit:
             parts.append(Part(4, speed(rate, self.unit)))
