@@ -56,7 +56,7 @@ GROUPS = {
         "fidelity": f"{TASKS}.fidelity:fidelity",
         "nearest": f"{TASKS}.nearest:nearest",
         "anomaly": f"{TASKS}.anomaly:anomaly",
-        "verify": f"{OF_IMAGES}.verify:verify",
+        "verify": f"{TASKS}.verify:verify",
     },
 }
 COMMANDS = {name: place for group in GROUPS.values() for name, place in group.items()}

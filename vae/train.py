@@ -16,6 +16,7 @@ from jax.sharding import PartitionSpec as P
 
 from vae import terminal
 from vae.data.batches import Batches
+from vae.data.labels import called
 from vae.data.prepare import first_examples
 from vae.errors import InputError
 from vae.evaluation.evaluator import Evaluator, Stopped
@@ -201,13 +202,20 @@ def drawer(
             data={"modality": dataset.modality},
         )
         x, y, *_ = originals()
-        wanted = y if config.model.condition == "attributes" else None
-        samples = run.sample(len(x), labels=wanted)
-        data = x if run.modality.COMPARES else None
-        shown = {"samples": (samples, run.modality.sheet(samples, run.event, data=data))}
+        told, modality = model.condition.kind if model.condition else "", run.modality
+        classes = np.arange(len(x)) % max(dataset.num_classes, 1) if told == "label" else None
+        samples = run.sample(len(x), labels=y if told == "attributes" else classes)
+        how = "x drawn from p(x | z)" if model.causal else "shown as the mean of p(x | z)"
+        title = f"Samples, step {step:,}: z drawn from the prior, {how}"
+        captions = called(classes, dataset.classes)
+        data = x if modality.COMPARES else None
+        page = modality.sheet(samples, run.event, title, data=data, captions=captions)
+        shown = {"samples": (samples, page)}
         if model.encodes:
             made = run.reconstruct(x, y)
-            shown["reconstructions"] = made, run.modality.sheet(x, run.event, beside=made)
+            title = f"Validation examples and their reconstructions, step {step:,}"
+            page = modality.sheet(x, run.event, title, beside=made)
+            shown["reconstructions"] = made, page
         for name, (made, sheet) in shown.items():
             path = workdir / run.modality.NAME / f"{name}_{step:08d}.png"
             pictures.save(sheet, path)

@@ -12,7 +12,8 @@ from facts import facts
 from linear_gaussian import SIGMA, VARIABLES, W
 
 from vae import models
-from vae.evaluation.posterior import make_sampler, schedule, some_values
+from vae.evaluation.convergence import some_values
+from vae.evaluation.posterior import make_sampler, schedule
 from vae.probability.likelihoods import Gaussian
 from vae.probability.observations import Averaged, Masked
 from vae.training.devices import jit

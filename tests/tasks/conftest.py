@@ -10,6 +10,8 @@ import vae
 from vae import models
 from vae.data.examples import ArrayExamples, Raw, Source
 from vae.data.scales import unit_scales
+from vae.modalities import images
+from vae.modalities.images import show
 from vae.probability.event import BYTES, Event, Values
 from vae.run import Compiled, Run
 
@@ -64,6 +66,20 @@ def run(tmp_path_factory):
     )
     vae.train(config, workdir)
     return vae.load(workdir)
+
+
+@pytest.fixture
+def laid_out(monkeypatch):
+    """What tables of images are made of from now on, by the names of the arguments of `table`."""
+    seen, table = {}, show.table
+
+    def record(x, event, title, **others):
+        seen.update(others, x=x, title=title)
+        return table(x, event, title, **others)
+
+    for module in (show, images):
+        monkeypatch.setattr(module, "table", record)
+    return seen
 
 
 @pytest.fixture

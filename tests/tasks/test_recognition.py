@@ -13,10 +13,10 @@ import vae
 from vae.errors import InputError
 from vae.evaluation import probe
 from vae.modalities.images import code_length, likeness
-from vae.modalities.images.tasks.verify import verify
 from vae.tasks.anomaly import anomaly, scores
 from vae.tasks.fidelity import fidelity
 from vae.tasks.nearest import nearest
+from vae.tasks.verify import verify
 
 
 @pytest.fixture(autouse=True)

@@ -10,8 +10,8 @@ from PIL import Image
 from vae import modalities
 from vae.errors import InputError
 from vae.evaluation.detection import auroc
-from vae.modalities.images.tasks.pairs import draw_pairs, read_pairs
-from vae.modalities.images.tasks.verify import cosine, verify
+from vae.tasks.pairs import draw_pairs, read_pairs
+from vae.tasks.verify import cosine, verify
 
 
 def test_digits_of_one_class_are_closer(run):
@@ -23,7 +23,7 @@ def test_digits_of_one_class_are_closer(run):
     assert 0 < result["posterior"]["auroc_stderr"] < 0.1
     assert 0 < result["posterior"]["tar_at_1%_far"] < result["posterior"]["auroc"]
     picture = np.asarray(Image.open(run.workdir / "images" / "verify_00000300_pairs200.png"))
-    assert picture.shape == (496, 496, 3) and (picture == 0).any()
+    assert picture.ndim == 3 and (picture == 0).any()
 
 
 def test_pairs_are_of_one_person_and_of_two_without_repetition():
@@ -135,14 +135,12 @@ def test_two_images_of_ones_own(run, people, tmp_path):
     assert other["cosine"] < 0.9 and other["threshold"] == result["threshold"]
     assert 0 <= other["as_close_of_one"] <= 1
     assert len(list(run.workdir.glob("verify_Ada_0001+1_*.json"))) == 2
-    with pytest.raises(InputError, match="compares two images, but --files are 6"):
+    with pytest.raises(InputError, match="compares two examples, but --files are 6"):
         verify(run, files=[people / "Ada"])
 
 
 def test_a_model_that_diverged_has_no_figures(run, monkeypatch):
-    monkeypatch.setattr(
-        "vae.modalities.images.tasks.verify.embed", lambda run, x, y: np.full((len(x), 2), np.nan)
-    )
+    monkeypatch.setattr("vae.tasks.verify.embed", lambda run, x, y: np.full((len(x), 2), np.nan))
     with pytest.raises(InputError, match="it diverged"):
         verify(run, num_pairs=20)
 

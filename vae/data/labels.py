@@ -101,6 +101,16 @@ def class_name(label: int, names: tuple[str, ...]) -> str:
     return names[label] if names else str(label)
 
 
+def called(labels: np.ndarray | None, names: tuple[str, ...]) -> list[str]:
+    """Returns what examples of classes [N] (-1: none) are called under a picture of them.
+
+    Nothing of attributes [N, A], which are too many for that, nor where there are no labels.
+    """
+    if labels is None or labels.ndim > 1:
+        return []
+    return [f"class {class_name(int(label), names)}" if label >= 0 else "" for label in labels]
+
+
 def check_classes(source: Source) -> None:
     """Warns where classes are so many, or so small, that labels may be something else."""
     known = [getattr(examples, "labels", None) for examples in source.splits.values()]

@@ -20,6 +20,20 @@ import numpy as np
 import scipy.stats
 
 MIXED = 1.1  # R-hat of chains that are taken to have mixed
+LOOKED_AT = 1024  # values of an example, whose R-hat is found; of more so many, evenly
+
+
+def some_values(unknown: np.ndarray, channels: int) -> np.ndarray:
+    """Which values [N, P] of flat examples are looked at: evenly at places `unknown` [N, *places].
+
+    P is the same of all examples, so one with fewer has some of them several times; one without
+    any has the first value, which never changes.
+    """
+    unknown = np.repeat(np.reshape(unknown, (len(unknown), -1)), channels, axis=1)
+    rows = [np.flatnonzero(row) if row.any() else np.zeros(1, int) for row in unknown]
+    number = min(LOOKED_AT, max(map(len, rows)))
+    even = [row[np.linspace(0, len(row) - 1, number).astype(int)] for row in rows]
+    return np.stack(even)
 
 
 def split_rhat(draws: np.ndarray) -> np.ndarray:

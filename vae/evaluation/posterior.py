@@ -37,7 +37,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from vae import terminal
-from vae.evaluation.convergence import bulk_ess, split_rhat
+from vae.evaluation.convergence import bulk_ess, some_values, split_rhat
 from vae.models.parts import part
 from vae.probability import hamiltonian
 from vae.probability.distributions import (
@@ -65,7 +65,6 @@ DIFFERENCE = 0.1  # in deviations of p(z): so far is the decoder looked at from 
 SMALLEST = 1e-4  # of such a deviation
 CHAINS = 32  # at once
 BYTES = 2**28  # of the Jacobians of these
-LOOKED_AT = 1024  # values of an example, whose R-hat is found; of more so many, evenly
 
 
 class Posterior(NamedTuple):
@@ -321,19 +320,6 @@ def schedule(sweeps: int) -> tuple[np.ndarray, int]:
     betas = np.ones(sweeps, np.float32)
     betas[:annealed] = np.geomspace(FIRST_BETA, 1, annealed, endpoint=False)
     return betas, burn_in
-
-
-def some_values(unknown: Any, channels: int) -> np.ndarray:
-    """Which values [N, P] of flat examples are looked at: evenly at places `unknown` [N, *places].
-
-    P is the same of all examples, so one with fewer has some of them several times; one without
-    any has the first value, which never changes.
-    """
-    unknown = np.repeat(np.reshape(unknown, (len(unknown), -1)), channels, axis=1)
-    rows = [np.flatnonzero(row) if row.any() else np.zeros(1, int) for row in unknown]
-    number = min(LOOKED_AT, max(map(len, rows)))
-    even = [row[np.linspace(0, len(row) - 1, number).astype(int)] for row in rows]
-    return np.stack(even)
 
 
 def _groups(model: Any, variables: Any) -> tuple[np.ndarray, Any]:

@@ -15,11 +15,19 @@ A modality is a package beside this file, and a row of the table. It answers
     read_files(paths, event, config)  the user's files, as x [N, *places, C] of an event, and names
     check(x, event)                 arrays from Python as x, float32; InputError for others
     COMPARES                        whether samples are shown together with the data, as a set
-    sheet(x, event, beside, data)   a picture [H, W, 3] uint8 of N examples; with `beside` of each
-                                    and what is to be seen beside it; with `data`, which are given
-                                    where it COMPARES, of samples and examples of the data
-    table(x, event, columns, rows)  a picture of x [R, C, *shape], R rows of C examples, with titles
-    animate(x, event, path)         an animation over the C columns; the paths written, if any
+    sheet(x, event, title, ...)     a picture [H, W, 3] uint8 of N examples; with `beside` of each
+                                    and what is to be seen beside it, whose `names` are two; with
+                                    `data`, which are given where it COMPARES, of samples and
+                                    examples of the data; with `captions` of N examples
+    table(x, event, title, ...)     a picture of x [R, C, *shape], R rows of C examples that follow
+                                    one another, with titles of `columns` and `rows`; `before` and
+                                    `after` are examples [R, *shape], by title, that stand apart at
+                                    either end; `captions` [R][C]; NaN is no example
+    surface(x, event, title, across, up)
+                                    a picture of x [R, C, *shape] on the plane of two latents, whose
+                                    values are `across` [C] and, from the top, `up` [R]
+    animate(x, event, path, title, captions)
+                                    an animation over the C columns; the paths written, if any
     save(x, event, path)            what a picture at `path` does not hold, in a format of its own;
                                     the paths written, if any
     likeness(x, others)             figures of how alike examples are, pair by pair

@@ -17,7 +17,7 @@ from __future__ import annotations
 import csv
 import logging
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -25,9 +25,11 @@ from scipy.special import logsumexp
 
 from vae.annotations import Count, Seed
 from vae.data.prepare import first_examples
-from vae.evaluation.detection import auroc
+from vae.evaluation.detection import auroc, roc
 from vae.files import user_path, whole
+from vae.modalities import pictures
 from vae.run import Run
+from vae.tasks import charts
 from vae.tasks.inputs import as_data, read_set
 from vae.tasks.names import plain, tag
 from vae.tasks.output import Output
@@ -35,6 +37,12 @@ from vae.training.directory import write_json
 
 logger = logging.getLogger(__name__)
 
+UNITS = {
+    "negative_elbo": "nats",
+    "nll": "nats",
+    "ratio": "nats",
+    "reconstruction": "mean squared error per value",
+}
 DRAWS = 10  # of y, where it is not known
 
 
@@ -49,8 +57,9 @@ def anomaly(
 ) -> Output:
     """Scores how unusual examples are, and how well the scores tell outliers from them.
 
-    It writes a CSV with a line for each example (its file or index, whether it is one of the
-    outliers, and its scores) and a JSON of figures, named after the outliers or your files.
+    It draws the histogram of each score and, with outliers, the ROCs; and writes a CSV with a line
+    for each example (its file or index, whether it is one of the outliers, and its scores) and a
+    JSON of figures, named after the outliers or your files.
 
     Examples:
       vae anomaly --workdir=runs/digits --outliers=DIR
@@ -126,7 +135,28 @@ def anomaly(
     if outliers:
         result["auroc"] = {name: auroc(s[:given], s[given:]) for name, s in scored.items()}
     write_json(path.with_suffix(".json"), result)
-    return Output([path, path.with_suffix(".json")], result)
+    sets = {"your files" if files else "test examples": slice(given)}
+    if outliers:
+        more = f" and {len(outliers) - 1} more" if outliers[1:] else ""
+        sets[f"{Path(outliers[0]).name}{more}"] = slice(given, None)
+    picture = run.out / run.modality.NAME / f"{path.stem}_{run.step:08d}.png"
+    pictures.save(_page(run, scored, sets), picture)
+    return Output([picture, path, path.with_suffix(".json")], result)
+
+
+def _page(run: Run, scored: Mapping[str, np.ndarray], sets: Mapping[str, slice]) -> np.ndarray:
+    """The histogram of each score of each set, and with outliers the ROCs."""
+    parts = {
+        name: {f"{each} ({len(values[rows])})": values[rows] for each, rows in sets.items()}
+        for name, values in scored.items()
+    }
+    rocs = {}
+    for name, values in scored.items():
+        own = [values[rows] for rows in sets.values()]
+        if len(own) > 1 and not np.isnan(values).any():
+            rocs[f"{name.replace('_', ' ')}: AUROC {auroc(*own):.3f}"] = roc(*own)
+    title = f"How unusual examples are, step {run.step:,}: a higher score is less like the data"
+    return charts.detection(parts, rocs, UNITS, title)
 
 
 def scores(

@@ -172,10 +172,23 @@ def edit(
         steps=(steps, STEPS),
         num=(num or NUM, NUM),
     )
-    sheet = np.concatenate([shown.x[:, None], reconstructed[:, None], edited], axis=1)
-    titles = ["given", "decoded", *(f"{s:+.3g}" for s in strengths)]
-    pictures.save(run.modality.table(sheet, run.event, titles), path)
-    others = run.modality.save(sheet, run.event, path)
+    ways = {"condition": "the model is told another one", "means": "a step between the means"}
+    title = (
+        f"Edits of {attribute}, step {run.step:,}: strength, of which 1 is from without it to with "
+        f"it; {ways.get(how, 'a step at right angles to a classifier')}"
+        + ("; what the reconstruction lacks is added" if residual else "")
+    )
+    page = run.modality.table(
+        edited,
+        run.event,
+        title,
+        columns=[f"{attribute} {s:+.3g}" for s in strengths],
+        rows=shown.names,
+        before={"given": shown.x, "decoded": reconstructed},
+    )
+    pictures.save(page, path)
+    every = np.concatenate([shown.x[:, None], reconstructed[:, None], edited], axis=1)
+    others = run.modality.save(every, run.event, path)
     change = edited - (reconstructed + missing)[:, None]
     figures = {
         "step": run.step,

@@ -12,7 +12,9 @@ from vae.data.examples import Dataset
 from vae.errors import InputError
 from vae.evaluation import fidelity as measures
 from vae.evaluation.probe import Probe, fit_probe, labelled
+from vae.modalities import pictures
 from vae.run import Run
+from vae.tasks import charts, names
 from vae.tasks.fit_prior import fit_prior
 from vae.tasks.output import Output
 from vae.training import kept
@@ -96,7 +98,30 @@ def fidelity(
     }
     name = f"fidelity_{prior}.json" if prior else "fidelity.json"
     write_json(run.out / name, result)
-    return Output([run.out / name], result)
+    picture = names.picture(run, "fidelity", prior or "")
+    pictures.save(_page(run, probe, x, samples, result["samples"]), picture)
+    return Output([picture, run.out / name], result)
+
+
+def _page(
+    run: Run, probe: Probe, x: np.ndarray, samples: np.ndarray, figures: dict[str, Any]
+) -> np.ndarray:
+    """Test examples and samples in the plane in which the examples' features vary most."""
+    a, b = (probe.features(each).astype(np.float64) for each in (x, np.clip(samples, 0, 1)))
+    centre = a.mean(0)
+    _, spread, axes = np.linalg.svd(a - centre, full_matrices=False)
+    share = spread[:2] ** 2 / max(float((spread**2).sum()), 1e-12)
+    known = {f"test examples ({len(a)})": a, f"samples ({len(b)})": b[np.isfinite(b).all(1)]}
+    title = (
+        f"Samples among test examples, step {run.step:,}, as a classifier of the data sees them: "
+        f"Frechet distance {figures['frechet']:.4g}, kernel distance {figures['kernel']:.3g}, "
+        f"precision {figures['precision']:.3f}, recall {figures['recall']:.3f}"
+    )
+    return charts.scatter(
+        {name: (features - centre) @ axes[:2].T for name, features in known.items()},
+        tuple(f"principal component {i + 1} of the features ({share[i]:.0%})" for i in (0, 1)),
+        title,
+    )
 
 
 def compare(probe: Probe, x: np.ndarray, samples: np.ndarray) -> dict[str, Any]:

@@ -112,13 +112,23 @@ def interpolate(
     shown = run.decode(z, None if ends.y is None else _told(ends.y, t))
     shown = shown.reshape(number, steps, *shown.shape[1:])
 
-    sheet = np.concatenate([ends.x[::2, None], shown, ends.x[1::2, None]], axis=1)
-    titles = ["from", *(f"{share:.3g}" for share in t), "to"]
     settings = {"steps": (steps, STEPS), "num": (num or NUM, NUM)}
     path = names.picture(run, "interpolation", method, ends.tag, **settings)
-    pictures.save(run.modality.table(sheet, run.event, titles), path)
-    others = run.modality.save(sheet, run.event, path)
-    others += run.modality.animate(shown, run.event, path.with_suffix(".gif"))
+    title = (
+        f"{method.capitalize()} interpolation of the latents, step {run.step:,}: the share of the "
+        "way from one example to the other"
+    )
+    ways = [f"{a} to {b}" for a, b in zip(ends.names[::2], ends.names[1::2], strict=True)]
+    first, last = {"from": ends.x[::2]}, {"to": ends.x[1::2]}
+    columns = [f"{share:.3g}" for share in t]
+    page = run.modality.table(
+        shown, run.event, title, columns=columns, rows=ways, before=first, after=last
+    )
+    pictures.save(page, path)
+    every = np.concatenate([ends.x[::2, None], shown, ends.x[1::2, None]], axis=1)
+    others = run.modality.save(every, run.event, path)
+    title = f"{method.capitalize()} interpolation of the latents, step {run.step:,}"
+    others += run.modality.animate(shown, run.event, path.with_suffix(".gif"), title, ways)
     change = np.diff(shown, axis=1).reshape(number, steps - 1, -1)
     change = np.sqrt(np.mean(change**2, axis=-1))
     figures = {

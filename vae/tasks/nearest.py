@@ -19,7 +19,7 @@ from vae.tasks.output import Output
 from vae.training.directory import write_json
 
 NUM = 16  # samples
-NEIGHBOURS = 4
+ORDER = ("nearest", "second", "third", "fourth")
 ROWS = 1000  # training examples that are read at once
 
 
@@ -60,20 +60,17 @@ def nearest(
     samples = run.sample(num, labels=given, seed=seed, prior=fitted)
     queries = np.concatenate([samples, test])
     labels = np.concatenate([given, y]) if given is not None else None
-    spaces = ("values", "latents") if run.model.encodes else ("values",)
     result: dict[str, Any] = {"step": run.step, "seed": seed, "prior": prior}
     paths = []
-    for space in spaces:
-        distances, index, mirrored = _search(run, dataset, queries, labels, space)
+    for space, (distances, index, mirrored) in _search(run, dataset, queries, labels).items():
         raw, _ = read_complete(dataset.train, index[:num].ravel())
         found = dataset.event.values.to_x(raw.values).reshape(num, -1, *samples.shape[1:])
         if run.config.data.flip:
             found = np.where(_as_wide(mirrored[:num], found), _mirror(found), found)
-        rows = np.concatenate([samples[:, None], found], axis=1)
-        titles = ["sample", *(f"nearest {i + 1}" for i in range(found.shape[1]))]
         settings = {"prior": (prior, None), "num": (num, NUM)}
         paths.append(names.picture(run, f"nearest_{space}", f"seed{seed}", **settings))
-        pictures.save(run.modality.table(rows, run.event, titles), paths[-1])
+        pictures.save(_page(run, space, samples, found, distances, mirrored), paths[-1])
+        rows = np.concatenate([samples[:, None], found], axis=1)
         paths += run.modality.save(rows, run.event, paths[-1])
         first = distances[:, 0].tolist()
         result[space] = {"samples": first[:num], "test": first[num:]}
@@ -83,37 +80,71 @@ def nearest(
     return Output([*paths, run.out / "nearest.json"], result)
 
 
+def _page(
+    run: Run,
+    space: str,
+    samples: np.ndarray,
+    found: np.ndarray,
+    distances: np.ndarray,
+    mirrored: np.ndarray,
+) -> np.ndarray:
+    """A row for each sample, with the training examples that are nearest and their distances."""
+    num, k = found.shape[:2]
+    of = "posterior means" if space == "latents" else "values"
+    own, test = np.median(distances[:num, 0]), np.median(distances[num:, 0])
+    title = (
+        f"Samples and the training examples nearest to them, step {run.step:,}, by the distance of "
+        f"the {of} (under each); the median distance to the nearest is {own:.3g}, and of test "
+        f"examples, of which none is a copy, {test:.3g}"
+    )
+    ways = np.where(mirrored, ", mirrored", "")
+    return run.modality.table(
+        found,
+        run.event,
+        title,
+        columns=ORDER[:k],
+        rows=[f"sample {i}, nearest at {distances[i, 0]:.3g}" for i in range(num)],
+        before={"sample": samples},
+        captions=[[f"{distances[i, j]:.3g}{ways[i, j]}" for j in range(k)] for i in range(num)],
+    )
+
+
 def _search(
-    run: Run, dataset: Dataset, queries: np.ndarray, labels: np.ndarray | None, space: str
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    run: Run, dataset: Dataset, queries: np.ndarray, labels: np.ndarray | None
+) -> dict[str, tuple[np.ndarray, np.ndarray, np.ndarray]]:
     """Finds the training examples that are nearest to queries [N, *places, C], nearest first.
 
     Returns:
-      Their distances, indices, and whether they are mirrored, [N, k] each.
+      By "values" and, where the model encodes, by "latents": their distances, indices, and whether
+      they are mirrored, [N, k] each.
     """
 
-    def vectors(x: np.ndarray, y: np.ndarray | None) -> np.ndarray:
-        x = embed(run, x, y) if space == "latents" else x.reshape(len(x), -1)
-        return x.astype(np.float64)
+    def flat(x: np.ndarray, y: np.ndarray | None) -> np.ndarray:
+        return x.reshape(len(x), -1).astype(np.float64)
 
-    wanted = vectors(queries, labels)
+    def latents(x: np.ndarray, y: np.ndarray | None) -> np.ndarray:
+        return embed(run, x, y).astype(np.float64)
+
+    spaces = {"values": flat} | ({"latents": latents} if run.model.encodes else {})
+    wanted = {space: vectors(queries, labels) for space, vectors in spaces.items()}
     none = np.empty((len(queries), 0))
-    kept = none, none.astype(int), none.astype(bool)
+    kept = dict.fromkeys(spaces, (none, none.astype(int), none.astype(bool)))
     for start in range(0, len(dataset.train), ROWS):
         index = np.arange(start, min(start + ROWS, len(dataset.train)))
         raw, _ = read_complete(dataset.train, index)
-        x, y = dataset.event.values.to_x(raw.values), raw.labels
-        x = as_data(x, run) if space == "latents" else x
-        distances = squared_distances(wanted, vectors(x, y))
-        mirrored = np.zeros(distances.shape, bool)
-        if run.config.data.flip:
-            other = squared_distances(wanted, vectors(_mirror(x), y))
-            mirrored, distances = other < distances, np.minimum(distances, other)
-        new = distances, np.broadcast_to(index, distances.shape), mirrored
-        both = [np.concatenate(columns, axis=1) for columns in zip(kept, new, strict=True)]
-        order = np.argsort(both[0], axis=1, kind="stable")[:, :NEIGHBOURS]
-        kept = tuple(np.take_along_axis(column, order, axis=1) for column in both)
-    return np.sqrt(kept[0]), *kept[1:]
+        values, y = dataset.event.values.to_x(raw.values), raw.labels
+        for space, vectors in spaces.items():
+            x = as_data(values, run) if space == "latents" else values
+            distances = squared_distances(wanted[space], vectors(x, y))
+            mirrored = np.zeros(distances.shape, bool)
+            if run.config.data.flip:
+                other = squared_distances(wanted[space], vectors(_mirror(x), y))
+                mirrored, distances = other < distances, np.minimum(distances, other)
+            new = distances, np.broadcast_to(index, distances.shape), mirrored
+            both = [np.concatenate(pair, axis=1) for pair in zip(kept[space], new, strict=True)]
+            order = np.argsort(both[0], axis=1, kind="stable")[:, : len(ORDER)]
+            kept[space] = tuple(np.take_along_axis(column, order, axis=1) for column in both)
+    return {space: (np.sqrt(found[0]), *found[1:]) for space, found in kept.items()}
 
 
 def _mirror(x: np.ndarray) -> np.ndarray:

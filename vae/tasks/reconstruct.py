@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from vae.annotations import Count, Split
+from vae.data.labels import called
 from vae.data.prepare import first_examples
 from vae.modalities import pictures
 from vae.run import Run
@@ -54,16 +55,22 @@ def reconstruct(
     if files:
         refuse(OF_THE_DATA, split=split)
         own = given(run, files=files, num=num, labels=labels, attributes=attributes)
-        x, y, what = as_data(own.x, run), own.y, own.tag
+        x, y, what, captions = as_data(own.x, run), own.y, own.tag, own.names
     else:
         refuse(OF_FILES, labels=labels, attributes=attributes)
         what = split or "test"
         x, y, *_ = first_examples(run.dataset(), what, num or NUM, run.config)
+        captions = called(y, run.classes) if run.model.condition else []
     reconstructions = run.reconstruct(x, y)
-    path = names.picture(run, "reconstructions", what, num=(num or NUM, NUM))
-    pictures.save(run.modality.sheet(x, run.event, beside=reconstructions), path)
-    others = run.modality.save(reconstructions, run.event, path)
     figures = run.modality.likeness(x, reconstructions)
+    whose = "Your own examples" if files else f"{what.capitalize()} examples"
+    units = {"psnr": " dB"}
+    alike = (f"{k.upper()} {value:.4g}{units.get(k, '')}" for k, value in figures.items())
+    title = f"{whose} and their reconstructions, step {run.step:,}: {', '.join(alike)}"
+    path = names.picture(run, "reconstructions", what, num=(num or NUM, NUM))
+    page = run.modality.sheet(x, run.event, title, beside=reconstructions, captions=captions)
+    pictures.save(page, path)
+    others = run.modality.save(reconstructions, run.event, path)
     about = {"files": list(map(str, files))} if files else {"split": what}
     record = {"step": run.step, **about, "num": len(x), "metrics": figures}
     write_json(run.out / f"reconstructions_{what}.json", record)

@@ -9,6 +9,7 @@ from typing import Literal
 import numpy as np
 
 from vae.annotations import Count, Seed
+from vae.data.labels import called
 from vae.data.prepare import first_examples
 from vae.errors import InputError
 from vae.modalities import pictures
@@ -84,8 +85,32 @@ def sample(
         )
     x = run.sample(num, labels=given, draw=draw, seed=seed, prior=fitted, temperature=temperature)
     data = _data(run) if run.modality.COMPARES else None
-    pictures.save(run.modality.sheet(x, run.event, data=data), path)
+    told = given if given is not None or not condition else np.arange(num) % condition.size
+    title = _title(run, draw or run.model.causal, seed, prior, temperature, attributes)
+    captions = called(told, run.classes)
+    pictures.save(run.modality.sheet(x, run.event, title, data=data, captions=captions), path)
     return Output([path, *run.modality.save(x, run.event, path)])
+
+
+def _title(
+    run: Run,
+    drawn: bool,
+    seed: int,
+    prior: str | None,
+    temperature: float | None,
+    attributes: Sequence[Mapping[str, float]],
+) -> str:
+    densities = {"mixture": "a mixture", "flow": "a flow", "vae": "a second VAE"}
+    of = f"{densities[prior]} fitted to the latents of the training set" if prior else "the prior"
+    sets = ["_".join(f"{name}={value:g}" for name, value in one.items()) for one in attributes]
+    parts = [
+        f"Samples, step {run.step:,}: z drawn from {of}",
+        f"temperature {temperature:g}" if temperature is not None else "",
+        "x drawn from p(x | z)" if drawn else "shown as the mean of p(x | z)",
+        " / ".join(sets),
+        f"seed {seed}",
+    ]
+    return ", ".join(filter(None, parts))
 
 
 def _data(run: Run) -> np.ndarray | None:

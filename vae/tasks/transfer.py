@@ -16,6 +16,7 @@ import jax
 import numpy as np
 
 from vae.annotations import Count
+from vae.data.labels import called
 from vae.errors import InputError
 from vae.modalities import pictures
 from vae.models.ladder import Ladder
@@ -72,34 +73,39 @@ def transfer(
     if ladder and num and num % 2:
         num += 1
     shown = given(run, files=files, num=num, usual=NUM, labels=labels, attributes=attributes)
-    sheet, figures = _mix_groups(run, shown) if ladder else _swap(run, shown)
+    page, made, figures = _mix_groups(run, shown) if ladder else _swap(run, shown)
     path = names.picture(run, "transfer", shown.tag, num=(num or NUM, NUM))
-    pictures.save(sheet, path)
+    pictures.save(page, path)
+    others = run.modality.save(made, run.event, path)
     figures = {"step": run.step, "examples": shown.names} | figures
     write_json(path.with_suffix(".json"), figures)
-    return Output([path, path.with_suffix(".json")], figures)
+    return Output([path, *others, path.with_suffix(".json")], figures)
 
 
-def _swap(run: Run, shown: Given) -> tuple[np.ndarray, dict[str, Any]]:
-    """Every content with every style."""
+def _swap(run: Run, shown: Given) -> tuple[np.ndarray, np.ndarray, dict[str, Any]]:
+    """Every content with every style: the page, what is made [N, N, *shape], and the figures."""
     number = len(shown.x)
     mean = run.encode(shown.x, shown.y).mean
     content, style = np.divmod(np.arange(number**2), number)
     made = run.decode(jax.tree.map(lambda leaf: leaf[content], mean), shown.y[style])
     made = made.reshape(number, number, *made.shape[1:])
     own = made[np.arange(number), np.arange(number)]
-    blank = np.ones_like(shown.x[:1])
-    top = np.concatenate([blank, shown.x])[None]
-    sheet = np.concatenate([top, np.concatenate([shown.x[:, None], made], axis=1)])
-    titles = ["content", *(f"style {name}" for name in shown.names)]
-    rows = ["", *shown.names]
-    return run.modality.table(sheet, run.event, titles, rows), {
-        "distance": _distance(made, own[:, None]).tolist()
-    }
+    styles = called(shown.y, run.classes) or [f"as {name}" for name in shown.names]
+    page = run.modality.table(
+        np.concatenate([shown.x[None], made]),
+        run.event,
+        f"The content of the example on the left in the style of the one above, step {run.step:,}: "
+        "its latents, decoded with what the model is told of the other; reconstructions on the "
+        "diagonal",
+        columns=styles,
+        rows=["style", *shown.names],
+        before={"content": np.concatenate([np.full_like(shown.x[:1], np.nan), shown.x])},
+    )
+    return page, made, {"distance": _distance(made, own[:, None]).tolist()}
 
 
-def _mix_groups(run: Run, shown: Given) -> tuple[np.ndarray, dict[str, Any]]:
-    """Of each pair the topmost g groups of the first and the others of the second."""
+def _mix_groups(run: Run, shown: Given) -> tuple[np.ndarray, np.ndarray, dict[str, Any]]:
+    """Of each pair the topmost g groups of the first and the others of the second: as `_swap`."""
     pairs = len(shown.x) // 2
     if len(shown.x) % 2:
         raise InputError(f"level mixing is of two examples each; {len(shown.x)} is not even.")
@@ -112,14 +118,25 @@ def _mix_groups(run: Run, shown: Given) -> tuple[np.ndarray, dict[str, Any]]:
         axis=1,
     )
     first, second = shown.x[0::2], shown.x[1::2]
-    sheet = np.concatenate([first[:, None], made[:, ::-1], second[:, None]], axis=1)
-    titles = ["first", *(f"top {g}" for g in reversed(range(len(mean) + 1))), "second"]
-    rows = [f"{shown.names[2 * i]}, {shown.names[2 * i + 1]}" for i in range(pairs)]
-    return run.modality.table(sheet, run.event, titles, rows), {
-        "groups": len(mean),
-        "distance_to_first": _distance(made, made[:, -1:]).tolist(),
-        "distance_to_second": _distance(made, made[:, :1]).tolist(),
-    }
+    page = run.modality.table(
+        made[:, ::-1],
+        run.event,
+        f"The topmost groups of latents of one example, and the others of another, step "
+        f"{run.step:,}: how many of {len(mean)} groups are of the first",
+        columns=[f"{g} of the first" for g in reversed(range(len(mean) + 1))],
+        rows=[f"{shown.names[2 * i]}, {shown.names[2 * i + 1]}" for i in range(pairs)],
+        before={"first": first},
+        after={"second": second},
+    )
+    return (
+        page,
+        made[:, ::-1],
+        {
+            "groups": len(mean),
+            "distance_to_first": _distance(made, made[:, -1:]).tolist(),
+            "distance_to_second": _distance(made, made[:, :1]).tolist(),
+        },
+    )
 
 
 def _distance(a: np.ndarray, b: np.ndarray) -> np.ndarray:

@@ -12,9 +12,10 @@ from vae.errors import InputError
 from vae.evaluation.diagnostics import ACTIVE_VARIANCE
 from vae.modalities import pictures
 from vae.run import Run
+from vae.tasks import manifold as plane
 from vae.tasks import names
 from vae.tasks.encodings import encodings
-from vae.tasks.inputs import given
+from vae.tasks.inputs import given, refuse
 from vae.tasks.output import Output
 from vae.training.directory import write_json
 
@@ -26,8 +27,9 @@ def traverse(
     run: Run,
     *,
     files: Sequence[str | Path] = (),
-    dimensions: Count = DIMENSIONS,
-    steps: Count = STEPS,
+    dimensions: Count | None = None,
+    steps: Count | None = None,
+    manifold: bool = False,
     labels: Sequence[int | str] = (),
     attributes: Sequence[Mapping[str, float]] = (),
 ) -> Output:
@@ -38,22 +40,28 @@ def traverse(
     standard deviations of z_d in the training set, around its mean there: where q(z) is the prior
     N(0, I), z_d goes from -3 to 3.
 
+    With `manifold` it draws the plane of two latents, instead, decoded at quantiles of the prior,
+    and the posterior means of test examples, by class.
+
     Examples:
       vae traverse --workdir=runs/faces --dimensions=10
       vae traverse --workdir=runs/faces --files=A.jpg --steps=15
+      vae traverse --workdir=runs/two --manifold
 
     Args:
       run: the run.
       files: the file of one example of your own; the first test example if absent.
-      dimensions: the number of dimensions, at most.
-      steps: the number of examples in a row.
+      dimensions: the number of dimensions, at most; 20 if absent.
+      steps: the number of examples in a row; 9 if absent, and 20 with manifold.
+      manifold: draws the plane of latents of two numbers.
       labels: the class of your own example, by number or name.
       attributes: the attributes of your own example, Smiling=1,Hat=0; those that are not named
         have their median over the test examples.
 
     Returns:
       The paths of the sheet and the figures. The figures have every dimension, shown or not, with
-      its activity and the mean and standard deviation of z_d.
+      its activity and the mean and standard deviation of z_d; with `manifold` the values of both
+      latents.
 
     Raises:
       InputError: the latents are not one vector in R^D, no dimension is active, more than one
@@ -62,6 +70,10 @@ def traverse(
     around = given(run, files=files, usual=1, labels=labels, attributes=attributes)
     if len(around.x) != 1:
         raise InputError(f"traversal is around one example, but {len(around.x)} are given.")
+    if manifold:
+        refuse("has no effect with --manifold, which is of two.", dimensions=dimensions)
+        return plane.manifold(run, around, steps or plane.STEPS)
+    dimensions, steps = dimensions or DIMENSIONS, steps or STEPS
     known = encodings(run)
     activity, middle, std = known.mean.var(0), known.z.mean(0), known.z.std(0)
     order = np.argsort(-activity, kind="stable")
@@ -80,9 +92,22 @@ def traverse(
     settings = {"steps": (steps, STEPS), "dimensions": (dimensions, DIMENSIONS)}
     path = names.picture(run, "traversal", around.tag or "test0", **settings)
     decoded = decoded.reshape(len(shown), steps, *decoded.shape[1:])
-    columns = [f"{r:+.3g}" for r in reach]
-    rows = [f"z{d} ({activity[d]:.2f})" for d in shown]
-    pictures.save(run.modality.table(decoded, run.event, columns, rows), path)
+    title = (
+        f"Traversal of the latents around {around.names[0]}, step {run.step:,}: each row moves one "
+        "of them to so many standard deviations from its mean; its activity is the variance of its "
+        "posterior mean"
+    )
+    same = np.broadcast_to(around.x, (len(shown), *around.x.shape[1:]))
+    found = np.broadcast_to(run.decode(centre[None], around.y), same.shape)
+    page = run.modality.table(
+        decoded,
+        run.event,
+        title,
+        columns=[f"{r:+.3g}" if r else "0" for r in reach],
+        rows=[f"z{d}, activity {activity[d]:.2f}" for d in shown],
+        before={"given": same, "decoded": found},
+    )
+    pictures.save(page, path)
     others = run.modality.save(decoded, run.event, path)
     figures = {
         "step": run.step,

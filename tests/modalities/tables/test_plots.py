@@ -14,16 +14,26 @@ EVENT = Event((2,), Values("real", scale=(2.0, 0.5), offset=(10.0, -1.0)), ("a",
 def test_pages_show_what_they_are_given():
     x = RNG.normal(size=(30, 2)).astype(np.float32)
     pages = [
-        tables.sheet(x, EVENT),
-        tables.sheet(x, EVENT, beside=x + 1),
-        tables.sheet(x, EVENT, data=x + 1),
-        tables.table(x.reshape(5, 6, 2), EVENT, list("012345"), list("abcde")),
-        tables.sheet(x[:, :1], Event((1,), Values("real"), ("a",))),
+        tables.sheet(x, EVENT, "Rows"),
+        tables.sheet(x, EVENT, "Pairs", beside=x + 1),
+        tables.sheet(x, EVENT, "Samples", data=x + 1),
+        tables.table(
+            x.reshape(5, 6, 2),
+            EVENT,
+            "Steps",
+            columns=list("012345"),
+            rows=list("abcde"),
+            before={"given": np.full((5, 2), np.nan)},
+        ),
+        tables.surface(x.reshape(5, 6, 2), EVENT, "Maps", np.arange(6), np.arange(5)),
+        tables.sheet(x[:, :1], Event((1,), Values("real"), ("a",)), "One column"),
     ]
     for page in pages:
         assert page.ndim == 3 and page.shape[2] == 3 and page.dtype == np.uint8
         assert (np.ptp(page.astype(int), axis=2) > 60).any()  # colours
-    assert tables.sheet(np.full_like(x, np.nan), EVENT).shape[2] == 3  # of a model that diverged
+    assert (
+        tables.sheet(np.full_like(x, np.nan), EVENT, "None").shape[2] == 3
+    )  # of a model that diverged
 
 
 def test_the_columns_of_pairs_explain_the_others():
@@ -36,7 +46,7 @@ def test_the_columns_of_pairs_explain_the_others():
 
 def test_names_of_columns_are_no_formulas():
     event = Event((2,), Values("real"), (r"$\price$", "x_{$"))
-    assert tables.sheet(RNG.normal(size=(9, 2)), event).ndim == 3
+    assert tables.sheet(RNG.normal(size=(9, 2)), event, "A $title$").ndim == 3
 
 
 @pytest.mark.parametrize("unit", [1e-30, 1.0, 1e30])
@@ -48,4 +58,4 @@ def test_the_units_of_the_data_change_no_figure(unit):
     assert plots._explained(one, other) == f"$R^2$ {expected:.2f}"
     assert plots._explained(np.ones(5), one[:5]) == "constant"
     assert plots.principal(show._raw(x, event), 3) == plots.principal(x, 3)
-    assert tables.table(x.reshape(5, 6, 8), event).ndim == 3
+    assert tables.table(x.reshape(5, 6, 8), event, "Six steps", columns=list("123456")).ndim == 3

@@ -28,7 +28,7 @@ from vae.modalities.images import amat, celeba, digits, faces, folder, idx, plac
 from vae.modalities.images.decoding import Fit, fit_of
 from vae.modalities.images.pixels import arrays_source
 from vae.modalities.images.pixels import as_x as check
-from vae.modalities.images.show import animate, code_length, likeness, save, sheet, table
+from vae.modalities.images.show import animate, code_length, likeness, save, sheet, surface, table
 from vae.modalities.images.user_files import fitted, read_files
 from vae.modalities.images.walk import has_images
 from vae.probability.event import Values

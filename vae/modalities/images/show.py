@@ -4,64 +4,162 @@ from __future__ import annotations
 
 import io
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import jax
 import numpy as np
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image
 
 from vae.modalities import pictures
 from vae.probability import similarity
 from vae.probability.event import Event
 
 GAP = 2  # pixels between images
+APART = 10  # and between groups of them
 SMALLEST = 56  # an image smaller than this is enlarged by a whole factor, to be seen
 SMALLEST_TITLED = 96  # and where there has to be room for titles
-TEXT = 13  # pixels
+MANY = 14  # columns, beyond which titles have the room that there is
+WIDEST = 130  # pixels of a title beside a row
 
 
 def as_bytes(images: np.ndarray) -> np.ndarray:
-    """Images [..., C] in [0, 1], clipped to it, as uint8 [..., 3]; see `grid`."""
+    """Images [..., C] in [0, 1], clipped to it, as uint8 [..., 3].
+
+    Of one channel it is grey, of more than three the first is shown.
+    """
     images = np.rint(np.nan_to_num(np.clip(images, 0, 1)) * 255).astype(np.uint8)
     return images if images.shape[-1] == 3 else np.repeat(images[..., :1], 3, axis=-1)
-
-
-def grid(images: np.ndarray, columns: int | None = None, smallest: int = SMALLEST) -> np.ndarray:
-    """Lays images [N, H, W, C] in [0, 1] out in rows; returns uint8 [H', W', 3].
-
-    Args:
-      images: values outside [0, 1] are clipped; C is 1 or 3, of more channels the first is shown.
-      columns: images in a row; as square as it can be where None.
-      smallest: an image smaller than this is enlarged by a whole factor.
-    """
-    number, height, width, _ = images.shape
-    columns = columns or math.ceil(math.sqrt(number))
-    rows = math.ceil(number / columns)
-    images = as_bytes(np.asarray(images, np.float32))
-    factor = max(1, math.ceil(smallest / max(height, width)))
-    images = images.repeat(factor, axis=1).repeat(factor, axis=2)
-    height, width = height * factor + GAP, width * factor + GAP
-    sheet = np.full((rows * height + GAP, columns * width + GAP, 3), 255, np.uint8)
-    for i, image in enumerate(images):
-        top, left = GAP + i // columns * height, GAP + i % columns * width
-        sheet[top : top + height - GAP, left : left + width - GAP] = image
-    return sheet
 
 
 def sheet(
     x: np.ndarray,
     event: Event,
+    title: str,
+    *,
     beside: np.ndarray | None = None,
+    names: tuple[str, str] = ("given", "decoded"),
     data: np.ndarray | None = None,
+    captions: Sequence[str] = (),
 ) -> np.ndarray:
     """See `vae/modalities`: a grid of images, or of pairs of them."""
-    return grid(x) if beside is None else pairs(x, beside)
+    if beside is None:
+        return grid(x, title, captions=captions)
+    both = np.stack([x, beside], axis=1).reshape(-1, *x.shape[1:])
+    across = 2 * _across(len(x), math.sqrt(len(x) / 2))
+    captions = [text for caption in captions for text in (caption, "")]
+    groups = (2,) * (across // 2)
+    columns = names * (across // 2)
+    return grid(both, title, columns=columns, groups=groups, captions=captions)
 
 
-def animate(x: np.ndarray, event: Event, path: Path) -> list[Path]:
+def table(
+    x: np.ndarray,
+    event: Event,
+    title: str,
+    *,
+    columns: Sequence[str],
+    rows: Sequence[str] = (),
+    before: Mapping[str, np.ndarray] | None = None,
+    after: Mapping[str, np.ndarray] | None = None,
+    captions: Sequence[Sequence[str]] = (),
+) -> np.ndarray:
+    """See `vae/modalities`: R rows of images, with titles over and beside them."""
+    before, after = before or {}, after or {}
+    every = [*before.values(), *np.moveaxis(x, 1, 0), *after.values()]
+    images = np.stack(every, axis=1)
+    under = [text for row in captions for text in (*[""] * len(before), *row, *[""] * len(after))]
+    return grid(
+        images.reshape(-1, *images.shape[2:]),
+        title,
+        columns=[*before, *columns, *after],
+        rows=rows,
+        groups=[size for size in (len(before), x.shape[1], len(after)) if size],
+        captions=under,
+    )
+
+
+def surface(
+    x: np.ndarray, event: Event, title: str, across: np.ndarray, up: np.ndarray
+) -> np.ndarray:
+    """See `vae/modalities`: a grid of images, with the latents' values over and beside them."""
+    columns = [f"z0 {value:.2f}" for value in across]
+    return table(x, event, title, columns=columns, rows=[f"z1 {value:.2f}" for value in up])
+
+
+def grid(
+    images: np.ndarray,
+    title: str = "",
+    *,
+    columns: Sequence[str] = (),
+    rows: Sequence[str] = (),
+    groups: Sequence[int] = (),
+    captions: Sequence[str] = (),
+) -> np.ndarray:
+    """Lays images [N, H, W, C] out in rows; returns uint8 [H', W', 3].
+
+    Args:
+      images: see `as_bytes`; small ones are enlarged by a whole factor. One that is all NaN is no
+        image, and its place left empty.
+      title: over the whole of it.
+      columns: a title for each column; as many as leave few places empty where there are none.
+      rows: a title for each row, or none.
+      groups: sizes of the groups of columns that stand apart.
+      captions: a line under each of the images, or none.
+    """
+    from vae.modalities import page  # whose library takes half a second to import
+
+    number, height, width, _ = images.shape
+    across = len(columns) or _across(number, math.sqrt(number))
+    down = math.ceil(number / across)
+    titled = (columns or rows or captions) and across <= MANY
+    smallest = SMALLEST_TITLED if titled else SMALLEST
+    factor = max(1, math.ceil(smallest / max(height, width)))
+    empty = np.isnan(images).all((1, 2, 3))
+    images = as_bytes(np.asarray(images, np.float32))
+    images = images.repeat(factor, axis=1).repeat(factor, axis=2)
+    height, width = height * factor, width * factor
+
+    beside = [page.wrapped(text, WIDEST, page.SMALL)[: height // page.LINE] for text in rows]
+    left = max((page.extent(line) for lines in beside for line in lines), default=0.0)
+    left = math.ceil(left) + 2 * page.MARGIN if left else GAP
+    top = page.LINE + GAP if any(columns) else GAP
+    step = height + GAP + page.LINE * bool(captions)
+    apart = np.repeat(np.arange(len(groups) or 1), groups or [across]) * (APART - GAP)
+    lefts = (left + np.arange(across) * (width + GAP) + apart).tolist()
+    tops = [top + i * step for i in range(down)]
+    tiles = [(lefts[i % across], tops[i // across], image) for i, image in enumerate(images)]
+    labels = [
+        page.Label(x + width / 2, page.LINE / 2, text, width)
+        for x, text in zip(lefts, columns, strict=False)
+    ]
+    labels += [
+        page.Label(
+            page.MARGIN, y + (height + (2 * i + 1 - len(lines)) * page.LINE) / 2, line, left, "left"
+        )
+        for y, lines in zip(tops, beside, strict=False)
+        for i, line in enumerate(lines)
+    ]
+    labels += [
+        page.Label(x + width / 2, y + height + page.LINE / 2, text, width)
+        for (x, y, _), text in zip(tiles, captions, strict=False)
+    ]
+    size = lefts[-1] + width + GAP, top + down * step
+    tiles = [tile for tile, none in zip(tiles, empty, strict=True) if not none]
+    return page.composed(tiles, labels, title, *size)
+
+
+def _across(number: int, ideal: float) -> int:
+    """Of columns about an ideal number, and up to twice as many, those that leave fewest empty."""
+    few = range(math.ceil(ideal), math.ceil(2 * ideal) + 1)
+    return min(few, key=lambda columns: (-number % columns, columns))
+
+
+def animate(
+    x: np.ndarray, event: Event, path: Path, title: str, captions: Sequence[str] = ()
+) -> list[Path]:
     """Writes images [R, T, H, W, C] as a GIF with a grid of R images in each frame."""
-    frames = np.stack([grid(x[:, i]) for i in range(x.shape[1])])
+    frames = np.stack([grid(x[:, i], title, captions=captions) for i in range(x.shape[1])])
     pictures.save_animation(frames, path)
     return [path]
 
@@ -102,44 +200,3 @@ def _png_bytes(levels: np.ndarray) -> int:
     file = io.BytesIO()
     Image.fromarray(levels).save(file, "png", optimize=True)
     return file.tell()
-
-
-def pairs(originals: np.ndarray, reconstructions: np.ndarray) -> np.ndarray:
-    """A grid of N originals, each with its reconstruction to the right; [H', W', 3] uint8."""
-    both = np.stack([originals, reconstructions], axis=1).reshape(-1, *originals.shape[1:])
-    columns = 2 * max(1, math.ceil(math.sqrt(len(originals) / 2)))
-    return grid(both, columns)
-
-
-def table(
-    images: np.ndarray, event: Event, columns: Sequence[str] = (), rows: Sequence[str] = ()
-) -> np.ndarray:
-    """Lays images [R, N, H, W, C] out as R rows of N, with titles over and beside them.
-
-    Args:
-      images: as of `grid`.
-      event: what an image is.
-      columns: N titles, or none.
-      rows: R titles, or none.
-
-    Returns:
-      [H', W', 3] uint8. A title too long for its column is cut.
-    """
-    number = images.shape[1]
-    sheet = grid(images.reshape(-1, *images.shape[2:]), number, SMALLEST_TITLED)
-    font = ImageFont.load_default(TEXT)
-    left = max((math.ceil(font.getlength(row)) + 2 * TEXT // 2 for row in rows), default=0)
-    top = 2 * TEXT if columns else 0
-    height, width = sheet.shape[0] + top, sheet.shape[1] + left
-    picture = Image.new("RGB", (width, height), "white")
-    picture.paste(Image.fromarray(sheet), (left, top))
-    draw = ImageDraw.Draw(picture)
-    across, down = (sheet.shape[1] - GAP) // number, (sheet.shape[0] - GAP) // len(images)
-    for i, title in enumerate(columns):
-        while font.getlength(title) > across:
-            title = title[:-1]
-        middle = left + GAP / 2 + (i + 0.5) * across
-        draw.text((middle, top / 2), title, "black", font, anchor="mm")
-    for i, title in enumerate(rows):
-        draw.text((TEXT // 2, top + (i + 0.5) * down), title, "black", font, anchor="lm")
-    return np.asarray(picture)

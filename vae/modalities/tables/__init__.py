@@ -22,7 +22,16 @@ from vae.data.examples import Source
 from vae.errors import InputError, readable
 from vae.files import user_path
 from vae.modalities.tables import rows, sets
-from vae.modalities.tables.show import animate, check, code_length, likeness, save, sheet, table
+from vae.modalities.tables.show import (
+    animate,
+    check,
+    code_length,
+    likeness,
+    save,
+    sheet,
+    surface,
+    table,
+)
 from vae.probability.event import Event, Values
 
 logger = logging.getLogger(__name__)

@@ -11,49 +11,49 @@ from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.figure import Figure, SubFigure
+from matplotlib.figure import SubFigure
 from matplotlib.patches import Patch
 
-COLOURS = ("#1f61a6", "#de7014")  # told apart without red and green
-FAINT = "#bbbbbb"
+from vae.modalities.page import COLOURS, FAINT, SMALL, figure, pixels, titled, wrapped
+
 PAIRED, MARGINALS, MOVED = 6, 30, 6  # columns that are shown
 ACROSS = 6  # panels in a row
 BINS = 24
 PANEL = 1.7  # inches
-DPI = 100
-SMALL = 8  # points of a letter
 TINY = float(np.finfo(np.float64).tiny)  # the least deviation of a column, in units of the data
+BESIDE = 90  # pixels of a title beside a row
 
 
-def distribution(raw: Mapping[str, np.ndarray], names: Sequence[str]) -> np.ndarray:
+def distribution(raw: Mapping[str, np.ndarray], names: Sequence[str], title: str) -> np.ndarray:
     """A page of how each column is spread, and of pairs of columns; [H, W, 3] uint8.
 
     Args:
       raw: rows [N, F] in the units of the data, one set or two, drawn over each other; by what they
         are called.
       names: of the columns.
+      title: of the page.
     """
     number = min(len(names), MARGINALS)
-    title = f"Marginals of {_of(number, len(names))} (share of the rows in each bin)"
+    what = f"Marginals of {_of(number, len(names))} (share of the rows in each bin)"
 
     def marginal(axes: Axes, column: int) -> None:
         _histograms(axes, raw, column)
         axes.set_title(_short(names[column]), fontsize=SMALL)
 
-    return _page(raw, names, title, number, marginal)
+    return titled(_page(raw, names, what, number, marginal), title)
 
 
-def comparison(raw: Mapping[str, np.ndarray], names: Sequence[str]) -> np.ndarray:
+def comparison(raw: Mapping[str, np.ndarray], names: Sequence[str], title: str) -> np.ndarray:
     """A page of two sets whose rows are pairs: one against the other in each column, then as above.
 
     Args:
       raw: rows [N, F] in the units of the data; the first are what the second came from.
       names: of the columns.
+      title: of the page.
     """
     (first, x), (second, y) = raw.items()
     number = min(len(names), MARGINALS)
-    title = f"{second} (up) against {first} (across), {_of(number, len(names))}"
+    what = f"{second} (up) against {first} (across), {_of(number, len(names))}"
 
     def against(axes: Axes, column: int) -> None:
         axes.axline((x[0, column],) * 2, slope=1, color=FAINT, linewidth=1)
@@ -61,45 +61,95 @@ def comparison(raw: Mapping[str, np.ndarray], names: Sequence[str]) -> np.ndarra
         explained = _explained(x[:, column], y[:, column])
         axes.set_title(f"{_short(names[column], 15)}  {explained}", fontsize=SMALL)
 
-    return _page(raw, names, title, number, against)
+    return titled(_page(raw, names, what, number, against), title)
 
 
 def moves(
-    raw: np.ndarray, names: Sequence[str], columns: Sequence[str] = (), rows: Sequence[str] = ()
+    raw: np.ndarray,
+    names: Sequence[str],
+    title: str,
+    columns: Sequence[str],
+    rows: Sequence[str] = (),
+    groups: Sequence[int] = (),
 ) -> np.ndarray:
     """A page of how columns of the table move, [H, W, 3] uint8.
 
     Args:
-      raw: R rows of C steps of an example, [R, C, F].
+      raw: R rows of C steps of an example, [R, C, F]; NaN where there is none.
       names: of the F columns of the table, of which those are shown that move most, in units of
         their deviation over the page.
-      columns: C titles of the steps, or none.
+      title: of the page.
+      columns: C titles of the steps.
       rows: R titles, or none.
+      groups: sizes of the groups of steps, of which each has a line of its own.
     """
     count, steps, number = raw.shape
-    spread = np.ptp(raw, axis=1).mean(0) / np.maximum(raw.std((0, 1)), TINY)
+    there = np.ma.masked_invalid(raw)
+    spread = np.ma.ptp(there, axis=1).mean(0) / np.maximum(there.std((0, 1)), TINY)
+    spread = np.ma.filled(spread, 0.0)
     shown = sorted(np.argsort(-spread, kind="stable")[:MOVED].tolist())
-    figure = _figure(PANEL * len(shown) + 1.2, 0.8 * PANEL * count + 0.7)
-    panels = figure.subplots(count, len(shown), sharex=True, sharey="col", squeeze=False)
+    ends = np.cumsum(groups or [steps]).tolist()
+    drawn = figure(PANEL * len(shown) + 1.2, 0.8 * PANEL * count + 0.9)
+    panels = drawn.subplots(count, len(shown), sharex=True, sharey="col", squeeze=False)
     for r, of_row in enumerate(panels):
         for axes, column in zip(of_row, shown, strict=True):
-            axes.plot(range(steps), raw[r, :, column], ".-", color=COLOURS[0], linewidth=1)
+            for start, end in zip([0, *ends], ends, strict=False):
+                places = range(start, end)
+                colour = COLOURS[int(end - start < max(groups, default=0))]
+                values = raw[r, start:end, column]
+                axes.plot(places, values, ".-", color=colour, linewidth=1)
+            for end in ends[:-1]:
+                axes.axvline(end - 0.5, color=FAINT, linewidth=0.8)
             axes.tick_params(labelsize=SMALL - 2)
             if r == 0:
                 axes.set_title(_short(names[column]), fontsize=SMALL)
         if rows:
-            title = of_row[0].set_ylabel(_short(rows[r], 16), fontsize=SMALL, rotation=0)
-            title.set_horizontalalignment("right")
-    if columns:
-        every = math.ceil(steps / 5)
-        ticks = range(0, steps, every)
-        for axes in panels[-1]:
-            axes.set_xticks(list(ticks), [_short(columns[i], 8) for i in ticks])
-    title = f"{number} columns"
+            lines = map(_short, wrapped(rows[r], BESIDE, SMALL))
+            beside = of_row[0].set_ylabel("\n".join(lines), fontsize=SMALL, rotation=0)
+            beside.set_horizontalalignment("right")
+    wanted = [i for start, end in zip([0, *ends], ends, strict=False) for i in _some(start, end)]
+    for axes in panels[-1]:
+        axes.set_xticks(wanted, [_short(columns[i], 10) for i in wanted], rotation=90)
+    text = f"All {number} columns of the table, in its units"
     if len(shown) < number:
-        title = f"The {len(shown)} of {number} columns that move most"
-    figure.suptitle(title, fontsize=SMALL + 2)
-    return _pixels(figure)
+        text = f"The {len(shown)} of {number} columns that move most, in their units"
+    drawn.suptitle(text, fontsize=SMALL + 2)
+    return titled(pixels(drawn), title)
+
+
+def maps(
+    raw: np.ndarray, names: Sequence[str], title: str, across: np.ndarray, up: np.ndarray
+) -> np.ndarray:
+    """A page with a map of each column over the plane of two latents, [H, W, 3] uint8.
+
+    Args:
+      raw: values [R, C, F] in the units of the data, the highest row first.
+      names: of the columns.
+      title: of the page.
+      across: [C] of the first latent.
+      up: [R] of the second.
+    """
+    number = min(len(names), MARGINALS)
+    columns = min(4, number)
+    drawn = figure(1.6 * PANEL * columns, 1.3 * PANEL * math.ceil(number / columns) + 0.4)
+    panels = drawn.subplots(math.ceil(number / columns), columns, squeeze=False).ravel()
+    for column, axes in enumerate(panels):
+        if column >= number:
+            axes.set_axis_off()
+            continue
+        colours = axes.pcolormesh(across, up, raw[..., column], shading="gouraud")
+        drawn.colorbar(colours, ax=axes).ax.tick_params(labelsize=SMALL - 2)
+        axes.set_title(_short(names[column]), fontsize=SMALL)
+        axes.set_xlabel("z0", fontsize=SMALL - 1)
+        axes.set_ylabel("z1", fontsize=SMALL - 1)
+        axes.tick_params(labelsize=SMALL - 2)
+    drawn.suptitle(f"{_of(number, len(names)).capitalize()}, in their units", fontsize=SMALL + 2)
+    return titled(pixels(drawn), title)
+
+
+def _some(start: int, end: int) -> range:
+    """At most five places of a group, its first one among them."""
+    return range(start, end, math.ceil((end - start) / 5))
 
 
 def principal(rows: np.ndarray, most: int) -> list[int]:
@@ -131,16 +181,16 @@ def _page(
 ) -> np.ndarray:
     """A panel for each of the first `number` columns, then pairs of some columns."""
     if not all(map(len, raw.values())):
-        figure = _figure(5, 1)
-        figure.text(0.5, 0.5, "There is no row whose numbers are all finite.", ha="center")
-        return _pixels(figure)
+        empty = figure(5, 1)
+        empty.text(0.5, 0.5, "There is no row whose numbers are all finite.", ha="center")
+        return pixels(empty)
     paired = principal(np.concatenate(list(raw.values())), PAIRED)
     across = min(ACROSS, number)
     down = math.ceil(number / across)
     width = PANEL * max(across, len(paired), 3) + 0.5
     heights = [0.9 * PANEL * down + 0.8, PANEL * len(paired) + 0.7]
-    figure = _figure(width, sum(heights))
-    upper, lower = figure.subfigures(2, 1, height_ratios=heights)
+    drawn = figure(width, sum(heights))
+    upper, lower = drawn.subfigures(2, 1, height_ratios=heights)
     upper.suptitle(title, fontsize=SMALL + 2)
     panels = upper.subplots(down, across, squeeze=False).ravel()
     for column, axes in enumerate(panels):
@@ -150,11 +200,11 @@ def _page(
         else:
             axes.set_axis_off()
     _pairs(lower, raw, names, paired)
-    return _pixels(figure)
+    return pixels(drawn)
 
 
 def _pairs(
-    figure: SubFigure,
+    lower: SubFigure,
     raw: Mapping[str, np.ndarray],
     names: Sequence[str],
     columns: Sequence[int],
@@ -163,8 +213,8 @@ def _pairs(
     text = "Pairs of columns"
     if len(columns) < len(names):
         text += f": the {len(columns)} that explain most of all {len(names)}, linearly"
-    figure.suptitle(text, fontsize=SMALL + 2)
-    panels = figure.subplots(len(columns), len(columns), sharex="col", squeeze=False)
+    lower.suptitle(text, fontsize=SMALL + 2)
+    panels = lower.subplots(len(columns), len(columns), sharex="col", squeeze=False)
     sets = sorted(zip(raw.values(), COLOURS, strict=False), key=lambda pair: -len(pair[0]))
     for i, row in enumerate(columns):
         for j, column in enumerate(columns):
@@ -186,7 +236,7 @@ def _pairs(
                 axes.tick_params(labelleft=False)
     handles = [Patch(color=colour, alpha=0.5) for _, colour in zip(raw, COLOURS, strict=False)]
     labels = [f"{name} ({len(rows)} rows)" for name, rows in raw.items()]
-    figure.legend(handles, labels, loc="upper right", fontsize=SMALL)
+    lower.legend(handles, labels, loc="upper right", fontsize=SMALL)
 
 
 def _histograms(axes: Axes, raw: Mapping[str, np.ndarray], column: int) -> None:
@@ -196,17 +246,6 @@ def _histograms(axes: Axes, raw: Mapping[str, np.ndarray], column: int) -> None:
         weights = np.full(len(own), 1 / len(own))
         axes.hist(own, edges, weights=weights, color=colour, alpha=0.5)
     axes.set_yticks([])
-
-
-def _figure(width: float, height: float) -> Figure:
-    """Returns a figure of a size in inches."""
-    return Figure((width, height), dpi=DPI, layout="constrained")
-
-
-def _pixels(figure: Figure) -> np.ndarray:
-    canvas = FigureCanvasAgg(figure)
-    canvas.draw()
-    return np.asarray(canvas.buffer_rgba())[..., :3].copy()
 
 
 def _short(text: str, longest: int = 20) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -35,32 +35,58 @@ def check(x: np.ndarray, event: Event) -> np.ndarray:
 def sheet(
     x: np.ndarray,
     event: Event,
+    title: str,
+    *,
     beside: np.ndarray | None = None,
+    names: tuple[str, str] = ("given", "decoded"),
     data: np.ndarray | None = None,
+    captions: Sequence[str] = (),
 ) -> np.ndarray:
     """See `vae/modalities`: marginals of the columns and pairs of them."""
     from vae.modalities.tables import plots  # whose library takes half a second to import
 
-    names, rows = event.names, _finite(x, event)
+    rows = _finite(x, event)
     if beside is not None:
         both = np.isfinite(x).all(1) & np.isfinite(beside).all(1)
-        given, found = (_raw(part[both], event) for part in (x, beside))
-        return plots.comparison({"given": given, "reconstructed": found}, names)
-    if data is not None:
-        return plots.distribution({"data": _finite(data, event), "samples": rows}, names)
-    return plots.distribution({"rows": rows}, names)
+        found = [_raw(part[both], event) for part in (x, beside)]
+        return plots.comparison(dict(zip(names, found, strict=True)), event.names, title)
+    sets = {"rows": rows} if data is None else {"data": _finite(data, event), "samples": rows}
+    return plots.distribution(sets, event.names, title)
 
 
 def table(
-    x: np.ndarray, event: Event, columns: Sequence[str] = (), rows: Sequence[str] = ()
+    x: np.ndarray,
+    event: Event,
+    title: str,
+    *,
+    columns: Sequence[str],
+    rows: Sequence[str] = (),
+    before: Mapping[str, np.ndarray] | None = None,
+    after: Mapping[str, np.ndarray] | None = None,
+    captions: Sequence[Sequence[str]] = (),
 ) -> np.ndarray:
     """See `vae/modalities`: a line over the steps for each of R rows, column by column."""
     from vae.modalities.tables import plots
 
-    return plots.moves(_raw(np.nan_to_num(x), event), event.names, columns, rows)
+    before, after = before or {}, after or {}
+    every = np.stack([*before.values(), *np.moveaxis(x, 1, 0), *after.values()], axis=1)
+    raw, columns = _raw(every, event), [*before, *columns, *after]
+    groups = [size for size in (len(before), x.shape[1], len(after)) if size]
+    return plots.moves(raw, event.names, title, columns, rows, groups)
 
 
-def animate(x: np.ndarray, event: Event, path: Path) -> list[Path]:
+def surface(
+    x: np.ndarray, event: Event, title: str, across: np.ndarray, up: np.ndarray
+) -> np.ndarray:
+    """See `vae/modalities`: a map of each column, in its unit."""
+    from vae.modalities.tables import plots
+
+    return plots.maps(_raw(x, event), event.names, title, across, up)
+
+
+def animate(
+    x: np.ndarray, event: Event, path: Path, title: str, captions: Sequence[str] = ()
+) -> list[Path]:
     """Writes nothing: how columns move is a line on a page."""
     return []
 

@@ -68,15 +68,17 @@ def denoise(
     if given.dataset:
         noise = np.random.default_rng(seed).standard_normal(y.shape, np.float32)
         y = y + np.float32(sigma) * noise
-    posterior = repair.repair(
-        run, Averaged(y, sigma), given, samples=samples, sweeps=sweeps, seed=seed
-    )
-    return repair.write(
+    return repair.repair(
         run,
-        f"denoise_{run.step:08d}_sigma{sigma:g}_seed{seed}",
         given,
-        y,
-        posterior,
+        Averaged(y, sigma),
+        task="denoise",
+        how=f"sigma{sigma:g}",
+        title=f"Noise of deviation {sigma:g} (of 1 from black to white) removed",
+        damaged={"noisy": y},
         baselines={"noisy": y},
-        facts={"seed": seed, "sigma": sigma},
+        facts={"sigma": sigma},
+        samples=samples,
+        sweeps=sweeps,
+        seed=seed,
     )

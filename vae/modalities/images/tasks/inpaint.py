@@ -66,16 +66,20 @@ def inpaint(
     x = np.where(missing[..., None], np.float32(GREY), given.x)
     weight = repair.known_weight(run, given)
     observation = Masked(x, np.broadcast_to(~missing, x.shape[:3]), weight)
-    posterior = repair.repair(run, observation, given, samples=samples, sweeps=sweeps, seed=seed)
-    return repair.write(
+    return repair.repair(
         run,
-        f"inpaint_{run.step:08d}_{what}_seed{seed}",
         given,
-        x,
-        posterior,
+        observation,
+        task="inpaint",
+        how=what,
+        title="Missing pixels (grey) filled in",
+        damaged={"damaged": x},
         region=missing,
         baselines={"mean": given.dataset.mean()} if given.dataset else {},
-        facts={"seed": seed, "missing_pixels": int(missing.sum()), "weight": weight},
+        facts={"missing_pixels": int(missing.sum()), "weight": weight},
+        samples=samples,
+        sweeps=sweeps,
+        seed=seed,
     )
 
 

@@ -25,8 +25,8 @@ from vae.probability import similarity
 from vae.probability.event import Event
 from vae.probability.observations import independent_share
 from vae.run import Run
+from vae.tasks import names
 from vae.tasks.inputs import Given, given
-from vae.tasks.names import plain
 from vae.tasks.output import Output
 from vae.training.devices import jit
 from vae.training.directory import write_json
@@ -79,52 +79,40 @@ def known_weight(run: Run, given: Given) -> float:
 
 
 def repair(
-    run: Run, observation: Any, given: Given, *, samples: int, sweeps: int | None, seed: int
-) -> Posterior:
-    """Samples what the images may be.
-
-    Args:
-      run: the run.
-      observation: what is known of them.
-      given: the images.
-      samples: of each.
-      sweeps: trajectories of each chain; as many as `Run.posterior` has where None.
-      seed: of the chains.
-
-    Raises:
-      InputError: sweeps are not positive.
-    """
-    sweeps = SWEEPS if sweeps is None else sweeps
-    if sweeps < 1:
-        raise InputError(f"--sweeps={sweeps} must be at least 1; {SWEEPS} is the default.")
-    return run.posterior(observation, given.y, chains=samples, sweeps=sweeps, seed=seed)
-
-
-def write(
     run: Run,
-    name: str,
     given: Given,
-    damaged: np.ndarray,
-    posterior: Posterior,
+    observation: Any,
     *,
+    task: str,
+    how: str,
+    title: str,
+    damaged: Mapping[str, np.ndarray],
     region: np.ndarray | None = None,
     baselines: Mapping[str, np.ndarray],
     facts: Mapping[str, Any],
+    samples: int,
+    sweeps: int | None,
+    seed: int,
 ) -> Output:
-    """Writes the sheet NAME.png and the figures NAME.json, see `Given.tag`, into `run.out/images/`.
+    """Samples what the images may be; writes a sheet and figures, and says what is in them.
 
-    A row of the sheet is an image (where it is known), the damaged one, the posterior's mean, and
-    the samples. For images that were given, each picture is written into the folder NAME, too.
+    A row of the sheet is an image (where it is known), the damaged one, the samples, and their
+    mean. For images that were given, each picture is written into a folder beside it, too.
 
     Args:
       run: the run.
-      name: of what is written.
       given: the images.
-      damaged: [N, H, W, C] as they are shown.
-      posterior: of them.
+      observation: what is known of them.
+      task: the command, with which the name of what is written begins; and
+      how: its settings, which follow.
+      title: what was done, as the sheet begins to say it.
+      damaged: [N, H, W, C] as they are shown, by what they are called.
       region: [H, W] the pixels that errors are of; all where None.
       baselines: by name, [N, H, W, C] or [H, W, C] what else could be put there.
       facts: what else is to stand in the figures.
+      samples: of each image.
+      sweeps: trajectories of each chain; as many as `Run.posterior` has where None.
+      seed: of the chains.
 
     Returns:
       The paths of the sheet and the figures, and the figures:
@@ -137,11 +125,18 @@ def write(
 
       The last three by name: `posterior_mean`, the least-squares answer; `samples`, the mean over
       single ones; `best_sample`, the nearest of them; and the baselines.
+
+    Raises:
+      InputError: sweeps are not positive.
     """
-    name = plain("_".join(filter(None, [name, given.tag])))
+    sweeps = SWEEPS if sweeps is None else sweeps
+    if sweeps < 1:
+        raise InputError(f"--sweeps={sweeps} must be at least 1; {SWEEPS} is the default.")
+    posterior = run.posterior(observation, given.y, chains=samples, sweeps=sweeps, seed=seed)
+    path = names.picture(run, task, how, f"seed{seed}", given.tag)
     number, chains = posterior.samples.shape[:2]
     unmixed = int((posterior.rhat > MIXED).sum())
-    figures = dict(facts) | {
+    figures = {"seed": seed, **facts} | {
         "step": run.step,
         "images": number,
         "samples": chains,
@@ -154,7 +149,7 @@ def write(
         figures["note"] = (
             f"The samples of {unmixed} of {number} images have not mixed (R-hat up to "
             f"{figures['rhat']:.2f}, wanted {MIXED:g}): they and their mean may depend on where "
-            f"the chains started; raise --sweeps, here {2 * len(posterior.z)}."
+            f"the chains started; raise --sweeps, here {sweeps}."
         )
     each = zip(
         given.names, posterior.acceptance.mean(1), posterior.rhat, posterior.ess, strict=True
@@ -163,12 +158,9 @@ def write(
         {"name": name, "acceptance": float(a), "rhat": _number(r), "ess": _number(e)}
         for name, a, r, e in each
     ]
-    columns = {"damaged": damaged, "mean": posterior.mean}
-    for i in range(chains):
-        columns[f"sample {i + 1}"] = posterior.samples[:, i]
-    folder = run.out / "images"
+    before, folder = dict(damaged), path.with_suffix("")
     if given.dataset:
-        columns = {"image": given.x} | columns
+        before = {"original": given.x, **damaged}
         region = np.ones(given.x.shape[1:3], bool) if region is None else region
         errors, alike = _likeness(given.x, posterior, baselines, region)
         for i, row in enumerate(rows):
@@ -182,13 +174,20 @@ def write(
         for i, own in enumerate(given.names):
             which = {"mean": posterior.mean[i]} | dict(enumerate(posterior.samples[i]))
             for ending, image in which.items():
-                path = folder / name / f"{i:04d}_{own}_{ending}.png"
-                pictures.save(show.as_bytes(image), path)
-    sheet = np.stack([column[:SHOWN] for column in columns.values()], axis=1)
-    path = folder / f"{name}.png"
-    pictures.save(show.table(sheet, run.event, list(columns)), path)
+                pictures.save(show.as_bytes(image), folder / f"{i:04d}_{own}_{ending}.png")
+    page = show.table(
+        posterior.samples[:SHOWN],
+        run.event,
+        f"{title}, step {run.step:,}: possible repairs, drawn from p(z | what is known), and the "
+        "mean of all of them",
+        columns=[f"repair {i + 1}" for i in range(chains)],
+        rows=given.names[:SHOWN],
+        before={name: images[:SHOWN] for name, images in before.items()},
+        after={"mean": posterior.mean[:SHOWN]},
+    )
+    pictures.save(page, path)
     write_json(path.with_suffix(".json"), figures | {"per_image": rows})
-    own = [] if given.dataset else [folder / name]
+    own = [] if given.dataset else [folder]
     return Output([path, *own, path.with_suffix(".json")], figures)
 
 

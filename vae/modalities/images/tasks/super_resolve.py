@@ -74,27 +74,24 @@ def super_resolve(
         )
     given = repair.read(run, files, num, labels, attributes, factor=factor)
     y = given.x if given.dataset is None else block_means(given.x, factor)
-    nearest = np.asarray(enlarged(y, factor))
-    posterior = repair.repair(
+    large = {
+        "nearest": np.asarray(enlarged(y, factor)),
+        "bilinear": _enlarged(y, (height, width), Image.Resampling.BILINEAR),
+        "bicubic": _enlarged(y, (height, width), Image.Resampling.BICUBIC),
+    }
+    return repair.repair(
         run,
-        Averaged(y, SIGMA, factor, CORRELATION),
         given,
+        Averaged(y, SIGMA, factor, CORRELATION),
+        task="super_resolve",
+        how=f"factor{factor}",
+        title=f"Small images made {factor} times larger",
+        damaged={"small": large["nearest"]},
+        baselines=large,
+        facts={"factor": factor},
         samples=samples,
         sweeps=sweeps,
         seed=seed,
-    )
-    return repair.write(
-        run,
-        f"super_resolve_{run.step:08d}_factor{factor}_seed{seed}",
-        given,
-        nearest,
-        posterior,
-        baselines={
-            "nearest": nearest,
-            "bilinear": _enlarged(y, (height, width), Image.Resampling.BILINEAR),
-            "bicubic": _enlarged(y, (height, width), Image.Resampling.BICUBIC),
-        },
-        facts={"seed": seed, "factor": factor},
     )
 
 

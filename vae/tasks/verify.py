@@ -1,8 +1,8 @@
-"""Are two images of the same person? Told by the cosine of the angle between their posterior means.
+"""Are two examples of one person? Told by the cosine of the angle between their posterior means.
 
 Angles are those seen from the mean of all: of a model that was not trained for long that is far
-from 0, and every two images would point the same way. The model has never seen an identity; what it
-encodes of a face says how far this is enough.
+from 0, and any two examples would point the same way. The model has never seen an identity; what it
+encodes of an example says how far this is enough.
 """
 
 from __future__ import annotations
@@ -11,7 +11,6 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
-from PIL import Image, ImageDraw, ImageFont
 
 from vae.annotations import Count, Seed
 from vae.data.examples import Dataset, read_complete
@@ -21,16 +20,16 @@ from vae.evaluation.detection import auroc, auroc_error, fold_accuracies, roc, t
 from vae.evaluation.diagnostics import mean_and_error
 from vae.files import user_path
 from vae.modalities import pictures
-from vae.modalities.images.tasks.pairs import Pairs, draw_pairs, read_pairs
 from vae.run import Run
+from vae.tasks import charts
 from vae.tasks.inputs import OF_FILES, Given, as_data, embed, given, refuse
 from vae.tasks.names import picture, plain
 from vae.tasks.output import Output
+from vae.tasks.pairs import Pairs, draw_pairs, read_pairs
 from vae.training.directory import write_json
 
-NUM, PAIRS = 5000, 3000  # test images, and pairs of each kind
+NUM, PAIRS = 5000, 3000  # test examples, and pairs of each kind
 FAR = 0.01
-SIDE, MARGIN = 400, 48  # of the picture, in pixels
 
 
 def verify(
@@ -45,10 +44,10 @@ def verify(
     labels: Sequence[int | str] = (),
     attributes: Sequence[Mapping[str, float]] = (),
 ) -> Output:
-    """Says whether two images show one person (or class), or how well such pairs are told apart.
+    """Says whether two examples are of one person (or class), or how well pairs are told apart.
 
-    Without `files` and `pairs`, pairs of test images are drawn and told apart; the picture is the
-    ROC of the model's embeddings, black, and of the pixels, grey: what can be had without a model.
+    Without `files` and `pairs`, pairs of test examples are drawn and told apart. The picture has
+    the ROCs of the posterior means and of the values of x: what can be had without a model.
 
     Examples:
       vae verify --workdir=runs/faces --files=A.jpg,B.jpg
@@ -56,23 +55,23 @@ def verify(
 
     Args:
       run: the run.
-      files: two images of your own, of one person or of two.
+      files: two examples of your own, of one person or of two.
       pairs: a file of pairs, laid out as LFW's pairs.txt, which are told apart instead.
       folder: the folder of the people's folders that it names; that of the run's data if absent.
-      num: the number of test images that pairs are drawn from, at most; 5000 if absent.
+      num: the number of test examples that pairs are drawn from, at most; 5000 if absent.
       num_pairs: the number of pairs of one person, and of two, at most; 3000 if absent.
       seed: seed of the choice of pairs; 0 if absent.
-      labels: classes of your own images, by number or name, or one for all.
-      attributes: attributes of your own images, Smiling=1,Hat=0 for all, or a set for each, with
-        / between; others have their median over test images.
+      labels: classes of your own examples, by number or name, or one for all.
+      attributes: attributes of your own examples, Smiling=1,Hat=0 for all, or a set for each, with
+        / between; others have their median over test examples.
 
     Returns:
-      Of test images {"step", "images", "identities", "people": of whom there are pairs, who all
+      Of test examples {"step", "images", "identities", "people": of whom there are pairs, who all
       weigh alike, "pairs": of one person, "different_pairs": of two, "seed", "posterior": {"auroc",
       "auroc_stderr", "tar_at_1%_far"}, "pixels": {the same}}; see `_of_file` and `_of_two`.
 
     Raises:
-      InputError: the model does not encode, or the data say of no two images that they show one
+      InputError: the model does not encode, or the data say of no two examples that they show one
         person: neither identities nor classes; or a file is wrong.
     """
     drawn = {"num": num, "num_pairs": num_pairs, "seed": seed}
@@ -85,10 +84,10 @@ def verify(
         shown = given(run, files=files, labels=labels, attributes=attributes)
         return _of_two(run, shown, files, num, num_pairs, seed)
     refuse(OF_FILES, labels=labels, attributes=attributes)
-    return _of_test_images(run, num, num_pairs, seed)
+    return _of_test_examples(run, num, num_pairs, seed)
 
 
-def _of_test_images(run: Run, num: int, num_pairs: int, seed: int) -> Output:
+def _of_test_examples(run: Run, num: int, num_pairs: int, seed: int) -> Output:
     who, drawn, vectors = _drawn(run, num_pairs, num, seed)
     figures, curves = {}, {}
     for name, embedded in vectors.items():
@@ -100,7 +99,8 @@ def _of_test_images(run: Run, num: int, num_pairs: int, seed: int) -> Output:
             "tar_at_1%_far": tar_at_far(low, high, FAR, drawn.weights),
         }
     path = picture(run, "verify", pairs=(num_pairs, PAIRS), seed=(seed, 0))
-    pictures.save(_draw(curves["posterior"], curves["pixels"]), path)
+    what = f"{len(drawn.same):,} pairs of one and {len(drawn.different):,} of two"
+    pictures.save(_picture(run, curves, figures, what), path)
     result = {
         "step": run.step,
         "images": len(who),
@@ -125,7 +125,7 @@ def _of_file(
     """Tells the pairs of a file apart, see `pairs.py`; writes `verify_FILE_IMAGES.json`.
 
     Returns:
-      As of test images, with "folds", and for each kind of embedding the means over folds
+      As of test examples, with "folds", and for each kind of embedding the means over folds
       "auroc_of_folds" and "accuracy" (by the threshold that is best on the other folds), each with
       its "_stderr"; with one fold these are NaN. Every pair weighs alike, as in the file.
     """
@@ -151,8 +151,9 @@ def _of_file(
             figures[name][what], figures[name][f"{what}_stderr"] = mean_and_error(values)
     name = f"{file.stem}_{shown.tag}"
     path = picture(run, "verify", name)
-    pictures.save(_draw(curves["posterior"], curves["pixels"]), path)
     pairs = sum(len(fold.same) for fold in folds)
+    what = f"the pairs of {file.name}, {pairs:,} of one and {pairs:,} of two"
+    pictures.save(_picture(run, curves, figures, what), path)
     result = {
         "step": run.step,
         "file": str(file),
@@ -170,7 +171,7 @@ def _of_file(
 def _of_two(
     run: Run, shown: Given, files: Sequence[str | Path], num: int, num_pairs: int, seed: int
 ) -> Output:
-    """Says whether two images show one person; writes `verify_IMAGES.json`, see `Given.tag`.
+    """Says whether two examples are of one person; writes `verify_IMAGES.json`, see `Given.tag`.
 
     Their cosine is held against those of pairs of two people in the test split, as they are
     drawn without files: they count as one person where at most 1% of these are as close.
@@ -180,7 +181,7 @@ def _of_two(
       "as_close_of_two_people" and "as_close_of_one": shares of the test split's pairs, "seed"}.
     """
     if len(shown.x) != 2:
-        raise InputError(f"verify compares two images, but --files are {len(shown.x)}.")
+        raise InputError(f"verify compares two examples, but --files are {len(shown.x)}.")
     _, drawn, vectors = _drawn(run, num_pairs, num, seed, also=shown)
     embedded = vectors["posterior"]
     ours = float(cosine(embedded, np.array([[-2, -1]]))[0])
@@ -204,9 +205,9 @@ def _of_two(
 def _drawn(
     run: Run, pairs: int, num: int, seed: int, also: Given | None = None
 ) -> tuple[np.ndarray, Pairs, dict[str, np.ndarray]]:
-    """Who is on the test images [N], their pairs, and their embeddings by name, see `_vectors`.
+    """Who is on the test examples [N], their pairs, and their embeddings by name, see `_vectors`.
 
-    The embeddings of `also` follow those of the test images, and take no part in their mean.
+    The embeddings of `also` follow those of the test examples, and take no part in their mean.
     """
     dataset = run.dataset()
     who = identities_of(dataset, num)
@@ -224,12 +225,12 @@ def _vectors(
     """Embeddings [N, D] by name, as seen from the mean of the first `number` of them."""
     found = {"posterior": embed(run, x, y), "pixels": x.reshape(len(x), -1)}
     if not np.isfinite(found["posterior"]).all():
-        raise InputError(f"{run.workdir} encodes images as what is no number: it diverged.")
+        raise InputError(f"{run.workdir} encodes examples as what is no number: it diverged.")
     return {name: vectors - vectors[:number].mean(0) for name, vectors in found.items()}
 
 
 def identities_of(dataset: Dataset, num: int) -> np.ndarray:
-    """Who is on the first `num` test images, [N], -1 unknown; without identities, the class.
+    """Who is on the first `num` test examples, [N], -1 unknown; without identities, the class.
 
     Raises:
       InputError: neither is known.
@@ -241,7 +242,7 @@ def identities_of(dataset: Dataset, num: int) -> np.ndarray:
         who = labels if labels.ndim == 1 else None
     if who is None or (who[:num] < 0).all():
         raise InputError(
-            "the data say of no test image whom it shows: identities, or a folder for each person, "
+            "the data say of no test example whose it is: identities, or a class for each person, "
             "are needed."
         )
     return who[:num]
@@ -254,28 +255,20 @@ def cosine(vectors: np.ndarray, pairs: np.ndarray) -> np.ndarray:
     return (unit[pairs[:, 0]] * unit[pairs[:, 1]]).sum(1)
 
 
-def _draw(
-    curve: tuple[np.ndarray, np.ndarray], baseline: tuple[np.ndarray, np.ndarray]
+def _picture(
+    run: Run,
+    curves: Mapping[str, tuple[np.ndarray, np.ndarray]],
+    figures: Mapping[str, Mapping[str, float]],
+    what: str,
 ) -> np.ndarray:
-    """A picture [H, W, 3] of an ROC, that of a baseline, grey, and of chance, a light diagonal."""
-    picture = Image.new("RGB", (SIDE + 2 * MARGIN, SIDE + 2 * MARGIN), "white")
-    draw, font = ImageDraw.Draw(picture), ImageFont.load_default(13)
-
-    def line(false: np.ndarray, true: np.ndarray, colour: str, width: int) -> None:
-        points = zip(MARGIN + SIDE * false, MARGIN + SIDE * (1 - true), strict=True)
-        draw.line(list(points), colour, width)
-
-    ends = np.array([0.0, 1.0])
-    line(ends, ends, "lightgrey", 1)
-    line(*baseline, "darkgrey", 2)
-    line(*curve, "black", 2)
-    low, high = MARGIN, MARGIN + SIDE
-    draw.rectangle((low, low, high, high), outline="black")
-    for value in (0.0, 0.5, 1.0):
-        place = low + SIDE * value
-        draw.text((place, high + 12), f"{value:g}", "black", font, anchor="mm")
-        draw.text((low - 6, high - SIDE * value), f"{value:g}", "black", font, anchor="rm")
-    middle = low + SIDE / 2
-    draw.text((middle, high + 32), "false acceptance", "black", font, anchor="mm")
-    draw.text((middle, low - 16), "true acceptance", "black", font, anchor="mm")
-    return np.asarray(picture)
+    """Draws the ROCs of the posterior means, and of the values: what can be had without a model."""
+    names = {"posterior": "posterior means", "pixels": "values of x, without a model"}
+    labelled = {}
+    for name, curve in curves.items():
+        area, error = figures[name]["auroc"], figures[name]["auroc_stderr"]
+        labelled[f"{names[name]}: AUROC {area:.3f} ± {error:.2g}"] = curve
+    title = (
+        f"Are two examples of one person (or class)? ROC of the cosine of {what}, step {run.step:,}"
+    )
+    rates = "false acceptance: pairs of two", "true acceptance: pairs of one"
+    return charts.curves(labelled, rates, title)

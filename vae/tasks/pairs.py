@@ -1,8 +1,8 @@
-"""Pairs of images of one person and of two: drawn, or listed in a file.
+"""Pairs of examples of one person and of two: drawn, or listed in a file.
 
-Drawn pairs are people first, then images: every person gives as many pairs as any other, or what
+Drawn pairs are people first, then examples: every person gives as many pairs as any other, or what
 there is, and all of a person's pairs together count as much as any other's. Otherwise a person with
-a hundred images would make a thousand times as many pairs as one with four.
+a hundred examples would make a thousand times as many pairs as one with four.
 
 A file of pairs has the layout of pairs.txt of Labeled Faces in the Wild (Huang et al. 2007):
 
@@ -15,6 +15,7 @@ A file of pairs has the layout of pairs.txt of Labeled Faces in the Wild (Huang 
 
 from __future__ import annotations
 
+import glob
 from pathlib import Path
 from typing import NamedTuple
 
@@ -22,11 +23,10 @@ import numpy as np
 
 from vae.errors import InputError
 from vae.files import check_file
-from vae.modalities.images.walk import EXTENSIONS
 
 
 class Pairs(NamedTuple):
-    """Pairs of images, by their indices.
+    """Pairs of examples, by their indices.
 
     Attributes:
       same: [P, 2], of one person.
@@ -53,7 +53,7 @@ def draw_pairs(who: np.ndarray, number: int, *, seed: int) -> Pairs:
       seed: of the choice.
 
     Raises:
-      InputError: no two images show one person, or all do.
+      InputError: no two examples show one person, or all do.
     """
     rng = np.random.default_rng(seed)
     known = np.flatnonzero(who >= 0)
@@ -61,7 +61,7 @@ def draw_pairs(who: np.ndarray, number: int, *, seed: int) -> Pairs:
     several = [group for group in groups if len(group) > 1]
     if not several or len(groups) < 2:
         raise InputError(
-            f"{len(known)} test images of {len(groups)} people make no pairs of one and of two: "
+            f"{len(known)} test examples of {len(groups)} people make no pairs of one and of two: "
             "verification needs both."
         )
     chosen = rng.permutation(len(several))[:number]
@@ -69,20 +69,20 @@ def draw_pairs(who: np.ndarray, number: int, *, seed: int) -> Pairs:
     same = [_pairs_of(several[person], each, rng) for person in chosen]
     person = np.arange(len(same)).repeat([len(pairs) for pairs in same])
 
-    # Two people first, and then an image of each; what is drawn twice is left out.
+    # Two people first, and then an example of each; what is drawn twice is left out.
     sizes = np.array([len(group) for group in groups])
     people = rng.integers(len(groups), size=8 * number + 64)
     others = (people + rng.integers(1, len(groups), size=len(people))) % len(groups)
     every, starts = np.concatenate(groups), np.cumsum(sizes) - sizes
-    images = [every[starts[w] + rng.integers(sizes[w])] for w in (people, others)]
-    different = np.sort(np.stack(images, axis=1), axis=1)
+    examples = [every[starts[w] + rng.integers(sizes[w])] for w in (people, others)]
+    different = np.sort(np.stack(examples, axis=1), axis=1)
     _, first = np.unique(different, axis=0, return_index=True)
     different = different[np.sort(first)[:number]]
     return Pairs(np.concatenate(same), different, person)
 
 
 def _pairs_of(group: np.ndarray, number: int, rng: np.random.Generator) -> np.ndarray:
-    """At most `number` of the pairs of a group of images, [n, 2], each once."""
+    """At most `number` of the pairs of a group of examples, [n, 2], each once."""
     total = len(group) * (len(group) - 1) // 2
     index = rng.choice(total, min(number, total), replace=False)
     later = ((1 + np.sqrt(1 + 8 * index)) // 2).astype(int)  # of the pair (i, j), i < j
@@ -90,14 +90,14 @@ def _pairs_of(group: np.ndarray, number: int, rng: np.random.Generator) -> np.nd
 
 
 def read_pairs(file: Path, folder: Path) -> tuple[list[Path], list[Pairs]]:
-    """The images that a file of pairs names, and the pairs of each fold.
+    """The examples that a file of pairs names, and the pairs of each fold.
 
     Args:
       file: see above.
       folder: where the people's folders are.
 
     Raises:
-      InputError: the file is not so laid out, or an image that it names is not there.
+      InputError: the file is not so laid out, or an example that it names is not there.
     """
     try:
         check_file(file)
@@ -150,5 +150,6 @@ def _whole(text: str) -> int:
 
 
 def _find(folder: Path, name: str, number: int) -> Path | None:
-    places = (folder / name / f"{name}_{number:04d}{ending}" for ending in (".jpg", *EXTENSIONS))
-    return next((place for place in places if place.is_file()), None)
+    """The file of an example, whatever its ending; the first of several."""
+    places = (folder / name).glob(f"{glob.escape(name)}_{number:04d}.*")
+    return min(filter(Path.is_file, places), default=None)

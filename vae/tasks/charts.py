@@ -1,0 +1,123 @@
+"""Plots of figures: how scores are spread, how well they tell two kinds apart, where z lies."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from matplotlib import colormaps
+from matplotlib.axes import Axes
+
+from vae.modalities.page import COLOURS, FAINT, SMALL, cut, figure, pixels, titled
+
+SIDE = 3.2  # inches of a panel
+BINS = 40
+LONGEST = 230  # pixels of a name in a legend
+NAMED = 20  # classes with a colour and a name of their own
+
+
+def curves(
+    rocs: Mapping[str, tuple[np.ndarray, np.ndarray]], axes_names: tuple[str, str], title: str
+) -> np.ndarray:
+    """Draws ROCs and the diagonal, on which chance is; returns [H, W, 3] uint8.
+
+    Args:
+      rocs: of each name, as the legend has it, the false and true rates [T].
+      axes_names: what these are of.
+      title: of the page.
+    """
+    drawn = figure(1.5 * SIDE, 1.5 * SIDE)
+    _curves(drawn.subplots(), rocs, axes_names)
+    return titled(pixels(drawn), title)
+
+
+def detection(
+    scores: Mapping[str, Mapping[str, np.ndarray]],
+    rocs: Mapping[str, tuple[np.ndarray, np.ndarray]],
+    units: Mapping[str, str],
+    title: str,
+) -> np.ndarray:
+    """Draws the histogram of each score, and the ROCs where there are any; [H, W, 3] uint8.
+
+    Args:
+      scores: of each score by name, the values [N] of each set by name; a value that is no number
+        is left out.
+      rocs: see `curves`.
+      units: of the scores.
+      title: of the page.
+    """
+    panels = len(scores) + bool(rocs)
+    across = min(panels, 3)
+    down = math.ceil(panels / across)
+    drawn = figure(1.25 * SIDE * across, SIDE * down)
+    every = drawn.subplots(down, across, squeeze=False).ravel()
+    for axes, (name, sets) in zip(every, scores.items(), strict=False):
+        _histogram(axes, sets)
+        axes.set_xlabel(f"{name.replace('_', ' ')} ({units[name]})", fontsize=SMALL)
+        axes.set_ylabel("share of the examples", fontsize=SMALL)
+    if rocs:
+        _curves(every[len(scores)], rocs, ("examples taken for outliers", "outliers found"))
+    for axes in every[panels:]:
+        axes.set_axis_off()
+    return titled(pixels(drawn), title)
+
+
+def scatter(
+    sets: Mapping[str, np.ndarray], names: tuple[str, str], title: str, *, equal: bool = False
+) -> np.ndarray:
+    """Draws points [N, 2] of several sets, each in a colour of its own; [H, W, 3] uint8.
+
+    Args:
+      sets: by name, as the legend has it. Of more than `NAMED` none is named.
+      names: of the two axes.
+      title: of the page.
+      equal: a unit is as long on one axis as on the other.
+    """
+    drawn = figure(2.2 * SIDE, 1.8 * SIDE)
+    axes = drawn.subplots()
+    few = colormaps["tab10" if len(sets) <= 10 else "tab20"].colors
+    for i, (name, points) in enumerate(sets.items()):
+        colour = COLOURS[i] if len(sets) <= 2 else few[i % len(few)]
+        axes.plot(*points.T, ".", color=colour, markersize=4, alpha=0.7, label=_plain(name))
+    axes.set_xlabel(names[0], fontsize=SMALL)
+    axes.set_ylabel(names[1], fontsize=SMALL)
+    axes.tick_params(labelsize=SMALL)
+    if equal:
+        axes.set_aspect("equal", adjustable="datalim")
+    if 1 < len(sets) <= NAMED:
+        drawn.legend(loc="outside right upper", fontsize=SMALL, markerscale=2)
+    return titled(pixels(drawn), title)
+
+
+def _curves(
+    axes: Axes, rocs: Mapping[str, tuple[np.ndarray, np.ndarray]], names: Sequence[str]
+) -> None:
+    axes.plot([0, 1], [0, 1], "--", color=FAINT, linewidth=1, label="chance")
+    for (name, (false, true)), colour in zip(rocs.items(), COLOURS, strict=False):
+        axes.plot(false, true, color=colour, linewidth=1.5, label=_plain(name))
+    axes.set_xlabel(names[0], fontsize=SMALL)
+    axes.set_ylabel(names[1], fontsize=SMALL)
+    axes.tick_params(labelsize=SMALL)
+    axes.set_aspect("equal")
+    axes.legend(loc="lower right", fontsize=SMALL)
+
+
+def _histogram(axes: Axes, sets: Mapping[str, np.ndarray]) -> None:
+    """Draws the shares of each set's values in bins that hold all but the farthest of both."""
+    finite = {name: values[np.isfinite(values)] for name, values in sets.items()}
+    if every := [values for values in finite.values() if len(values)]:
+        low = min(np.percentile(values, 0.5) for values in every)
+        high = max(np.percentile(values, 99.5) for values in every)
+        edges = np.linspace(low, high if high > low else low + 1, BINS + 1)
+        for (name, values), colour in zip(finite.items(), COLOURS, strict=False):
+            shares = np.full(len(values), 1 / max(len(values), 1))
+            inside = np.clip(values, edges[0], edges[-1])  # those beyond are in the last bins
+            axes.hist(inside, edges, weights=shares, color=colour, alpha=0.5, label=_plain(name))
+        axes.legend(fontsize=SMALL)
+    axes.tick_params(labelsize=SMALL)
+
+
+def _plain(name: str) -> str:
+    """A name that a legend shows and has room for, in which a dollar sign begins no formula."""
+    return cut(name, LONGEST).replace("$", r"\$").lstrip("_") or "-"
