@@ -27,7 +27,16 @@ FIXED = ("data.path", "data.name", "data.manual_dir", "training.pretrained")  # 
 
 WHOLE = (0, -1, 1, 2**31 - 1, 2**31, 2**32, 2**63, 2**64, 10**400, -(10**30))
 REAL = (0.0, -0.0, 1e-320, 1e-30, 1.0, 1e30, 1e38, 1e308, math.inf, -math.inf, math.nan)
-TEXTS = ("", "none", "1", "train[:10**5000]", "train[:" + "9" * 5000 + "]", "\0", "\u00e9")
+TEXTS = (
+    "",
+    "none",
+    "no_module:Name",
+    "1",
+    "train[:10**5000]",
+    "train[:" + "9" * 5000 + "]",
+    "\0",
+    "\u00e9",
+)
 many_digits = st.just(5000).map(lambda digits: 10**digits)  # more than Python writes
 hostile = st.none() | st.booleans() | st.sampled_from(WHOLE + REAL + TEXTS) | many_digits
 nested = st.recursive(hostile, lambda inner: st.lists(inner, max_size=3).map(tuple), max_leaves=5)
