@@ -194,8 +194,6 @@ def asked(values, overrides, num_classes=0, num_attributes=0):
         (COUNTS, DRAWN, "data.binarize is for grey values, .* counts up to 3000"),
         (TOKENS, DRAWN, "data.binarize is for numbers, .* tokens: leave it out"),
         (TOKENS, NOISE, "data.dequantize is for numbers"),
-        (FLOATS, {"model__decoder": "lstm"}, "those of the data are real; choose another decoder"),
-        (BYTES, {"model__decoder": "lstm"} | NOISE, "those of the data are real"),
         (COUNTS, GAN, r"makes values in \[0, 1\], but the data are counts: use 'vae'"),
         (FLOATS, GAN, r"but the data range over \[-10, 9\]: rescale them"),
         (BYTES, {"model__name": "semi_supervised"}, "needs labels, but the data have none"),
@@ -211,8 +209,6 @@ def test_data_that_are_not_such_are_refused(values, overrides, message):
 def test_data_that_are_such_are_not_refused():
     for values, overrides in ((BYTES, DRAWN), (BYTES, NOISE), (COUNTS, NOISE), (FLOATS, {})):
         asked(values, overrides)
-    for values in (BYTES, TOKENS, BINARY):
-        asked(values, {"model__decoder": "lstm"})
     asked(BYTES, {"model__condition": "label"}, num_classes=3)
     asked(BYTES, {"model__condition": "attributes"}, num_attributes=1)
     asked(BYTES, GAN)

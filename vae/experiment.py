@@ -129,8 +129,8 @@ def prepare(config: ml_collections.ConfigDict, *, started: bool = False) -> Expe
     model = models.build(config.model, _model_data(dataset, config))
     if warning := grey_warning(config, model.event.values):
         logger.warning(warning)
-    check_fits(model, config, _label(dataset), len(dataset.train))
     check_model(config, model, lambda: first_examples(dataset, "train", 1, config))
+    check_fits(model, config, _label(dataset), len(dataset.train))
     pretrained = functools.cache(lambda: _pretrained(config.training.pretrained, model))
     if not started:
         pretrained()

@@ -9,7 +9,7 @@ import optax
 import pytest
 from configs import tiny
 from drawn import drawn
-from facts import facts
+from facts import checked, facts
 
 from vae import models
 from vae.data.batches import HostBatch
@@ -255,5 +255,4 @@ def test_what_does_not_go_together_is_refused(overrides, message):
         if overrides.get("model__name") == "gan":
             config.model.encoder_widths = (512,)
             config.model.likelihood = overrides.get("model__likelihood", "bernoulli")
-        check_config(config)
-        models.build(config.model, DATA)
+        checked(config, DATA)

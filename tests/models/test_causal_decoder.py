@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import scipy.stats
 from configs import tiny
-from facts import facts
+from facts import checked, facts
 from rows import parts as parts_of
 
 import vae
@@ -175,7 +175,7 @@ def test_a_run_stops_goes_on_and_is_used(tmp_path):
 )
 def test_what_a_decoder_cannot_read_is_refused(settings, data, reason):
     with pytest.raises(InputError, match=reason):
-        models.build(tiny(**GRU | settings).model, data)
+        checked(tiny(**GRU | settings), data)
 
 
 @pytest.mark.parametrize(

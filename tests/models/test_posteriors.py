@@ -5,9 +5,8 @@ import jax
 import numpy as np
 import pytest
 from configs import tiny
-from facts import facts
+from facts import checked, facts
 
-from vae import models
 from vae.config.axes import AXES
 from vae.config.build import build
 from vae.errors import InputError
@@ -72,7 +71,7 @@ def test_only_training_relaxes_a_categorical_posterior():
 def test_a_prior_of_another_space_is_refused(name):
     data = facts(np.zeros((8, 8, 1)), BYTES)
     with pytest.raises(InputError, match="choose two of one space"):
-        models.build(config(name), data)
+        checked(tiny(model__posterior=name), data)
 
 
 def test_a_sphere_needs_two_dimensions():

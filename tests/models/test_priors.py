@@ -7,7 +7,7 @@ import pytest
 import scipy.special
 import scipy.stats
 from configs import tiny
-from facts import facts
+from facts import checked, facts
 
 from vae import models
 from vae.config.axes import AXES
@@ -118,18 +118,21 @@ def test_a_conditional_prior_is_that_of_the_label():
 @pytest.mark.parametrize(
     ("overrides", "message"),
     [
-        ({"prior": "conditional"}, "needs model.condition='label'"),
-        ({"prior": "vamp", "model__prior_components": 8}, "more than the 7 examples"),
-        ({"prior": "exemplar", "model__prior_components": 1}, "must be at least 2"),
-        ({"prior": "coupling", "model__latent_dim": 1}, "needs at least 2 latent dimensions"),
+        ({"model__prior": "conditional"}, "needs model.condition='label'"),
+        ({"model__prior": "vamp", "model__prior_components": 8}, "more than the 7 examples"),
+        ({"model__prior": "exemplar", "model__prior_components": 1}, "must be at least 2"),
+        (
+            {"model__prior": "coupling", "model__latent_dim": 1},
+            "latent_dim must be at least 2",
+        ),
     ],
 )
 def test_what_does_not_go_together_is_refused(overrides, message):
     with pytest.raises(InputError, match=message):
-        build(**overrides)
+        checked(tiny(**overrides), DATA)
 
 
 def test_a_prior_of_posteriors_needs_their_density(monkeypatch):
     monkeypatch.setattr(Gaussian, "any_density", False)
     with pytest.raises(InputError, match="made of densities"):
-        build("vamp")
+        checked(tiny(model__prior="vamp", model__prior_components=4), DATA)

@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from configs import tiny
-from facts import facts
+from facts import checked, facts
 from jax.sharding import AxisType, Mesh
 from jax.sharding import PartitionSpec as P
 
@@ -241,4 +241,4 @@ def test_a_grid_gives_each_code_a_place():
 )
 def test_what_does_not_go_together_is_refused(overrides, message):
     with pytest.raises(InputError, match=message):
-        models.build(tiny(**overrides).model, DATA)
+        checked(tiny(**overrides), DATA)

@@ -7,7 +7,7 @@ import pytest
 import scipy.special
 import scipy.stats
 from configs import tiny
-from facts import facts
+from facts import checked, facts
 
 from vae import models
 from vae.errors import InputError
@@ -132,4 +132,4 @@ def test_the_accuracy_is_of_labelled_images(trained):
 )
 def test_what_does_not_go_together_is_refused(overrides, data, message):
     with pytest.raises(InputError, match=message):
-        models.build(tiny(model__name="semi_supervised", **overrides).model, data)
+        checked(tiny(model__name="semi_supervised", **overrides), data)

@@ -9,7 +9,6 @@ import jax.numpy as jnp
 import ml_collections
 
 from vae.data.scales import Scales, unit_scales
-from vae.errors import InputError
 from vae.models.data import Data
 from vae.networks.blocks import with_code
 
@@ -68,19 +67,10 @@ def with_planes(condition: Condition | None, x: Array, y: Array | None) -> Array
 
 
 def condition_of(config: ml_collections.ConfigDict, data: Data) -> Condition | None:
-    """What `condition` in a config's `model` section says that the model is told.
-
-    Raises:
-      InputError: the data do not tell it.
-    """
+    """What `condition` in a config's `model` section says that the model is told."""
     if config.condition == "none":
         return None
     sizes = {"label": data.num_classes, "attributes": data.num_attributes}
-    if not sizes[config.condition]:
-        what = config.condition.rstrip("s")
-        raise InputError(
-            f"model.condition={config.condition!r} needs {what}s, but the data have none."
-        )
     size = sizes[config.condition]
     scales = data.scales or unit_scales(size)
     return Condition(config.condition, size, scales, config.encoder_told)

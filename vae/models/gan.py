@@ -19,9 +19,8 @@ import ml_collections
 import numpy as np
 
 from vae.config.build import build
-from vae.errors import InputError
 from vae.models import parts
-from vae.models.architecture import check_grids, make_decoder
+from vae.models.architecture import make_decoder
 from vae.models.condition import Condition, code_of, condition_of
 from vae.models.data import Data
 from vae.models.losses import losses_of
@@ -32,6 +31,7 @@ from vae.models.priors import Prior
 from vae.probability.event import Event
 from vae.probability.likelihoods import Bernoulli
 from vae.probability.terms import Batch, Terms
+from vae.rules.model import check_grids
 
 Array = jax.Array
 
@@ -60,23 +60,7 @@ class GAN(Model):
 
     @classmethod
     def build(cls, config: ml_collections.ConfigDict, data: Data) -> GAN:
-        """The model of a config's `model` section with `name` "gan".
-
-        Raises:
-          InputError: the prior is not one that a generator can draw from, or the values are not in
-            [0, 1].
-        """
-        values = data.event.values
-        if values.kind in ("counts", "tokens"):
-            raise InputError(
-                f"model.name='gan' makes values in [0, 1], but the data are {values.kind}: use "
-                "'vae'."
-            )
-        if not (values.low >= 0 and values.high <= 1):
-            raise InputError(
-                "model.name='gan' makes values in [0, 1], but the data range over "
-                f"[{values.low:g}, {values.high:g}]: rescale them."
-            )
+        """The model of a config's `model` section with `name` "gan"."""
         condition = condition_of(config, data)
         prior = build(
             *("model", config, "prior", Prior),
@@ -84,12 +68,7 @@ class GAN(Model):
             condition=condition,
             data=data,
         )
-        if prior.uses_encoder or prior.space == "categorical":
-            raise InputError(
-                f"model.prior={config.prior!r} does not go with model.name='gan', which has no "
-                "posterior; choose 'standard_normal'."
-            )
-        check_grids(config, data, config.latent_dim)
+        check_grids(config, data.event.places, config.latent_dim)
         (adversary,) = losses_of(
             config, data.event, condition, space=prior.space, size=config.latent_dim
         )
@@ -101,6 +80,10 @@ class GAN(Model):
             event=data.event,
             condition=condition,
         )
+
+    @property
+    def causal(self) -> bool:
+        return self.generator.causal
 
     @property
     def loss_names(self) -> tuple[str, ...]:

@@ -21,14 +21,6 @@ from vae.probability.event import Event
 Array = jax.Array
 Variables = dict[str, dict[str, Any]]
 
-SPACES = {  # where the latents of a model are
-    "real": "R^D",
-    "sphere": "the unit sphere",
-    "categorical": "one-hot blocks",
-    "layers": "layers, each given those above it",
-    "codes": "a finite set of codes",
-}
-
 
 def nothing() -> Variables:
     """The variables of a part that neither learns nor tracks anything."""

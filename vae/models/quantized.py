@@ -22,9 +22,8 @@ import jax.numpy as jnp
 import ml_collections
 import numpy as np
 
-from vae.errors import InputError
 from vae.models import losses, parts
-from vae.models.architecture import check_grids, make_decoder, make_encoder
+from vae.models.architecture import make_decoder, make_encoder
 from vae.models.autoencoder import Autoencoder
 from vae.models.code_prior import CodePrior
 from vae.models.condition import condition_of
@@ -34,8 +33,9 @@ from vae.models.likelihoods import likelihood_of
 from vae.models.parts import Variables, part
 from vae.models.quantizers import Codebook, Quantizer, Scalars
 from vae.networks.strided import halvings
-from vae.networks.transformer import HEADS, Transformer
+from vae.networks.transformer import Transformer
 from vae.probability.terms import Batch, Terms
+from vae.rules.model import check_grids
 
 Array = jax.Array
 
@@ -73,15 +73,11 @@ class Quantized(Autoencoder):
         Raises:
           InputError: sizes do not go together.
         """
-        if config.transformer_width % HEADS:
-            raise InputError(
-                f"model.transformer_width={config.transformer_width} must be a multiple of {HEADS}."
-            )
         places = (config.num_latents,)
         if config.encoder == "grid":
             places = halvings(data.event.places, len(config.encoder_widths))[-1]
         size = quantizer.size * math.prod(places)
-        check_grids(config, data, size)
+        check_grids(config, data.event.places, size)
         likelihood, condition = likelihood_of(config, data.event), condition_of(config, data)
         transformer = Transformer(
             vocabulary=quantizer.num_codes,

@@ -23,7 +23,6 @@ import jax.numpy as jnp
 import ml_collections
 import numpy as np
 
-from vae.errors import InputError
 from vae.models import losses, origin, parts
 from vae.models.architecture import make_encoder
 from vae.models.condition import Condition
@@ -76,34 +75,7 @@ class SemiSupervised(Model):
 
     @classmethod
     def build(cls, config: ml_collections.ConfigDict, data: Data) -> SemiSupervised:
-        """The model of a config's `model` section with `name` "semi_supervised".
-
-        Raises:
-          InputError: there are no labels, or something that is set cannot be had with it.
-        """
-        if data.num_classes == 0:
-            raise InputError("model.name='semi_supervised' needs labels, but the data have none.")
-        if config.encoder == "grid":
-            raise InputError(
-                "model.name='semi_supervised' classifies with the same kind of network, which "
-                "model.encoder='grid' is too small for; choose 'conv'."
-            )
-        if config.posterior == "point":
-            raise InputError(
-                "model.posterior='point' has no density beside which that of labels could be "
-                "weighed; choose another with model.name='semi_supervised'."
-            )
-        if config.scale == "optimal":
-            raise InputError(
-                "model.scale='optimal' would average over all classes alike with "
-                "model.name='semi_supervised'; choose 'learned'."
-            )
-        if config.adversary == "factors":
-            raise InputError(
-                "model.adversary='factors' compares latents of a batch as if all counted alike, "
-                "but those of model.name='semi_supervised' count as probable as their label is; "
-                "choose 'latents' or 'images'."
-            )
+        """The model of a config's `model` section with `name` "semi_supervised"."""
         conditional = config.copy_and_resolve_references()
         conditional.condition = "label"
         return cls(

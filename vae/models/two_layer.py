@@ -22,7 +22,7 @@ import ml_collections
 
 from vae.config.build import named
 from vae.models import losses, parts
-from vae.models.architecture import check_grids, make_decoder, make_encoder
+from vae.models.architecture import make_decoder, make_encoder
 from vae.models.autoencoder import Autoencoder
 from vae.models.condition import condition_of
 from vae.models.data import Data
@@ -32,6 +32,7 @@ from vae.models.parts import Variables
 from vae.networks.mlp import Encoder
 from vae.probability.distributions import DiagonalGaussian, StandardNormal, split
 from vae.probability.terms import Batch, Terms
+from vae.rules.model import check_grids
 
 Array = jax.Array
 Latents = tuple[Array, Array]  # z1 [..., D1], z2 [..., D2]
@@ -71,7 +72,7 @@ class TwoLayer(Autoencoder):
         likelihood = likelihood_of(config, data.event)
         common = {"activation": named("model", config, "activation"), "dtype": config.dtype}
         widths, condition = tuple(config.top_widths), condition_of(config, data)
-        check_grids(config, data, config.latent_dim)
+        check_grids(config, data.event.places, config.latent_dim)
         return cls(
             encoder=make_encoder(config, data, 2 * config.latent_dim),
             top_encoder=Encoder(widths, 2 * config.top_dim, **common),

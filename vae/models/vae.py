@@ -19,18 +19,18 @@ import jax.numpy as jnp
 import ml_collections
 
 from vae.config.build import build, named
-from vae.errors import InputError
 from vae.models import losses, origin, parts
-from vae.models.architecture import check_grids, make_decoder, make_encoder
+from vae.models.architecture import make_decoder, make_encoder
 from vae.models.autoencoder import Autoencoder
 from vae.models.condition import condition_of
 from vae.models.data import Data
 from vae.models.emission import Emission
 from vae.models.likelihoods import likelihood_of
-from vae.models.parts import SPACES, Variables, part
+from vae.models.parts import Variables, part
 from vae.models.posteriors import Posterior
 from vae.models.priors import Prior
 from vae.probability.terms import Batch, Terms
+from vae.rules.model import check_grids
 
 Array = jax.Array
 
@@ -53,12 +53,7 @@ class VAE(Autoencoder):
 
     @classmethod
     def build(cls, config: ml_collections.ConfigDict, data: Data) -> VAE:
-        """The model of a config's `model` section with `name` "vae".
-
-        Raises:
-          InputError: posterior and prior are not of the same space, or there is nothing to
-            condition on.
-        """
+        """The model of a config's `model` section with `name` "vae"."""
         likelihood = likelihood_of(config, data.event)
         condition = condition_of(config, data)
         posterior = build(
@@ -69,23 +64,7 @@ class VAE(Autoencoder):
         prior = build(
             *("model", config, "prior", Prior), size=posterior.size, condition=condition, data=data
         )
-        if posterior.space != prior.space:
-            raise InputError(
-                f"model.posterior={config.posterior!r} has latents in {SPACES[posterior.space]}, "
-                f"but model.prior={config.prior!r} in {SPACES[prior.space]}: choose two of one "
-                "space."
-            )
-        if prior.uses_encoder and not posterior.any_density:
-            raise InputError(
-                f"model.prior={config.prior!r} is made of densities q(z | x) at any z, which "
-                f"model.posterior={config.posterior!r} does not have; 'gaussian' has it."
-            )
-        if condition and prior.uses_encoder:
-            raise InputError(
-                f"model.prior={config.prior!r} is made of encoded examples alone, so "
-                "model.condition must be 'none'."
-            )
-        check_grids(config, data, posterior.size)
+        check_grids(config, data.event.places, posterior.size)
         return cls(
             encoder=make_encoder(config, data, posterior.outputs),
             emission=Emission(make_decoder(config, data, likelihood), likelihood, data.event),

@@ -12,6 +12,14 @@ import jax
 
 Array = jax.Array
 
+SPACES = {  # where the latents of a model are
+    "real": "R^D",
+    "sphere": "the unit sphere",
+    "categorical": "one-hot blocks",
+    "layers": "layers, each given those above it",
+    "codes": "a finite set of codes",
+}
+
 
 class Density(Protocol):
     """p(z)."""

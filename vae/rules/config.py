@@ -129,10 +129,17 @@ def _scale_of_levels(config: ConfigDict) -> None:
         )
 
 
-def _sphere(config: ConfigDict) -> None:
-    if config.model.posterior == "vmf" and config.model.latent_dim < 2:
+def _two_dimensions(config: ConfigDict) -> None:
+    if config.model.latent_dim > 1:
+        return
+    if config.model.posterior == "vmf":
         raise InputError(
             "model.posterior='vmf' lies on a sphere, so model.latent_dim must be at least 2."
+        )
+    if config.model.prior == "coupling":
+        raise InputError(
+            "model.prior='coupling' has two parts of z, so model.latent_dim must be at least 2; "
+            "'maf' takes one."
         )
 
 
@@ -268,7 +275,7 @@ CONFIG: tuple[Callable[[ConfigDict], None], ...] = (
     _schedule_of_beta,
     _rewarded_mismatch,
     _scale_of_levels,
-    _sphere,
+    _two_dimensions,
     _layers,
     _ladder,
     _gan,

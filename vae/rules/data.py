@@ -10,9 +10,6 @@ from vae.data.labels import class_name
 from vae.data.prepare import prepared_values
 from vae.errors import InputError
 from vae.probability.event import Event, Values
-from vae.rules.config import CAUSAL
-
-READ = ("binary", "levels", "tokens")  # kinds of values that a causal decoder reads
 
 
 def check_data(config: ConfigDict, event: Event, *, num_classes: int, num_attributes: int) -> None:
@@ -28,10 +25,8 @@ def check_data(config: ConfigDict, event: Event, *, num_classes: int, num_attrib
       InputError: they are not.
     """
     _prepared(config.data, event.values)
-    values = prepared_values(event.values, config.data)
     _told(config.model, {"label": num_classes, "attributes": num_attributes})
-    _unit_interval(config.model, values)
-    _read_values(config.model, values)
+    _unit_interval(config.model, prepared_values(event.values, config.data))
 
 
 def check_labels(config: ConfigDict, dataset: Dataset) -> None:
@@ -79,14 +74,6 @@ def _unit_interval(model: ConfigDict, values: Values) -> None:
         raise InputError(f"{made} are {values.kind}: use 'vae'.")
     if not (values.low >= 0 and values.high <= 1):
         raise InputError(f"{made} range over [{values.low:g}, {values.high:g}]: rescale them.")
-
-
-def _read_values(model: ConfigDict, values: Values) -> None:
-    if model.decoder in CAUSAL and values.kind not in READ:
-        raise InputError(
-            f"model.decoder={model.decoder!r} reads values of which there are so many, binary, "
-            f"levels or tokens, but those of the data are {values.kind}; choose another decoder."
-        )
 
 
 def _prepared(config: ConfigDict, values: Values) -> None:

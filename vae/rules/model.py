@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -13,11 +14,15 @@ from vae.config.own import is_own
 from vae.config.reads import READERS
 from vae.config.values import shown
 from vae.errors import InputError, did_you_mean
+from vae.networks.strided import halvings
+from vae.probability.density import SPACES
 from vae.probability.distributions import example_keys
 from vae.probability.objectives import objective_of
 from vae.probability.objectives.objective import Objective
 from vae.probability.terms import Batch
 from vae.rules.config import check_mean_of_causal
+
+READ = ("binary", "levels", "tokens")  # kinds of values that a causal decoder reads
 
 # What an objective may ask of q(z | x), see `vae.probability.density`, and how it is asked.
 NEEDS: dict[str, tuple[str, Callable[[Any, Any], Any]]] = {
@@ -43,11 +48,88 @@ def check_model(config: ConfigDict, model: Any, example: Callable[[], Batch]) ->
       InputError: two parts do not go together.
     """
     objective = objective_of(config.objective)
-    check_mean_of_causal(config, causal=model.causal)
+    _latents(config.model, model)
+    _causal(config, model)
     _keywords(config.objective, objective)
     _losses_of_samples(config.objective, model)
     _answers(config.objective, objective, model, example)
     _encoder_apart(config.objective, objective, model)
+
+
+def check_grids(config: ConfigDict, places: tuple[int, ...], size: int) -> None:
+    """Refuses latents of `size` numbers that do not fill the grids of the networks.
+
+    Args:
+      config: the section `model`.
+      places: of x.
+      size: known to the model that is being built.
+
+    Raises:
+      InputError: one sentence that says what does not go together.
+    """
+    grids = {
+        key: halvings(places, len(config[f"{key}_widths"]))[-1]
+        for key in ("encoder", "decoder")
+        if config[key] == "grid"
+    }
+    for key, grid in grids.items():
+        if size % math.prod(grid):
+            raise InputError(
+                f"model.{key}='grid' with model.{key}_widths of {len(config[f'{key}_widths'])} has "
+                f"{'x'.join(map(str, grid))} places, which do not divide the {size} numbers of z."
+            )
+    if len(set(grids.values())) > 1:
+        raise InputError(
+            "model.encoder_widths and model.decoder_widths must be equally many, so that the two "
+            "grids are one."
+        )
+
+
+def _latents(config: ConfigDict, model: Any) -> None:
+    """Posterior and prior, which the model that is given a condition has."""
+    posterior, prior = model.conditional.posterior, model.conditional.prior
+    if not model.encodes and prior and (prior.uses_encoder or prior.space == "categorical"):
+        raise InputError(
+            f"model.prior={config.prior!r} does not go with model.name={config.name!r}, which has "
+            "no posterior; choose 'standard_normal'."
+        )
+    if not (posterior and prior):
+        return
+    if posterior.space != prior.space:
+        here, there = (SPACES.get(part.space, part.space) for part in (posterior, prior))
+        raise InputError(
+            f"model.posterior={config.posterior!r} has latents in {here}, but "
+            f"model.prior={config.prior!r} in {there}: choose two of one space."
+        )
+    if prior.uses_encoder and not posterior.any_density:
+        raise InputError(
+            f"model.prior={config.prior!r} is made of densities q(z | x) at any z, which "
+            f"model.posterior={config.posterior!r} does not have; 'gaussian' has it."
+        )
+    if prior.uses_encoder and model.conditional.condition:
+        raise InputError(
+            f"model.prior={config.prior!r} is made of encoded examples alone, so model.condition "
+            "must be 'none'."
+        )
+
+
+def _causal(config: ConfigDict, model: Any) -> None:
+    """A decoder that reads x, value after value."""
+    if not model.causal:
+        return
+    check_mean_of_causal(config, causal=True)
+    decoder, values, channels = config.model.decoder, model.event.values, model.event.channels
+    if values.kind not in READ:
+        raise InputError(
+            f"model.decoder={decoder!r} reads values of which there are so many, binary, levels or "
+            f"tokens, but those of the data are {values.kind}; choose another decoder."
+        )
+    if model.likelihood.outputs(channels) != channels * model.likelihood.outputs(1):
+        raise InputError(
+            f"model.decoder={decoder!r} gives each value a distribution of its own, but "
+            f"model.likelihood={config.model.likelihood!r} has one for the {channels} channels "
+            "together; choose 'categorical'."
+        )
 
 
 def _keywords(config: ConfigDict, objective: Objective) -> None:

@@ -25,6 +25,7 @@ from vae.models.losses.drawn import Charge, Drawn
 from vae.models.losses.loss import Loss
 from vae.networks.discriminators import VectorDiscriminator
 from vae.probability.adversarial import permuted_dimensions
+from vae.probability.density import SPACES
 from vae.probability.distributions import draw_each, other_keys
 from vae.probability.event import Event
 
@@ -58,7 +59,7 @@ class Factors(Loss):
             return None
         return (
             "permutes the numbers of z, which is for one vector in R^D whose numbers p(z) has "
-            f"independent, but this model's z is in {parts.SPACES[space]}; choose 'none', or "
+            f"independent, but this model's z is in {SPACES.get(space, space)}; choose 'none', or "
             "model.name='vae' with model.posterior='gaussian'."
         )
 

@@ -38,7 +38,7 @@ class Loss(Protocol):
     def takes(self, event: Event, space: str) -> str | None:
         """Why it cannot be of such examples, or of latents in such a space; None where it can.
 
-        It goes on from 'model.KEY="name" ...'; the spaces are those of `parts.SPACES`.
+        It goes on from 'model.KEY="name" ...'; the spaces are those of `vae.probability.density`.
         """
         return None
 

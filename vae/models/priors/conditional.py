@@ -9,7 +9,6 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from vae.errors import InputError
 from vae.models import parts
 from vae.models.condition import Condition
 from vae.models.priors.prior import Prior
@@ -28,14 +27,6 @@ class Conditional(Prior):
 
     size: int
     condition: Condition
-
-    @classmethod
-    def build(cls, size: int, condition: Condition | None) -> Conditional:
-        if condition is None:
-            raise InputError(
-                "model.prior='conditional' needs model.condition='label' or 'attributes'."
-            )
-        return cls(size, condition)
 
     def init(self, *, key: Array) -> parts.Variables:
         table = jnp.zeros((self.condition.size, self.size))

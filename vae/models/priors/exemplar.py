@@ -10,7 +10,6 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from vae.errors import InputError
 from vae.models import parts
 from vae.models.data import Data, first_examples
 from vae.models.priors.prior import Prior
@@ -39,11 +38,6 @@ class Exemplar(Prior):
 
     @classmethod
     def build(cls, data: Data, components: int) -> Exemplar:
-        if components < 2:
-            raise InputError(
-                "model.prior='exemplar' leaves an example itself out, so model.prior_components "
-                "must be at least 2."
-            )
         return cls(first_examples(data, components))
 
     def init(self, *, key: Array) -> parts.Variables:

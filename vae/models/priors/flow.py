@@ -15,7 +15,6 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
-from vae.errors import InputError
 from vae.models import parts
 from vae.models.priors.prior import Prior
 from vae.networks.coupling import Coupling
@@ -68,16 +67,7 @@ class Flow(Prior):
 
 
 def coupling(size: int, flows: int, widths: tuple[int, ...]) -> Flow:
-    """Each layer keeps one half of the dimensions and moves the other by it, in turn.
-
-    Raises:
-      InputError: there is only one dimension.
-    """
-    if size < 2:
-        raise InputError(
-            "model.prior='coupling' has two parts of z, so it needs at least 2 latent dimensions; "
-            "'maf' takes one."
-        )
+    """Each layer keeps one half of the dimensions and moves the other by it, in turn."""
     networks = (Coupling((size + layer % 2) // 2, 2, widths) for layer in range(flows))
     return Flow(size, tuple(networks), rounds=1)
 
