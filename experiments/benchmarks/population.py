@@ -22,6 +22,7 @@ import jax
 import measure
 import ml_collections
 import numpy as np
+from jax.experimental.compilation_cache import compilation_cache
 
 sys.path.insert(0, str(measure.ROOT))
 
@@ -60,7 +61,9 @@ def trial(args: argparse.Namespace, index: int) -> ml_collections.ConfigDict:
 def measure_population(args: argparse.Namespace) -> dict[str, float]:
     """Trains some trials one after another, and all of them in one program."""
     with tempfile.TemporaryDirectory() as folder:
-        # Calls of `vae.train` share what is compiled through the cache.
+        # Calls of `vae.train` share what is compiled through the cache, which otherwise stays where
+        # it was first.
+        compilation_cache.reset_cache()
         jax.config.update("jax_compilation_cache_dir", f"{folder}/cache")
         jax.config.update("jax_persistent_cache_min_compile_time_secs", 0)
         alone, elbos = [], []
