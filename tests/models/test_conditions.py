@@ -166,7 +166,7 @@ def test_tasks_of_a_conditional_model(name, tmp_path):
     assert sample(run, num=4, labels=[3]).paths[0].is_file()
     assert reconstruct(run, num=2).paths[0].is_file()
     for task in (interpolate, transfer):
-        paths, _ = task(run, num=2)
+        paths = task(run, num=2).paths
         assert all(path.is_file() for path in paths)
     ones, twos = (run.sample(4, labels=np.full(4, label)) for label in (1, 2))
     assert np.isfinite(ones).all() and not np.allclose(ones, twos)
