@@ -296,20 +296,27 @@ def test_settings_can_be_written_and_read_again(value):
 def test_settings_are_flags_that_no_file_has_to_name(tmp_path):
     file = tmp_path / "own.py"
     file.write_text("from vae.config import base as get_config")
-    settings = {"df": "2.5", "widths": "(1, 2)", "name": "t"}
-    given = {f"model.prior_settings.{name}": value for name, value in settings.items()}
+    given = {"df": "2.5", "widths": "(1, 2)", "name": "t", "number": "'3'"}
+    settings = {"df": 2.5, "widths": (1, 2), "name": "t", "number": "3"}
+    given = {f"model.prior_settings.{name}": text for name, text in given.items()}
     read = load(str(file), {"model.latent_dim": "3"} | given)
-    assert read.config.model.prior_settings.to_dict() == {"df": 2.5, "widths": (1, 2), "name": "t"}
+    assert read.config.model.prior_settings.to_dict() == settings
     assert read.overrides["model.latent_dim"] == read.config.model.latent_dim == 3
-    assert (
-        load(
-            str(file),
-            dict(
-                part.split("=")
-                for part in (a.removeprefix("--config.") for a in read.arguments()[1:])
-            ),
-        ).config
-        == read.config
-    )
+    again = dict(flag.removeprefix("--config.").split("=", 1) for flag in read.arguments()[1:])
+    assert load(str(file), again).config == read.config
     with pytest.raises(InputError, match="latent_dim"):
         load(str(file), {"model.latent_dimm": "3"})
+
+
+def test_a_setting_that_a_file_has_as_text_stays_text(tmp_path):
+    file = tmp_path / "own.py"
+    file.write_text(
+        "from vae.config import base\n"
+        "def get_config():\n"
+        "    config = base()\n"
+        "    config.model.prior_settings.name = 'a'\n"
+        "    return config\n"
+    )
+    for text, value in {"3": "3", "'3'": "3", "b": "b"}.items():
+        config = load(str(file), {"model.prior_settings.name": text}).config
+        assert config.model.prior_settings.name == value

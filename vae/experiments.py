@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 import ml_collections
 
 from vae.config import flatten, get, override, own
+from vae.config.keys import KEYS
 from vae.errors import InputError, did_you_mean
 from vae.files import user_path
 
@@ -44,7 +45,9 @@ class ExperimentFile(NamedTuple):
     def arguments(self, overrides: Mapping[str, Any] = {}) -> tuple[str, ...]:
         """What names it on a command line, with further overrides."""
         values = self.overrides | dict(overrides)
-        return f"--config={self.name}", *(f"--config.{k}={v}" for k, v in values.items())
+        return f"--config={self.name}", *(
+            f"--config.{k}={_written(k, v)}" for k, v in values.items()
+        )
 
 
 def load(name: str, settings: Mapping[str, str]) -> ExperimentFile:
@@ -70,7 +73,7 @@ def load(name: str, settings: Mapping[str, str]) -> ExperimentFile:
         raise own.told(error, f"--config={name}") from None
     known = flatten(config)
     for key, text in settings.items():
-        override(config, {key: _value(text, known.get(key))})
+        override(config, {key: _value(text, known.get(key), free=key not in KEYS)})
     return ExperimentFile(name, config, {key: get(config, key) for key in settings})
 
 
@@ -96,14 +99,21 @@ def docstring_line(file: Path) -> str:
     return (ast.get_docstring(ast.parse(file.read_text("utf-8"))) or "").split("\n")[0]
 
 
-def _value(text: str, now: Any) -> Any:
-    """A value from a command line, for a key that has the value `now`."""
-    if isinstance(now, str):
+def _written(key: str, value: Any) -> str:
+    """A value as `_value` reads it again; the text of a setting, which has any type, is quoted."""
+    return repr(value) if isinstance(value, str) and key not in KEYS else str(value)
+
+
+def _value(text: str, now: Any, *, free: bool) -> Any:
+    """A value from a command line, for a key that has the value `now`; a setting is `free`."""
+    if isinstance(now, str) and not free:
         return text
     if isinstance(now, bool):
         return {"true": True, "1": True, "false": False, "0": False}.get(text.lower(), text)
     try:
         value = ast.literal_eval(text)
     except (ValueError, SyntaxError, TypeError, MemoryError, RecursionError):
+        return text
+    if isinstance(now, str) and not isinstance(value, str):
         return text
     return (value,) if isinstance(now, tuple) and not isinstance(value, tuple | list) else value

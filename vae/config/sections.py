@@ -37,9 +37,6 @@ class Settings(ml_collections.ConfigDict):
     def lock(self) -> Settings:
         return self
 
-    def get_type(self, key: str) -> type:
-        return object  # so that config_flags reads a flag by its text, not by an earlier value
-
     def __setitem__(self, key: Any, value: Any) -> None:
         if key in self:
             del self[key]  # with its type
