@@ -6,7 +6,7 @@ import contextlib
 import os
 from collections.abc import Iterator
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 from vae.errors import InputError
 
@@ -75,7 +75,7 @@ def whole(path: Path, mode: str = "wb") -> Iterator[IO]:
 
     Until it is written what lay there before stays, and where that fails it stays for good.
     """
-    encoded = {} if "b" in mode else {"encoding": "utf-8", "newline": ""}
+    encoded: dict[str, Any] = {} if "b" in mode else {"encoding": "utf-8", "newline": ""}
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.tmp")
     try:

@@ -97,7 +97,7 @@ def test_two_processes_of_two_devices_are_one_of_four(tmp_path):
         assert several["metrics"][name] == pytest.approx(one["metrics"][name], rel=1e-4)
     # What two processes saved, one reads.
     assert vae.load(tmp_path / "several").step == 20
-    assert output(tmp_path / "several").count("step 20/20") == 1  # process 0 alone is seen
+    assert output(tmp_path / "several").count("training  20/20") == 1  # process 0 alone is seen
 
 
 @pytest.mark.slow

@@ -204,7 +204,7 @@ class _Attributes:
         ends = y.min(0), y.max(0)
         self._binary = ((y == ends[0]) | (y == ends[1])).all(0) & (ends[0] < ends[1])
         self._low, self._high = np.where(self._binary, ends, np.percentile(y, TAILS, axis=0))
-        self._y = np.float64(y)
+        self._y = np.asarray(y, np.float64)
 
     def code(self, y: np.ndarray) -> np.ndarray:
         return np.asarray(y, np.float32)
@@ -227,7 +227,7 @@ class _Attributes:
     def told_opposite(self, reading: Reading, y: np.ndarray) -> np.ndarray:
         """What is read [N, A] of attributes of two values, each where it alone is told wrong."""
         columns = np.zeros(y.shape)
-        for a in np.flatnonzero(self._binary):
+        for a in np.flatnonzero(self._binary).tolist():
             wrong = _with_column(y, a, self._low[a] + self._high[a] - y[:, a])
             columns[:, a] = reading(wrong)[:, a]
         return columns
@@ -245,7 +245,7 @@ class _Classes:
         self._y, self._number = y, number
 
     def code(self, y: np.ndarray) -> np.ndarray:
-        return np.float32(y[:, None] == np.arange(self._number))
+        return (y[:, None] == np.arange(self._number)).astype(np.float32)
 
     def differences(self, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """B [K, P] of flat examples x [N, P], each class less all, and the noise in |B|^2 [K]."""

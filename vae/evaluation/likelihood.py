@@ -160,26 +160,26 @@ def make_estimator(
         num_batches: int,
         ask: Callable[[], None] = lambda: None,
     ) -> Estimate:
-        results = []
+        results: list[Estimate] = []
         with terminal.Progress("evaluating", num_batches) as progress:
             for batch in batches:
-                examples = math.ceil(len(batch.counted) * jax.process_count() / mesh.shape[AXIS])
+                examples = math.ceil(len(batch.index) * jax.process_count() / mesh.shape[AXIS])
                 number, size = chunks(num_samples, held * examples, bytes_per_example, max_bytes)
                 progress.total = num_batches * number
                 if size not in compiled:
                     compiled[size] = terminal.first(COMPILING, compile_chunk(size))
                 batch = shard(batch, mesh, P(AXIS))
                 counted, batch = batch.counted, batch._replace(counted=None)
-                parts = []
+                parts: list[Any] = []
                 for i in range(number):
                     ask()
                     parts.append(compiled[size](variables, batch, table, key, np.int32(i * size)))
                     jax.block_until_ready(parts[-2:-1])  # so that at most two are in flight
                     progress.at(len(results) * number + i + 1)
                 parts, counted = fetch((parts, counted))
-                parts = _combine(parts, num_samples)
+                whole = _combine(parts, num_samples)
                 results.append(
-                    jax.tree.map(lambda x, counted=counted: np.compress(counted, x, axis), parts)
+                    jax.tree.map(lambda x, counted=counted: np.compress(counted, x, axis), whole)
                 )
         return jax.tree.map(lambda *parts: np.concatenate(parts, axis), *results)
 
@@ -195,7 +195,7 @@ def _dimensions(batch: Batch) -> Array:
 
 
 @np.errstate(invalid="ignore", over="ignore")  # of a model that diverged the figures are NaN
-def _combine(parts: list[_Chunk], num_samples: int) -> Estimate:
+def _combine(parts: list[Any], num_samples: int) -> Estimate:
     parts = jax.tree.map(lambda field: np.asarray(field, np.float64), parts)
     log_sum = np.logaddexp.reduce([part.log_sum for part in parts])
     log_sum_squares = np.logaddexp.reduce([part.log_sum_squares for part in parts])

@@ -135,6 +135,7 @@ def make_sampler(model: Any, variables: Any) -> Callable[..., Posterior]:
 
         return log_density
 
+    @jit
     def start(variables: Any, y: Array | None, keys: Array) -> tuple[Array, Array]:
         """Draws [N, D] of p(z), and the deviations [N, D] of such draws."""
         keys = sample_keys(keys, PROBES)
@@ -148,6 +149,7 @@ def make_sampler(model: Any, variables: Any) -> Callable[..., Posterior]:
         mean, variance = jnp.broadcast_arrays(mean, jnp.maximum(variance, SMALLEST**2))
         return mean.reshape(len(z), -1), jnp.sqrt(variance).reshape(len(z), -1)
 
+    @jit
     def column(
         variables: Any, observation: Any, y: Array | None, base: Any, z: Array, at: Array, by: Array
     ) -> Array:
@@ -156,6 +158,7 @@ def make_sampler(model: Any, variables: Any) -> Callable[..., Posterior]:
         mean, deviation = base
         return (moments(variables, observation, y, away)[0] - mean) / (DIFFERENCE * deviation)
 
+    @jit
     def probe(
         variables: Any, observation: Any, y: Array | None, z: Array, keys: Array, at: Array
     ) -> Array:
@@ -164,9 +167,10 @@ def make_sampler(model: Any, variables: Any) -> Callable[..., Posterior]:
         _, pull = jax.vjp(lambda z: moments(variables, observation, y, z)[0] / deviation, z)
         return pull(standard_normal(sample_keys(keys, 1, at)[0], deviation.shape[-1]))[0]
 
+    @jit
     def whole(columns: list[Array]) -> Array:
-        columns = jnp.stack(columns, axis=1)
-        return jnp.nan_to_num(einsum("nik,njk->nij", columns, columns))
+        jacobian = jnp.stack(columns, axis=1)
+        return jnp.nan_to_num(einsum("nik,njk->nij", jacobian, jacobian))
 
     def information(given: tuple, z: Array, deviation: Array, keys: Array, sweep: int) -> Array:
         """J' diag(1 / v) J in units of the prior's deviations, [N, D, D] or its diagonal."""
@@ -177,8 +181,9 @@ def make_sampler(model: Any, variables: Any) -> Callable[..., Posterior]:
         squares = [
             (probe(*given, z, keys, np.int32(first + i)) * deviation) ** 2 for i in range(PROBES)
         ]
-        return jnp.nan_to_num(sum(squares) / PROBES)
+        return jnp.nan_to_num(jnp.asarray(sum(squares)) / PROBES)
 
+    @jit
     def scale(information: Array, deviation: Array, beta: Array) -> Array:
         """S with S S' = Lambda^-1, as `hamiltonian.leapfrog` takes it."""
         if information.ndim == 2:
@@ -192,9 +197,11 @@ def make_sampler(model: Any, variables: Any) -> Callable[..., Posterior]:
         sound = jnp.isfinite(inverse).all((-2, -1), keepdims=True)
         return deviation[:, :, None] * jnp.where(sound, inverse.mT, diagonal)
 
+    @jit
     def point_at(variables: Any, observation: Any, y: Array | None, beta: Any, z: Array) -> Point:
         return hamiltonian.point_at(density(variables, observation, y, beta), z)
 
+    @jit
     def kick(log_step: Array, keys: Array, sweep: Array) -> tuple[Array, Array]:
         """The momentum [N, D] and the step sizes [N] of a trajectory."""
         momentum_keys, step_keys = split(sample_keys(keys, 1, sweep)[0], 3)[:2]
@@ -202,6 +209,7 @@ def make_sampler(model: Any, variables: Any) -> Callable[..., Posterior]:
         vary = jax.vmap(lambda key: jax.random.uniform(key, minval=0.8, maxval=1.2))(step_keys)
         return standard_normal(momentum_keys, dim), jnp.exp(log_step) * vary
 
+    @jit
     def leapfrog(
         variables: Any,
         observation: Any,
@@ -215,20 +223,19 @@ def make_sampler(model: Any, variables: Any) -> Callable[..., Posterior]:
         log_density = density(variables, observation, y, beta)
         return hamiltonian.leapfrog(log_density, point, momentum, step, scale)
 
+    @jit
     def accept(
         old: tuple[Point, Array], new: tuple[Point, Array], keys: Array, sweep: Array
     ) -> tuple[Point, Array]:
         keys = split(sample_keys(keys, 1, sweep)[0], 3)[2]
         return hamiltonian.accept(*old, *new, keys=keys)
 
+    @jit
     def adapt(log_step: Array, probability: Array, since: Array) -> Array:
         log_step = hamiltonian.adapted(log_step, probability, since)
         return jnp.minimum(log_step, math.log(LONGEST_STEP))
 
     base_of = jit(moments)
-    start, column, probe, whole, scale, point_at, kick, leapfrog, accept, adapt = map(
-        jit, (start, column, probe, whole, scale, point_at, kick, leapfrog, accept, adapt)
-    )
     expected = jit(
         lambda variables, observation, y, z: observation.expected(*decoded(variables, y, z)[1])
     )
@@ -243,7 +250,8 @@ def make_sampler(model: Any, variables: Any) -> Callable[..., Posterior]:
         betas, burn_in = schedule(sweeps)
         shown = some_values(observation.unknown, model.event.channels)
         log_step, since = jnp.full(len(z), math.log(FIRST_STEP)), 0
-        mean, kept, traces, acceptance = 0.0, [], [], 0.0
+        mean, acceptance = jnp.zeros(()), jnp.zeros(())
+        kept, traces = [], []
         for sweep, beta in enumerate(betas):
             renewed = RENEWED if beta < 1 else RENEWED_LATER
             if sweep == 0 or (sweep <= burn_in and (since == renewed or sweep == burn_in)):

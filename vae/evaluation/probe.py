@@ -110,10 +110,10 @@ class Probe:
         return in_batches(lambda part: self._compiled(self.params, part), x)
 
     @functools.cached_property
-    def _compiled(self) -> Callable[[Any, Array], tuple[Array, Array]]:
+    def _compiled(self) -> Callable[..., Any]:
         link = jax.nn.softmax if self.exclusive else jax.nn.sigmoid
 
-        def apply(params: Any, x: Array) -> tuple[Array, Array]:
+        def apply(params: Any, x: Array) -> tuple[Array, Any]:
             logits, features = self.network.apply({"params": params}, x)
             return link(logits), features
 

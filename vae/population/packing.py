@@ -106,7 +106,7 @@ def _timed(experiment: Experiment, members: int) -> Packing:
     config = experiment.config
     with experiment.batches() as batches:
         if members:
-            step = stacked.make_step(experiment, mesh)
+            step: Any = stacked.make_step(experiment, mesh)
             state = stacked.initial_states(experiment, mesh, [config] * members)
             batch = stacked.make_batch(config, mesh, [batches] * members, [0] * members)
         else:

@@ -15,6 +15,7 @@ place, and what is computed there is not looked at.
 from __future__ import annotations
 
 import contextlib
+import functools
 import logging
 import time
 from collections.abc import Callable, Sequence
@@ -218,7 +219,7 @@ class _Population:
             own = self._experiment._replace(config=self._members[m].config)
             state = loop.last_good(
                 own.like(self._mesh, devices.WHOLE),
-                lambda own=own: own.initial_state(self._mesh, devices.WHOLE),
+                functools.partial(own.initial_state, self._mesh, devices.WHOLE),
                 self._records[m].checkpoints,
                 self._config,
                 request.diverged_at,
@@ -255,7 +256,7 @@ class _Population:
         return {m: self._stop_requested() or self._stopping[m] for m in asking}
 
     # Training waits until nobody asks for anything else, so that members stay together.
-    _ANSWERS: ClassVar = {
+    _ANSWERS: ClassVar[dict[type, Callable[..., dict[int, Any]]]] = {
         loop.Read: _read,
         loop.GoBack: _go_back,
         loop.Validate: _validate,

@@ -46,7 +46,7 @@ class Categorical(Variational, flax.struct.PyTreeNode):
     straight_through: bool = flax.struct.field(pytree_node=False, default=False)
 
     @property
-    def mean(self) -> Array:
+    def mean(self) -> Array:  # type: ignore[override]  # a field of others
         """The probabilities, [B, D C]."""
         return _blocks(jax.nn.softmax(self.logits))
 

@@ -6,7 +6,7 @@ Both are pytrees of arrays, as a `flax.struct.dataclass` is; one of one's own is
 from __future__ import annotations
 
 from abc import abstractmethod
-from typing import Protocol, Self
+from typing import Any, Protocol, Self
 
 import jax
 
@@ -32,7 +32,7 @@ class Density(Protocol):
     def sample(self, *, keys: Array) -> Array:
         """Draws z [B, size], one from each key [B]."""
 
-    def tempered(self, temperature: Array) -> Density | None:
+    def tempered(self, temperature: Array) -> Any:
         """The same with `temperature` times its standard deviation; None without that meaning.
 
         A Gaussian's is scaled around its mean, a mixture's within each component, a flow's where

@@ -14,6 +14,7 @@ import flax.struct
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.typing import ArrayLike
 
 from vae.probability.density import Density, Variational
 
@@ -31,7 +32,7 @@ def normal_log_prob(x: Array, mean: Array | float, log_std: Array | float) -> Ar
     return -0.5 * (standardised**2 + LOG_2PI) - log_std
 
 
-def example_keys(key: Array, indices: Array) -> Array:
+def example_keys(key: Array, indices: ArrayLike) -> Array:
     """Keys [B] of the examples with these indices [B]."""
     return jax.vmap(jax.random.fold_in, in_axes=(None, 0))(key, indices)
 

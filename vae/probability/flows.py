@@ -40,7 +40,7 @@ class TransformedGaussian(Variational, flax.struct.PyTreeNode):
     transform: Callable[[Any, Array], tuple[Array, Array]] = flax.struct.field(pytree_node=False)
 
     @property
-    def mean(self) -> Array:
+    def mean(self) -> Array:  # type: ignore[override]  # a field of others
         """Where the base's mean is taken to, [B, D]; the expectation has no closed form."""
         return self._forward(self.base.mean)[0]
 

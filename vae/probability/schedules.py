@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import jax
 import jax.numpy as jnp
+from jax.typing import ArrayLike
 
 Array = jax.Array
 
@@ -29,7 +30,7 @@ def rise(name: str, step: Array, steps: Array | int) -> Array:
     raise ValueError(f"unknown schedule {name!r}")
 
 
-def decay(name: str, step: Array, steps: int) -> Array:
+def decay(name: str, step: ArrayLike, steps: int) -> Array:
     """Falls from 1 at step 0 to 0 at `steps`: `constant`, `linear`, or half a `cosine` wave."""
     remaining = 1.0 - jnp.minimum(step / steps, 1.0)
     match name:

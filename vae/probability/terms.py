@@ -24,10 +24,10 @@ class Batch(NamedTuple):
       index: [B] int32, which examples of the training set they are; None of other ones.
     """
 
-    x: Array | None
-    y: Array | None = None
-    mask: Array | None = None
-    index: Array | None = None  # type: ignore[assignment]  # tuple.index
+    x: Any
+    y: Any = None
+    mask: Any = None
+    index: Any = None
 
     def masked(self, made: Array) -> Array:
         """What was made in the place of x, [..., B, *places, C], where the mask counts; else x."""

@@ -18,7 +18,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Mapping
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Self
 
 EVERY = 30.0  # seconds between two plain lines of a task
 
@@ -72,7 +72,7 @@ class Progress:
         self._first: tuple[int, float] | None = None  # units, and seconds, at the first `at`
         self._lap: tuple[int, float] | None = None
 
-    def __enter__(self) -> Progress:
+    def __enter__(self) -> Self:
         global _line
         with _lock:
             self._began = self._said = time.monotonic()

@@ -59,7 +59,7 @@ def check_fits(
         trace = jax.make_jaxpr(
             lambda variables, *batch: model.terms(
                 variables,
-                Batch(*batch[:2], index=batch[2]),
+                Batch(batch[0], batch[1], index=batch[2]),
                 keys=sample_keys(example_keys(jax.random.key(0), batch[-1]), samples),
                 train=True,
             )
@@ -102,7 +102,9 @@ def _is_tuple(value: Any) -> bool:
 def memory() -> int:
     """Bytes of all local devices, or of the machine where they are its cores."""
     if jax.default_backend() != "cpu":
-        each = [(device.memory_stats() or {}).get("bytes_limit") for device in jax.local_devices()]
+        each = [
+            (device.memory_stats() or {}).get("bytes_limit", 0) for device in jax.local_devices()
+        ]
         return sum(each) if all(each) else 2**63
     installed = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     try:

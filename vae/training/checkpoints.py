@@ -120,12 +120,14 @@ class Checkpoints:
             first one not be read again.
         """
         score = (metrics or {}).get(BEST, math.nan)
-        best = self._scores.get(self.best_step(), -math.inf)
+        earlier = self.best_step()
+        best = -math.inf if earlier is None else self._scores[earlier]
         if if_best and not (math.isfinite(score) and score > best):
             return
-        record = {"sha256": digest(state), "arrays": arrays_of(state), "metrics": {}}
-        if math.isfinite(score):
-            self._scores[step] = record["metrics"][BEST] = float(score)
+        scores = {BEST: float(score)} if math.isfinite(score) else {}
+        record = {"sha256": digest(state), "arrays": arrays_of(state), "metrics": scores}
+        if scores:
+            self._scores[step] = scores[BEST]
         record["check"] = check_of(record)
         args = ocp.args.Composite(
             state=ocp.args.StandardSave(state), digest=ocp.args.JsonSave(record)

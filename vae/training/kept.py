@@ -25,8 +25,9 @@ def write(path: Path, tree: Any, source: str) -> None:
       tree: of arrays.
       source: names what they were made from.
     """
+    arrays: dict[str, Any] = {_SOURCE: np.array(source)}
     with whole(path) as file:
-        np.savez(file, *jax.tree.leaves(tree), **{_SOURCE: np.array(source)})
+        np.savez(file, *jax.tree.leaves(tree), **arrays)
 
 
 def source_of(path: Path) -> str | None:

@@ -19,7 +19,7 @@ import collections
 import dataclasses
 import logging
 from collections.abc import Callable, Generator
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 import jax
 import ml_collections
@@ -85,8 +85,18 @@ class End(NamedTuple):
 Request = Train | Read | Validate | Draw | Save | GoBack
 
 
+class Shown(Protocol):
+    """What is shown of a run's progress, see `logs.Progress`."""
+
+    def at(self, step: int, /) -> None: ...
+
+    def logged(self, step: int, figures: dict[str, float]) -> dict[str, float]: ...
+
+    def validated(self, figures: dict[str, float]) -> None: ...
+
+
 def order(
-    config: ml_collections.ConfigDict, start: int, log: Log, progress: Progress
+    config: ml_collections.ConfigDict, start: int, log: Log, progress: Shown
 ) -> Generator[Request, Any, End]:
     """The order of a run from the step `start` on, as requests to whoever holds the state."""
     total, per_call = config.training.steps, config.training.steps_per_call
@@ -102,7 +112,7 @@ def order(
         logged = due(config.log.every_steps)
         if not logged:
             progress.at(step)
-        report = (yield Read()) if logged or stopping else None
+        report: Any = (yield Read()) if logged or stopping else None
         if report and report.guard.diverged_at >= 0:
             if report.guard.retries:
                 return End("diverged", int(report.guard.diverged_at), metrics)
@@ -193,7 +203,8 @@ def run(
     flight, report = Flight(), None
     take = terminal.first("compiling the step", program.step)
     with Progress(config, start) as progress:
-        requests, answer = order(config, start, log, progress), None
+        requests = order(config, start, log, progress)
+        answer: Any = None
         while True:
             try:
                 request = requests.send(answer)

@@ -16,6 +16,7 @@ import signal
 import sys
 import threading
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import jax
 import numpy as np
@@ -43,9 +44,11 @@ def join(
     Raises:
       InputError: the flags do not go together, or the others were not found.
     """
-    given = {"coordinator": coordinator, "num_processes": num_processes, "process_id": process_id}
-    if missing := [name for name, value in given.items() if value is None]:
-        if len(missing) < len(given):
+    flags = {"coordinator": coordinator, "num_processes": num_processes, "process_id": process_id}
+    given: dict[str, Any] = {}
+    if coordinator is None or num_processes is None or process_id is None:
+        missing = [name for name, value in flags.items() if value is None]
+        if len(missing) < len(flags):
             raise InputError(
                 f"--{missing[0]} is missing: --coordinator=HOST:PORT, --num_processes=N and "
                 "--process_id=I go together."
@@ -62,8 +65,12 @@ def join(
             )
         if not coordinator.rpartition(":")[2].isdigit() or ":" not in coordinator:
             raise InputError(f"--coordinator={coordinator} must be HOST:PORT, of process 0.")
-        given["coordinator_address"] = given.pop("coordinator")
-        given["cluster_detection_method"] = "deactivate"
+        given = {
+            "coordinator_address": coordinator,
+            "num_processes": num_processes,
+            "process_id": process_id,
+            "cluster_detection_method": "deactivate",
+        }
     launcher.end_with_launcher()
     _keep_stdout()
     # Its handler of SIGTERM would swallow one that comes before the loop listens.
@@ -161,7 +168,8 @@ def stop_requests() -> Iterator[Callable[[], bool]]:
       Interrupted: at the end, where Ctrl-C was among the signals, so that what would come after a
         run does not; a second Ctrl-C is a KeyboardInterrupt at once.
     """
-    requested, came = threading.Event(), set()
+    requested = threading.Event()
+    came: set[int] = set()
     answer = requested.is_set if jax.process_count() == 1 else _any_process(requested)
 
     def ask(number: int) -> None:

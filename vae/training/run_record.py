@@ -116,7 +116,7 @@ class Record(NamedTuple):
         A run that has taken all its steps is `completed` if it has these figures, `preempted`
         before, and `diverged` if they are not finite.
         """
-        result = {
+        result: dict[str, Any] = {
             "status": outcome.status,
             "step": outcome.step,
             "metrics": outcome.metrics | (figures or {}),

@@ -1,6 +1,7 @@
 """The training state: everything that decides how a run goes on, and nothing else."""
 
 import functools
+from collections.abc import Mapping
 from typing import Any
 
 import flax.struct
@@ -10,6 +11,7 @@ import ml_collections
 import numpy as np
 from clu import metrics as clu_metrics
 from jax.sharding import Mesh
+from jax.typing import ArrayLike
 
 from vae.config import get
 from vae.config.traced import traced
@@ -73,7 +75,8 @@ def hyperparameters(config: ml_collections.ConfigDict) -> dict[str, Any]:
 
 def initial_state(model: Any, config: ml_collections.ConfigDict) -> State:
     """The state before the first step: a pure function of the config."""
-    return new_state(model, config, *starting_point(config))
+    key, hyper = starting_point(config)
+    return new_state(model, config, key, hyper)
 
 
 def starting_point(config: ml_collections.ConfigDict) -> tuple[np.ndarray, dict[str, np.ndarray]]:
@@ -86,8 +89,8 @@ def starting_point(config: ml_collections.ConfigDict) -> tuple[np.ndarray, dict[
 def new_state(
     model: Any,
     config: ml_collections.ConfigDict,
-    key: Array,
-    hyper: dict[str, Array],
+    key: ArrayLike,
+    hyper: Mapping[str, ArrayLike],
     variables: Any = None,
 ) -> State:
     """The state before the first step, of a `starting_point`; it may be traced.
@@ -95,7 +98,7 @@ def new_state(
     Runs that differ in nothing else then share what is compiled. The `variables` are drawn where
     None are given.
     """
-    init_key, noise_key = jax.random.split(jax.random.wrap_key_data(key))
+    init_key, noise_key = jax.random.split(jax.random.wrap_key_data(jnp.asarray(key)))
     variables = variables or model.init(key=init_key)
     params = variables["params"]
     zero = jnp.zeros((), jnp.int32)
@@ -106,7 +109,7 @@ def new_state(
         statistics=variables["statistics"],
         ema=jax.tree.map(jnp.copy, params) if config.training.ema_decay else None,
         opt_state=gradient_transformation(config.optimizer).init(params),
-        hyper=jax.tree.map(jnp.asarray, hyper),
+        hyper={name: jnp.asarray(value) for name, value in hyper.items()},
         guard=Guard(skipped=zero, streak=zero, diverged_at=zero - 1, retries=zero),
         metrics=train_metrics(model, {}, counted=False),
     )
