@@ -28,6 +28,7 @@ ORDER = (
     "training",
     "tasks.output",
     "evaluation",
+    "compiled",
     "run",
     "experiment",
     "train",

@@ -1,4 +1,4 @@
-"""A trained model in use, with its compiled functions: `run = vae.load("runs/digits")`.
+"""A trained model in use: `run = vae.load("runs/digits")`.
 
 Examples go in and come out as float32 [N, *places, C] in the model's units (of images, the darkest
 value of the data is 0 and the brightest 1).
@@ -19,6 +19,7 @@ import ml_collections
 import numpy as np
 
 from vae import modalities, models, terminal
+from vae.compiled import Compiled
 from vae.config import override
 from vae.data import given
 from vae.data.batches import apply_in_batches, given_batches
@@ -27,54 +28,21 @@ from vae.data.identity import check_identity
 from vae.data.prepare import on_levels
 from vae.data.scales import Scales
 from vae.errors import InputError
-from vae.evaluation.likelihood import Estimate, make_estimator
-from vae.evaluation.posterior import SWEEPS, Posterior, make_sampler, why_not
+from vae.evaluation.likelihood import Estimate
+from vae.evaluation.posterior import SWEEPS, Posterior, why_not
 from vae.files import user_path
-from vae.models.parts import tempered
-from vae.probability.distributions import example_keys, split
+from vae.probability.distributions import example_keys
 from vae.probability.event import Event
 from vae.probability.observations import number_observed
 from vae.probability.terms import Batch
 from vae.training import facts
 from vae.training.arrays import digest, sizes
-from vae.training.devices import divisible, jit, make_mesh, replicate
+from vae.training.devices import divisible, replicate
 from vae.training.directory import read_config
 from vae.training.restore import restore, step_of
 from vae.training.state import evaluation_variables, initial_state
 
 BATCH = 256  # examples in one call
-
-
-class Compiled:
-    """The functions of a model that a run is used by, each compiled once for any variables."""
-
-    def __init__(self, model: Any) -> None:
-        def sample(variables: Any, inputs: Any, prior: Any, temperature: Any, draw: bool) -> Any:
-            keys, y = inputs
-            z_keys, x_keys = split(keys)
-            if prior is None:
-                z = model.sample(variables, y, keys=z_keys, temperature=temperature)
-            else:
-                z = tempered(prior, temperature).sample(keys=z_keys)
-            return model.decode(variables, z, y, keys=x_keys if draw else None)
-
-        self.model = model
-        self.mesh = make_mesh()
-        self._sampler: Callable[..., Posterior] | None = None
-        self.encode = jit(lambda variables, batch: model.encode(variables, batch))
-        self.decode = jit(lambda variables, inputs: model.decode(variables, *inputs))
-        self.sample = jit(functools.partial(sample, draw=False))
-        self.draw = jit(functools.partial(sample, draw=True))
-        # See `make_estimator`; the `raw` examples of its batches are in the model's units.
-        estimator = functools.partial(
-            make_estimator, model, lambda batch, table, keys: Batch(*batch.raw), self.mesh
-        )
-        self.estimator = functools.cache(estimator)
-
-    def sampler(self, variables: Any) -> Callable[..., Posterior]:
-        """See `make_sampler`."""
-        self._sampler = self._sampler or make_sampler(self.model, variables)
-        return self._sampler
 
 
 @dataclasses.dataclass(frozen=True)
@@ -196,10 +164,7 @@ class Run:
 
         Where the decoder reads x, each value is the one nearest to its mean given those before it.
         """
-        condition, keys = self.model.condition, jax.random.split(jax.random.key(0), 1)
-        y = condition.unknown(1) if condition else None
-        like = jax.eval_shape(lambda v: self.model.sample(v, y, keys=keys), self.variables)
-        z = given.latents(z, like)
+        z = given.latents(z, self.compiled.latents(self.variables))
         labels = self._labels(labels, len(jax.tree.leaves(z)[0]))
         return self._in_batches(self.compiled.decode, (z, labels))
 

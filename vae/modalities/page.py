@@ -92,8 +92,8 @@ def composed(
 
     def write(x: float, y: float, text: str, size: int, align: str) -> None:
         place = (x + 0.5) / (width + 0.5), 1 - (y + 0.5) / (whole + 0.5)
-        text = page.text(*place, text, fontsize=size, ha=align, va="center_baseline")
-        text.set_parse_math(False)  # a dollar sign begins no formula
+        drawn = page.text(*place, text, fontsize=size, ha=align, va="center_baseline")
+        drawn.set_parse_math(False)  # a dollar sign begins no formula
 
     for i, line in enumerate(lines):
         write(MARGIN, MARGIN + (i + 0.5) * TITLE_LINE, line, TITLE, "left")

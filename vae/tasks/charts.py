@@ -76,9 +76,9 @@ def scatter(
     """
     drawn = figure(2.2 * SIDE, 1.8 * SIDE)
     axes = drawn.subplots()
-    few = colormaps["tab10" if len(sets) <= 10 else "tab20"].colors
+    few = colormaps["tab10" if len(sets) <= 10 else "tab20"]
     for i, (name, points) in enumerate(sets.items()):
-        colour = COLOURS[i] if len(sets) <= 2 else few[i % len(few)]
+        colour = COLOURS[i] if len(sets) <= 2 else few(i % few.N)
         axes.plot(*points.T, ".", color=colour, markersize=4, alpha=0.7, label=_plain(name))
     axes.set_xlabel(names[0], fontsize=SMALL)
     axes.set_ylabel(names[1], fontsize=SMALL)
@@ -113,7 +113,9 @@ def _histogram(axes: Axes, sets: Mapping[str, np.ndarray]) -> None:
         for (name, values), colour in zip(finite.items(), COLOURS, strict=False):
             shares = np.full(len(values), 1 / max(len(values), 1))
             inside = np.clip(values, edges[0], edges[-1])  # those beyond are in the last bins
-            axes.hist(inside, edges, weights=shares, color=colour, alpha=0.5, label=_plain(name))
+            axes.hist(
+                inside, edges.tolist(), weights=shares, color=colour, alpha=0.5, label=_plain(name)
+            )
         axes.legend(fontsize=SMALL)
     axes.tick_params(labelsize=SMALL)
 

@@ -31,6 +31,11 @@ from vae.training.directory import write_json
 
 NUM, STEPS = 8, 4  # test examples, and columns
 MEASURED = 256  # test examples
+HOW = {
+    "condition": "the condition changes, the latents stay",
+    "means": "the latents move along a difference of means",
+    "linear": "the latents move along the normal of a linear classifier",
+}
 ON = 0.5  # an attribute whose share of its range is below it is off
 
 
@@ -172,10 +177,9 @@ def edit(
         steps=(steps, STEPS),
         num=(num or NUM, NUM),
     )
-    ways = {"condition": "the model is told another one", "means": "a step between the means"}
     title = (
-        f"Edits of {attribute}, step {run.step:,}: strength, of which 1 is from without it to with "
-        f"it; {ways.get(how, 'a step at right angles to a classifier')}"
+        f"{attribute} edited, step {run.step:,}: strength 1 goes from without it to with it; "
+        + HOW[how]
         + ("; what the reconstruction lacks is added" if residual else "")
     )
     page = run.modality.table(

@@ -82,6 +82,7 @@ def fidelity(
     given = y[np.arange(num) % len(y)] if run.model.condition else None
     samples = run.sample(num, labels=given, seed=seed, prior=fitted)
     valid, _ = labelled(dataset, dataset.valid, num)
+    figures = compare(probe, x, np.clip(samples, 0, 1))
     result = {
         "step": run.step,
         "num": num,
@@ -93,13 +94,13 @@ def fidelity(
             "digest": probe.digest,
             "test": probe.figures,
         },
-        "samples": compare(probe, x, np.clip(samples, 0, 1)),
+        "samples": figures,
         "valid": compare(probe, x, valid),
     }
     name = f"fidelity_{prior}.json" if prior else "fidelity.json"
     write_json(run.out / name, result)
     picture = names.picture(run, "fidelity", prior or "")
-    pictures.save(_page(run, probe, x, samples, result["samples"]), picture)
+    pictures.save(_page(run, probe, x, samples, figures), picture)
     return Output([picture, run.out / name], result)
 
 
@@ -117,11 +118,9 @@ def _page(
         f"Frechet distance {figures['frechet']:.4g}, kernel distance {figures['kernel']:.3g}, "
         f"precision {figures['precision']:.3f}, recall {figures['recall']:.3f}"
     )
-    return charts.scatter(
-        {name: (features - centre) @ axes[:2].T for name, features in known.items()},
-        tuple(f"principal component {i + 1} of the features ({share[i]:.0%})" for i in (0, 1)),
-        title,
-    )
+    first, second = (f"component {i + 1} of the features ({share[i]:.0%})" for i in (0, 1))
+    placed = {name: (features - centre) @ axes[:2].T for name, features in known.items()}
+    return charts.scatter(placed, (first, second), title)
 
 
 def compare(probe: Probe, x: np.ndarray, samples: np.ndarray) -> dict[str, Any]:

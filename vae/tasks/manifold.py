@@ -34,7 +34,7 @@ def manifold(run: Run, around: Given, steps: int) -> Output:
 
     Args:
       run: a run of two latents.
-      around: one example, whose labels or attributes a conditional model is told everywhere.
+      around: one example, whose condition a conditional model is given everywhere.
       steps: n, decoded examples on a side.
 
     Raises:
@@ -59,7 +59,7 @@ def manifold(run: Run, around: Given, steps: int) -> Output:
 
     path = names.picture(run, "manifold", around.tag, steps=(steps, STEPS))
     of = "N(0, 1)" if standard else "the latents of the training set"
-    told = f", with what the model is told of {around.names[0]}" if around.y is not None else ""
+    told = f", with the condition of {around.names[0]}" if around.y is not None else ""
     title = (
         f"Manifold of the two latents, step {run.step:,}: the mean of p(x | z){told}; z0 (across) "
         f"and z1 (up) are quantiles of {of}, from {shares[0]:.3g} to {shares[-1]:.3g}"
@@ -68,7 +68,7 @@ def manifold(run: Run, around: Given, steps: int) -> Output:
     others = run.modality.save(x, run.event, path)
 
     scattered = names.picture(run, "latents")
-    title = f"Posterior means of test examples, step {run.step:,}"
+    title = f"Posterior means of test examples, step {run.step:,}, by class (number of examples)"
     pictures.save(charts.scatter(_by_class(run), ("z0", "z1"), title, equal=True), scattered)
     figures = {"step": run.step, "z0": across.tolist(), "z1": up.tolist()}
     write_json(path.with_suffix(".json"), figures)
@@ -77,7 +77,8 @@ def manifold(run: Run, around: Given, steps: int) -> Output:
 
 def _by_class(run: Run) -> dict[str, np.ndarray]:
     """The posterior means [N, 2] of test examples, by the name of their class if they have one."""
-    x, y, *_ = first_examples(run.dataset(), "test", SHOWN, run.config)
+    batch = first_examples(run.dataset(), "test", SHOWN, run.config)
+    x, y = np.asarray(batch.x), np.asarray(batch.y)
     means = run.encode(x, y if run.model.condition else None).mean
     means, y = means[np.isfinite(means).all(1)], y[np.isfinite(means).all(1)]
     if y.ndim > 1 or (y < 0).all():

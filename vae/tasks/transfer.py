@@ -94,9 +94,8 @@ def _swap(run: Run, shown: Given) -> tuple[np.ndarray, np.ndarray, dict[str, Any
     page = run.modality.table(
         np.concatenate([shown.x[None], made]),
         run.event,
-        f"The content of the example on the left in the style of the one above, step {run.step:,}: "
-        "its latents, decoded with what the model is told of the other; reconstructions on the "
-        "diagonal",
+        f"Content and style, step {run.step:,}: the latents of the example on the left, decoded "
+        "with the condition of the one above; reconstructions on the diagonal",
         columns=styles,
         rows=["style", *shown.names],
         before={"content": np.concatenate([np.full_like(shown.x[:1], np.nan), shown.x])},

@@ -190,7 +190,7 @@ def _page(
     width = PANEL * max(across, len(paired), 3) + 0.5
     heights = [0.9 * PANEL * down + 0.8, PANEL * len(paired) + 0.7]
     drawn = figure(width, sum(heights))
-    upper, lower = drawn.subfigures(2, 1, height_ratios=heights)
+    upper, lower = np.ravel(drawn.subfigures(2, 1, height_ratios=heights))
     upper.suptitle(title, fontsize=SMALL + 2)
     panels = upper.subplots(down, across, squeeze=False).ravel()
     for column, axes in enumerate(panels):
@@ -244,7 +244,7 @@ def _histograms(axes: Axes, raw: Mapping[str, np.ndarray], column: int) -> None:
     edges = np.histogram_bin_edges(np.concatenate(values), BINS)
     for own, colour in zip(values, COLOURS, strict=False):
         weights = np.full(len(own), 1 / len(own))
-        axes.hist(own, edges, weights=weights, color=colour, alpha=0.5)
+        axes.hist(own, edges.tolist(), weights=weights, color=colour, alpha=0.5)
     axes.set_yticks([])
 
 

@@ -1,0 +1,57 @@
+"""The functions of a model that a run is used by, compiled."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from typing import Any
+
+import jax
+
+from vae.evaluation.likelihood import make_estimator
+from vae.evaluation.posterior import Posterior, make_sampler
+from vae.models.parts import tempered
+from vae.probability.distributions import split
+from vae.probability.terms import Batch
+from vae.training.devices import jit, make_mesh
+
+
+class Compiled:
+    """The functions of a model that a run is used by, each compiled once for any variables."""
+
+    def __init__(self, model: Any) -> None:
+        def sample(variables: Any, inputs: Any, prior: Any, temperature: Any, draw: bool) -> Any:
+            keys, y = inputs
+            z_keys, x_keys = split(keys)
+            if prior is None:
+                z = model.sample(variables, y, keys=z_keys, temperature=temperature)
+            else:
+                z = tempered(prior, temperature).sample(keys=z_keys)
+            return model.decode(variables, z, y, keys=x_keys if draw else None)
+
+        self.model = model
+        self.mesh = make_mesh()
+        self._sampler: Callable[..., Posterior] | None = None
+        self._latents: Any = None
+        self.encode = jit(lambda variables, batch: model.encode(variables, batch))
+        self.decode = jit(lambda variables, inputs: model.decode(variables, *inputs))
+        self.sample = jit(functools.partial(sample, draw=False))
+        self.draw = jit(functools.partial(sample, draw=True))
+        # See `make_estimator`; the `raw` examples of its batches are in the model's units.
+        estimator = functools.partial(
+            make_estimator, model, lambda batch, table, keys: Batch(*batch.raw), self.mesh
+        )
+        self.estimator = functools.cache(estimator)
+
+    def sampler(self, variables: Any) -> Callable[..., Posterior]:
+        """See `make_sampler`."""
+        self._sampler = self._sampler or make_sampler(self.model, variables)
+        return self._sampler
+
+    def latents(self, variables: Any) -> Any:
+        """The shapes and types of the latents of one example, a tree with leaves [1, ...]."""
+        if self._latents is None:
+            condition, keys = self.model.condition, jax.random.split(jax.random.key(0), 1)
+            y = condition.unknown(1) if condition else None
+            self._latents = jax.eval_shape(lambda v: self.model.sample(v, y, keys=keys), variables)
+        return self._latents
