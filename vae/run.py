@@ -79,12 +79,10 @@ class Run:
 
     def __repr__(self) -> str:
         """What it is and where, in two lines."""
-        data = self.config.data.path or self.config.data.name
-        shape = "x".join(map(str, self.event.shape))
-        return (
-            f"Run({self.config.model.name} of {data}, {shape}, step {self.step:,} of "
-            f"{self.workdir}\n    {sizes(self.params)})"
-        )
+        data, shape = self.config.data, "x".join(map(str, self.event.shape))
+        what = f"{self.config.model.name} of {data.path or data.name}, {shape}"
+        where = f"step {self.step:,} of {self.workdir}"
+        return f"Run({what}, {where}\n    {sizes(self.params)})"
 
     @property
     def modality(self) -> ModuleType:
@@ -148,7 +146,7 @@ class Run:
             labels = np.arange(num) % condition.size
         function = self.compiled.draw if draw or self.model.causal else self.compiled.sample
         function = functools.partial(function, prior=prior, temperature=scale)
-        return self._in_batches(function, (keys, self._labels(labels, num)))
+        return self._in_batches("sampling", function, (keys, self._labels(labels, num)))
 
     def encode(self, x: np.ndarray, labels: np.ndarray | None = None) -> Any:
         """q(z | x) of x [N, *places, C], and labels [N] or attributes [N, A] if it takes any.
@@ -157,7 +155,7 @@ class Run:
         """
         self._check_encodes()
         inputs = Batch(self.modality.check(x, self.event), self._labels(labels, len(x)))
-        return self._in_batches(self.compiled.encode, inputs)
+        return self._in_batches("encoding", self.compiled.encode, inputs)
 
     def decode(self, z: Any, labels: np.ndarray | None = None) -> np.ndarray:
         """The mean of p(x | z) for latents [N, D], as [N, *places, C].
@@ -166,7 +164,7 @@ class Run:
         """
         z = given.latents(z, self.compiled.latents(self.variables))
         labels = self._labels(labels, len(jax.tree.leaves(z)[0]))
-        return self._in_batches(self.compiled.decode, (z, labels))
+        return self._in_batches("decoding", self.compiled.decode, (z, labels))
 
     def reconstruct(self, x: np.ndarray, labels: np.ndarray | None = None) -> np.ndarray:
         """The mean of p(x | z) at the posterior's mean, for x [N, *places, C]."""
@@ -272,8 +270,8 @@ class Run:
             workdir=self.workdir,
         )
 
-    def _in_batches(self, function: Callable[..., Any], inputs: Any) -> Any:
-        return apply_in_batches(functools.partial(function, self.variables), inputs, BATCH)
+    def _in_batches(self, doing: str, function: Callable[..., Any], inputs: Any) -> Any:
+        return apply_in_batches(functools.partial(function, self.variables), inputs, BATCH, doing)
 
 
 def load(

@@ -8,6 +8,7 @@ here has to be saved or restored with a run but its step.
 
 from __future__ import annotations
 
+import contextlib
 import functools
 from collections import deque
 from collections.abc import Callable, Iterator
@@ -18,6 +19,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from vae import terminal
 from vae.data.examples import Examples, Raw, read_complete
 
 
@@ -198,7 +200,7 @@ def given_batches(raw: Raw, size: int) -> Iterator[HostBatch]:
         yield HostBatch(index, _batch(raw, start, size), counted=index < number)
 
 
-def apply_in_batches(function: Callable[[Any], Any], inputs: Any, size: int) -> Any:
+def apply_in_batches(function: Callable[[Any], Any], inputs: Any, size: int, doing: str) -> Any:
     """Applies a compiled function to leaves [N, ...], at most `size` examples a call, in one shape.
 
     Returns:
@@ -206,9 +208,14 @@ def apply_in_batches(function: Callable[[Any], Any], inputs: Any, size: int) -> 
     """
     number = len(jax.tree.leaves(inputs)[0])
     size = min(size, number)
-    parts = [
-        jax.device_get(function(_batch(inputs, start, size))) for start in range(0, number, size)
-    ]
+    parts = []
+    # One batch is soon done: whoever asks for one after the other has no line for each.
+    shown = terminal.Progress(doing, number, "examples") if number > size else None
+    with shown or contextlib.nullcontext():
+        for start in range(0, number, size):
+            parts.append(jax.device_get(function(_batch(inputs, start, size))))
+            if shown:
+                shown.at(min(start + size, number))
     return jax.tree.map(lambda *x: np.concatenate(x)[:number], *parts)
 
 

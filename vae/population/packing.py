@@ -17,6 +17,7 @@ import jax
 import ml_collections
 from jax.sharding import PartitionSpec as P
 
+from vae import terminal
 from vae.annotations import Count
 from vae.experiment import Experiment, prepare
 from vae.experiments import ExperimentFile
@@ -99,6 +100,7 @@ def packing(
     return Output([workdir / "packing.json"], found)
 
 
+@terminal.shown("measuring packed runs")
 def _timed(experiment: Experiment, members: int) -> Packing:
     """Times the step of so many runs together; of one by itself where `members` is 0."""
     mesh = devices.make_mesh(max(members, 1))

@@ -6,6 +6,7 @@ from typing import Any, Literal
 
 import numpy as np
 
+from vae import terminal
 from vae.annotations import Count, Seed
 from vae.data.examples import Dataset, read_complete
 from vae.data.prepare import first_examples
@@ -129,21 +130,23 @@ def _search(
     wanted = {space: vectors(queries, labels) for space, vectors in spaces.items()}
     none = np.empty((len(queries), 0))
     kept = dict.fromkeys(spaces, (none, none.astype(int), none.astype(bool)))
-    for start in range(0, len(dataset.train), ROWS):
-        index = np.arange(start, min(start + ROWS, len(dataset.train)))
-        raw, _ = read_complete(dataset.train, index)
-        values, y = dataset.event.values.to_x(raw.values), raw.labels
-        for space, vectors in spaces.items():
-            x = as_data(values, run) if space == "latents" else values
-            distances = squared_distances(wanted[space], vectors(x, y))
-            mirrored = np.zeros(distances.shape, bool)
-            if run.config.data.flip:
-                other = squared_distances(wanted[space], vectors(_mirror(x), y))
-                mirrored, distances = other < distances, np.minimum(distances, other)
-            new = distances, np.broadcast_to(index, distances.shape), mirrored
-            both = [np.concatenate(pair, axis=1) for pair in zip(kept[space], new, strict=True)]
-            order = np.argsort(both[0], axis=1, kind="stable")[:, : len(ORDER)]
-            kept[space] = tuple(np.take_along_axis(column, order, axis=1) for column in both)
+    with terminal.Progress("searching", len(dataset.train), "examples") as progress:
+        for start in range(0, len(dataset.train), ROWS):
+            index = np.arange(start, min(start + ROWS, len(dataset.train)))
+            raw, _ = read_complete(dataset.train, index)
+            values, y = dataset.event.values.to_x(raw.values), raw.labels
+            for space, vectors in spaces.items():
+                x = as_data(values, run) if space == "latents" else values
+                distances = squared_distances(wanted[space], vectors(x, y))
+                mirrored = np.zeros(distances.shape, bool)
+                if run.config.data.flip:
+                    other = squared_distances(wanted[space], vectors(_mirror(x), y))
+                    mirrored, distances = other < distances, np.minimum(distances, other)
+                new = distances, np.broadcast_to(index, distances.shape), mirrored
+                both = [np.concatenate(pair, axis=1) for pair in zip(kept[space], new, strict=True)]
+                order = np.argsort(both[0], axis=1, kind="stable")[:, : len(ORDER)]
+                kept[space] = tuple(np.take_along_axis(column, order, axis=1) for column in both)
+            progress.at(int(index[-1]) + 1)
     return {space: (np.sqrt(found[0]), *found[1:]) for space, found in kept.items()}
 
 
