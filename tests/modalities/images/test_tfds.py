@@ -287,7 +287,7 @@ def test_real_set_equals_its_idx_files(configure, real, tmp_path, name):
     )
     for split in ("train", "valid", "test"):
         a, b = getattr(records, split), getattr(files, split)
-        np.testing.assert_array_equal(a.values, b.images)
+        np.testing.assert_array_equal(a.values, b.values)
         np.testing.assert_array_equal(a.labels, b.labels)
 
 
