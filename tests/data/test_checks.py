@@ -75,6 +75,7 @@ def test_a_value_far_outside_is_said(configure, tmp_path, caplog, modality, valu
         values.reshape(400, -1)[row * 40, 1] = OUT
     np.savez(tmp_path / "bad.npz", x=values)
     modalities.load(configure(path=tmp_path / "bad.npz"))
+    modalities.load(configure(path=tmp_path / "bad.npz"), whole=False)  # it was said
     (said,) = [r.getMessage() for r in caplog.records if "hardly more than" in r.getMessage()]
     assert f"to {OUT:g}, and nearly all of it from -2" in said
     assert modality == "images" or ": x1 goes from -" in said

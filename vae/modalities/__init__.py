@@ -67,6 +67,8 @@ from vae.probability.event import Event, Values
 
 logger = logging.getLogger(__name__)
 
+_REMARKING = ("vae.data", __name__)  # and the modules below
+
 MODALITIES: dict[str, ModuleType] = {modality.NAME: modality for modality in (tables, images)}
 
 
@@ -87,7 +89,8 @@ def load(config, *, whole: bool = True) -> Dataset:
     Raises:
       InputError: anything is wrong with the data or with what the config says of them.
     """
-    with contextlib.nullcontext() if whole else _said_before():
+    said = contextlib.nullcontext if whole else _said_before
+    with said():
         source = read(config)
     if config.label_pattern and not source.named:
         raise InputError(
@@ -126,7 +129,8 @@ def load(config, *, whole: bool = True) -> Dataset:
     chosen["train"] = with_labels(chosen["train"], config.labelled, seed=config.seed)
     shape, values = chosen["train"].shape, source.values
     if source.standardise:
-        values = standardised(chosen["train"], source.names, source.description)
+        with said():
+            values = standardised(chosen["train"], source.names, source.description)
         if whole:
             check_far({name: chosen[name] for name in ("valid", "test")}, values, source.names)
     sizes = ", ".join(f"{name} {len(examples)}" for name, examples in chosen.items())
@@ -146,14 +150,15 @@ def load(config, *, whole: bool = True) -> Dataset:
 
 @contextlib.contextmanager
 def _said_before() -> Iterator[None]:
-    """Keeps back what readers remark on files, which was said when the run was trained."""
-    readers = logging.getLogger(__name__)
-    before = readers.level
-    readers.setLevel(logging.ERROR)
+    """Keeps back what is remarked on the data, which was said when the run was trained."""
+    before = {logging.getLogger(name): logging.getLogger(name).level for name in _REMARKING}
+    for loggers in before:
+        loggers.setLevel(logging.ERROR)
     try:
         yield
     finally:
-        readers.setLevel(before)
+        for loggers, level in before.items():
+            loggers.setLevel(level)
 
 
 def read(config, like: Values | None = None) -> Source:
