@@ -183,7 +183,7 @@ def test_help_shows_the_commands_and_starts_without_jax():
 
 @pytest.mark.parametrize("name", COMMANDS)
 def test_a_commands_help_fits_a_screen_and_its_examples_are_understood(name):
-    _, function, file = _place(name)
+    _, function, file = _place(name, [])
     command = signature.read(file, function)
     flags = command.parameters | _shared(command)
     lines = explain(name, command, _shared(command)).splitlines()

@@ -37,6 +37,7 @@ ORDER = (
     "modalities.images.tasks",
     "report",
     "sweeps",
+    "experiment_commands",
     "commands",
     "__main__",
 )
@@ -106,3 +107,9 @@ def test_a_sweep_starts_without_models_or_jax():
         "assert not found, found\n"
     )
     subprocess.run([sys.executable, "-c", program], check=True)
+
+
+def test_every_folder_of_the_package_is_one():
+    """Only those with an `__init__.py` are installed."""
+    folders = {path.parent for path in ROOT.rglob("*.py")}
+    assert not [folder for folder in folders if not (folder / "__init__.py").is_file()]

@@ -13,14 +13,20 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from vae.run import Run, load
+    from vae.tasks.output import Output
     from vae.train import train
 
-__all__ = ["Run", "load", "train"]
+__all__ = ["Output", "Run", "load", "train"]
 
 
 def __getattr__(name: str) -> Any:
     # A config file imports vae.config; it need not wait for JAX.
-    modules = {"train": "vae.train", "load": "vae.run", "Run": "vae.run"}
+    modules = {
+        "train": "vae.train",
+        "load": "vae.run",
+        "Run": "vae.run",
+        "Output": "vae.tasks.output",
+    }
     if name not in modules:
         raise AttributeError(f"module 'vae' has no attribute {name!r}")
     return getattr(importlib.import_module(modules[name]), name)

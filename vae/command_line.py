@@ -110,28 +110,25 @@ def parse(
         if not word.startswith("--"):
             raise InputError(f"{word!r} is not understood; a flag is written --name=value.")
         flag, equals, text = word[2:].partition("=")
-        first, dot, key = flag.partition(".")
-        name = first.replace("-", "_") + dot + key
-        name = ALIASES.get(name, name)
-        off = not equals and _positive(name, parameters)
-        if off:
-            name, text, equals = off, "False", "="
-        known = parameters.get("config" if dot and name not in parameters else name)
-        if known is None or (dot and first != "config"):
+        name = _spelt(flag)
+        positive = _spelt(flag.removeprefix("no").removeprefix("-").removeprefix("_"))
+        if not equals and _switch(positive, parameters) and not _known(name, parameters):
+            name, equals, text = positive, "=", "False"
+        known = _known(name, parameters)
+        if known is None:
             near = did_you_mean(f"--{name}", [f"--{each}" for each in parameters])
-            hint = near.removesuffix(".")
-            raise InputError(
-                f"{command} does not read --{flag}{hint or f'; see `vae {command} --help`.'}"
-            )
+            hint = near.removesuffix(".") or f"; see `vae {command} --help`."
+            raise InputError(f"{command} does not read --{flag}{hint}")
+        of_config = name not in parameters
         if not equals and known.kind != "bool" and rest and not rest[0].startswith("--"):
-            text, equals = rest.pop(0), "="
-        if not equals and (known.kind == "bool" or dot):
-            text, equals = "True", "="
-        if not equals or (not text and not dot):
+            equals, text = "=", rest.pop(0)
+        if not equals and _switch(name, parameters):
+            text = "True"
+        elif not text and not of_config:
             raise InputError(f"--{flag} needs a value: --{flag}={_metavar(known)}.")
-        if dot and name not in parameters:
-            settings[key] = text
-        elif name in values and isinstance(values[name], list):
+        if of_config:
+            settings[name.removeprefix("config.")] = text
+        elif isinstance(values.get(name), list):
             raise InputError(f"--{flag} is given twice: give all of it once, with commas between.")
         else:
             values[name] = _value(name, text, known)
@@ -142,11 +139,22 @@ def parse(
     return values, settings
 
 
-def _positive(name: str, parameters: Mapping[str, Parameter]) -> str:
-    """The flag that --noNAME or --no-NAME turns off; "" where it is none."""
-    name = name.removeprefix("no").removeprefix("_") if name.startswith("no") else ""
-    known = parameters.get("config" if name.startswith("config.") else name)
-    return name if known and (known.kind == "bool" or "." in name) else ""
+def _spelt(flag: str) -> str:
+    """The name of a flag as its function has it."""
+    first, dot, key = flag.partition(".")
+    name = first.replace("-", "_") + dot + key
+    return ALIASES.get(name, name)
+
+
+def _known(name: str, parameters: Mapping[str, Parameter]) -> Parameter | None:
+    """What is known of a flag; None where there is none of this name."""
+    return parameters.get(name) or (name.startswith("config.") and parameters.get("config")) or None
+
+
+def _switch(name: str, parameters: Mapping[str, Parameter]) -> bool:
+    """Whether a flag may stand without a value; of a key of the config that is not known."""
+    known = _known(name, parameters)
+    return known is not None and (known.kind == "bool" or name not in parameters)
 
 
 def _value(name: str, text: str, parameter: Parameter) -> Any:
@@ -198,11 +206,13 @@ def flags(parameters: Mapping[str, Parameter]) -> list[str]:
             flag += f"={_metavar(parameter)}"
         about = parameter.about[:1].upper() + parameter.about[1:]
         if parameter.default not in (None, REQUIRED, (), False):
-            about = f"{about.removesuffix('.')} ({parameter.default})."
+            about = f"{about.removesuffix('.')} ({parameter.default}).".lstrip()
         first = flag.ljust(COLUMN - 2) + "  "
         if len(first) > COLUMN and len(first + about) > WIDTH:
             lines, first = [*lines, flag], " " * COLUMN
-        lines += textwrap.wrap(about, WIDTH, initial_indent=first, subsequent_indent=" " * COLUMN)
+        fold = textwrap.TextWrapper(WIDTH, initial_indent=first, break_on_hyphens=False)
+        fold.subsequent_indent = " " * COLUMN
+        lines += fold.wrap(about) or [flag]
     return lines
 
 
@@ -211,7 +221,8 @@ def explain(command: str, signature: Signature, shared: Mapping[str, Parameter])
     lines = textwrap.wrap(f"{command}: {signature.summary}", WIDTH)
     for paragraph in filter(None, signature.text.split("\n\n")):
         lines += ["", *textwrap.wrap(paragraph, WIDTH)]
-    lines += ["", *(f"  {example}" for example in signature.examples), ""]
+    lines += ["", *(f"  {example}" for example in signature.examples)]
+    lines += [""] if signature.examples else []
     parameters = signature.parameters | shared
     needed = {name: each for name, each in parameters.items() if each.default is REQUIRED}
     return "\n".join([*lines, *flags(needed | parameters)])

@@ -6,9 +6,11 @@ there is none, neither. What it returns is shown, and `status` in it becomes the
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
 import textwrap
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +20,8 @@ from vae.command_line import WIDTH, explain, parse, start_logging
 from vae.config import own
 from vae.config.help import help_text
 from vae.errors import InputError, did_you_mean, reason
-from vae.experiments import FOLDER, ExperimentFile, docstring_line, load
+from vae.experiment_commands import prepare
+from vae.experiments import ExperimentFile, load
 from vae.files import user_path
 from vae.report.shown import as_text
 from vae.signature import REQUIRED, Parameter, Signature
@@ -30,11 +33,11 @@ EXIT_CODES = {"completed": 0, "failed": 1, "diverged": 3, "preempted": 75}
 TASKS, OF_IMAGES = "vae.tasks", "vae.modalities.images.tasks"
 GROUPS = {
     "Experiments": {
-        "train": "vae.commands:train",
+        "train": "vae.experiment_commands:train",
         "sweep": "vae.sweeps.commands:sweep",
-        "list": "vae.commands:listing",
-        "compare": "vae.commands:compare",
-        "results": "vae.commands:results",
+        "list": "vae.experiment_commands:listing",
+        "compare": "vae.experiment_commands:compare",
+        "results": "vae.experiment_commands:results",
         "packing": "vae.population.packing:packing",
     },
     "What a trained model makes": {
@@ -62,6 +65,7 @@ GROUPS = {
 COMMANDS = {name: place for group in GROUPS.values() for name, place in group.items()}
 JOBS = {"population": "vae.sweeps.commands:population"}  # that a sweep starts, not a person
 
+EXPERIMENT = ExperimentFile.__name__  # the annotation of what trains
 JSON = Parameter("bool", False, "Print all figures, as JSON.")
 CONFIG = Parameter(
     "Path",
@@ -93,17 +97,20 @@ def main(arguments: list[str]) -> int:
 def _run(arguments: list[str]) -> int:
     if arguments and arguments[0].startswith("--config"):
         arguments = ["train", *arguments]
-    asked = {"help", "--help", "-h"} & set(arguments) or not arguments
-    words = [word for word in arguments if word not in ("help", "--help", "-h")]
+    words = [word for word in arguments if word not in ("--help", "-h")]
+    asked = len(words) < len(arguments) or words[:1] == ["help"]
+    if words[:1] == ["help"]:
+        del words[0]
     if not words:
         print(overview())
         return 0
     command, *rest = words
-    command = command.replace("-", "_") if ":" not in command else command
-    if asked and ":" not in command and command not in COMMANDS:
-        print(help_text(words[0]))  # of the config
-        return 0
-    module, name, file = _place(command)
+    if not own.is_own(command):
+        command = command.replace("-", "_")
+        if asked and command not in COMMANDS:
+            print(help_text(words[0]))  # of the config
+            return 0
+    module, name, file = _place(command, rest)
     function = signature.read(file, name)
     shared = _shared(function)
     if asked:
@@ -114,130 +121,22 @@ def _run(arguments: list[str]) -> int:
     start_logging(several=several)
     given = {key: values.pop(key) for key in shared if key in values}
     as_json = given.pop("json", False)
-    rest = values.pop(function.rest, ())
-    if function.first == "Run":
-        with Progress(command):
-            run = _load(**given)
-            output = own.resolve(f"{module}:{name}")(run, *rest, **values)
-    else:
-        if "cpu_devices" in shared:
-            _prepare(given.get("cpu_devices"))
-        first = [load(str(given["config"]), settings)] if function.first else []
-        output = own.resolve(f"{module}:{name}")(*first, *rest, **values)
+    task = own.resolve(f"{module}:{name}")
+    with contextlib.ExitStack() as stack:
+        first: list[Any] = []
+        if function.first == EXPERIMENT:
+            if "cpu_devices" in shared:
+                prepare(given.get("cpu_devices"))
+            first = [load(str(given["config"]), settings)]
+        elif function.first:
+            stack.enter_context(Progress(command))
+            first = [_load(**given)]
+        output = _called(command, task, *first, *values.pop(function.rest, ()), **values)
     if shown := as_text(output, as_json=as_json):
         print(shown)
     if output.paths and (error := output.figures.get("error")):
         print(f"error: {output.paths[0]}: {error}", file=sys.stderr)
     return EXIT_CODES.get(output.figures.get("status", "completed"), 0)
-
-
-def train(
-    experiment: ExperimentFile,
-    *,
-    workdir: Path | None = None,
-    cpu_devices: Count | None = None,
-    processes: Count = 1,
-    coordinator: str | None = None,
-    num_processes: Count | None = None,
-    process_id: int | None = None,
-) -> Output:
-    """Trains and evaluates an experiment; the same command again goes on where it stopped.
-
-    Examples:
-      vae train --config=experiments/digits.py
-      vae train --config=experiments/digits.py --config.training.steps=3000
-
-    Args:
-      experiment: the experiment.
-      workdir: The run directory; runs/NAME of the experiment's file if absent.
-      cpu_devices: Makes the CPU appear as so many devices.
-      processes: Starts so many processes on this machine, and watches them.
-      coordinator: HOST:PORT of process 0, to train on several hosts.
-      num_processes: How many processes there are on these.
-      process_id: Which of them this is, from 0.
-    """
-    workdir = workdir or Path("runs") / experiment.file.stem
-    if processes > 1:
-        from vae.training import launcher
-
-        if coordinator:
-            raise InputError("--processes starts its own coordinator; leave --coordinator out.")
-        command = [*launcher.COMMAND, "train", *experiment.arguments(), f"--workdir={workdir}"]
-        command += [f"--cpu_devices={cpu_devices}"] if cpu_devices else []
-        raise SystemExit(launcher.launch(command, processes, share_accelerators=not cpu_devices))
-    with Progress("starting"):
-        from vae.train import train
-        from vae.training.checkpoint_errors import CheckpointError
-        from vae.training.directory import read_result
-        from vae.training.processes import Interrupted, is_first, join
-
-        _prepare(cpu_devices)
-        join(coordinator, num_processes, process_id)
-    try:
-        result = train(experiment.config, workdir, overrides=experiment.overrides)
-    except Interrupted:
-        result = read_result(user_path(workdir))
-    except CheckpointError as error:
-        result = {"status": "failed", "error": str(error)}
-    return Output([workdir] if is_first() else [], result)
-
-
-def results(*, workdir: Path = "runs", out: Path | None = None) -> Output:
-    """Writes a table of all runs in a directory, beside published figures; or what a sweep found.
-
-    Examples:
-      vae results --workdir=runs
-      vae results --workdir=sweeps/digits
-
-    Args:
-      workdir: A directory that holds runs, whose RESULTS.md is written; or that of a sweep.
-      out: A file of such results, whose rows are added to or replaced instead.
-    """
-    if (Path(workdir) / "sweep.json").is_file():
-        from vae.sweeps import results
-
-        if out:
-            raise InputError(f"--out has no effect on a sweep, whose results lie in {workdir}.")
-        return Output([], {}, results.write(Path(workdir)))
-    from vae.report.results import write
-
-    return Output([write(Path(workdir), out)], {})
-
-
-def listing(*, workdir: Path | None = None) -> Output:
-    """Lists the experiments that there are, or the runs and sweeps in a directory.
-
-    Examples:
-      vae list
-      vae list --workdir=runs
-
-    Args:
-      workdir: A directory that holds runs and sweeps, or that of one sweep.
-    """
-    if workdir:
-        from vae.sweeps.listing import listing
-
-        text, figures = listing(workdir)
-        return Output([], figures, text)
-    here = FOLDER.parent == Path.cwd()
-    lines = []
-    for file in sorted(FOLDER.glob("*.py")):
-        name = file.relative_to(FOLDER.parent) if here else file.stem
-        lines.append(f"{name!s:36} {docstring_line(file)}")
-    return Output([], {}, "\n".join(lines))
-
-
-def compare(*workdirs: str) -> Output:
-    """Compares runs: what differs in their configs, and what each came to.
-
-    Examples:
-      vae compare runs/digits runs/wide
-      vae compare sweeps/digits/trials/0000 sweeps/digits/trials/0001 --json
-    """
-    from vae.report.compare import compare
-
-    text, figures = compare(workdirs)
-    return Output([], figures, text)
 
 
 def overview() -> str:
@@ -246,7 +145,8 @@ def overview() -> str:
     for group, commands in GROUPS.items():
         lines += ["", f"{group}:"]
         for name in commands:
-            _, function, file = _place(name)
+            module, function = commands[name].split(":")
+            file = signature.file_of(module)
             summary = signature.read(file, function).summary
             lines += textwrap.wrap(
                 summary, WIDTH, initial_indent=f"  {name:15}", subsequent_indent=" " * 17
@@ -261,15 +161,18 @@ def overview() -> str:
     return "\n".join(lines)
 
 
-def _place(command: str) -> tuple[str, str, Path]:
-    """The module, function and file of a command.
+def _place(command: str, arguments: list[str]) -> tuple[str, str, Path]:
+    """The module, function and file of a command, which has these arguments.
+
+    A task of one's own lies here, or beside the experiment of the run that it is for.
 
     Raises:
       InputError: there is no such command.
     """
-    if ":" in command:
+    if own.is_own(command):
         module, _, name = command.partition(":")
         own.look_in(Path.cwd())
+        own.look_in(_experiment_of(arguments))
         return module.removesuffix(".py"), name, own.file_of(module)
     known = COMMANDS | JOBS
     if command not in known:
@@ -280,15 +183,40 @@ def _place(command: str) -> tuple[str, str, Path]:
     return module, name, signature.file_of(module)
 
 
+def _experiment_of(arguments: list[str]) -> Path:
+    """The folder of the experiment of the run that arguments name; this one where there is none."""
+    from vae.report.runs import config_file
+    from vae.training.directory import read_json
+
+    for word, after in zip(arguments, [*arguments[1:], ""], strict=False):
+        flag, _, value = word.partition("=")
+        if flag == "--workdir":
+            record = read_json(user_path(value or after) / "provenance.json") or {}
+            return Path(config_file(record.get("command", ())).split(":")[0]).parent
+    return Path()
+
+
+def _called(command: str, task: Callable[..., Any], *arguments: Any, **values: Any) -> Output:
+    """What a task returns; what is wrong with one of somebody's own is said in a sentence."""
+    try:
+        output = task(*arguments, **values)
+    except Exception as error:
+        if not own.is_own(command) or isinstance(error, InputError | OSError):
+            raise
+        raise own.told(error, command) from None
+    if not isinstance(output, Output):
+        raise InputError(f"{command} must return vae.Output(paths, figures), what it made.")
+    return output
+
+
 def _shared(function: Signature) -> dict[str, Parameter]:
     """The flags that a command has beside its own."""
-    shared = signature.read(signature.file_of(__name__), "_load").parameters
-    if function.first == "Run":
+    shared = {}
+    if function.first:
+        shared = signature.read(signature.file_of(__name__), "_load").parameters
         shared |= {f"config.{key}": PLACE for key in PLACES}
-    elif function.first:
+    if function.first == EXPERIMENT:
         shared = {"config": CONFIG, "cpu_devices": shared["cpu_devices"]}
-    else:
-        shared = {}
     shared |= {"json": JSON}
     return {name: each for name, each in shared.items() if name not in function.parameters}
 
@@ -312,17 +240,7 @@ def _load(
     from vae.run import load
     from vae.training.directory import check_writable
 
-    _prepare(cpu_devices)
+    prepare(cpu_devices)
     check_writable(user_path(out or workdir))
     places = {key.removeprefix("config."): value for key, value in places.items()}
     return load(workdir, step=step, out=out, places=places)
-
-
-def _prepare(cpu_devices: int | None) -> None:
-    """What has to be said before JAX starts its backend."""
-    from vae.training.devices import simulate_cpu_devices
-    from vae.training.memory import keep_freed_memory
-
-    keep_freed_memory()
-    if cpu_devices:
-        simulate_cpu_devices(cpu_devices)

@@ -39,7 +39,7 @@ class Signature(NamedTuple):
     """A function.
 
     Attributes:
-      first: the annotation of its only positional parameter; "" where it has none.
+      first: the annotation of its first parameter, or its name; "" where it has none.
       rest: the name of what stands for any number of words, "" where it takes none.
       parameters: the others, by name.
       summary: the first line of its docstring.
@@ -82,7 +82,7 @@ def read(file: Path, name: str) -> Signature:
     defaults = [None] * (len(positional) - len(given.defaults)) + list(given.defaults)
     pairs = [*zip(positional, defaults, strict=True)][1:] + pairs
     return Signature(
-        _written(positional[0].annotation) if positional else "",
+        (_written(positional[0].annotation) or positional[0].arg) if positional else "",
         given.vararg.arg if given.vararg else "",
         {arg.arg: module.parameter(arg, value, about.get(arg.arg, "")) for arg, value in pairs},
         *(part.strip() for part in (text + "\n").split("\n", 1)),

@@ -1,0 +1,131 @@
+"""The commands on experiments and their runs: train, list, compare, results."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from vae.annotations import Count
+from vae.errors import InputError
+from vae.experiments import FOLDER, ExperimentFile, docstring_line
+from vae.files import user_path
+from vae.tasks.output import Output
+from vae.terminal import Progress
+
+
+def train(
+    experiment: ExperimentFile,
+    *,
+    workdir: Path | None = None,
+    cpu_devices: Count | None = None,
+    processes: Count = 1,
+    coordinator: str | None = None,
+    num_processes: Count | None = None,
+    process_id: int | None = None,
+) -> Output:
+    """Trains and evaluates an experiment; the same command again goes on where it stopped.
+
+    Examples:
+      vae train --config=experiments/digits.py
+      vae train --config=experiments/digits.py --config.training.steps=3000
+
+    Args:
+      experiment: the experiment.
+      workdir: The run directory; runs/NAME of the experiment's file if absent.
+      cpu_devices: Makes the CPU appear as so many devices.
+      processes: Starts so many processes on this machine, and watches them.
+      coordinator: HOST:PORT of process 0, to train on several hosts.
+      num_processes: How many processes there are on these.
+      process_id: Which of them this is, from 0.
+    """
+    workdir = workdir or Path("runs") / experiment.file.stem
+    if processes > 1:
+        from vae.training import launcher
+
+        if coordinator:
+            raise InputError("--processes starts its own coordinator; leave --coordinator out.")
+        command = [*launcher.COMMAND, "train", *experiment.arguments(), f"--workdir={workdir}"]
+        command += [f"--cpu_devices={cpu_devices}"] if cpu_devices else []
+        raise SystemExit(launcher.launch(command, processes, share_accelerators=not cpu_devices))
+    with Progress("starting"):
+        from vae.train import train
+        from vae.training.checkpoint_errors import CheckpointError
+        from vae.training.directory import read_result
+        from vae.training.processes import Interrupted, is_first, join
+
+        prepare(cpu_devices)
+        join(coordinator, num_processes, process_id)
+    try:
+        result = train(experiment.config, workdir, overrides=experiment.overrides)
+    except Interrupted:
+        result = read_result(user_path(workdir))
+    except CheckpointError as error:
+        result = {"status": "failed", "error": str(error)}
+    return Output([workdir] if is_first() else [], result)
+
+
+def results(*, workdir: Path = "runs", out: Path | None = None) -> Output:
+    """Writes a table of all runs in a directory, beside published figures; or what a sweep found.
+
+    Examples:
+      vae results --workdir=runs
+      vae results --workdir=sweeps/digits
+
+    Args:
+      workdir: A directory that holds runs, whose RESULTS.md is written; or that of a sweep.
+      out: A file of such results, whose rows are added to or replaced instead.
+    """
+    if (Path(workdir) / "sweep.json").is_file():
+        from vae.sweeps import results
+
+        if out:
+            raise InputError(f"--out has no effect on a sweep, whose results lie in {workdir}.")
+        return Output([], {}, results.write(Path(workdir)))
+    from vae.report.results import write
+
+    return Output([write(Path(workdir), out)], {})
+
+
+def listing(*, workdir: Path | None = None) -> Output:
+    """Lists the experiments that there are, or the runs and sweeps in a directory.
+
+    Examples:
+      vae list
+      vae list --workdir=runs
+
+    Args:
+      workdir: A directory that holds runs and sweeps, or that of one sweep.
+    """
+    if workdir:
+        from vae.sweeps.listing import listing
+
+        text, figures = listing(workdir)
+        return Output([], figures, text)
+    here = FOLDER.parent == Path.cwd()
+    lines = []
+    for file in sorted(FOLDER.glob("*.py")):
+        name = file.relative_to(FOLDER.parent) if here else file.stem
+        lines.append(f"{name!s:36} {docstring_line(file)}")
+    return Output([], {}, "\n".join(lines))
+
+
+def compare(*workdirs: str) -> Output:
+    """Compares runs: what differs in their configs, and what each came to.
+
+    Examples:
+      vae compare runs/digits runs/wide
+      vae compare sweeps/digits/trials/0000 sweeps/digits/trials/0001 --json
+    """
+    from vae.report.compare import compare
+
+    text, figures = compare(workdirs)
+    return Output([], figures, text)
+
+
+def prepare(cpu_devices: int | None) -> None:
+    """What has to be said before JAX starts its backend."""
+    from vae.training.devices import simulate_cpu_devices
+    from vae.training.memory import keep_freed_memory
+
+    keep_freed_memory()
+    if cpu_devices:
+        simulate_cpu_devices(cpu_devices)
