@@ -54,7 +54,7 @@ def test_the_gradient_penalty_is_the_norm_of_the_jacobian():
     keys = jax.random.split(jax.random.key(2), (5000, 2))
     many = jnp.broadcast_to(z, (5000, 2, 2))
     linear = SimpleNamespace(mean=lambda outputs: outputs)
-    given = drawn(z=many, keys=keys, decode=decode, likelihood=linear)
+    given = drawn(batch=Batch(None), z=many, keys=keys, decode=decode, likelihood=linear)
     estimate = GradientPenalty(1.0).charge(None, given).losses["regularizer"]
     exact = [(jax.jacrev(decode)(one) ** 2).sum() for one in z[0]]
     np.testing.assert_allclose(estimate, exact, rtol=0.05)
