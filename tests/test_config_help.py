@@ -12,7 +12,7 @@ from vae.config.keys import FREE, KEYS, SECTIONS
 from vae.config.page import page
 from vae.errors import InputError
 
-WORDS = {"", *SECTIONS, *KEYS, *(name for choices in AXES.values() for name in choices)}
+WORDS = {"config", *SECTIONS, *KEYS, *(name for choices in AXES.values() for name in choices)}
 
 
 def test_every_word_has_an_answer_that_fits_a_terminal():
@@ -53,11 +53,16 @@ def test_a_choice_says_its_key_its_class_and_the_keys_that_it_reads():
 
 @pytest.mark.parametrize(
     ("word", "near"),
-    [("vampp", "vamp"), ("model.priors", "model.prior"), ("objectiv", "objective")],
+    [
+        ("vampp", "vamp"),
+        ("model.priors", "model.prior"),
+        ("objectiv", "objective"),
+        ("sampel", "sample"),
+    ],
 )
 def test_another_word_is_refused_with_the_nearest(word, near):
-    with pytest.raises(InputError, match=f"no '{word}'; did you mean '{near}'"):
-        help_text(word)
+    with pytest.raises(InputError, match=f"nothing called '{word}'; did you mean '{near}'"):
+        help_text(word, others=("sample",))
 
 
 def test_help_does_not_wait_for_jax():

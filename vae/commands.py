@@ -108,7 +108,7 @@ def _run(arguments: list[str]) -> int:
     if not own.is_own(command):
         command = command.replace("-", "_")
         if asked and command not in COMMANDS:
-            print(help_text(words[0]))  # of the config
+            print(help_text(words[0], others=COMMANDS))  # of the config
             return 0
     module, name, file = _place(command, rest)
     function = signature.read(file, name)
@@ -153,10 +153,10 @@ def overview() -> str:
             )
     lines += [
         "",
-        "`vae COMMAND --help` says what a command reads, `vae help model.prior` what a key of the",
-        "config is. `vae FILE:TASK` calls a function of a run in FILE.py, a task of your own.",
-        "Exit codes: 0 done; 1 failed; 2 wrong command line or config; 3 diverged; 75 preempted",
-        "(run the same command again); 130 stopped by Ctrl-C.",
+        "`vae COMMAND --help` says what a command reads; `vae help config`, what a config",
+        "holds. `vae FILE:TASK` calls a function of a run in FILE.py, a task of your own.",
+        "Exit codes: 0 done; 1 failed; 2 wrong command line or config; 3 diverged;",
+        "75 preempted (run the same command again); 130 stopped by Ctrl-C.",
     ]
     return "\n".join(lines)
 

@@ -14,18 +14,20 @@ from vae.errors import InputError, did_you_mean
 WIDTH = 80
 
 
-def help_text(word: str | None = None) -> str:
+def help_text(word: str, others: Iterable[str] = ()) -> str:
     """Explains the configuration, or a section, key or choice of it.
 
     Args:
-      word: a section, a key with or without its section, a choice, or KEY=CHOICE; None for all.
+      word: "config", a section, a key with or without its section, a choice, or KEY=CHOICE.
+
+      others: words that are no part of it and that may be meant, as those of commands.
 
     Raises:
       InputError: the configuration has no such word.
     """
-    if not word:
-        return _overview()
     word = word.lstrip("-").removeprefix("config.")
+    if word == "config":
+        return _overview()
     if word in SECTIONS and word not in KEYS:
         return _section(word)
     keys = [key for key in KEYS if word in (key, key.rpartition(".")[2])]
@@ -35,8 +37,15 @@ def help_text(word: str | None = None) -> str:
         named = [(axis, name)]
     found = [_key(key, KEYS[key]) for key in keys] + [_choice(*choice) for choice in named]
     if not found:
-        known = {*SECTIONS, *KEYS, *(key.rpartition(".")[2] for key in KEYS), *_names()}
-        raise InputError(f"The configuration has no {word!r}{did_you_mean(word, known)}")
+        known = {
+            "config",
+            *SECTIONS,
+            *KEYS,
+            *(key.rpartition(".")[2] for key in KEYS),
+            *_names(),
+            *others,
+        }
+        raise InputError(f"There is nothing called {word!r}{did_you_mean(word, known)}")
     return "\n\n".join(found)
 
 
@@ -52,8 +61,8 @@ def _overview() -> str:
         "",
         *_table(rows),
         "",
-        "help SECTION lists its keys; help KEY, as `help model.prior`, has the values of",
-        "one; help CHOICE, as `help vamp`, what goes with it.",
+        "`vae help SECTION` lists its keys, `vae help model.prior` explains a key, and",
+        "`vae help vamp` a choice.",
     ]
     return "\n".join(lines)
 

@@ -15,9 +15,9 @@ HEAD = """\
 # The configuration
 
 Every key, with its default. An experiment's file starts from `vae.config.base()`, which has them
-all, and changes what it is about; `--config.KEY=VALUE` changes one on the command line. `python
-launch.py help model.prior` shows a key in the terminal, `help vamp` a choice. A key that is set and
-that nothing reads is refused, as is whatever does not go together, with a sentence that says why.
+all, and changes what it is about; `--config.KEY=VALUE` changes one on the command line. `vae
+help model.prior` shows a key in the terminal, `vae help vamp` a choice. A key that is set and that
+nothing reads is refused, as is whatever does not go together, with a sentence that says why.
 
 Where the choices are parts, `"module:Name"` names one of your own, in a file beside the
 experiment's; its arguments are settings of any name, such as `model.prior_settings.df = 3`.
