@@ -119,9 +119,9 @@ def _read(directory: Path, experiments: Path) -> tuple[str, str, Trial] | None:
         if settings is None or record is None:
             return None
         check_keys(directory / "config.json", settings["data"], {"name": str, "path": str})
-        file = directory / "result.json"
-        check_keys(file, result, {"protocol": dict})
-        check_keys(file, result["protocol"], {"split": str, "binarize": str, "weights": str})
+        written = directory / "result.json"
+        check_keys(written, result, {"protocol": dict})
+        check_keys(written, result["protocol"], {"split": str, "binarize": str, "weights": str})
         with described(directory / "provenance.json"):
             said = config_file(record["command"])
     except Damaged as error:
@@ -153,7 +153,8 @@ def _section(
     trials: dict[str, list[Trial]],
 ) -> Section:
     """The rows of an experiment file: of each variant one for each group of its runs."""
-    rows, tasks = [], []
+    rows: list[Row] = []
+    tasks: list[tuple[str, ...]] = []
     for variant in published | trials:
         groups: dict[tuple[str, ...], list[Trial]] = defaultdict(list)
         for trial in trials.get(variant, ()):
