@@ -1,8 +1,8 @@
 """What generators and discriminators minimise.
 
-A discriminator's logit says how sure it is that what it is shown is real. Where it is at its best
-under the cross-entropy it is log p_real - log p_fake (Goodfellow et al., "Generative adversarial
-nets", 2014, proposition 1).
+A discriminator's logit says how sure it is that an example is real. The logit that minimises the
+cross-entropy is log p_real - log p_fake (Goodfellow et al., "Generative adversarial nets", 2014,
+proposition 1).
 """
 
 from __future__ import annotations
@@ -19,10 +19,10 @@ Array = jax.Array
 
 
 class GanLoss(NamedTuple):
-    """Functions of a logit, elementwise.
+    """The losses of a generator and a discriminator, elementwise functions of a logit.
 
     Attributes:
-      generator: what the maker of a fake minimises.
+      generator: what the generator minimises on a fake.
       real, fake: what the discriminator minimises.
     """
 
@@ -46,7 +46,7 @@ HINGE = GanLoss(
 
 
 def squared_slope(judge: Callable[[Array], Array], x: Array) -> Array:
-    """|d judge(x) / d x|^2 of each example, [B], for x [B, ...] and `judge` to [B].
+    """Returns |d judge(x) / d x|^2 of each example, [B], for x [B, ...] and `judge` to [B].
 
     Half its mean over real examples is the penalty R1 (Mescheder et al., "Which training methods
     for GANs do actually converge?", 2018, eq. 9).
@@ -56,11 +56,11 @@ def squared_slope(judge: Callable[[Array], Array], x: Array) -> Array:
 
 
 def permuted_dimensions(z: Array, noise: Array, axis: str | None) -> Array:
-    """z [B, D] with every dimension permuted on its own over the whole batch, as [B, D].
+    """Returns z [B, D] with each dimension permuted independently over the whole batch.
 
-    So q(z) becomes the product of its marginals (Kim & Mnih, "Disentangling by factorising", 2018,
-    algorithm 1). The permutations are the orders of the numbers in `noise` [B, D], which belong to
-    the examples: they are the same on any number of devices.
+    This turns q(z) into the product of its marginals (Kim & Mnih, "Disentangling by factorising",
+    2018, algorithm 1). Sorting `noise` [B, D] gives the permutations. The noise belongs to the
+    examples, so the permutations are the same on any number of devices.
     """
     order = jnp.argsort(gather(noise, axis), axis=0)
     return own_part(jnp.take_along_axis(gather(z, axis), order, axis=0), len(z), axis)

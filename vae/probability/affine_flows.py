@@ -2,14 +2,14 @@
 
     u_d = (z_d - shift_d) exp(-log_scale_d),    log |det du/dz| = -sum_d log_scale_d,
 
-where shift_d and log_scale_d depend on dimensions before d only. They are all those before it in a
-masked autoregressive flow (MAF; Papamakarios et al. 2017, eq. 3-5), and in a coupling layer the
-known part of z, which itself is kept (RealNVP; Dinh et al. 2017, eq. 7-8). The way back,
+where shift_d and log_scale_d depend on dimensions before d only: on all of them in a masked
+autoregressive flow (MAF; Papamakarios et al. 2017, eq. 3-5), on the part of z that the layer keeps
+in a coupling layer (RealNVP; Dinh et al. 2017, eq. 7-8). The inverse iterates
 
-    z_d = u_d exp(log_scale_d) + shift_d,
+    z_d = u_d exp(log_scale_d) + shift_d.
 
-is right in the dimensions that depend on none, then in those that depend on these, and so on: all
-of z after D rounds of it for MAF, after one for a coupling layer.
+The first round is right in the dimensions that depend on none, the next in those that depend on
+these, and so on: all of z is right after D rounds for MAF, after one for a coupling layer.
 """
 
 from __future__ import annotations
@@ -33,19 +33,19 @@ class AffineLayer(flax.struct.PyTreeNode):
 
     Attributes:
       conditioner: z [..., D] to shift and log-scale (before its bound) [..., D, 2]; a pytree.
-      rounds: after how many the way back is exact.
+      rounds: the number of rounds after which the inverse is exact.
     """
 
     conditioner: Callable[[Array], Array]
     rounds: int = flax.struct.field(pytree_node=False)
 
     def forward(self, z: Array) -> tuple[Array, Array]:
-        """u [..., D] of z [..., D], and log |det du/dz| [...]."""
+        """Returns u [..., D] of z [..., D], and log |det du/dz| [...]."""
         shift, log_scale = self._shift_and_log_scale(z)
         return (z - shift) * jnp.exp(-log_scale), -log_scale.sum(-1)
 
     def inverse(self, u: Array) -> Array:
-        """z [..., D] of u [..., D]."""
+        """Returns z [..., D] of u [..., D]."""
 
         def refine(_: int, z: Array) -> Array:
             shift, log_scale = self._shift_and_log_scale(z)
@@ -59,16 +59,16 @@ class AffineLayer(flax.struct.PyTreeNode):
 
 
 class AffineFlow(Density, flax.struct.PyTreeNode):
-    """p(z) of z in R^`dim` that the layers, each in the reverse order of the last, take to N(0, I).
+    """The density of z in R^`dim` that the layers map to N(0, I).
 
-    The order is reversed after every layer, so that who depends on whom alternates.
+    The dimensions are reversed after every layer, so that the direction of dependence alternates.
     """
 
     layers: tuple[AffineLayer, ...]
     dim: int = flax.struct.field(pytree_node=False)
 
     def forward(self, z: Array) -> tuple[Array, Array]:
-        """The noise u [..., D] of z [..., D], and log |det du/dz| [...]."""
+        """Returns the noise u [..., D] of z [..., D], and log |det du/dz| [...]."""
         log_det = jnp.zeros(z.shape[:-1])
         for layer in self.layers:
             z, change = layer.forward(z)
@@ -76,13 +76,13 @@ class AffineFlow(Density, flax.struct.PyTreeNode):
         return z, log_det
 
     def inverse(self, u: Array) -> Array:
-        """z [..., D] of noise u [..., D]."""
+        """Returns z [..., D] of noise u [..., D]."""
         for layer in reversed(self.layers):
             u = layer.inverse(u[..., ::-1])
         return u
 
     def log_prob(self, z: Array) -> Array:
-        """The log-density of z [..., D], as [...]."""
+        """Returns the log-density [...] of z [..., D]."""
         u, log_det = self.forward(z)
         return normal_log_prob(u, 0.0, 0.0).sum(-1) + log_det
 
@@ -91,12 +91,12 @@ class AffineFlow(Density, flax.struct.PyTreeNode):
         return self.inverse(standard_normal(keys, self.dim))
 
     def tempered(self, temperature: Array) -> TemperedFlow:
-        """The flow from N(0, temperature^2 I)."""
+        """Returns the flow from N(0, temperature^2 I)."""
         return TemperedFlow(self, temperature)
 
 
 class TemperedFlow(flax.struct.PyTreeNode):
-    """What a flow makes of noise with another standard deviation than 1, for sampling."""
+    """A flow from N(0, temperature^2 I), for sampling alone."""
 
     flow: AffineFlow
     temperature: Array

@@ -7,10 +7,10 @@
 
     log q(z) = sum_d sum_c z_dc log pi_dc,
 
-exact at one-hot z and linear between them. So an objective made of weights p(x, z) / q(z | x), as
-IWAE, is in training a relaxation of the discrete one, and a bound in the limit of a low temperature
-or with straight-through samples. The density of relaxed samples, which Maddison et al. 2017 train
-with, makes it a bound of another model, whose prior is relaxed too.
+exact at one-hot z and linear between them. An objective of the weights p(x, z) / q(z | x), such as
+IWAE, is therefore relaxed in training: it is a bound only in the limit of a low temperature or with
+straight-through samples. Maddison et al. 2017 train with the density of the relaxed samples, which
+gives a bound for another model, whose prior is relaxed too.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ Array = jax.Array
 
 
 def _blocks(z: Array) -> Array:
-    """[..., D, C] as [..., D C]."""
+    """Flattens [..., D, C] to [..., D C]."""
     return z.reshape(*z.shape[:-2], -1)
 
 
@@ -36,7 +36,7 @@ class Categorical(Variational, flax.struct.PyTreeNode):
     """D variables of C classes with probabilities softmax(logits); logits are [B, D, C].
 
     Attributes:
-      temperature: of relaxed samples; None draws exact ones.
+      temperature: the temperature of relaxed samples; with None samples are exact.
       straight_through: whether relaxed samples are rounded to one-hot vectors that keep the relaxed
         gradient (Jang et al. 2017, section 2.2).
     """
@@ -47,7 +47,7 @@ class Categorical(Variational, flax.struct.PyTreeNode):
 
     @property
     def mean(self) -> Array:  # type: ignore[override]  # a field of others
-        """The probabilities, [B, D C]."""
+        """Returns the probabilities, [B, D C]."""
         return _blocks(jax.nn.softmax(self.logits))
 
     def sample_and_log_prob(self, *, keys: Array) -> tuple[Array, Array]:
@@ -65,11 +65,11 @@ class Categorical(Variational, flax.struct.PyTreeNode):
         return z, self.log_prob(z)
 
     def log_prob(self, z: Array) -> Array:
-        """The log-probability of one-hot blocks z [..., D C], linear between them, as [...]."""
+        """Returns the log-probability [...] of one-hot blocks z [..., D C], linear between them."""
         return (z * _blocks(jax.nn.log_softmax(self.logits))).sum(-1)
 
     def kl(self, p: Density) -> Array | None:
-        """KL(self || p) [D, B] in closed form, or None where there is none.
+        """Returns KL(self || p) [D, B] in closed form, or None where there is none.
 
         Each variable is a group: KL_d = log C + sum_c pi_dc log pi_dc for a uniform p.
         """
@@ -86,7 +86,7 @@ class UniformCategorical(Density, flax.struct.PyTreeNode):
     categories: int = flax.struct.field(pytree_node=False)
 
     def log_prob(self, z: Array) -> Array:
-        """The log-probability of one-hot blocks z [..., D C], as [...]."""
+        """Returns the log-probability [...] of one-hot blocks z [..., D C]."""
         return jnp.full(z.shape[:-1], -self.dim * math.log(self.categories))
 
     def sample(self, *, keys: Array) -> Array:

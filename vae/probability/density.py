@@ -1,6 +1,6 @@
-"""What distributions of latents answer: p(z), and q(z | x).
+"""The contracts of latent distributions: p(z), and q(z | x).
 
-Both are pytrees of arrays, as a `flax.struct.dataclass` is; one of one's own is a subclass.
+Both are pytrees of arrays, as a `flax.struct.dataclass` is. Subclass one to write your own.
 """
 
 from __future__ import annotations
@@ -22,21 +22,21 @@ SPACES = {  # where the latents of a model are
 
 
 class Density(Protocol):
-    """p(z)."""
+    """A prior p(z)."""
 
     @abstractmethod
     def log_prob(self, z: Array) -> Array:
-        """log p(z) [...] of z [..., size]; [..., B] where p differs with the example."""
+        """Returns log p(z) [...] of z [..., size]; [..., B] where p differs between examples."""
 
     @abstractmethod
     def sample(self, *, keys: Array) -> Array:
         """Draws z [B, size], one from each key [B]."""
 
     def tempered(self, temperature: Array) -> Any:
-        """The same with `temperature` times its standard deviation; None without that meaning.
+        """Returns p with `temperature` times its standard deviation; None if that means nothing.
 
-        A Gaussian's is scaled around its mean, a mixture's within each component, a flow's where
-        it starts.
+        A Gaussian is scaled around its mean, a mixture within each component, a flow in its base
+        distribution.
         """
         return None
 
@@ -45,8 +45,8 @@ class Variational(Protocol):
     """q(z | x) of a batch: its arrays are [B, ...], or [1, ...] where all examples share them.
 
     Attributes:
-      mean: [B, size] its centre, from which an example is reconstructed.
-      log_std: [B, size] where that is known, else None.
+      mean: [B, size], the centre of q, from which an example is reconstructed.
+      log_std: [B, size], or None where it is not known.
     """
 
     mean: Array
@@ -54,23 +54,23 @@ class Variational(Protocol):
 
     @abstractmethod
     def sample_and_log_prob(self, *, keys: Array) -> tuple[Array, Array]:
-        """z [K, B, size] from keys [K, B], with gradients, and log q(z | x) [K, B]."""
+        """Draws z [K, B, size] from keys [K, B], with gradients; log q(z | x) is [K, B]."""
 
     def shifted(self, by: Array) -> Self:
-        """The distribution of z + by [size] or [B, size]; needed of latents in R^D alone."""
+        """Returns the distribution of z + by [size] or [B, size]; only latents in R^D need it."""
         raise NotImplementedError("q(z | x) of latents in R^D needs `shifted`")
 
     def log_prob(self, z: Array) -> Array | None:
-        """log q(z | x) [K, B] at any z [K, B, size]; None where it is known at q's samples only."""
+        """Returns log q(z | x) [K, B] at z [K, B, size]; None if only q's own samples have one."""
         return None
 
     def log_prob_per_dim(self, z: Array) -> Array | None:
-        """[..., size] where q is a product over the dimensions, else None.
+        """Returns the log-densities [..., size] if q is a product over the dimensions, else None.
 
-        The leaves of a q that is one are [B, ...].
+        If it is, the leaves of q are [B, ...].
         """
         return None
 
     def kl(self, p: Density) -> Array | None:
-        """KL(q || p) [G, B] in closed form for G groups of dimensions; None where there is none."""
+        """Returns KL(q || p) [G, B] in closed form for G groups of dimensions, else None."""
         return None

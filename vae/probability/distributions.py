@@ -1,7 +1,7 @@
 """Normal densities, and noise that belongs to examples.
 
-Keys: an example has one, each of its samples one made from it. So a figure does not depend on the
-batch, the device or the chunk in which a sample was drawn.
+Each example has a key, and each of its samples a key made from that one. A number therefore does
+not depend on the batch, the device or the chunk in which its samples were drawn.
 """
 
 from __future__ import annotations
@@ -22,23 +22,23 @@ Array = jax.Array
 
 LOG_2PI = math.log(2 * math.pi)
 
-# An accelerator rounds the factors of a product by default, which costs a density whole digits.
+# By default an accelerator rounds the factors of a product, which costs a density several digits.
 einsum = functools.partial(jnp.einsum, precision=jax.lax.Precision.HIGHEST)
 
 
 def normal_log_prob(x: Array, mean: Array | float, log_std: Array | float) -> Array:
-    """log N(x; mean, exp(log_std)^2), elementwise."""
+    """Returns log N(x; mean, exp(log_std)^2), elementwise."""
     standardised = (x - mean) * jnp.exp(-log_std)
     return -0.5 * (standardised**2 + LOG_2PI) - log_std
 
 
 def example_keys(key: Array, indices: ArrayLike) -> Array:
-    """Keys [B] of the examples with these indices [B]."""
+    """Returns the keys [B] of the examples with these indices [B]."""
     return jax.vmap(jax.random.fold_in, in_axes=(None, 0))(key, indices)
 
 
 def sample_keys(keys: Array, num_samples: int, first: Array | int = 0) -> Array:
-    """Keys [K, B] of the samples first, ..., first + K - 1 of examples with keys [B]."""
+    """Returns keys [K, B] of samples first, ..., first + K - 1 of the examples with keys [B]."""
     fold = jax.vmap(jax.vmap(jax.random.fold_in, in_axes=(0, None)), in_axes=(None, 0))
     return fold(keys, first + jnp.arange(num_samples))
 
@@ -50,18 +50,18 @@ def split(keys: Array, num: int = 2) -> Array:
 
 
 def other_keys(keys: Array) -> Array:
-    """Keys [...] for noise beside that which `keys` [...] themselves are for."""
+    """Returns keys [...] for noise that is independent of what `keys` [...] draw."""
     return draw_each(lambda key: jax.random.fold_in(key, 1), keys)
 
 
 def draw_each(draw: Callable[[Array], Array], keys: Array) -> Array:
-    """What `draw` makes of a key, of each key [...], as [..., *shape of one]."""
+    """Applies `draw` to each key [...]; returns [..., *shape of one draw]."""
     drawn = jax.vmap(draw)(keys.reshape(-1))
     return drawn.reshape(*keys.shape, *drawn.shape[1:])
 
 
 def standard_normal(keys: Array, dim: int) -> Array:
-    """Standard normal noise [..., dim], a vector from each key [...]."""
+    """Draws standard normal noise [..., dim], one vector from each key [...]."""
     # Whole registers of a CPU: XLA compiles the hash of 10 numbers for three times as long as that
     # of 16, whose first 10 are the same.
     drawn = dim if dim < 8 else -(-dim // 8) * 8
@@ -81,15 +81,15 @@ class DiagonalGaussian(Density, Variational, flax.struct.PyTreeNode):
         return self.mean + jnp.exp(self.log_std) * noise, log_prob.sum(-1)
 
     def shifted(self, by: Array) -> DiagonalGaussian:
-        """The distribution of z + by, for a shift [..., D]."""
+        """Returns the distribution of z + by, for a shift [..., D]."""
         return self.replace(mean=self.mean + by)
 
     def log_prob_per_dim(self, z: Array) -> Array:
-        """The log-density of each dimension of z [..., D], as [..., D]."""
+        """Returns the log-density of each dimension of z [..., D], as [..., D]."""
         return normal_log_prob(z, self.mean, self.log_std)
 
     def log_prob(self, z: Array) -> Array:
-        """The log-density of z [..., D], as [...]."""
+        """Returns the log-density [...] of z [..., D]."""
         return self.log_prob_per_dim(z).sum(-1)
 
     def sample(self, *, keys: Array) -> Array:
@@ -97,11 +97,11 @@ class DiagonalGaussian(Density, Variational, flax.struct.PyTreeNode):
         return self.mean + jnp.exp(self.log_std) * standard_normal(keys, self.mean.shape[-1])
 
     def tempered(self, temperature: Array) -> DiagonalGaussian:
-        """The distribution of `temperature` times the standard deviation."""
+        """Returns the distribution with `temperature` times the standard deviation."""
         return self.replace(log_std=self.log_std + jnp.log(temperature))
 
     def kl(self, p: Density) -> Array | None:
-        """KL(self || p) [G, B] in closed form, or None where there is none.
+        """Returns KL(self || p) [G, B] in closed form, or None where there is none.
 
         Each dimension is a group: KL_d = ((mean_d - m_d)^2 / s_d^2 + std_d^2 / s_d^2 - 1) / 2
         - log std_d / s_d   (Kingma & Welling 2014, app. B, for m = 0, s = 1).
@@ -124,7 +124,7 @@ class StandardNormal(Density, flax.struct.PyTreeNode):
     dim: int = flax.struct.field(pytree_node=False)
 
     def log_prob(self, z: Array) -> Array:
-        """The log-density of z [..., D], as [...]."""
+        """Returns the log-density [...] of z [..., D]."""
         return normal_log_prob(z, 0.0, 0.0).sum(-1)
 
     def sample(self, *, keys: Array) -> Array:
@@ -132,13 +132,13 @@ class StandardNormal(Density, flax.struct.PyTreeNode):
         return standard_normal(keys, self.dim)
 
     def tempered(self, temperature: Array) -> DiagonalGaussian:
-        """N(0, temperature^2 I)."""
+        """Returns N(0, temperature^2 I)."""
         zeros = jnp.zeros(self.dim)
         return DiagonalGaussian(zeros, zeros + jnp.log(temperature))
 
 
 def strictly_lower(values: Array, dim: int) -> Array:
-    """Matrices [..., D, D] with `values` [..., D (D - 1) / 2] below the diagonal, row by row."""
+    """Returns matrices [..., D, D]: `values` [..., D (D - 1) / 2] below the diagonal, by rows."""
     rows, columns = np.tril_indices(dim, -1)
     matrix = jnp.zeros((*values.shape[:-1], dim, dim), values.dtype)
     return matrix.at[..., rows, columns].set(values)
@@ -152,7 +152,7 @@ class FullGaussian(Variational, flax.struct.PyTreeNode):
 
     @property
     def log_diagonal(self) -> Array:
-        """The logarithm of L's diagonal, [..., D]; its sum is log |det L|."""
+        """Returns the logarithm of L's diagonal, [..., D]; its sum is log |det L|."""
         return jnp.log(jnp.diagonal(self.scale_tril, axis1=-2, axis2=-1))
 
     def sample_and_log_prob(self, *, keys: Array) -> tuple[Array, Array]:
@@ -163,11 +163,11 @@ class FullGaussian(Variational, flax.struct.PyTreeNode):
         return z, log_prob.sum(-1)
 
     def shifted(self, by: Array) -> FullGaussian:
-        """The distribution of z + by, for a shift [..., D]."""
+        """Returns the distribution of z + by, for a shift [..., D]."""
         return self.replace(mean=self.mean + by)
 
     def log_prob(self, z: Array) -> Array:
-        """The log-density of z [..., D], as [...]."""
+        """Returns the log-density [...] of z [..., D]."""
         identity = jnp.broadcast_to(jnp.eye(self.mean.shape[-1]), self.scale_tril.shape)
         inverse = jax.lax.linalg.triangular_solve(
             self.scale_tril, identity, left_side=True, lower=True
@@ -176,7 +176,7 @@ class FullGaussian(Variational, flax.struct.PyTreeNode):
         return (normal_log_prob(noise, 0.0, 0.0) - self.log_diagonal).sum(-1)
 
     def kl(self, p: Density) -> Array | None:
-        """KL(self || p) [1, B] in closed form, or None where there is none.
+        """Returns KL(self || p) [1, B] in closed form, or None where there is none.
 
         KL(N(m, L L^T) || N(0, I)) = (|m|^2 + |L|^2 - D) / 2 - log |det L|.
         """

@@ -1,7 +1,7 @@
-"""What one example is: numbers at places, and what the numbers mean.
+"""What one example is: numbers at positions (`places`), and what the numbers mean.
 
-An image has the places (H, W), a sound or a sentence (T,), a solid (D, H, W); a row of a table has
-none, and its columns are channels. Data keep raw values; models are given x:
+The places of an image are (H, W), of a sound or a sentence (T,), of a solid (D, H, W). A row of a
+table has none; its columns are channels. Data keep raw values; models are given x:
 
     x = (raw - offset) / scale
 
@@ -9,9 +9,9 @@ none, and its columns are channels. Data keep raw values; models are given x:
 |--------|------------------------------------------------------------------------------------|
 | binary | 0 or 1                                                                             |
 | levels | one of L equally spaced values in [0, 1], 0 and 1 among them                       |
-| counts | whole numbers without an upper end, over the largest that was counted              |
+| counts | whole numbers without an upper end, divided by the largest that was counted        |
 | real   | real numbers                                                                       |
-| tokens | whole numbers 0, ..., V - 1 that are names, as they are                            |
+| tokens | whole numbers 0, ..., V - 1 that are names, unchanged                              |
 """
 
 from __future__ import annotations
@@ -32,12 +32,11 @@ class Values:
     Attributes:
       kind: one of KINDS.
       scale: a number, or one for each channel.
-      levels: how many values there are: L, V, and of counts one more than the largest. None of
-        real numbers; but where noise of one level's width was added to L levels, L.
+      levels: how many values there are: L for levels, V for tokens, one more than the largest for
+        counts. For real numbers None, unless noise of one level's width was added to L levels: L.
       offset: a number, or one for each channel.
-      low: the least that x is, and high: the most, in the data.
-      black: the source's own value that became x = 0, and white: that became 1, where reading it
-        changed them.
+      low, high: the least and the largest x in the data.
+      black, white: the source's own values that became x = 0 and x = 1, where reading changed them.
     """
 
     kind: str
@@ -50,7 +49,7 @@ class Values:
     white: float | None = None
 
     def to_x(self, raw: Any) -> Any:
-        """The raw values [..., C] as x, float32; tokens int32. On the host or in a trace."""
+        """Returns raw values [..., C] as x, float32 (tokens int32), on the host or in a trace."""
         if self.kind == "tokens":
             return raw.astype(np.int32)
         raw = raw.astype(np.float32)
@@ -59,7 +58,7 @@ class Values:
         return raw / _numbers(self.scale)
 
     def to_raw(self, x: np.ndarray) -> np.ndarray:
-        """x [..., C] as raw values, on the host; the nearest whole numbers but of real ones."""
+        """Returns x [..., C] as raw values, on the host; all but real ones are rounded."""
         if self.kind == "tokens":
             return x
         raw = x * _numbers(self.scale) + _numbers(self.offset)
@@ -67,7 +66,7 @@ class Values:
 
 
 def _numbers(given: float | tuple[float, ...]) -> Any:
-    """One number, which takes no part in what the arithmetic's type is, or float32 [C]."""
+    """Returns one number, which leaves the type of the arithmetic alone, or float32 [C]."""
     return np.asarray(given, np.float32) if isinstance(given, tuple) else float(given)
 
 
@@ -93,11 +92,11 @@ class Event:
 
     @property
     def log_scale(self) -> float:
-        """The sum of log scale over all values: log p(raw) = log p(x) - this, of real numbers."""
+        """Returns the sum of log scale over all values: log p(raw) = log p(x) - this, if real."""
         scales = np.broadcast_to(np.log(np.asarray(self.values.scale)), self.shape)
         return float(scales.sum())
 
     @property
     def size(self) -> int:
-        """How many values there are."""
+        """Returns the number of values."""
         return math.prod(self.shape)

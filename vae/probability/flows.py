@@ -4,7 +4,7 @@
 
 (Rezende & Mohamed 2015, eq. 13.) One transformation is a function `(parameters, z [..., B, D])` to
 the new z and the logarithm of the determinant [..., B]; its parameters are a tree of arrays.
-Where there is no way back, the density is known of q's own samples only.
+A transformation without an inverse gives the density at q's own samples only.
 """
 
 from __future__ import annotations
@@ -28,9 +28,9 @@ class TransformedGaussian(Variational, flax.struct.PyTreeNode):
     """A diagonal Gaussian after a chain of transformations.
 
     Attributes:
-      base: of u, [B, D].
+      base: the distribution of u, [B, D].
       steps: the parameters of each transformation.
-      shift: [1, D] or [B, D], added to what the last one gives.
+      shift: [1, D] or [B, D], added to the last transformation's result.
       transform: the transformation.
     """
 
@@ -41,7 +41,7 @@ class TransformedGaussian(Variational, flax.struct.PyTreeNode):
 
     @property
     def mean(self) -> Array:  # type: ignore[override]  # a field of others
-        """Where the base's mean is taken to, [B, D]; the expectation has no closed form."""
+        """Returns the image of the base's mean, [B, D]; the expectation has no closed form."""
         return self._forward(self.base.mean)[0]
 
     def sample_and_log_prob(self, *, keys: Array) -> tuple[Array, Array]:
@@ -51,7 +51,7 @@ class TransformedGaussian(Variational, flax.struct.PyTreeNode):
         return z, log_prob - log_det
 
     def shifted(self, by: Array) -> TransformedGaussian:
-        """The distribution of z + by, for a shift [D] or [B, D]."""
+        """Returns the distribution of z + by, for a shift [D] or [B, D]."""
         return self.replace(shift=self.shift + by)
 
     def _forward(self, z: Array) -> tuple[Array, Array]:
@@ -63,7 +63,7 @@ class TransformedGaussian(Variational, flax.struct.PyTreeNode):
 
 
 class InvertibleGaussian(TransformedGaussian):
-    """One whose transformations can be undone: its density is known everywhere.
+    """A transformed Gaussian with an inverse: its density is known everywhere.
 
     Attributes:
       undo: (parameters, new z [..., B, D]) to z.
@@ -72,7 +72,7 @@ class InvertibleGaussian(TransformedGaussian):
     undo: Callable[[Any, Array], Array] = flax.struct.field(pytree_node=False)
 
     def log_prob(self, z: Array) -> Array:
-        """log q(z | x) of z [..., B, D], as [..., B]."""
+        """Returns log q(z | x) [..., B] of z [..., B, D]."""
         z = jnp.broadcast_to(z, jnp.broadcast_shapes(z.shape, self.base.mean.shape)) - self.shift
         log_det = jnp.zeros(z.shape[:-1])
         for parameters in reversed(self.steps):
@@ -82,16 +82,16 @@ class InvertibleGaussian(TransformedGaussian):
 
 
 def _log_one_plus(one_plus_r: Array, tanh: Array) -> Array:
-    """log(1 + r tanh'(a)) of 1 + r > 0 and tanh(a), without the cancellation near r = -1."""
+    """Returns log(1 + r tanh'(a)) of 1 + r > 0 and tanh(a), without cancellation near r = -1."""
     return jnp.log(one_plus_r + (1 - one_plus_r) * tanh**2)
 
 
 def planar(parameters: tuple[Array, Array, Array], z: Array) -> tuple[Array, Array]:
-    """z + u tanh(w.z + b), with (u, w, b) [B, D], [B, D], [B].
+    """Returns z + u tanh(w.z + b) and its log-determinant; (u, w, b) are [B, D], [B, D], [B].
 
-    Source: Rezende & Mohamed 2015, eq. 10-12 and appendix A.1. What is invertible has w.u > -1, so
-    u is moved along w until w.u = m(w.u), m(x) = -1 + log(1 + (e - 1) exp(x)). The factor e - 1 is
-    not in the paper: with it m(0) = 0, and small parameters are near the identity.
+    Source: Rezende & Mohamed 2015, eq. 10-12 and appendix A.1. The map is invertible if w.u > -1,
+    so u is moved along w until w.u = m(w.u), m(x) = -1 + log(1 + (e - 1) exp(x)). The factor e - 1
+    is not in the paper: with it m(0) = 0, and small parameters are near the identity.
     """
     u, w, b = parameters
     inner = (w * u).sum(-1)
@@ -103,10 +103,11 @@ def planar(parameters: tuple[Array, Array, Array], z: Array) -> tuple[Array, Arr
 
 
 def sylvester(parameters: tuple[Array, Array, Array, Array], z: Array) -> tuple[Array, Array]:
-    """z + Q R1 tanh(R2 Q^T z + b), with (Q, R1, R2, b) three times [B, D, D] and [B, D].
+    """Returns z + Q R1 tanh(R2 Q^T z + b) and its log-determinant.
 
-    Source: van den Berg et al. 2018, eq. 8-10. Q is orthogonal; R1 and R2 are upper triangular,
-    and every product of their diagonals must be above -1.
+    Source: van den Berg et al. 2018, eq. 8-10. The parameters (Q, R1, R2, b) are three times
+    [B, D, D] and [B, D]. Q is orthogonal; R1 and R2 are upper triangular, and every product of
+    their diagonals must be above -1.
     """
     q, r1, r2, b = parameters
     rotated = einsum("...dm,...d->...m", q, z)
@@ -117,20 +118,20 @@ def sylvester(parameters: tuple[Array, Array, Array, Array], z: Array) -> tuple[
 
 
 def cayley(skew: Array) -> Array:
-    """The rotation (I + S)^-1 (I - S) of a skew-symmetric matrix S, [..., D, D].
+    """Returns the rotation (I + S)^-1 (I - S) of a skew-symmetric matrix S, [..., D, D].
 
-    Every rotation without the eigenvalue -1 is one of these, and the inverse always exists.
+    Every rotation without the eigenvalue -1 has this form, and the inverse always exists.
     """
     identity = jnp.eye(skew.shape[-1])
     return jnp.linalg.solve(identity + skew, identity - skew)
 
 
 def inverse_autoregressive(outputs: Array, z: Array) -> tuple[Array, Array]:
-    """s z + (1 - s) m, in the reverse order of dimensions for the next transformation.
+    """Returns s z + (1 - s) m and its log-determinant, the dimensions reversed for the next step.
 
     Source: Kingma et al. 2016, eq. 13-14 and algorithm 1. The `outputs` [..., B, D, 2] are m and
     the input of the gate s. Those of dimension d depend on the dimensions of z before d alone, so
-    that the determinant is the product of the gates.
+    the determinant is the product of the gates.
     """
     m, gate = outputs[..., 0], outputs[..., 1] + GATE
     s = jax.nn.sigmoid(gate)
@@ -138,10 +139,10 @@ def inverse_autoregressive(outputs: Array, z: Array) -> tuple[Array, Array]:
 
 
 def undo_inverse_autoregressive(network: Callable[[Array], Array], z: Array) -> Array:
-    """What `inverse_autoregressive` with the outputs of `network` took to z [..., B, D].
+    """Returns the z that `inverse_autoregressive` with the outputs of `network` maps to z.
 
-    After d rounds the first d dimensions are right, for they depend on those before them alone. So
-    it costs D passes where the way forward costs one.
+    After d rounds the first d dimensions are right, for they depend on those before them alone. The
+    inverse therefore costs D passes, the forward map one. z is [..., B, D].
     """
     z = z[..., ::-1]
 

@@ -2,14 +2,14 @@
 
     H(z, r) = -log p(z) + |r|^2 / 2,     r ~ N(0, I)
 
-A trajectory of leapfrog steps is reversible and keeps volumes; that it keeps H only nearly is put
-right by accepting its end with probability min(1, exp(H_start - H_end)). (Neal 2011, "MCMC using
+Leapfrog steps are reversible and keep volumes, but keep H only nearly; accepting the end of a
+trajectory with probability min(1, exp(H_start - H_end)) corrects that. (Neal 2011, "MCMC using
 Hamiltonian dynamics", section 5.2 and 5.3.) Every chain moves in coordinates u of its own, z = S u:
-where S S' is about the covariance of p(z), all directions of u are alike, which is the mass matrix
-(S S')^-1 in other words (section 5.4.1). Each of N chains is independent of the others.
+where S S' is about the covariance of p(z), all directions of u are alike. This is the same as the
+mass matrix (S S')^-1 (section 5.4.1). Each of the N chains is independent of the others.
 
-`log_density` is a function of z [N, D] that gives log p(z) [N] up to a constant, each from its own
-row alone.
+`log_density` is a function of z [N, D] that gives log p(z) [N] up to a constant, each value from
+its own row alone.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from vae.probability.distributions import einsum
 
 Array = jax.Array
 
-TARGET = 0.8  # of the acceptance: trajectories then cost least (Betancourt et al. 2014, section 5)
+TARGET = 0.8  # acceptance at which trajectories cost least (Betancourt et al. 2014, section 5)
 
 
 class Point(NamedTuple):
@@ -32,7 +32,7 @@ class Point(NamedTuple):
 
     Attributes:
       z: [N, D].
-      log_density: [N] there, and gradient: [N, D].
+      log_density, gradient: log p(z) [N] and its gradient [N, D] there.
     """
 
     z: Array
@@ -41,7 +41,7 @@ class Point(NamedTuple):
 
 
 def point_at(log_density: Callable[[Array], Array], z: Array) -> Point:
-    """The point at z [N, D]."""
+    """Returns the point at z [N, D]."""
     value, pull = jax.vjp(log_density, z)
     return Point(z, value, pull(jnp.ones_like(value))[0])
 
@@ -53,13 +53,13 @@ def leapfrog(
     step: Array,
     scale: Array,
 ) -> tuple[Point, Array]:
-    """One leapfrog step; returns the point and the momentum there.
+    """Takes one leapfrog step; returns the point and the momentum there.
 
     Args:
-      log_density: see above.
+      log_density: see the module.
       point: where the chains are.
-      momentum: [N, D] of u.
-      step: [N] sizes.
+      momentum: [N, D], in the coordinates u.
+      step: [N], the step sizes.
       scale: S, [N, D, D], or [N, D] where it is diagonal.
     """
     step = step[:, None]
@@ -69,7 +69,7 @@ def leapfrog(
 
 
 def _times(scale: Array, vector: Array, *, transpose: bool = False) -> Array:
-    """S v, or S' v."""
+    """Returns S v, or S' v."""
     if scale.ndim == 2:
         return scale * vector
     return einsum("nij,ni->nj" if transpose else "nij,nj->ni", scale, vector)
@@ -78,9 +78,11 @@ def _times(scale: Array, vector: Array, *, transpose: bool = False) -> Array:
 def accept(
     start: Point, start_momentum: Array, end: Point, end_momentum: Array, *, keys: Array
 ) -> tuple[Point, Array]:
-    """Where chains go on from, one end of their trajectory or the other, from keys [N].
+    """Accepts or rejects the end of each chain's trajectory, with keys [N].
 
-    Also returns the probabilities [N] of the end; where it is not finite, 0.
+    Returns:
+      The points from which the chains go on, and the acceptance probabilities [N]; 0 where not
+      finite.
     """
     before = start.log_density - 0.5 * (start_momentum**2).sum(-1)
     after = end.log_density - 0.5 * (end_momentum**2).sum(-1)
@@ -96,9 +98,9 @@ def accept(
 
 
 def adapted(log_step: Array, probability: Array, sweep: Array) -> Array:
-    """Step sizes that draw the acceptance to `TARGET`, after sweep 0, 1, ... of a burn-in.
+    """Returns log step sizes that move the acceptance to `TARGET`; `sweep` is 0, 1, ... of burn-in.
 
-    The stochastic approximation of Robbins and Monro (Andrieu & Thoms 2008, "A tutorial on adaptive
+    Robbins and Monro's stochastic approximation (Andrieu & Thoms 2008, "A tutorial on adaptive
     MCMC", section 4.2): changes shrink as 1 / sqrt(sweep + 1).
     """
     return log_step + (probability - TARGET) / jnp.sqrt(sweep + 1.0)

@@ -10,16 +10,16 @@ import jax
 import jax.numpy as jnp
 from jax.extend.core import jaxpr_as_fun
 
-# What XLA has whole, before and after; the rest it fuses.
+# The operations whose operands and results XLA holds in memory; it fuses the rest.
 PRODUCTS = ("dot_general", "conv_general_dilated", "triangular_solve")
 
 
 def scan(body: Callable[[Any, Any], tuple[Any, Any]], carry: Any, xs: Any) -> tuple[Any, Any]:
-    """`jax.lax.scan`; on a CPU a body with convolutions is written out, turn by turn.
+    """Runs `jax.lax.scan`; on a CPU a body with convolutions is unrolled in Python.
 
     There XLA runs a convolution in a loop tens of times slower than outside of one, also in a loop
-    of a single turn, and with `unroll`. Whether the body has one is seen in its trace, of which
-    either form is then made, so that the body is traced once.
+    of a single step, and with `unroll`. The body is traced once: the trace shows whether it has a
+    convolution, and either form is made of it.
     """
     if jax.default_backend() != "cpu":
         return jax.lax.scan(body, carry, xs)
@@ -45,17 +45,17 @@ def scan(body: Callable[[Any, Any], tuple[Any, Any]], carry: Any, xs: Any) -> tu
 
 
 def fits(function: Callable[[Any], Any], xs: Any, *, limit: int) -> bool:
-    """Whether a gradient of `function(xs)` holds no more than `limit` bytes (`held_bytes`)."""
+    """Returns whether a gradient of `function(xs)` holds at most `limit` bytes (`held_bytes`)."""
     return held_bytes(jax.make_jaxpr(function)(xs)) <= limit
 
 
 def in_pieces(function: Callable[[Any], Any], xs: Any, *, limit: int) -> Any:
-    """`function(xs)` of arrays [N, ...], which it takes one independently of the other.
+    """Returns `function(xs)` of arrays [N, ...], whose rows it treats independently.
 
-    Where a gradient would hold more than `limit` bytes, it is applied to pieces of xs in turn, and
-    a gradient computes each piece again instead of keeping it. Else it is the call alone. The turns
-    are a loop on a CPU too, where convolutions are slow in one: written out, XLA runs them side by
-    side, and holds as much as without pieces.
+    Where a gradient would hold more than `limit` bytes, the function is applied to one piece of xs
+    after another, and a gradient computes each piece again instead of keeping it. The pieces are a
+    loop on a CPU too, though convolutions are slow in one: unrolled, XLA would run them side by
+    side and hold as much as without pieces.
     """
     number = len(jax.tree.leaves(xs)[0])
     jaxpr, shapes = jax.make_jaxpr(function, return_shape=True)(xs)
@@ -66,7 +66,7 @@ def in_pieces(function: Callable[[Any], Any], xs: Any, *, limit: int) -> Any:
     size = math.ceil(number / pieces)
 
     def cut(x: Any) -> Any:
-        """[N, ...] to [pieces, size, ...]; the last row fills up."""
+        """Reshapes [N, ...] to [pieces, size, ...], filled up with the last row."""
         rows = jnp.minimum(jnp.arange(pieces * size), number - 1)
         return x[rows].reshape(pieces, size, *x.shape[1:])
 
@@ -75,15 +75,16 @@ def in_pieces(function: Callable[[Any], Any], xs: Any, *, limit: int) -> Any:
 
 
 def held_bytes(jaxpr: Any) -> int:
-    """Bytes of what a trace multiplies and convolves, and gets of it: about what a gradient holds.
+    """Returns the bytes of what a trace multiplies and convolves, and of the results.
 
-    What goes into the trace from outside, as weights do, is not counted.
+    This is about what a gradient holds. Arrays from outside the trace, such as weights, do not
+    count.
     """
     return sum(_kept_and_passing(jaxpr, {*jaxpr.jaxpr.invars, *jaxpr.jaxpr.constvars}))
 
 
 def _kept_and_passing(jaxpr: Any, outside: set[Any]) -> tuple[int, int]:
-    """Bytes that are kept for the gradient, and most that are there for a while, and made again."""
+    """Returns the bytes kept for the gradient, and the most that are temporary and made again."""
     whole: set[Any] = set()
     kept, passing = 0, 0
     for equation in jaxpr.eqns:

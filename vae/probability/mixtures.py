@@ -2,8 +2,8 @@
 
 The log-densities of N points under M diagonal Gaussians are a matrix [N, M]. They are summed over
 squared differences, exact however narrow a component is; the compiler keeps these [N, M, D] numbers
-out of memory. It cannot do so in the gradient, which is that of the same function written with
-two matrix products instead,
+out of memory. It cannot do so in the gradient, which is therefore taken of the same function
+written with two matrix products,
 
     -1/2 sum_d ((z_d - m_d) / s_d)^2 = z . (m / s^2) - 1/2 z^2 . (1 / s^2) - 1/2 |m / s|^2.
 """
@@ -23,14 +23,14 @@ from vae.probability.loops import fits, in_pieces
 
 Array = jax.Array
 
-# Bytes that the densities of an `EqualMixture` hold at once. They are as many as points times
-# components, and each may take networks: more than the model itself.
+# Bytes that the densities of an `EqualMixture` may hold at once. There are points times components
+# of them, and each may take networks: more than the model itself.
 HELD = 2**28
 
 
 @jax.custom_jvp
 def normal_log_probs(z: Array, mean: Array, log_std: Array) -> Array:
-    """log N(z; mean_m, diag(exp(log_std_m)^2)) of z [..., D] for means [M, D], as [..., M]."""
+    """Returns log N(z; mean_m, diag(exp(log_std_m)^2)) [..., M] of z [..., D], for means [M, D]."""
     squares = (((z[..., None, :] - mean) * jnp.exp(-log_std)) ** 2).sum(-1)
     return -0.5 * squares - (log_std + 0.5 * LOG_2PI).sum(-1)
 
@@ -42,7 +42,7 @@ def _normal_log_probs_jvp(primals: Any, tangents: Any) -> tuple[Array, Array]:
 
 
 def _with_products(z: Array, mean: Array, log_std: Array) -> Array:
-    # Far from 0 the square would be lost in its parts; the density does not depend on the origin.
+    # Far from 0 the square would cancel between its parts; the origin is free to choose.
     middle = jax.lax.stop_gradient(mean.mean(0))
     z, mean = z - middle, mean - middle
     precision = jnp.exp(-2 * log_std)
@@ -52,12 +52,12 @@ def _with_products(z: Array, mean: Array, log_std: Array) -> Array:
 
 
 def _product(a: Array, b: Array) -> Array:
-    """a @ b in whole float32, which is not an accelerator's default: large numbers cancel here."""
+    """Returns a @ b in full float32, not an accelerator's default: large numbers cancel here."""
     return jnp.matmul(a, b, precision=jax.lax.Precision.HIGHEST)
 
 
 def choose(logits: Array, *, keys: Array) -> Array:
-    """A component for each key [B], with probabilities softmax(logits); logits [M] or [B, M]."""
+    """Draws a component for each key [B] with probabilities softmax(logits [M] or [B, M])."""
     logits = jnp.broadcast_to(logits, (len(keys), logits.shape[-1]))
     return jax.vmap(jax.random.categorical)(keys, logits)
 
@@ -74,7 +74,7 @@ class GaussianMixture(Density, flax.struct.PyTreeNode):
     log_std: Array
 
     def log_prob(self, z: Array) -> Array:
-        """The log-density of z [..., D], or [..., B, D] with weights of each example, as [...]."""
+        """Returns the log-density [...] of z [..., D], or [..., B, D] if logits are [B, M]."""
         log_weights = jax.nn.log_softmax(self.logits)
         components = normal_log_probs(z, self.mean, self.log_std)
         return jax.nn.logsumexp(log_weights + components, axis=-1)
@@ -87,14 +87,14 @@ class GaussianMixture(Density, flax.struct.PyTreeNode):
         return self.mean[chosen] + jnp.exp(self.log_std[chosen]) * noise
 
     def tempered(self, temperature: Array) -> GaussianMixture:
-        """The mixture of components with `temperature` times their standard deviation."""
+        """Returns the mixture with `temperature` times its components' standard deviations."""
         return self.replace(log_std=self.log_std + jnp.log(temperature))
 
 
 class CorrelatedGaussianMixture(Density, flax.struct.PyTreeNode):
     """sum_m softmax(logits)_m N(mean_m, L_m L_m^T); logits [M], mean [M, D], L `scale` [M, D, D].
 
-    L is lower triangular. For few components: it goes through [..., M, D].
+    L is lower triangular. Meant for few components: `log_prob` holds [..., M, D].
     """
 
     logits: Array
@@ -102,7 +102,7 @@ class CorrelatedGaussianMixture(Density, flax.struct.PyTreeNode):
     scale: Array
 
     def log_prob(self, z: Array) -> Array:
-        """The log-density of z [..., D], as [...]."""
+        """Returns the log-density [...] of z [..., D]."""
         components = FullGaussian(self.mean, self.scale).log_prob(z[..., None, :])
         return jax.nn.logsumexp(jax.nn.log_softmax(self.logits) + components, axis=-1)
 
@@ -114,12 +114,12 @@ class CorrelatedGaussianMixture(Density, flax.struct.PyTreeNode):
         return self.mean[chosen] + jnp.einsum("bij,bj->bi", self.scale[chosen], noise)
 
     def tempered(self, temperature: Array) -> CorrelatedGaussianMixture:
-        """The mixture of components with `temperature` times their standard deviation."""
+        """Returns the mixture with `temperature` times its components' standard deviations."""
         return self.replace(scale=temperature * self.scale)
 
 
 class EqualMixture(Density, flax.struct.PyTreeNode):
-    """1/M sum_m q_m(z), of a batch q of M distributions of any kind whose density is known.
+    """1/M sum_m q_m(z), for a batch q of M distributions of any kind whose density is known.
 
     q's `log_prob` must broadcast z [..., 1, D] over the batch, to [..., M].
     """
@@ -128,7 +128,7 @@ class EqualMixture(Density, flax.struct.PyTreeNode):
     number: int = flax.struct.field(pytree_node=False)
 
     def log_prob(self, z: Array) -> Array:
-        """The log-density of z [..., D], as [...]."""
+        """Returns the log-density [...] of z [..., D]."""
 
         def of_points(z: Array) -> Array:
             components = self.q.log_prob(z[..., None, :])
@@ -140,7 +140,7 @@ class EqualMixture(Density, flax.struct.PyTreeNode):
         return in_pieces(of_points, rows, limit=HELD).reshape(z.shape[:-1])
 
     def sample(self, *, keys: Array) -> Array:
-        """Draws z [B, D], one from each key [B]: of every component, of which one is kept."""
+        """Draws z [B, D], one from each key [B]: draws from every component and keeps one."""
         choice_keys, noise_keys = split(keys)
         chosen = choose(jnp.zeros(self.number), keys=choice_keys)
         z, _ = self.q.sample_and_log_prob(keys=split(noise_keys, self.number).T)

@@ -1,28 +1,29 @@
-"""What is observed of an example: some of its places, or of an image means over blocks with noise.
+"""What is observed of an example: some of its positions, or block means of an image with noise.
 
-Given z, places are independent, and what a likelihood says of an example is the sum over them. So
+Given z, positions are independent, and the log-likelihood of an example is the sum over them:
 
-    masked     log p(observed places | z) = the sum over these places alone, times a weight w
+    masked     log p(observed positions | z) = the sum over these alone, times a weight w
     averaged   y = A x + sigma noise, A the mean over blocks of f by f pixels;
                p(y | z) = N(y; A mean(z), sigma^2 + (1 - c) A var(z) / f^2 + c (A sd(z))^2)
 
-with the mean and variance of p(x | z): exact for a Gaussian likelihood, of any other the Gaussian
-of the same moments. With f = 1 that is an image with noise on it. A likelihood says that places are
-independent, w = 1 and c = 0; what a trained decoder misses of an image is smooth. Then pixels side
-by side say less of z than independent ones would: they count as the share w of their number (see
-`independent_share`), and those of a block have the correlation c > 0.
+with the mean and variance of p(x | z). This is exact for a Gaussian likelihood; any other is
+replaced by the Gaussian of the same moments. With f = 1 the observation is an image with noise. A
+likelihood says that positions are independent, so w = 1 and c = 0; but the errors of a trained
+decoder are smooth. Neighbouring pixels then say less about z than independent ones would: they
+count as the share w of their number (see `independent_share`), and those of a block have the
+correlation c > 0.
 
 An observation is a dataclass of arrays [B, ...], registered as a pytree, that answers
 
-    log_prob(likelihood, outputs, variables)   log p(observed | z) [..., B] in nats, given what a
-                                               decoder puts out, [..., B, *places, P]
-    moments(likelihood, outputs, variables)    the mean and the variance of what is observed, given
-                                               z, of places [..., B, *places, C] and of averages
-                                               [..., B, H / f, W / f, C]; infinite where nothing is
-    expected(likelihood, outputs, variables)   E[x | observed, z], [..., B, *places, C]; of averages
-                                               interpolated between blocks
-    unknown                                    [B, *places] the places that z still decides about
-    does_not_fit(event)                        why it is not one of such examples, or None
+    log_prob(likelihood, outputs, variables)   log p(observed | z) [..., B] in nats, given the
+                                               decoder's outputs [..., B, *places, P]
+    moments(likelihood, outputs, variables)    mean and variance of what is observed, given z; if
+                                               masked [..., B, *places, C], infinite where nothing
+                                               is; if averaged [..., B, H / f, W / f, C]
+    expected(likelihood, outputs, variables)   E[x | observed, z], [..., B, *places, C]; averages
+                                               are interpolated between blocks
+    unknown                                    [B, *places], the positions that z still decides
+    does_not_fit(event)                        why it does not fit such examples, or None
 """
 
 from __future__ import annotations
@@ -42,10 +43,10 @@ Array = jax.Array
 
 
 class Masked(flax.struct.PyTreeNode):
-    """The places of x [B, *places, C] where `observed` [B, *places]; the others are unknown.
+    """The values of x [B, *places, C] where `observed` [B, *places]; the others are unknown.
 
-    A place is observed with all its channels. The observed ones count as the share `weight` of
-    their number: their log-probability is so many times that of independent ones.
+    A position is observed with all its channels. The observed ones count as the share `weight` of
+    their number: their log-probability is `weight` times that of independent ones.
     """
 
     x: Array
@@ -69,8 +70,8 @@ class Masked(flax.struct.PyTreeNode):
             return reason
         if observed.dtype != bool or observed.shape != x.shape[:-1]:
             return (
-                f"has a mask {observed.dtype} {observed.shape}, not bool {x.shape[:-1]}: a place "
-                "is observed with all its channels"
+                f"has a mask {observed.dtype} {observed.shape}, not bool {x.shape[:-1]}: a "
+                "position is observed with all its channels"
             )
         return None if np.isfinite(x[observed]).all() else "has NaN or infinity"
 
@@ -79,10 +80,10 @@ class Masked(flax.struct.PyTreeNode):
 
 
 class Averaged(flax.struct.PyTreeNode):
-    """Means y [B, H / f, W / f, C] over blocks of f = `factor` pixels each way, with noise.
+    """Means y [B, H / f, W / f, C] over blocks of f = `factor` by f pixels, with noise.
 
-    The noise of each mean is Gaussian, of standard deviation `sigma` > 0 in units of x; given z the
-    pixels of a block have this `correlation`, from 0 to 1.
+    The noise of each mean is Gaussian with standard deviation `sigma` > 0 in units of x. Given z,
+    the pixels of a block have this `correlation`, from 0 to 1.
     """
 
     y: Array
@@ -96,9 +97,9 @@ class Averaged(flax.struct.PyTreeNode):
         return log_prob.reshape(*log_prob.shape[:-3], -1).sum(-1)
 
     def expected(self, likelihood: Any, outputs: Array, variables: Any) -> Array:
-        # The conditional mean of two Gaussians; but the blocks pass into each other: what a decoder
-        # misses of an image is smooth, where its likelihood says white, and the edges of blocks
-        # would be all that one sees.
+        # The conditional mean of two Gaussians, interpolated between blocks: a decoder's errors are
+        # smooth, where its likelihood says white noise, and otherwise the edges of the blocks would
+        # be all that one sees.
         mean, variance = self.moments(likelihood, outputs, variables)
         each = likelihood.variance(outputs, variables)
         together = enlarged(block_means(jnp.sqrt(each), self.factor), self.factor)
@@ -132,10 +133,10 @@ class Averaged(flax.struct.PyTreeNode):
 
 
 def number_observed(observation: Any, event: Event) -> int:
-    """How many examples of an event an observation is of.
+    """Returns how many examples of an event are observed.
 
     Raises:
-      InputError: it is none, or not of such examples.
+      InputError: it is no observation, or does not fit such examples.
     """
     if not isinstance(observation, Masked | Averaged):
         raise InputError(
@@ -155,14 +156,17 @@ def _does_not_fit(array: np.ndarray, shape: tuple[int, ...], name: str) -> str |
 
 
 def independent_share(errors: np.ndarray) -> float:
-    """How many independent numbers D correlated errors are worth, as a share of D, in (0, 1].
+    """Returns how many independent numbers D correlated errors are worth, as a share of D.
 
     With the covariance C it is (tr C)^2 / (D tr C^2), the participation ratio of the eigenvalues of
-    C: 1 of independent errors of one variance, 1 / k of groups of k equal ones. The mean of
+    C: 1 for independent errors of one variance, 1 / k for groups of k equal ones. The mean of
     (e_i . e_j)^2 over pairs of examples estimates tr C^2 without bias.
 
     Args:
-      errors: [N, D] of N examples; of fewer than two nothing is known, and the share is 1.
+      errors: [N, D], of N examples; with fewer than two the share is 1.
+
+    Returns:
+      The share, in (0, 1].
     """
     errors = np.asarray(errors, np.float64)
     products = errors @ errors.T
@@ -174,12 +178,12 @@ def independent_share(errors: np.ndarray) -> float:
 
 
 def block_means(x: Array, factor: int) -> Array:
-    """The means over blocks of images [..., H, W, C], as [..., H / factor, W / factor, C]."""
+    """Returns block means of images [..., H, W, C], as [..., H / factor, W / factor, C]."""
     *leading, height, width, channels = x.shape
     shape = (*leading, height // factor, factor, width // factor, factor, channels)
     return x.reshape(shape).mean((-4, -2))
 
 
 def enlarged(y: Array, factor: int) -> Array:
-    """Images [..., H, W, C] with every pixel a block, as [..., H factor, W factor, C]."""
+    """Returns images [..., H, W, C] with every pixel a block: [..., H factor, W factor, C]."""
     return jnp.repeat(jnp.repeat(y, factor, axis=-3), factor, axis=-2)

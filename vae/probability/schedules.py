@@ -17,8 +17,8 @@ def warmup(step: Array, steps: Array | int) -> Array:
 def rise(name: str, step: Array, steps: Array | int) -> Array:
     """Rises from 0 to 1 over `steps`: `linear`, half a `cosine` wave, or `cyclical`.
 
-    The cyclical one rises linearly over `steps`, holds as long, and begins again at 0 (Fu et al.
-    2019, with R = 0.5). All are 1 where `steps` is 0.
+    The cyclical one rises linearly over `steps`, stays at 1 as long, and starts again at 0 (Fu et
+    al. 2019, with R = 0.5). All are 1 where `steps` is 0.
     """
     match name:
         case "linear":

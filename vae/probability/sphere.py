@@ -1,16 +1,16 @@
-"""The von Mises-Fisher distribution on the unit sphere S^(D-1), and the uniform one.
+"""The von Mises-Fisher distribution on the unit sphere S^(D-1), and the uniform distribution.
 
     q(z) = exp(kappa mean.z - L(kappa)) / |S|,    |S| = 2 pi^(D/2) / Gamma(D/2)
     L(kappa) = log E exp(kappa z_1), z uniform    = log [Gamma(v+1) (2/kappa)^v I_v(kappa)],
 
-v = D/2 - 1, with I_v the modified Bessel function (Davidson et al. 2018, eq. 3-4). All that is
-needed follows from the law of the angle t between z and the mean, on [0, pi],
+v = D/2 - 1, with I_v the modified Bessel function (Davidson et al. 2018, eq. 3-4). All of it
+follows from the density of the angle t between z and the mean, on [0, pi],
 
     g(t) = exp(kappa cos t) sin(t)^(D-2),    L(kappa) = log int g - log int sin(t)^(D-2)
 
-(Poisson's integral of I_v). g is smooth with one peak, so that Gauss and Legendre's rule on a few
-pieces is exact to rounding, for any kappa and D. And the integrals up to each piece are the
-distribution function: an angle is drawn by its inverse, without the rejection of the paper.
+(Poisson's integral of I_v). g is smooth with one peak, so Gauss-Legendre quadrature on a few pieces
+is exact to rounding, for any kappa and D. The integrals up to each piece are the distribution
+function: its inverse draws an angle, without the rejection of the paper.
 """
 
 from __future__ import annotations
@@ -32,13 +32,13 @@ PI = 3.14159  # just below: rounding must not make the sine of an angle negative
 REACH = 12.0  # from the peak to the ends of the range, in widths of the peak
 NODES, WEIGHTS = np.polynomial.legendre.leggauss(4)  # on [-1, 1]
 NEWTON_STEPS = 6
-SMALLEST = 1e-6  # of g / g(peak) where it divides: what float32 samples of (0, 1) can reach
+SMALLEST = 1e-6  # least divisor g / g(peak): what float32 samples of (0, 1) can reach
 
 
 class _Angle:
-    """g of concentrations kappa [B], relative to its value at a point near the peak.
+    """g for concentrations kappa [B], relative to its value at a point near the peak.
 
-    No result depends on the point and the pieces, so they are constants to differentiation.
+    No result depends on the point or the pieces, so they are constants to differentiation.
 
         cos = 2 kappa / (D - 2 + r),  sin^2 = 2 (D - 2) / (D - 2 + r),  r^2 = (D - 2)^2 + 4 kappa^2
 
@@ -58,7 +58,7 @@ class _Angle:
         self.starts = start + jnp.arange(PIECES)[:, None] * self.piece  # [PIECES, B]
 
     def density(self, t: Array) -> Array:
-        """g(t) / g(peak) of t [..., B]."""
+        """Returns g(t) / g(peak) of t [..., B]."""
         difference = -2 * jnp.sin((t + self.peak) / 2) * jnp.sin((t - self.peak) / 2)  # of cosines
         exponent = self.kappa * difference
         if self.dim > 2:
@@ -66,14 +66,14 @@ class _Angle:
         return jnp.exp(exponent)
 
     def integral(self, start: Array, length: Array) -> Array:
-        """The integral of `density` over [start, start + length], at most a piece; [..., B]."""
+        """Returns the integral [..., B] of `density` over [start, start + length] in one piece."""
         points = (start + (1 + x) / 2 * length for x in NODES.tolist())
         terms = zip(WEIGHTS.tolist(), points, strict=True)
         return length / 2 * sum(weight * self.density(t) for weight, t in terms)
 
 
 def log_expectation(kappa: Array, dim: int) -> Array:
-    """L(kappa) - kappa of kappa [B], as [B]: the logarithm of E exp(kappa (z_1 - 1)), z uniform."""
+    """Returns L(kappa) - kappa [B] of kappa [B]: log E exp(kappa (z_1 - 1)), z uniform."""
     angle = _Angle(kappa, dim)
     peak = -kappa * angle.sin**2 / (1 + angle.cos)  # kappa (cos - 1)
     if dim > 2:
@@ -84,11 +84,11 @@ def log_expectation(kappa: Array, dim: int) -> Array:
 
 
 def sample_angle(kappa: Array, dim: int, uniform: Array) -> Array:
-    """The angle t [K, B] whose distribution function is `uniform` [K, B] in [0, 1).
+    """Returns the angle t [K, B] at which the distribution function is `uniform` [K, B] in [0, 1).
 
-    Newton's method finds it. Its last step starts at a constant, so that the step's gradient is
-    that of the implicit function, dt/dkappa = -(dG/dkappa) / g(t) with G the distribution function
-    (Figurnov et al. 2018, eq. 6).
+    Newton's method finds it. The last step starts at a constant, so its gradient is that of the
+    implicit function, dt/dkappa = -(dG/dkappa) / g(t) with G the distribution function (Figurnov et
+    al. 2018, eq. 6).
     """
     angle = _Angle(kappa, dim)
     whole = jnp.cumsum(angle.integral(angle.starts, angle.piece), axis=0)
@@ -108,10 +108,10 @@ def sample_angle(kappa: Array, dim: int, uniform: Array) -> Array:
 
 
 def turned_to(mean: Array, x: Array) -> Array:
-    """x [..., D] turned so that the first axis e is taken to the unit vector `mean` [..., D].
+    """Rotates x [..., D] so that the first axis e goes to the unit vector `mean` [..., D].
 
-    It is -s H x, with s = +-1 the sign of mean_1 and H the reflection along mean + s e, which is
-    never short: the gradient is bounded.
+    The result is -s H x, with s = +-1 the sign of mean_1 and H the reflection along mean + s e.
+    That vector is never short, so the gradient is bounded.
     """
     s = jnp.where(mean[..., :1] < 0, -1.0, 1.0)
     e = jnp.eye(mean.shape[-1])[0]
@@ -136,13 +136,13 @@ class VonMisesFisher(Variational, flax.struct.PyTreeNode):
         return z, self.log_prob(z)
 
     def log_prob(self, z: Array) -> Array:
-        """The log-density of unit vectors z [..., D] on the sphere, as [...]."""
+        """Returns the log-density [...] of unit vectors z [..., D] on the sphere."""
         dim = self.mean.shape[-1]
         one_minus_cos = 0.5 * ((z - self.mean) ** 2).sum(-1)  # exact where kappa is large
         return -self.kappa * one_minus_cos - log_expectation(self.kappa, dim) - log_surface(dim)
 
     def kl(self, p: Density) -> Array | None:
-        """KL(self || p) [1, B] in closed form, or None where there is none.
+        """Returns KL(self || p) [1, B] in closed form, or None where there is none.
 
         KL(q || uniform) = kappa L'(kappa) - L(kappa), for L' is the mean of z along `mean`.
         """
@@ -157,12 +157,12 @@ class VonMisesFisher(Variational, flax.struct.PyTreeNode):
 
 
 class UniformSphere(Density, flax.struct.PyTreeNode):
-    """The uniform density on the unit vectors in `dim` dimensions."""
+    """The uniform density on the unit sphere in `dim` dimensions."""
 
     dim: int = flax.struct.field(pytree_node=False)
 
     def log_prob(self, z: Array) -> Array:
-        """The log-density of unit vectors z [..., D] on the sphere, as [...]."""
+        """Returns the log-density [...] of unit vectors z [..., D] on the sphere."""
         return jnp.full(z.shape[:-1], -log_surface(self.dim))
 
     def sample(self, *, keys: Array) -> Array:
@@ -171,11 +171,11 @@ class UniformSphere(Density, flax.struct.PyTreeNode):
 
 
 def log_surface(dim: int) -> float:
-    """log |S^(D-1)|."""
+    """Returns log |S^(D-1)|."""
     return math.log(2) + 0.5 * dim * math.log(math.pi) - math.lgamma(dim / 2)
 
 
 def uniform_direction(keys: Array, dim: int) -> Array:
-    """Unit vectors [..., D], each from a key [...]."""
+    """Draws uniform unit vectors [..., D], one from each key [...]."""
     noise = standard_normal(keys, dim)
     return noise / jnp.linalg.norm(noise, axis=-1, keepdims=True)

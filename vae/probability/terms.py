@@ -1,4 +1,4 @@
-"""The one question that every model is asked, and the one answer it gives.
+"""The one question that every model is asked (`Batch`), and its answer (`Terms`).
 
 Objectives, likelihood estimates, diagnostics and scores are functions of `Terms` and know nothing
 else about the model.
@@ -16,12 +16,11 @@ class Batch(NamedTuple):
     """Examples as a model is given them.
 
     Attributes:
-      x: [B, *places, C] in the model's units, tokens int32 and all else float32; None where there
-        are none yet, in sampling.
-      y: what is known of them: [B] int32 labels, -1 where unknown; or [B, A] float attributes; or
-        None.
-      mask: [B, *places] bool, the places that count; None where all do.
-      index: [B] int32, which examples of the training set they are; None of other ones.
+      x: [B, *places, C] in the model's units, tokens int32 and all else float32; None in sampling,
+        where there are none yet.
+      y: [B] int32 labels, -1 where unknown; or [B, A] float attributes; or None.
+      mask: [B, *places] bool, the positions that count; None where all do.
+      index: [B] int32, the examples' indices in the training set; None if they are not from it.
     """
 
     x: Any
@@ -30,7 +29,7 @@ class Batch(NamedTuple):
     index: Any = None
 
     def masked(self, made: Array) -> Array:
-        """What was made in the place of x, [..., B, *places, C], where the mask counts; else x."""
+        """Returns `made` [..., B, *places, C] where the mask counts, and x elsewhere."""
         return made if self.mask is None else jnp.where(self.mask[..., None], made, self.x)
 
 
@@ -42,16 +41,15 @@ class Terms(NamedTuple):
       log_pz: [K, B] log p(z), summed over latent groups.
       log_qz: [K, B] log q(z | x).
       kl: [G, B] closed-form KL(q(z_g | x) || p(z_g)), or None where there is none. A group is the
-        finest part whose divergence is known alone: for a diagonal posterior each dimension, of
-        a ladder the latents of one step down.
+        finest part with a divergence of its own: one dimension of a diagonal posterior, the latents
+        of one step down in a ladder.
       z: [K, B, ...] the samples.
       mean: [B, D] the posterior's centre, whose variance over x tells which units are active; D = 0
         where that has no meaning.
-      q: q(z | x), and p: p(z), where z is one vector; else None. What they answer is written in
-        `models/posteriors` and `models/priors`.
+      q, p: q(z | x) and p(z) where z is one vector, else None; see `density.py`.
       losses: name -> [B] further terms that every objective adds.
-      statistics: the model's running statistics as this batch would leave them; the training
-        step averages them over devices and stores them, everyone else ignores them.
+      statistics: the model's running statistics after this batch; the training step averages them
+        over devices and stores them, everyone else ignores them.
     """
 
     log_px: Array
@@ -67,5 +65,5 @@ class Terms(NamedTuple):
 
 
 def log_weights(terms: Terms) -> Array:
-    """Importance weights [K, B]: log p(x, z) - log q(z | x)."""
+    """Returns the log importance weights [K, B], log p(x, z) - log q(z | x)."""
     return terms.log_px + terms.log_pz - terms.log_qz

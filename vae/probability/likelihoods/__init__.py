@@ -1,12 +1,12 @@
-"""Likelihoods p(x | z) of examples, given what the decoder puts out for every place.
+"""Likelihoods p(x | z) of examples, given the decoder's outputs at every position.
 
-An example is [*places, C]: an image has the places (H, W), a sound (T,), a row of a table none. A
-likelihood is a small frozen record; what it answers stands in `base.py`. A decoder gives it P =
-`outputs(C)` numbers a place; what it shares over all examples (one scale) lives in its `variables`.
+An example is [*places, C]: the places of an image are (H, W), of a sound (T,); a row of a table has
+none. A likelihood is a small frozen dataclass; `base.py` has its contract. A decoder gives it P =
+`outputs(C)` numbers at each position; what all examples share (one scale) is in its `variables`.
 
-Where there are O numbers per value, P = O C, and the last axis holds the first of them for all
-channels, then the second, ... Values are in the model's units: levels are equally spaced in [0, 1],
-a count is x times its `scale`, and tokens are whole numbers, which have neither mean nor variance.
+With O numbers per value, P = O C: the last axis holds the first number of all channels, then the
+second, and so on. Values are in the model's units: levels are equally spaced in [0, 1], a count is
+x times its `scale`, and tokens are whole numbers, which have neither mean nor variance.
 """
 
 from vae.probability.likelihoods.base import Likelihood

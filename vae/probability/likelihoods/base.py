@@ -1,4 +1,4 @@
-"""What a likelihood is, with its defaults; and sums over an example."""
+"""The contract of a likelihood, with its defaults; and sums over an example."""
 
 from __future__ import annotations
 
@@ -17,99 +17,99 @@ Variables = dict[str, dict[str, Any]]
 
 
 class Likelihood(Protocol):
-    """p(x | z) of examples, given what the decoder puts out for every place; see the package.
+    """p(x | z) of examples, given the decoder's outputs at every position; see the package.
 
-    A likelihood of one's own is a frozen dataclass that is a subclass. Its fields are what it is
-    made with: any of
+    Subclass it with a frozen dataclass to write your own. The fields are what it is made with: any
+    of
 
         event           the shape of an x and what its values mean, as the model is given them
         channels        C
         levels          how many levels the values have, or None
         largest         the largest count
 
-    and what is set as `likelihood_settings`. By default it is of numbers, and shares nothing over
+    and what is set as `likelihood_settings`. By default it takes numbers, and shares nothing over
     the examples.
 
     Attributes:
-      discrete: whether p is a probability, and not a density.
+      discrete: whether p is a probability, not a density.
     """
 
     discrete: bool
 
     def takes(self, values: Values) -> str | None:
-        """Why x cannot be of such values, None where it can.
+        """Returns why x cannot have such values, or None where it can.
 
-        It goes on from 'model.likelihood = "name" ...'.
+        The reason continues the sentence 'model.likelihood = "name" ...'.
         """
         return not_numbers(values)
 
     def log_levels(self, values: Values) -> float | None:
-        """What log p(x) lacks of the log-probability of a level, in nats a value.
+        """Returns log p(x) minus the log-probability of x's level, in nats a value.
 
-        None where it has none, and so bits per dimension have no meaning.
+        It is None where x has no levels: bits per dimension then have no meaning.
         """
         if self.discrete:
             return 0.0
-        # A density of dequantised values, integrated over the width 1 / levels of a level.
+        # The density of dequantised values is integrated over the width 1 / levels of a level.
         return math.log(values.levels) if values.kind == "real" and values.levels else None
 
     def init(self) -> Variables:
-        """The initial variables: `params` are learned, `statistics` are running averages."""
+        """Returns the initial variables: learned `params`, and running averages `statistics`."""
         return {"params": {}, "statistics": {}}
 
     @abstractmethod
     def outputs(self, channels: int) -> int:
-        """P, how many numbers a decoder gives at each place, for examples of so many channels."""
+        """Returns P, how many numbers a decoder gives at each position, for C channels."""
 
     @abstractmethod
     def to_outputs(self, mean: Array) -> Array:
-        """[*places, P] of this mean [*places, C]: where a decoder starts."""
+        """Returns outputs [*places, P] with this mean [*places, C], at which a decoder starts."""
 
     @abstractmethod
     def log_prob(
         self, outputs: Array, x: Array, variables: Variables, mask: Array | None = None
     ) -> Array:
-        """log p(x | z) [..., B] in nats; see `sum_values`.
+        """Returns log p(x | z) [..., B] in nats; see `sum_values`.
 
         Args:
           outputs: [..., B, *places, P].
           x: [B, *places, C].
-          variables: of the likelihood.
-          mask: [B, *places], True at the places whose values are summed; all of them where None.
+          variables: the likelihood's variables.
+          mask: [B, *places], True at the positions whose values are summed; None sums all.
         """
 
     def update(
         self, outputs: Array, x: Array, variables: Variables, mask: Array | None = None
     ) -> dict[str, Array]:
-        """The statistics as these values of a batch leave them."""
+        """Returns the statistics after this batch."""
         return {}
 
     def typical(self, outputs: Array) -> Array:
-        """What a person is shown of p(x | z), [..., *places, C]: its mean."""
+        """Returns what a person is shown of p(x | z), [..., *places, C]: by default its mean."""
         return self.mean(outputs)
 
     @abstractmethod
     def mean(self, outputs: Array) -> Array:
-        """The mean of p(x | z), [..., *places, C]."""
+        """Returns the mean of p(x | z), [..., *places, C]."""
 
     @abstractmethod
     def variance(self, outputs: Array, variables: Variables) -> Array:
-        """The variance of every value, [..., *places, C]."""
+        """Returns the variance of every value, [..., *places, C]."""
 
     @abstractmethod
     def sample(self, outputs: Array, variables: Variables, *, key: Array) -> Array:
-        """A draw from p(x | z), [..., *places, C]."""
+        """Draws from p(x | z), [..., *places, C]."""
 
 
 def not_numbers(values: Values) -> str | None:
-    """What a likelihood of numbers says of values that are none."""
+    """Returns why a likelihood of numbers does not take these values, or None where it does."""
     if values.kind == "tokens":
         return 'is of numbers, but the data are tokens: use "categorical".'
     return None
 
 
 def not_levels(values: Values) -> str | None:
-    """What a probability of levels says of values that are none."""
+    """Returns why a probability of levels does not take these values, or None where it does."""
     if values.kind == "real" and values.levels:
         return "needs the levels, which data.dequantize takes away: set it to False."
     if values.levels is None:
@@ -121,7 +121,7 @@ def not_levels(values: Values) -> str | None:
 
 
 def not_grey(values: Values) -> str | None:
-    """What a likelihood of values in [0, 1] says of others."""
+    """Returns why a likelihood on [0, 1] does not take these values, or None where it does."""
     if values.kind == "counts":
         return (
             f'is for grey values, but the data are counts up to {values.scale:g}: use "poisson" '
@@ -138,19 +138,19 @@ def not_grey(values: Values) -> str | None:
 def sum_values(
     log_prob: Callable[..., Array], x: Array, *outputs: Array, mask: Array | None = None
 ) -> Array:
-    """Sums a function of single values over the places and the channels.
+    """Sums a function of single values over positions and channels.
 
-    These dimensions are made one first: on a CPU, XLA's loops over several small ones are tens of
-    times slower.
+    The summed dimensions are flattened first: on a CPU, XLA's loops over several small ones are
+    tens of times slower.
 
     Args:
-      log_prob: elementwise, of x and the outputs.
+      log_prob: an elementwise function of x and the outputs.
       x: [B, *places, C].
-      outputs: [..., B, *places, C], or [] what all values share.
-      mask: [B, *places] where it is summed; everywhere if None.
+      outputs: [..., B, *places, C], or [] if all values share it.
+      mask: [B, *places], where values are summed; everywhere if None.
 
     Returns:
-      [..., B].
+      The sums, [..., B].
     """
 
     def flat(a: Array) -> Array:
@@ -163,21 +163,21 @@ def sum_values(
 
 
 def softplus(x: Array) -> Array:
-    """log(1 + exp(x)); on a CPU in a quarter of the time of jax.nn.softplus."""
+    """Returns log(1 + exp(x)), on a CPU in a quarter of the time of jax.nn.softplus."""
     return jnp.maximum(x, 0) + jnp.log1p(jnp.exp(-jnp.abs(x)))
 
 
 def bounded(raw: Array, bound: float = 5.0) -> Array:
-    """bound tanh(raw / bound): nearly `raw` around 0, and never beyond the bound.
+    """Returns bound tanh(raw / bound): nearly `raw` around 0, and never beyond the bound.
 
-    It keeps what a decoder says of the logarithm of a scale sensible; e^5 is a factor of 148. A
-    value that can be predicted exactly (a border that is always black) would otherwise draw its
-    scale to 0 and the density to infinity.
+    It bounds the logarithm of a scale that a decoder gives; e^5 is a factor of 148. Otherwise a
+    value that can be predicted exactly (a border that is always black) would draw its scale to 0
+    and the density to infinity.
     """
     return bound * jnp.tanh(raw / bound)
 
 
 def logit(mean: Array, lowest: float, highest: float) -> Array:
-    """log(mean / (1 - mean)) of the mean clipped to [lowest, highest], both within (0, 1)."""
+    """Returns log(mean / (1 - mean)) of the mean clipped to [lowest, highest] within (0, 1)."""
     mean = jnp.clip(mean, lowest, highest)
     return jnp.log(mean) - jnp.log1p(-mean)

@@ -1,4 +1,4 @@
-"""Bernoulli likelihoods: of values 0 and 1, and the density of the same form on [0, 1]."""
+"""Bernoulli likelihoods: for values 0 and 1, and the density of the same form on [0, 1]."""
 
 from __future__ import annotations
 
@@ -60,8 +60,8 @@ class ContinuousBernoulli(Likelihood):
     """The Bernoulli's x logit - log Z with the Z that makes it a density on [0, 1].
 
     (Loaiza-Ganem & Cunningham 2019, "The continuous Bernoulli: fixing a pervasive error in
-    variational autoencoders", eq. 4 to 8, in the logit.) It is an exponential family, so that its
-    mean is the derivative of log Z.
+    variational autoencoders", eq. 4 to 8, in the logit.) It is an exponential family, so its mean
+    is the derivative of log Z.
     """
 
     discrete = False
@@ -78,7 +78,7 @@ class ContinuousBernoulli(Likelihood):
         return channels
 
     def to_outputs(self, mean: Array) -> Array:
-        # The mean has no inverse in closed form, but rises with the logit.
+        # The mean has no inverse in closed form, but it rises with the logit.
         mean = jnp.clip(mean, 0.01, 0.99)
 
         def bisect(_: int, bounds: tuple[Array, Array]) -> tuple[Array, Array]:
@@ -104,8 +104,8 @@ class ContinuousBernoulli(Likelihood):
         return jax.grad(lambda logits: self.mean(logits).sum())(outputs)
 
     def sample(self, outputs: Array, variables: Variables, *, key: Array) -> Array:
-        # The inverse of P(X <= x) = expm1(-r x) / expm1(-r) where the density falls at the rate r;
-        # where it rises, the same from the other side. At 1e-6 it is uniform to the last bit.
+        # Inverts P(X <= x) = expm1(-r x) / expm1(-r), where the density falls at the rate r; where
+        # it rises, the same from the other side. At 1e-6 it is uniform to the last bit.
         rate = jnp.maximum(jnp.abs(outputs), 1e-6)
         u = jax.random.uniform(key, outputs.shape)
         falling = -jnp.log1p(u * jnp.expm1(-rate)) / rate
@@ -113,9 +113,10 @@ class ContinuousBernoulli(Likelihood):
 
 
 def log_normaliser(logits: Array) -> Array:
-    """log Z = log((e^t - 1) / t), the integral of exp(t x) over [0, 1], at t = logits.
+    """Returns log Z = log((e^t - 1) / t), the integral of exp(t x) over [0, 1], at t = logits.
 
-    Near t = 0, where it is 0 / 0, by its Taylor series to t^6; at t = 1/2 the next term is 4e-10.
+    Near t = 0, where this is 0 / 0, it uses the Taylor series to t^6; at t = 1/2 the next term is
+    4e-10.
     """
     near = jnp.abs(logits) < 0.5
     t = jnp.where(near, logits, 0.0)

@@ -1,4 +1,4 @@
-"""A probability of its own for every level of every value, and for every token."""
+"""Categorical likelihoods: a probability for every level of every value, and for every token."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class Categorical(Likelihood):
 
     @classmethod
     def build(cls, levels: int, event: Event) -> Categorical:
-        """The one for the values of an event, which may be tokens."""
+        """Returns the likelihood for the values of an event, which may be tokens."""
         return (Tokens if event.values.kind == "tokens" else cls)(levels)
 
     def takes(self, values: Values) -> str | None:
@@ -35,7 +35,7 @@ class Categorical(Likelihood):
         return self.levels * channels
 
     def to_outputs(self, mean: Array) -> Array:
-        # The beta-binomial with alpha + beta = 2: broad (uniform at 1/2), and of just this mean.
+        # The beta-binomial with alpha + beta = 2 is broad (uniform at 1/2) and has just this mean.
         alpha = 2 * jnp.clip(mean, 0.005, 0.995)[..., None, :]
         level, last = jnp.arange(self.levels)[:, None], self.levels - 1
         log_choose = -betaln(level + 1, last - level + 1)
@@ -47,7 +47,7 @@ class Categorical(Likelihood):
     ) -> Array:
         logits = self._logits(outputs)
         level = self._level(x)[..., None, :]
-        # A comparison with every level keeps a scatter out of the gradient.
+        # Comparing with every level keeps a scatter out of the gradient.
         own = jnp.where(level == jnp.arange(self.levels)[:, None], logits, 0.0).sum(-2)
         each = own - jax.nn.logsumexp(logits, axis=-2)
         if mask is not None:
@@ -70,7 +70,7 @@ class Categorical(Likelihood):
         return jnp.round(x * (self.levels - 1))
 
     def _logits(self, outputs: Array) -> Array:
-        """The outputs as [..., *places, L, C]."""
+        """Returns the outputs as [..., *places, L, C]."""
         return outputs.reshape(*outputs.shape[:-1], self.levels, -1)
 
 
@@ -78,8 +78,8 @@ class Categorical(Likelihood):
 class Tokens(Categorical):
     """p(x = t) = softmax(logits)_t, for the tokens t = 0, ..., L - 1 of a vocabulary.
 
-    They are numbers without an order: a mean of tokens is none, and a decoder starts at outputs for
-    which all are equally probable.
+    Tokens have no order: their mean is no token, and a decoder starts at outputs for which all are
+    equally probable.
     """
 
     def takes(self, values: Values) -> str | None:

@@ -1,12 +1,12 @@
 """Counts: whole numbers without an upper end. The count is k = S x.
 
-The mean is S sigmoid(output): that it cannot exceed S, the largest count of the data, costs nothing
-and keeps every output finite, and it is what an encoder sees, between 0 and 1. Where it is small,
-sigmoid is exp and this the usual log link.
+The mean is S sigmoid(output). It cannot exceed S, the largest count of the data; this costs nothing
+and keeps every output finite. Divided by S, it is what an encoder sees, between 0 and 1. Where it
+is small, sigmoid is exp and this is the usual log link.
 
-log p is written as a divergence of k from its mean and a rest that is small (Loader 2000, "Fast and
-accurate computation of binomial probabilities"): the terms of the textbooks' form, each of the size
-of k log k, would leave nothing of a float32 at large counts.
+log p is a divergence of k from its mean plus a small rest (Loader 2000, "Fast and accurate
+computation of binomial probabilities"). The terms of the textbook form are each of the size of
+k log k, so that float32 would lose their sum at large counts.
 """
 
 from __future__ import annotations
@@ -125,7 +125,7 @@ class NegativeBinomial(Likelihood):
 
 
 def log_stirling(k: Array) -> Array:
-    """log(k^k e^-k / Gamma(k + 1)) for k >= 0, elementwise; from 10 on by Stirling's series."""
+    """Returns log(k^k e^-k / Gamma(k + 1)) for k >= 0, elementwise; by series from 10 on."""
     small, large = jnp.minimum(k, 10.0), jnp.maximum(k, 10.0)
     series = 1 / (12 * large) - 1 / (360 * large**3) + 1 / (1260 * large**5)
     return jnp.where(
@@ -136,12 +136,12 @@ def log_stirling(k: Array) -> Array:
 
 
 def _to_raw(mean: Array, scale: float) -> Array:
-    """The output of a mean; the lowest leaves a count of 1 a probability of a hundredth."""
+    """Returns the output of a mean; at the lowest, a count of 1 has a probability of 0.01."""
     return logit(mean, 0.01 / scale, 0.99)
 
 
 def _x_log_ratio(x: Array, raw: Array) -> Array:
-    """x log(sigmoid(raw) / x), elementwise: a count's k log(mean / k), over `scale`."""
+    """Returns x log(sigmoid(raw) / x), elementwise: a count's k log(mean / k), over `scale`."""
     return -x * softplus(-raw) - xlogy(x, x)
 
 

@@ -1,18 +1,18 @@
-"""Values spread around a mean by a scale, and the five ways of coming by the scale.
+"""Likelihoods with a location and a scale for every value, and the five kinds of scale.
 
 | `scale`     | what it is                                                                    |
 |-------------|-------------------------------------------------------------------------------|
 | fixed       | `scale_init`                                                                  |
 | learned     | one number for all values, learned by gradient (a calibrated decoder)         |
-| per_channel | one for each channel, learned by gradient: columns differ in their noise      |
+| per_channel | one for each channel, learned by gradient, where columns differ in their noise |
 | per_pixel   | a second output of the decoder, within a factor of 148 of `scale_init`        |
 | optimal     | one number for all values, the maximum-likelihood scale                       |
 
 The optimum is sigma^2 = E[(x - mean)^2] for a Gaussian (Rybkin et al. 2021, "Simple and effective
 VAE training with calibrated decoders", eq. 9) and b = E|x - mean| for a Laplace density. The
-gradient of the network is the same whether the scale is that optimum inside the graph or a constant
-equal to it, so the optimum is kept as a running average: p(x | z) stays a density that does not
-depend on x, and a reported likelihood is one.
+network's gradient is the same whether the scale is that optimum inside the graph or a constant
+equal to it, so the optimum is kept as a running average. This keeps p(x | z) a density whose scale
+does not depend on x, and a reported likelihood a likelihood.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ import jax.numpy as jnp
 from vae.probability.distributions import normal_log_prob
 from vae.probability.likelihoods.base import Array, Likelihood, Variables, bounded, sum_values
 
-MOMENTUM = 0.9  # of the running average: it follows the error within tens of steps
+MOMENTUM = 0.9  # of the running average, which follows the error within tens of steps
 LOWEST = 1e-4  # a perfectly fitted batch (all black) must not make the density infinite
 
 
@@ -35,10 +35,9 @@ class LocationScale(Likelihood):
     """A location for every value, and a scale.
 
     A subclass is a dataclass with the fields `scale` and `scale_init`, in units of x, and the
-    number of `channels`, where each has its own scale. It gives the log-probability of one value,
-    `_log_prob(x, location, log_scale)`, and the noise of location 0 and scale 1, `_noise(key,
-    shape)`, with its variance, `_noise_variance`. Where it takes an
-    optimal scale, that is E[|x - location|^power]^(1 / power).
+    number of `channels` if each has its own scale. It gives the log-probability of one value,
+    `_log_prob(x, location, log_scale)`; the noise of location 0 and scale 1, `_noise(key, shape)`;
+    and its variance, `_noise_variance`. An optimal scale is E[|x - location|^power]^(1 / power).
     """
 
     scale: str

@@ -31,7 +31,7 @@ from vae.probability.likelihoods.location_scale import LocationScale
 
 
 def log_bin(x: Array, location: Array, log_scale: Array, levels: int) -> Array:
-    """The log-probability of the bin of x, one of `levels` values in [0, 1], elementwise."""
+    """Returns the log-probability of the bin of x, one of `levels` in [0, 1], elementwise."""
     half = 0.5 / (levels - 1)
     inverse_scale = jnp.exp(-log_scale)
     log_below = -softplus((location - x - half) * inverse_scale)  # log P(X <= x)
@@ -41,7 +41,7 @@ def log_bin(x: Array, location: Array, log_scale: Array, levels: int) -> Array:
 
 
 def nearest_level(x: Array, levels: int) -> Array:
-    """The level in whose bin x lies."""
+    """Returns the level in whose bin x lies."""
     return jnp.round(jnp.clip(x, 0.0, 1.0) * (levels - 1)) / (levels - 1)
 
 
@@ -53,7 +53,7 @@ LARGEST_VARIANCE = 0.25  # of values in [0, 1], however wide a logistic is
 class DiscretizedLogistic(LocationScale):
     """One logistic for every value.
 
-    Its mean and variance leave out what the rounding to levels in [0, 1] changes.
+    Its mean and variance ignore the rounding to levels in [0, 1].
     """
 
     levels: int
@@ -82,19 +82,19 @@ class DiscretizedLogistic(LocationScale):
 
 @dataclasses.dataclass(frozen=True)
 class MixtureOfLogistics(Likelihood):
-    """A mixture of K logistics for every place, whose channels depend on each other.
+    """A mixture of K logistics for every position, whose channels depend on each other.
 
-    (Salimans et al. 2017, "PixelCNN++", section 2.1 and 2.2.) All channels of a place share the
+    (Salimans et al. 2017, "PixelCNN++", section 2.1 and 2.2.) All channels of a position share the
     component k; within it, channel c has the location
 
         m_kc + sum_{d < c} a_kcd (x_d - 1/2),    |a_kcd| < 1,
 
-    the paper's, whose x is from -1 to 1. Its mean mu_kc is the same of clip(mu_kd, 0, 1), but for
-    the rounding to levels and for scales so wide that a component is cut off on one side. Outputs
-    that are the mu_kc themselves are learned more slowly, for a channel is known far better from
-    another than from z: brightness would move only with all channels in step, at the scale of
-    their small differences (`experiments/celeba_hierarchical.py`, 300 steps of 16 images: 5.85
-    bits per dimension, and 5.99 with mu_kc).
+    as in the paper, whose x is from -1 to 1. The mean mu_kc has the same form with clip(mu_kd, 0,
+    1), but for the rounding to levels and for scales so wide that a component is cut off on one
+    side. Outputs that are the mu_kc themselves are learned more slowly: a channel is known far
+    better from another than from z, so brightness would change only if all channels moved together,
+    at the scale of their small differences (`experiments/celeba_hierarchical.py`, 300 steps of 16
+    images: 5.85 bits per dimension, and 5.99 with mu_kc).
 
     The outputs are blocks of K numbers: the logits of pi; m_k0, m_k1, ...; the logarithms of the
     scales, bounded; the a_kcd of (c, d) = (1, 0), (2, 0), (2, 1), ..., through tanh.
@@ -113,7 +113,7 @@ class MixtureOfLogistics(Likelihood):
         return self.components * (1 + 2 * channels + math.comb(channels, 2))
 
     def to_outputs(self, mean: Array) -> Array:
-        # Components are spread evenly around the mean as far as [0, 1] has room on both sides.
+        # Components spread evenly around the mean, as far as [0, 1] has room on both sides.
         centred = (2 * jnp.arange(self.components) + 1) / self.components - 1
         room = jnp.clip(jnp.minimum(mean, 1 - mean), 0.0)
         locations = mean[..., None] + room[..., None] * centred  # [*places, C, K]
@@ -146,7 +146,7 @@ class MixtureOfLogistics(Likelihood):
     def variance(self, outputs: Array, variables: Variables) -> Array:
         parts = self._parts(outputs)
         weights = jnp.exp(parts.log_weights)
-        within: list[Array] = []  # x_c is its own noise and a_cd times that of each d before it
+        within: list[Array] = []  # x_c is its own noise plus a_cd times that of each d before it
         loadings: list[list[Array]] = []
         for c, log_scale in enumerate(parts.log_scales):
             loading = [jnp.zeros_like(log_scale) for _ in range(c)] + [jnp.ones_like(log_scale)]
@@ -178,7 +178,7 @@ class MixtureOfLogistics(Likelihood):
         return jnp.swapaxes(drawn, -1, -2).reshape(*outputs.shape[:-1], -1)
 
     def _parts(self, outputs: Array, places: int | None = None) -> _Parts:
-        """What the outputs say; `places` is how many dimensions become N, all but P if None."""
+        """Reads the outputs; `places` is how many dimensions become N, all but P if None."""
         number = outputs.shape[-1] // self.components
         channels = math.isqrt(2 * number) - 1  # there are (C + 1) (C + 2) / 2 blocks
         blocks = iter(jnp.split(_places_last(outputs, places), number, axis=-2))
@@ -192,22 +192,22 @@ class MixtureOfLogistics(Likelihood):
 
 
 class _Parts(NamedTuple):
-    """What the outputs of a mixture say: arrays [..., K, N] of N places."""
+    """The parameters of a mixture: arrays [..., K, N] for N positions."""
 
     log_weights: Array
-    locations: list[Array]  # of each channel where those before it are 1/2
+    locations: list[Array]  # of each channel, where those before it are 1/2
     log_scales: list[Array]
     coefficients: list[list[Array]]  # of each channel and each one before it
 
     def location(self, channel: int, x: list[Array]) -> Array:
-        """The location of a channel, given those before it, x [..., 1 or K, N], or all."""
+        """Returns the location of a channel, given x [..., 1 or K, N] of at least those before."""
         location = self.locations[channel]
         for before, coefficient in zip(x, self.coefficients[channel], strict=False):
             location += coefficient * (before - 0.5)
         return location
 
     def means(self) -> list[Array]:
-        """The mean of each channel in each component."""
+        """Returns the mean of each channel in each component."""
         means: list[Array] = []
         for channel in range(len(self.locations)):
             means.append(jnp.clip(self.location(channel, means), 0.0, 1.0))
@@ -215,7 +215,7 @@ class _Parts(NamedTuple):
 
 
 def _places_last(array: Array, places: int | None) -> Array:
-    """[..., *places, P] to [..., P, N]: a loop over the components last would be too short."""
+    """Moves [..., *places, P] to [..., P, N]: with the components last, a loop is too short."""
     leading = 0 if places is None else array.ndim - 1 - places
     flat = array.reshape(*array.shape[:leading], -1, array.shape[-1])
     return jnp.swapaxes(flat, -1, -2)

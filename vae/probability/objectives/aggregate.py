@@ -1,8 +1,8 @@
 """Objectives on the aggregate posterior q(z) = E_x[q(z | x)]: its density, moments or samples.
 
-They couple the examples of a batch, which may be spread over devices (`axis`). What a penalty says
-of each example, or of the batch as a whole, and then every example carries all of it, is such that
-its mean over the batch and the devices is the penalty.
+They couple the examples of a batch, which may be spread over devices (`axis`). The mean of the loss
+over the batch and the devices contains the penalty once; a penalty on the batch as a whole is
+therefore added to every example in full.
 """
 
 from __future__ import annotations
@@ -19,23 +19,23 @@ from vae.probability.terms import Terms
 
 Array = jax.Array
 
-# Widths of the kernels as multiples of 2 D, the mean squared distance of two draws of N(0, I); the
-# same as in the code of Tolstikhin et al. 2018.
+# Widths of the kernels as multiples of 2 D, the mean squared distance of two draws of N(0, I); as
+# in the code of Tolstikhin et al. 2018.
 SCALES = (0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0)
 
 
 def decomposition(
     terms: Terms, *, num_examples: int, axis: str | None = None
 ) -> tuple[Array, Array, Array]:
-    """The three parts of the divergence of each sample, [K, B] each, in nats.
+    """Returns the three parts of each sample's divergence, [K, B] each, in nats.
 
         log q(z | x) - log q(z)               index-code mutual information
         log q(z) - sum_d log q(z_d)           total correlation
         sum_d log q(z_d) - log p(z)           dimension-wise divergence
 
-    (Chen et al. 2018, eq. 2.) Their sum is log q(z | x) - log p(z). Of the N = `num_examples`
-    examples of which q(z) is the mean, the batch holds n; the one that z was drawn from stands for
-    itself, the others for all the rest:
+    (Chen et al. 2018, eq. 2.) Their sum is log q(z | x) - log p(z). q(z) is a mean over N =
+    `num_examples` examples, of which the batch holds n. The example that z was drawn from stands
+    for itself, the others for all the rest:
 
         q(z) = 1/N q(z | x_i) + (N - 1)/N mean_{j != i} q(z | x_j)
 
@@ -62,9 +62,9 @@ def beta_tc(
     num_examples: int,
     axis: str | None = None,
 ) -> Array:
-    """The ELBO with a weight on each part of its divergence, [B] (Chen et al. 2018, eq. 4).
+    """Returns the ELBO with a weight on each part of its divergence, [B] (Chen et al. 2018, eq. 4).
 
-    Their alpha, beta and gamma are `mi_weight`, `beta` (of the total correlation) and
+    Their alpha, beta and gamma are `mi_weight`, `beta` (on the total correlation) and
     `dimwise_weight`; see `decomposition`.
     """
     information, correlation, dimwise = decomposition(terms, num_examples=num_examples, axis=axis)
@@ -73,7 +73,7 @@ def beta_tc(
 
 
 def covariance(x: Array, axis: str | None = None) -> Array:
-    """The unbiased covariance [D, D] of the whole batch of x [B, D]."""
+    """Returns the unbiased covariance [D, D] of the whole batch of x [B, D]."""
     x = gather(x, axis)
     centred = x - x.mean(0)
     return centred.T @ centred / (len(x) - 1)
@@ -82,7 +82,7 @@ def covariance(x: Array, axis: str | None = None) -> Array:
 def far_from_identity(
     matrix: Array, *, dip_diagonal: Array | float, dip_off_diagonal: Array | float
 ) -> Array:
-    """The weighted squares of what keeps a matrix [D, D] from being the identity."""
+    """Returns the weighted squared distance of a matrix [D, D] from the identity."""
     diagonal = jnp.diagonal(matrix)
     off_diagonal = jnp.sum(matrix**2) - jnp.sum(diagonal**2)
     return dip_diagonal * jnp.sum((diagonal - 1) ** 2) + dip_off_diagonal * off_diagonal
@@ -96,9 +96,10 @@ def dip_i(
     dip_off_diagonal: Array | float,
     axis: str | None = None,
 ) -> Array:
-    """The ELBO, and the distance of Cov_x[E_q z] from I, [B] (DIP-VAE-I of Kumar et al. 2018).
+    """Returns the ELBO plus the distance of Cov_x[E_q z] from I, [B].
 
-    The weights are those of `far_from_identity`; every example carries the whole penalty.
+    (DIP-VAE-I of Kumar et al. 2018.) The weights are those of `far_from_identity`; every example
+    carries the whole penalty.
     """
     weights = {"dip_diagonal": dip_diagonal, "dip_off_diagonal": dip_off_diagonal}
     return elbo(terms, beta=beta) + far_from_identity(covariance(terms.q.mean, axis), **weights)
@@ -112,10 +113,10 @@ def dip_ii(
     dip_off_diagonal: Array | float,
     axis: str | None = None,
 ) -> Array:
-    """The ELBO, and the distance of Cov_q(z) from I, [B] (DIP-VAE-II of Kumar et al. 2018).
+    """Returns the ELBO plus the distance of Cov_q(z) from I, [B].
 
-    Cov_q(z) = E_x[Cov_q(z | x)] + Cov_x[E_q z]. The weights are those of `far_from_identity`; every
-    example carries the whole penalty.
+    (DIP-VAE-II of Kumar et al. 2018.) Cov_q(z) = E_x[Cov_q(z | x)] + Cov_x[E_q z]. The weights are
+    those of `far_from_identity`; every example carries the whole penalty.
     """
     weights = {"dip_diagonal": dip_diagonal, "dip_off_diagonal": dip_off_diagonal}
     within = jnp.diag(gather(jnp.exp(2 * terms.q.log_std), axis).mean(0))
@@ -124,10 +125,10 @@ def dip_ii(
 
 
 def kernel_sum(name: str, x: Array, y: Array) -> Array:
-    """sum_s k_s(x_i, y_j) of x [B, D] and y [N, D], as [B, N].
+    """Returns sum_s k_s(x_i, y_j) [B, N] of x [B, D] and y [N, D].
 
-    With h = s 2 D, rbf: k_s = exp(-|x - y|^2 / h); imq, the inverse multiquadric with heavier
-    tails: k_s = h / (h + |x - y|^2). Each is 1 where x = y.
+    With h = s 2 D, `rbf` is k_s = exp(-|x - y|^2 / h). `imq` is the inverse multiquadric, which has
+    heavier tails: k_s = h / (h + |x - y|^2). Each is 1 where x = y.
     """
     distance = jnp.sum((x[:, None] - y) ** 2, axis=-1)
     widths = [scale * 2 * x.shape[-1] for scale in SCALES]
@@ -140,7 +141,7 @@ def kernel_sum(name: str, x: Array, y: Array) -> Array:
 
 
 def mmd(x: Array, y: Array, *, kernel: str, axis: str | None = None) -> Array:
-    """Squared maximum mean discrepancy between samples x and y [B, D], as [B].
+    """Returns the squared maximum mean discrepancy between samples x and y [B, D], as [B].
 
     Its mean over the batch is the unbiased estimate (Gretton et al. 2012, lemma 6), which may be
     negative:
@@ -158,7 +159,7 @@ def mmd(x: Array, y: Array, *, kernel: str, axis: str | None = None) -> Array:
 
 
 def prior_mismatch(terms: Terms, *, keys: Array, kernel: str, axis: str | None) -> Array:
-    """`mmd` between q(z) and p(z), [B]: of the k-th sample of every example, mean over k.
+    """Returns `mmd` between q(z) and p(z), [B]: with the k-th sample of each example, mean over k.
 
     p(z) is sampled from keys [B]; a learned prior has a gradient through its samples.
     """
@@ -175,10 +176,10 @@ def info_vae(
     keys: Array,
     axis: str | None = None,
 ) -> Array:
-    """-E_q[log p(x | z)] + (1 - alpha) KL + (alpha + lambda - 1) MMD(q(z), p(z)), [B].
+    """Returns -E_q[log p(x | z)] + (1 - alpha) KL + (alpha + lambda - 1) MMD(q(z), p(z)), [B].
 
-    (Zhao et al. 2019.) lambda is `mmd_weight`; alpha = 0, lambda = 1 is the ELBO, alpha = 1
-    the MMD-VAE.
+    (Zhao et al. 2019.) lambda is `mmd_weight`. alpha = 0, lambda = 1 is the ELBO; alpha = 1 is the
+    MMD-VAE.
     """
     mismatch = prior_mismatch(terms, keys=keys, kernel=kernel, axis=axis)
     kl = divergence(terms).sum(0)
@@ -194,11 +195,12 @@ def wae(
     keys: Array,
     axis: str | None = None,
 ) -> Array:
-    """-E_q[log p(x | z)] + lambda MMD(q(z), p(z)), [B]: WAE-MMD (Tolstikhin et al. 2018, alg. 2).
+    """Returns -E_q[log p(x | z)] + lambda MMD(q(z), p(z)), [B]: WAE-MMD.
 
-    Their cost c(x, G(z)) is -log p(x | z): of a Gaussian of fixed scale the squared error. Nothing
-    holds q(z | x) near p(z) for a single x, so a Gaussian encoder may become all but deterministic
-    (their section 2); what then counts are samples, not the ELBO.
+    (Tolstikhin et al. 2018, alg. 2.) Their cost c(x, G(z)) is -log p(x | z), the squared error for
+    a Gaussian of fixed scale. Nothing holds q(z | x) near p(z) for a single x, so a Gaussian
+    encoder may become almost deterministic (their section 2). Judge such a model by its samples,
+    not by the ELBO.
     """
     mismatch = prior_mismatch(terms, keys=keys, kernel=kernel, axis=axis)
     return mmd_weight * mismatch - terms.log_px.mean(0) + sum(terms.losses.values())

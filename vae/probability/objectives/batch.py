@@ -1,4 +1,4 @@
-"""The whole batch, where an objective couples its examples: it may be spread over devices."""
+"""The whole batch, which may be spread over devices, for objectives that couple its examples."""
 
 from __future__ import annotations
 
@@ -9,22 +9,22 @@ Array = jax.Array
 
 
 def gather(x: Array, axis: str | None) -> Array:
-    """The whole batch [N, ...] from every device's shard [B, ...], with its gradient.
+    """Returns the whole batch [N, ...] from every device's shard [B, ...], with its gradient.
 
-    The gradient of a device's shard is the sum of what all devices ask of it, so that the mean over
-    devices of the parameters' gradients is that of the mean of the devices' losses.
+    A shard's gradient sums what all devices ask of it, so that the mean over devices of the
+    parameters' gradients is the gradient of the mean of the devices' losses.
     """
     return x if axis is None else jax.lax.all_gather(x, axis, tiled=True)
 
 
 def batch_mean(x: Array, axis: str | None) -> Array:
-    """The mean over the last dimension and over the devices of `axis`, without a gradient."""
+    """Returns the mean over the last dimension and the devices of `axis`, without a gradient."""
     mean = jax.lax.stop_gradient(x.mean(-1))
     return mean if axis is None else jax.lax.pmean(mean, axis)
 
 
 def is_own(size: int, axis: str | None) -> Array:
-    """[B, N] whether the j-th example of the whole batch is the i-th of this device's `size`."""
+    """Returns [B, N]: whether the whole batch's j-th example is this device's i-th of `size`."""
     devices, device = (
         (1, 0) if axis is None else (jax.lax.axis_size(axis), jax.lax.axis_index(axis))
     )
@@ -32,7 +32,7 @@ def is_own(size: int, axis: str | None) -> Array:
 
 
 def own_part(x: Array, size: int, axis: str | None) -> Array:
-    """This device's `size` examples of the whole batch x [N, ...]."""
+    """Returns this device's `size` examples of the whole batch x [N, ...]."""
     if axis is None:
         return x
     return jax.lax.dynamic_slice_in_dim(x, jax.lax.axis_index(axis) * size, size)

@@ -3,10 +3,11 @@
     ELBO <= MIWAE, CIWAE <= IWAE_K <= log p(x)        in expectation, for the same K
 
 A tighter bound is better for p, but leaves the gradient for q little signal against its noise
-(Rainforth et al. 2018): the others trade the one for the other.
+(Rainforth et al. 2018); the other bounds trade one for the other.
 
-The slopes of IWAE and of its doubly reparameterised gradient are as the normalised weights, so few
-of the K samples carry most of it: `resample` draws those that the backward pass is done for.
+The gradients of IWAE and of its doubly reparameterised form are weighted by the normalised weights,
+so that a few of the K samples carry most of them: `resample` draws the samples that get a backward
+pass.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ Array = jax.Array
 
 
 def miwae(terms: Terms, *, groups: int) -> Array:
-    """-1/M sum_m log 1/L sum_l w_{m, l} with M = `groups` and L = K / M, [B].
+    """Returns -1/M sum_m log 1/L sum_l w_{m, l} with M = `groups` and L = K / M, [B].
 
     (MIWAE of Rainforth et al. 2018.) M must divide K.
     """
@@ -35,25 +36,25 @@ def miwae(terms: Terms, *, groups: int) -> Array:
 
 
 def iwae(terms: Terms) -> Array:
-    """-log 1/K sum_k w_k, [B] (Burda et al. 2016, eq. 8)."""
+    """Returns -log 1/K sum_k w_k, [B] (Burda et al. 2016, eq. 8)."""
     return miwae(terms, groups=1)
 
 
 def ciwae(terms: Terms, *, ciwae_weight: Array | float) -> Array:
-    """The ELBO, mean_k log w_k, times `ciwae_weight`, and the rest IWAE_K, negative, [B].
+    """Returns -(b mean_k log w_k + (1 - b) IWAE_K), with b = `ciwae_weight`, [B].
 
-    (CIWAE of Rainforth et al. 2018, whose beta is `ciwae_weight`.)
+    (CIWAE of Rainforth et al. 2018, whose beta is b; mean_k log w_k is the ELBO.)
     """
     single = miwae(terms, groups=len(terms.log_px))
     return ciwae_weight * single + (1 - ciwae_weight) * iwae(terms)
 
 
 def dreg(terms: Terms) -> Array:
-    """What q minimises beside `iwae` for p: -sum_k v_k^2 log w_k, [B], v_k = w_k / sum_l w_l.
+    """Returns -sum_k v_k^2 log w_k, [B], v_k = w_k / sum_l w_l: for q, beside `iwae` for p.
 
-    v is a constant, and log w_k has a gradient through z_k alone. Its gradient for q is then the
-    doubly reparameterised one of IWAE (Tucker et al. 2019): the same mean, but its signal does not
-    drown as K grows. With K = 1 it is that of `stl`. Only its gradient has a meaning.
+    v is a constant, and log w_k has a gradient through z_k alone. The gradient for q is then the
+    doubly reparameterised one of IWAE (Tucker et al. 2019): its mean is the same, but its signal
+    does not drown as K grows. With K = 1 it is that of `stl`. Only the gradient has a meaning.
     """
     normalised = jax.lax.stop_gradient(jax.nn.softmax(log_weights(terms), axis=0))
     log_w = terms.log_px + terms.log_pz - frozen(terms.q).log_prob(terms.z)
@@ -68,25 +69,26 @@ PIWAE = Objective(iwae, inference_loss=miwae)  # (Rainforth et al. 2018)
 def resample(weights: Array, *, keys: Array, number: int) -> Array:
     """Draws `number` of K samples for each example, with probability w_k / sum_l w_l.
 
-    So the gradient of IWAE needs a backward pass for these alone, after K forward passes without
+    The gradient of IWAE then needs a backward pass for these alone, after K forward passes without
     one; its mean is the same (Burda et al. 2016, section 3, with one sample).
 
     Args:
       weights: [K, B] log w.
       keys: [B], for the draw.
-      number: how many to draw, S; the same one may come more than once.
+      number: S, how many to draw; a sample may be drawn more than once.
 
     Returns:
-      [S, B] int32 indices.
+      Indices of samples, [S, B] int32.
     """
     draw = jax.vmap(lambda key, w: jax.random.categorical(key, w, shape=(number,)), out_axes=1)
     return draw(keys, weights.T)
 
 
 def at_samples(slope: Terms, chosen: Array, weights: Array) -> Terms:
-    """The slope of K samples, from those chosen by `resample`: [S, B], of the same mean.
+    """Returns the gradient of K samples, estimated from the S that `resample` chose: [S, B].
 
-    Each is divided by how often it is expected, S w_k / sum_l w_l. What has no sample is left.
+    Each is divided by its expected number of draws, S w_k / sum_l w_l, so that the mean is the
+    same. Leaves without a sample dimension are unchanged.
     """
     columns = jnp.arange(chosen.shape[1])
     expected = len(chosen) * jax.nn.softmax(weights, axis=0)[chosen, columns]

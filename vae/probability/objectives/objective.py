@@ -18,10 +18,10 @@ class Objective(NamedTuple):
     """A loss, and what it asks of a model.
 
     Attributes:
-      loss: (terms, *, ...) to [B], see the package for what it may read by keyword.
+      loss: (terms, *, ...) to [B]; the package says what it may take by keyword.
       inference_loss: what the parameters of q(z | x) minimise instead, where the two differ.
-      needs: what it asks of `terms.q`, by name; see `models/posteriors`.
-      resampled: whether `backward_samples` may be drawn from its K, see `importance.resample`.
+      needs: names of what it needs of `terms.q`, see `density.py`.
+      resampled: whether `backward_samples` of the K may be drawn, see `importance.resample`.
     """
 
     loss: Callable[..., Array]
@@ -31,13 +31,13 @@ class Objective(NamedTuple):
 
     @property
     def reads(self) -> set[str]:
-        """The keywords that its losses take."""
+        """Returns the keywords that its losses take."""
         losses = (self.loss, self.inference_loss)
         return {name for loss in losses if loss is not None for name in _keywords(loss)}
 
 
 def reading(loss: Callable[..., Array], settings: Mapping[str, Any]) -> Callable[[Terms], Array]:
-    """A loss as a function of `Terms` alone, with those of the settings that it reads."""
+    """Returns a loss as a function of `Terms` alone, with the settings that it reads."""
     return functools.partial(loss, **{name: settings[name] for name in _keywords(loss)})
 
 

@@ -15,14 +15,14 @@ Array = jax.Array
 
 
 def divergence(terms: Terms) -> Array:
-    """KL(q(z | x) || p(z)) per group, [G, B]: in closed form, or else estimated from K samples."""
+    """Returns KL(q(z | x) || p(z)) per group, [G, B]: closed form, or estimated from K samples."""
     if terms.kl is None:
         return (terms.log_qz - terms.log_pz).mean(0)[None]
     return terms.kl
 
 
 def frozen(q: Any) -> Any:
-    """q without a gradient for its parameters: its density then has one only through z."""
+    """Returns q without a gradient for its parameters: its density has one through z alone."""
     return jax.tree.map(jax.lax.stop_gradient, q)
 
 
@@ -33,15 +33,15 @@ def elbo(
     free_bits: Array | float = 0.0,
     axis: str | None = None,
 ) -> Array:
-    """-(E_q[log p(x | z)] - beta KL(q(z | x) || p(z))) per example, [B].
+    """Returns -(E_q[log p(x | z)] - beta KL(q(z | x) || p(z))) per example, [B].
 
-    The expectation is the mean over K samples; the divergence is the closed form where there is one
-    (Kingma & Welling 2014, eq. 10; beta: Higgins et al. 2017). `free_bits` is the lambda of Kingma
-    et al. 2016, eq. 15: each group counts at least so many nats on the mean of the batch, sum_g
-    max(lambda, E_batch KL_g), and has no gradient below that.
+    The expectation is the mean over K samples; the divergence has the closed form where there is
+    one (Kingma & Welling 2014, eq. 10; beta: Higgins et al. 2017). `free_bits` is the lambda of
+    Kingma et al. 2016, eq. 15: each group counts at least so many nats on the mean of the batch,
+    sum_g max(lambda, E_batch KL_g), and has no gradient below that.
 
     Args:
-      terms: what the model says of the batch.
+      terms: the model's terms for the batch.
       beta: weight of the divergence.
       free_bits: nats per latent group; 0 leaves the divergence as it is.
       axis: see the package.
@@ -53,20 +53,20 @@ def elbo(
 
 
 def capacity(terms: Terms, *, beta: Array | float, capacity: Array | float) -> Array:
-    """-E_q[log p(x | z)] + beta |KL(q(z | x) || p(z)) - C| per example, [B].
+    """Returns -E_q[log p(x | z)] + beta |KL(q(z | x) || p(z)) - C| per example, [B].
 
-    (Burgess et al. 2018, section 5, whose gamma is `beta`.) C is `capacity`, in nats; it follows a
-    schedule of the step.
+    (Burgess et al. 2018, section 5, whose gamma is `beta`.) C is `capacity`, in nats, which follows
+    a schedule.
     """
     kl = divergence(terms).sum(0)
     return beta * jnp.abs(kl - capacity) - terms.log_px.mean(0) + sum(terms.losses.values())
 
 
 def stl(terms: Terms, *, beta: Array | float = 1.0) -> Array:
-    """The ELBO from samples of log p(z) - log q(z | x), "sticking the landing", [B].
+    """Returns the negative ELBO with sampled log p(z) - log q(z | x), "sticking the landing", [B].
 
-    The parameters of q have a gradient through z alone; what is left out is a score, whose mean is
-    zero. So the gradient has no variance where q(z | x) is exact (Roeder et al. 2017).
+    The parameters of q have a gradient through z alone. The score that is left out has mean zero,
+    so the gradient has no variance where q(z | x) is exact (Roeder et al. 2017).
     """
     kl = (frozen(terms.q).log_prob(terms.z) - terms.log_pz).mean(0)
     return beta * kl - terms.log_px.mean(0) + sum(terms.losses.values())
