@@ -1,1 +1,1 @@
-"""Networks: pure Linen modules without mutable state, see `network.py`."""
+"""Networks: pure Linen modules without mutable state; see `network.py`."""

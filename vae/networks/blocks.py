@@ -1,10 +1,10 @@
-"""The blocks that encoders and decoders are made of, and how their weights start.
+"""Blocks of encoders and decoders, and the initialisation of their weights.
 
-A kernel's variance at the start keeps the scale of its inputs: 2 / fan_in before a rectifier (He et
-al., 2015), 1 / fan_in where nothing follows, and 3 / fan_in in a gated layer. A block with a skip
+A kernel's initial variance keeps the scale of its inputs: 2 / fan_in before a rectifier (He et al.,
+2015), 1 / fan_in where nothing follows, and 3 / fan_in in a gated layer. A block with a skip
 connection starts as the identity: the last layer beside the skip is 0.
 
-The arithmetic runs in `dtype`; parameters and the statistics of normalisation are float32.
+The arithmetic runs in `dtype`; parameters and normalisation statistics are float32.
 """
 
 from __future__ import annotations
@@ -26,11 +26,11 @@ LINEAR = nn.initializers.lecun_normal()
 GATED = nn.initializers.variance_scaling(3.0, "fan_in", "truncated_normal")
 SMALL = nn.initializers.variance_scaling(0.01, "fan_in", "truncated_normal")
 
-ATTENTION_PLACES = 8 * 8  # a larger grid gets no attention, whose cost is quadratic in the places
+ATTENTION_PLACES = 8 * 8  # a larger grid gets no attention, whose cost is quadratic in positions
 
 
 def starting_bias(output_bias: Array | None, shape: tuple[int, ...]) -> Array:
-    """Where a decoder's head starts, [*places, P]: at `output_bias`, at 0 if that is None."""
+    """Returns a decoder head's initial bias, [*places, P]: `output_bias`, or 0 if that is None."""
     if output_bias is None:
         return jnp.zeros(shape)
     bias = jnp.asarray(output_bias, jnp.float32)
@@ -40,14 +40,15 @@ def starting_bias(output_bias: Array | None, shape: tuple[int, ...]) -> Array:
 
 
 def over_places(bias: Array) -> Array:
-    """The mean of [*places, P] over the places, which a convolution's bias does not know: [P]."""
+    """Returns the mean of [*places, P] over positions, [P]: a convolution has one bias for all."""
     return bias.mean(tuple(range(bias.ndim - 1)))
 
 
 def with_code(x: Array, code: Array | None, rank: int = 0) -> Array:
-    """x [..., *places, C], and beside every place's numbers the `code` [..., c]; x without a code.
+    """Returns x [..., *places, C] with the `code` [..., c] appended at every position.
 
-    There are `rank` axes of places. Dimensions that x has before the code's are the same for it.
+    There are `rank` axes of places. Leading dimensions that x has beyond the code's share the code.
+    Without a code, returns x.
     """
     if code is None:
         return x
@@ -77,15 +78,15 @@ class DenseLayer(nn.Module):
 
 
 def num_groups(channels: int) -> int:
-    """The most groups, up to 32, that divide the channels into equal groups of 8 or more.
+    """Returns the largest number of groups, up to 32, that divides C into groups of 8 or more.
 
-    Of a smaller group too little is left on a grid of one place: a channel alone becomes 0 there.
+    A smaller group keeps too little on a grid of one position: a single channel becomes 0 there.
     """
     return max(n for n in range(1, 33) if channels % n == 0 and (n == 1 or channels // n >= 8))
 
 
 def group_norm(x: Array, dtype: jnp.dtype) -> Array:
-    """Group normalisation (Wu and He, 2018) as a layer of the module that calls it."""
+    """Applies group normalisation (Wu and He, 2018) as a layer of the calling module."""
     return nn.GroupNorm(num_groups(x.shape[-1]), dtype=dtype)(x)
 
 
@@ -93,9 +94,9 @@ class ResidualBlock(nn.Module):
     """x + f(x), f twice norm, activation, convolution: [B, *grid, C] -> [B, *grid, features].
 
     He et al., "Identity mappings in deep residual networks", 2016. A `context`, [B, *grid, c], is a
-    further input of f alone. The kernels have 3 taps an axis, and one on a grid below 3 along
-    every axis, where most of a larger one would only ever see padding (Child, "Very deep VAEs",
-    2021). Where C differs from `features` the skip is a linear map of each place.
+    further input of f alone. The kernels have 3 taps an axis, but one on a grid shorter than 3
+    along every axis, where most of a larger kernel would only see padding (Child, "Very deep VAEs",
+    2021). Where C differs from `features` the skip is a linear map at each position.
     """
 
     features: int
@@ -115,7 +116,7 @@ class ResidualBlock(nn.Module):
 
 
 class Attention(nn.Module):
-    """x + self-attention between the places of the grid, with one head: [B, *grid, C] -> same.
+    """x + self-attention between the positions of the grid, with one head: [B, *grid, C] -> same.
 
     Vaswani et al., "Attention is all you need", 2017, after a group normalisation as in Ho et al.,
     "Denoising diffusion probabilistic models", 2020. The softmax is float32.
@@ -136,9 +137,9 @@ class Attention(nn.Module):
 
 
 class Stage(nn.Module):
-    """What happens at one resolution: [B, *grid, C] -> [B, *grid, features].
+    """The layers at one resolution: [B, *grid, C] -> [B, *grid, features].
 
-    So many residual blocks, then attention where the grid is small.
+    Residual blocks, then attention if the grid is small.
     """
 
     features: int

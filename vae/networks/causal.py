@@ -1,10 +1,10 @@
 """Decoders that read the example itself: p(x | z) = prod_i p(x_i | z, x_1, ..., x_{i-1}).
 
-The L values of an example are taken in order: place after place, the channels of a place one after
-the other. In training all of them are known, and one pass gives the outputs of all ("teacher
-forcing"); a value is drawn when those before it have been, see `models/emission.py`. Both are
-`read`, of L values at once or of one. Every step is given z, for the decoder to have a use for it
-beside what it reads (Bowman et al., "Generating sentences from a continuous space", 2016; images:
+The L values of an example are in order: position after position, and within each the channels one
+after the other. In training all of them are known, and one pass gives all outputs ("teacher
+forcing"); in sampling a value is drawn when those before it have been (`models/emission.py`). Both
+are `read`, of L values at once or of one. Every step is given z, so that the decoder uses it beside
+what it reads (Bowman et al., "Generating sentences from a continuous space", 2016; images:
 Gulrajani et al., "PixelVAE", 2017).
 """
 
@@ -25,7 +25,7 @@ from vae.probability.event import Event
 
 Array = jax.Array
 
-# Beside z, whose share has a variance of about 1 at first, a smaller one would be drowned.
+# The share of z has a variance of about 1 at first; a smaller embedding would be drowned by it.
 EMBEDDING = nn.initializers.normal(0.5)
 SIZES = {"lstm": (2, 4), "gru": (1, 3)}  # states and gates of a recurrent cell
 
@@ -34,10 +34,10 @@ class Decoder(network.Decoder):
     """z [..., B, D] and x [B, *places, C] to outputs [..., B, *places, P], float32.
 
     Attributes:
-      widths: of the layers, `blocks` of each.
-      event: of values that are binary, levels or tokens, V of them.
-      outputs: P, the numbers of a place, O for each of its channels.
-      dtype: of the arithmetic.
+      widths: widths of the layers, `blocks` layers of each.
+      event: its values are binary, levels or tokens, V of them.
+      outputs: P, the numbers at a position, O for each of its channels.
+      dtype: the type of the arithmetic.
       output_bias: [*places, P], or None: the head's bias starts at its mean over the values.
     """
 
@@ -52,20 +52,20 @@ class Decoder(network.Decoder):
 
     @abstractmethod
     def make_layers(self, widths: list[int]) -> list[nn.Module]:
-        """A layer of each width: (h [N, T, F], memory, start) to h [N, T, width] and memory."""
+        """Returns a layer per width: (h [N, T, F], memory, start) to h [N, T, width], memory."""
 
     @abstractmethod
     def first(self, given: Array) -> list[Any]:
-        """The memory of each layer before the first value, for z and code [N, D + c]."""
+        """Returns each layer's memory before the first value, for z and code [N, D + c]."""
 
     @property
     def sample_bytes(self) -> int:
-        """About what `__call__` holds of one z at once."""
+        """Returns about how many bytes `__call__` holds for one z."""
         return 4 * self.event.size * (8 * max(self.widths) + self.outputs // self.event.channels)
 
     @property
     def number(self) -> int:
-        """V, how many values there are."""
+        """Returns V, the number of different values."""
         return cast(int, self.event.values.levels)
 
     def setup(self) -> None:
@@ -86,11 +86,11 @@ class Decoder(network.Decoder):
     def __call__(  # type: ignore[override]  # it reads x
         self, z: Array, code: Array | None = None, *, x: Array
     ) -> Array:
-        """The outputs of all values, each given those of x before it.
+        """Returns the outputs of all values, each given those of x before it.
 
         Args:
           z: [..., B, D].
-          code: [B, c] of what the model is told, or None.
+          code: [B, c], the code of the condition, or None.
           x: [B, *places, C].
         """
         leading = z.shape[:-1]
@@ -100,30 +100,30 @@ class Decoder(network.Decoder):
         return self.assemble(outputs).reshape(*leading, *self.event.places, self.outputs)
 
     def to_numbers(self, x: Array) -> Array:
-        """The numbers 0, ..., V - 1 of values x, or of those nearest to them, int32."""
+        """Returns the numbers 0, ..., V - 1 of the values nearest to x, int32."""
         if self.event.values.kind == "tokens":
             return x
         last = self.number - 1
         return jnp.round(jnp.clip(x, 0, 1) * last).astype(jnp.int32)
 
     def from_numbers(self, numbers: Array) -> Array:
-        """The values x of these numbers."""
+        """Returns the values x of these numbers."""
         if self.event.values.kind == "tokens":
             return numbers
         return numbers / (self.number - 1)
 
     def begin(self, z: Array, code: Array | None = None) -> Any:
-        """The memory before the first value, of N examples, for z [..., B, D] and code [B, c]."""
+        """Returns the memory before the first value, of N = K B examples; code is [B, c]."""
         given = with_code(z, code)
         given = given.reshape(-1, given.shape[-1])
         return self.given(given)[:, None], self.first(given)
 
     def read(self, before: Array, memory: Any, start: Array | int) -> tuple[Array, Any]:
-        """Reads what is before the values start, ..., start + T - 1.
+        """Reads what precedes the values start, ..., start + T - 1.
 
         Args:
-          before: [B, T] the number of the value before each of them, V before the first of all.
-          memory: of N = K B examples, their z apart, as `begin` or the last call gives it.
+          before: [B, T], the number of the value before each of them; V before the first of all.
+          memory: the memory of N = K B examples, their z apart, from `begin` or the last call.
           start: [] the first value.
 
         Returns:
@@ -131,7 +131,7 @@ class Decoder(network.Decoder):
         """
         given, layers = memory
         positions = jax.lax.dynamic_slice_in_dim(self.positions, start, before.shape[1])
-        # A product: the gradient of a look-up would be summed in any order on an accelerator.
+        # One product: an accelerator would sum the gradient of a look-up in any order.
         h = self.values(jax.nn.one_hot(before, self.number + 1, dtype=self.dtype))
         h = h + positions.astype(self.dtype)
         h = (given.reshape(-1, *h.shape[:1], *given.shape[1:]) + h).reshape(-1, *h.shape[1:])
@@ -142,13 +142,13 @@ class Decoder(network.Decoder):
         return self.head(self.norm(h).astype(jnp.float32)), (given, grown)
 
     def assemble(self, outputs: Array) -> Array:
-        """Outputs [N, L, O] of all values, as [N, *places, O C]."""
+        """Returns the outputs [N, L, O] of all values as [N, *places, O C]."""
         outputs = outputs.reshape(len(outputs), *self.event.places, self.event.channels, -1)
         return jnp.swapaxes(outputs, -1, -2).reshape(len(outputs), *self.event.places, -1)
 
 
 class Transformer(Decoder):
-    """Layers of attention to the values before, all of one width, a multiple of HEADS."""
+    """Layers of causal attention, all of one width, a multiple of HEADS."""
 
     def make_layers(self, widths: list[int]) -> list[nn.Module]:
         return [Block(self.dtype) for _ in widths]
@@ -163,7 +163,7 @@ class Transformer(Decoder):
 
 
 class Recurrent(Decoder):
-    """Layers that carry a state from value to value; the first state is of z."""
+    """Layers that carry a state from value to value; z gives the first state."""
 
     cell: str = "lstm"
 
@@ -178,10 +178,10 @@ class Layer(nn.Module):
     """A recurrent layer: [N, T, F] -> [N, T, width].
 
     Attributes:
-      width: of the state h.
-      cell: "lstm" (Hochreiter and Schmidhuber, 1997), beside h with a state c; or "gru" (Cho et
+      width: the width of the state h.
+      cell: "lstm" (Hochreiter and Schmidhuber, 1997), which adds a state c to h; or "gru" (Cho et
         al., 2014), with the reset gate after the product, so that one product makes all gates.
-      dtype: of the products; the state is float32.
+      dtype: the type of the products; the state is float32.
     """
 
     width: int
@@ -195,7 +195,7 @@ class Layer(nn.Module):
         self.recurrent = self.param("recurrent", _orthogonal, (self.width, gates * self.width))
 
     def first(self, given: Array) -> tuple[Array, ...]:
-        """The state before the first value, [N, width] each."""
+        """Returns the state before the first value, [N, width] each."""
         state = self.state(given).astype(jnp.float32)
         h, *c = jnp.split(state, SIZES[self.cell][0], axis=-1)
         return (jnp.tanh(h), *c)
@@ -216,15 +216,15 @@ class Layer(nn.Module):
 
 
 def lstm(state: tuple[Array, Array], inputs: Array, product: Array) -> tuple[Array, Array]:
-    """The next (h, c) [N, F], of what inputs and h add to the four gates, [N, 4 F] each."""
+    """Returns the next (h, c) [N, F]; inputs and h add [N, 4 F] each to the four gates."""
     into, forget, out, new = jnp.split(inputs + product, 4, axis=-1)
-    # At first it keeps most of c (Jozefowicz et al., 2015).
+    # The forget gate keeps most of c at first (Jozefowicz et al., 2015).
     c = jax.nn.sigmoid(forget + 1) * state[1] + jax.nn.sigmoid(into) * jnp.tanh(new)
     return jax.nn.sigmoid(out) * jnp.tanh(c), c
 
 
 def gru(state: tuple[Array], inputs: Array, product: Array) -> tuple[Array]:
-    """The next (h,) [N, F], of what inputs and h add to the two gates and to h, [N, 3 F] each."""
+    """Returns the next (h,) [N, F]; inputs and h add [N, 3 F] each to the two gates and to h."""
     (reset, update, new), (own_reset, own_update, own) = (
         jnp.split(a, 3, axis=-1) for a in (inputs, product)
     )
@@ -234,7 +234,7 @@ def gru(state: tuple[Array], inputs: Array, product: Array) -> tuple[Array]:
 
 
 def _orthogonal(key: Array, shape: tuple[int, int], dtype: Any = jnp.float32) -> Array:
-    """A square orthogonal matrix for each gate, side by side."""
+    """Returns a square orthogonal matrix for each gate, side by side."""
     width, columns = shape
     keys = jax.random.split(key, columns // width)
     each = [nn.initializers.orthogonal()(k, (width, width), dtype) for k in keys]

@@ -1,9 +1,9 @@
 """Convolutional encoder and decoder: stride-2 layers that halve, or double, every axis of places.
 
-An axis of n is n, ceil(n/2), ceil(n/4), ... long and the decoder walks the same list back, so that
-examples of any size work. With `blocks` above 1, convolutions of 3 taps an axis follow at each size
-but the example's. A `normalized` network normalises groups of channels before each activation, as
-generators need it. The heads start small, as in `mlp`.
+An axis of length n shrinks to ceil(n/2), ceil(n/4), ..., and the decoder walks the same list back,
+so that examples of any size work. With `blocks` above 1, convolutions of 3 taps an axis follow at
+each size but the example's. A `normalized` network normalises groups of channels before each
+activation, as generators need it. The heads start small, as in `mlp`.
 """
 
 from __future__ import annotations
@@ -24,12 +24,12 @@ Array = jax.Array
 
 
 def activated(module: Any, x: Array) -> Array:
-    """What follows a layer."""
+    """Normalises x if the module does so, and applies its activation."""
     return module.activation(group_norm(x, module.dtype) if module.normalized else x)
 
 
 def halve(module: Any, x: Array) -> Array:
-    """The body of an encoder: an activated stride-2 convolution for every width."""
+    """Applies the body of an encoder: an activated stride-2 convolution for every width."""
     for width in module.widths:
         x = activated(module, Conv(width, dtype=module.dtype)(x))
         for _ in range(module.blocks - 1):
@@ -38,7 +38,7 @@ def halve(module: Any, x: Array) -> Array:
 
 
 def double(module: Any, h: Array) -> Array:
-    """The body of a decoder and its head: from the smallest grid [N, *grid, E] up."""
+    """Applies the body of a decoder and its head, from the smallest grid [N, *grid, E] up."""
     grids = halvings(module.places, len(module.widths))
     for i, width in enumerate(module.widths):
         if i > 0:
@@ -78,9 +78,9 @@ class Encoder(network.Encoder):
 class Decoder(network.Decoder):
     """Decoder(widths, places, outputs): [..., D] -> [..., *places, outputs], float32.
 
-    `widths` runs from the smallest grid up to the example. `outputs` counts the numbers of a place,
-    all its channels together; the head's bias starts at the mean over the places of `output_bias`,
-    [*places, outputs] or None, for a convolution's bias knows no place.
+    `widths` runs from the smallest grid up to the example. `outputs` counts the numbers at a
+    position, all its channels together. The head's bias starts at the mean over positions of
+    `output_bias`, [*places, outputs] or None, for a convolution's bias is one for all.
     """
 
     widths: tuple[int, ...]

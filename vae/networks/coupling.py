@@ -16,7 +16,7 @@ Array = jax.Array
 class Coupling(nn.Module):
     """Coupling(known, features, widths)(z [..., D]) -> [..., D, features], float32.
 
-    The numbers depend on z[..., :known] alone, and are 0 for these dimensions themselves. The head
+    The outputs depend on z[..., :known] alone, and are 0 for these dimensions themselves. The head
     starts small, so that all outputs start near 0.
     """
 

@@ -3,10 +3,10 @@
     Discriminator(widths, dtype)
         x [B, ...], code [B, C] or None -> features [B, F], logit [B], both float32
 
-The logit is linear in the features. A code of what x should be an example of adds an inner product
-of its embedding with them, averaged over the places (projection: Miyato & Koyama, "cGANs with
-projection discriminator", 2018; their sum). There is no normalisation across examples, so that an
-example's logit is its own.
+The logit is linear in the features. A code of the condition adds an inner product of its embedding
+with the features, averaged over positions (projection: Miyato & Koyama, "cGANs with projection
+discriminator", 2018, who sum). Nothing normalises across examples, so an example's logit is its
+own.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ SLOPE = 0.2  # of the leaky rectifiers below 0 (Radford et al. 2016)
 
 
 def _logit(features: Array, averaged: Array, code: Array | None) -> Array:
-    """The head, as layers of the module that calls it."""
+    """Applies the head as layers of the calling module; returns the logit [B]."""
     head = nn.Dense(1, kernel_init=SMALL, dtype=jnp.float32, name="head")
     logit = head(features)[:, 0]
     if code is None:
@@ -40,7 +40,7 @@ class GridDiscriminator(nn.Module):
     """Strided convolutions of 4 taps an axis, one for each of the widths: x [B, *places, C].
 
     (Radford et al., "Unsupervised representation learning with deep convolutional generative
-    adversarial networks", 2016.) The features are all that the last of them puts out.
+    adversarial networks", 2016.) The features are the whole output of the last convolution.
     """
 
     widths: tuple[int, ...]

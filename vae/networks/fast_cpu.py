@@ -7,10 +7,10 @@ the gradients of gradients, need no other arithmetic:
     Conv             down      up                      weight_gradient(input, g)
     ConvTranspose    up        down                    weight_gradient(g, input)
 
-Left to automatic differentiation, the transposed convolution's kernel gradient becomes a
-convolution with a dilated input, which XLA runs many times slower on a CPU than these three. The
-gradients are written by hand (`custom_vjp`): there is no forward mode (`jvp`), and under
-`shard_map` they need `check_vma=False`. The layers do without this file under `strided.plain()`.
+Automatic differentiation would make the transposed convolution's kernel gradient a convolution with
+a dilated input, which XLA runs many times slower on a CPU than these three. The gradients are
+written by hand (`custom_vjp`): there is no forward mode (`jvp`), and under `shard_map` they need
+`check_vma=False`. Under `strided.plain()` the layers do without this file.
 """
 
 from __future__ import annotations
@@ -28,12 +28,12 @@ Array = jax.Array
 
 LAYOUT = LAYOUTS[2]
 
-# Where the paths of a CPU part, measured on an EPYC: channels, and pixels over those needed.
+# Where the CPU's paths divide, measured on an EPYC: channels, and computed pixels over needed ones.
 FEW, MORE = 4, 1.2
 
 
 def down(x: Array, kernel: Array, stride: int) -> Array:
-    """`maps.down`; on a CPU in another form of solids, and of planes with few channels."""
+    """Computes `maps.down`; on a CPU in another form for solids, and planes with few channels."""
     rank = x.ndim - 2
     if rank == 1 or (rank == 2 and (stride == 1 or x.shape[-1] > FEW)):
         return maps.down(x, kernel, stride)
@@ -46,9 +46,10 @@ def down(x: Array, kernel: Array, stride: int) -> Array:
 
 
 def down_phases(x: Array, kernel: Array, stride: int) -> Array:
-    """`down` without the stride: a stride-1 convolution of x's s x s phases as channels.
+    """Computes `down` without the stride: a stride-1 convolution of x's s x s phases as channels.
 
-    A CPU gathers the pixels under a window row by row; grey or RGB ones are too few to do so fast.
+    A CPU gathers the pixels under a window row by row; with one or three channels each row is too
+    short to be fast.
     """
     batch, height, width, channels = x.shape
     taps = _by_phase(kernel, stride)
@@ -64,7 +65,7 @@ def down_phases(x: Array, kernel: Array, stride: int) -> Array:
 
 
 def up(y: Array, kernel: Array, stride: int, places: Places) -> Array:
-    """`maps.up`; on a CPU in another form of solids, and of planes that are strided or thin."""
+    """Computes `maps.up`; on a CPU in another form for solids, and strided or thin planes."""
     rank = y.ndim - 2
     if rank == 1 or (rank == 2 and stride == 1 and kernel.shape[2] > FEW):
         return maps.up(y, kernel, stride, places)
@@ -77,12 +78,12 @@ def up(y: Array, kernel: Array, stride: int, places: Places) -> Array:
 
 
 def up_phases(y: Array, kernel: Array, stride: int, places: Places) -> Array:
-    """`up` without the zeros: a stride-1 convolution for each of s x s output phases, interleaved.
+    """Computes `up` without the zeros: a stride-1 convolution for each of s x s output phases.
 
     Counted from the padded edge, pixel s n + a meets only the taps k = s t + a, of y[n - t]: each
     phase a is a stride-1 convolution with ceil(k/s) taps. All phases are channels of one
-    convolution unless the grid is small: a phase needs H x W pixels, but all together (H + 1) x
-    (W + 1), with two taps each way. Those of 1 or 3 channels are sums of shifted products instead.
+    convolution unless the grid is small: with two taps each way, one phase needs H x W pixels, all
+    together (H + 1) x (W + 1). Phases of 1 or 3 channels are sums of shifted products instead.
     """
     _, height, width, _ = y.shape
     taps = _by_phase(kernel, stride)[::-1, :, ::-1].transpose(1, 3, 0, 2, 5, 4)
@@ -107,9 +108,9 @@ def up_phases(y: Array, kernel: Array, stride: int, places: Places) -> Array:
 
 
 def _up_overlapped(y: Array, taps: Array) -> Array:
-    """All pixels from the padded edge, [B, H + rows - 1, s, W + columns - 1, s, C].
+    """Returns all pixels from the padded edge, [B, H + rows - 1, s, W + columns - 1, s, C].
 
-    What each pixel of y spreads over its window is added up where windows overlap.
+    Each pixel of y spreads over its window; overlapping windows add up.
     """
     stride, _, rows, columns = taps.shape[:4]
     taps = taps[:, :, ::-1, ::-1].transpose(4, 2, 3, 0, 1, 5)
@@ -128,7 +129,7 @@ def _up_overlapped(y: Array, taps: Array) -> Array:
 
 
 def _up_phase(y: Array, taps: Array, row: int, column: int) -> Array:
-    """The pixels s m + row, s n + column from the padded edge, m and n from 0: [B, H, W, C]."""
+    """Returns pixels s m + row, s n + column from the padded edge, m, n from 0: [B, H, W, C]."""
     stride, _, rows, columns = taps.shape[:4]
     (below, a), (right, b) = divmod(row, stride), divmod(column, stride)
     edges = ((rows - 1 - below, below), (columns - 1 - right, right))
@@ -136,7 +137,7 @@ def _up_phase(y: Array, taps: Array, row: int, column: int) -> Array:
 
 
 def _by_phase(kernel: Array, stride: int) -> Array:
-    """[k, k, C, F] -> [ceil(k/s), s, ceil(k/s), s, C, F]; taps that are not there are 0."""
+    """Reshapes [k, k, C, F] to [ceil(k/s), s, ceil(k/s), s, C, F]; missing taps are 0."""
     rows, columns = (-(-k // stride) for k in kernel.shape[:2])
     missing = (rows * stride - kernel.shape[0], columns * stride - kernel.shape[1])
     kernel = jnp.pad(kernel, ((0, missing[0]), (0, missing[1]), (0, 0), (0, 0)))
@@ -144,12 +145,12 @@ def _by_phase(kernel: Array, stride: int) -> Array:
 
 
 def _padding(places: Places, kernel: Array, stride: int) -> list[tuple[int, int]]:
-    """What `down` adds to a grid of this size: (top, bottom), (left, right)."""
+    """Returns what `down` pads a grid of this size with: (top, bottom), (left, right)."""
     return lax.padtype_to_pads(places, kernel.shape[:2], (stride, stride), "SAME")
 
 
 def weight_gradient(x: Array, g: Array, stride: int, taps: Places) -> Array:
-    """`maps.weight_gradient`; on a CPU in another form of solids."""
+    """Computes `maps.weight_gradient`; on a CPU in another form for solids."""
     if x.ndim - 2 < 3:
         return maps.weight_gradient(x, g, stride, taps)
     return lax.platform_dependent(
@@ -161,7 +162,7 @@ def weight_gradient(x: Array, g: Array, stride: int, taps: Places) -> Array:
 
 
 def down_planes(x: Array, kernel: Array, stride: int) -> Array:
-    """`maps.down` of solids: the sum over the first axis's taps of convolutions of planes.
+    """Computes `maps.down` of solids: sums convolutions of planes over the first axis's taps.
 
     XLA convolves planes on a CPU several times faster than solids.
     """
@@ -175,7 +176,7 @@ def down_planes(x: Array, kernel: Array, stride: int) -> Array:
 
 
 def up_planes(y: Array, kernel: Array, stride: int, places: Places) -> Array:
-    """`maps.up` to solids: the sum over the first axis's taps of planes, put a stride apart."""
+    """Computes `maps.up` to solids: sums planes, a stride apart, over the first axis's taps."""
     before, _ = _edges(places[0], len(kernel), stride)
     x = jnp.zeros((), y.dtype)
     for tap in range(len(kernel)):
@@ -189,14 +190,14 @@ def up_planes(y: Array, kernel: Array, stride: int, places: Places) -> Array:
 
 
 def weight_gradient_planes(x: Array, g: Array, stride: int, taps: Places) -> Array:
-    """`maps.weight_gradient` of solids: for each tap of the first axis that of planes."""
+    """Computes `maps.weight_gradient` of solids, plane by plane for each tap of the first axis."""
     g = g.reshape(-1, *g.shape[2:])
     planes = _planes(x, taps[0], stride)
     return jnp.stack([maps.weight_gradient(plane, g, stride, taps[1:]) for plane in planes])
 
 
 def _planes(x: Array, taps: int, stride: int) -> list[Array]:
-    """What each tap of the first axis reads of solids [B, D, H, W, C]: [B ceil(D/s), H, W, C]."""
+    """Returns what each tap of the first axis reads of solids [B, D, ...]: [B ceil(D/s), ...]."""
     length = x.shape[1]
     x = jnp.pad(x, ((0, 0), _edges(length, taps, stride), (0, 0), (0, 0), (0, 0)))
     reach = (-(-length // stride) - 1) * stride + 1
@@ -205,13 +206,13 @@ def _planes(x: Array, taps: int, stride: int) -> list[Array]:
 
 
 def _edges(length: int, taps: int, stride: int) -> tuple[int, int]:
-    """What `maps.down` adds at both ends of an axis."""
+    """Returns what `maps.down` pads both ends of an axis with."""
     return lax.padtype_to_pads((length,), (taps,), (stride,), "SAME")[0]
 
 
 @functools.partial(jax.custom_vjp, nondiff_argnums=(2,))
 def strided(x: Array, kernel: Array, stride: int) -> Array:
-    """`down`, with gradients made of `up` and `weight_gradient`."""
+    """Computes `down`; its gradients are made of `up` and `weight_gradient`."""
     return down(x, kernel, stride)
 
 
@@ -232,7 +233,7 @@ strided.defvjp(_strided_forward, _strided_backward)
 
 @functools.partial(jax.custom_vjp, nondiff_argnums=(2, 3))
 def transposed(y: Array, kernel: Array, stride: int, places: Places) -> Array:
-    """`up`, with gradients made of `down` and `weight_gradient`."""
+    """Computes `up`; its gradients are made of `down` and `weight_gradient`."""
     return up(y, kernel, stride, places)
 
 
@@ -250,7 +251,7 @@ transposed.defvjp(_transposed_forward, _transposed_backward)
 
 @functools.partial(jax.custom_vjp, nondiff_argnums=(2, 3))
 def kernel_gradient(x: Array, g: Array, stride: int, taps: Places) -> Array:
-    """`weight_gradient`, with gradients made of `up` and `down`, for losses that are of slopes."""
+    """Computes `weight_gradient`; its gradients, for losses on slopes, are `up` and `down`."""
     return weight_gradient(x, g, stride, taps)
 
 
@@ -268,7 +269,7 @@ kernel_gradient.defvjp(_kernel_gradient_forward, _kernel_gradient_backward)
 
 @jax.custom_vjp
 def biased(x: Array, bias: Array) -> Array:
-    """x + bias: [B, *places, C], [C]; with a fast gradient of the bias."""
+    """Returns x + bias: [B, *places, C], [C]; with a fast gradient of the bias."""
     return x + bias
 
 
@@ -288,15 +289,15 @@ def _sum(x: Array) -> Array:
 
 
 def _sum_by_product(x: Array) -> Array:
-    """`_sum`, several times faster on a CPU, which sums over all but the last axis slowly."""
+    """Computes `_sum` several times faster on a CPU, which sums over leading axes slowly."""
     x = x.reshape(-1, x.shape[-1])
     return jnp.ones((len(x),), x.dtype) @ x
 
 
 def relu(x: Array) -> Array:
-    """max(x, 0).
+    """Returns max(x, 0).
 
-    Written as a choice, which XLA does not compute again wherever it is read: for the gradient of
-    the next kernel it would be amid a transposition, several times slower so on a CPU.
+    XLA does not recompute a `where` wherever it is read. Recomputed amid the transposition of the
+    next kernel's gradient, it would be several times slower on a CPU.
     """
     return jnp.where(x <= 0, jnp.zeros_like(x), x)  # NaN stays NaN

@@ -1,6 +1,6 @@
-"""Convolutional encoder and decoder without dense layers: each latent has a place on a grid.
+"""Convolutional encoder and decoder without dense layers: each latent has a position on a grid.
 
-The places are halved along every axis once for every width, to the grid; with `blocks` above 1,
+Every axis of the example is halved once for every width, down to the grid; with `blocks` above 1,
 convolutions of 3 taps an axis follow at each size but the example's. The numbers of a grid are laid
 out channel by channel, [E, *grid], so that halves of the channels are halves of the vector.
 """
@@ -25,7 +25,7 @@ Array = jax.Array
 class Encoder(network.Encoder):
     """Encoder(widths, outputs): [B, *places, C] -> [B, outputs], float32.
 
-    `outputs` is a multiple of the grid's places; the head is a linear map of each of them.
+    `outputs` is a multiple of the grid's positions; the head is a linear map at each of them.
     """
 
     widths: tuple[int, ...]
@@ -47,8 +47,8 @@ class Encoder(network.Encoder):
 class Decoder(network.Decoder):
     """Decoder(widths, places, outputs): [..., D] -> [..., *places, outputs], float32.
 
-    D is a multiple of the grid's places; a code is the same at all of them. `widths` runs from the
-    grid up to the example; the rest is as in `conv.Decoder`.
+    D is a multiple of the grid's positions; a code is the same at all of them. `widths` runs from
+    the grid up to the example; the rest is as in `conv.Decoder`.
     """
 
     widths: tuple[int, ...]

@@ -8,9 +8,9 @@
 (Sonderby et al., "Ladder variational autoencoders", 2016; the path down that generation and
 inference share: Kingma et al., "Improving variational inference with inverse autoregressive flow",
 2016; q relative to p: Vahdat and Kautz, "NVAE", 2020, section 3.2.) The grids are ceil-halved from
-the finest, the example's places or `stem_stride` times fewer along each axis. A deep stack starts
-tame: every block is the identity, q is close to p, and each of G projections adds a variance of
-1 / G to the stream (Child, "Very deep VAEs", 2021, section 3).
+the finest, which has the example's places or `stem_stride` times fewer along each axis. For a
+stable start of a deep stack every block is the identity, q is close to p, and each of G projections
+adds a variance of 1 / G to the stream (Child, "Very deep VAEs", 2021, section 3).
 """
 
 from __future__ import annotations
@@ -36,12 +36,12 @@ from vae.probability.distributions import DiagonalGaussian
 Array = jax.Array
 Choose = Callable[[DiagonalGaussian, DiagonalGaussian | None], Array]
 
-# |log std| of p stays below this, and that of q / p (NVAE, in the authors' code).
+# |log std| of p stays below this, and that of q / p (as in the code of NVAE's authors).
 MAX_LOG_STD = 5.0
 
 
 class BottomUp(nn.Module):
-    """x [B, *places, C] to what each group is told of x, [B, *grid, width] each, topmost first.
+    """x [B, *places, C] to each group's context, [B, *grid, width] each, topmost first.
 
     `groups` counts the latent groups on each grid, from the smallest up; `widths` runs, as in every
     encoder, from the example down; there are `blocks` residual blocks for each group.
@@ -73,9 +73,8 @@ class BottomUp(nn.Module):
 class Group(nn.Module):
     """One latent group on the way down: h [N, *grid, width] to the next h.
 
-    `choose(p, q)` gives z [N, D] from p(z_g | z_<g) and q(z_g | z_<g, x), D numbers for `channels`
-    of every place of the grid; q is None where there is no `context`, which is what the group is
-    told of x.
+    `choose(p, q)` gives z [N, D] from p(z_g | z_<g) and q(z_g | z_<g, x): D numbers, `channels` at
+    each position of the grid. q is None without a `context`, the group's features of x.
     """
 
     channels: int
@@ -102,7 +101,7 @@ class Group(nn.Module):
         return h
 
     def _head(self, h: Array, name: str) -> tuple[Array, Array]:
-        """Mean and log-std [N, D] from h."""
+        """Returns mean and log-std [N, D] from h."""
         head = nn.Dense(2 * self.channels, kernel_init=SMALL, dtype=jnp.float32, name=name)
         mean, log_std = jnp.split(head(h), 2, axis=-1)
         log_std = MAX_LOG_STD * jnp.tanh(log_std / MAX_LOG_STD)
@@ -110,12 +109,12 @@ class Group(nn.Module):
 
 
 class TopDown(nn.Module):
-    """The way down: (N, contexts or None, choose, code or None) to the outputs [N, *places, P].
+    """The path down: (N, contexts or None, choose, code or None) to the outputs [N, *places, P].
 
     `groups` and `widths` run from the smallest grid up; `channels` are those of each z on its grid;
     `output_bias` is as in `conv.Decoder`. `contexts` are from `BottomUp`, [N, *grid, ...] each; see
     `Group` for `choose`, which is called once for each group, the topmost first. A `code` [N, c] is
-    added to where the way down starts, the same at all places.
+    added to the start of the path, the same at all positions.
     """
 
     groups: tuple[int, ...]
@@ -134,7 +133,7 @@ class TopDown(nn.Module):
 
     @property
     def grids(self) -> list[tuple[int, ...]]:
-        """The grids, from the smallest up."""
+        """Returns the grids, from the smallest up."""
         finest = strided_places(self.places, self.stem_stride)
         return halvings(finest, len(self.groups) - 1)[::-1]
 

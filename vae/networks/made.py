@@ -1,13 +1,13 @@
 """The masked autoregressive network (MADE; Germain et al. 2015).
 
-Every unit has a degree, and sees only units that know of no more inputs than it may: an input z_d
-(d = 1, ..., D) has degree d, a hidden unit one of 0, ..., D - 1, and
+Every unit has a degree and sees only inputs up to it: an input z_d (d = 1, ..., D) has degree d, a
+hidden unit one of 0, ..., D - 1, and
 
     input d -> hidden of degree >= d      hidden -> hidden of no smaller degree
     hidden of degree < d -> output d
 
 so that output d is a function of z_1, ..., z_{d-1} and the context. The hidden units of degree 0
-see the context alone; through them the first output knows of it.
+see the context alone; through them the first output depends on it.
 """
 
 from __future__ import annotations
@@ -39,9 +39,9 @@ class MaskedDense(nn.Module):
 class MADE(nn.Module):
     """MADE(features, widths)(z [..., D], context [..., C]) -> [..., D, features], float32.
 
-    The numbers [..., d, :] depend on z[..., :d] and the context alone. Leading dimensions of z and
-    context broadcast. Another order of the dimensions is a permutation of z before the call. The
-    head starts small, so that all outputs start near 0.
+    The outputs [..., d, :] depend on z[..., :d] and the context alone. Leading dimensions of z and
+    context broadcast. For another order of the dimensions, permute z before the call. The head
+    starts small, so that all outputs start near 0.
     """
 
     features: int

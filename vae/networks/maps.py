@@ -1,16 +1,16 @@
-"""The three maps of a strided convolution with SAME padding, over one, two or three places.
+"""The three maps of a strided convolution with SAME padding, over one, two or three axes.
 
-y = D_w x is linear in what is convolved, x [B, *places, C], and in the kernel w [*taps, C, F]. With
-g the gradient of the loss with respect to y there are three maps, and each is the gradient of the
-other two (along one place, with a padding of p at the start):
+y = D_w x is linear in the input x [B, *places, C] and in the kernel w [*taps, C, F]. With g the
+gradient of the loss with respect to y there are three maps, and each is the gradient of the other
+two (along one axis, with a padding of p at the start):
 
     down             x, w -> y      y[o] = sum_k x[s o + k - p] w[k]
     up               g, w -> dx     the transpose of D_w: every g[o] spreads over its window
     weight_gradient  x, g -> dw     dw[k] = sum_o x[s o + k - p] g[o]
 
 A transposed convolution is by definition `up` (Dumoulin and Visin, "A guide to convolution
-arithmetic for deep learning", 2016, section 4). All three are given to XLA as ordinary `lax`
-operations, so that any transformation of JAX and any export can read them.
+arithmetic for deep learning", 2016, section 4). XLA gets all three as ordinary `lax` operations, so
+that any transformation of JAX and any export can read them.
 """
 
 from __future__ import annotations
@@ -29,12 +29,12 @@ LAYOUTS = {
 
 
 def strided_places(places: Places, stride: int) -> Places:
-    """The places of the grid that a stride leaves: every length n becomes ceil(n / s)."""
+    """Returns the places of the strided grid: every length n becomes ceil(n / s)."""
     return tuple(-(-n // stride) for n in places)
 
 
 def down(x: Array, kernel: Array, stride: int) -> Array:
-    """Strided convolution: [B, *places, C], [*taps, C, F] -> [B, *ceil(places / s), F]."""
+    """Convolves with a stride: [B, *places, C], [*taps, C, F] -> [B, *ceil(places / s), F]."""
     rank = x.ndim - 2
     return lax.conv_general_dilated(
         x, kernel, (stride,) * rank, "SAME", dimension_numbers=LAYOUTS[rank]
@@ -42,15 +42,15 @@ def down(x: Array, kernel: Array, stride: int) -> Array:
 
 
 def up(y: Array, kernel: Array, stride: int, places: Places) -> Array:
-    """Transpose of `down` in x: [B, *ceil(places / s), F], [*taps, C, F] -> [B, *places, C].
+    """Transposes `down` in x: [B, *ceil(places / s), F], [*taps, C, F] -> [B, *places, C].
 
-    It is a convolution of y with zeros between its places, as XLA transposes `down`.
+    It convolves y with zeros between its positions, as XLA transposes `down`.
     """
     x = jax.ShapeDtypeStruct((y.shape[0], *places, kernel.shape[-2]), y.dtype)
     return jax.linear_transpose(lambda x: down(x, kernel, stride), x)(y)[0]
 
 
 def weight_gradient(x: Array, g: Array, stride: int, taps: Places) -> Array:
-    """Transpose of `down` in w: [B, *places, C], [B, *ceil(places / s), F] -> [*taps, C, F]."""
+    """Transposes `down` in w: [B, *places, C], [B, *ceil(places / s), F] -> [*taps, C, F]."""
     kernel = jax.ShapeDtypeStruct((*taps, x.shape[-1], g.shape[-1]), x.dtype)
     return jax.linear_transpose(lambda kernel: down(x, kernel, stride), kernel)(g)[0]

@@ -1,7 +1,7 @@
 """Fully connected encoder and decoder: dense layers, plain or gated.
 
 The heads start small: the encoder's so that q(z | x) starts near N(0, 1), where the KL is near 0
-and no scale is extreme, the decoder's so that its first outputs are near the output bias.
+and no scale is extreme; the decoder's so that its first outputs are near the output bias.
 """
 
 from __future__ import annotations
@@ -22,7 +22,8 @@ Array = jax.Array
 class Encoder(network.Encoder):
     """Encoder(widths, outputs): [B, *places, C] -> [B, outputs], float32.
 
-    `blocks` layers of each of the `widths`; a gated layer has no `activation` but its gate.
+    There are `blocks` layers of each of the `widths`; a gated layer has no `activation` but its
+    gate.
     """
 
     widths: tuple[int, ...]
@@ -44,8 +45,8 @@ class Encoder(network.Encoder):
 class Decoder(network.Decoder):
     """Decoder(widths, places, outputs): [..., D] -> [..., *places, outputs], float32.
 
-    `outputs` counts the numbers of a place, all its channels together; `output_bias`, [*places,
-    outputs] or None, is where the head's bias starts. The rest is the encoder's.
+    `outputs` counts the numbers at a position, all its channels together; the head's bias starts at
+    `output_bias`, [*places, outputs] or None. The rest is as in the encoder.
     """
 
     widths: tuple[int, ...]
@@ -59,7 +60,7 @@ class Decoder(network.Decoder):
 
     @nn.compact
     def __call__(self, z: Array, code: Array | None = None) -> Array:
-        # One dimension of examples: with two, XLA makes kernel gradients of transposed copies.
+        # Flatten the leading dimensions: with two, XLA makes kernel gradients of transposed copies.
         h = with_code(z, code)
         h = h.reshape(-1, h.shape[-1])
         for width in self.widths:

@@ -1,14 +1,14 @@
-"""What every encoder and decoder is: a pure Linen module without mutable state.
+"""The contracts of encoders and decoders: pure Linen modules without mutable state.
 
-A network of one's own is a subclass, whose fields are what it is made with: any of
+Subclass one to write your own. The fields are what it is made with: any of
 
     widths         `encoder_widths` or `decoder_widths` of the config
-    outputs        how many numbers it gives: of an encoder for each example, of a decoder at each
-                   place, its channels together
+    outputs        how many numbers it gives: an encoder for each example, a decoder at each
+                   position, its channels together
     event          the shape of an x, and what its values mean; `places` are those of the shape
     activation, dtype, blocks
-                   of the config; the `dtype` is that of the arithmetic in its body
-    output_bias    of a decoder: [*places, outputs] that its first outputs are to be near, or None
+                   of the config; the body's arithmetic has this `dtype`
+    output_bias    of a decoder: [*places, outputs] that its first outputs should be near, or None
 
 and what is set as `encoder_settings` or `decoder_settings`. Both give float32.
 """
@@ -28,23 +28,23 @@ class Encoder(nn.Module):
     """[B, *places, C] -> [B, outputs].
 
     Attributes:
-      ranks: for how many axes of places it is: an image has two, a sound one, a row of a table
-        none.
+      ranks: the numbers of axes of places that it takes: an image has two, a sound one, a row of a
+        table none.
     """
 
     ranks: ClassVar[tuple[int, ...]] = (0, 1, 2, 3)
 
     @abstractmethod
     def __call__(self, x: Array) -> Array:
-        """What q(z | x) is made of, [B, outputs], of x [B, *places, C]."""
+        """Returns the numbers of which q(z | x) is made, [B, outputs], for x [B, *places, C]."""
 
 
 class Decoder(nn.Module):
     """z [..., B, D] -> [..., B, *places, outputs].
 
     Attributes:
-      ranks: as of an encoder.
-      causal: whether it is given x, too, see `causal.py`.
+      ranks: as in an encoder.
+      causal: whether it is given x, too; see `causal.py`.
     """
 
     ranks: ClassVar[tuple[int, ...]] = (0, 1, 2, 3)
@@ -52,14 +52,14 @@ class Decoder(nn.Module):
 
     @property
     def sample_bytes(self) -> int:
-        """About what it holds of one sample of one example beside its outputs, if much more."""
+        """Returns about how many bytes it holds per sample of an example beside its outputs."""
         return 0
 
     @abstractmethod
     def __call__(self, z: Array, code: Array | None = None) -> Array:
-        """What the likelihood is given of p(x | z), [..., B, *places, outputs].
+        """Returns the outputs that the likelihood reads, [..., B, *places, outputs].
 
         Args:
           z: [..., B, D].
-          code: [B, c] of what the model is told of each example, or None.
+          code: [B, c], the code of each example's condition, or None.
         """

@@ -1,8 +1,8 @@
 """Residual encoder and decoder: residual blocks at each resolution, attention at the small ones.
 
-An axis of n is n, ceil(n/2), ceil(n/4), ... long, once for each width, at first the example's own.
-Between two of them stands a linear stride-2 convolution, or its transpose. A normalisation and an
-activation close the blocks before the head, which starts small, as in `mlp`.
+An axis of length n shrinks to ceil(n/2), ceil(n/4), ...; the first width has the example's size.
+Between two sizes stands a linear stride-2 convolution, or its transpose. A normalisation and an
+activation follow the blocks, before the head, which starts small, as in `mlp`.
 """
 
 from __future__ import annotations

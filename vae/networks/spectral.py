@@ -1,11 +1,11 @@
-"""Spectral normalisation: every kernel over its largest singular value.
+"""Spectral normalisation: divides every kernel by its largest singular value.
 
     W / s(W),   s(W) = v' W u,   v = W u0 / |W u0|,   u = W' v / |W' v|
 
-where u0 is the vector u of the training step before, so that one turn of the power iteration a step
-is enough (Miyato et al., "Spectral normalization for generative adversarial networks", 2018,
-algorithm 1). A kernel is the matrix [inputs, outputs], the taps of a convolution among its inputs.
-The vectors depend on the weights alone and are the same on every device.
+where u0 is the vector u of the training step before, so that one iteration of the power method a
+step is enough (Miyato et al., "Spectral normalization for generative adversarial networks", 2018,
+algorithm 1). A kernel is the matrix [inputs, outputs]; the taps of a convolution are among its
+inputs. The vectors depend on the weights alone and are the same on every device.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ def _unit(x: Array) -> Array:
 
 
 def start(params: Any, *, key: Array) -> dict[str, Array]:
-    """Random unit vectors u0 [outputs], one for each kernel in `params`, by its path."""
+    """Returns random unit vectors u0 [outputs], one for each kernel in `params`, by its path."""
     kernels = [
         (jax.tree_util.keystr(path), leaf)
         for path, leaf in jax.tree_util.tree_leaves_with_path(params)
@@ -41,7 +41,7 @@ def start(params: Any, *, key: Array) -> dict[str, Array]:
 
 
 def normalised(params: Any, vectors: dict[str, Array]) -> tuple[Any, dict[str, Array]]:
-    """`params` with normalised kernels, and the vectors after one turn of the iteration."""
+    """Returns `params` with normalised kernels, and the vectors after one power iteration."""
     turned = {}
 
     def of(path: Any, leaf: Array) -> Array:

@@ -1,8 +1,8 @@
-"""Strided and transposed convolutions over one, two or three places, as layers.
+"""Strided and transposed convolutions over one, two or three axes, as layers.
 
-What they compute is in `maps.py`, and how a CPU does so fast in `fast_cpu.py`. Those fast forms
-have neither a forward mode nor a place in an exported program; without them, the same layers are
-ordinary `lax` operations of equal values and gradients:
+`maps.py` has what they compute, `fast_cpu.py` how a CPU does so fast. The fast forms have no
+forward mode and cannot be exported; without them, the same layers are ordinary `lax` operations of
+equal values and gradients:
 
     with strided.plain():
         y, slope = jax.jvp(decode, (z,), (direction,))
@@ -21,23 +21,23 @@ from vae.networks.maps import Places, strided_places
 
 Array = jax.Array
 
-# A part of the keys of `jax.jit`: what was compiled without it is traced again within it.
+# A part of the keys of `jax.jit`: code compiled without it is traced again within it.
 _PLAIN = jax.make_user_context(False)
 
 
 def plain() -> AbstractContextManager:
-    """Within it, layers are traced as ordinary `lax` operations, for forward mode and export."""
+    """Traces layers within it as ordinary `lax` operations, for forward mode and export."""
     return _PLAIN(True)
 
 
 def convolved(x: Array, kernel: Array, stride: int) -> Array:
-    """Strided convolution: [B, *places, C], [*taps, C, F] -> [B, *ceil(places / s), F]."""
+    """Convolves with a stride: [B, *places, C], [*taps, C, F] -> [B, *ceil(places / s), F]."""
     form = maps.down if _PLAIN.value else fast_cpu.strided
     return form(x, kernel, stride)
 
 
 def transposed(y: Array, kernel: Array, stride: int, places: Places) -> Array:
-    """Transpose of `convolved`: [B, *ceil(places / s), F], [*taps, C, F] -> [B, *places, C].
+    """Transposes `convolved`: [B, *ceil(places / s), F], [*taps, C, F] -> [B, *places, C].
 
     Raises:
       ValueError: y is not on the strided grid of the places.
@@ -49,12 +49,12 @@ def transposed(y: Array, kernel: Array, stride: int, places: Places) -> Array:
 
 
 def biased(x: Array, bias: Array) -> Array:
-    """x + bias: [B, *places, C], [C]."""
+    """Returns x + bias: [B, *places, C], [C]."""
     return x + bias if _PLAIN.value else fast_cpu.biased(x, bias)
 
 
 def halvings(places: Places, times: int) -> list[Places]:
-    """The places through `times` stride-2 layers: the given ones, then each time ceil(n / 2)."""
+    """Returns the places through `times` stride-2 layers: the given ones, then ceil(n / 2) each."""
     grids = [tuple(places)]
     for _ in range(times):
         grids.append(strided_places(grids[-1], 2))
@@ -62,10 +62,9 @@ def halvings(places: Places, times: int) -> list[Places]:
 
 
 def he_normal_transposed(stride: int, scale: float = 2.0) -> nn.initializers.Initializer:
-    """Initialises [*taps, C, F] kernels of a transposed convolution from F channels to C.
+    """Returns an initialiser for [*taps, C, F] kernels of a transposed convolution from F to C.
 
-    The variance is scale / fan_in, where an output meets taps / s of F channels each, along every
-    axis.
+    The variance is scale / fan_in; along every axis an output meets taps / s of F channels each.
     """
 
     def initialise(key: Array, shape: tuple[int, ...], dtype: jnp.dtype = jnp.float32) -> Array:
@@ -81,7 +80,7 @@ def he_normal_transposed(stride: int, scale: float = 2.0) -> nn.initializers.Ini
 class Conv(nn.Module):
     """Strided convolution with SAME padding: [B, *places, C] -> [B, *ceil(places / s), features].
 
-    There are one, two or three places. The arithmetic runs in `dtype`, the parameters are float32.
+    There are one, two or three axes. The arithmetic runs in `dtype`; the parameters are float32.
     """
 
     features: int
@@ -103,8 +102,8 @@ class Conv(nn.Module):
 class ConvTranspose(nn.Module):
     """Gradient of a strided SAME convolution: [B, *ceil(places / s), F] -> [B, *places, features].
 
-    The places wanted are an argument of the call, for several share each grid. The kernel is the
-    strided convolution's, [*taps, features, F]. The arithmetic runs in `dtype`, the parameters are
+    The call takes the places of the result, for several share each strided grid. The kernel is the
+    strided convolution's, [*taps, features, F]. The arithmetic runs in `dtype`; the parameters are
     float32.
     """
 

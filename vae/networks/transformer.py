@@ -1,10 +1,9 @@
 """A causal Transformer over sequences of codes, of dense layers alone.
 
-Every place sees itself and those before it. The keys and values that a place has been asked by are
-kept in a memory, so that the same network reads a whole sequence at once, when it is trained, and
-one code after the other, when it samples (Vaswani et al., "Attention is all you need", 2017; with
-the normalisation first, as in Radford et al., "Language models are unsupervised multitask
-learners", 2019).
+Every position sees itself and those before it. Their keys and values are kept in a memory, so that
+the same network reads a whole sequence at once in training, and one code after the other in
+sampling (Vaswani et al., "Attention is all you need", 2017; with the normalisation first, as in
+Radford et al., "Language models are unsupervised multitask learners", 2019).
 """
 
 from __future__ import annotations
@@ -25,11 +24,11 @@ class Transformer(nn.Module):
     """Codes to the logits of the code that follows each of them.
 
     Attributes:
-      vocabulary: number V of codes; a further one, V, stands before the sequence.
-      length: number L of places.
-      width: numbers for each place, a multiple of HEADS.
-      layers: number of blocks.
-      dtype: of the arithmetic.
+      vocabulary: V, the number of codes; a further one, V, stands before the sequence.
+      length: L, the number of positions.
+      width: numbers for each position, a multiple of HEADS.
+      layers: the number of blocks.
+      dtype: the type of the arithmetic.
     """
 
     vocabulary: int
@@ -39,7 +38,7 @@ class Transformer(nn.Module):
     dtype: jnp.dtype = jnp.float32
 
     def memory(self, batch: int) -> list[Memory]:
-        """An empty memory for each layer: keys and values, [B, L, heads, width / heads]."""
+        """Returns an empty memory for each layer: keys and values, [B, L, heads, width / heads]."""
         empty = jnp.zeros((batch, self.length, HEADS, self.width // HEADS), self.dtype)
         return [(empty, empty) for _ in range(self.layers)]
 
@@ -51,20 +50,20 @@ class Transformer(nn.Module):
         start: Array | int,
         told: Array | None = None,
     ) -> tuple[Array, list[Memory]]:
-        """Reads the inputs of the places start, ..., start + T - 1.
+        """Reads the inputs at positions start, ..., start + T - 1.
 
         Args:
-          codes: [B, T], the code before each of these places.
-          memory: of the places before `start`.
-          start: [] the first place.
-          told: [B, C] the code of a condition, added to every input, or None.
+          codes: [B, T], the code before each of these positions.
+          memory: keys and values of the positions before `start`.
+          start: [] the first position.
+          told: [B, C], the code of a condition, added to every input; or None.
 
         Returns:
-          Logits [B, T, V] of the codes at these places, float32, and the memory with them.
+          Logits [B, T, V] of the codes at these positions, float32, and the memory with them.
         """
         positions = self.param("positions", SMALL, (self.length, self.width))
         positions = jax.lax.dynamic_slice_in_dim(positions, start, codes.shape[1])
-        # A product: the gradient of a look-up would be summed in any order on an accelerator.
+        # One product: an accelerator would sum the gradient of a look-up in any order.
         codes = jax.nn.one_hot(codes, self.vocabulary + 1, dtype=self.dtype)
         embed = nn.Dense(
             self.width, use_bias=False, kernel_init=SMALL, dtype=self.dtype, name="codes"
@@ -80,7 +79,7 @@ class Transformer(nn.Module):
             h, past = Block(self.dtype, name=f"block_{layer}")(h, past, start)
             grown.append(past)
         h = nn.LayerNorm(dtype=self.dtype)(h)
-        # Uniform at first.
+        # All codes are equally probable at first.
         head = nn.Dense(self.vocabulary, kernel_init=nn.initializers.zeros, name="head")
         return head(h.astype(jnp.float32)), grown
 

@@ -125,7 +125,7 @@ class NegativeBinomial(Likelihood):
 
 
 def log_stirling(k: Array) -> Array:
-    """Returns log(k^k e^-k / Gamma(k + 1)) for k >= 0, elementwise; by series from 10 on."""
+    """Returns log(k^k e^-k / Gamma(k + 1)) for k >= 0, elementwise, from 10 on by a series."""
     small, large = jnp.minimum(k, 10.0), jnp.maximum(k, 10.0)
     series = 1 / (12 * large) - 1 / (360 * large**3) + 1 / (1260 * large**5)
     return jnp.where(
