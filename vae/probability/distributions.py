@@ -62,8 +62,8 @@ def draw_each(draw: Callable[[Array], Array], keys: Array) -> Array:
 
 def standard_normal(keys: Array, dim: int) -> Array:
     """Draws standard normal noise [..., dim], one vector from each key [...]."""
-    # Whole registers of a CPU: XLA compiles the hash of 10 numbers for three times as long as that
-    # of 16, whose first 10 are the same.
+    # Whole registers of a CPU: XLA takes three times as long to compile the hash of 10 numbers as
+    # that of 16, whose first 10 are the same.
     drawn = dim if dim < 8 else -(-dim // 8) * 8
     return draw_each(lambda key: jax.random.normal(key, (drawn,)), keys)[..., :dim]
 
