@@ -21,6 +21,7 @@ import ml_collections
 
 from vae.config import own
 from vae.config.axes import AXES, Choice
+from vae.config.keys import settings_key
 from vae.errors import InputError, did_you_mean
 
 
@@ -87,13 +88,13 @@ def build(
             there = ", ".join(sorted(known))
             raise InputError(
                 f"{where} asks for {name!r}, which is none of {there}: give it as "
-                f"{section}.{_settings_key(key)}.{name}, or a default."
+                f"{section}.{settings_key(key)}.{name}, or a default."
             )
     for name in settings:
         if name not in parameters or name in known:
             free = [each for each in parameters if each not in known]
             raise InputError(
-                f"{section}.{_settings_key(key)} has {name!r}, which {config[key]} does not take"
+                f"{section}.{settings_key(key)} has {name!r}, which {config[key]} does not take"
                 f"{did_you_mean(name, free)}"
             )
     if not own.is_own(config[key]):
@@ -109,12 +110,8 @@ def build(
 
 def settings_of(config: ml_collections.ConfigDict, key: str) -> dict[str, Any]:
     """The free settings of the part that a key names: `settings` of `name`, else KEY_settings."""
-    settings = config.get(_settings_key(key), {})
+    settings = config.get(settings_key(key), {})
     return {name: _plain(value) for name, value in settings.items()}
-
-
-def _settings_key(key: str) -> str:
-    return "settings" if key == "name" else f"{key}_settings"
 
 
 def _plain(value: Any) -> Any:

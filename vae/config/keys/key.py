@@ -37,6 +37,6 @@ def settings(*axes: str) -> dict[str, Key]:
 
 
 def settings_key(key: str) -> str:
-    """The settings of what a key chooses: "model.settings" of "model.name"."""
-    section, _, name = key.rpartition(".")
-    return f"{section}.settings" if name == "name" else f"{key}_settings"
+    """Where the settings of what a key chooses are: "model.settings" of "model.name"."""
+    chooses_section = key.rpartition(".")[2] == "name"
+    return f"{key.removesuffix('name')}settings" if chooses_section else f"{key}_settings"
