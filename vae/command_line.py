@@ -199,7 +199,7 @@ def _metavar(parameter: Parameter) -> str:
 
 def flags(parameters: Mapping[str, Parameter]) -> list[str]:
     """Lines of help, a paragraph for each flag."""
-    lines = []
+    lines: list[str] = []
     for name, parameter in parameters.items():
         flag = f"  --{name}"
         if parameter.kind != "bool":
@@ -223,7 +223,7 @@ def explain(command: str, signature: Signature, shared: Mapping[str, Parameter])
         lines += ["", *textwrap.wrap(paragraph, WIDTH)]
     lines += ["", *(f"  {example}" for example in signature.examples)]
     lines += [""] if signature.examples else []
-    parameters = signature.parameters | shared
+    parameters = signature.parameters | dict(shared)
     needed = {name: each for name, each in parameters.items() if each.default is REQUIRED}
     return "\n".join([*lines, *flags(needed | parameters)])
 

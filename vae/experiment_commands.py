@@ -57,13 +57,13 @@ def train(
     try:
         result = train(experiment.config, workdir, overrides=experiment.overrides)
     except Interrupted:
-        result = read_result(user_path(workdir))
+        result = read_result(user_path(workdir)) or {"status": "preempted"}
     except CheckpointError as error:
         result = {"status": "failed", "error": str(error)}
     return Output([workdir] if is_first() else [], result)
 
 
-def results(*, workdir: Path = "runs", out: Path | None = None) -> Output:
+def results(*, workdir: str | Path = "runs", out: Path | None = None) -> Output:
     """Writes a table of all runs in a directory, beside published figures; or what a sweep found.
 
     Examples:

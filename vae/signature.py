@@ -77,15 +77,17 @@ def read(file: Path, name: str) -> Signature:
     given = functions[name].args
     text, sections = _sections(ast.get_docstring(functions[name]) or "")
     about = _about(sections.get("Args", ""))
-    pairs = list(zip(given.kwonlyargs, given.kw_defaults, strict=True))
+    summary, _, more = text.partition("\n")
     positional = [*given.posonlyargs, *given.args]
     defaults = [None] * (len(positional) - len(given.defaults)) + list(given.defaults)
-    pairs = [*zip(positional, defaults, strict=True)][1:] + pairs
+    pairs = [*zip(positional, defaults, strict=True)][1:]
+    pairs += zip(given.kwonlyargs, given.kw_defaults, strict=True)
     return Signature(
         (_written(positional[0].annotation) or positional[0].arg) if positional else "",
         given.vararg.arg if given.vararg else "",
         {arg.arg: module.parameter(arg, value, about.get(arg.arg, "")) for arg, value in pairs},
-        *(part.strip() for part in (text + "\n").split("\n", 1)),
+        summary,
+        more.strip(),
         tuple(line.strip() for line in sections.get("Examples", "").splitlines() if line.strip()),
     )
 
@@ -113,7 +115,7 @@ class _Module:
         """The value of a default; its text where that is no constant."""
         meant = self._meant(node) if isinstance(node, ast.Name) else node
         try:
-            return ast.literal_eval(meant)
+            return ast.literal_eval(meant or node)
         except (ValueError, TypeError):
             return ast.unparse(node)
 
@@ -127,10 +129,9 @@ class _Module:
                     return _Module(file)._meant(name) if file.is_file() else None
             elif isinstance(node, ast.Assign):
                 targets, value = node.targets[0], node.value
+                pairs = [(targets, value)]
                 if isinstance(targets, ast.Tuple) and isinstance(value, ast.Tuple):
-                    pairs = zip(targets.elts, value.elts, strict=True)
-                else:
-                    pairs = [(targets, value)]
+                    pairs = [*zip(targets.elts, value.elts, strict=True)]
                 for target, found in pairs:
                     if isinstance(target, ast.Name) and target.id == name.id:
                         return found

@@ -98,7 +98,7 @@ def sweep(
         overrides=overrides,
         sampler=sampler,
         pruner=pruner,
-        num_trials=min(num_trials, points),
+        num_trials=int(min(num_trials, points)),
     )
     total = record.total(made)
     jobs = Jobs(

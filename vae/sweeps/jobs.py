@@ -76,7 +76,7 @@ class Jobs:
 
     def measured(self) -> None:
         """To be called when a job that trains nothing has ended."""
-        group, self._measuring = self._measuring, None
+        group, self._measuring = self._measuring or "", None
         self._measured[group] = self._recorded(group) or 1  # it did not even run
 
     def _members_of(self, group: str) -> int | None:
