@@ -21,6 +21,7 @@ from vae.errors import InputError
 from vae.evaluation.evaluator import Evaluator, make_evaluator
 from vae.models.data import Data
 from vae.models.likelihoods import grey_warning
+from vae.models.traced import check_traced
 from vae.rules.data import check_data, check_labels
 from vae.rules.model import check_model
 from vae.run import load
@@ -129,6 +130,7 @@ def prepare(config: ml_collections.ConfigDict, *, started: bool = False) -> Expe
     model = models.build(config.model, _model_data(dataset, config))
     if warning := grey_warning(config, model.event.values):
         logger.warning(warning)
+    check_traced(config, model, lambda: first_examples(dataset, "train", 2, config))
     check_model(config, model, lambda: first_examples(dataset, "train", 1, config))
     check_fits(model, config, _label(dataset), len(dataset.train))
     pretrained = functools.cache(lambda: _pretrained(config.training.pretrained, model))

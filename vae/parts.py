@@ -12,8 +12,9 @@ from vae.networks.network import Decoder, Encoder
 from vae.probability.density import Density, Variational
 from vae.probability.event import Event
 from vae.probability.likelihoods import Likelihood
+from vae.probability.likelihoods.base import sum_values
 from vae.probability.objectives.objective import Objective
-from vae.probability.terms import Batch, Terms
+from vae.probability.terms import Batch, Terms, log_weights
 
 __all__ = [
     "Batch",
@@ -34,4 +35,6 @@ __all__ = [
     "Prior",
     "Terms",
     "Variational",
+    "log_weights",
+    "sum_values",
 ]

@@ -20,7 +20,7 @@ import numpy as np
 
 from vae import modalities, models, terminal
 from vae.compiled import Compiled
-from vae.config import override
+from vae.config import override, own
 from vae.data import given
 from vae.data.batches import apply_in_batches, given_batches
 from vae.data.examples import Dataset, Raw
@@ -297,6 +297,7 @@ def load(
     if config is None or known is None:
         raise InputError(f"{workdir} holds no run: config.json or provenance.json is missing.")
     override(config, places or {})
+    own.recall(known.parts, workdir)
     model = models.build(config.model, known.model(config.data))
     with terminal.Progress(f"loading {workdir}"):
         state = restore(workdir, step, jax.eval_shape(lambda: initial_state(model, config)))

@@ -43,7 +43,7 @@ def module(tmp_path, monkeypatch):
     monkeypatch.setattr("sys.path", [*__import__("sys").path])
     (tmp_path / "my_shapes.py").write_text(textwrap.dedent(FILE))
     own.look_in(tmp_path)
-    yield own.resolve("my_shapes:Shape").__module__
+    yield own.resolve("my_shapes:Shape", "model.prior").__module__
     __import__("sys").modules.pop("my_shapes", None)
 
 
@@ -62,7 +62,7 @@ def test_it_is_given_what_its_signature_names(module):
 
 
 def test_its_file_is_known_with_its_digest(module, tmp_path):
-    (found,) = own.files().values()
+    (found,) = own.files(["my_shapes:Square", "digits"]).values()
     assert found["file"] == str(tmp_path / "my_shapes.py") and len(found["sha256"]) == 64
 
 

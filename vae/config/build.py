@@ -142,11 +142,18 @@ def _check_complete(part: Any, protocol: type, where: str) -> None:
     }
     if missing := sorted((declared - known) | abstract):
         method = getattr(protocol, missing[0], None)
-        signature = inspect.signature(method) if callable(method) else ""
+        signature = _names(method) if callable(method) else ""
         raise InputError(
             f"{where} lacks {missing[0]}{signature}, which every {protocol.__name__} has; see "
             f"{protocol.__module__}."
         )
+
+
+def _names(method: Callable[..., Any]) -> inspect.Signature:
+    """The signature of a method, without types."""
+    known = inspect.signature(method)
+    bare = [p.replace(annotation=inspect.Parameter.empty) for p in known.parameters.values()]
+    return known.replace(parameters=bare, return_annotation=inspect.Signature.empty)
 
 
 def _parameters(make: Callable[..., Any], where: str) -> Mapping[str, inspect.Parameter]:

@@ -8,17 +8,33 @@ from __future__ import annotations
 import hashlib
 import importlib
 import importlib.util
+import logging
 import re
 import sys
 import traceback
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import Any, NamedTuple
 
 from vae.errors import InputError, did_you_mean
 
-_directories: list[Path] = []  # where modules are looked for first
-_modules: dict[str, ModuleType] = {}  # those that were found there
+logger = logging.getLogger(__name__)
+
+PACKAGE = Path(__file__).parents[1]
+
+
+class _Loaded(NamedTuple):
+    """A module as it is used in this process, whatever becomes of its file."""
+
+    module: ModuleType
+    file: Path
+    sha256: str
+
+
+_directories: list[Path] = []  # where modules are looked for first, the latest before the others
+_modules: dict[str, _Loaded] = {}  # those that somebody's config names
+_recorded: dict[str, Path] = {}  # where those of a trained run are
 
 
 def is_own(name: Any) -> bool:
@@ -29,8 +45,10 @@ def is_own(name: Any) -> bool:
 def look_in(directory: Path) -> None:
     """Has modules looked for in a directory, that of an experiment's file, before other places."""
     directory = directory.resolve()
-    if directory not in _directories:
-        _directories.append(directory)
+    if directory in _directories:
+        _directories.remove(directory)
+    _directories.insert(0, directory)
+    if str(directory) not in sys.path:
         sys.path.append(str(directory))  # for what a module there imports
 
 
@@ -41,18 +59,55 @@ def file_of(name: str) -> Path:
       InputError: there is no such module.
     """
     name = name.removesuffix(".py")
-    files = (each.joinpath(*name.split(".")).with_suffix(".py") for each in _directories)
-    found = next((file for file in files if file.is_file()), None)
+    found = _beside(name)
     if found is None:
         try:
             spec = importlib.util.find_spec(name)
         except (ImportError, ValueError):
             spec = None
-        if spec is None or not spec.origin:
+        if spec is None or not spec.origin or not Path(spec.origin).is_file():
             beside = ", ".join(map(str, _directories))
             raise InputError(f"there is no module {name!r} in {beside}, nor on Python's path.")
         found = Path(spec.origin)
     return found
+
+
+def recall(parts: Mapping[str, Mapping[str, str]], workdir: Path) -> None:
+    """Has the modules of a trained run looked for where they were, before other places.
+
+    Args:
+      parts: as `files` gave them when it was trained.
+      workdir: the run's, for messages.
+
+    Raises:
+      InputError: one is neither there nor where modules are looked for.
+    """
+    for name, known in parts.items():
+        file = Path(known["file"])
+        if file.is_file():
+            look_in(file.parents[name.count(".")])
+            _recorded[name] = file
+        else:
+            try:
+                file_of(name)
+            except InputError:
+                raise InputError(
+                    f"{workdir} was trained with {file}, which is gone: put it back, or start the "
+                    "command in the directory where it is."
+                ) from None
+    say_changed(parts, workdir)
+
+
+def say_changed(parts: Mapping[str, Mapping[str, str]], workdir: Path) -> None:
+    """Warns of modules of a run whose files are others than when it was trained."""
+    for name, known in parts.items():
+        now = _modules.get(name)
+        file = now.file if now else file_of(name)
+        if (now.sha256 if now else _digest(file)) != known["sha256"]:
+            logger.warning(
+                "%s has changed since %s was trained with it; it is used as it is now.",
+                *(file, workdir),
+            )
 
 
 def resolve(reference: str, setting: str = "") -> Any:
@@ -67,7 +122,7 @@ def resolve(reference: str, setting: str = "") -> Any:
     """
     name, _, attribute = reference.partition(":")
     where = f"{setting}={reference!r}" if setting else reference
-    module = _imported(name, where)
+    module = _imported(name, where) if setting else importlib.import_module(name)
     try:
         found: Any = module
         for step in attribute.split("."):
@@ -78,17 +133,22 @@ def resolve(reference: str, setting: str = "") -> Any:
     return found
 
 
-def files() -> dict[str, dict[str, str]]:
-    """The files of the modules that were found beside an experiment, with their digests."""
-    return {name: _file(module) for name, module in sorted(_modules.items())}
+def files(values: Iterable[Any]) -> dict[str, dict[str, str]]:
+    """The files of those modules that any of a config's values names, with their digests."""
+    names = sorted({value.partition(":")[0] for value in values if is_own(value)} & set(_modules))
+    return {
+        name: {"file": str(_modules[name].file), "sha256": _modules[name].sha256} for name in names
+    }
 
 
 def told(error: Exception, where: str) -> InputError:
     """One sentence of an exception in somebody's own code, with the line that raised it."""
     frames = traceback.extract_tb(error.__traceback__)
-    roots = tuple(str(directory) for directory in _directories)
-    own = [frame for frame in frames if frame.filename.startswith(roots)] if roots else []
-    last = (own or frames)[-1]
+    known = {str(each.file) for each in _modules.values()}
+    theirs = [frame for frame in frames if frame.filename in known]
+    beside = [frame for frame in frames if _is_beside(Path(frame.filename))]
+    here = [frame for frame in frames if PACKAGE in Path(frame.filename).parents]
+    last = (theirs or beside or here or frames)[-1]
     said = " ".join(str(error).split()) or "nothing more"
     return InputError(
         f"{where} failed in {Path(last.filename).name}, line {last.lineno}: "
@@ -96,15 +156,25 @@ def told(error: Exception, where: str) -> InputError:
     )
 
 
+def _is_beside(file: Path) -> bool:
+    """Whether a file is beside an experiment, and none of the package's."""
+    return PACKAGE not in file.parents and any(each in file.parents for each in _directories)
+
+
+def _beside(name: str) -> Path | None:
+    """The file of a module that is beside an experiment, or where a run was trained with it."""
+    if name in _recorded:
+        return _recorded[name]
+    places = (*_directories, Path.cwd())
+    files = (each.joinpath(*name.split(".")).with_suffix(".py") for each in places)
+    return next((file for file in files if file.is_file()), None)
+
+
 def _imported(name: str, where: str) -> ModuleType:
-    if name in _modules:
-        return _modules[name]
     try:
-        for directory in _directories:
-            file = directory.joinpath(*name.split(".")).with_suffix(".py")
-            if file.is_file():
-                return _loaded(name, file)
-        return importlib.import_module(name)
+        if file := _beside(name):
+            return _loaded(name, file)
+        module = importlib.import_module(name)
     except ModuleNotFoundError as error:
         if error.name != name.split(".")[0] and error.name != name:
             raise told(error, where) from None
@@ -116,27 +186,30 @@ def _imported(name: str, where: str) -> ModuleType:
         raise
     except Exception as error:  # whatever a file of somebody's own raises when it is imported
         raise told(error, where) from None
+    if (place := getattr(module, "__file__", None)) and name not in _modules:
+        _modules[name] = _Loaded(module, Path(place).resolve(), _digest(Path(place)))
+    return module
 
 
 def _loaded(name: str, file: Path) -> ModuleType:
     """A module from its file, under its name unless another module has it."""
-    there = sys.modules.get(name)
-    if there is not None and getattr(there, "__file__", None) == str(file):
-        _modules[name] = there
-        return there
-    registered = name if there is None else f"{name}@{file}"
-    spec = importlib.util.spec_from_file_location(registered, file)
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[registered] = module  # dataclasses and pickles look their module up
-    try:
-        spec.loader.exec_module(module)
-    except BaseException:
-        del sys.modules[registered]
-        raise
-    _modules[name] = module
+    if name in _modules and _modules[name].file == file:
+        return _modules[name].module
+    module, digest = sys.modules.get(name), _digest(file)
+    if module is None or getattr(module, "__file__", None) != str(file):
+        registered = name if module is None else f"{name}@{file}"
+        spec = importlib.util.spec_from_file_location(registered, file)
+        assert spec and spec.loader
+        module = importlib.util.module_from_spec(spec)
+        sys.modules[registered] = module  # dataclasses and pickles look their module up
+        try:
+            spec.loader.exec_module(module)
+        except BaseException:
+            del sys.modules[registered]
+            raise
+    _modules[name] = _Loaded(module, file, digest)
     return module
 
 
-def _file(module: ModuleType) -> dict[str, str]:
-    content = Path(module.__file__).read_bytes()
-    return {"file": module.__file__, "sha256": hashlib.sha256(content).hexdigest()}
+def _digest(file: Path) -> str:
+    return hashlib.sha256(file.read_bytes()).hexdigest()

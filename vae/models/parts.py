@@ -29,7 +29,8 @@ def nothing() -> Variables:
 
 def of_module(module: nn.Module, *inputs: Any, key: Array, **named: Any) -> Variables:
     """The initial variables of a part that is one Linen module."""
-    return {"params": module.init(key, *inputs, **named)["params"], "statistics": {}}
+    variables = module.init(key, *inputs, **named)
+    return {"params": variables.get("params", {}), "statistics": {}}
 
 
 def blank(event: Event) -> Array:

@@ -27,6 +27,7 @@ class Facts(NamedTuple):
       scales: of the attributes.
       classes: their names, where they have other ones than numbers.
       record: all that was recorded.
+      parts: the modules of one's own, as `vae.config.own.files` gave them.
     """
 
     event: Event
@@ -35,6 +36,7 @@ class Facts(NamedTuple):
     scales: Scales
     classes: tuple[str, ...]
     record: dict[str, Any]
+    parts: dict[str, dict[str, str]]
 
     def model(self, config: ml_collections.ConfigDict) -> Data:
         """What the model was built for; `config` is the section `data`."""
@@ -79,12 +81,12 @@ def read(workdir: Path) -> Facts | None:
     file = workdir / "provenance.json"
     try:
         record = read_json(file, {"data": dict})
-        return None if record is None else _facts(record["data"], file)
+        return None if record is None else _facts(record["data"], record.get("parts", {}), file)
     except Damaged as error:
         raise Damaged(f"{error} `train` with the run's own command writes it anew.") from None
 
 
-def _facts(facts: dict[str, Any], file: Path) -> Facts:
+def _facts(facts: dict[str, Any], parts: dict[str, dict[str, str]], file: Path) -> Facts:
     with described(file):
         attributes = tuple(map(str, facts.get("attributes", ())))  # runs of before had none
         scales = unit_scales(len(attributes))  # what all were, before there was this record
@@ -97,7 +99,7 @@ def _facts(facts: dict[str, Any], file: Path) -> Facts:
             names=tuple(map(str, facts.get("names", ()))),
         )
         classes = tuple(map(str, facts.get("classes", ())))  # runs of before had numbers alone
-        return Facts(event, int(facts["num_classes"]), attributes, scales, classes, facts)
+        return Facts(event, int(facts["num_classes"]), attributes, scales, classes, facts, parts)
 
 
 def _shape(record: list[int]) -> tuple[int, ...]:

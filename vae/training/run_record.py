@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 import ml_collections
 
 from vae import modalities
-from vae.config import differences, resumable, to_dict
+from vae.config import differences, flatten, own, resumable, to_dict
 from vae.data.examples import Dataset
 from vae.data.identity import check_identity
 from vae.errors import InputError
@@ -204,9 +204,13 @@ def recorded(
                 *(workdir, dataset.description),
             )
         _say_if_beyond(max(saved, default=0), config, workdir)
-        own = {"members": members, "history": _history(config, workdir, earlier, saved)}
+        made_with = {"members": members, "history": _history(config, workdir, earlier, saved)}
         if sha := _pretrained_sha256(config, workdir, earlier, pretrained):
-            own["pretrained_sha256"] = sha
+            made_with["pretrained_sha256"] = sha
+        if parts := own.files(flatten(config).values()):
+            made_with["parts"] = parts
+        if saved:
+            own.say_changed(earlier.get("parts", {}), workdir)
         processes.meet("read")  # by all, before the first writes
         log = Log(workdir, tensorboard=config.log.tensorboard)
         stack.enter_context(contextlib.closing(log))
@@ -214,7 +218,7 @@ def recorded(
         if processes.is_first():
             directory.write_json(workdir / "config.json", to_dict(config))
             made_by = provenance(overrides, facts.of(dataset))
-            directory.write_json(workdir / "provenance.json", made_by | own)
+            directory.write_json(workdir / "provenance.json", made_by | made_with)
         yield Record(workdir, started, log, kept)
 
 

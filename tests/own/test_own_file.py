@@ -1,0 +1,195 @@
+"""One file in an empty directory: an experiment with parts of its own, from training to a sweep."""
+
+import functools
+import json
+import re
+import signal
+from pathlib import Path
+
+import numpy as np
+import pytest
+from configs import tiny
+from launching import launch
+from test_kills import end_at
+
+import vae
+from vae.config import own
+from vae.errors import InputError
+
+PAGE = (Path(__file__).parents[2] / "docs" / "own_parts.md").read_text("utf-8")
+PARTS = [text for text in re.findall(r"```python\n(.*?)```", PAGE, re.S) if "vae.parts" in text]
+EXPERIMENT = """
+from vae.config import base
+from vae.sweeps.space import product
+
+def get_config():
+    config = base()
+    config.data.batch_size = 32
+    config.model.prior = "mine:Laplace"
+    config.model.encoder = "mine:Normed"
+    config.model.likelihood = "mine:StudentT"
+    config.model.regularizer = "mine:Sparse"
+    config.model.encoder_widths = config.model.decoder_widths = (8,)
+    config.model.latent_dim = 2
+    config.training.steps = 6
+    config.checkpoint.every_steps = 2
+    config.evaluation.every_steps = 2
+    config.evaluation.num_samples = 2
+    config.log.images_every_steps = 0
+    config.log.tensorboard = False
+    return config
+
+def sweep():
+    return product({"model.prior_settings.width": (0.5, 2.0)})
+"""
+SHORT = ("--config.training.steps=2", "--config.checkpoint.every_steps=0")
+
+
+@pytest.fixture(scope="module")
+def file(tmp_path_factory):
+    path = tmp_path_factory.mktemp("empty") / "mine.py"
+    path.write_text("\n".join(PARTS) + EXPERIMENT)
+    return path
+
+
+@pytest.fixture(autouse=True)
+def fresh(monkeypatch):
+    for name, empty in {"_directories": [], "_modules": {}, "_recorded": {}}.items():
+        monkeypatch.setattr(own, name, empty)
+    monkeypatch.setattr("sys.path", [*__import__("sys").path])
+
+
+@pytest.fixture(scope="module")
+def run(file):
+    """A run that was killed after its first checkpoint, and went on."""
+    workdir = file.parent / "run"
+    kill = functools.partial(
+        end_at, "vae.training.checkpoints:Checkpoints.save", 2, True, signal.SIGKILL
+    )
+    command = ("train", f"--config={file}", f"--workdir={workdir}")
+    assert launch(*command, first=kill).returncode == -signal.SIGKILL
+    result = launch(*command)
+    assert result.returncode == 0, result.stderr
+    return workdir
+
+
+def test_it_is_trained_killed_and_resumed(file, run):
+    result = json.loads((run / "result.json").read_text())
+    assert result["step"] == 6 and result["status"] == "completed"
+    parts = json.loads((run / "provenance.json").read_text())["parts"]
+    assert parts["mine"]["file"] == str(file) and len(parts["mine"]["sha256"]) == 64
+
+
+def test_it_is_evaluated_and_sampled_from_another_directory(run):
+    for command in ("evaluate", "sample"):
+        result = launch(command, f"--workdir={run}")
+        assert result.returncode == 0, result.stderr
+
+
+def test_it_is_swept(file, tmp_path):
+    result = launch("sweep", f"--config={file}", f"--workdir={tmp_path}", "--sweep=sweep", *SHORT)
+    assert result.returncode == 0, result.stderr
+    assert "2 completed" in result.stderr
+
+
+@pytest.mark.slow
+def test_it_is_swept_on_ray(file, tmp_path):
+    pytest.importorskip("ray")
+    command = ("sweep", f"--config={file}", f"--workdir={tmp_path}", "--sweep=sweep")
+    result = launch(*command, "--executor=ray", *SHORT)
+    assert result.returncode == 0, result.stderr
+    assert "2 completed" in result.stderr
+
+
+def test_a_file_that_changed_is_said_and_one_that_is_gone_is_refused(file, run, caplog):
+    text = file.read_text()
+    try:
+        file.write_text(text + "\n# another thought\n")
+        assert np.isfinite(vae.load(run).sample(2)).all()
+        assert "mine.py has changed since" in caplog.text
+        file.unlink()
+        own._modules.clear()
+        own._recorded.clear()
+        own._directories.clear()
+        with pytest.raises(InputError, match=r"mine\.py, which is gone: put it back"):
+            vae.load(run)
+    finally:
+        file.write_text(text)
+
+
+WRONG = """
+import jax.numpy as jnp
+from vae.parts import *
+from vae.models.posteriors.gaussian import Gaussian
+from vae.models.priors.fixed import Fixed, standard_normal
+from vae.probability.distributions import StandardNormal
+
+class Bare(Prior):
+    pass
+
+class Raises(Fixed):
+    def distribution(self, variables, batch, encode, *, train):
+        return self.missing
+
+class One(StandardNormal):
+    def log_prob(self, z):
+        return super().log_prob(z).sum()
+
+class Narrow(StandardNormal):
+    def sample(self, *, keys):
+        return super().sample(keys=keys)[:, :1]
+
+def raises(size):
+    return Raises(StandardNormal(size))
+
+def one(size):
+    return Fixed(One(size))
+
+def narrow(size):
+    return Fixed(Narrow(size))
+
+class Unnamed(Loss):
+    names = ("cost",)
+
+    def charge(self, variables, drawn):
+        return Charge({"price": drawn.z[0, :, 0]})
+
+class Single(Loss):
+    names = ("cost",)
+
+    def charge(self, variables, drawn):
+        return Charge({"cost": drawn.z.sum()})
+
+class Flat(Encoder):
+    outputs: int
+
+    def __call__(self, x):
+        return x.reshape(len(x), -1)[:, :3]
+"""
+LINE = 1 + WRONG.split("\n").index("        return self.missing")
+
+
+@pytest.mark.parametrize(
+    ("key", "name", "said"),
+    [
+        ("prior", "Bare", r"lacks distribution\(self, variables, batch.*every Prior has"),
+        ("prior", "raises", rf"terms failed in wrong\.py, line {LINE}: AttributeError.*'missing'"),
+        ("prior", "one", r"log_pz of its terms has shape \[\], but must have shape \[3, 2\]"),
+        (
+            "prior",
+            "narrow",
+            r"samples of its prior have shape \[2, 1\], but must have shape \[2, 4",
+        ),
+        ("prior", "Flat", "is no Prior: let it be a subclass"),
+        ("regularizer", "Unnamed", r"terms are \['price'\], but its loss_names \['cost'\]"),
+        ("regularizer", "Single", r"its loss 'cost' has shape \[\], but must have shape \[2\]"),
+        ("encoder", "Flat", r"encoder='wrong:Flat': terms failed in gaussian\.py, line"),
+        ("posterior", "Bare", "is no Posterior"),
+    ],
+)
+def test_a_wrong_part_is_refused_in_a_sentence(key, name, said, tmp_path):
+    (tmp_path / "wrong.py").write_text(WRONG)
+    own.look_in(tmp_path)
+    with pytest.raises(InputError, match=said):
+        vae.train(tiny(**{f"model__{key}": f"wrong:{name}"}), tmp_path / "run")
+    assert not (tmp_path / "run" / "config.json").exists()
