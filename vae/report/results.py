@@ -21,6 +21,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from vae.config.axes.sets import EMBEDDED
 from vae.errors import InputError
 from vae.experiments import FOLDER, docstring_line
 from vae.report import table
@@ -33,7 +34,6 @@ logger = logging.getLogger(__name__)
 SEEDS = ("seed", "data.seed")
 # What a run may change without being another experiment: where its data lie and what it writes.
 ASIDE = (*SEEDS, "data.path", "data.manual_dir", "log.", "checkpoint.", "evaluation.every_steps")
-EMBEDDED = ("digits", "faces")  # where a path is given these are not what was read
 MAIN = ("test/nll", "test/elbo")  # the figure of a row where none was published
 
 
@@ -127,18 +127,18 @@ def _read(directory: Path, experiments: Path) -> tuple[str, str, Trial] | None:
     except Damaged as error:
         logger.warning("%s The run is left out.", error)
         return None
-    file, _, variant = said.partition(":")
-    named = not Path(file).suffix  # as `vae list` has it
-    ours = experiments / (f"{file}.py" if named else Path(file).name)
-    if (named or Path(file).parent.name == "experiments") and ours.is_file():
-        file = f"experiments/{ours.name}"
+    name, _, variant = said.partition(":")
+    named = not Path(name).suffix  # as `vae list` has it
+    ours = experiments / (f"{name}.py" if named else Path(name).name)
+    if (named or Path(name).parent.name == "experiments") and ours.is_file():
+        name = f"experiments/{ours.name}"
     others = settings["data"]["name"] in EMBEDDED  # whose name says nothing of what is at a path
     kept = tuple(
         f"--config.{key}={_written(value)}"
         for key, value in sorted(record["overrides"].items())
         if not key.startswith(ASIDE) or (others and key == "data.path")
     )
-    return file, variant, Trial(directory, kept, settings["data"], record, result)
+    return name, variant, Trial(directory, kept, settings["data"], record, result)
 
 
 def _written(value: Any) -> str:

@@ -6,7 +6,7 @@ so that grids have the plots too and the search's own study is left to the coord
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -70,7 +70,9 @@ def figures(made: optuna.Study, objective: str) -> list[tuple[str, go.Figure]]:
     complete = made.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
     if not any(trial.params for trial in complete):
         return []
-    found = [("Optimisation history", visualization.plot_optimization_history)]
+    found: list[tuple[str, Callable[..., Any]]] = [
+        ("Optimisation history", visualization.plot_optimization_history)
+    ]
     if _can_be_compared(made):
         found.append(
             ("Importances", partial(visualization.plot_param_importances, evaluator=ANOVA))

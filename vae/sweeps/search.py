@@ -24,6 +24,7 @@ from optuna.distributions import (
 from optuna.samplers import BaseSampler, CmaEsSampler, QMCSampler, RandomSampler, TPESampler
 from optuna.storages import JournalStorage
 from optuna.storages.journal import JournalFileBackend
+from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial, TrialState
 
 from vae.errors import InputError
@@ -90,7 +91,7 @@ class Search:
             self._study = optuna.create_study(
                 storage=self._storage,
                 study_name=STUDY,
-                direction=plan.direction,
+                direction=StudyDirection[plan.direction.upper()],
                 pruner=PRUNERS[pruner](every, steps),
                 load_if_exists=True,
             )
@@ -116,7 +117,7 @@ class Search:
                 return Point(trial.number, self._values(trial.params))
             self._study.tell(trial.number, state=TrialState.FAIL)
         tried = [trial.params for trial in self._study.get_trials(deepcopy=False)]
-        points = itertools.product(*map(_members, self._space.values()))
+        points = itertools.product(*(_members(d) or () for d in self._space.values()))
         named = (dict(zip(self._space, point, strict=True)) for point in points)
         left = next(point for point in named if point not in tried)
         return Point(self._add(left), self._values(left))

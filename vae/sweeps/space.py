@@ -230,8 +230,9 @@ def _plain(value: Any) -> Any:
 def _plain_ends(distribution: Distribution) -> Distribution:
     if isinstance(distribution, Choice):
         return Choice(tuple(map(_plain, distribution.values)))
-    number = int if isinstance(distribution, Integer) else float
-    return type(distribution)(*map(number, distribution))
+    if isinstance(distribution, Integer):
+        return Integer(*map(int, distribution))
+    return type(distribution)(*map(float, distribution))
 
 
 def check(plan: Plan, config: ml_collections.ConfigDict, overrides: Mapping[str, Any]) -> None:

@@ -149,7 +149,7 @@ def _run(job: Job, share: Share, cache: Path) -> None:
     logging.getLogger().handlers.clear()  # what was imported has set up some
     import jax
 
-    if jax.config.jax_compilation_cache_dir is None:
+    if jax.config.values["jax_compilation_cache_dir"] is None:
         jax.config.update("jax_compilation_cache_dir", str(cache))
     jax.config.update("jax_persistent_cache_min_compile_time_secs", 0)
     sys.argv = ["vae", *job.arguments]
@@ -159,7 +159,8 @@ def _run(job: Job, share: Share, cache: Path) -> None:
 
 def _end_with_parent() -> None:
     """Ends this process, which saves, when its coordinator has died."""
-    multiprocessing.parent_process().join()
+    if (parent := multiprocessing.parent_process()) is not None:
+        parent.join()
     os.kill(os.getpid(), signal.SIGTERM)
     time.sleep(GRACE)
     os.kill(os.getpid(), signal.SIGKILL)
