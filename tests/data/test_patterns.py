@@ -52,7 +52,7 @@ def test_characters_of_regular_expressions_are_themselves():
         ("{*}.png", "has no field that is asked for: write it like"),
         ("photos", "has no field that is asked for"),
         ("{label}_{label}.png", "has a field twice"),
-        ("{label}_{age}.png", "has a label and attributes, which"),
+        ("{label}_{age}.png", "has a label and attributes, but"),
         ("{label_{*}.png", "has a brace too many"),
         ("{label}}_{*}.png", "has a brace too many"),
         ("{}_{*}.png", r"has the field \{\}"),

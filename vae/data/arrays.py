@@ -1,7 +1,7 @@
-"""Saved arrays: examples with or without labels, in one split or several. See `KEYS`.
+"""Examples saved as arrays, with or without labels, in one split or several; `KEYS` names them.
 
-They lie in a numpy archive (.npz) or a MATLAB file (.mat), or in a directory of such files. What
-they may be is the modality's to say: images have three or four dimensions, a table two.
+The arrays are in a numpy archive (.npz), a MATLAB file (.mat) or a directory of such files. The
+modality says what shapes they may have: images have three or four dimensions, a table two.
 """
 
 from __future__ import annotations
@@ -25,13 +25,13 @@ KEYS = "images, x or data (with labels or y), or train_images, x_train, test_lab
 
 
 class Arrays(NamedTuple):
-    """What an archive has of one base split.
+    """The arrays of one base split.
 
     Attributes:
-      examples: [N, ...], as it was saved.
-      labels: [N] or [N, 1] of any kind, or None.
-      names: [C] text, of the channels, or None; one array for all splits of an archive.
-      where: the file and the array, for messages.
+      examples: [N, ...], as saved.
+      labels: [N] or [N, 1] of any type, or None.
+      names: [C] text, the names of the channels, or None; all splits of an archive share them.
+      where: the file and the name of the array, for messages.
     """
 
     examples: np.ndarray
@@ -41,9 +41,9 @@ class Arrays(NamedTuple):
 
 
 def suffix_of(path: Path) -> str | None:
-    """Which of SUFFIXES the file at a path has, or files in the directory; None where it has none.
+    """Returns which of SUFFIXES a file has, or the files of a directory have; None for neither.
 
-    A directory's .mat files are not looked at where there are .npz files.
+    The .mat files of a directory are ignored where it also has .npz files.
     """
     if path.is_dir():
         return next((suffix for suffix in SUFFIXES if has_files(path, suffix)), None)
@@ -51,14 +51,14 @@ def suffix_of(path: Path) -> str | None:
 
 
 def has_files(directory: Path, suffix: str) -> bool:
-    """Whether there are files with a suffix in a directory."""
+    """Returns whether a directory has files with a suffix."""
     return any(path.is_file() for path in directory.glob(f"*{suffix}"))
 
 
 def dimensions(path: Path) -> int | None:
-    """How many dimensions the array of examples at a path has, read from its header alone.
+    """Returns how many dimensions the examples at a path have, from the array's header alone.
 
-    None where there are no such arrays, or the header cannot be read, which `read` explains.
+    Returns None where there are no such arrays, or the header cannot be read: `read` says why.
     """
     if not (suffix := suffix_of(path)):
         return None
@@ -86,9 +86,10 @@ def _shapes(file: Path) -> Iterator[tuple[str, tuple[int, ...]]]:
 
 
 def read(path: Path) -> dict[str, Arrays]:
-    """Returns the base splits of an archive, a file or a directory; one without splits is `train`.
+    """Returns the base splits of a file or a directory of arrays; without splits all is `train`.
 
-    Raises InputError for a damaged archive, and for missing or doubled names.
+    Raises:
+      InputError: a file is damaged, or names are missing or given twice.
     """
     splits: dict[str, Arrays] = {}
     suffix = suffix_of(path) or SUFFIXES[0]
@@ -106,9 +107,14 @@ def read(path: Path) -> dict[str, Arrays]:
 
 
 def of_arrays(arrays: Mapping[str, np.ndarray], what: str) -> dict[str, Arrays]:
-    """Returns the base splits of arrays by their names, as an archive has them.
+    """Returns the base splits of arrays with names as in an archive.
 
-    Raises InputError for missing or doubled names; `what` says where they are from.
+    Args:
+      arrays: the arrays by name, see `KEYS`.
+      what: where they are from, for messages.
+
+    Raises:
+      InputError: names are missing or given twice.
     """
     arrays = {name: np.asarray(array) for name, array in arrays.items()}
     known = {name: array for name, array in arrays.items() if _is_known(name)}
@@ -121,24 +127,24 @@ def of_arrays(arrays: Mapping[str, np.ndarray], what: str) -> dict[str, Arrays]:
 
 
 def _load_mat(file: Path) -> tuple[dict[str, np.ndarray], list[str]]:
-    """Returns what `_load_npz` does."""
+    """Returns the arrays with known names, and all names, as `_load_npz` does."""
     arrays = matlab.load(file, _is_known)
     return arrays, list(arrays) or list(matlab.shapes(file))
 
 
 def _turned(arrays: Arrays) -> Arrays:
-    """Returns arrays of a MATLAB file with their examples first and labels [N]."""
+    """Returns the arrays of a MATLAB file with examples on the first axis and labels [N]."""
     labels = None if arrays.labels is None else arrays.labels.ravel()
     examples = matlab.examples_first(arrays.examples, labels, arrays.where)
     return arrays._replace(examples=examples, labels=labels)
 
 
 def _load_npz(file: Path) -> tuple[dict[str, np.ndarray], list[str]]:
-    """Returns the arrays whose names are known, and the names of all."""
+    """Returns the arrays with known names, and the names of all arrays."""
     check_file(file)
     try:
         with open(file, "rb") as opened:
-            if opened.read(2) != b"PK":  # as every zip begins, a damaged one, too
+            if opened.read(2) != b"PK":  # every zip begins so, even a damaged one
                 raise InputError(f"{file} is no .npz file: make one with numpy.savez.")
         with open(file, "rb") as opened, np.load(opened, allow_pickle=False) as archive:
             names = [name for name in archive.files if _is_known(name)]
@@ -168,7 +174,7 @@ def _is_known(name: str) -> bool:
 
 
 def _place(name: str) -> tuple[str, str] | None:
-    """Returns the (split or "", examples or labels) that an array's name says."""
+    """Returns (split or "", "examples" or "labels") as an array's name says; None if neither."""
     lower = name.lower()
     words = "|".join((*_EXAMPLES, *_LABELS))
     splits = "|".join(FILES)
@@ -182,8 +188,9 @@ def _place(name: str) -> tuple[str, str] | None:
 def _by_split(arrays: dict[str, np.ndarray], split: str, what: str) -> dict[str, Arrays]:
     names = arrays.get(_NAMES)
     placed: dict[tuple[str, str], str] = {}
-    for name in (name for name in arrays if name != _NAMES):
-        place = _place(name)
+    for name in arrays:
+        if (place := _place(name)) is None:  # `names`
+            continue
         if place in placed:
             raise InputError(f"{what}: {placed[place]} and {name} say the same: keep one of them.")
         placed[place] = name

@@ -1,13 +1,16 @@
-"""Attributes of examples from tables of text: numbers with names, each in its own unit.
+"""Attributes of examples from a table in text: named numbers, each in its own unit.
 
-The table of a folder of images is its attributes.csv:
+A folder of images has its table in attributes.csv:
 
     file,identity,Smiling,Age
-    anna/1.jpg,anna,1,31              files relative to the folder, in any order, each image once;
-    anna/2.jpg,anna,0.4,32            any numbers: networks are given them standardised, but for
-    bert/1.jpg,bert,0,54              those from 0 to 1, as they are; a column of -1 and 1 alone is
-                                      read as 0 and 1, no and yes; `identity` is who it is, a number
-                                      or name, and may be blank or not there
+    anna/1.jpg,anna,1,31
+    anna/2.jpg,anna,0.4,32
+    bert/1.jpg,bert,0,54
+
+- `file` is relative to the folder; each image has one row; rows may be in any order.
+- `identity` says who it is, by a number or a name; it may be blank, and the column may be missing.
+- Every other column is an attribute, of any numbers. A column of only -1 and 1 is read as 0 (no)
+  and 1 (yes). Networks are given columns between 0 and 1 as they are, all others standardised.
 """
 
 from __future__ import annotations
@@ -27,19 +30,25 @@ FILE = "attributes.csv"
 
 
 class Table(NamedTuple):
-    """What is known of N examples."""
+    """The attributes and identities of N examples."""
 
-    names: tuple[str, ...]  # of the A attributes
+    names: tuple[str, ...]  # names of the A attributes
     values: np.ndarray  # [N, A] float32
     identities: np.ndarray | None  # [N] int32
 
 
 def read_csv(file: Path, content: bytes, wanted: Sequence[str], others: Collection[str]) -> Table:
-    """Returns the rows of the `wanted` files, in their order, of a table as above.
+    """Returns the rows of the `wanted` files, in their order, from a table as above.
 
-    `file` is where its `content` is from, for messages. The table may also have rows of `others`.
-    Raises InputError for a table that cannot be read, rows that are of no file or missing, and
-    values that are no attributes.
+    Args:
+      file: where `content` was read, for messages.
+      content: the table.
+      wanted: files that must have a row.
+      others: files that may have a row, which is ignored.
+
+    Raises:
+      InputError: the table cannot be read, has rows of unknown files, lacks a wanted row, or has a
+        cell that is no number.
     """
     try:
         lines = io.StringIO(content.decode("utf-8-sig"), newline="")
@@ -70,7 +79,7 @@ def read_csv(file: Path, content: bytes, wanted: Sequence[str], others: Collecti
 
 
 def as_number(text: str) -> np.float32:
-    """Returns the number that a text is; not a finite one where it is none."""
+    """Returns the number in a text; NaN where it is no number."""
     try:
         with np.errstate(over="ignore"):
             return np.float32(text)
@@ -79,7 +88,11 @@ def as_number(text: str) -> np.float32:
 
 
 def _number(text: str, column: str, row: str, table: Path) -> float:
-    """Returns the number in a cell; raises InputError where there is none."""
+    """Returns the number in a cell.
+
+    Raises:
+      InputError: the cell has no finite number.
+    """
     number = as_number(text)
     if not np.isfinite(number):
         found = f"{text!r}, which is no finite number" if text.strip() else "nothing"
@@ -93,11 +106,13 @@ def _number(text: str, column: str, row: str, table: Path) -> float:
 def rows_of(
     wanted: Sequence[str], files: Sequence[str], table: Path, others: Collection[str] = ()
 ) -> list[int]:
-    """Returns the row of each of `wanted` in a table whose rows are of `files`.
+    """Returns the row of each of the `wanted` files in a table with one row for each of `files`.
 
-    A letter with an accent is the same in one character or in two, as on a Mac, and a byte that is
-    no text is written as `readable` shows it. Raises InputError where one has none or two, and for
-    a row of none of them, nor one of `others`.
+    An accented letter may be one character or two (as on a Mac), and a byte that is no text may be
+    written as `readable` shows it.
+
+    Raises:
+      InputError: a wanted file has no row or two, or a row is neither of `wanted` nor of `others`.
     """
     exact = {*wanted, *others}
     written = {_composed(readable(name)): name for name in exact}
@@ -119,7 +134,7 @@ def rows_of(
 
 
 def from_signs(values: np.ndarray) -> np.ndarray:
-    """Returns attributes [N, A] float32, with the columns of -1 and 1 alone as 0 and 1."""
+    """Returns attributes [N, A] float32, where columns of only -1 and 1 have become 0 and 1."""
     signed = (np.abs(values) == 1).all(0) & (values == -1).any(0)
     return np.where(signed, (values + 1) / 2, values).astype(np.float32)
 
@@ -129,6 +144,6 @@ def _composed(name: str) -> str:
 
 
 def _few(names: Sequence[str], total: int) -> str:
-    """Returns how many of a total, and the first of them by name."""
+    """Returns the first name, and how many more of a total there are."""
     first = readable(names[0])
     return f"{first} and {len(names) - 1} more, of {total}" if names[1:] else names[0]

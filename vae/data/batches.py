@@ -1,9 +1,9 @@
 """Which examples a step sees, and reading them ahead.
 
-The batch of step s is a pure function of (seed, s): its positions are p = s B + j, j = 0..B-1, the
-epoch of a position is p // N, and an epoch is a permutation of the N examples keyed by (seed,
-epoch). Batches straddle epochs, so every example is seen once an epoch and none is dropped. Nothing
-here has to be saved or restored with a run but its step.
+The batch of step s is a pure function of (seed, s): it has the positions p = s B + j, j = 0..B-1;
+position p lies in epoch p // N; and an epoch is a permutation of the N examples keyed by (seed,
+epoch). Batches straddle epochs, so every example is seen once an epoch and none is dropped. A run
+saves and restores its step; nothing else is needed here.
 """
 
 from __future__ import annotations
@@ -32,10 +32,12 @@ def indices(
     process_index: int = 0,
     process_count: int = 1,
 ) -> np.ndarray:
-    """Returns the examples of a step, int32 [batch_size / process_count].
+    """Returns the indices of a step's examples, int32 [batch_size / process_count].
 
-    Process i of n gets the i-th of n equal, contiguous pieces of the batch. Raises ValueError where
-    the processes do not divide the batch.
+    Process i of n gets the i-th of n equal, contiguous pieces of the batch.
+
+    Raises:
+      ValueError: the processes do not divide the batch.
     """
     rows = _rows(batch_size, process_index, process_count)
     positions = step * batch_size + np.arange(rows.start, rows.stop, dtype=np.int64)
@@ -54,7 +56,7 @@ def _rows(batch_size: int, process_index: int, process_count: int) -> range:
     return range(process_index * size, (process_index + 1) * size)
 
 
-@functools.lru_cache(maxsize=4)  # this epoch and the next, of training and of one set more
+@functools.lru_cache(maxsize=4)  # this epoch and the next, for training and one other set
 def _permutation(num_examples: int, seed: int, epoch: int) -> np.ndarray:
     key = np.array([seed % 2**64, epoch], np.uint64)
     order = np.random.Generator(np.random.Philox(key=key)).permutation(num_examples)
@@ -67,12 +69,12 @@ class HostBatch(NamedTuple):
     """Examples on their way to the device.
 
     Attributes:
-      index: [b] int32, which examples of their set they are.
+      index: [b] int32, the examples' indices in their set.
       raw: the examples; None where they are gathered from a table on the device.
-      counted: [b] bool, False of what an evaluation is to leave out; None in training.
+      counted: [b] bool, False for examples that an evaluation leaves out; None in training.
     """
 
-    index: np.ndarray
+    index: Any
     raw: Raw | None = None
     counted: np.ndarray | None = None
 
@@ -80,12 +82,12 @@ class HostBatch(NamedTuple):
 class Batches:
     """The training batches of one process.
 
-    A batch of examples with a table has the `index` alone, to gather on the device. Any other
-    has its `raw` examples, read `depth` steps ahead by `threads` threads; where one cannot be
-    decoded the next one that can stands in for it.
+    Where the examples have a table on the device, a batch is their `index` alone. Otherwise it has
+    the `raw` examples, which `threads` threads read `depth` steps ahead; the next readable example
+    stands in for one that cannot be decoded.
 
-    Steps may be asked for in any order; asking for consecutive ones is what is fast. Use as a
-    context manager, or call `close`.
+    Steps may be asked for in any order; consecutive steps are fast. Use as a context manager, or
+    call `close`.
     """
 
     def __init__(
@@ -110,13 +112,13 @@ class Batches:
             process_index=process_index,
             process_count=process_count,
         )
-        self._ahead: dict[int, Future] = {}
-        self._pool = None
+        self._ahead: dict[int, Future[HostBatch]] = {}
+        self._pool: ThreadPoolExecutor | None = None
         if not self._resident:
             self._pool = ThreadPoolExecutor(max(1, threads), thread_name_prefix="data")
 
     def batch(self, step: int) -> HostBatch:
-        """Returns the batch of a step; raises here what reading it raised."""
+        """Returns the batch of a step, and raises what reading it ahead raised."""
         if self._resident:
             return HostBatch(self._indices(step))
         if self._pool is None:
@@ -157,9 +159,9 @@ def evaluation_batches(
 ) -> Iterator[HostBatch]:
     """Yields every example once and in order, in batches of one shape, b = batch_size / processes.
 
-    Their `raw` examples are None where the examples have a table. `counted` is False for the
-    padding of the last batch (index 0, values of 0) and for what cannot be decoded: leave those out
-    of every mean.
+    `raw` is None where the examples have a table. `counted` is False for the padding of the last
+    batch (index 0, values 0) and for examples that cannot be decoded: leave those out of every
+    mean.
     """
     rows = _rows(batch_size, process_index, process_count)
     resident = examples.table() is not None
@@ -179,7 +181,7 @@ def evaluation_batches(
         )
 
     with ThreadPoolExecutor(max(1, threads), thread_name_prefix="data") as pool:
-        ahead: deque[Future] = deque()
+        ahead: deque[Future[HostBatch]] = deque()
         try:
             for start in range(0, len(examples), batch_size):
                 ahead.append(pool.submit(read, start))
@@ -193,7 +195,7 @@ def evaluation_batches(
 
 
 def given_batches(raw: Raw, size: int) -> Iterator[HostBatch]:
-    """Yields examples at hand in batches of one size, the last of them filled up, not counted."""
+    """Yields examples in memory in batches of one size; the last one's padding is not counted."""
     number = len(raw.values)
     for start in range(0, number, size):
         index = np.arange(start, start + size, dtype=np.int32)
@@ -201,15 +203,21 @@ def given_batches(raw: Raw, size: int) -> Iterator[HostBatch]:
 
 
 def apply_in_batches(function: Callable[[Any], Any], inputs: Any, size: int, doing: str) -> Any:
-    """Applies a compiled function to leaves [N, ...], at most `size` examples a call, in one shape.
+    """Applies a compiled function to leaves [N, ...] in batches of one shape.
+
+    Args:
+      function: takes and returns a tree of leaves [min(size, N), ...].
+      inputs: a tree of leaves [N, ...].
+      size: the most examples a call.
+      doing: what it does, for the progress line.
 
     Returns:
-      What it gives, on the host, leaves [N, ...].
+      The function's outputs on the host, leaves [N, ...].
     """
     number = len(jax.tree.leaves(inputs)[0])
     size = min(size, number)
     parts = []
-    # One batch is soon done: whoever asks for one after the other has no line for each.
+    # One batch is soon done: many calls of one batch each do not show a line each.
     shown = terminal.Progress(doing, number, "examples") if number > size else None
     with shown or contextlib.nullcontext():
         for start in range(0, number, size):
@@ -220,7 +228,7 @@ def apply_in_batches(function: Callable[[Any], Any], inputs: Any, size: int, doi
 
 
 def _batch(tree: Any, start: int, size: int) -> Any:
-    """`size` examples of leaves [N, ...], the last one repeated where there are none left."""
+    """Returns `size` examples of leaves [N, ...], repeating the last one where none are left."""
 
     def rows(x: Any) -> Any:
         x = x[start : start + size]

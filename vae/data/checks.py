@@ -1,9 +1,9 @@
-"""What is worth a warning in data that can be used: few examples, doubles, outliers."""
+"""Warnings about usable data: few examples, duplicates across sets, outliers."""
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping, Sequence
 
 import numpy as np
 
@@ -11,15 +11,12 @@ from vae.data.examples import Examples
 
 logger = logging.getLogger(__name__)
 
-SQUEEZED = 1e-4  # of a range, in which 98 per cent of the values lie
-FEW = {"train": 100, "valid": 20, "test": 20}  # examples, below which a set says little
+SQUEEZED = 1e-4  # a share of the range: warn where 98 per cent of the values lie within it
+FEW = {"train": 100, "valid": 20, "test": 20}  # a set of fewer examples is worth a warning
 
 
 def check_splits(splits: Mapping[str, Examples], description: str) -> None:
-    """Warns where a set has few examples, or some that another set has, too.
-
-    Which are the same is what `Examples.marks` says.
-    """
+    """Warns where a set has few examples, or shares some with another set (`Examples.marks`)."""
     few = [f"data.{name} {len(x)}" for name, x in splits.items() if len(x) < FEW[name]]
     if few:
         logger.warning(
@@ -33,19 +30,20 @@ def check_splits(splits: Mapping[str, Examples], description: str) -> None:
         for second in names[i + 1 :]:
             if shared := len(marks[first] & marks[second]):
                 logger.warning(
-                    "%s: data.%s and data.%s share %d example(s) under several names: figures of "
-                    "%s are too good by them",
+                    "%s: data.%s and data.%s share %d example(s) under several names, which makes "
+                    "the figures of %s too good",
                     *(description, first, second, shared, second),
                 )
 
 
 def check_outliers(values: np.ndarray, low: float, high: float, what: str) -> None:
-    """Warns where a few values are so far out that the others hardly differ in the range they make.
+    """Warns where outliers stretch the range so far that all other values lie close together.
 
     Args:
-      values: [n] some of them.
-      low: the least of all, and high: the largest.
-      what: they are, for the message.
+      values: [n], some of the values.
+      low: the least of all values.
+      high: the largest of all values.
+      what: names the values in the message.
     """
     few, most = np.percentile(values, (1, 99))
     if 0 < most - few < SQUEEZED * (high - low):
@@ -56,8 +54,8 @@ def check_outliers(values: np.ndarray, low: float, high: float, what: str) -> No
         )
 
 
-def _marks(splits: Mapping[str, Examples]) -> dict[str, list]:
-    """Returns, for each split, what two equal examples have in common; {} where it is not known."""
+def _marks(splits: Mapping[str, Examples]) -> dict[str, Sequence[Hashable]]:
+    """Returns each split's marks, equal for equal examples; {} where they are not known."""
     kinds = {type(examples) for examples in splits.values()}
     if len(kinds) > 1:
         return {}

@@ -1,8 +1,8 @@
 """What a data set is: examples that are read by index, and what their raw values mean.
 
 A reader of a modality returns a `Source`: named base splits in a canonical order. `load` of
-`vae.modalities` cuts the configured splits out of it and returns a `Dataset`. Where the examples
-are kept, in memory or in files, never changes which they are or their order.
+`vae.modalities` cuts the configured splits out of it and returns a `Dataset`. Which examples a
+split has, and their order, do not depend on whether they are kept in memory or in files.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import logging
 import math
 import threading
 from abc import abstractmethod
-from collections.abc import Hashable, Iterator, Sequence
+from collections.abc import Hashable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple, Protocol, Self
@@ -27,18 +27,17 @@ from vae.probability.event import Event, Values
 
 logger = logging.getLogger(__name__)
 
-_HASHED_BYTES = 4 * 2**30  # more are not looked at for duplicates alone
-MAX_UNREADABLE = 0.01  # of the files; beyond it the folder is taken to be broken, not scratched
+_HASHED_BYTES = 4 * 2**30  # larger sets are not searched for duplicates
+MAX_UNREADABLE = 0.01  # a share of the files: beyond it the whole folder is taken to be broken
 
 
 class Raw(NamedTuple):
-    """Examples as they are kept.
+    """Examples as they are kept: numpy arrays on the host, JAX arrays on the device.
 
     Attributes:
-      values: [n, *places, C] raw, see `vae/probability/event.py`.
+      values: [n, *places, C] raw values, see `vae/probability/event.py`.
       labels: classes [n] int32 (-1: none) or attributes [n, A] float32, each in its own unit.
-      mask: [n, *places] bool, False of places that only fill up the shape; None where there are
-        none.
+      mask: [n, *places] bool, False at padding positions; None where there is no padding.
     """
 
     values: np.ndarray
@@ -46,15 +45,17 @@ class Raw(NamedTuple):
     mask: np.ndarray | None = None
 
     def at(self, index: Any) -> Raw:
-        """The examples of an index, of rows or as jax and numpy take it."""
+        """Returns the examples at an index, as numpy or JAX take it: rows, a slice, a number."""
         return jax.tree.map(lambda column: column[index], self)
 
 
 class Examples(Protocol):
-    """Labelled examples, read by index. What is not said otherwise: a byte a value, not in memory.
+    """Labelled examples, read by index. By default a value is one byte and examples are in files.
 
-    `shape` is (*places, C). `identities` [N] int32 says whose they are (who is on a picture), where
-    that is known: it is not given to models.
+    Attributes:
+      shape: (*places, C).
+      identities: [N] int32, whose each example is (who is in a picture), or None where that is not
+        known. Models are not given it.
     """
 
     shape: tuple[int, ...]
@@ -65,22 +66,25 @@ class Examples(Protocol):
 
     @property
     def nbytes(self) -> int:
-        """The size of all values as an array."""
+        """Returns the bytes that all values take as an array."""
         return len(self) * math.prod(self.shape)
 
     @abstractmethod
     def read(self, indices: np.ndarray) -> tuple[Raw, np.ndarray]:
         """Returns the examples at `indices`, and ok [n] bool.
 
-        An example that cannot be decoded has ok False and values of 0. Callable from any number of
-        threads. Raises InputError when too many cannot be decoded.
+        An example that cannot be decoded has ok False and values 0. Any number of threads may call
+        this at once.
+
+        Raises:
+          InputError: too many examples cannot be decoded.
         """
 
     @abstractmethod
     def evidence(self, sample: np.ndarray) -> Iterator[bytes]:
         """Yields what tells these examples from others: names, labels, the content of a `sample`.
 
-        The same bytes wherever the examples are kept now, and whatever reads them.
+        The bytes do not depend on where the examples are kept or on what reads them.
         """
 
     @abstractmethod
@@ -88,10 +92,10 @@ class Examples(Protocol):
         """Returns the examples at `indices`, in that order."""
 
     @staticmethod
-    def marks(splits: Sequence[Any]) -> list[list[Hashable]] | None:
-        """Returns, for each of several splits, what equal examples have in common.
+    def marks(splits: Sequence[Any]) -> Sequence[Sequence[Hashable]] | None:
+        """Returns a mark for each example of each split, equal for equal examples.
 
-        None where that is not known, or takes too long to find out.
+        Returns None where marks are not known or take too long to compute.
         """
         return None
 
@@ -102,10 +106,10 @@ class Examples(Protocol):
 
 @dataclass(frozen=True)
 class ArrayExamples(Examples):
-    """Examples in memory, N of them; ok [N] bool.
+    """N examples in memory.
 
-    Where `ok` is False an example is a stand-in (see `read_complete`), not one of its own: training
-    may see it, an evaluation leaves it out.
+    `ok` [N] bool is False where an example is a stand-in (see `read_complete`): training may see
+    it, evaluations leave it out.
     """
 
     raw: Raw
@@ -122,7 +126,7 @@ class ArrayExamples(Examples):
         return self.raw.labels
 
     @property
-    def shape(self) -> tuple[int, ...]:
+    def shape(self) -> tuple[int, ...]:  # type: ignore[override]  # a field of others
         return self.values.shape[1:]
 
     @property
@@ -141,18 +145,18 @@ class ArrayExamples(Examples):
             yield self.values[index].tobytes()
 
     @staticmethod
-    def marks(splits: Sequence[ArrayExamples]) -> list[list[Hashable]] | None:
-        """Returns digests of the values, up to 4 GiB; without stand-ins."""
+    def marks(splits: Sequence[ArrayExamples]) -> Sequence[Sequence[Hashable]] | None:
+        """Returns digests of the values, leaving out stand-ins; None beyond 4 GiB."""
         if sum(examples.nbytes for examples in splits) > _HASHED_BYTES:
             return None
         return [digests(x.values[x.ok] if not x.ok.all() else x.values) for x in splits]
 
     def take(self, indices: np.ndarray) -> ArrayExamples:
         start, stop = (int(indices[0]), int(indices[-1]) + 1) if len(indices) else (0, 0)
-        if np.array_equal(indices, np.arange(start, stop)):
-            indices = slice(start, stop)  # a view
-        identities = None if self.identities is None else self.identities[indices]
-        return ArrayExamples(self.raw.at(indices), self.ok[indices], self.resident, identities)
+        consecutive = np.array_equal(indices, np.arange(start, stop))
+        at = slice(start, stop) if consecutive else indices  # a view
+        identities = None if self.identities is None else self.identities[at]
+        return ArrayExamples(self.raw.at(at), self.ok[at], self.resident, identities)
 
     def table(self) -> Raw | None:
         return self.raw if self.resident else None
@@ -169,16 +173,16 @@ def in_memory(values: np.ndarray, labels: np.ndarray | None = None) -> ArrayExam
 class Source:
     """What a reader found: base splits by name, each in its canonical order."""
 
-    splits: dict[str, Examples]
+    splits: Mapping[str, Examples]
     values: Values
     num_classes: int  # 0: labels are attributes, or there are none
     description: str
-    attributes: tuple[str, ...] = ()  # their names
-    classes: tuple[str, ...] = ()  # their names; none where these are the numbers
-    names: tuple[str, ...] = ()  # of the channels, where they have any
+    attributes: tuple[str, ...] = ()  # names of the attributes
+    classes: tuple[str, ...] = ()  # names of the classes; none where these are the numbers
+    names: tuple[str, ...] = ()  # names of the channels, where they have any
     standardise: bool = False  # by the training set, see `vae/data/standardise.py`
-    modality: str = ""  # which it is, see `vae/modalities`
-    named: bool = False  # labels are what the names of files say, see `vae/data/patterns.py`
+    modality: str = ""  # its name, see `vae/modalities`
+    named: bool = False  # labels come from file names, see `vae/data/patterns.py`
 
 
 @dataclass(frozen=True)
@@ -188,14 +192,14 @@ class Dataset:
     train: Examples
     valid: Examples
     test: Examples
-    event: Event  # of raw values
+    event: Event  # before `vae/data/prepare.py` changes values
     num_classes: int  # 0: labels are attributes, or there are none
     description: str
-    attributes: tuple[str, ...] = ()  # their names
-    classes: tuple[str, ...] = ()  # their names; none where these are the numbers
-    modality: str = ""  # which it is, see `vae/modalities`
+    attributes: tuple[str, ...] = ()  # names of the attributes
+    classes: tuple[str, ...] = ()  # names of the classes; none where these are the numbers
+    modality: str = ""  # its name, see `vae/modalities`
     digest: str = ""  # tells these data from others, see `vae/data/identity.py`
-    scales: Scales = field(default=unit_scales(0))  # of the training set's attributes
+    scales: Scales = field(default=unit_scales(0))  # scales of the training set's attributes
 
     def __repr__(self) -> str:
         return f"Dataset({self.description})"
@@ -203,8 +207,8 @@ class Dataset:
     def mean(self) -> np.ndarray:
         """Returns the mean x of the training set, [*places, C] float32.
 
-        It is that of at most 2,000 examples, evenly spaced, wherever they are kept: enough to start
-        a decoder from, in less than a second where each has to be decoded.
+        At most 2,000 evenly spaced examples are averaged: enough to start a decoder from, and read
+        in less than a second even where each has to be decoded.
         """
         count = min(len(self.train), 2000)
         chosen = np.linspace(0, len(self.train) - 1, count).astype(int)
@@ -217,9 +221,9 @@ class Dataset:
 
 @dataclass
 class Unreadable:
-    """Names each file that cannot be decoded once, and gives up when there are too many.
+    """Warns once of each file that cannot be decoded, and gives up when there are too many.
 
-    One object is shared by all splits of a source and all threads that read it.
+    All splits of a source, and all threads that read it, share one object.
     """
 
     what: str  # the folder or set, for the message
@@ -228,7 +232,11 @@ class Unreadable:
     lock: threading.Lock = field(default_factory=threading.Lock)
 
     def add(self, name: str, reason: object) -> None:
-        """Counts `name`; raises InputError beyond MAX_UNREADABLE of the files."""
+        """Counts `name`, the first time it is given.
+
+        Raises:
+          InputError: more than MAX_UNREADABLE of the files cannot be read.
+        """
         with self.lock:
             if name not in self.names:
                 self.names.add(name)
@@ -243,22 +251,27 @@ class Unreadable:
 
 
 def read_complete(examples: Examples, indices: np.ndarray) -> tuple[Raw, np.ndarray]:
-    """Reads with a stand-in for what cannot be decoded: the next example that can.
+    """Reads examples as `read` does, with a stand-in for each that cannot be decoded.
 
-    The stand-in depends on the index only, so that a batch stays a function of its step, and a set
-    in memory holds what the same set read from files would give. Returns as `read` does: `ok`
-    still says which examples are their own.
+    The stand-in is the next example that can be decoded. It depends on the index only, so that a
+    batch stays a function of its step, and a set in memory equals the same set read from files.
+
+    Returns:
+      The examples, and ok [n] bool, False for stand-ins.
+
+    Raises:
+      InputError: no example can be read.
     """
     raw, ok = examples.read(indices)
     for row in np.flatnonzero(~ok):
         if isinstance(examples, ArrayExamples) and examples.resident:
-            break  # it holds its stand-ins already
+            break  # they hold their stand-ins already
         for offset in range(1, len(examples)):
             other = np.array([(int(indices[row]) + offset) % len(examples)])
             found, readable = examples.read(other)
             if readable[0]:
                 for column, value in zip(raw, found, strict=True):
-                    if column is not None:
+                    if column is not None and value is not None:
                         column[row] = value[0]
                 break
         else:
@@ -267,7 +280,7 @@ def read_complete(examples: Examples, indices: np.ndarray) -> tuple[Raw, np.ndar
 
 
 def load_in_memory(examples: Examples, threads: int) -> ArrayExamples:
-    """Reads every example, with `threads` threads."""
+    """Returns all examples in memory, read by `threads` threads."""
     if isinstance(examples, ArrayExamples) and examples.ok.all():
         return examples
     chunks = np.array_split(np.arange(len(examples)), -(-len(examples) // 256))

@@ -1,4 +1,4 @@
-"""What a person gives beside examples (classes, attributes, numbers), checked and made arrays."""
+"""Checks what a user gives beside examples (classes, attributes, numbers) and makes it arrays."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from vae.errors import InputError
 
 
 def as_array(given: Any, what: str) -> np.ndarray:
-    """Returns an array of what is given from Python.
+    """Returns a value given from Python as an array.
 
     Raises:
-      InputError: it is none, as lists of different lengths are.
+      InputError: it makes no array, like lists of different lengths.
     """
     try:
         return np.asarray(given)
@@ -26,10 +26,10 @@ def as_array(given: Any, what: str) -> np.ndarray:
 
 
 def whole_number(given: Any, what: str, least: int) -> int:
-    """Returns a whole number that is given from Python.
+    """Returns a value given from Python as a whole number.
 
     Raises:
-      InputError: it is none, less than `least`, or has more than 63 bits.
+      InputError: it is no whole number, less than `least`, or has more than 63 bits.
     """
     whole = isinstance(given, int | np.integer) and not isinstance(given, bool)
     if not (whole and least <= given < 2**63):
@@ -38,28 +38,28 @@ def whole_number(given: Any, what: str, least: int) -> int:
 
 
 def key(seed: Any) -> jax.Array:
-    """Returns the random key of a seed that is given from Python.
+    """Returns the random key of a seed given from Python.
 
     Raises:
-      InputError: it is no whole number.
+      InputError: the seed is no whole number.
     """
     return jax.random.key(whole_number(seed, "seed", -(2**63)))
 
 
 def finite_numbers(given: Any, what: str) -> np.ndarray:
-    """Returns finite float32 of what is given from Python.
+    """Returns a value given from Python as an array of finite float32.
 
     Raises:
-      InputError: it is none.
+      InputError: some of it is no finite number.
     """
     given = as_array(given, what)
     if given.dtype.kind not in "iufb" or not np.isfinite(given).all():
-        raise InputError(f"{what} must be finite numbers, and these are not all.")
+        raise InputError(f"{what} must be finite numbers, and some are not.")
     return given.astype(np.float32)
 
 
 def temperature(given: Any) -> np.float32:
-    """Returns a temperature that is given from Python.
+    """Returns a temperature given from Python.
 
     Raises:
       InputError: it is no number, negative or infinite.
@@ -70,10 +70,10 @@ def temperature(given: Any) -> np.float32:
 
 
 def latents(z: Any, like: Any) -> Any:
-    """Returns latents, a tree of float32 arrays [N, ...], of the shapes of `like` but for N.
+    """Returns latents as a tree of float32 arrays [N, ...], shaped like `like` but for N.
 
     Raises:
-      InputError: they have another shape, are not numbers, or there are none.
+      InputError: the latents have another shape, are not numbers, or are empty.
     """
     wanted, structure = jax.tree.flatten(like)
     given = jax.tree.leaves(z) if len(wanted) > 1 else [z]
@@ -83,7 +83,7 @@ def latents(z: Any, like: Any) -> Any:
         there = " and ".join(str(leaf.shape) for leaf in given[:9])
         raise InputError(f"latents of shape {there} must be {needed}.")
     if {len(leaf) for leaf in given} != {(number := len(given[0]))} or not number:
-        raise InputError("there are no latents, or of some fewer: give as many of each.")
+        raise InputError("there are no latents, or fewer in one array: give as many in each.")
     return jax.tree.unflatten(structure, given)
 
 
@@ -99,12 +99,15 @@ def labels_of(
     """Returns the labels that a model is given, classes [num] or attributes [num, A].
 
     Args:
-      condition: the model's; None where it takes no labels, which are then left out.
-      labels: what is given, see `class_labels` and `attribute_values`.
+      condition: the model's condition; None where it takes no labels: all are then -1.
+      labels: what the user gives, see `class_labels` and `attribute_values`.
       num: how many examples there are.
-      names: those of the attributes, or of the classes.
+      names: the names of the attributes or of the classes.
       unlabelled: whether a class may be unknown.
-      workdir: the run, for the message.
+      workdir: the run directory, for the message.
+
+    Raises:
+      InputError: the labels do not fit the condition.
     """
     if not condition:
         return np.full(num, -1, np.int32)
@@ -118,18 +121,18 @@ def labels_of(
 def class_labels(
     labels: Any, num: int, *, size: int, names: Sequence[str], unlabelled: bool, workdir: Path
 ) -> np.ndarray:
-    """Returns classes [num] int32 of labels that are numbers, or names of classes.
+    """Returns classes [num] int32 from labels that are numbers or names of classes.
 
     Args:
-      labels: [num]; None where all of them are unknown.
+      labels: [num]; None where all are unknown.
       num: how many examples there are.
       size: how many classes there are.
-      names: those of the classes; none where these are their numbers.
+      names: the names of the classes; none where these are their numbers.
       unlabelled: whether a class may be unknown, which is -1.
-      workdir: the run whose classes they are, for the message.
+      workdir: the run directory, for the message.
 
     Raises:
-      InputError: they are of another number, or there is no such class.
+      InputError: there are more or fewer than `num` labels, or one is no class.
     """
     lowest = -1 if unlabelled else 0
     if labels is None and not unlabelled:
@@ -146,20 +149,22 @@ def class_labels(
 def class_numbers(
     labels: Sequence[int | str], *, size: int, names: Sequence[str], workdir: Path
 ) -> list[int]:
-    """Returns the classes of labels: a number is a class's, and text its name or else its number.
+    """Returns the classes of labels: numbers are classes; text is a class's name, or its number.
 
     Raises:
       InputError: there is no such class.
     """
     number = {str(i): i for i in range(size)} | {name: i for i, name in enumerate(names)}
-    found = [number.get(x) if isinstance(x, str) else int(x) for x in labels]
-    for label, of in zip(labels, found, strict=True):
-        if of not in range(size):
+    found: list[int] = []
+    for label in labels:
+        of = number.get(label) if isinstance(label, str) else int(label)
+        if of is None or of not in range(size):
             few = ", ".join(class_name(i, names) for i in range(size)[:10])
             raise InputError(
                 f"there is no class {str(label)!r} in {workdir}; its {size} are "
                 f"{few}{', ...' if size > 10 else ''}."
             )
+        found.append(of)
     return found
 
 
@@ -167,7 +172,7 @@ def attribute_values(values: Any, num: int, names: Sequence[str]) -> np.ndarray:
     """Returns attributes [num, A] float32.
 
     Raises:
-      InputError: there are none, or of another shape, or they are not numbers.
+      InputError: the attributes are missing, have another shape, or are not numbers.
     """
     listed = ", ".join(names)
     if values is None:

@@ -1,4 +1,4 @@
-"""Slices of a base split that keep groups of examples together: all of one person, say."""
+"""Slices of a base split that keep each group of examples together: all of one person, say."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ from vae.errors import InputError, did_you_mean
 def together(
     column: str, source: Source, selected: Mapping[str, tuple[str, range]]
 ) -> dict[str, np.ndarray]:
-    """Returns the examples of each slice, so that no group has examples in two.
+    """Returns the indices of each slice's examples, such that no group is in two slices.
 
     Args:
-      column: what makes a group, `data.split_by`: "identity", "label" or an attribute's name.
+      column: what makes a group (`data.split_by`): "identity", "label" or an attribute's name.
       source: the base splits.
       selected: the slices, as `splits.select` gives them.
 
     Raises:
-      InputError: that is not known, leaves a slice empty, or a group is in two base splits.
+      InputError: the column is not known, a slice is left empty, or a group is in two base splits.
     """
     groups = _groups(column, source)
     chosen: dict[str, np.ndarray] = {}
@@ -46,13 +46,13 @@ def together(
 
 
 def of_groups(groups: np.ndarray, span: range) -> np.ndarray:
-    """Returns the examples of a slice whose every group is in it whole, in their order.
+    """Returns the indices, in increasing order, of a slice of whole groups.
 
-    The groups follow one another in an order that depends on their numbers alone, and a slice's
-    bounds are moved to the nearest bounds of groups: slices that meet still do.
+    The groups are put into an order that depends on their numbers alone, and the slice's bounds
+    move to the nearest bounds of groups: adjacent slices stay adjacent.
 
     Args:
-      groups: [N] whose each example is, -1 for one that is by itself.
+      groups: [N], the group of each example, -1 for an example on its own.
       span: the slice, in examples.
     """
     alone = groups < 0
@@ -66,9 +66,10 @@ def of_groups(groups: np.ndarray, span: range) -> np.ndarray:
 
 
 def _groups(column: str, source: Source) -> dict[str, np.ndarray]:
-    """Returns the group [N] of each example of each base split, -1 where it is not known.
+    """Returns, for each base split, the group of each example [N], -1 where it is not known.
 
-    Raises InputError where the data have no such column.
+    Raises:
+      InputError: the data have no such column.
     """
     columns: dict[str, list[np.ndarray]] = {}
     for examples in source.splits.values():

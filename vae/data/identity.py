@@ -1,8 +1,8 @@
-"""Which data a run was trained on, wherever they lie now: a digest that costs next to nothing.
+"""A cheap digest of a data set: it tells which data a run was trained on, wherever they lie now.
 
-It is of the splits' sizes, of the names of files and all labels, and of the content of some
-examples, evenly spaced. Sets in memory are sorted by content, so that an example that is put in,
-taken out or changed moves all those between its old and its new place.
+The digest covers the sizes of the splits, the names of files, all labels, and the content of some
+evenly spaced examples. Sets in memory are sorted by content, so that adding, removing or changing
+an example moves all those between its old and its new position.
 """
 
 from __future__ import annotations
@@ -15,13 +15,15 @@ import numpy as np
 from vae.data.examples import Dataset, Examples
 from vae.errors import InputError
 
-SAMPLE = 100  # examples of each split whose content is read
+SAMPLE = 100  # the content of so many examples of each split is read
 
 
 def identity(splits: Mapping[str, Examples], names: Sequence[str]) -> str:
-    """Returns the digest of the splits of a data set, as they are before anything is drawn.
+    """Returns the digest of a data set's splits.
 
-    `names` are those of attributes, classes and channels.
+    Args:
+      splits: the splits by name.
+      names: the names of attributes, classes and channels.
     """
     state = hashlib.blake2b(repr(tuple(names)).encode(), digest_size=16)
     for name, examples in splits.items():
@@ -33,16 +35,16 @@ def identity(splits: Mapping[str, Examples], names: Sequence[str]) -> str:
 
 
 def check_identity(dataset: Dataset, record: Mapping, workdir: object) -> None:
-    """Refuses other data than a run was trained on, and those that are read otherwise today.
+    """Checks that a data set is the one that a run was trained on, and is still read as it was.
 
     Args:
       dataset: what was loaded.
-      record: what the run's provenance.json says of its data; runs of before have no digest there.
+      record: what the run's provenance.json says of its data; runs of early versions lack a digest.
       workdir: the run directory, for the message.
 
     Raises:
-      InputError: they are other data, or the run is of a version that left floats and the numbers
-        of labels as they are, where they are brought to [0, 1] and to classes now.
+      InputError: the data are others, or an earlier version read them otherwise: it left floats
+        and the numbers of labels as they were, which now become [0, 1] and classes.
     """
     shape = record.get("shape") or record.get("image_shape") or dataset.event.shape
     folded = len(shape) > len(dataset.event.shape) == 1
@@ -61,7 +63,7 @@ def check_identity(dataset: Dataset, record: Mapping, workdir: object) -> None:
 
 
 def _read_otherwise(dataset: Dataset, record: Mapping) -> str:
-    """Returns what an earlier version read otherwise; nothing where the data are as they were."""
+    """Returns what an earlier version read otherwise; "" where nothing has changed."""
     values, now = record.get("values", {}), dataset.event.values
     if not values or "white" in values:
         return ""

@@ -1,31 +1,31 @@
-"""Labels as classes, which of them a run is given, and whether it has those that it needs."""
+"""Labels: made into classes, checked, and kept for some examples only (`data.labelled`)."""
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from vae.data.examples import Examples, Source
+from vae.data.examples import ArrayExamples, Examples, Source
 from vae.errors import InputError
 
 logger = logging.getLogger(__name__)
 
-MANY = 100  # classes, more of which are rarely meant as such
+MANY = 100  # more classes are rarely meant as such
 
 
 class Classes(NamedTuple):
     """The labels of a data set, as classes.
 
     Attributes:
-      labels: of each split, [N] int32 from 0, -1 where an example has none.
-      keys: of each split, [N] int32: the label itself where it is such a number, for the order of
-        examples must not change with what other labels there are.
-      names: of the classes; none where they are the numbers 0, 1, ....
-      number: how many there are.
+      labels: for each split, [N] int32 from 0, -1 where an example has none.
+      keys: for each split, [N] int32 to sort examples by: the given label where that fits int32, so
+        that the order does not depend on which other labels there are; else the class.
+      names: the names of the classes; none where they are the numbers 0, 1, ....
+      number: how many classes there are.
     """
 
     labels: dict[str, np.ndarray]
@@ -37,13 +37,18 @@ class Classes(NamedTuple):
 def classes_of(
     given: Mapping[str, np.ndarray | None], examples: Mapping[str, np.ndarray], what: str
 ) -> Classes:
-    """Maps the distinct labels of all splits, in their order, to the classes 0, 1, ....
+    """Maps the sorted distinct labels of all splits to the classes 0, 1, ....
 
-    Labels are numbers or texts, one for each of `examples`; NaN and the empty text are none. Logs
-    the names where they are not the classes' numbers.
+    Logs the names of the classes where they are not their numbers.
+
+    Args:
+      given: the labels of each split, numbers or text, one an example; NaN, the empty text and None
+        mean that there is no label.
+      examples: the examples of each split.
+      what: the data, for messages.
 
     Raises:
-      InputError: labels are neither, both, or not one an example.
+      InputError: labels are neither numbers nor text, or both, or not one an example.
     """
     columns = {
         name: _column(values, len(examples[name]), f"{what}: labels of {name}")
@@ -71,7 +76,7 @@ def classes_of(
 
 
 def _column(values: np.ndarray | None, count: int, what: str) -> np.ndarray:
-    """Returns labels [N] of numbers or text; NaN where there are none."""
+    """Returns labels [N], numbers or text; NaN where there are none."""
     if values is None:
         return np.full(count, np.nan)
     values = values[:, 0] if values.shape == (count, 1) else values
@@ -96,15 +101,15 @@ def _name(value: Any) -> str:
     return str(int(value)) if not isinstance(value, str) and value % 1 == 0 else str(value)
 
 
-def class_name(label: int, names: tuple[str, ...]) -> str:
-    """Returns what a class is called; `names` are those of a data set's or a run's classes."""
+def class_name(label: int, names: Sequence[str]) -> str:
+    """Returns a class's name, given the names of all classes; its number where they have none."""
     return names[label] if names else str(label)
 
 
-def called(labels: np.ndarray | None, names: tuple[str, ...]) -> list[str]:
-    """Returns what examples of classes [N] (-1: none) are called under a picture of them.
+def called(labels: np.ndarray | None, names: Sequence[str]) -> list[str]:
+    """Returns captions for a picture of examples, from their classes [N] (-1: none).
 
-    Nothing of attributes [N, A], which are too many for that, nor where there are no labels.
+    Returns [] for attributes [N, A], which are too many for a caption, and without labels.
     """
     if labels is None or labels.ndim > 1:
         return []
@@ -112,8 +117,8 @@ def called(labels: np.ndarray | None, names: tuple[str, ...]) -> list[str]:
 
 
 def check_classes(source: Source) -> None:
-    """Warns where classes are so many, or so small, that labels may be something else."""
-    known = [getattr(examples, "labels", None) for examples in source.splits.values()]
+    """Warns where classes are so many, or so small, that the labels may mean something else."""
+    known: list[Any] = [getattr(examples, "labels", None) for examples in source.splits.values()]
     if not source.num_classes or any(labels is None for labels in known):
         return
     labels = np.concatenate(known)
@@ -129,10 +134,10 @@ def check_classes(source: Source) -> None:
 
 
 def keep(labels: np.ndarray, number: int, *, seed: int) -> np.ndarray:
-    """Labels [N] int32 of which `number` are kept, as even over the classes as can be.
+    """Returns labels [N] int32 with `number` of them kept, as evenly over the classes as can be.
 
-    The others become -1. Which are kept depends on the seed, and with more of them the same are
-    kept and others beside them.
+    The others become -1. The seed decides which are kept; a larger number keeps the same ones and
+    some more.
     """
     order = np.random.default_rng(seed).permutation(np.flatnonzero(labels >= 0))
     rank = np.zeros(len(order), int)  # in its class
@@ -146,18 +151,18 @@ def keep(labels: np.ndarray, number: int, *, seed: int) -> np.ndarray:
 
 
 def with_labels(examples: Examples, number: int, *, seed: int) -> Examples:
-    """The training examples with `number` of their labels; with all of them where that is 0.
+    """Returns the training examples with `number` of their labels; 0 keeps all.
 
     Raises:
-      InputError: they have not so many, or their labels are not known before they are read.
+      InputError: there are fewer labels, they are attributes, or the examples are not in memory.
     """
     if number == 0:
         return examples
-    labels = getattr(examples, "labels", None)
-    if labels is None:
+    if not isinstance(examples, ArrayExamples):
         raise InputError(
             f"data.labelled={number} needs the data in memory: raise data.device_bytes."
         )
+    labels = examples.labels
     if labels.ndim > 1:
         raise InputError(f"data.labelled={number} needs classes, but the data have attributes.")
     if number > (there := int((labels >= 0).sum())):

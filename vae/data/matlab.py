@@ -1,7 +1,7 @@
-"""Arrays in MATLAB files of version 4 to 7, as they are in other files.
+"""Reads arrays from MATLAB files of versions 4 to 7.
 
-MATLAB counts examples by the last axis as often as by the first, has no arrays of one axis, and
-keeps texts in cells: see `examples_first` and `_plain`.
+MATLAB users put examples on the last axis as often as on the first, MATLAB has no arrays of one
+axis, and it keeps texts in cells: see `examples_first` and `_plain`.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import logging
 import math
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import numpy as np
 
@@ -20,29 +20,29 @@ from vae.files import check_file, check_memory
 
 logger = logging.getLogger(__name__)
 
-_CHANNELS = (1, 3, 4)  # that images are known to have
+_CHANNELS = (1, 3, 4)  # numbers of channels that images have
 _BYTES = {"logical": 1, "int8": 1, "uint8": 1, "int16": 2, "uint16": 2, "single": 4}  # others 8
 
 
 def shapes(file: Path) -> dict[str, tuple[int, ...]]:
-    """Returns the shapes of the arrays in a file, by name, from their headers.
+    """Returns the shapes of the arrays in a file by name, read from their headers.
 
     Raises:
-      InputError: it is no such file, or is damaged.
+      InputError: the file is no MATLAB file, or is damaged.
     """
     return {name: shape for name, (shape, _) in _headers(file).items()}
 
 
 def load(file: Path, wanted: Callable[[str], bool]) -> dict[str, np.ndarray]:
-    """Returns the arrays of a file whose names are `wanted`; sparse ones are filled up.
+    """Returns the arrays of a file whose names are `wanted`; sparse arrays are made dense.
 
     Raises:
-      InputError: it is no such file, is damaged, or its arrays do not fit into the memory.
+      InputError: the file is no MATLAB file or is damaged, or its arrays do not fit into memory.
     """
     from scipy.io import loadmat
 
     headers = {name: header for name, header in _headers(file).items() if wanted(name)}
-    # Sparse or packed, a small file can hold an array that is none.
+    # A small file can hold a large array, sparse or compressed.
     for name, (shape, kind) in headers.items():
         check_memory(_BYTES.get(kind, 8) * math.prod(shape), f"{name} of {readable(file)}")
     with _opened(file) as opened:
@@ -59,7 +59,11 @@ def _headers(file: Path) -> dict[str, tuple[tuple[int, ...], str]]:
 
 @contextlib.contextmanager
 def _opened(file: Path) -> Iterator[BinaryIO]:
-    """Yields the opened file; of whatever scipy raises, of many kinds, makes an InputError."""
+    """Yields the opened file.
+
+    Raises:
+      InputError: the file cannot be read, for which scipy raises errors of many kinds.
+    """
     check_file(file)
     try:
         with open(file, "rb") as opened:
@@ -76,8 +80,8 @@ def _opened(file: Path) -> Iterator[BinaryIO]:
         ) from None
 
 
-def _plain(array: np.ndarray) -> np.ndarray:
-    """Returns a sparse array in full, and cells of text, or padded lines, as an array of text."""
+def _plain(array: Any) -> np.ndarray:
+    """Returns sparse arrays as dense ones, and cells of text or padded lines as arrays of text."""
     from scipy.sparse import issparse
 
     if issparse(array):
@@ -90,11 +94,12 @@ def _plain(array: np.ndarray) -> np.ndarray:
 
 
 def examples_first(array: np.ndarray, labels: np.ndarray | None, what: str) -> np.ndarray:
-    """Returns an array with its examples along the first axis; logs where it was another.
+    """Returns an array with its examples on the first axis, and logs it if they were on the last.
 
-    That is the axis as long as there are `labels`. Where none are, it is the last axis of four
-    where the channels come before it, and the last of three where it is the longest, or the first
-    two are of one length.
+    With `labels`, the examples are on the last axis if only that is as long as the labels are.
+    Without, they are on the last of four axes if the third has a number of channels and the last
+    has not; and on the last of three axes if the first two are equal and it is not, or if it is
+    the longest.
     """
     if array.ndim < 2:
         return array

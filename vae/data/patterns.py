@@ -1,13 +1,13 @@
-"""What the names of files say of them, as a person writes it: `data.label_pattern`.
+"""Labels, identities and attributes from the names of files, by a pattern (`data.label_pattern`).
 
     {label}_{*}.png              cat_0012.png
-    {identity}/{*}.jpg           anna/7.jpg: folders are as good as parts of a name
+    {identity}/{*}.jpg           anna/7.jpg: a field may be the name of a folder
     {label}_{identity}_{*}.wav   7_jackson_32.wav
     {age}_{sex}_{*}.jpg          31_0_20170104.jpg
 
 A field stands for any text without a "/", as short as the rest of the pattern allows. `label` is
-the class, `identity` whose the example is, and `*` is left unread; any other name is that of an
-attribute, a number. Folders above those of the pattern may be any.
+the class, `identity` whose the example is, and `*` is ignored; any other field is an attribute,
+which is a number. Folders above those in the pattern may have any name.
 """
 
 from __future__ import annotations
@@ -30,8 +30,8 @@ class Named(NamedTuple):
     """What the names of N files say.
 
     Attributes:
-      labels: classes [N] int32, -1 where the pattern has none; or attributes [N, A] float32.
-      classes: the names of the classes, none where they are the numbers 0, 1, ....
+      labels: classes [N] int32 (-1: the pattern has no label), or attributes [N, A] float32.
+      classes: the names of the classes; none where they are the numbers 0, 1, ....
       number: how many classes there are.
       attributes: the names of the attributes.
       identities: [N] int32, or None.
@@ -45,21 +45,26 @@ class Named(NamedTuple):
 
 
 def read_names(pattern: str, files: Sequence[str], what: str) -> Named:
-    """Reads the names of `files`, paths with "/"; `what` is where they lie, for messages.
+    """Returns what the names of files say, by a pattern.
+
+    Args:
+      pattern: see above.
+      files: [N] paths with "/".
+      what: where the files lie, for messages.
 
     Raises:
-      InputError: the pattern names nothing, or one thing twice, or classes and attributes; a file
-        is not as it says; an attribute is no number.
+      InputError: the pattern has no field, a field twice, or a label and attributes; it does not
+        fit a file; or an attribute is no number.
     """
     fields, expression = _compiled(pattern)
     depth = pattern.count("/") + 1
-    found = [expression.fullmatch("/".join(file.split("/")[-depth:])) for file in files]
-    if others := [file for file, match in zip(files, found, strict=True) if not match]:
+    matches = [expression.fullmatch("/".join(file.split("/")[-depth:])) for file in files]
+    if others := [file for file, match in zip(files, matches, strict=True) if not match]:
         raise InputError(
             f"{KEY} = {pattern!r} does not fit {len(others)} of {len(files)} files of {what}, "
             f"{readable(others[0])} for one: change it, or move them away."
         )
-    columns = {field: [match[field] for match in found] for field in fields}
+    columns = {field: [match[field] for match in matches if match] for field in fields}
     identities = None
     if "identity" in columns:
         _, identities = np.unique(columns.pop("identity"), return_inverse=True)
@@ -79,7 +84,7 @@ def read_names(pattern: str, files: Sequence[str], what: str) -> Named:
 
 
 def _compiled(pattern: str) -> tuple[list[str], re.Pattern]:
-    """Returns the fields of a pattern but `*`, and what matches the names, the fields as groups."""
+    """Returns a pattern's fields without `*`, and an expression that has a group for each."""
     text, *rest = _FIELD.split(pattern)
     named, literals = rest[::2], rest[1::2]
     fields = [field for field in named if field != "*"]
@@ -91,7 +96,7 @@ def _compiled(pattern: str) -> tuple[list[str], re.Pattern]:
     elif len(set(fields)) < len(fields):
         reason = "has a field twice"
     elif "label" in fields and {*fields} - {"label", "identity"}:
-        reason = "has a label and attributes, which one model is not told together"
+        reason = "has a label and attributes, but a model's condition is either"
     else:
         groups = ("([^/]+?)" if f == "*" else f"(?P<{f}>[^/]+?)" for f in named)
         parts = zip(groups, map(re.escape, literals), strict=True)

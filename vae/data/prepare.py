@@ -1,7 +1,7 @@
-"""From raw values to x, inside the compiled step; and what cannot be made of such values.
+"""Turns raw values into x, inside the compiled step.
 
-All noise is drawn from one key an example, so x does not depend on where or beside which other
-examples it is computed. With raw values v of L levels (0..L-1):
+All noise is drawn from one key an example, so x does not depend on the device that computes it or
+on the other examples of the batch. For raw values v of L levels (0..L-1):
 
     plain           x = v / scale
     binarised       x ~ Bernoulli(v / scale), anew at every visit       (Burda et al., 2016)
@@ -13,6 +13,7 @@ from __future__ import annotations
 import functools
 import warnings
 from dataclasses import replace
+from typing import Any, cast
 
 import jax
 import jax.numpy as jnp
@@ -28,19 +29,23 @@ from vae.probability.terms import Batch
 
 
 def prepare(
-    batch: HostBatch, table: Raw | None, values: Values, config, *, train: bool, keys: Array
+    batch: HostBatch, table: Raw | None, values: Values, config: Any, *, train: bool, keys: Array
 ) -> Batch:
     """Returns the examples as a model is given them, x [B, *places, C].
 
-    `table` holds the raw examples that batch.index [B] points into; where it is None they are
-    batch.raw. `config` is the section `data`; `train` allows random mirroring; `keys` [B] are typed
-    PRNG keys, one an example.
+    Args:
+      batch: the examples, or where they stand in the table.
+      table: the raw examples that `batch.index` [B] points into; None where they are `batch.raw`.
+      values: what the raw values mean.
+      config: the section `data`.
+      train: whether to mirror at random, where the config says so.
+      keys: [B] typed PRNG keys, one an example.
     """
-    raw = batch.raw if table is None else table.at(batch.index)
+    raw = cast(Raw, batch.raw) if table is None else table.at(batch.index)
     if keys.shape != raw.labels.shape[:1]:
         raise ValueError(f"{keys.shape} keys for {len(raw.labels)} examples; give one an example.")
 
-    def one(raw: Array, key: Array) -> Array:
+    def one(raw: Any, key: Array) -> Array:
         flip_key, noise_key = jax.random.split(key)
         if config.flip and train:
             mirror = jax.random.bernoulli(flip_key)
@@ -50,7 +55,7 @@ def prepare(
         noise = jax.random.uniform(noise_key, raw.shape)
         if config.binarize == "dynamic":
             return (noise < values.to_x(raw)).astype(jnp.float32)
-        return (raw.astype(jnp.float32) + noise) / values.levels
+        return (raw.astype(jnp.float32) + noise) / cast(int, values.levels)
 
     return Batch(jax.vmap(one)(raw.values, keys), raw.labels, raw.mask, batch.index)
 
@@ -58,7 +63,7 @@ def prepare(
 def first_examples(
     dataset: Dataset, split: str, num: int, config: ml_collections.ConfigDict
 ) -> Batch:
-    """The first `num` examples of a split as a model is given them, x [num, *places, C]."""
+    """Returns the first `num` examples of a split as a model is given them, x [num, *places, C]."""
     examples = getattr(dataset, split)
     index = np.arange(min(num, len(examples)), dtype=np.int32)
     raw, _ = read_complete(examples, index)
@@ -69,8 +74,8 @@ def first_examples(
     return jax.device_get(prepared(HostBatch(index, raw), None, keys=keys))
 
 
-def prepared_values(values: Values, config) -> Values:
-    """What the values of x mean after `prepare`; `config` is the section `data`."""
+def prepared_values(values: Values, config: Any) -> Values:
+    """Returns what the values of x mean after `prepare`; `config` is the section `data`."""
     if config.binarize == "dynamic":
         return BINARY
     if config.dequantize:
@@ -79,15 +84,15 @@ def prepared_values(values: Values, config) -> Values:
 
 
 def on_levels(x: np.ndarray, levels: int) -> np.ndarray:
-    """Returns x [N, *places, C] on the nearest of L levels, with a warning if it is moved.
+    """Rounds x [N, *places, C] to the nearest of L levels, and warns if that changes it.
 
-    A likelihood of levels has no probability for what lies between them.
+    A likelihood over levels gives values between them no probability.
     """
     nearest = np.rint(x * np.float32(levels - 1)) / np.float32(levels - 1)
     if (moved := np.abs(nearest - x).max()) > 1e-3 / (levels - 1):
         warnings.warn(
-            f"values are rounded, by up to {moved:.2g}, to the {levels} levels that the likelihood "
-            "of this run is of",
+            f"values are rounded, by up to {moved:.2g}, to the {levels} levels of this run's "
+            "likelihood",
             stacklevel=4,
         )
     return nearest

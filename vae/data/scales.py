@@ -1,4 +1,4 @@
-"""What the numbers of attributes mean, each in its own unit."""
+"""Scales of attributes: what is low, high and usual of numbers that have units of their own."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ import numpy as np
 
 
 class Scales(NamedTuple):
-    """What the numbers of A attributes mean.
+    """The scales of A attributes.
 
     Attributes:
-      low: [A] where an attribute is taken to be off, the share 0 of its range.
-      high: [A] where it is taken to be on, the share 1.
-      mean: [A] which networks are given as 0.
-      std: [A] the distance from the mean which they are given as 1.
+      low: [A], where an attribute counts as off, the share 0 of its range.
+      high: [A], where it counts as on, the share 1.
+      mean: [A], the value that networks are given as 0.
+      std: [A], the distance from the mean that networks are given as 1.
     """
 
     low: tuple[float, ...]
@@ -23,22 +23,26 @@ class Scales(NamedTuple):
     std: tuple[float, ...]
 
     def share(self, y: np.ndarray) -> np.ndarray:
-        """How far attributes [N, A] are from low to high, [N, A] float32."""
+        """Returns how far attributes [N, A] are on the way from low to high, [N, A] float32."""
         low, high = map(np.array, (self.low, self.high))
         return ((y - low) / (high - low)).astype(np.float32)
 
 
 def unit_scales(number: int) -> Scales:
-    """The scales of attributes between 0 and 1, which networks are given as they are."""
+    """Returns scales of attributes between 0 and 1, which networks are given as they are."""
     zeros, ones = (0.0,) * number, (1.0,) * number
     return Scales(zeros, ones, zeros, ones)
 
 
 def scales_of(values: np.ndarray | None, number: int) -> Scales:
-    """Returns what the numbers of A attributes [N, A] mean, given all of them (None: not at hand).
+    """Returns the scales of A attributes.
 
-    Those between 0 and 1 are shares as they are. Any other has its 5th and 95th percentile as low
-    and high, or its lowest and highest value where these are equal.
+    An attribute whose values are all between 0 and 1 keeps them. For any other, low and high are
+    its 5th and 95th percentile, or its lowest and highest value where these are equal.
+
+    Args:
+      values: [N, A], of all examples; None where they are not at hand: all keep their values.
+      number: A.
     """
     if values is None or not number:
         return unit_scales(number)

@@ -1,7 +1,7 @@
-"""Which examples, and in what order: the canonical order of a base split, and slices of it.
+"""Splits: the canonical order of a base split's examples, and slices of it.
 
-A split is written `name` or `name[start:stop]`, in examples or per cent, from the end where
-negative: `train[:90%]`, `train[50000:]`, `test`, `train[-1000:]`.
+A split is written `name` or `name[start:stop]`; bounds are in examples or per cent, and negative
+ones count from the end: `train[:90%]`, `train[50000:]`, `test`, `train[-1000:]`.
 """
 
 from __future__ import annotations
@@ -16,16 +16,19 @@ import numpy as np
 
 from vae.errors import InputError
 
-# What a file or an array of a base split may be called.
+# The names that a file or an array of a base split may have.
 FILES = {"train": "train", "valid": "valid", "val": "valid", "test": "test"}
 _SPLIT = re.compile(r"([\w.-]+)(?:\[(-?[0-9]{1,18}%?)?:(-?[0-9]{1,18}%?)?\])?")
 
 
 def files_by_split(path: Path, suffix: str) -> dict[str, Path]:
-    """Returns the files at `path`, a file or a directory, by base split; "" where it is not said.
+    """Returns the files at `path`, a file or a directory, by base split; "" where none is named.
 
     A directory holds one file with the suffix, or files named after their splits: train.npz,
-    valid.npz, test.npz. Raises InputError for other names.
+    valid.npz, test.npz.
+
+    Raises:
+      InputError: a directory has several files with other names.
     """
     if not path.is_dir():
         return {"": path}
@@ -42,20 +45,20 @@ def files_by_split(path: Path, suffix: str) -> dict[str, Path]:
 
 
 def digest(data: bytes) -> bytes:
-    """Returns the 16-byte hash that examples are sorted by."""
+    """Returns the 16-byte hash by which examples are sorted."""
     return hashlib.blake2b(data, digest_size=16).digest()
 
 
 def digests(values: np.ndarray, labels: np.ndarray | None = None) -> list[bytes]:
-    """Returns the hash of each example's values [N, ...] with its label [N] (-1: none).
+    """Returns a hash for each example, of its values [N, ...] and label [N] (-1: none).
 
-    It is of the raw bytes, not of a shape: 28x28 and 28x28x1 are the same example.
+    It is a hash of the raw bytes, not of the shape: 28x28 and 28x28x1 are the same example.
     """
     if not len(values):
         return []
     labels = np.zeros(len(values)) if labels is None else labels
-    data = memoryview(np.ascontiguousarray(values).view(np.uint8).ravel())
-    names = memoryview(labels.astype("<i4").view(np.uint8))
+    data = np.ascontiguousarray(values).view(np.uint8).ravel().data
+    names = labels.astype("<i4").view(np.uint8).data
     size = len(data) // len(values)
     hashes = []
     for i in range(len(values)):
@@ -66,7 +69,7 @@ def digests(values: np.ndarray, labels: np.ndarray | None = None) -> list[bytes]
 
 
 def order(hashes: Sequence[Any]) -> np.ndarray:
-    """Returns the indices that sort `hashes`, bytes or what begins with them.
+    """Returns the indices that sort `hashes`, which are bytes or tuples that begin with them.
 
     Sorted by content, a set has the same order wherever it came from, and a slice of a set that was
     stored class by class is a random sample of it.
@@ -75,11 +78,18 @@ def order(hashes: Sequence[Any]) -> np.ndarray:
 
 
 def select(specs: Mapping[str, str], lengths: Mapping[str, int]) -> dict[str, tuple[str, range]]:
-    """Resolves split strings against the base splits' lengths.
+    """Resolves split strings against the lengths of the base splits.
 
-    `specs` maps a config key ("data.train") to its split string. Returns, for each key, the base
-    split's name and the range of its examples. Raises InputError for an unknown split, an empty
-    slice or bounds outside the split, and for splits that share examples.
+    Args:
+      specs: config key ("data.train") -> split string.
+      lengths: name of a base split -> number of its examples.
+
+    Returns:
+      Config key -> the base split's name, and the range of its examples.
+
+    Raises:
+      InputError: a split is unknown, a slice is empty or has bounds outside its split, or two
+        slices share examples.
     """
     selected = {key: _resolve(key, text, lengths) for key, text in specs.items()}
     _check_disjoint(specs, selected)
@@ -110,7 +120,7 @@ def _resolve(key: str, text: str, lengths: Mapping[str, int]) -> tuple[str, rang
 
 
 def _bound(key: str, text: str, bound: str, length: int) -> int:
-    """Returns the example that `bound` ("50000", "-10%") stands for."""
+    """Returns the index that `bound` ("50000", "-10%") stands for."""
     magnitude = int(bound.strip("-%"))
     if bound.endswith("%"):
         magnitude = length * magnitude // 100 if magnitude <= 100 else length + 1

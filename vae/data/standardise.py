@@ -1,6 +1,6 @@
-"""Real numbers in units of their own, brought to mean 0 and deviation 1 over the training set.
+"""Standardises real numbers to mean 0 and standard deviation 1 over the training set.
 
-Each channel has its own mean m and deviation s, over all examples and places:
+Each channel has its own mean m and standard deviation s, over all examples and positions:
 
     x = (raw - m) / s,    log p(raw) = log p(x) - sum of log s over all values
 """
@@ -18,20 +18,20 @@ from vae.probability.event import Values
 
 logger = logging.getLogger(__name__)
 
-ROWS = 4096  # examples that are read at once
-COARSE = 0.01  # deviations that a float32 may be off by, before it is said
-FAR = 1000  # deviations from the mean, beyond which one value decides a set's figures
+ROWS = 4096  # examples read at once
+COARSE = 0.01  # standard deviations: warn where float32 rounds by more
+FAR = 1000  # standard deviations from the mean: beyond, one value decides the figures of its set
 
 
 def standardised(train: Examples, names: Sequence[str], what: str) -> Values:
-    """Returns what real values mean, given the training set.
+    """Returns the meaning of real values: the mean and standard deviation of each channel.
 
-    A channel that is constant there has the deviation 1, and is named in a warning; and so is one
-    so far from 0 that its float32 are coarse.
+    A channel that is constant in the training set has the standard deviation 1. Warns of such
+    channels, of outliers, and of channels so far from 0 that float32 rounds them coarsely.
 
     Args:
       train: the training set.
-      names: of the channels; their numbers are taken where there are none.
+      names: the names of the channels; where there are none, their numbers.
       what: the data, for the warnings.
     """
     names = names or tuple(map(str, range(train.shape[-1])))
@@ -52,8 +52,8 @@ def standardised(train: Examples, names: Sequence[str], what: str) -> Values:
     if constant.any():
         few = ", ".join(np.array(names)[constant])
         logger.warning("%s: constant in the training set, which teaches nothing: %s", what, few)
-    for name, *column in zip(names, values(chunks[0]).T, low, high, strict=True):
-        check_outliers(*column, f"{what}: {name}")
+    for name, some, least, most in zip(names, values(chunks[0]).T, low, high, strict=True):
+        check_outliers(some, least, most, f"{what}: {name}")
     coarse = np.spacing(np.maximum(-low, high).astype(np.float32)) > COARSE * std
     if (coarse & ~constant).any():
         few = ", ".join(np.array(names)[coarse & ~constant])
@@ -71,7 +71,7 @@ def standardised(train: Examples, names: Sequence[str], what: str) -> Values:
 
 
 def check_far(splits: Mapping[str, Examples], values: Values, names: Sequence[str]) -> None:
-    """Warns of splits with a value so far from the training set's that it decides their figures."""
+    """Warns where one value is so far from the training set's mean that it decides the figures."""
     for split, examples in splits.items():
         farthest = np.zeros(examples.shape[-1])
         for i in range(0, len(examples), ROWS):
@@ -83,6 +83,6 @@ def check_far(splits: Mapping[str, Examples], values: Values, names: Sequence[st
                 "data.%s has a value of %s %.2g deviations from the training set's mean, which "
                 "decides its figures alone: leave it out if it is an error",
                 split,
-                names[farthest.argmax()] if names else farthest.argmax(),
+                names[int(farthest.argmax())] if names else farthest.argmax(),
                 farthest.max(),
             )
