@@ -109,7 +109,8 @@ def test_own_files_and_other_sets_are_read(trained, tmp_path):
     assert reconstruct(run, files=files).paths[0].is_file()
     assert all(path.is_file() for path in interpolate(run, files=files, steps=3).paths)
     assert anomaly(run, files=files, num_samples=4).figures["examples"] == 2
-    found = anomaly(run, outliers=files, num=10, num_samples=4).figures
+    paths, found, _ = anomaly(run, outliers=files, num=10, num_samples=4)
+    assert all(path.is_file() and run.out in path.parents for path in paths)
     assert found["outliers"] == 2 and found["auroc"].keys() == found["mean"].keys()
     found = anomaly(run, outliers=[OTHERS[name]], num=5, num_samples=4).figures
     assert found["outliers"] == 5

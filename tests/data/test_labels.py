@@ -3,7 +3,7 @@ import pytest
 from configs import tiny
 
 from vae import modalities
-from vae.data.labels import keep
+from vae.data.labels import called, keep
 from vae.errors import InputError
 from vae.rules.data import check_labels
 
@@ -43,3 +43,9 @@ def test_a_condition_on_missing_labels_is_refused():
     config = tiny(model__condition="label", data__labelled=1430)
     with pytest.raises(InputError, match="but 7 of 1437 train examples have none"):
         check_labels(config, modalities.load(config.data))
+
+
+def test_a_class_is_called_by_its_name_or_by_its_number_as_a_class():
+    assert called(np.array([1, -1, 0]), ("cats", "dogs")) == ["dogs", "", "cats"]
+    assert called(np.array([3]), ()) == ["class 3"]
+    assert called(np.zeros((2, 4)), ()) == called(None, ()) == []

@@ -113,7 +113,8 @@ def called(labels: np.ndarray | None, names: Sequence[str]) -> list[str]:
     """
     if labels is None or labels.ndim > 1:
         return []
-    return [f"class {class_name(int(label), names)}" if label >= 0 else "" for label in labels]
+    found = [class_name(int(label), names) if label >= 0 else "" for label in labels]
+    return [f"class {name}" if name.isdecimal() else name for name in found]
 
 
 def check_classes(source: Source) -> None:

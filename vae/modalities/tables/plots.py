@@ -109,7 +109,7 @@ def moves(
             beside.set_horizontalalignment("right")
     wanted = [i for start, end in zip([0, *ends], ends, strict=False) for i in _some(start, end)]
     for axes in panels[-1]:
-        axes.set_xticks(wanted, [_short(columns[i], 10) for i in wanted], rotation=90)
+        axes.set_xticks(wanted, [_short(columns[i], 16) for i in wanted], rotation=90)
     text = f"All {number} columns of the table, in its units"
     if len(shown) < number:
         text = f"The {len(shown)} of {number} columns that move most, in their units"
@@ -190,7 +190,7 @@ def _page(
     width = PANEL * max(across, len(paired), 3) + 0.5
     heights = [0.9 * PANEL * down + 0.8, PANEL * len(paired) + 0.7]
     drawn = figure(width, sum(heights))
-    upper, lower = np.ravel(drawn.subfigures(2, 1, height_ratios=heights))
+    upper, lower = drawn.subfigures(2, 1, squeeze=False, height_ratios=heights).ravel()
     upper.suptitle(title, fontsize=SMALL + 2)
     panels = upper.subplots(down, across, squeeze=False).ravel()
     for column, axes in enumerate(panels):
