@@ -1,8 +1,8 @@
-"""What a run needs of the memory, known before it is taken.
+"""The memory that a run needs, known before it is allocated.
 
 Weights and optimizer state are counted exactly. A step is counted by what its products and
-convolutions leave for the gradient, which no compiler can do without. Both are seen in the trace,
-where nothing is computed; what is larger than the machine is refused with the figures.
+convolutions keep for the gradient, which no compiler can do without. A trace shows both without
+computing anything. A run that is larger than the machine is refused with the numbers.
 """
 
 from __future__ import annotations
@@ -35,11 +35,11 @@ def check_fits(
     Args:
       model: the model.
       config: the whole config.
-      label: the shape [...] and type of what is known of one example.
-      num_examples: of the training set.
+      label: the shape [...] and type of one example's y.
+      num_examples: the size of the training set.
 
     Raises:
-      InputError: one sentence with the bytes that are needed and those that there are.
+      InputError: the run does not fit; the message has the bytes needed and present.
     """
     batch_size = config.data.batch_size // config.training.accumulate
     if config.data.batch_size > num_examples:
@@ -87,7 +87,7 @@ def check_fits(
 
 
 def _small(config: ml_collections.ConfigDict, model: Any, examples: int, present: int) -> bool:
-    """Whether a model is so small that it needs no trace, as nearly all are."""
+    """Returns whether a model is so small that it needs no trace, as nearly all are."""
     sizes = [n for value in config.values() for n in (value if _is_tuple(value) else (value,))]
     sizes = [n for n in sizes if isinstance(n, int)] + [model.event.size]
     classes = model.condition.size if model.condition else 1
@@ -100,7 +100,7 @@ def _is_tuple(value: Any) -> bool:
 
 
 def memory() -> int:
-    """Bytes of all local devices, or of the machine where they are its cores."""
+    """Returns the bytes of all local devices, or of the machine if its cores are the devices."""
     if jax.default_backend() != "cpu":
         each = [
             (device.memory_stats() or {}).get("bytes_limit", 0) for device in jax.local_devices()
@@ -109,7 +109,7 @@ def memory() -> int:
     installed = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     try:
         return min(installed, int(CGROUP.read_text()))
-    except (OSError, ValueError):  # no limit: there is no such file, or it says "max"
+    except (OSError, ValueError):  # no limit: the file is missing, or says "max"
         return installed
 
 

@@ -1,4 +1,4 @@
-"""What tells a tree of arrays from another: their names, types, shapes and bytes."""
+"""Digests and descriptions of trees of arrays: their names, types, shapes and bytes."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ NOTHING = "nothing"  # where a tree has None, or a branch without arrays
 
 
 def digest(tree: Any) -> str:
-    """SHA-256 over the paths, types, shapes and bytes of a tree of arrays."""
+    """Returns the SHA-256 over the paths, types, shapes and bytes of a tree of arrays."""
     sha = hashlib.sha256()
     for path, leaf in jax.tree_util.tree_leaves_with_path(tree):
         if is_key(leaf):
@@ -27,7 +27,7 @@ def digest(tree: Any) -> str:
 
 
 def arrays_of(tree: Any) -> dict[str, str]:
-    """{dotted name: type and shape} of a tree's arrays, as "float32[64, 3]"."""
+    """Returns {dotted name: type and shape, as "float32[64, 3]"} of a tree's arrays."""
 
     def nothing(x: Any) -> bool:
         return x is None or (isinstance(x, tuple | list | dict) and not x)
@@ -37,7 +37,7 @@ def arrays_of(tree: Any) -> dict[str, str]:
 
 
 def sizes(params: dict[str, Any]) -> str:
-    """How many weights there are: "172,629 parameters: decoder 84,800, encoder 87,828, ..."."""
+    """Returns the number of weights: "172,629 parameters: decoder 84,800, encoder 87,828, ..."."""
     number = {key: sum(x.size for x in jax.tree.leaves(tree)) for key, tree in params.items()}
     parts = ", ".join(f"{key} {size:,}" for key, size in number.items() if size)
     return f"{sum(number.values()):,} parameters: {parts}"
@@ -56,7 +56,7 @@ def is_key(x: Any) -> bool:
 
 
 def without(tree: dict[str, Any], names: set[str], path: str) -> dict[str, Any]:
-    """Nested dicts without the arrays of these dotted names; `path` is the name of `tree`."""
+    """Returns nested dicts without the arrays of these dotted names; `path` names `tree` itself."""
     kept = {key: x for key, x in tree.items() if f"{path}.{key}" not in names}
     return {
         key: without(x, names, f"{path}.{key}") if isinstance(x, dict) else x
@@ -65,7 +65,7 @@ def without(tree: dict[str, Any], names: set[str], path: str) -> dict[str, Any]:
 
 
 def filled(read: dict[str, Any], like: dict[str, Any]) -> dict[str, Any]:
-    """What was read, with what of `like` it lacks, zeros where that is a shape; nested dicts."""
+    """Returns what was read, completed from `like`: its arrays, or zeros of its shapes."""
 
     def one(key: str, x: Any) -> Any:
         if isinstance(x, dict):
@@ -78,6 +78,6 @@ def filled(read: dict[str, Any], like: dict[str, Any]) -> dict[str, Any]:
 
 
 def check_of(record: dict[str, Any]) -> str:
-    """A digest of what a record says, but for this digest itself."""
+    """Returns the digest of a record without its own digest."""
     said = {name: value for name, value in record.items() if name != "check"}
     return hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()

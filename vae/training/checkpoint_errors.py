@@ -1,4 +1,4 @@
-"""Why a checkpoint could not be written or read, as errors that say it in a sentence."""
+"""Errors that say in one sentence why a checkpoint could not be written or read."""
 
 from __future__ import annotations
 
@@ -18,21 +18,21 @@ class DamagedCheckpoint(CheckpointError):
 
 
 class Unreadable(CheckpointError):
-    """A checkpoint cannot be read here and now, and was left as it is."""
+    """A checkpoint cannot be read here and now, and was left unchanged."""
 
 
 class OtherState(Unreadable):
-    """A checkpoint holds other arrays than a state of this config has here."""
+    """A checkpoint holds other arrays than the state that this config has here."""
 
 
 def verdict(step: int, folder: Path, error: Exception, *, described: bool) -> CheckpointError:
-    """Why a checkpoint could not be restored: damaged only where all its files can be read.
+    """Returns why a checkpoint could not be restored: damaged only if all its files can be read.
 
     Args:
-      step: that of the checkpoint.
-      folder: where it lies.
-      error: what restoring it failed with.
-      described: whether its arrays were described where it was written, and were compared.
+      step: the step of the checkpoint.
+      folder: the checkpoint's folder.
+      error: the error that restoring it raised.
+      described: whether its arrays were described when it was written, and were compared.
     """
 
     def unlistable(reason: OSError) -> None:
@@ -54,7 +54,7 @@ def verdict(step: int, folder: Path, error: Exception, *, described: bool) -> Ch
 
 
 def other_state(step: int, differing: str) -> OtherState:
-    """Says that a checkpoint is of another model or data, and which array differs."""
+    """Returns an error that says which array shows a checkpoint to be of another model or data."""
     return OtherState(
         f"checkpoint {step} holds other arrays than this run has here{differing}; it was left as "
         "it is. Go on with the data, the version of this program and the settings of JAX (such as "
@@ -64,7 +64,7 @@ def other_state(step: int, differing: str) -> OtherState:
 
 
 def closed(step: int, file: str | Path, error: OSError) -> Unreadable:
-    """Says that a file of a checkpoint cannot be opened."""
+    """Returns an error that says which file of a checkpoint cannot be opened."""
     return Unreadable(
         f"checkpoint {step} cannot be read at the moment: {file}: {error.strerror}; it was left as "
         "it is"
@@ -72,6 +72,6 @@ def closed(step: int, file: str | Path, error: OSError) -> Unreadable:
 
 
 def cause(error: Exception) -> str:
-    """The innermost reason in what TensorStore says, which begins with all that led to it."""
+    """Returns the innermost reason of a TensorStore error, which begins with all that led to it."""
     text = re.split(r" \[(?:tensorstore|os_error|source)", str(error).strip().split("\n")[0])[0]
     return text.split(": ")[-1]

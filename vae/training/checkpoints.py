@@ -1,11 +1,10 @@
 """Checkpoints: asynchronous, never half a state, verified when restored, never removed unread.
 
-Orbax commits a checkpoint as a whole, but restores a flipped bit without a word; so a record of the
-arrays (their digest, names, types and shapes) is saved beside them and compared when they are read.
-It tells two things apart. A checkpoint that is proven not to be what was written is set aside: its
-folder gets another name. One that cannot be read here and now (in another environment, or because
-files cannot be opened) is left as it is, and whoever asked is told why. This is the one file that
-knows Orbax.
+Orbax commits a checkpoint as a whole, but restores a flipped bit silently. A record of the arrays
+(their digest, names, types and shapes) is therefore saved beside them and compared when they are
+read. It separates two cases. A checkpoint that is proven damaged is set aside: its folder is
+renamed. One that cannot be read here and now (in another environment, or because files cannot be
+opened) is left unchanged, and an error says why. This is the one file that knows Orbax.
 """
 
 from __future__ import annotations
@@ -50,15 +49,15 @@ from vae.training.devices import fetch
 from vae.training.processes import agreed, is_first, meet
 
 logger = logging.getLogger(__name__)
-# Orbax remarks through absl on options that it was given, and prints the traceback of a failure
-# that is raised, and told in one line, anyway.
+# Through absl, Orbax comments on the options that it is given, and prints the traceback of a
+# failure that is also raised, and reported here in one line.
 logging.getLogger("absl").addFilter(lambda record: f"orbax{os.sep}" not in record.pathname)
 
 BEST = "valid/elbo"
-# Orbax takes the first three for a pattern, TensorStore the last for "/"; neither takes a name that
-# is no UTF-8, which Python writes with surrogates.
+# Orbax reads the first three as a pattern, TensorStore the last as "/"; neither takes a name that
+# is not UTF-8, which Python writes with surrogates.
 _SPECIAL = re.compile(r"[*?\[\\\ud800-\udfff]")
-# Fields of a state that have grown, with what names in them an older checkpoint may lack:
+# Fields of a state that have grown, with the names in them that an older checkpoint may lack:
 # hyperparameters that have become traced, and the mean of the latents.
 _NEWER = {"hyper": "hyper.", "statistics": "statistics.posterior.origin"}
 
@@ -112,12 +111,12 @@ class Checkpoints:
         Args:
           step: the number of updates.
           state: a tree of arrays.
-          metrics: the figures of the validation set, if the state was just validated.
-          if_best: saves it only where its validation ELBO is finite and the highest so far.
+          metrics: the metrics of the validation set, if the state was just validated.
+          if_best: saves it only if its validation ELBO is finite and the highest so far.
 
         Raises:
-          CheckpointError: this or the checkpoint before could not be written (a full disk), or the
-            first one not be read again.
+          CheckpointError: this checkpoint or the one before could not be written (a full disk), or
+            the first one could not be read again.
         """
         score = (metrics or {}).get(BEST, math.nan)
         earlier = self.best_step()
@@ -142,7 +141,7 @@ class Checkpoints:
             self._read_back(step, state)
 
     def _read_back(self, step: int, state: Any) -> None:
-        """Reads the first checkpoint into the host's memory."""
+        """Checks that the first checkpoint can be read, into the host's memory."""
         self.wait()
         host = jax.tree.map(lambda x: x if is_key(x) else np.empty(x.shape, x.dtype), state)
         with agreed(CheckpointError):
@@ -156,10 +155,10 @@ class Checkpoints:
         self._proven = True
 
     def wait(self) -> None:
-        """Waits until what was saved is committed.
+        """Waits until all saved checkpoints are committed.
 
         Raises:
-          CheckpointError: it could not be written.
+          CheckpointError: one could not be written.
         """
         try:
             self._manager.wait_until_finished()
@@ -167,20 +166,20 @@ class Checkpoints:
             raise CheckpointError(f"a checkpoint could not be written: {cause(error)}") from error
 
     def steps(self) -> list[int]:
-        """Steps of the committed checkpoints, oldest first."""
+        """Returns the steps of the committed checkpoints, oldest first."""
         return sorted(self._manager.all_steps())
 
     def best_step(self) -> int | None:
-        """Step of the best checkpoint by validation ELBO, None where none was validated."""
+        """Returns the step of the best checkpoint by validation ELBO; None if none has one."""
         return self._best(self.steps())
 
     def restore(self, step: int, like: Any) -> Any:
         """Reads one checkpoint into arrays of the shapes, types and layouts of `like`.
 
-        What states have only had since it was written (`_NEWER`) is that of `like`.
+        Arrays that are newer than the checkpoint (`_NEWER`) are taken from `like`.
 
         Raises:
-          DamagedCheckpoint: it is not what was written.
+          DamagedCheckpoint: its content is not what was written.
           OtherState: it was written in another environment, by another version of the program, or
             for another model or data of another shape.
           Unreadable: its files cannot be read at the moment.
@@ -214,7 +213,7 @@ class Checkpoints:
                 return
 
     def _compared(self, step: int, record: dict[str, Any], like: Any) -> Any:
-        """`like` without what states have only had since a checkpoint was written."""
+        """Returns `like` without the arrays that are newer than a checkpoint."""
         old = "arrays" not in record  # written before the arrays were described
         there = self._metadata(step, like) if old else record["arrays"]
         newer = {
@@ -225,7 +224,7 @@ class Checkpoints:
         }
         known = like.replace(**{f: without(getattr(like, f), newer, f) for f in _NEWER})
         here = arrays_of(known)
-        if old:  # which does not tell a branch without an array from none at all
+        if old:  # an old record does not tell an empty branch from a missing one
             there |= {name: text for name, text in here.items() if text == NOTHING}
         for name in sorted(there.keys() | here.keys()):
             if there.get(name) != here.get(name):
@@ -234,7 +233,7 @@ class Checkpoints:
         return known
 
     def restore_latest(self, like: Any) -> Any | None:
-        """Reads the newest checkpoint that is whole; newer ones that are damaged are set aside.
+        """Reads the newest whole checkpoint, and sets newer ones aside that are damaged.
 
         Raises:
           Unreadable: see `restore`.
@@ -246,7 +245,7 @@ class Checkpoints:
             except CheckpointError as error:
                 failure = error
             try:
-                for kind in (Unreadable, DamagedCheckpoint):  # whichever one process met, all raise
+                for kind in (Unreadable, DamagedCheckpoint):  # all raise what one process met
                     with agreed(kind):
                         if isinstance(failure, kind):
                             raise failure
@@ -279,7 +278,7 @@ class Checkpoints:
         self._resources.close()
 
     def _record(self, step: int) -> dict[str, Any]:
-        """What was written beside the arrays of a checkpoint."""
+        """Returns the record that was written beside the arrays of a checkpoint."""
         content = self._content(step, "digest/metadata")
         with contextlib.suppress(ValueError, AttributeError, KeyError, TypeError):
             record = json.loads(content)
@@ -301,7 +300,7 @@ class Checkpoints:
         try:
             record = self._record(step)
             score = record.get("metrics", {}).get(BEST)
-            old = self._directory / str(step) / "metrics"  # where it was written before
+            old = self._directory / str(step) / "metrics"  # where earlier versions wrote it
             if "arrays" not in record and old.is_dir():
                 score = json.loads(self._content(step, "metrics/metrics"))[BEST]
             if score is not None and math.isfinite(score):
@@ -310,13 +309,13 @@ class Checkpoints:
             self._unknown.add(step)
 
     def _metadata(self, step: int, like: Any) -> dict[str, str]:
-        """An old checkpoint's arrays as `arrays_of` describes them, but for what has none."""
+        """Returns an old checkpoint's arrays as `arrays_of` describes them, without empty ones."""
         try:
             folder = self._manager.directory / str(step) / "state"
             tree = ocp.StandardCheckpointHandler().metadata(folder).tree
         except Exception as error:
             raise verdict(step, self._directory / str(step), error, described=False) from error
-        # Keys are not told from numbers there.
+        # This metadata does not tell string keys from numbers.
         found = {dotted(path): x for path, x in jax.tree_util.tree_leaves_with_path(tree)}
         there = {name: type_of(x) for name, x in found.items()}
         for path, x in jax.tree_util.tree_leaves_with_path(like):
@@ -326,7 +325,7 @@ class Checkpoints:
         return there
 
     def _kept(self, steps: Sequence[int]) -> set[int | None]:
-        """Of the checkpoints there are those that stay when another one is written."""
+        """Returns which of these checkpoints stay when another one is written."""
         return {*sorted(steps)[-self._max_to_keep :], self._best(steps), *self._unknown}
 
     def _best(self, steps: Sequence[int]) -> int | None:
@@ -335,7 +334,7 @@ class Checkpoints:
 
 
 class _Keep(policies.PreservationPolicy):
-    """Orbax asks it which checkpoints stay when another one is written."""
+    """Tells Orbax which checkpoints stay when another one is written."""
 
     def __init__(self, kept: Callable[[Sequence[int]], set[int | None]]) -> None:
         self._kept = kept
@@ -347,7 +346,7 @@ class _Keep(policies.PreservationPolicy):
 
 @contextlib.contextmanager
 def _plain(directory: Path) -> Iterator[str]:
-    """A path to a directory without a character that would be read as anything else."""
+    """Gives a path to a directory without characters that would be read as anything else."""
     if not _SPECIAL.search(str(directory)):
         yield str(directory)
         return

@@ -2,8 +2,8 @@
 
 This is the one file that knows how. A mapped function means what it would mean under `jax.pmap`
 with the axis name `data`: its gradients are the shard's own, and `pmean` makes them the global
-ones. It is `jit` over `shard_map`, which is what `jax.pmap` now is, because arrays laid out so can
-be saved from several processes.
+ones. It is `jit` over `shard_map` (which `jax.pmap` now is, too), because arrays laid out so can be
+saved from several processes.
 """
 
 from __future__ import annotations
@@ -21,23 +21,23 @@ from jax.experimental import multihost_utils
 from jax.sharding import AxisType, Mesh, NamedSharding
 from jax.sharding import PartitionSpec as P
 
-AXIS = "data"  # over which the examples of a batch are spread
-MEMBER = "member"  # over which models that are trained together are
-WHOLE = P()  # the spec of an array of which every device holds all
+AXIS = "data"  # the mesh axis over which the examples of a batch are spread
+MEMBER = "member"  # the mesh axis over which models that are trained together are spread
+WHOLE = P()  # the spec of an array that every device holds whole
 LANES = 16  # sums at once, see `_square`
-SPREAD_FROM = 1024  # numbers in an array; to gather a smaller one costs more than it saves
+SPREAD_FROM = 1024  # numbers in an array; gathering a smaller one costs more than it saves
 
 
 def simulate_cpu_devices(num_devices: int) -> None:
-    """Makes the CPU appear as several devices; to be called before JAX starts its backend."""
-    # XLA sizes its thread pool from the number of cores, and a collective over at least as many
+    """Makes the CPU appear as several devices; call it before JAX starts its backend."""
+    # XLA sizes its thread pool by the number of cores, and a collective over at least as many
     # devices then waits for threads that never come.
     os.environ.setdefault("NPROC", "32")
     jax.config.update("jax_num_cpu_devices", num_devices)
 
 
 def make_mesh(members: int = 1) -> Mesh:
-    """All devices: over `members` models as far as their number allows, the rest over the data."""
+    """Returns the mesh of all devices: over `members` models as far as it divides, then data."""
     number = math.gcd(members, jax.device_count())
     shape = (number, jax.device_count() // number)
     return jax.make_mesh(shape, (MEMBER, AXIS), axis_types=(AxisType.Auto, AxisType.Auto))
@@ -54,7 +54,7 @@ def map_shards(
 
 
 def jit(function: Callable, **options: Any) -> Callable:
-    """`jax.jit`, with the options that this project's figures can be trusted under."""
+    """Applies `jax.jit` with the compiler options that give correct sums and fast convolutions."""
     return jax.jit(function, compiler_options=_compiler_options(), **options)
 
 
@@ -71,10 +71,11 @@ def run_once(function: Callable, mesh: Mesh, specs: Any, *arguments: Any) -> Any
 
 @functools.cache
 def _compiler_options() -> dict[str, str]:
-    """On a CPU, of the library that XLA would hand work to, only single products of matrices.
+    """Returns options that keep XLA on a CPU from using its library but for matrix products.
 
-    Its convolutions are slower than XLA's own (Eigen's). And its sums are wrong (seen with jaxlib
-    0.10.2): m * (m * x).sum(-1, keepdims=True) - x of m [3, 2] and x [20000, 3, 2] is off by 30.
+    The library's convolutions are slower than XLA's own (Eigen's). Its sums are wrong (seen with
+    jaxlib 0.10.2): m * (m * x).sum(-1, keepdims=True) - x for m [3, 2] and x [20000, 3, 2] is off
+    by 30.
     """
     options = {"xla_cpu_experimental_ynn_fusion_type": "LIBRARY_FUSION_TYPE_INDIVIDUAL_DOT"}
     if jax.default_backend() != "cpu":
@@ -87,18 +88,18 @@ def _compiler_options() -> dict[str, str]:
 
 
 def divisible(number: int, mesh: Mesh) -> int:
-    """The next larger number of examples that the devices divide."""
+    """Returns the smallest multiple of the number of devices that is at least `number`."""
     size = mesh.shape[AXIS]
     return -(-number // size) * size
 
 
 def layout(mesh: Mesh, spec: P) -> NamedSharding:
-    """The layout of arrays whose axes are spread over those of the mesh that `spec` names."""
+    """Returns the layout of arrays whose axes are spread over the mesh axes that `spec` names."""
     return NamedSharding(mesh, spec)
 
 
 def shaped(tree: Any, mesh: Mesh, specs: Any) -> Any:
-    """The shapes and types of a tree's arrays, to be laid out by `specs`."""
+    """Returns the shapes and types of a tree's arrays, with the layout of `specs`."""
 
     def one(x: Any, spec: P) -> jax.ShapeDtypeStruct:
         return jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=layout(mesh, spec))
@@ -122,7 +123,7 @@ def shard(tree: Any, mesh: Mesh, spec: P) -> Any:
 
 
 def whole(tree: Any, mesh: Mesh) -> Any:
-    """Arrays on the devices, now all of each on every device."""
+    """Gathers arrays, so that every device holds all of each."""
     if all(x.is_fully_replicated for x in jax.tree.leaves(tree)):
         return tree
     return jax.jit(_same, out_shardings=layout(mesh, P()))(tree)
@@ -133,7 +134,7 @@ def _same(tree: Any) -> Any:
 
 
 def local(tree: Any, mesh: Mesh) -> Any:
-    """`whole` arrays, for a process to compute with on its own; all processes are to call it."""
+    """Returns `whole` arrays for a process to compute with on its own; call it in all processes."""
     tree = whole(tree, mesh)
     if jax.process_count() == 1:
         return tree
@@ -141,7 +142,7 @@ def local(tree: Any, mesh: Mesh) -> Any:
 
 
 def fetch(tree: Any) -> Any:
-    """Arrays on the devices as numpy arrays; all processes are to call it."""
+    """Returns arrays on the devices as numpy arrays; call it in all processes."""
 
     def everywhere(x: Any) -> Any:
         if not isinstance(x, jax.Array) or x.is_fully_addressable or x.is_fully_replicated:
@@ -153,11 +154,11 @@ def fetch(tree: Any) -> Any:
 
 # The large arrays of a state may be spread over the devices: each holds a part of an array along
 # one dimension, gathers the whole for a step, and updates its part (Rajbhandari et al. 2020,
-# "ZeRO"). `specs` says which dimension, of each array of a tree or of a branch.
+# "ZeRO"). `specs` names that dimension for each array of a tree or of a branch.
 
 
 def spread(tree: Any, mesh: Mesh) -> Any:
-    """The specs of a tree: of each large array the longest dimension that the devices divide."""
+    """Returns specs that spread each large array along its longest divisible dimension."""
 
     number = mesh.shape[AXIS]
 
@@ -172,7 +173,7 @@ def spread(tree: Any, mesh: Mesh) -> Any:
 
 
 def gather(tree: Any, specs: Any) -> Any:
-    """In a mapped function: the whole of the arrays of which a device has parts."""
+    """Gathers arrays from their parts, in a mapped function."""
 
     def one(x: jax.Array, spec: P) -> jax.Array:
         return jax.lax.all_gather(x, AXIS, axis=len(spec) - 1, tiled=True) if spec else x
@@ -181,7 +182,7 @@ def gather(tree: Any, specs: Any) -> Any:
 
 
 def mean(tree: Any, specs: Any) -> Any:
-    """In a mapped function: the mean over the devices of whole arrays, as the device's parts."""
+    """Returns the device's parts of the mean over devices of whole arrays, in a mapped function."""
     if jax.lax.axis_size(AXIS) == 1:
         return tree  # XLA would copy every array; where a step is milliseconds, that is 5% of it
     leaves, treedef = jax.tree.flatten(tree)
@@ -200,7 +201,7 @@ def mean(tree: Any, specs: Any) -> Any:
 
 
 def norm(tree: Any, specs: Any) -> jax.Array:
-    """In a mapped function: the Euclidean norm of the whole of a tree, given the device's parts."""
+    """Returns the Euclidean norm of a whole tree from the device's parts, in a mapped function."""
     leaves, each = jax.tree.leaves(tree), jax.tree.leaves(_each(specs, tree))
     square = sum(_square(x) for x, spec in zip(leaves, each, strict=True) if not spec)
     parts = [_square(x) for x, spec in zip(leaves, each, strict=True) if spec]
@@ -208,7 +209,7 @@ def norm(tree: Any, specs: Any) -> jax.Array:
 
 
 def _square(x: jax.Array) -> jax.Array:
-    """The sum of squares. A CPU adds up one number after another, unless told of many sums."""
+    """Returns the sum of squares, in LANES sums: a CPU adds the numbers of one sum one by one."""
     x = x.reshape(-1)
     if x.size < LANES**4:  # little to gain
         return jnp.vdot(x, x)

@@ -19,7 +19,7 @@ from vae.files import check_file, whole
 
 STATUSES = ("completed", "preempted", "diverged", "failed")
 NUMBER = int | float
-STOP = "stop"  # a file: this run, of several that are trained together, is to save and end
+STOP = "stop"  # a file that asks one of several runs trained together to save and end
 
 
 class Damaged(InputError):
@@ -28,7 +28,7 @@ class Damaged(InputError):
 
 @contextlib.contextmanager
 def owned(workdir: Path) -> Iterator[None]:
-    """Holds the run directory's lock; the system gives it back when the process ends, however.
+    """Holds the run directory's lock, which the system releases however the process ends.
 
     Raises:
       InputError: another process holds it, or the directory cannot be written.
@@ -50,7 +50,7 @@ def owned(workdir: Path) -> Iterator[None]:
 
 
 def is_owned(workdir: Path) -> bool:
-    """Whether a process holds a run directory."""
+    """Returns whether a process holds a run directory's lock."""
     try:
         with open(workdir / ".lock") as file:
             fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
@@ -62,7 +62,7 @@ def is_owned(workdir: Path) -> bool:
 
 
 def check_writable(folder: Path) -> None:
-    """Refuses a folder that a task could not write into, or make, and leaves nothing behind.
+    """Refuses a folder that a task could not make or write into, and leaves nothing behind.
 
     Raises:
       InputError: it cannot be written.
@@ -78,12 +78,12 @@ def check_writable(folder: Path) -> None:
 
 
 def as_json(value: Any, *, indent: int | None = None) -> str:
-    """JSON as every reader takes it: a number that is not finite is null."""
+    """Returns JSON that every reader takes: a number that is not finite becomes null."""
     return json.dumps(finite(value), indent=indent, allow_nan=False)
 
 
 def finite(value: Any) -> Any:
-    """The same with None for each number that is not finite, and lists for tuples."""
+    """Returns the value with None for each number that is not finite, and lists for tuples."""
     if isinstance(value, dict):
         return {key: finite(each) for key, each in value.items()}
     if isinstance(value, list | tuple):
@@ -123,7 +123,7 @@ def read_json(path: Path, needed: Mapping[str, Any] | None = None) -> Any:
 
 
 def check_keys(path: Path, value: Any, needed: Mapping[str, Any]) -> None:
-    """Checks what a file holds, or a part of it.
+    """Checks the content of a file, or a part of it.
 
     Raises:
       Damaged: it is no object, or lacks one of these keys with a value of this type.
@@ -137,10 +137,10 @@ def check_keys(path: Path, value: Any, needed: Mapping[str, Any]) -> None:
 
 @contextlib.contextmanager
 def described(path: Path) -> Iterator[None]:
-    """Says of what is made from a file's content, and fails for its shape, that it is damaged.
+    """Reports a file as damaged if what is made from its content in this context fails.
 
     Raises:
-      Damaged: what is made in this context lacks a key, or has a value of another kind.
+      Damaged: the content lacks a key, or has a value of another kind.
     """
     try:
         yield
@@ -157,10 +157,10 @@ def described(path: Path) -> Iterator[None]:
 
 
 def read_result(workdir: Path) -> dict[str, Any] | None:
-    """How a run ended, None where it has not yet, see `vae.train`.
+    """Returns how a run ended, see `vae.train`; None if it has not yet.
 
     Raises:
-      Damaged: `result.json` does not say it.
+      Damaged: `result.json` does not say how.
       InputError: it cannot be read.
     """
     file = workdir / "result.json"
@@ -179,9 +179,9 @@ def read_result(workdir: Path) -> dict[str, Any] | None:
 
 
 def read_line(text: bytes) -> tuple[int, dict[str, float]] | None:
-    """The step and the figures of a line of metrics.jsonl; None where it is damaged.
+    """Returns the step and the metrics of a line of metrics.jsonl; None if it is damaged.
 
-    A figure that was not finite is NaN.
+    A metric that was not finite is NaN.
     """
     try:
         figures = json.loads(text)
@@ -193,10 +193,10 @@ def read_line(text: bytes) -> tuple[int, dict[str, float]] | None:
 
 
 def read_config(workdir: Path) -> ml_collections.ConfigDict | None:
-    """The configuration of a run, None where there is none.
+    """Returns the config of a run, None where there is none.
 
     Raises:
-      Damaged: `config.json` is not one.
+      Damaged: `config.json` is no config.
       InputError: it cannot be read.
     """
     file = workdir / "config.json"

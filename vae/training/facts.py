@@ -1,4 +1,4 @@
-"""What a run directory says of the data: recorded when a run starts, read when it is loaded."""
+"""Facts about the data in a run directory: recorded when a run starts, read when it is loaded."""
 
 from __future__ import annotations
 
@@ -39,9 +39,9 @@ class Facts(NamedTuple):
     parts: dict[str, dict[str, str]]
 
     def model(self, config: ml_collections.ConfigDict) -> Data:
-        """What the model was built for; `config` is the section `data`."""
+        """Returns the data that the model was built for; `config` is the section `data`."""
         shape, values = self.event.shape, prepared_values(self.event.values, config)
-        # What parameters start from is not needed: trained ones replace it.
+        # Initial values of parameters are not needed: trained ones replace them.
         return Data(
             event=dataclasses.replace(self.event, values=values),
             mean=np.zeros(shape, np.float32),
@@ -53,7 +53,7 @@ class Facts(NamedTuple):
 
 
 def of(dataset: Dataset) -> dict[str, Any]:
-    """What is recorded of a data set."""
+    """Returns the record of a data set."""
     return {
         "shape": list(dataset.event.shape),
         "values": dataclasses.asdict(dataset.event.values),
@@ -72,10 +72,10 @@ def of(dataset: Dataset) -> dict[str, Any]:
 
 
 def read(workdir: Path) -> Facts | None:
-    """What a run directory says of the data, None where it says nothing.
+    """Returns what a run directory records of the data, None if it records nothing.
 
     Raises:
-      Damaged: it is incomplete.
+      Damaged: the record is incomplete.
       InputError: it cannot be read.
     """
     file = workdir / "provenance.json"
@@ -88,8 +88,8 @@ def read(workdir: Path) -> Facts | None:
 
 def _facts(facts: dict[str, Any], parts: dict[str, dict[str, str]], file: Path) -> Facts:
     with described(file):
-        attributes = tuple(map(str, facts.get("attributes", ())))  # runs of before had none
-        scales = unit_scales(len(attributes))  # what all were, before there was this record
+        attributes = tuple(map(str, facts.get("attributes", ())))  # absent in older runs
+        scales = unit_scales(len(attributes))  # what all were before this record existed
         if "attribute_scales" in facts:
             known = facts["attribute_scales"].items()
             scales = Scales(**{name: tuple(map(float, ends)) for name, ends in known})
@@ -98,7 +98,7 @@ def _facts(facts: dict[str, Any], parts: dict[str, dict[str, str]], file: Path) 
             values=_values(facts["values"]),
             names=tuple(map(str, facts.get("names", ()))),
         )
-        classes = tuple(map(str, facts.get("classes", ())))  # runs of before had numbers alone
+        classes = tuple(map(str, facts.get("classes", ())))  # older runs had numbers alone
         return Facts(event, int(facts["num_classes"]), attributes, scales, classes, facts, parts)
 
 
@@ -110,7 +110,7 @@ def _shape(record: list[int]) -> tuple[int, ...]:
 
 
 def _values(record: dict[str, Any]) -> Values:
-    """From a record; those of before said by other keys what kind of values they are."""
+    """Returns the values of a record; older records name the kind of values by other keys."""
     record = {k: tuple(x) if isinstance(x, list) else x for k, x in record.items()}
     if "kind" not in record:
         counts, levels = record.pop("counts", False), record["levels"]

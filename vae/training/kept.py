@@ -1,6 +1,6 @@
-"""Trees of arrays in a file of their own: what is fitted to a run, so that it is fitted once.
+"""Trees of arrays in a file of their own: models fitted to a run, so that each is fitted once.
 
-Each file names its source, the weights and data that it was made from, and is read for no other.
+A file names its source, the weights and data that it was made from, and is read for no other.
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ _SOURCE = "source"
 
 
 def write(path: Path, tree: Any, source: str) -> None:
-    """Writes the leaves of a tree, as a whole or not at all, making the folder.
+    """Writes the leaves of a tree, as a whole or not at all, and makes the folder.
 
     Args:
       path: an .npz file.
-      tree: of arrays.
-      source: names what they were made from.
+      tree: a tree of arrays.
+      source: names the weights and data that they were made from.
     """
     arrays: dict[str, Any] = {_SOURCE: np.array(source)}
     with whole(path) as file:
@@ -31,23 +31,23 @@ def write(path: Path, tree: Any, source: str) -> None:
 
 
 def source_of(path: Path) -> str | None:
-    """The source that was written; None where there is none or the file is damaged."""
+    """Returns the source that was written; None if there is no file or it is damaged."""
     try:
         with open(path, "rb") as file, np.load(file) as arrays:
             return str(arrays[_SOURCE])
-    except Exception:  # a damaged archive fails in a dozen ways; what it held is made again
+    except Exception:  # a damaged archive fails in a dozen ways; its content is made again
         return None
 
 
 def place(run: Any, name: str, source: str) -> Path:
-    """Where a file made once of a source lies: in `run.workdir`, or else in `run.out`."""
+    """Returns the path of a file made from this source: in `run.workdir`, or else in `run.out`."""
     there = run.workdir / name
     return there if source_of(there) == source else run.out / name
 
 
 def read(path: Path, like: Any, source: str) -> Any:
-    """The tree that was written; None where there is none, it is damaged, or of another source or
-    shape."""
+    """Returns the tree that was written; None if there is no file, or it is damaged or does not
+    match."""
     if source_of(path) != source:
         return None
     try:

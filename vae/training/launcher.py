@@ -1,8 +1,8 @@
-"""Several processes on one machine: started, watched and ended together.
+"""Several processes on one machine, started, watched and ended together.
 
-The launcher computes nothing and does not import JAX. Process 0 is seen; what the others print is
-kept, and shown if they are what ends the run. No process outlives the launcher: each holds one end
-of a pipe and ends when the other end is closed, however that came about.
+The launcher computes nothing and does not import JAX. It shows the output of process 0 and keeps
+that of the others, to show it if they are what ends the run. No process outlives the launcher: each
+holds one end of a pipe and ends when the other end is closed, for whatever reason.
 """
 
 from __future__ import annotations
@@ -25,18 +25,21 @@ from vae.training import signals
 
 _LAUNCH = Path(__file__).resolve().parents[2] / "launch.py"  # in a clone
 COMMAND = (sys.executable, *([str(_LAUNCH)] if _LAUNCH.is_file() else ["-m", "vae"]))
-PIPE = "VAE_LAUNCHER_PIPE"  # in the environment of a process that was launched: the pipe's end
-TOGETHER = (2, 3, 75)  # exit codes that all processes agree on; after another they are ended
-GRACE = 10.0  # seconds for the others to end with such a code, too
+PIPE = "VAE_LAUNCHER_PIPE"  # environment variable of a launched process: its end of the pipe
+TOGETHER = (2, 3, 75)  # exit codes that all processes agree on; after any other they are ended
+GRACE = 10.0  # seconds for the other processes to end with such a code, too
 
 
 def launch(command: list[str], number: int, *, share_accelerators: bool) -> int:
-    """Runs a command as `number` processes of one computation; returns the exit code.
+    """Runs a command as `number` processes of one computation.
 
     Args:
       command: of one process, without `--coordinator`, `--num_processes` and `--process_id`.
-      number: of processes.
-      share_accelerators: gives each process its part of them.
+      number: the number of processes.
+      share_accelerators: gives each process its part of the accelerators.
+
+    Returns:
+      The exit code.
 
     Raises:
       InputError: the processes do not divide the accelerators.
@@ -66,7 +69,7 @@ def launch(command: list[str], number: int, *, share_accelerators: bool) -> int:
                     child.wait(max(0.0, deadline - time.monotonic()))
         for child in children:
             child.kill()
-        told = code in TOGETHER and children[0].returncode == code  # by process 0, which is seen
+        told = code in TOGETHER and children[0].returncode == code  # process 0 has said why
         if code not in (0, -signal.SIGKILL) and not told:
             _show(outputs[index])
         if code and code not in TOGETHER:
@@ -79,7 +82,7 @@ def launch(command: list[str], number: int, *, share_accelerators: bool) -> int:
 
 
 def share(index: int, number: int) -> list[int] | None:
-    """The accelerators of one of `number` processes on this machine; None where there are none.
+    """Returns the accelerators of one of `number` processes here; None if there are none.
 
     Raises:
       InputError: the processes do not divide them.
@@ -99,7 +102,7 @@ def share(index: int, number: int) -> list[int] | None:
 
 
 def end_with_launcher() -> None:
-    """Ends this process when the launcher that started it, if one did, is no more."""
+    """Ends this process when the launcher that started it, if one did, has ended."""
 
     def watch(pipe: int) -> None:
         os.read(pipe, 1)
@@ -113,7 +116,7 @@ def end_with_launcher() -> None:
 def _children(
     command: list[str], shares: list[list[int] | None], outputs: list
 ) -> Iterator[list[subprocess.Popen]]:
-    """The processes, which are ended at the end."""
+    """Starts the processes, and ends them when the context ends."""
     read, write = os.pipe()
     children: list[subprocess.Popen] = []
     with socket.socket() as free:
@@ -146,7 +149,7 @@ def _children(
 
 @contextlib.contextmanager
 def _passed_on(children: list[subprocess.Popen]) -> Iterator[threading.Event]:
-    """Passes what asks to stop on to the processes, as SIGTERM; the event says that it came.
+    """Passes signals that ask to stop on to the processes as SIGTERM, and sets the event.
 
     A second Ctrl-C is a KeyboardInterrupt, which ends the processes at once.
     """

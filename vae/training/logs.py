@@ -1,6 +1,6 @@
-"""What a run writes while it goes on: JSON lines always, TensorBoard where there is one, progress.
+"""What a run writes during training: JSON lines always, TensorBoard if installed, and progress.
 
-`metrics.jsonl` has one object per logged step; the event file has the same figures, and pictures.
+`metrics.jsonl` has one object per logged step; the event file has the same metrics, and pictures.
 """
 
 from __future__ import annotations
@@ -24,8 +24,8 @@ from vae.training.processes import is_first
 
 logger = logging.getLogger(__name__)
 
-# Figures of the validation set that are no news: the number of examples, the difference of two
-# others, what a warning says where it matters, and what stands behind its figure.
+# Validation metrics that are not shown: the number of examples, the difference of two others, what
+# a warning reports where it matters, and standard errors.
 ASIDE = ("/examples", "/reconstruction", "/off_centre", "_stderr")
 SHORT = {"bits_per_dim": "bits/dim", "active_units": "active", "active_groups": "active"}
 
@@ -34,7 +34,7 @@ class Log:
     """The log of one run directory, which process 0 writes.
 
     Attributes:
-      going: whether a step was taken since it was opened.
+      going: whether a step was taken since the log was opened.
     """
 
     def __init__(self, workdir: Path, *, tensorboard: bool) -> None:
@@ -62,7 +62,7 @@ class Log:
             self._events.scalars(step, values)
 
     def picture(self, step: int, name: str, picture: np.ndarray) -> None:
-        """Gives a picture [H, W, 3] uint8 to TensorBoard."""
+        """Writes a picture [H, W, 3] uint8 to TensorBoard."""
         if self._events:
             self._events.picture(step, name, picture)
 
@@ -70,17 +70,18 @@ class Log:
         """Forgets the lines that a run of `total` steps will write again from `step` on.
 
         These are the lines after `step`, and at the end of the run those of the test set, too. A
-        line that is damaged is left out, and the file as it was is kept as metrics.jsonl.damaged.
+        damaged line is left out, and the file as it was is kept as metrics.jsonl.damaged.
 
-        Returns the latest figure of each name in what is left, but rates, which are of a machine,
-        and those of the test set.
+        Returns:
+          The latest value of each remaining metric, without rates, which depend on the machine, and
+          without those of the test set.
         """
         if not self._writes:
             return {}
         if self._events:
             self._events.restart(step + 1)
         content = self._path.read_bytes() if self._path.exists() else b""
-        *whole_lines, _ = content.split(b"\n")  # the last line may have been cut off by a kill
+        *whole_lines, _ = content.split(b"\n")  # a kill may have cut off the last line
         kept, damaged = [], []
         latest: dict[str, float] = {}
         for number, text in enumerate(whole_lines, start=1):
@@ -116,7 +117,7 @@ class Log:
 
 
 class _Events:
-    """An event file of TensorBoard's, written without TensorFlow, whose import takes seconds."""
+    """A TensorBoard event file, written without TensorFlow, whose import takes seconds."""
 
     def __init__(self, workdir: Path) -> None:
         from tensorboard.compat.proto.event_pb2 import Event, SessionLog
@@ -130,7 +131,7 @@ class _Events:
         self._write(file_version="brain.Event:2")
 
     def restart(self, step: int) -> None:
-        """Has TensorBoard forget what was written of `step` and after, which comes again."""
+        """Makes TensorBoard forget what was written for `step` and later, which comes again."""
         self._write(step=step, session_log=self._session(status=self._session.START))
 
     def scalars(self, step: int, values: dict[str, float]) -> None:
@@ -158,14 +159,14 @@ class _Events:
 
 
 class Progress(terminal.Progress):
-    """What is shown of a run's training."""
+    """The progress of a run's training, as it is shown."""
 
     def __init__(self, config: ml_collections.ConfigDict, start: int, *, members: int = 1) -> None:
         total, examples = config.training.steps, config.data.batch_size * members
         super().__init__("training", total, "steps", start=start, examples=examples)
 
     def logged(self, step: int, figures: dict[str, float]) -> dict[str, float]:
-        """Shows figures of a logged step; returns steps and examples per second, where known."""
+        """Shows metrics of a logged step; returns steps and examples per second, where known."""
         short = {name.split("/")[-1]: value for name, value in figures.items()}
         self.at(step, short, tell=True)
         rate = self.lap()
@@ -176,7 +177,7 @@ class Progress(terminal.Progress):
         }
 
     def validated(self, figures: dict[str, float]) -> None:
-        """Logs the figures of the validation set that say something new, which stay."""
+        """Logs the validation metrics that say something new; this line stays."""
         shown = []
         for name, value in figures.items():
             if not name.endswith(ASIDE):

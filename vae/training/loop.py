@@ -1,13 +1,12 @@
-"""The loop. Its order is always the same:
+"""The loop, whose order is always the same:
 
     restore or initialise; then
     batch -> step -> (every so often) log and check finite, evaluate, draw, save
     and finally wait for the checkpoint.
 
-A state is saved every `checkpoint.every_steps`, and where a validation is the best so far.
-
-The state after n steps is saved as step n. At most two calls are in flight. The host waits for the
-device only where something is logged, evaluated, drawn or saved.
+A state is saved every `checkpoint.every_steps`, and whenever a validation is the best so far. The
+state after n steps is saved as step n. At most two calls are in flight. The host waits for the
+device only to log, evaluate, draw or save.
 
 The order is a generator, `order`, of requests to whoever holds the state: `run` here, for one run,
 and `vae/population/population.py` for many that are trained in one program.
@@ -34,21 +33,21 @@ from vae.training.step import Report
 
 logger = logging.getLogger(__name__)
 
-SHOWN = ("train/loss", "train/kl", "train/adversarial", "train/discriminator")  # of these, in line
+SHOWN = ("train/loss", "train/kl", "train/adversarial", "train/discriminator")  # in this order
 
 
 class Train(NamedTuple):
-    """Take the steps of a call, from `step` on; answered with whether a stop is asked for."""
+    """Take the steps of one call, from `step` on; the answer is whether to stop."""
 
     step: int
 
 
 class Read(NamedTuple):
-    """Answered with the `Report` after the steps taken, on the host."""
+    """Read the `Report` after the steps taken; the answer is on the host."""
 
 
 class Validate(NamedTuple):
-    """Answered with the figures of the validation set, by name."""
+    """Evaluate the validation set; the answer is its metrics, by name."""
 
 
 class Draw(NamedTuple):
@@ -58,9 +57,9 @@ class Draw(NamedTuple):
 
 
 class Save(NamedTuple):
-    """Save the state after `step`, or only where it is the best so far.
+    """Save the state after `step`, or only if it is the best so far.
 
-    `metrics` are the validation set's, where it was just validated.
+    `metrics` are the validation set's, if it was just evaluated.
     """
 
     step: int
@@ -69,7 +68,7 @@ class Save(NamedTuple):
 
 
 class GoBack(NamedTuple):
-    """Go back to the last good state, with lower rates; answered with its step."""
+    """Go back to the last good state, with lower rates; the answer is its step."""
 
     diverged_at: int
 
@@ -86,7 +85,7 @@ Request = Train | Read | Validate | Draw | Save | GoBack
 
 
 class Shown(Protocol):
-    """What is shown of a run's progress, see `logs.Progress`."""
+    """What shows a run's progress, see `logs.Progress`."""
 
     def at(self, step: int, /) -> None: ...
 
@@ -98,7 +97,7 @@ class Shown(Protocol):
 def order(
     config: ml_collections.ConfigDict, start: int, log: Log, progress: Shown
 ) -> Generator[Request, Any, End]:
-    """The order of a run from the step `start` on, as requests to whoever holds the state."""
+    """Yields the requests of a run from the step `start` on to whoever holds the state."""
     total, per_call = config.training.steps, config.training.steps_per_call
     metrics, step = log.rewind(start, total), start
 
@@ -140,7 +139,7 @@ def order(
         saved = due(config.checkpoint.every_steps) or stopping or step == total
         if saved or (validated and config.checkpoint.every_steps):
             report = report or (yield Read())
-            # A state amid a streak of skipped updates is not one to go back to.
+            # Never go back to a state amid a streak of skipped updates.
             if step == total or not report.guard.streak:
                 yield Save(step, metrics if validated else None, if_best=not saved)
         if stopping and step < total:
@@ -150,14 +149,14 @@ def order(
 
 @dataclasses.dataclass(frozen=True)
 class Program:
-    """What a run is made with.
+    """What a run is made of.
 
     Attributes:
       like: what a checkpoint is restored into.
       initialise: makes the state before the first step, on the devices.
       step: (state, batch) -> (state, report), compiled; takes `training.steps_per_call` steps.
-      batch: the batch of the call that begins at a step, on the devices.
-      validate: figures of the validation set, by name.
+      batch: returns the batch of the call that begins at a step, on the devices.
+      validate: returns the metrics of the validation set, by name.
       draw: writes pictures of the state after a step.
     """
 
@@ -186,9 +185,9 @@ def run(
     log: Log,
     stop_requested: Callable[[], bool] = lambda: False,
 ) -> Outcome:
-    """Trains from the newest whole checkpoint, or the start, to `training.steps`.
+    """Trains from the newest whole checkpoint, or from the start, to `training.steps`.
 
-    `stop_requested` is asked after each call of the step whether to save and end.
+    After each call of the step `stop_requested` says whether to save and end.
 
     Raises:
       CheckpointError: a checkpoint could not be written.
@@ -234,20 +233,20 @@ def run(
 
 
 class Flight:
-    """The calls that the devices have not answered yet: at most two."""
+    """The calls whose results the devices still owe: at most two."""
 
     def __init__(self) -> None:
         self._reports: collections.deque[Any] = collections.deque()
 
     def add(self, report: Any) -> None:
-        """Counts a call; waits for the oldest where there are three."""
+        """Counts a call; waits for the oldest if there are three."""
         self._reports.append(report)
         if len(self._reports) > 2:
             jax.block_until_ready(self._reports.popleft())
 
 
 def train_metrics(report: Report) -> dict[str, float]:
-    """The averages of a report (nats per example), by name; NaN where no update was applied."""
+    """Returns a report's averages (nats per example), by name; NaN if no update was applied."""
     with np.errstate(invalid="ignore"):
         values = {name: float(value) for name, value in report.metrics.compute().items()}
     values |= {"learning_rate": float(report.learning_rate), "skipped": int(report.guard.skipped)}
@@ -261,7 +260,7 @@ def last_good(
     config: ml_collections.ConfigDict,
     diverged_at: int,
 ) -> State:
-    """The last good state, with a lower learning rate."""
+    """Returns the last good state, with a lower learning rate."""
     checkpoints.wait()
     good = checkpoints.restore_latest(like) or initialise()
     training = config.training

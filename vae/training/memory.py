@@ -8,12 +8,12 @@ LARGEST = 2**30  # bytes
 
 
 def keep_freed_memory() -> None:
-    """Keeps up to 1 GiB that is freed; to be called before JAX starts its backend.
+    """Keeps up to 1 GiB of freed memory; call it before JAX starts its backend.
 
-    On a CPU a compiled program takes the memory of its intermediate results anew at every call.
-    glibc asks the system for what is large each time and gives it back, and to fill it page by page
-    is an eighth of the time of a convolutional training step. So it is to come from the heap, of
-    which there is to be one: the further heaps, of other threads, hold nothing large.
+    On a CPU a compiled program allocates its intermediate results anew at every call. glibc asks
+    the system for large blocks each time and gives them back; filling them page by page takes an
+    eighth of the time of a convolutional training step. With this they come from the heap. There is
+    only one: other threads' heaps hold nothing large.
     """
     try:
         mallopt = ctypes.CDLL(None).mallopt

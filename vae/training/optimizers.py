@@ -1,8 +1,8 @@
 """From gradients to directions: theta = theta - lr(step) (direction(g) + weight decay theta).
 
-An optimizer of one's own is a function that returns an `optax.GradientTransformation` whose updates
-are directions to go against, as those of `optax.scale_by_adam`: the learning rate, its schedule and
-the sign are the step's. Its arguments are what is set in `optimizer.settings`.
+An optimizer of your own is a function that returns an `optax.GradientTransformation`. Its updates
+are directions to go against, as those of `optax.scale_by_adam`: the step adds the learning rate,
+its schedule and the sign. Its arguments are what is set in `optimizer.settings`.
 """
 
 from __future__ import annotations
@@ -20,18 +20,18 @@ from vae.config.build import build
 
 Array = jax.Array
 
-# The root mean square of muon's directions, which is about that of Adam's: learning rates that are
-# right for the one are for the other (Liu et al., "Muon is scalable for LLM training", 2025).
+# The root mean square of muon's directions is about that of Adam's, so that learning rates that
+# suit one suit the other (Liu et al., "Muon is scalable for LLM training", 2025).
 MUON_RMS = 0.2
 
 
 def gradient_transformation(config: ml_collections.ConfigDict) -> optax.GradientTransformation:
-    """The optimizer of a config's section `optimizer`, with its clipping.
+    """Returns the optimizer of a config's section `optimizer`, with its clipping.
 
-    Its `update` is also given the `norm` of the gradient.
+    Its `update` also takes the `norm` of the gradient.
 
     Raises:
-      InputError: it is one's own, and is wrong.
+      InputError: it is your own, and is wrong.
     """
     clip = [_clip(config.clip_norm)] if config.clip_norm else []
     own = build("optimizer", config, "name", optax.GradientTransformation)
@@ -39,7 +39,7 @@ def gradient_transformation(config: ml_collections.ConfigDict) -> optax.Gradient
 
 
 def decays(config: ml_collections.ConfigDict) -> bool:
-    """Whether the step draws weights to 0, by `weight_decay` of the section `optimizer`."""
+    """Returns whether the step draws weights to 0, by `weight_decay` of section `optimizer`."""
     row = AXES["optimizer.name"].get(config.name)
     return row is not None and "weight_decay" in row.reads
 
@@ -50,7 +50,7 @@ def adam(b1: float, b2: float, eps: float) -> optax.GradientTransformation:
 
 
 def muon(b1: float, b2: float, eps: float) -> optax.GradientTransformation:
-    """Makes the singular values of a kernel's momentum equal; whatever else is learned has Adam.
+    """Equalises the singular values of each kernel's momentum; all other parameters have Adam.
 
     (Jordan et al., "Muon: an optimizer for hidden layers in neural networks", 2024.)
     """
@@ -65,13 +65,13 @@ def muon(b1: float, b2: float, eps: float) -> optax.GradientTransformation:
 
     def update(grads: Any, state: Any, params: Any = None) -> tuple[Any, Any]:
         moves, state = updates.update(grads, state, params)
-        return jax.tree.map(lambda d: -1.0 * d, moves), state  # it has the sign of an update in it
+        return jax.tree.map(lambda d: -1.0 * d, moves), state  # it already has an update's sign
 
     return optax.GradientTransformation(updates.init, update)
 
 
 def _kernels(params: Any) -> Any:
-    """Which params are kernels [..., inputs, outputs], and so matrices to muon; None the others."""
+    """Marks the kernels [..., inputs, outputs], which are matrices to muon; None for the others."""
 
     def axes(path: Any, x: Any) -> optax.contrib.MuonDimensionNumbers | None:
         if path[-1] != jax.tree_util.DictKey("kernel") or x.ndim < 2:
@@ -82,7 +82,7 @@ def _kernels(params: Any) -> Any:
 
 
 def _clip(largest: float) -> optax.GradientTransformationExtraArgs:
-    """`optax.clip_by_global_norm`, given the norm: a device may see but a part of the gradient."""
+    """Clips by a given global norm: a device may hold only a part of the gradient."""
 
     def update(grads: Any, state: Any, params: Any = None, *, norm: Array) -> tuple[Any, Any]:
         scale = largest / jnp.maximum(norm, largest)

@@ -1,9 +1,9 @@
 """Several processes, on one host or many, that compute as one.
 
 Each reads its slice of every batch and holds its devices' part of every array. The processes run
-the same program, so whatever the host decides must be decided alike in all of them: from values
-that all have (an array that is replicated, a figure of the whole set), or by asking all (`agreed`,
-`stop_requests`). What a person or another program reads is written by process 0 alone.
+the same program, so all must decide everything alike: from values that all have (an array that is
+replicated, a metric of the whole set), or by asking all (`agreed`, `stop_requests`). Process 0
+alone writes what a person or another program reads.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from vae.errors import InputError
 from vae.training import devices, launcher, signals
 
 HEARTBEAT = 20  # seconds of silence after which a process is dead, and the others end
-LEAVING = 30  # seconds a process that ends waits for the others: long enough to hear who is dead
+LEAVING = 30  # seconds an ending process waits for the others: long enough to hear who is dead
 DELAY = 3  # calls after which an answer to "stop?" is read: by then that call has been waited for
 LONGEST = 1000  # bytes of an error that is passed to the other processes
 
@@ -36,10 +36,10 @@ LONGEST = 1000  # bytes of an error that is passed to the other processes
 def join(
     coordinator: str | None = None, num_processes: int | None = None, process_id: int | None = None
 ) -> None:
-    """Makes this process one of several, by the flags given or else under SLURM's srun.
+    """Makes this process one of several, by the given flags or else under SLURM's srun.
 
-    To be called before JAX starts its backend. Without flags and outside of srun, or in a step of
-    one task, it does nothing.
+    Call it before JAX starts its backend. Without flags and outside of srun, or in a step of one
+    task, it does nothing.
 
     Raises:
       InputError: the flags do not go together, or the others were not found.
@@ -73,7 +73,7 @@ def join(
         }
     launcher.end_with_launcher()
     _keep_stdout()
-    # Its handler of SIGTERM would swallow one that comes before the loop listens.
+    # JAX's handler of SIGTERM would swallow one that comes before the loop listens.
     jax.config.update("jax_enable_preemption_service", False)
     try:
         jax.distributed.initialize(
@@ -88,14 +88,14 @@ def join(
 
 
 def _keep_stdout() -> None:
-    """Sends what libraries print (Gloo each of its connections) to stderr; results go to stdout."""
+    """Sends what libraries print to stdout (Gloo: each connection) to stderr, results to stdout."""
     sys.stdout.flush()
     sys.stdout = os.fdopen(os.dup(1), "w", buffering=1)
     os.dup2(2, 1)
 
 
 def _share_in_slurm() -> list[int] | None:
-    """The accelerators of this task, of those that it sees; JAX would take one in any case."""
+    """Returns this task's part of the accelerators that it sees; JAX would always take one."""
     tasks = os.environ["SLURM_STEP_TASKS_PER_NODE"].split(",")
     if len({count.split("(")[0] for count in tasks}) > 1:
         raise InputError(f"SLURM started {tasks} tasks on the nodes; let them be as many on each.")
@@ -106,13 +106,13 @@ def _share_in_slurm() -> list[int] | None:
 
 
 def is_first() -> bool:
-    """Whether this process writes what the run leaves; true where there is only one."""
+    """Returns whether this process writes the run's files; true if it is the only one."""
     return jax.process_index() == 0
 
 
 @contextlib.contextmanager
 def agreed(kind: type[Exception]) -> Iterator[None]:
-    """Where one process raises an exception of this kind, all do, after all have come here.
+    """Raises an exception of this kind in all processes if one raises it, once all are here.
 
     Only the message is passed on, so `kind` takes nothing else.
     """
@@ -138,7 +138,7 @@ def agreed(kind: type[Exception]) -> Iterator[None]:
 def first_holds(
     context: contextlib.AbstractContextManager, kind: type[Exception]
 ) -> Iterator[None]:
-    """Enters a context in process 0; where that fails, it fails in all."""
+    """Enters a context in process 0; if that fails, it fails in all."""
     with contextlib.ExitStack() as stack:
         with agreed(kind):
             if is_first():
@@ -147,26 +147,26 @@ def first_holds(
 
 
 def meet(name: str) -> None:
-    """Waits until all processes have come here."""
+    """Waits until all processes are here."""
     if jax.process_count() > 1:
         multihost_utils.sync_global_devices(name)
 
 
 class Interrupted(KeyboardInterrupt):
-    """Ctrl-C, after what was trained has been saved and `result.json` written."""
+    """Ctrl-C, raised after the trained state has been saved and `result.json` written."""
 
 
 @contextlib.contextmanager
 def stop_requests() -> Iterator[Callable[[], bool]]:
-    """Listens for signals that ask to stop; gives a function that says whether one came.
+    """Listens for signals that ask to stop; gives a function that returns whether one came.
 
-    It is to be called after each call of the step, and before each batch of an evaluation. Of
-    several processes all get the same answer, to what any was asked, some calls later. It travels
-    among the calls of the step, so that no process waits for it.
+    Call that function after each call of the step, and before each batch of an evaluation. In
+    several processes all get the same answer some calls after any was asked to stop. The answer
+    travels among the calls of the step, so that no process waits for it.
 
     Raises:
-      Interrupted: at the end, where Ctrl-C was among the signals, so that what would come after a
-        run does not; a second Ctrl-C is a KeyboardInterrupt at once.
+      Interrupted: at the end, if Ctrl-C was among the signals, so that nothing follows the run; a
+        second Ctrl-C is a KeyboardInterrupt at once.
     """
     requested = threading.Event()
     came: set[int] = set()

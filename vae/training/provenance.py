@@ -1,4 +1,4 @@
-"""What else decided the result of a run: overrides, data, code, versions, devices."""
+"""What decided the result of a run beside its config: overrides, data, code, versions, devices."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ PACKAGES = ("jax", "jaxlib", "flax", "optax", "orbax-checkpoint", "ml-collection
 
 
 def provenance(overrides: dict[str, Any], data: dict[str, Any]) -> dict[str, Any]:
-    """What else decided the result: overrides, data, code, versions, devices."""
+    """Returns what decided the result beside the config, for `provenance.json`."""
     return {
         "time": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
         "command": sys.argv,
@@ -35,7 +35,7 @@ def provenance(overrides: dict[str, Any], data: dict[str, Any]) -> dict[str, Any
 
 
 def _hardware() -> str:
-    """What computes, for a person: "2 cores of AMD EPYC 7B13", "8 x NVIDIA H200"."""
+    """Returns the devices as text: "2 cores of AMD EPYC 7B13", "8 x NVIDIA H200"."""
     if jax.default_backend() != "cpu":
         return f"{jax.device_count()} x {jax.devices()[0].device_kind}"
     cores, name = os.cpu_count(), platform.processor() or platform.machine()

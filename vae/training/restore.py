@@ -1,4 +1,4 @@
-"""A checkpoint of a run that is to be used, whole, on one device."""
+"""Restores a checkpoint of a run for use, whole, on one device."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ def restore(workdir: Path, step: int | str, shapes: State) -> State:
 
     Args:
       workdir: the run directory.
-      step: as of `step_of`; "best" is the latest where none was validated.
-      shapes: those of the state.
+      step: see `step_of`; "best" is the latest if none was validated.
+      shapes: the shapes of the state.
 
     Raises:
       InputError: there is no such checkpoint, or it cannot be read.
@@ -46,7 +46,7 @@ def restore(workdir: Path, step: int | str, shapes: State) -> State:
 
 
 def step_of(step: int | str) -> int | str:
-    """A step, also as the text of a number, "latest" or "best".
+    """Returns a step, given as a number, its text, "latest" or "best".
 
     Raises:
       InputError: it is none of them.

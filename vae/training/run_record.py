@@ -1,6 +1,6 @@
-"""The record of a run: what it is, what it came to, and whether it may go on.
+"""The record of a run: what it is, its results, and whether it may go on.
 
-It is `config.json`, `provenance.json` and `result.json` of the run directory; the checkpoints and
+It is `config.json`, `provenance.json` and `result.json` of the run directory. The checkpoints and
 the log are opened here, too, for as long as the directory is owned.
 """
 
@@ -32,15 +32,15 @@ from vae.training.state import State
 
 logger = logging.getLogger(__name__)
 
-# Keys that say where something lies that the run was made from; a digest says if it is the same.
+# Keys that say where the run's inputs lie; a digest says whether they are the same.
 PLACES = ("data.path", "data.manual_dir", "training.pretrained")
 
 
 def completed(config: ml_collections.ConfigDict, workdir: Path) -> dict[str, Any] | None:
-    """What `result.json` holds, where the run has taken all its steps and nothing else is asked.
+    """Returns the content of `result.json` if the run is complete and nothing else is asked.
 
-    Another evaluation is; and so is another place of what it was made from, to be looked at, and a
-    record that is whole.
+    Something else is asked if the evaluation differs, if an input lies elsewhere now, or if a file
+    of the record is damaged.
     """
     try:
         result = directory.read_result(workdir)
@@ -54,7 +54,7 @@ def completed(config: ml_collections.ConfigDict, workdir: Path) -> dict[str, Any
         return None
     asked = ("evaluation.num_samples", "evaluation.seed", *PLACES)
     changed = [key for key in asked if key in _changes(config, workdir)]
-    # The config may have been written, and the run stopped before it was evaluated.
+    # The run may have been stopped after the config was written and before it was evaluated.
     protocol, now = result.get("protocol", {}), config.evaluation
     if "bound" not in protocol:
         numbers = [name for name in ("num_samples", "seed") if name in protocol]
@@ -67,10 +67,10 @@ def completed(config: ml_collections.ConfigDict, workdir: Path) -> dict[str, Any
 
 
 def check_data(config: ml_collections.ConfigDict, workdirs: Sequence[Path]) -> None:
-    """Refuses to answer with the figures of complete runs if their data are others now.
+    """Refuses to answer with the metrics of complete runs if their data have changed.
 
     Raises:
-      InputError: they are; data that cannot be loaded any more are said, and not refused.
+      InputError: they have; data that can no longer be loaded only give a warning.
     """
     try:
         dataset = modalities.load(config.data, whole=False)
@@ -82,7 +82,11 @@ def check_data(config: ml_collections.ConfigDict, workdirs: Sequence[Path]) -> N
 
 
 def check_resume(config: ml_collections.ConfigDict, workdir: Path) -> None:
-    """Refuses to go on with another experiment in the same directory."""
+    """Refuses to resume another experiment in the same directory.
+
+    Raises:
+      InputError: the directory holds another experiment, or does not say which.
+    """
     try:
         changes = _changes(config, workdir)
     except directory.Damaged as error:
@@ -101,7 +105,7 @@ class Record(NamedTuple):
     """A run directory that is being written."""
 
     workdir: Path
-    started: float  # as if all calls on this run had been one
+    started: float  # as if all calls for this run had been one
     log: Log
     checkpoints: Checkpoints
 
@@ -111,9 +115,9 @@ class Record(NamedTuple):
         figures: dict[str, float] | None = None,
         protocol: dict[str, Any] | None = None,
     ) -> dict[str, Any]:
-        """Writes `result.json`, with the test set's figures and their protocol.
+        """Writes `result.json`, with the test set's metrics and their protocol.
 
-        A run that has taken all its steps is `completed` if it has these figures, `preempted`
+        A run that has taken all its steps is `completed` if it has these metrics, `preempted`
         before, and `diverged` if they are not finite.
         """
         result: dict[str, Any] = {
@@ -123,7 +127,7 @@ class Record(NamedTuple):
             "params_sha256": digest(outcome.state.params),
         }
         if outcome.status == "preempted" and not self.checkpoints.steps():
-            result["step"] = 0  # amid skipped updates nothing is saved: it starts anew
+            result["step"] = 0  # amid skipped updates nothing is saved: it starts again
         if figures is not None:
             self.log.scalars(outcome.step, figures)
             result["protocol"] = protocol
@@ -139,7 +143,7 @@ class Record(NamedTuple):
 
 
 def fault(outcome: loop.Outcome, metrics: dict[str, float]) -> str | None:
-    """Why a run that ended, other than by a stop, is of no use; None where nothing is wrong."""
+    """Returns why a run that ended, other than by a stop, is of no use; None if it is sound."""
     if outcome.status == "diverged":
         return (
             f"the updates up to step {outcome.step} were not finite, at a lower rate either; lower "
@@ -169,17 +173,17 @@ def recorded(
     started: float,
     members: int = 1,
 ) -> Iterator[Record]:
-    """Owns a run directory, and writes into it what is run and, where that fails, why.
+    """Owns a run directory, and records the run in it and, if it fails, why.
 
     Args:
       config: the experiment.
       dataset: its data.
       workdir: the run directory.
       overrides: what the command line or a sweep changed.
-      shapes: gives those of the state, with which the checkpoints are compared.
-      pretrained: reads the variables to start from; gives None where they are drawn.
-      started: when the call on this run began, by `time.monotonic`.
-      members: how many runs are trained in one program, this among them.
+      shapes: returns the shapes of the state, with which the checkpoints are compared.
+      pretrained: reads the variables to start from; returns None if they are drawn.
+      started: when this call began, by `time.monotonic`.
+      members: how many runs are trained in one program, this one included.
 
     Raises:
       InputError: the directory is in use, holds another experiment, or cannot be written.
@@ -211,7 +215,7 @@ def recorded(
             made_with["parts"] = parts
         if saved:
             own.say_changed(earlier.get("parts", {}), workdir)
-        processes.meet("read")  # by all, before the first writes
+        processes.meet("read")  # all have read before the first one writes
         log = Log(workdir, tensorboard=config.log.tensorboard)
         stack.enter_context(contextlib.closing(log))
         stack.enter_context(_recorded_failure(workdir, started, status, log))
@@ -223,7 +227,7 @@ def recorded(
 
 
 def _earlier(workdir: Path) -> dict[str, Any]:
-    """What provenance.json says; nothing where there is none, or it is damaged and written anew."""
+    """Returns provenance.json; empty if there is none, or it is damaged and will be rewritten."""
     with contextlib.suppress(directory.Damaged):
         return directory.read_json(workdir / "provenance.json", {"data": dict}) or {}
     return {}
@@ -232,7 +236,7 @@ def _earlier(workdir: Path) -> dict[str, Any]:
 def _history(
     config: ml_collections.ConfigDict, workdir: Path, earlier: dict[str, Any], saved: list[int]
 ) -> list[dict[str, int]]:
-    """From which step on the run was to take how many: a decaying learning rate depends on it."""
+    """Returns how many steps were planned from which step on: a decaying rate depends on it."""
     steps, start = config.training.steps, max(saved, default=0)
     with directory.described(workdir / "provenance.json"):
         history = [
@@ -264,14 +268,14 @@ def _pretrained_sha256(
     earlier: dict[str, Any],
     pretrained: Callable[[], Any],
 ) -> str | None:
-    """The digest of the weights that the run starts or has started from.
+    """Returns the digest of the weights that the run starts or has started from.
 
     Raises:
-      InputError: they have another place now, and are others.
+      InputError: they lie elsewhere now, and differ.
     """
     known = earlier.get("pretrained_sha256")
     if known and "training.pretrained" not in _changes(config, workdir):
-        return known  # the other run may be gone
+        return known  # the other run may no longer exist
     variables = pretrained()
     found = digest(variables["params"]) if variables else None
     if earlier and found != known:
@@ -286,7 +290,7 @@ def _pretrained_sha256(
 def _checkpoints(
     config: ml_collections.ConfigDict, workdir: Path, shapes: Callable[[], State]
 ) -> Iterator[Checkpoints]:
-    """The checkpoints of a run, of which the newest whole one is this experiment's."""
+    """Opens the checkpoints of a run, and checks that the newest whole one is this experiment's."""
     kept = Checkpoints(workdir / "checkpoints", max_to_keep=config.checkpoint.max_to_keep)
     with contextlib.closing(kept):
         try:
@@ -298,7 +302,7 @@ def _checkpoints(
 
 
 def _changes(config: ml_collections.ConfigDict, workdir: Path) -> dict[str, str]:
-    """What differs from the config of the run that a directory holds, if it holds one."""
+    """Returns what differs from the config of the run in a directory, if it holds one."""
     earlier = directory.read_config(workdir)
     return differences(to_dict(earlier), to_dict(config)) if earlier else {}
 
@@ -316,14 +320,14 @@ def _say_if_beyond(step: int, config: ml_collections.ConfigDict, workdir: Path) 
 def _recorded_failure(
     workdir: Path, started: float, status: str | None, log: Log
 ) -> Iterator[None]:
-    """Leaves a `result.json` behind when training fails, if the disk still takes one.
+    """Writes a `result.json` when training fails, if the disk still takes one.
 
-    Before a step is taken, what an earlier call came to (`status`) stays as it is.
+    Before a step is taken, the result of an earlier call (`status`) stays as it is.
     """
     try:
         yield
     except Unreadable:
-        raise  # nothing was trained, and what was earned before stays as it is
+        raise  # nothing was trained, and the earlier result stays as it is
     except BaseException as error:
         if status not in (None, "failed") and not log.going:
             raise

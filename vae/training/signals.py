@@ -1,6 +1,6 @@
-"""Signals that ask a program to stop: Ctrl-C, and what closed terminals and clusters send.
+"""Signals that ask a program to stop: Ctrl-C, and those of closed terminals and clusters.
 
-Nothing here needs JAX, so that a program can listen before it imports what takes long.
+Nothing here needs JAX, so that a program can listen before its slow imports.
 """
 
 from __future__ import annotations
@@ -16,10 +16,10 @@ ASKING = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGUSR1, signal.S
 
 
 def listen(act: Callable[[int], None]) -> dict[int, Any]:
-    """Has `act` called with the number of each such signal; returns what was called before.
+    """Calls `act` with the number of each such signal from now on; returns the old handlers.
 
-    A signal that this process was started to ignore (by nohup, or in the background) stays so.
-    Another thread than the main one cannot listen, and does nothing.
+    A signal that this process was started to ignore (by nohup, or in the background) stays ignored.
+    Outside the main thread it does nothing.
     """
     if threading.current_thread() is not threading.main_thread():
         return {}
@@ -39,9 +39,9 @@ def heard(act: Callable[[int], None]) -> Iterator[None]:
 
 
 def end(number: int) -> None:
-    """Ends the process at once, with one line: there is nothing to save.
+    """Ends the process at once, with one line, when there is nothing to save.
 
-    The exit code is 130 at Ctrl-C, else 75: the same command may be run again.
+    The exit code is 130 for Ctrl-C, else 75: the same command may be run again.
     """
     if number == signal.SIGINT:
         say("stopped by Ctrl-C")
@@ -51,9 +51,9 @@ def end(number: int) -> None:
 
 
 def say(line: str) -> None:
-    """Writes a line to stderr in place of a progress line, which comes again below it.
+    """Writes a line to stderr in place of the progress line, which comes again below it.
 
-    A handler calls it, which may have interrupted a `print`.
+    It is safe in a signal handler, which may have interrupted a `print`.
     """
     start = "\r\x1b[2K" if os.isatty(2) else ""
     with contextlib.suppress(OSError):  # the terminal may be gone

@@ -1,4 +1,4 @@
-"""The training state: everything that decides how a run goes on, and nothing else."""
+"""The training state: everything that decides how a run continues, and nothing else."""
 
 import functools
 from collections.abc import Mapping
@@ -27,9 +27,9 @@ class Guard(flax.struct.PyTreeNode):
     """Counts of updates that were not applied.
 
     Attributes:
-      skipped: how many, since the start.
-      streak: how many in a row were not finite, up to now.
-      diverged_at: the step at which a streak first reached the limit; -1 while none has.
+      skipped: how many since the start.
+      streak: how many of the latest in a row were not finite.
+      diverged_at: the step at which a streak first reached the limit; -1 if none has.
       retries: how often the run has gone back to a checkpoint.
     """
 
@@ -40,18 +40,18 @@ class Guard(flax.struct.PyTreeNode):
 
 
 class State(flax.struct.PyTreeNode):
-    """State after `step` updates. A resumed run needs this and the config, and is equal to the bit.
+    """The state after `step` updates; with the config it resumes a run bit for bit.
 
     Attributes:
       step: [] int32.
-      key: base of all noise; the noise of a step is drawn from fold_in(key, step).
+      key: random state; the noise of a step is drawn from fold_in(key, step).
       params, statistics: the model's variables.
       ema: averaged params, or None.
-      opt_state: of optax.
+      opt_state: the state of optax.
       hyper: name -> [] float32, what a sweep may vary without compiling again.
       guard: counts of skipped updates.
-      metrics: running sums since the last log line; kept here so that the log of a resumed run is
-        the same, too.
+      metrics: running sums since the last log line, here so that the log of a resumed run is the
+        same, too.
     """
 
     step: Array
@@ -66,7 +66,7 @@ class State(flax.struct.PyTreeNode):
 
 
 def hyperparameters(config: ml_collections.ConfigDict) -> dict[str, Any]:
-    """The numbers of a config that are traced, by their names in `State.hyper`."""
+    """Returns the traced numbers of a config, by their names in `State.hyper`."""
     values = {name: get(config, key) for key, name in traced(config).items()}
     if RATES[1] in values:
         values[RATES[1]] = values[RATES[1]] or values[RATES[0]]
@@ -74,14 +74,14 @@ def hyperparameters(config: ml_collections.ConfigDict) -> dict[str, Any]:
 
 
 def initial_state(model: Any, config: ml_collections.ConfigDict) -> State:
-    """The state before the first step: a pure function of the config."""
+    """Returns the state before the first step: a pure function of the config."""
     key, hyper = starting_point(config)
     return new_state(model, config, key, hyper)
 
 
 def starting_point(config: ml_collections.ConfigDict) -> tuple[np.ndarray, dict[str, np.ndarray]]:
-    """What `new_state` is a function of: the data of the key, and the hyperparameters."""
-    with jax.ensure_compile_time_eval():  # numbers, also amid a trace
+    """Returns what `new_state` depends on: the data of the key, and the hyperparameters."""
+    with jax.ensure_compile_time_eval():  # concrete numbers, also amid a trace
         key = np.asarray(jax.random.key_data(jax.random.key(config.seed)))
     return key, {k: np.asarray(v, np.float32) for k, v in hyperparameters(config).items()}
 
@@ -93,10 +93,10 @@ def new_state(
     hyper: Mapping[str, ArrayLike],
     variables: Any = None,
 ) -> State:
-    """The state before the first step, of a `starting_point`; it may be traced.
+    """Returns the state before the first step, for a `starting_point`; it may be traced.
 
-    Runs that differ in nothing else then share what is compiled. The `variables` are drawn where
-    None are given.
+    Runs that differ in nothing else then share what is compiled. The `variables` are drawn if None
+    are given.
     """
     init_key, noise_key = jax.random.split(jax.random.wrap_key_data(jnp.asarray(key)))
     variables = variables or model.init(key=init_key)
@@ -116,14 +116,14 @@ def new_state(
 
 
 def metric_names(model: Any) -> tuple[str, ...]:
-    """What is logged of a model's training: its losses, and the ELBO of one that has it."""
+    """Returns the names of a model's training metrics: its losses, and its ELBO if it has one."""
     bound = ("elbo", "reconstruction", "kl") if model.encodes else ()
     return ("loss", *bound, *model.loss_names, "grad_norm")
 
 
 @functools.cache
 def _averages(names: tuple[str, ...]) -> type[clu_metrics.Collection]:
-    """What is averaged between two log lines, over the updates that were applied."""
+    """Returns the collection that averages these metrics over the updates that were applied."""
     averages = {name: clu_metrics.Average.from_output(name) for name in names}
     return clu_metrics.Collection.create(**averages)
 
@@ -131,7 +131,7 @@ def _averages(names: tuple[str, ...]) -> type[clu_metrics.Collection]:
 def train_metrics(
     model: Any, values: dict[str, Array], *, counted: Array | bool
 ) -> clu_metrics.Collection:
-    """The metrics of one step, each value a scalar; nothing where it is not `counted`."""
+    """Returns the metrics of one step from scalars; they are empty if it is not `counted`."""
     names = metric_names(model)
     values = {name: jnp.zeros((1,)) for name in names} | {
         name: jnp.reshape(value, (1,)) for name, value in values.items()
@@ -141,7 +141,7 @@ def train_metrics(
 
 
 def state_specs(state: State, mesh: Mesh) -> State:
-    """How the arrays of a state lie on the devices where the large ones are spread over them."""
+    """Returns how the arrays of a state lie on the devices if the large ones are spread."""
     large = ("params", "ema", "opt_state")
     return jax.tree.map(lambda _: devices.WHOLE, state).replace(
         **{name: devices.spread(getattr(state, name), mesh) for name in large}
@@ -149,6 +149,6 @@ def state_specs(state: State, mesh: Mesh) -> State:
 
 
 def evaluation_variables(state: State) -> dict[str, Any]:
-    """The variables that are evaluated: with the averaged weights where there are any."""
+    """Returns the variables to evaluate: with the averaged weights if there are any."""
     params = state.params if state.ema is None else state.ema
     return {"params": params, "statistics": state.statistics}

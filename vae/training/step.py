@@ -7,8 +7,8 @@
     g     = pmean over devices of its gradient; the parts of q may have a loss of their own
     theta = theta - lr(step) (direction(g) + weight decay theta)     a discriminator has its own lr
 
-An update with a non-finite loss or gradient is not applied, and counted; so is one whose gradient
-is larger than `optimizer.skip_norm` (Child, "Very deep VAEs", 2021, appendix), but it is no sign of
+An update with a non-finite loss or gradient is counted and not applied. So is one whose gradient is
+larger than `optimizer.skip_norm` (Child, "Very deep VAEs", 2021, appendix), but that is no sign of
 divergence.
 """
 
@@ -47,7 +47,7 @@ Array = jax.Array
 
 
 class Report(NamedTuple):
-    """What the host may look at after a step: averages since the last log line, and the guard."""
+    """What the host may read after a step: averages since the last log line, and the guard."""
 
     metrics: Collection
     guard: Guard
@@ -57,7 +57,7 @@ class Report(NamedTuple):
 def objective_settings(
     config: ml_collections.ConfigDict, hyper: dict[str, Array], step: Array
 ) -> dict[str, Any]:
-    """What an objective may read of the config's section at a step: floats are traced."""
+    """Returns the settings that an objective may read at a step: floats are traced."""
     rise = schedules.rise(config.beta_schedule, step, hyper["beta_warmup_steps"])
     scheduled = {
         "beta": hyper["beta"] * rise,
@@ -78,11 +78,11 @@ def make_step(
     """Builds the step of a config.
 
     Args:
-      model: the model to be trained.
-      config: the whole config; what is in `State.hyper` is taken from there instead.
+      model: the model to train.
+      config: the whole config; `State.hyper` replaces the values that it has.
       values: what a raw value of the data means.
-      num_examples: of the training set.
-      axis: name of the mapped axis, None where the function is used without mapping.
+      num_examples: the size of the training set.
+      axis: name of the mapped axis, None without mapping.
       specs: how the parameters lie on the devices, see `devices.spread`.
 
     Returns:
@@ -98,7 +98,7 @@ def make_step(
         return tree if axis is None else mean(tree, (specs, WHOLE, WHOLE))
 
     def micro_gradient(state: State, batch: Any, table: Any) -> tuple[Any, dict[str, Array], Any]:
-        """The gradient, the outputs and the statistics of one micro-batch."""
+        """Returns the gradient, the outputs and the statistics of one micro-batch."""
         keys = example_keys(jax.random.fold_in(state.key, state.step), batch.index)
         data_keys, noise_keys, own_keys = split(keys, 3)
         examples = prepare(batch, table, values, config.data, keys=data_keys, train=True)
@@ -184,7 +184,7 @@ def make_step(
             for name in RATES
             if name in state.hyper
         }
-        # A branch, for choosing value by value would read and write all of the state once more.
+        # A branch: choosing value by value would read and write the whole state once more.
         state = jax.lax.cond(
             applied,
             lambda state: update(state, grads, grad_norm, statistics, rates),
