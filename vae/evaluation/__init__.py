@@ -1,1 +1,1 @@
-"""Evaluation: likelihood estimates per example, and the figures and warnings drawn from them."""
+"""Evaluation: likelihood estimates per example, and the metrics and warnings made from them."""

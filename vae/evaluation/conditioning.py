@@ -1,19 +1,19 @@
-"""What a conditional model makes of its condition y: what y changes, and how much of y is in z.
+"""The effect of the condition y on a conditional model: what y changes, and how much of y is in z.
 
-All that y says of x can reach the decoder through z, too, and then nothing follows from another y
-beside the same z. Two figures of held-out examples tell.
+All that y says of x can also reach the decoder through z; another y beside the same z then changes
+nothing. Two measurements on held-out examples show this:
 
     response   D_a = E[decode(z, y with a high) - decode(z, y with a low)], z the posterior's mean,
                against B_a, the difference of the data's means: the coefficient of y_a in the least
-               squares of x on y, times the distance from low to high (of one attribute alone, and
-               of classes, a plain difference of means). <D_a, B_a> / <B_a, B_a> is 1 where y moves
+               squares of x on y, times the distance from low to high (for one attribute alone, and
+               for classes, a plain difference of means). <D_a, B_a> / <B_a, B_a> is 1 where y moves
                the example as it does in the data, and 0 where the decoder ignores it.
 
     in z       a linear probe, by least squares on training examples, reads y from samples of z: R2
                of attributes; the accuracy of classes and of attributes of two values, where the
-               encoder is told the truth, and where it is told the opposite (of one attribute at a
-               time; the next class). Where the second is lower, z has copied what the encoder was
-               told; where both are high, z has what the example shows.
+               encoder has the true condition, and where it has the opposite (of one attribute at a
+               time; the next class). If the second is lower, z has copied the encoder's condition;
+               if both are high, z has what the example shows.
 """
 
 from __future__ import annotations
@@ -24,12 +24,12 @@ from typing import Any
 
 import numpy as np
 
-TURNED = 8192  # examples that are decoded with another condition, over all attributes
-LEAST = 32  # for each of them
-RIDGE = 1e-6  # of the least squares, beside the variance of what is regressed on
+TURNED = 8192  # examples decoded under another condition, over all attributes
+LEAST = 32  # such examples for each attribute
+RIDGE = 1e-6  # of the least squares, relative to the variance of the inputs
 TAILS = (5, 95)  # percentiles between which an attribute of many values is moved
-RESOLVED = 0.5  # of a squared difference of means, what may at most be noise
-WEAK = 0.5  # a response below it is warned of
+RESOLVED = 0.5  # the share of a squared difference of means that may at most be noise
+WEAK = 0.5  # a response below this gives a warning
 
 Encode = Callable[[np.ndarray, np.ndarray], tuple[np.ndarray, np.ndarray]]
 Decode = Callable[[np.ndarray, np.ndarray], np.ndarray]
@@ -38,18 +38,18 @@ Reading = Callable[[np.ndarray], np.ndarray]
 
 @dataclasses.dataclass(frozen=True)
 class Conditioning:
-    """The figures of K attributes or classes, NaN where the data do not tell.
+    """The measurements for K attributes or classes, NaN where the data do not tell.
 
     Attributes:
       names: [K].
       exclusive: whether they are classes.
       change: [K] root mean square of D, over the values of x.
-      data_change: [K] that of B.
+      data_change: [K] root mean square of B.
       response: [K] <D, B> / <B, B>.
-      overall: the sum of <D, B> over that of <B, B>.
-      r2: [K] of attributes read from z; of classes, of their indicators.
-      accuracy: [K] of attributes of two values; of classes [1], over all of them.
-      accuracy_opposite: the same where the encoder was told the opposite.
+      overall: the sum of <D, B> over the sum of <B, B>.
+      r2: [K] R2 of attributes read from z; for classes, of their indicators.
+      accuracy: [K] for attributes of two values; [1] for classes, over all of them.
+      accuracy_opposite: the same where the encoder has the opposite condition.
     """
 
     names: tuple[str, ...]
@@ -63,7 +63,7 @@ class Conditioning:
     accuracy_opposite: np.ndarray
 
     def figures(self) -> dict[str, float]:
-        """The figures of all attributes or classes together, by name."""
+        """Returns the metrics of all attributes or classes together, by name."""
         named = {
             "condition_response": self.overall,
             "condition_r2": _mean(self.r2),
@@ -73,7 +73,7 @@ class Conditioning:
         return {name: value for name, value in named.items() if np.isfinite(value)}
 
     def table(self) -> dict[str, dict[str, float]]:
-        """The figures of each attribute or class, by its name."""
+        """Returns the metrics of each attribute or class, by its name."""
         columns = {"change": self.change, "data_change": self.data_change}
         columns |= {"response": self.response, "r2": self.r2}
         if not self.exclusive:
@@ -87,7 +87,7 @@ class Conditioning:
         }
 
     def sentence(self) -> str | None:
-        """What the figures say; None where the data tell nothing of any attribute."""
+        """Returns the result as a sentence; None if the data tell nothing of any attribute."""
         if not np.isfinite(self.response).any():
             return None
         a = int(np.nanargmax(self.data_change))
@@ -115,7 +115,7 @@ class Conditioning:
 
     @property
     def weak(self) -> bool:
-        """Whether the decoder ignores most of what the condition says."""
+        """Returns whether the decoder ignores most of the condition."""
         return bool(self.overall < WEAK)
 
 
@@ -133,9 +133,9 @@ def measure(
     Args:
       encode: x [N, *places, C] and y to the mean of q(z | x, y) and a sample of it, [N, D] each.
       decode: z [N, D] and y to x [N, *places, C].
-      train: x and y, of which the probe and the data's means are made.
-      held_out: x and y, on which they are tried.
-      names: of the attributes, or of the classes.
+      train: x and y for the probe and the data's means.
+      held_out: x and y to measure on.
+      names: names of the attributes, or of the classes.
       exclusive: y are classes [N], all of them known; else attributes [N, A].
     """
     kind = (_Classes if exclusive else _Attributes)(train[1], len(names))
@@ -170,13 +170,13 @@ def measure(
 
 
 def linear_probe(z: np.ndarray, code: np.ndarray) -> Callable[[np.ndarray], np.ndarray]:
-    """Least squares of codes [N, K] on z [N, D] and 1, as a function of z."""
+    """Returns the least squares of codes [N, K] on z [N, D] and 1, as a function of z."""
     weights, mean = _least_squares(z, code), z.mean(0)
     return lambda z: (z - mean) @ weights + code.mean(0)
 
 
 def _least_squares(inputs: np.ndarray, outputs: np.ndarray) -> np.ndarray:
-    """The slopes [D, K] of outputs [N, K] on inputs [N, D], both about their means."""
+    """Returns the slopes [D, K] of outputs [N, K] on inputs [N, D], both about their means."""
     std = np.float64(inputs).std(0)
     std = np.where(std > 0, std, 1.0)
     inputs = (inputs - inputs.mean(0, dtype=np.float64)) / std
@@ -186,14 +186,14 @@ def _least_squares(inputs: np.ndarray, outputs: np.ndarray) -> np.ndarray:
 
 
 def _explained(read: np.ndarray, truth: np.ndarray) -> np.ndarray:
-    """R2 of each column of readings [N, K]; NaN where the truth does not vary."""
+    """Returns R2 of each column of readings [N, K]; NaN where the truth does not vary."""
     variance = truth.var(0)
     with np.errstate(divide="ignore", invalid="ignore"):
         return np.where(variance > 0, 1 - ((read - truth) ** 2).mean(0) / variance, np.nan)
 
 
 def _mean(values: np.ndarray) -> float:
-    """The mean of those that are known."""
+    """Returns the mean of the values that are known."""
     return float(np.nanmean(values)) if np.isfinite(values).any() else float("nan")
 
 
@@ -210,7 +210,7 @@ class _Attributes:
         return np.asarray(y, np.float32)
 
     def differences(self, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """B [A, P] of flat examples x [N, P], and how much of |B|^2 is expected to be noise [A]."""
+        """Returns B [A, P] of flat x [N, P], and the noise expected in |B|^2 [A]."""
         slopes = _least_squares(self._y, x)
         centred = self._y - self._y.mean(0)
         explained = ((centred.T @ centred @ slopes) * slopes).sum()
@@ -225,7 +225,7 @@ class _Attributes:
             yield _with_column(y, a, low), _with_column(y, a, high)
 
     def told_opposite(self, reading: Reading, y: np.ndarray) -> np.ndarray:
-        """What is read [N, A] of attributes of two values, each where it alone is told wrong."""
+        """Returns readings [N, A] of two-valued attributes, each where it alone is wrong in y."""
         columns = np.zeros(y.shape)
         for a in np.flatnonzero(self._binary).tolist():
             wrong = _with_column(y, a, self._low[a] + self._high[a] - y[:, a])
@@ -233,13 +233,13 @@ class _Attributes:
         return columns
 
     def accuracy(self, read: np.ndarray, truth: np.ndarray) -> np.ndarray:
-        """[A] of those of two values, NaN of others."""
+        """Returns the accuracy [A] of attributes of two values, NaN of others."""
         middle = (self._low + self._high) / 2
         return np.where(self._binary, ((read > middle) == (truth > middle)).mean(0), np.nan)
 
 
 class _Classes:
-    """Classes y [N] of so many: all examples are told each of them."""
+    """Classes y [N] of so many: all examples are decoded under each of them."""
 
     def __init__(self, y: np.ndarray, number: int) -> None:
         self._y, self._number = y, number
@@ -248,7 +248,7 @@ class _Classes:
         return (y[:, None] == np.arange(self._number)).astype(np.float32)
 
     def differences(self, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """B [K, P] of flat examples x [N, P], each class less all, and the noise in |B|^2 [K]."""
+        """Returns B [K, P] of flat x [N, P], each class less all, and the noise in |B|^2 [K]."""
         member = self.code(self._y)
         count = member.sum(0, dtype=np.float64)
         b = member.T @ x / np.maximum(count, 1)[:, None] - x.mean(0)
@@ -261,16 +261,16 @@ class _Classes:
             yield y, np.full_like(y, k)
 
     def told_opposite(self, reading: Reading, y: np.ndarray) -> np.ndarray:
-        """What is read [N, K] where the next class is told."""
+        """Returns readings [N, K] where the condition is the next class."""
         return reading((y + 1) % self._number)
 
     def accuracy(self, read: np.ndarray, truth: np.ndarray) -> np.ndarray:
-        """[1] of all examples."""
+        """Returns the accuracy [1] over all examples."""
         return np.array([(read.argmax(1) == truth.argmax(1)).mean()])
 
 
 def _with_column(y: np.ndarray, column: int, values: Any) -> np.ndarray:
-    """y [N, A] with other values in one column."""
+    """Returns y [N, A] with other values in one column."""
     y = y.copy()
     y[:, column] = values
     return y

@@ -1,7 +1,7 @@
-"""Whether Markov chains have mixed, and how many independent draws theirs are worth.
+"""Whether Markov chains have mixed, and how many independent draws their draws are worth.
 
-Of M chains of S draws, each is first cut in two, so that a chain that still travels shows; draws
-are then replaced by the normal quantiles of their ranks, so that heavy tails do no harm. With the
+Each of M chains of S draws is first cut in two, so that a chain that still travels shows. Draws are
+then replaced by the normal quantiles of their ranks, so that heavy tails do no harm. With the
 variance W within chains and V = (S - 1) / S W + the variance of the chains' means,
 
     R-hat = sqrt(V / W)       near 1 when chains have mixed; the larger of that of the draws and
@@ -19,15 +19,15 @@ from __future__ import annotations
 import numpy as np
 import scipy.stats
 
-MIXED = 1.1  # R-hat of chains that are taken to have mixed
-LOOKED_AT = 1024  # values of an example, whose R-hat is found; of more so many, evenly
+MIXED = 1.1  # chains below this R-hat count as mixed
+LOOKED_AT = 1024  # values of an example whose R-hat is found, evenly spaced if it has more
 
 
 def some_values(unknown: np.ndarray, channels: int) -> np.ndarray:
-    """Which values [N, P] of flat examples are looked at: evenly at places `unknown` [N, *places].
+    """Returns which values [N, P] of flat examples to look at, evenly over `unknown` [N, *places].
 
-    P is the same of all examples, so one with fewer has some of them several times; one without
-    any has the first value, which never changes.
+    P is the same for all examples, so one with fewer values has some of them several times. An
+    example without any has the first value, which never changes.
     """
     unknown = np.repeat(np.reshape(unknown, (len(unknown), -1)), channels, axis=1)
     rows = [np.flatnonzero(row) if row.any() else np.zeros(1, int) for row in unknown]
@@ -37,14 +37,14 @@ def some_values(unknown: np.ndarray, channels: int) -> np.ndarray:
 
 
 def split_rhat(draws: np.ndarray) -> np.ndarray:
-    """The rank-normalised split R-hat [...] of draws [S, M, ...], S > 3; 1 where all are equal."""
+    """Returns the rank-normalised split R-hat [...] of draws [S, M, ...], S > 3; 1 if all equal."""
     halves = _halves(draws)
     folded = np.abs(halves - np.median(halves, (0, 1)))
     return np.maximum(_rhat(_normalised(halves)), _rhat(_normalised(folded)))
 
 
 def bulk_ess(draws: np.ndarray) -> np.ndarray:
-    """The effective number [...] of draws [S, M, ...], S > 3; S M where all are equal."""
+    """Returns the bulk-ESS [...] of draws [S, M, ...], S > 3; S M where all are equal."""
     draws = _normalised(_halves(draws))
     length, chains = draws.shape[:2]
     within, total = _variances(draws)
@@ -56,26 +56,26 @@ def bulk_ess(draws: np.ndarray) -> np.ndarray:
     pairs = rho[: length // 2 * 2].reshape(length // 2, 2, *rho.shape[1:]).sum(1)
     positive = np.logical_and.accumulate(pairs > 0, axis=0)
     tau = -1 + 2 * (np.minimum.accumulate(pairs, axis=0) * positive).sum(0)
-    # As many as this at most: what alternates may be worth more draws than there are, but not any.
+    # Bounds the ESS: draws that alternate may be worth more than their number, but not any number.
     tau = np.maximum(tau, 1 / np.log10(length * chains))
     return length * chains / np.where(total > 0, tau, 1.0)
 
 
 def _halves(draws: np.ndarray) -> np.ndarray:
-    """The first and last halves [S // 2, 2 M, ...] of chains."""
+    """Cuts chains into their first and last halves, [S // 2, 2 M, ...]."""
     half = len(draws) // 2
     return np.concatenate([draws[:half], draws[-half:]], axis=1)
 
 
 def _normalised(draws: np.ndarray) -> np.ndarray:
-    """The normal quantiles of the ranks of all draws; ties share their mean rank."""
+    """Returns the normal quantiles of the ranks of all draws; ties share their mean rank."""
     number = draws.shape[0] * draws.shape[1]
     ranks = scipy.stats.rankdata(draws.reshape(number, -1), axis=0)
     return scipy.stats.norm.ppf((ranks - 0.375) / (number + 0.25)).reshape(draws.shape)
 
 
 def _variances(draws: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """W and V; both 0 where all draws are equal."""
+    """Returns W and V; both are 0 where all draws are equal."""
     within = draws.var(0, ddof=1).mean(0)
     return within, (len(draws) - 1) / len(draws) * within + draws.mean(0).var(0, ddof=1)
 

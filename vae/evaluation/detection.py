@@ -1,14 +1,14 @@
-"""How well a score tells two kinds apart: the receiver operating characteristic.
+"""How well a score separates two kinds: the receiver operating characteristic (ROC).
 
-Of positives with scores p and negatives with scores n, a threshold t accepts the shares
+From positives with scores p and negatives with scores n, a threshold t accepts the shares
 
     TAR(t) = P(p >= t),    FAR(t) = P(n >= t)
 
-of them (true and false acceptance). The ROC is the curve of both over t; the area below it, AUROC =
+(true and false acceptance rate). The ROC is the curve of both over t. The area below it, AUROC =
 P(p > n) + P(p = n) / 2, is 1/2 for a score that says nothing (Fawcett, "An introduction to ROC
-analysis", 2006). Positives may count by weights, so that groups of them weigh alike.
+analysis", 2006). Positives may have weights, so that groups of them count equally.
 
-Scores that are not numbers cannot be ranked: every figure made with one of them is NaN.
+Scores that are NaN cannot be ranked: every metric made with one of them is NaN.
 """
 
 from __future__ import annotations
@@ -22,12 +22,12 @@ import numpy as np
 def roc(
     negatives: np.ndarray, positives: np.ndarray, weights: np.ndarray | None = None
 ) -> tuple[np.ndarray, np.ndarray]:
-    """(FAR [T], TAR [T]) at every threshold that tells two scores apart, from (0, 0) to (1, 1).
+    """Returns (FAR [T], TAR [T]) at every threshold between two scores, from (0, 0) to (1, 1).
 
     Args:
       negatives: [N] scores.
       positives: [P] scores.
-      weights: [P] what the positives count; all alike where None.
+      weights: [P] weights of the positives; equal if None.
 
     Raises:
       ValueError: a score is NaN, or there are none of a kind.
@@ -41,7 +41,7 @@ def roc(
 
 
 def auroc(negatives: np.ndarray, positives: np.ndarray, weights: np.ndarray | None = None) -> float:
-    """The area under the ROC; NaN where a score is, or there are none of a kind."""
+    """Returns the area under the ROC; NaN if a score is, or there are none of a kind."""
     if not _ranked(negatives, positives):
         return math.nan
     return float(np.trapezoid(*reversed(roc(negatives, positives, weights))))
@@ -53,7 +53,7 @@ def tar_at_far(
     far: float,
     weights: np.ndarray | None = None,
 ) -> float:
-    """The highest true acceptance rate with a false acceptance rate of at most `far`, or NaN."""
+    """Returns the highest true acceptance rate with a false one of at most `far`, or NaN."""
     if not _ranked(negatives, positives):
         return math.nan
     false, true = roc(negatives, positives, weights)
@@ -61,13 +61,13 @@ def tar_at_far(
 
 
 def auroc_error(negatives: np.ndarray, positives: np.ndarray, groups: np.ndarray) -> float:
-    """The standard error of the AUROC in which every group [P] of positives weighs alike.
+    """Returns the standard error of the AUROC in which every group [P] of positives counts equally.
 
     The AUROC is the mean over groups of the share of negatives that a group's positives lie above,
-    and also the mean over negatives of the share of groups that lie above one: its variance is the
+    and also the mean over negatives of the share of groups that lie above one. Its variance is the
     sum of those of the two means (DeLong et al., "Comparing the areas under two or more correlated
-    receiver operating characteristic curves", 1988, with a group in the place of a positive). NaN
-    with fewer than two groups or negatives, and where a score is.
+    receiver operating characteristic curves", 1988, with groups in place of positives). It is NaN
+    with fewer than two groups or negatives, and if a score is.
     """
     names, group = np.unique(groups, return_inverse=True)
     if not _ranked(negatives, positives) or min(len(names), len(negatives)) < 2:
@@ -83,7 +83,7 @@ def auroc_error(negatives: np.ndarray, positives: np.ndarray, groups: np.ndarray
 
 
 def fold_accuracies(negatives: Sequence[np.ndarray], positives: Sequence[np.ndarray]) -> np.ndarray:
-    """The share of each of F folds that a threshold chosen on the others tells right, [F].
+    """Returns the accuracy [F] on each fold of a threshold chosen on the other folds.
 
     Args:
       negatives: F arrays of scores.
@@ -107,13 +107,13 @@ def fold_accuracies(negatives: Sequence[np.ndarray], positives: Sequence[np.ndar
 
 
 def _above(ordered: np.ndarray, scores: np.ndarray) -> np.ndarray:
-    """The share of sorted scores that each of `scores` lies above, ties half."""
+    """Returns the share of sorted scores that each of `scores` lies above, ties half."""
     low, high = (np.searchsorted(ordered, scores, side) for side in ("left", "right"))
     return (low + high) / (2 * len(ordered))
 
 
 def _accepted(scores: np.ndarray, weights: np.ndarray, thresholds: np.ndarray) -> np.ndarray:
-    """The weighted share of scores at or above each threshold, after one above all of them."""
+    """Returns the weighted share of scores at or above each threshold, from one above all on."""
     order = np.argsort(scores)
     above = np.concatenate([np.cumsum(weights[order][::-1])[::-1], [0.0]])
     shares = above / above[0]

@@ -1,4 +1,4 @@
-"""From per-example estimates to the figures of a data set, and what they say of the model."""
+"""From per-example estimates to the metrics of a data set, and what they say of the model."""
 
 from __future__ import annotations
 
@@ -8,44 +8,44 @@ import numpy as np
 
 from vae.evaluation.likelihood import Estimate
 
-# A dimension is active if the posterior's mean moves with x (Burda et al. 2016, section 5.3); where
-# there is no one vector of means, a latent group is active if it carries so many nats.
+# A dimension is active if the posterior's mean moves with x (Burda et al. 2016, section 5.3). Where
+# there is no single vector of means, a latent group is active if it carries so many nats.
 ACTIVE_VARIANCE = 0.01
 ACTIVE_NATS = 0.01
-MANY_SAMPLES = 10  # of fewer, that few of them carry an estimate is no wonder
-FEW_SAMPLES = 2.0  # effective ones, below which an estimate says little
-OFF_CENTRE = 1.0  # nats: the mean of the latents then lies 1.4 standard deviations of the prior off
+MANY_SAMPLES = 10  # with fewer samples, few effective ones need no warning
+FEW_SAMPLES = 2.0  # effective samples; an estimate from fewer says little
+OFF_CENTRE = 1.0  # nats: the latents' mean is then 1.4 of the prior's standard deviations off
 
 
 def mean_and_error(values: np.ndarray) -> tuple[float, float]:
-    """The mean over examples and its standard error."""
+    """Returns the mean over examples and its standard error."""
     error = values.std(ddof=1) / math.sqrt(len(values)) if len(values) > 1 else math.nan
     return float(values.mean()), float(error)
 
 
 def active_units(estimate: Estimate) -> int:
-    """Number of latent dimensions d with Var_x(E_q[z_d]) > 0.01."""
+    """Returns the number of latent dimensions d with Var_x(E_q[z_d]) > 0.01."""
     return int((estimate.mean.var(0) > ACTIVE_VARIANCE).sum())
 
 
 def active_groups(estimate: Estimate) -> int:
-    """Number of latent groups g with E_x[KL_g] > 0.01 nats."""
+    """Returns the number of latent groups g with E_x[KL_g] > 0.01 nats."""
     return int((estimate.group_kl.mean(0) > ACTIVE_NATS).sum())
 
 
 def activity(estimate: Estimate) -> tuple[str, int, int]:
-    """What is counted ("units" or "groups"), how many of them are active, and of how many."""
+    """Returns what is counted ("units" or "groups"), how many are active, and how many exist."""
     if dimensions := estimate.mean.shape[1]:
         return "units", active_units(estimate), dimensions
     return "groups", active_groups(estimate), estimate.group_kl.shape[1]
 
 
 def off_centre(mean: np.ndarray) -> float:
-    """What the KL to N(0, I) would fall by if the mean of the aggregate posterior were 0, in nats.
+    """Returns by how many nats the KL to N(0, I) exceeds that of centred latents.
 
-    With z = u - mu a decoder reconstructs as before, and E_x[KL] falls by |mu|^2 / 2 (see
-    `models/origin.py`). The squared mean of N examples exceeds |mu|^2 by their variance / N, which
-    is taken off.
+    With z = u - mu, mu the mean of the aggregate posterior, a decoder reconstructs as before, and
+    E_x[KL] falls by |mu|^2 / 2 (see `models/origin.py`). The squared mean of N examples exceeds
+    |mu|^2 by their variance / N, which is subtracted.
 
     Args:
       mean: [N, D] means of q(z | x).
@@ -59,16 +59,16 @@ def off_centre(mean: np.ndarray) -> float:
 def bits_per_dim(
     nats: np.ndarray, dimensions: np.ndarray, *, log_levels: float = 0.0
 ) -> tuple[float, float]:
-    """The bits of a whole set per value of it, -log2 p(x), and their standard error.
+    """Returns the bits of a whole set per value, -log2 p(x), and their standard error.
 
-    Where examples are of different sizes a large one counts as much as its values do. The error is
-    that of a ratio of two means, to first order (Cochran 1977, "Sampling techniques", chapter 6).
+    Examples of different sizes count by their number of values. The error is that of a ratio of two
+    means, to first order (Cochran 1977, "Sampling techniques", chapter 6).
 
     Args:
       nats: [N] negative log-likelihood.
       dimensions: [N] the number of values of each example.
-      log_levels: where p is a density of dequantised values in [0, 1], the logarithm of the number
-        of levels: the probability of a level is the density integrated over a width of 1 / levels.
+      log_levels: if p is a density of dequantised values in [0, 1], the logarithm of the number of
+        levels: the probability of a level is the density integrated over a width of 1 / levels.
     """
     per_value = nats.sum() / dimensions.sum()
     _, error = mean_and_error(nats - per_value * dimensions)
@@ -85,16 +85,16 @@ def summary(
     log_levels: float | None,
     standard: bool,
 ) -> dict[str, float]:
-    """Figures of a split by name, nats per example unless the name says otherwise.
+    """Returns the metrics of a split by name, nats per example unless the name says otherwise.
 
     Args:
-      estimate: per-example figures.
+      estimate: per-example estimates.
       split: the first part of the names.
       num_samples: K; with one sample the effective sample size is left out.
-      with_nll: whether the NLL was asked for; with one sample it is the negative ELBO again.
-      log_levels: see `bits_per_dim`; None where bits per dimension have no meaning (a density of
+      with_nll: whether the NLL was asked for; with one sample it is just the negative ELBO.
+      log_levels: see `bits_per_dim`; None if bits per dimension have no meaning (a density of
         values that were not dequantised, a Bernoulli's cross-entropy of grey values).
-      standard: whether the prior is N(0, I), beside which `off_centre` has a meaning.
+      standard: whether the prior is N(0, I), which gives `off_centre` a meaning.
     """
     nll = -estimate.log_likelihood
     with_errors = {"elbo": mean_and_error(estimate.elbo)}
@@ -122,9 +122,9 @@ def summary(
 
 
 def collapse_warning(estimate: Estimate) -> str | None:
-    """One sentence where the posterior has collapsed onto the prior, else None."""
+    """Returns one sentence if the posterior has collapsed onto the prior, else None."""
     if not np.isfinite(estimate.kl).all():
-        return None  # a model that diverged, of which this says nothing
+        return None  # a model that diverged, about which this says nothing
     counted, active, total = activity(estimate)
     if active >= min(total, max(1, total / 10)):
         return None
@@ -136,7 +136,7 @@ def collapse_warning(estimate: Estimate) -> str | None:
 
 
 def few_samples_warning(estimate: Estimate, num_samples: int) -> str | None:
-    """One sentence where next to none of the K samples carry the NLL, else None."""
+    """Returns one sentence if almost none of the K samples carry the NLL, else None."""
     ess = estimate.ess.mean()
     if num_samples < MANY_SAMPLES or not ess < FEW_SAMPLES:
         return None
@@ -148,7 +148,7 @@ def few_samples_warning(estimate: Estimate, num_samples: int) -> str | None:
 
 
 def off_centre_warning(nats: float) -> str | None:
-    """One sentence where the latents lie beside what a prior N(0, I) draws, else None."""
+    """Returns one sentence if the latents lie away from what a prior N(0, I) draws, else None."""
     if not nats > OFF_CENTRE:
         return None
     return (

@@ -1,4 +1,4 @@
-"""The figures of one split of a data set, under the protocol of a config."""
+"""The metrics of one split of a data set, under the protocol of a config."""
 
 from __future__ import annotations
 
@@ -42,12 +42,12 @@ class Evaluator(NamedTuple):
     """A compiled evaluation.
 
     Attributes:
-      estimate: the model's variables to per-example figures; `Stopped` is raised where a function
-        that is given, too, and asked before each chunk of samples, says so.
-      figures: per-example figures to figures of the split by name, nats per example unless the name
-        says otherwise; warns of a posterior that has collapsed, or whose mean is not the prior's,
-        unless told not to.
-      protocol: what the figures must be read with.
+      estimate: (variables, stop_requested) to per-example estimates; raises `Stopped` if the
+        function `stop_requested`, which is called before each chunk of samples, returns True.
+      figures: per-example estimates to metrics of the split by name, nats per example unless the
+        name says otherwise; warns, unless `warn` is False, of a posterior that has collapsed or
+        whose mean is not the prior's.
+      protocol: what the metrics must be read with.
     """
 
     estimate: Callable[..., Estimate]
@@ -67,11 +67,11 @@ def make_evaluator(
 ) -> Evaluator:
     """Prepares the evaluation of a split ("train", "valid" or "test") with K = `num_samples`.
 
-    With `members` M it is of M models at once: leaves of variables and estimates are [M, ...].
+    With `members` M it evaluates M models at once: leaves of variables and estimates are [M, ...].
 
-    A model without a density q(z | x) has no NLL, and the protocol says what its ELBO is. Where q
-    is certain, one sample is taken, and the protocol says that the NLL is a bound. A model without
-    p(x) has its own figures alone.
+    A model without a density q(z | x) has no NLL, and the protocol says what its ELBO is. If q is
+    deterministic, one sample is taken, and the protocol says that the NLL is a bound. A model
+    without p(x) has its own metrics alone.
     """
     explains, bounded = model.encodes, model.is_density
     with_nll, num_samples = bounded and num_samples > 1, useful_samples(model, num_samples)
@@ -110,7 +110,7 @@ def make_evaluator(
         number = math.ceil(len(examples) / batch_size)
         return estimator(variables, table, batches, key=key, ask=ask, num_batches=number)
 
-    @np.errstate(invalid="ignore", over="ignore")  # of a model that diverged they are NaN
+    @np.errstate(invalid="ignore", over="ignore")  # they are NaN if the model diverged
     def figures(estimated: Estimate, *, warn: bool = True) -> dict[str, float]:
         own = model.figures(estimated.measured) if estimated.measured else {}
         own = {f"{split}/{name}": value for name, value in own.items()}

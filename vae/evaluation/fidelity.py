@@ -3,18 +3,19 @@
 With features a, b [N, F] of data and samples, float64 numpy:
 
     Frechet distance     |m_a - m_b|^2 + tr(C_a + C_b - 2 (C_a C_b)^(1/2)), between the Gaussians of
-                         their means and covariances (Heusel et al. 2017); biased upwards, by less
-                         the more samples, so that it compares at one N only
+                         their means and covariances (Heusel et al. 2017); biased upwards, the less
+                         the more samples there are, so compare it at equal N only
     kernel distance      the squared maximum mean discrepancy with k(u, v) = (u'v / F + 1)^3,
                          unbiased (Binkowski et al. 2018): 0 in the mean for samples of the data
-    precision            the share of samples within the data's manifold, and
-    recall               of data within the samples': a manifold is the union of balls about each
-                         point that reach to its k-th nearest neighbour (Kynkaanniemi et al. 2019)
+    precision            the share of samples within the data's manifold
+    recall               the share of data within the samples' manifold: the union of balls about
+                         each point that reach to its k-th nearest neighbour (Kynkaanniemi et al.
+                         2019)
 
-and, of labels that a classifier reads off them, the entropy in nats: where samples have less of it
-than data, modes are missing.
+and the entropy, in nats, of the labels that a classifier predicts: if samples have less of it than
+data, modes are missing.
 
-Every figure of features or predictions that are not all finite is NaN.
+A metric of features or predictions that are not all finite is NaN.
 """
 
 from __future__ import annotations
@@ -25,13 +26,13 @@ import numpy as np
 
 NEIGHBOURS = 3
 BINS = 10  # of the histogram whose entropy is that of a continuous attribute
-ROWS = 1000  # of a matrix of distances that is held at once
+ROWS = 1000  # rows of a distance matrix that are held at once
 
 
 def frechet_of_gaussians(
     mean_a: np.ndarray, cov_a: np.ndarray, mean_b: np.ndarray, cov_b: np.ndarray
 ) -> float:
-    """The squared 2-Wasserstein distance of N(mean_a, cov_a) and N(mean_b, cov_b)."""
+    """Returns the squared 2-Wasserstein distance of N(mean_a, cov_a) and N(mean_b, cov_b)."""
     # tr (A B)^(1/2) is the sum of the roots of the eigenvalues of A^(1/2) B A^(1/2), symmetric.
     values, vectors = np.linalg.eigh(cov_a)
     root = (vectors * np.sqrt(np.maximum(values, 0))) @ vectors.T
@@ -42,7 +43,7 @@ def frechet_of_gaussians(
 
 
 def frechet(a: np.ndarray, b: np.ndarray) -> float:
-    """The Frechet distance of features [N, F] and [M, F]."""
+    """Returns the Frechet distance of features [N, F] and [M, F]."""
     if not _finite(a, b):
         return math.nan
     moments = [(x.mean(0), np.atleast_2d(np.cov(x, rowvar=False))) for x in (a, b)]
@@ -50,7 +51,7 @@ def frechet(a: np.ndarray, b: np.ndarray) -> float:
 
 
 def kernel_distance(a: np.ndarray, b: np.ndarray) -> float:
-    """The kernel distance of features [N, F] and [M, F]; it may be negative."""
+    """Returns the kernel distance of features [N, F] and [M, F]; it may be negative."""
 
     def kernel(u: np.ndarray, v: np.ndarray) -> np.ndarray:
         return (u @ v.T / u.shape[1] + 1) ** 3
@@ -63,7 +64,7 @@ def kernel_distance(a: np.ndarray, b: np.ndarray) -> float:
 
 
 def squared_distances(a: np.ndarray, b: np.ndarray) -> np.ndarray:
-    """Squared Euclidean distances [N, M] of vectors [N, F] and [M, F]."""
+    """Returns squared Euclidean distances [N, M] of vectors [N, F] and [M, F]."""
     products = (a**2).sum(1)[:, None] + (b**2).sum(1) - 2 * a @ b.T
     return np.maximum(products, 0)
 
@@ -71,14 +72,14 @@ def squared_distances(a: np.ndarray, b: np.ndarray) -> np.ndarray:
 def precision_recall(
     data: np.ndarray, samples: np.ndarray, *, k: int = NEIGHBOURS
 ) -> tuple[float, float]:
-    """(precision, recall) of samples [M, F] against data [N, F], both more than k."""
+    """Returns (precision, recall) of samples [M, F] against data [N, F], both more than k."""
     if not _finite(data, samples):
         return math.nan, math.nan
     return _share_within(samples, data, k), _share_within(data, samples, k)
 
 
 def _share_within(points: np.ndarray, others: np.ndarray, k: int) -> float:
-    """The share of `points` in the union of the k-nearest-neighbour balls about `others`."""
+    """Returns the share of `points` in the union of k-nearest-neighbour balls about `others`."""
     within = np.zeros(len(points), bool)
     for start in range(0, len(others), ROWS):
         centres = others[start : start + ROWS]
@@ -90,16 +91,16 @@ def _share_within(points: np.ndarray, others: np.ndarray, k: int) -> float:
 
 
 def class_entropy(predicted: np.ndarray) -> float:
-    """The entropy of the most probable classes of predictions [N, A]."""
+    """Returns the entropy of the most probable classes of predictions [N, A]."""
     if not _finite(predicted):
         return math.nan
     return _entropy(np.bincount(predicted.argmax(1)))
 
 
 def attribute_entropy(predicted: np.ndarray, bins: int = BINS) -> float:
-    """The entropy of the histogram of an attribute's predictions [N] in [0, 1].
+    """Returns the entropy of the histogram of an attribute's predictions [N] in [0, 1].
 
-    Two bins make it that of a binary attribute, which is there or not.
+    Use two bins for a binary attribute.
     """
     if not _finite(predicted):
         return math.nan

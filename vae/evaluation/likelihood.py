@@ -4,9 +4,9 @@
     log p(x) >= log 1/K sum_k w_k,   w_k = p(x, z_k) / q(z_k | x)               (Burda et al. 2016)
     ESS    = (sum_k w_k)^2 / sum_k w_k^2                                        in [1, K]
 
-The K samples are drawn in chunks that fit the memory; each chunk leaves log-sums per example, which
-are put together in float64 on the host. Every sample of an example has a key of its own, so that a
-figure depends neither on the chunks, nor on the batch size, nor on the devices.
+The K samples are drawn in chunks that fit the memory. Each chunk gives log-sums per example, which
+are combined in float64 on the host. Every sample of an example has a key of its own, so an estimate
+depends neither on the chunks, nor on the batch size, nor on the devices.
 """
 
 from __future__ import annotations
@@ -34,15 +34,17 @@ COMPILING = "compiling the evaluation"
 
 
 class Estimate(NamedTuple):
-    """Per-example figures of N examples, float64, in nats.
+    """Per-example estimates of N examples, float64, in nats.
 
     Attributes:
-      elbo: [N]; reconstruction: [N] E_q[log p(x | z)]; kl: [N] the divergence of the ELBO.
+      elbo: [N] the evidence lower bound.
+      reconstruction: [N] E_q[log p(x | z)].
+      kl: [N] the divergence in the ELBO.
       log_likelihood: [N] the importance-weighted bound with K samples.
       ess: [N] effective sample size.
       group_kl: [N, G] closed-form divergence per latent group, or [N, 0].
       mean: [N, D] mean of the posterior.
-      dimensions: [N] how many values x has, at the places where its mask is True.
+      dimensions: [N] how many values x has, at the positions where its mask is True.
       measured: what else the model measures, arrays [N, ...] by name.
     """
 
@@ -58,7 +60,7 @@ class Estimate(NamedTuple):
 
 
 class _Chunk(NamedTuple):
-    """Sums over one chunk of samples, [B] each; and what does not depend on the samples."""
+    """Sums over one chunk of samples, [B] each, and what does not depend on the samples."""
 
     log_sum: Array
     log_sum_squares: Array
@@ -71,14 +73,14 @@ class _Chunk(NamedTuple):
 
 
 def useful_samples(model: Any, num_samples: int) -> int:
-    """K, or 1 where all samples would be the same: without a density, or where q is certain."""
+    """Returns K, or 1 if all samples would be equal: without a density, or if q is certain."""
     return num_samples if model.is_density and not model.certain else 1
 
 
 def chunks(
     num_samples: int, examples: int, bytes_per_example: int, max_bytes: int
 ) -> tuple[int, int]:
-    """(number of chunks, samples in each) for so many examples decoded in bounded memory."""
+    """Returns (number of chunks, samples in each) to decode examples in bounded memory."""
     largest = max(1, max_bytes // max(1, examples * bytes_per_example))
     number = math.ceil(num_samples / largest)
     return number, math.ceil(num_samples / number)
@@ -99,16 +101,16 @@ def make_estimator(
       model: the model.
       preprocess: (batch, table, keys=[B]) to a `Batch`.
       mesh: devices over which a batch is spread.
-      num_samples: K; one is taken where all would be the same.
+      num_samples: K; one sample is taken if all would be equal.
       max_bytes: bound on the decoded samples that one device holds at once.
       members: M models are estimated at once, leaves of their variables [M, ...]; 0 for one model.
 
     Returns:
-      `estimate(variables, table, batches, key=key)` over batches as
-      `evaluation_batches` gives them; its arrays leave out what is not counted, and are
-      [M, N, ...] of M members. Each process gives its slices, and gets the figures of all.
-      `num_batches` is how many there are, for the progress line. `ask` is called before each chunk
-      of samples; what it raises ends the estimate.
+      `estimate(variables, table, batches, key=key)` over batches as `evaluation_batches` gives
+      them. Its arrays leave out examples that are not counted, and are [M, N, ...] with M members.
+      Each process gives its slices, and gets the estimates of all. `num_batches`, the number of
+      batches, is for the progress line. `ask` is called before each chunk of samples; an exception
+      that it raises ends the estimate.
     """
     num_samples, event = useful_samples(model, num_samples), model.event
     bytes_per_example = max(
@@ -140,7 +142,7 @@ def make_estimator(
     compiled: dict[int, Callable[..., _Chunk]] = {}
     of_members = P(MEMBER) if members else P()
     of_examples = P(*of_members, AXIS)
-    axis = len(of_examples) - 1  # of the examples
+    axis = len(of_examples) - 1  # the axis of the examples
     held = math.ceil(members / mesh.shape[MEMBER]) if members else 1  # models on one device
 
     def compile_chunk(size: int) -> Callable[..., _Chunk]:
@@ -187,14 +189,14 @@ def make_estimator(
 
 
 def _dimensions(batch: Batch) -> Array:
-    """The number of values of each example, [B]."""
+    """Returns the number of values of each example, [B]."""
     x, mask = batch.x, batch.mask
     if mask is None:
         return jnp.full(len(x), x[0].size)
     return x.shape[-1] * mask.reshape(len(x), -1).sum(-1)
 
 
-@np.errstate(invalid="ignore", over="ignore")  # of a model that diverged the figures are NaN
+@np.errstate(invalid="ignore", over="ignore")  # the estimates are NaN if the model diverged
 def _combine(parts: list[Any], num_samples: int) -> Estimate:
     parts = jax.tree.map(lambda field: np.asarray(field, np.float64), parts)
     log_sum = np.logaddexp.reduce([part.log_sum for part in parts])

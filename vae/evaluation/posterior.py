@@ -1,26 +1,27 @@
 """Samples of p(z | observed) ~ p(z) p(observed | z), where only part of an example is known.
 
-Every chain starts from the prior and is led to the posterior by degrees, by sweeps of Hamiltonian
-Monte Carlo (`probability/hamiltonian.py`), each a trajectory of leapfrog steps:
+Every chain goes from the prior to the posterior by degrees, in sweeps of Hamiltonian Monte Carlo
+(`probability/hamiltonian.py`), each a trajectory of leapfrog steps:
 
     1. z ~ p(z)
-    2. a quarter of the sweeps, each of p(z) p(observed | z)^beta, where beta grows from 1e-4 to 1
+    2. a quarter of the sweeps, each for p(z) p(observed | z)^beta, where beta grows from 1e-4 to 1
        in equal ratios (annealing: Neal 2001, "Annealed importance sampling", without its weights)
-    3. a quarter at beta = 1, and then half of them, which are kept
+    3. a quarter at beta = 1, and then half of the sweeps, which are kept
 
-Chains so start far apart and have not seen each other, and what is still unlike between them when
-they end tells that they have not mixed: see `convergence.py`.
+The chains start far apart and independently, so what still differs between them at the end shows
+that they have not mixed: see `convergence.py`.
 
 A sharp p(x | z) leaves some directions of z a hundredth of the room that it leaves others, so
 chains move in coordinates in which all have about as much. The precision of z is about
 
     Lambda = diag(1 / Var p(z)) + beta J' diag(1 / v) J
 
-with the Jacobian J of the mean of what is observed, given z, and its variances v: of a Gaussian
-likelihood, the Gauss-Newton matrix; of others about the Fisher information (Girolami & Calderhead
-2011, "Riemann manifold Langevin and Hamiltonian Monte Carlo methods", who use it at every step). J
-is found by differences, anew every few sweeps until half of them are done; after that neither the
-coordinates nor the step sizes change. With more than `DENSE` latents only the diagonal is found.
+with the Jacobian J of the mean of what is observed, given z, and its variances v. For a Gaussian
+likelihood this is the Gauss-Newton matrix, for others about the Fisher information (Girolami &
+Calderhead 2011, "Riemann manifold Langevin and Hamiltonian Monte Carlo methods", who use it at
+every step). J is found by finite differences, anew every few sweeps in the first half; after that
+neither the coordinates nor the step sizes change. With more than `DENSE` latents only the diagonal
+is found.
 
 Every chain has its own key, coordinates and step size, so a sample depends neither on other
 examples nor on how many chains there are.
@@ -55,29 +56,29 @@ Array = jax.Array
 SWEEPS = 200
 LEAPFROGS = 6
 FIRST_BETA = 1e-4
-FIRST_STEP = 0.2  # in deviations of z, as the coordinates have them
-LONGEST_STEP = 0.35  # a trajectory is a third of a period then: longer ones would lead back
-RENEWED = 5  # sweeps that coordinates serve while beta grows, and
-RENEWED_LATER = 10  # at beta = 1
-DENSE = 256  # latents, of which every direction has a scale; of more, every dimension
-PROBES = 32  # draws that a diagonal is estimated from, and the variance of p(z)
-DIFFERENCE = 0.1  # in deviations of p(z): so far is the decoder looked at from z
-SMALLEST = 1e-4  # of such a deviation
+FIRST_STEP = 0.2  # in the coordinates, in standard deviations of z
+LONGEST_STEP = 0.35  # a trajectory is then a third of a period: longer ones would lead back
+RENEWED = 5  # sweeps between new coordinates while beta grows
+RENEWED_LATER = 10  # the same at beta = 1
+DENSE = 256  # latents up to which every direction has a scale; beyond, every dimension
+PROBES = 32  # draws for the estimate of a diagonal, and of the variance of p(z)
+DIFFERENCE = 0.1  # step of the finite differences, in standard deviations of p(z)
+SMALLEST = 1e-4  # least such standard deviation
 CHAINS = 32  # at once
-BYTES = 2**28  # of the Jacobians of these
+BYTES = 2**28  # of their Jacobians
 
 
 class Posterior(NamedTuple):
-    """What the chains of N examples say, M chains each, as numpy arrays.
+    """The results of M chains for each of N examples, as numpy arrays.
 
     Attributes:
       mean: [N, *places, C] E[x | observed], over the chains and the second half of their sweeps.
       samples: [N, M, *places, C] E[x | observed, z] for the last z of each chain.
       z: [S, N, M, D] the second half of each chain; the latents of several groups side by side.
-      acceptance: [N, M] of these trajectories, in [0, 1].
+      acceptance: [N, M] acceptance of these trajectories, in [0, 1].
       rhat: [N] the largest R-hat of an unknown value of E[x | observed, z] over these sweeps; NaN
-        where they are fewer than 4.
-      ess: [N] the smallest bulk-ESS of one, of S M draws; NaN likewise.
+        if there are fewer than 4.
+      ess: [N] the smallest bulk-ESS of such a value, from S M draws; NaN likewise.
     """
 
     mean: np.ndarray
@@ -89,7 +90,7 @@ class Posterior(NamedTuple):
 
 
 def why_not(model: Any) -> str | None:
-    """What it is about a model that `make_sampler` cannot deal with; None where it can."""
+    """Returns why `make_sampler` cannot sample a model; None if it can."""
     if not model.has_joint:
         return "has no density of its latents; 'vae', 'two_layer' and 'ladder' have one"
     if model.causal:
@@ -106,28 +107,28 @@ def make_sampler(model: Any, variables: Any) -> Callable[..., Posterior]:
 
     Args:
       model: the model.
-      variables: as many and as large as will be given to it.
+      variables: variables of the shapes that will be given to the sampler.
 
     Returns:
-      `sample(variables, observation, y, chains=M, sweeps=T, key=key)` of an observation
+      `sample(variables, observation, y, chains=M, sweeps=T, key=key)` for an observation
       (`probability/observations.py`) of N examples and their y [N, ...], as a model is given it; T
-      trajectories of each chain.
+      is the number of sweeps of each chain.
     """
     ends, structure = _groups(model, variables)
     dim = int(ends[-1])
 
     def flat(z: Any) -> Array:
-        """Latents of one or several groups [..., D_g] as [..., D]."""
+        """Concatenates latents of one or several groups [..., D_g] to [..., D]."""
         return jnp.concatenate(jax.tree.leaves(z), axis=-1)
 
     def decoded(variables: Any, y: Array | None, z: Array) -> tuple[Array, Any]:
-        """log p(z) [N] for z [N, D], and what a likelihood is to be given."""
+        """Returns log p(z) [N] for z [N, D], and the arguments of a likelihood."""
         groups = jax.tree.unflatten(structure, jnp.split(z, ends[:-1], axis=-1))
         log_pz, outputs = model.joint(variables, groups, y)
         return log_pz, (model.likelihood, outputs, part(variables, "likelihood"))
 
     def density(variables: Any, observation: Any, y: Array | None, beta: Array) -> Callable:
-        """log p(z) p(observed | z)^beta [N], as a function of z [N, D]."""
+        """Returns log p(z) p(observed | z)^beta [N] as a function of z [N, D]."""
 
         def log_density(z: Array) -> Array:
             log_pz, given = decoded(variables, y, z)
@@ -137,14 +138,14 @@ def make_sampler(model: Any, variables: Any) -> Callable[..., Posterior]:
 
     @jit
     def start(variables: Any, y: Array | None, keys: Array) -> tuple[Array, Array]:
-        """Draws [N, D] of p(z), and the deviations [N, D] of such draws."""
+        """Draws z [N, D] from p(z), and their standard deviations [N, D]."""
         keys = sample_keys(keys, PROBES)
         z = model.sample(variables, _repeated(y, PROBES), keys=keys.reshape(-1))
         z = flat(z).reshape(*keys.shape, -1)
         return z[0], jnp.maximum(z.std(0, ddof=1), SMALLEST)
 
     def moments(variables: Any, observation: Any, y: Array | None, z: Array) -> Any:
-        """The mean and standard deviation [N, n] of what is observed, given z."""
+        """Returns the mean and standard deviation [N, n] of what is observed, given z."""
         mean, variance = observation.moments(*decoded(variables, y, z)[1])
         mean, variance = jnp.broadcast_arrays(mean, jnp.maximum(variance, SMALLEST**2))
         return mean.reshape(len(z), -1), jnp.sqrt(variance).reshape(len(z), -1)
@@ -153,7 +154,7 @@ def make_sampler(model: Any, variables: Any) -> Callable[..., Posterior]:
     def column(
         variables: Any, observation: Any, y: Array | None, base: Any, z: Array, at: Array, by: Array
     ) -> Array:
-        """The column [N, n] of diag(1 / sqrt v) J diag(by) for dimension `at`."""
+        """Returns the column [N, n] of diag(1 / sqrt v) J diag(by) for dimension `at`."""
         away = z.at[:, at].add(DIFFERENCE * by[:, at])
         mean, deviation = base
         return (moments(variables, observation, y, away)[0] - mean) / (DIFFERENCE * deviation)
@@ -162,7 +163,7 @@ def make_sampler(model: Any, variables: Any) -> Callable[..., Posterior]:
     def probe(
         variables: Any, observation: Any, y: Array | None, z: Array, keys: Array, at: Array
     ) -> Array:
-        """A draw [N, D] whose square is the diagonal of J' diag(1 / v) J on average."""
+        """Draws [N, D] whose square is the diagonal of J' diag(1 / v) J on average."""
         deviation = moments(variables, observation, y, z)[1]
         _, pull = jax.vjp(lambda z: moments(variables, observation, y, z)[0] / deviation, z)
         return pull(standard_normal(sample_keys(keys, 1, at)[0], deviation.shape[-1]))[0]
@@ -173,7 +174,7 @@ def make_sampler(model: Any, variables: Any) -> Callable[..., Posterior]:
         return jnp.nan_to_num(einsum("nik,njk->nij", jacobian, jacobian))
 
     def information(given: tuple, z: Array, deviation: Array, keys: Array, sweep: int) -> Array:
-        """J' diag(1 / v) J in units of the prior's deviations, [N, D, D] or its diagonal."""
+        """Returns J' diag(1 / v) J, scaled by the prior's deviations: [N, D, D] or its diagonal."""
         if dim <= DENSE:
             base = base_of(*given, z)
             return whole([column(*given, base, z, np.int32(i), deviation) for i in range(dim)])
@@ -185,7 +186,7 @@ def make_sampler(model: Any, variables: Any) -> Callable[..., Posterior]:
 
     @jit
     def scale(information: Array, deviation: Array, beta: Array) -> Array:
-        """S with S S' = Lambda^-1, as `hamiltonian.leapfrog` takes it."""
+        """Returns S with S S' = Lambda^-1, as `hamiltonian.leapfrog` takes it."""
         if information.ndim == 2:
             return deviation / jnp.sqrt(1 + beta * information)
         precision = jnp.eye(dim) + beta * information
@@ -203,9 +204,9 @@ def make_sampler(model: Any, variables: Any) -> Callable[..., Posterior]:
 
     @jit
     def kick(log_step: Array, keys: Array, sweep: Array) -> tuple[Array, Array]:
-        """The momentum [N, D] and the step sizes [N] of a trajectory."""
+        """Draws the momentum [N, D] and the step sizes [N] of a trajectory."""
         momentum_keys, step_keys = split(sample_keys(keys, 1, sweep)[0], 3)[:2]
-        # Lengths vary, lest a trajectory be just one period of some dimension.
+        # Lengths vary, so that no trajectory is exactly one period of some dimension.
         vary = jax.vmap(lambda key: jax.random.uniform(key, minval=0.8, maxval=1.2))(step_keys)
         return standard_normal(momentum_keys, dim), jnp.exp(log_step) * vary
 
@@ -243,7 +244,7 @@ def make_sampler(model: Any, variables: Any) -> Callable[..., Posterior]:
     def sample_some(
         variables: Any, observation: Any, y: Array | None, sweeps: int, keys: Array, tell: Any
     ) -> tuple[Any, ...]:
-        """Chains [N] of as many examples: mean, last x, z [S, N, D], acceptance, traces of x."""
+        """Runs a chain for each of N: mean, last x, z [S, N, D], acceptance, traces of x."""
         given = variables, observation, y
         start_keys, probe_keys, keys = split(keys, 3)
         z, deviation = start(variables, y, start_keys)
@@ -322,7 +323,7 @@ def make_sampler(model: Any, variables: Any) -> Callable[..., Posterior]:
 
 
 def schedule(sweeps: int) -> tuple[np.ndarray, int]:
-    """The beta of every sweep, and the first sweep that is kept."""
+    """Returns the beta of every sweep, and the first sweep that is kept."""
     burn_in = sweeps // 2
     annealed = burn_in // 2
     betas = np.ones(sweeps, np.float32)
@@ -331,7 +332,7 @@ def schedule(sweeps: int) -> tuple[np.ndarray, int]:
 
 
 def _groups(model: Any, variables: Any) -> tuple[np.ndarray, Any]:
-    """Where the groups of z end when they lie side by side, and the tree that they are."""
+    """Returns where the groups of z end when side by side, and the tree that they form."""
 
     def sample(variables: Any) -> Any:
         y = model.condition.unknown(1) if model.condition else None
@@ -342,5 +343,5 @@ def _groups(model: Any, variables: Any) -> tuple[np.ndarray, Any]:
 
 
 def _repeated(y: Array | None, times: int) -> Array | None:
-    """y [N, ...] one after the other as often, [times N, ...]."""
+    """Returns y [N, ...] repeated as a whole, [times N, ...]."""
     return None if y is None else jnp.tile(y, (times, *[1] * (y.ndim - 1)))

@@ -1,9 +1,9 @@
 """Packing: how many runs are worth training in one program, measured on the devices at hand.
 
-An accelerator that one small model leaves idle trains many for little more than the time of one; a
-CPU's cores are busy with one already, and `vmap` over models only costs them. So the step of one
-run is timed, then that of 4 together, of 16, and so on, as long as a run's share of the time falls
-and the program fits the memory.
+An accelerator that one small model leaves idle trains many for little more than the time of one. A
+CPU's cores are busy with one already, and `vmap` over models only costs them time. The step of one
+run is therefore timed, then that of 4 together, of 16, and so on, while a run's share of the time
+falls and the program fits the memory.
 """
 
 from __future__ import annotations
@@ -26,20 +26,20 @@ from vae.tasks.output import Output
 from vae.train import call_batch, make_mapped_step
 from vae.training import devices, directory
 
-GROWTH = 4  # of the number of members from one trial to the next
-GAIN = 0.9  # of a run's share of the time: less of a fall is not worth the memory
-MEMORY = 0.8  # of a device's; the rest is for evaluations and pictures
-MOST = 64  # runs that are tried in one program
-SECONDS = 0.5  # of steps that are timed, after those that are not
+GROWTH = 4  # factor between the numbers of members tried
+GAIN = 0.9  # of a run's share of the time: a smaller fall is not worth the memory
+MEMORY = 0.8  # share of a device's memory; the rest is for evaluations and pictures
+MOST = 64  # most runs tried in one program
+SECONDS = 0.5  # of timed steps, after those that warm up
 
 
 class Packing(NamedTuple):
     """What was measured.
 
     Attributes:
-      members: how many runs to train in one program; 1 where packing does not pay.
-      alone: seconds of a step of one run by itself.
-      together: seconds of a step of them all.
+      members: how many runs to train in one program; 1 if packing does not pay.
+      alone: seconds for a step of one run by itself.
+      together: seconds for a step of them all.
       device_bytes: memory that their program needs on one device.
     """
 
@@ -75,7 +75,7 @@ def packing(
 ) -> Output:
     """Measures how many runs of an experiment are worth training in one program.
 
-    A CPU's cores are busy with one run already, so that packing never pays there.
+    A CPU's cores are busy with one run already, so packing never pays there.
 
     Examples:
       vae packing --config=experiments/digits.py
@@ -102,7 +102,7 @@ def packing(
 
 @terminal.shown("measuring packed runs")
 def _timed(experiment: Experiment, members: int) -> Packing:
-    """Times the step of so many runs together; of one by itself where `members` is 0."""
+    """Times the step of so many runs together, or of one by itself if `members` is 0."""
     mesh = devices.make_mesh(max(members, 1))
     table = devices.replicate(experiment.dataset.train.table(), mesh)
     config = experiment.config
@@ -125,7 +125,7 @@ def _timed(experiment: Experiment, members: int) -> Packing:
 
 
 def _seconds(step: Callable[..., Any], state: Any, batch: Any, table: Any) -> float:
-    """Seconds of a call, the mean over `SECONDS` of calls."""
+    """Returns the mean seconds of a call, over `SECONDS` of calls."""
     state, report = step(state, batch, table)
     jax.block_until_ready(report)
     calls, started = 0, time.monotonic()
@@ -137,6 +137,6 @@ def _seconds(step: Callable[..., Any], state: Any, batch: Any, table: Any) -> fl
 
 
 def _memory() -> float:
-    """Bytes that may be used on a device; no bound where the device does not say."""
+    """Returns the bytes that may be used on a device; infinite if the device does not say."""
     statistics = jax.local_devices()[0].memory_stats() or {}
     return MEMORY * statistics.get("bytes_limit", float("inf"))

@@ -1,15 +1,15 @@
 """Populations: many runs trained by one compiled program.
 
 Runs that differ in traced numbers alone (`State.hyper`, the seeds) take the same steps with other
-numbers. So the step of one is mapped by `vmap` over a leading axis M of states, and the members are
-spread over the devices by the mesh's axis `member`, beside `data`. A member has its own run
-directory, metrics, checkpoints and end; it is the run that it would have been alone, to rounding.
+numbers. `vmap` therefore maps the step of one over a leading axis M of states, and the mesh's axis
+`member`, beside `data`, spreads the members over the devices. A member has its own run directory,
+metrics, checkpoints and end; to rounding it is the run that it would have been alone.
 
     states [M, ...], batches [M, S, b, ...]  ->  states [M, ...], reports [M]
 
 Each member goes through `loop.order`; what all of them wait for is done for all at once. One that
 has ended (completed, diverged, or stopped because its directory holds a file `stop`) keeps its
-place, and what is computed there is not looked at.
+slot, and what is computed there is ignored.
 """
 
 from __future__ import annotations
@@ -63,16 +63,16 @@ class Member(NamedTuple):
 
 
 def train(members: Sequence[Member]) -> list[dict[str, Any]]:
-    """Trains runs in one program, or goes on with those that are not complete.
+    """Trains runs in one program, or resumes those that are not complete.
 
     Args:
       members: the runs; their configs differ in what `traced.varying` names, and in nothing else.
 
     Returns:
-      What each one's `result.json` holds, see `vae.train`.
+      The content of each run's `result.json`, see `vae.train`.
 
     Raises:
-      InputError: something given is wrong; nothing was written.
+      InputError: an argument is wrong; nothing was written.
     """
     started = time.monotonic()
     _check_alike(members)
@@ -132,7 +132,7 @@ def _train(members: list[Member], started: float) -> list[dict[str, Any]]:
 
 
 class _Population:
-    """The states of the members, and answers to what their orders request."""
+    """The states of the members, and the answers to their requests."""
 
     def __init__(
         self,
@@ -269,7 +269,7 @@ class _Population:
         return self._one(self._states, m)
 
     def _restored(self, m: int) -> int:
-        """Puts a member's newest checkpoint in its place; returns its step."""
+        """Restores a member's newest checkpoint into its slot; returns its step."""
         state = self._records[m].checkpoints.restore_latest(self._member(m))
         if state is None:
             return 0
@@ -282,7 +282,7 @@ class _Population:
 
 
 class _Share:
-    """A member's part in the progress line, which shows the first one's figures."""
+    """A member's part in the progress line, which shows the first one's metrics."""
 
     def __init__(self, progress: Progress, leads: bool) -> None:
         self._progress, self._leads = progress, leads

@@ -27,7 +27,7 @@ BATCH = P(devices.MEMBER, None, devices.AXIS)  # the layout of a batch
 
 
 def make_step(experiment: Experiment, mesh: Mesh) -> Callable[[State, Any, Any], Any]:
-    """The compiled step of all members, (states, batch, table) -> (states, reports)."""
+    """Returns the compiled step of all members, (states, batch, table) -> (states, reports)."""
     return devices.map_shards(
         jax.vmap(experiment.step(mesh), in_axes=(0, 0, None)),
         mesh,
@@ -40,9 +40,9 @@ def make_step(experiment: Experiment, mesh: Mesh) -> Callable[[State, Any, Any],
 def make_batch(
     config: ml_collections.ConfigDict, mesh: Mesh, batches: Sequence[Batches], steps: Sequence[int]
 ) -> Any:
-    """What the members see in a call, each from its own step on; leaves [M, S, b, ...]."""
+    """Returns the members' batches of a call, each from its own step on; leaves [M, S, b, ...]."""
 
-    @functools.cache  # members with the same order of the data see the same
+    @functools.cache  # members with the same order of the data share the batch
     def of_call(batches: Batches, step: int) -> Any:
         return call_batch(batches, config, step)
 
@@ -53,7 +53,7 @@ def make_batch(
 def initial_states(
     experiment: Experiment, mesh: Mesh, configs: Sequence[ml_collections.ConfigDict]
 ) -> State:
-    """The states before the first step."""
+    """Returns the states before the first step."""
     starts = jax.tree.map(lambda *x: np.stack(x), *map(starting_point, configs))
     new = functools.partial(new_state, experiment.model, experiment.config)
     initialise = jax.vmap(new, in_axes=(0, 0, None))
@@ -61,5 +61,5 @@ def initial_states(
 
 
 def unstacked(tree: Any, number: int) -> list[Any]:
-    """A tree of host arrays [M, ...] to M trees."""
+    """Splits a tree of host arrays [M, ...] into M trees."""
     return [jax.tree.map(lambda x, m=m: x[m], tree) for m in range(number)]

@@ -1,4 +1,4 @@
-"""Runs side by side: what differs in their configs, and what each came to."""
+"""Runs side by side: what differs in their configs, and their metrics."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ SAME = "(the same configs)"
 
 
 def compare(directories: Sequence[str | Path]) -> tuple[str, dict[str, Any]]:
-    """Compares runs: a table for a person, and what is in it.
+    """Compares runs, as a table for a person and as data.
 
     Args:
       directories: two run directories or more.
@@ -29,7 +29,7 @@ def compare(directories: Sequence[str | Path]) -> tuple[str, dict[str, Any]]:
       The table, and {"configs": {key: values}, "figures": {name: values}}, a value for each run.
 
     Raises:
-      InputError: there are fewer than two, or one is no run's.
+      InputError: there are fewer than two, or one is no run directory.
     """
     folders = [user_path(directory) for directory in directories]
     if len(folders) < 2:
@@ -59,7 +59,7 @@ def _rows(
         "took": lambda run: runs.took(run.seconds),
     }
     rows = [[name, *map(of, found)] for name, of in said.items()]
-    # What figures depend on beside the config, where it is not the same.
+    # What the metrics depend on beside the config, where it differs.
     for name, of in {
         "data": lambda run: _at(run.record, "data", "digest")[:8],
         "commit": lambda run: _at(run.record, "commit")[:8],
@@ -83,21 +83,21 @@ def _rows(
 
 
 def _names(found: list[Summary], split: str) -> list[str]:
-    """The figures of a split that any of the runs has, but standard errors and numbers of steps."""
+    """Returns a split's metrics that any of the runs has, but standard errors and step counts."""
     aside = ("_stderr", "/examples", "_per_second", "/learning_rate", "/skipped", "/grad_norm")
     names = dict.fromkeys(name for run in found for name in run.metrics if name.startswith(split))
     return [name for name in names if not name.endswith(aside)]
 
 
 def _at(record: Any, *keys: str) -> str:
-    """What is at a path of nested dicts, as text; "" where there is nothing."""
+    """Returns the value at a path of nested dicts, as text; "" if there is none."""
     for key in keys:
         record = record.get(key) if isinstance(record, dict) else None
     return "" if record is None else str(record)
 
 
 def _short(names: list[str]) -> list[str]:
-    """Paths without the folders that they share."""
+    """Returns paths without the folders that they share."""
     parts = [Path(name).parts for name in names]
     while all(len(part) > 1 for part in parts) and len({part[0] for part in parts}) == 1:
         parts = [part[1:] for part in parts]

@@ -1,12 +1,12 @@
 """The results of the runs in a directory, beside what was published.
 
-An experiment file says beside `get_config` what is known of its variants:
+An experiment file may say beside `get_config` what is known of its variants:
 
     PUBLISHED = {variant: (metric, figure, source)}
 
-Runs that differ only in their seeds make one row. Every figure comes from a `result.json`. Where a
-variant has runs, the others of its file are listed as not run. Runs of other configs, one's own,
-have rows as well, with their main figure.
+Runs that differ only in their seeds make one row. Every number comes from a `result.json`. If a
+variant has runs, the others of its file are listed as not run. Runs of your own configs have rows
+as well, with their main metric.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ ASIDE = (*SEEDS, "data.path", "data.manual_dir", "log.", "checkpoint.", "evaluat
 MAIN = ("test/nll", "test/elbo")  # the figure of a row where none was published
 
 
-# What the tasks left in a run directory that is worth a line: files, and figures in them by path.
+# Files that tasks leave in a run directory, and the numbers in them, by path, that are shown.
 TASKS = {
     "reconstructions_test.json": {"PSNR, dB": "metrics.psnr", "SSIM": "metrics.ssim"},
     "fidelity*.json": {
@@ -64,7 +64,7 @@ TASKS = {
 
 
 class Trial(NamedTuple):
-    """A completed run: what it was started with, and what it left."""
+    """A completed run: what it was started with, and its results."""
 
     directory: Path
     overrides: tuple[str, ...]
@@ -74,12 +74,15 @@ class Trial(NamedTuple):
 
 
 def write(runs: Path, out: Path | None = None, *, experiments: Path = FOLDER) -> Path:
-    """Writes the results of the runs in a directory; returns the path of the file.
+    """Writes the results of the runs in a directory.
 
     Args:
       runs: a directory with run directories at any depth.
       out: the file, whose rows of other runs are kept; `RESULTS.md` beside the runs if None.
       experiments: the directory of the experiment files.
+
+    Returns:
+      The path of the file.
 
     Raises:
       InputError: there are no runs, or `out` is some other file.
@@ -108,7 +111,7 @@ def write(runs: Path, out: Path | None = None, *, experiments: Path = FOLDER) ->
 
 
 def _read(directory: Path, experiments: Path) -> tuple[str, str, Trial] | None:
-    """A complete run with its config's file ("" of a run from Python) and variant, else None."""
+    """Returns a complete run with its config's file ("" if from Python) and variant, else None."""
     try:
         result = read_result(directory)
         if result is None or result["status"] != "completed":
@@ -132,7 +135,7 @@ def _read(directory: Path, experiments: Path) -> tuple[str, str, Trial] | None:
     ours = experiments / (f"{name}.py" if named else Path(name).name)
     if (named or Path(name).parent.name == "experiments") and ours.is_file():
         name = f"experiments/{ours.name}"
-    others = settings["data"]["name"] in EMBEDDED  # whose name says nothing of what is at a path
+    others = settings["data"]["name"] in EMBEDDED  # the name says nothing about data at a path
     kept = tuple(
         f"--config.{key}={_written(value)}"
         for key, value in sorted(record["overrides"].items())
@@ -142,7 +145,7 @@ def _read(directory: Path, experiments: Path) -> tuple[str, str, Trial] | None:
 
 
 def _written(value: Any) -> str:
-    """A value as it is written on a command line; a tuple is a list in a file."""
+    """Returns a value as it is written on a command line; a tuple is a list in a file."""
     return str(tuple(value)).replace(" ", "") if isinstance(value, list) else str(value)
 
 
@@ -152,7 +155,7 @@ def _section(
     published: dict[str, tuple[str, float | None, str]],
     trials: dict[str, list[Trial]],
 ) -> Section:
-    """The rows of an experiment file: of each variant one for each group of its runs."""
+    """Returns the rows of an experiment file: for each variant one for each group of its runs."""
     rows: list[Row] = []
     tasks: list[tuple[str, ...]] = []
     for variant in published | trials:
@@ -174,13 +177,13 @@ def _section(
 
 
 def _main(trial: Trial) -> str:
-    """The metric to show where none was published."""
+    """Returns the metric to show if none was published."""
     own = [name for name in trial.result["metrics"] if name.startswith("test/")]
     return next((name for name in (*MAIN, *own) if name in own), "")
 
 
 def _of_tasks(directory: Path) -> list[tuple[str, str, str]]:
-    """(file, number of examples, figures) of each file that a task left in a run directory."""
+    """Returns (file, number of examples, figures) for each file that a task left in a run."""
     found = []
     for pattern, names in TASKS.items():
         for file in sorted(directory.glob(pattern)):
@@ -197,7 +200,7 @@ def _of_tasks(directory: Path) -> list[tuple[str, str, str]]:
 
 
 def _at(record: dict[str, Any], path: str) -> float | None:
-    """What is in nested dicts at a path "a.b"; None where there is nothing."""
+    """Returns the value in nested dicts at a path "a.b"; None if there is none."""
     for key in path.split("."):
         if not isinstance(record, dict) or key not in record:
             return None
@@ -206,7 +209,7 @@ def _at(record: dict[str, Any], path: str) -> float | None:
 
 
 def _cells(group: list[Trial], metric: str, known: str) -> tuple[str, ...]:
-    """What follows the name in a row."""
+    """Returns what follows the name in a row."""
     name = metric.removeprefix("test/")
     if not group:
         return "", name, known, table.NOT_RUN, "", "", "", ""

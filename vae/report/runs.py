@@ -1,4 +1,4 @@
-"""What a run directory says of its run: what it is, how far it is, what it came to.
+"""A summary of a run from its directory: what it is, its progress, its results.
 
 A run that is going on, or was killed, has no `result.json` that says so: its lock and the last
 lines of `metrics.jsonl` do.
@@ -17,7 +17,7 @@ from vae.errors import InputError
 from vae.terminal import duration, number
 from vae.training import directory
 
-MAIN = ("test/nll", "test/elbo", "valid/elbo")  # the figure of a run, the first that it has
+MAIN = ("test/nll", "test/elbo", "valid/elbo")  # the metric of a run, the first that it has
 SPLITS = ("test/", "valid/", "train/")
 DEEPEST = 4  # folders below one that is searched
 TAIL = 2**16  # bytes of metrics.jsonl that are read
@@ -29,15 +29,14 @@ class Summary:
 
     Attributes:
       directory: the run directory.
-      file: the experiment's, with its variant; "" of a run from Python.
-      status: "completed", "preempted", "diverged" or "failed"; "running"; "stopped" of one that
-        was killed.
-      step: updates taken; None where nobody knows.
-      metrics: the figures that it has, by name.
-      seconds: that it took; None of a run that has not ended.
+      file: the experiment's file, with its variant; "" for a run from Python.
+      status: "completed", "preempted", "diverged" or "failed"; "running"; or "stopped" if it was
+        killed.
+      step: updates taken; None if unknown.
+      metrics: its metrics, by name.
+      seconds: how long it took; None if it has not ended.
       changed: when it was last written to.
-      config, record, result: config.json, provenance.json and result.json; empty where there is
-        none.
+      config, record, result: config.json, provenance.json and result.json; empty if missing.
     """
 
     directory: Path
@@ -53,7 +52,7 @@ class Summary:
 
     @property
     def experiment(self) -> str:
-        """The name of its file and variant, and of its model where that is no plain VAE."""
+        """Returns the name of its file and variant, and of its model unless that is a plain VAE."""
         file, _, variant = self.file.partition(":")
         name, model = Path(file).stem, str(self.config.get("model", {}).get("name", ""))
         name += f":{variant}" if variant else ""
@@ -61,19 +60,19 @@ class Summary:
 
     @property
     def data(self) -> str:
-        """The name of its data."""
+        """Returns the name of its data."""
         data = self.config.get("data", {})
         return Path(str(data.get("path") or "")).name or str(data.get("name", ""))
 
     @property
     def main(self) -> str:
-        """The name of its figure; "" where it has none."""
+        """Returns the name of its main metric; "" if it has none."""
         metrics = [name for name, value in self.metrics.items() if value is not None]
         own = [n for s in SPLITS for n in metrics if n.startswith(s) and not n.endswith("_stderr")]
         return next((name for name in (*MAIN, *own) if name in metrics), "")
 
     def figure(self, name: str) -> str:
-        """A figure with its standard error; "" where it has none."""
+        """Returns a metric with its standard error; "" if it has none."""
         value, error = self.metrics.get(name), self.metrics.get(f"{name}_stderr")
         if value is None:
             return ""
@@ -81,10 +80,10 @@ class Summary:
 
 
 def read(folder: Path) -> Summary:
-    """What a run directory says.
+    """Returns the summary of a run directory.
 
     Raises:
-      Damaged: one of its files does not say it.
+      Damaged: one of its files does not say what it should.
       InputError: it holds no run.
     """
     config = directory.read_json(folder / "config.json", {"data": dict})
@@ -116,7 +115,7 @@ def read(folder: Path) -> Summary:
 
 
 def _last_figures(file: Path) -> tuple[int | None, dict[str, float]]:
-    """The step of the last line of a log, and the newest figure of each name near its end."""
+    """Returns the step of a log's last line, and the newest value of each name near its end."""
     step: int | None = None
     metrics: dict[str, float] = {}
     if file.is_file():
@@ -129,7 +128,7 @@ def _last_figures(file: Path) -> tuple[int | None, dict[str, float]]:
 
 
 def find(folder: Path, depth: int = DEEPEST) -> Iterator[Path]:
-    """The directories of runs and of sweeps in a folder, itself among them, by name."""
+    """Finds the directories of runs and sweeps in a folder, itself included, by name."""
     if any((folder / name).is_file() for name in ("config.json", "sweep.json")):
         yield folder
     elif depth:
@@ -140,7 +139,7 @@ def find(folder: Path, depth: int = DEEPEST) -> Iterator[Path]:
 
 
 def config_file(words: Sequence[str]) -> str:
-    """The experiment's file, with its variant, on a command line as provenance.json has it."""
+    """Returns the experiment's file, with its variant, from the command line of a run."""
     for word, after in zip(words, [*words[1:], ""], strict=True):
         if word.startswith("--config="):
             return word.removeprefix("--config=")
@@ -150,5 +149,5 @@ def config_file(words: Sequence[str]) -> str:
 
 
 def took(seconds: float | None) -> str:
-    """How long a run took, "" where nobody knows."""
+    """Returns how long a run took, "" if unknown."""
     return "" if seconds is None else duration(seconds)

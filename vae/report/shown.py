@@ -1,4 +1,4 @@
-"""What a command prints of its output: a short table and the paths of what was written, or JSON."""
+"""What a command prints of its output: a short table and the paths of its files, or JSON."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from vae.terminal import number
 from vae.training import directory
 
 WIDTH = 100
-SHOWN = 8  # numbers of a list; of more the range is shown
+SHOWN = 8  # numbers of a list; a longer one is shown by its range
 LONGEST = 60  # characters of a text in a line of the table
 STDERR = "_stderr"
 UNITS = {
@@ -23,7 +23,7 @@ UNITS = {
 
 
 def as_text(output: Output, *, as_json: bool = False) -> str:
-    """A short table and the paths of what was written; or all, as JSON."""
+    """Returns a short table and the paths of the files; or all, as JSON."""
     if as_json:
         figures = {"paths": [str(path) for path in output.paths]} | dict(output.figures)
         return directory.as_json(figures, indent=2)
@@ -32,10 +32,10 @@ def as_text(output: Output, *, as_json: bool = False) -> str:
 
 
 def table(figures: Mapping[str, Any]) -> str:
-    """Figures to four digits, with their errors.
+    """Returns figures to four digits, with their errors.
 
-    Single figures come first. What has the same figures of several things (a metric of each split,
-    an error of each method) has a column for each. What would be long is left to the file.
+    Single figures come first. Figures that several things have (a metric of each split, an error of
+    each method) get a column for each. What would be long is left to the file.
     """
     lines: list[tuple[str, str]] = []
     texts: list[str] = []
@@ -44,7 +44,7 @@ def table(figures: Mapping[str, Any]) -> str:
         if name == "error" or name.endswith(STDERR):
             continue
         if isinstance(value, str) and len(value) > LONGEST:
-            texts += textwrap.wrap(value, WIDTH) if " " in value else []  # a digest is in the file
+            texts += textwrap.wrap(value, WIDTH) if " " in value else []  # digests: in the file
         elif not isinstance(value, Mapping):
             lines += [(_named(name), shown)] if (shown := _cell(value, figures, name)) else []
         elif any(isinstance(each, str) for each in value.values()):
@@ -70,7 +70,7 @@ def _named(name: str) -> str:
 
 
 def _cell(value: Any, beside: Mapping[str, Any] = {}, name: str = "") -> str:
-    """A value as it is shown; "" of what is not."""
+    """Returns a value as it is shown; "" if it is not."""
     if isinstance(value, str | bool):
         return str(value)
     if isinstance(value, list | tuple):

@@ -34,11 +34,11 @@ def write(
 
     Args:
       path: the HTML file.
-      title: of the page.
-      headline: what is said before the table.
-      header: of the table.
-      rows: its cells, the best first.
-      remarks: what is said after it, a line each.
+      title: the title of the page.
+      headline: the text before the table.
+      header: the header of the table.
+      rows: the cells of the table, the best first.
+      remarks: lines after the table.
       figures: plots with their titles.
     """
     head = "".join(f"<th>{escape(name)}</th>" for name in header)

@@ -1,10 +1,10 @@
-"""A file of results: its sections, and how new rows are merged into one that is there.
+"""A file of results: its sections, and how new rows are merged into an existing one.
 
     ## NAME, a title, a table of rows, a table of what tasks found, the command of each row
 
-A row is known by its first cell. A run replaces the row of the same name, and what has no run here
-stays as it was: a file is never emptied by somebody who has few of its runs. A file with text of
-another hand, which would be lost, is refused.
+The first cell identifies a row. A run replaces the row of the same name, and rows without a run
+here stay as they were: nobody with few of the runs empties the file. A file with other text, which
+would be lost, is refused.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ TASK_COLUMNS = ("variant", "of its tasks", "examples", "figures")
 
 
 class Row(NamedTuple):
-    """A line of a section's table, and the command that makes it ("" where none is known)."""
+    """A line of a section's table, and the command that makes it ("" if unknown)."""
 
     cells: tuple[str, ...]
     command: str
@@ -62,7 +62,7 @@ class Row(NamedTuple):
 
     @property
     def of_tasks(self) -> str:
-        """The first cell of what tasks found of it."""
+        """Returns the first cell of the row of its tasks."""
         return f"{self.variant}, {self.cells[STEPS]} steps"
 
 
@@ -75,7 +75,7 @@ class Section(NamedTuple):
 
 
 def aligned(rows: Sequence[Sequence[str]], right: Collection[int]) -> list[str]:
-    """Lines of a table for a terminal, its header the first row; columns `right` end together."""
+    """Returns lines of a table for a terminal, the header first; columns `right` end together."""
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     lines = []
     for row in rows:
@@ -86,7 +86,7 @@ def aligned(rows: Sequence[Sequence[str]], right: Collection[int]) -> list[str]:
 
 
 def merge(old: Section, new: Section) -> Section:
-    """The new rows in their order, with the old ones of what was not run again."""
+    """Returns the new rows in their order, with the old ones that were not run again."""
     rows = {row.cells[0]: row for row in old.rows if row.was_run}
     rows |= {row.cells[0]: row for row in new.rows if row.was_run}
     known = {row.variant for row in rows.values()}
@@ -102,8 +102,8 @@ def write(path: Path, new: dict[str, Section]) -> None:
     """Merges sections, by name, into the file at `path`, or makes it.
 
     Raises:
-      InputError: there is something else at the path or in its file, or it cannot be read or
-        written; the file is as it was.
+      InputError: something else is at the path or in its file, or it cannot be read or written; the
+        file is left unchanged.
     """
     try:
         check_file(path)
@@ -120,8 +120,8 @@ def write(path: Path, new: dict[str, Section]) -> None:
 
 
 def _own(path: Path) -> dict[str, Section]:
-    """The sections of the file at `path`, all of which `write` made."""
-    text = path.read_text("utf-8").replace("python launch.py ", "vae ")  # as it once was
+    """Returns the sections of the file at `path`, all of which `write` made."""
+    text = path.read_text("utf-8").replace("python launch.py ", "vae ")  # as earlier versions wrote
     sections = _parse(text)
     if sections is None:
         raise InputError(f"--out={path} holds no results; choose another file.")
@@ -155,7 +155,7 @@ def _table(columns: tuple[str, ...], rows: list[tuple[str, ...]]) -> list[str]:
 
 
 def _parse(text: str) -> dict[str, Section] | None:
-    """The sections of a file that `write` made, by name; None where it is another file."""
+    """Returns the sections of a file that `write` made, by name; None if it is another file."""
     if not text.startswith(f"{TITLE}\n"):
         return None
     sections = {}

@@ -1,10 +1,10 @@
-"""What a person sees while something goes on.
+"""What a person sees while a command works.
 
-A terminal has one line at its bottom: what is done, how far it is, how long it will take. What is
+A terminal has one line at its bottom: the task, its progress, the time that remains. What is
 logged, warned of or printed meanwhile goes above it. Tasks nest, as an evaluation does in training,
-and the line is that of the innermost. A pipe or a file gets plain lines instead, now and then.
+and the line shows the innermost. A pipe or a file gets plain lines instead, now and then.
 
-A thread draws the line, from numbers that the host has anyway: to say how far a task is costs an
+A thread draws the line from numbers that the host has anyway, so reporting progress costs one
 assignment.
 """
 
@@ -29,7 +29,7 @@ _quiet = False
 
 
 def quiet() -> None:
-    """Has this process show nothing: where several compute as one, the first is seen."""
+    """Makes this process show nothing: if several compute as one, the first is seen."""
     global _quiet, _line
     _quiet = True
     if _line is not None:
@@ -38,7 +38,7 @@ def quiet() -> None:
 
 
 class Part(NamedTuple):
-    """A piece of a line; where there is no room for all, those of the lowest `rank` are kept."""
+    """A piece of a line; if there is no room for all, those of the lowest `rank` are kept."""
 
     rank: int
     text: str
@@ -48,11 +48,11 @@ class Progress:
     """A task that takes a while, as a context.
 
     Args:
-      doing: what is done, as "training"; the line begins with it.
-      total: how many units there are; where it is None the line has the time that has passed.
-      unit: what is counted, in the plural, where its speed is to be shown.
+      doing: the task, as "training"; the line begins with it.
+      total: the number of units; if None the line shows the time that has passed.
+      unit: the name of a unit, in the plural, if its speed is to be shown.
       start: how many units were done before.
-      examples: how many examples a unit is, where their speed is to be shown.
+      examples: how many examples a unit is, if their speed is to be shown.
     """
 
     def __init__(
@@ -68,7 +68,7 @@ class Progress:
         self.done = start
         self.figures: Mapping[str, float | str] = {}
         self._began = self._said = time.monotonic()
-        self._inside = 0.0  # seconds that went into tasks within this one
+        self._inside = 0.0  # seconds spent in tasks within this one
         self._first: tuple[int, float] | None = None  # units, and seconds, at the first `at`
         self._lap: tuple[int, float] | None = None
 
@@ -78,7 +78,7 @@ class Progress:
             self._began = self._said = time.monotonic()
             _tasks.append(self)
             if _line is None and not _quiet and sys.stderr.isatty():
-                from vae.terminal import live  # rich, which a log file has no need of
+                from vae.terminal import live  # rich, which a log file does not need
 
                 _line = live.open_line(lambda: _tasks[-1])
         return self
@@ -95,7 +95,7 @@ class Progress:
 
     @property
     def seconds(self) -> float:
-        """The time that it has taken, without that of tasks within it."""
+        """Returns the time that it has taken, without that of tasks within it."""
         return time.monotonic() - self._began - self._inside
 
     def at(
@@ -105,10 +105,10 @@ class Progress:
         *,
         tell: bool = False,
     ) -> None:
-        """Notes how many units are done, and figures to be shown by name.
+        """Notes how many units are done, and figures to show by name.
 
-        Speeds are counted from the first call on: what went before was compilation. With `tell` a
-        pipe or a file has a line at once.
+        Speeds are counted from the first call on, because compilation came before it. With `tell`
+        a pipe or a file gets a line at once.
         """
         if self._first is None or done < self.done:
             self._first = self._lap = (done, self.seconds)
@@ -119,7 +119,7 @@ class Progress:
             self.tell()
 
     def tell(self) -> None:
-        """Writes a line where there is no terminal."""
+        """Writes a line if there is no terminal."""
         self._said = time.monotonic()
         if _line is None and not _quiet:
             with contextlib.suppress(OSError):  # nobody reads it any more
@@ -127,12 +127,12 @@ class Progress:
                 print("  ".join(part.text for part in shown), file=sys.stderr, flush=True)
 
     def lap(self) -> float | None:
-        """Units per second since the lap before; None where there is nothing to tell it from."""
+        """Returns units per second since the lap before; None without one."""
         before, self._lap = self._lap, (self.done, self.seconds)
         return _rate(before, self._lap)
 
     def parts(self) -> list[Part]:
-        """The pieces of the line, in their order."""
+        """Returns the pieces of the line, in their order."""
         if self.total is None:
             return [Part(0, self.doing), Part(1, duration(self.seconds))]
         rate = _rate(self._first, (self.done, self.seconds))
@@ -153,7 +153,7 @@ class Progress:
 
 
 def shown(doing: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-    """Has each call of the function below it shown as a task."""
+    """Decorates a function so that each call is shown as a task."""
 
     def decorate(function: Callable[..., Any]) -> Callable[..., Any]:
         @functools.wraps(function)
@@ -167,7 +167,7 @@ def shown(doing: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
 
 
 def first(doing: str, function: Callable[..., Any]) -> Callable[..., Any]:
-    """The function, whose first call, which compiles it, is shown as a task."""
+    """Returns the function, whose first call, which compiles it, is shown as a task."""
     called = False
 
     def call(*args: Any, **kwargs: Any) -> Any:
@@ -183,27 +183,27 @@ def first(doing: str, function: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _rate(before: tuple[int, float] | None, now: tuple[int, float]) -> float | None:
-    """Units per second between two moments."""
+    """Returns units per second between two moments."""
     if before is None or now[0] <= before[0] or now[1] <= before[1]:
         return None
     return (now[0] - before[0]) / (now[1] - before[1])
 
 
 def speed(rate: float, unit: str) -> str:
-    """ "12.50 steps/s", or of what takes longer than a second "1.250 s/step"."""
+    """Returns "12.50 steps/s", or "1.250 s/step" if a unit takes longer than a second."""
     named, rate = (f"{unit}/s", rate) if rate >= 1 else (f"s/{unit[:-1]}", 1 / rate)
     return f"{number(rate):>6} {named}"
 
 
 def number(value: float) -> str:
-    """A figure for a person: four digits, and whole numbers whole."""
+    """Returns a number for a person: four digits, and whole numbers whole."""
     if isinstance(value, numbers.Integral) or (math.isfinite(value) and abs(value) >= 999.95):
         return f"{value:,.0f}"
     return f"{value:#.4g}"
 
 
 def duration(seconds: float) -> str:
-    """Minutes and seconds as 1:05, with hours as 1:00:05."""
+    """Returns minutes and seconds as 1:05, with hours as 1:00:05."""
     minutes, seconds = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours}:{minutes:02d}:{seconds:02d}" if hours else f"{minutes}:{seconds:02d}"

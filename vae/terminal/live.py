@@ -23,7 +23,7 @@ BAR = (8, 40)  # columns of the bar, at least and at most
 
 
 class _Stream:
-    """A terminal that may be closed while the work goes on: then nobody is shown anything."""
+    """A terminal that may be closed while the work goes on: then nothing is shown."""
 
     def __init__(self, stream: Any) -> None:
         self._stream = stream
@@ -42,14 +42,14 @@ class _Stream:
 
 class _Console(Console):
     def show_cursor(self, show: bool = True) -> bool:
-        """Leaves the cursor as it is: who is killed could not bring it back."""
+        """Leaves the cursor as it is: a killed process could not bring it back."""
         return False
 
 
 class _Above:
-    """A stream of a terminal, while it has the line: what is written there goes above it.
+    """A stream of a terminal while it has the line: what is written there goes above it.
 
-    What another library writes over again and again, as a bar, is shown once, when it is whole.
+    What another library overwrites again and again, such as a bar, is shown once, when complete.
     """
 
     def __init__(self, console: Console, stream: Any) -> None:
@@ -109,7 +109,7 @@ class Line(Live):
 
 
 def open_line(task: Callable[[], Progress]) -> Line | None:
-    """Opens the line of a terminal, with the task that is to be shown; None where it cannot be."""
+    """Opens the line of a terminal for the task to show; returns None if it cannot be drawn."""
     line = Line(task, sys.stderr)
     if not line.console.is_interactive:  # a terminal without a cursor to move
         return None
@@ -118,7 +118,7 @@ def open_line(task: Callable[[], Progress]) -> Line | None:
 
 
 def render(task: Progress, console: Console, spinner: Spinner) -> Text:
-    """The line of a task, in one row of the console."""
+    """Returns the line of a task, in one row of the console."""
     room = console.width - SPARE - 2  # behind the spinner
     parts = task.parts()
     kept: list[Part] = []
