@@ -1,40 +1,48 @@
-"""Modalities: what kinds of data there are. The core asks them, and asks none for its name.
+"""Modalities: the kinds of data. The core asks a modality for what it needs, never for its name.
 
-A modality is a package beside this file, and a row of the table. It answers
+A modality is a package beside this file and a row of `MODALITIES`. It has the constants
 
-    NAME                            its name, and that of its files' folder in a run directory
-    READS                           what it reads, for whoever gave something else
-    SETS                            suffixes of single files that are whole sets of examples
-    read(config, like)              what `config` (the section `data`) names, as a `Source`; None
-                                    where that is not its kind. What a raw value means is as `like`
-                                    says, a `Values`, where the data leave it open
+    NAME        its name, which its folder in a run directory has, too
+    READS       what it reads, for messages
+    SETS        suffixes of files each of which is a whole set of examples
+    COMPARES    whether a sheet shows samples together with examples of the data, as two sets
+
+and the functions
+
+    read(config, like)
+        Returns the data that `config` (the section `data`) names, as a `Source`; None where they
+        are of another modality. `like`, a `Values`, says what raw values mean where they do not.
     from_arrays(found, what, config, like)
-                                    arrays (`data/arrays.py`) as a `Source`; None where they are not
-                                    of its kind; `what` they are of, for messages
-    fitted(config, event)           the config with which another set is read as such an event
-    read_files(paths, event, config)  the user's files, as x [N, *places, C] of an event, and names
-    check(x, event)                 arrays from Python as x, float32; InputError for others
-    COMPARES                        whether samples are shown together with the data, as a set
-    sheet(x, event, title, ...)     a picture [H, W, 3] uint8 of N examples; with `beside` of each
-                                    and what is to be seen beside it, whose `names` are two; with
-                                    `data`, which are given where it COMPARES, of samples and
-                                    examples of the data; with `captions` of N examples
-    table(x, event, title, ...)     a picture of x [R, C, *shape], R rows of C examples that follow
-                                    one another, with titles of `columns` and `rows`; `before` and
-                                    `after` are examples [R, *shape], by title, that stand apart at
-                                    either end; `captions` [R][C]; NaN is no example
+        Returns arrays (`data/arrays.py`) as a `Source`; None where they are of another modality.
+        `what` names them in messages.
+    fitted(config, event)
+        Returns the config with which another set is read as such an event.
+    read_files(paths, event, config)
+        Returns the user's files as x [N, *places, C] of an event, and their names.
+    check(x, event)
+        Returns arrays given from Python as x, float32. Raises InputError for others.
+    sheet(x, event, title, ...)
+        Returns a picture [H, W, 3] uint8 of N examples, with `captions`. `beside` is shown beside
+        each of them; `names` are the names of the two. `data`, given where the modality COMPARES,
+        are examples of the data, and x are then samples.
+    table(x, event, title, ...)
+        Returns a picture of x [R, C, *shape]: R rows of C consecutive examples, with titles of
+        `columns` and `rows` and with `captions` [R][C]. `before` and `after`, examples [R, *shape]
+        by title, stand apart at either end. NaN is no example.
     surface(x, event, title, across, up)
-                                    a picture of x [R, C, *shape] on the plane of two latents, whose
-                                    values are `across` [C] and, from the top, `up` [R]
+        Returns a picture of x [R, C, *shape] over the plane of two latents, whose values are
+        `across` [C] and, from the top, `up` [R].
     animate(x, event, path, title, captions)
-                                    an animation over the C columns; the paths written, if any
-    save(x, event, path)            what a picture at `path` does not hold, in a format of its own;
-                                    the paths written, if any
-    likeness(x, others)             figures of how alike examples are, pair by pair
-    code_length(x)                  [N] nats of a universal code for x, or None: there is none
+        Writes an animation over the C columns, if it can. Returns the paths written.
+    save(x, event, path)
+        Writes, in a format of its own, what a picture at `path` cannot hold. Returns the paths
+        written.
+    likeness(x, others)
+        Returns figures of how alike examples are, pair by pair.
+    code_length(x)
+        Returns the nats [N] of a universal code for x; None where there is no such code.
 
-Any of them may be asked with x [..., *shape] as a model makes them. The first modality that takes
-what is named has it.
+x is [..., *shape], as a model makes it. The first modality that takes the data has them.
 """
 
 from __future__ import annotations
@@ -67,27 +75,27 @@ from vae.probability.event import Event, Values
 
 logger = logging.getLogger(__name__)
 
-_REMARKING = ("vae.data", __name__)  # and the modules below
+_REMARKING = ("vae.data", __name__)  # loggers, with those of the modules below them
 
 MODALITIES: dict[str, ModuleType] = {modality.NAME: modality for modality in (tables, images)}
 
 
 @terminal.shown("reading the data")
-def load(config, *, whole: bool = True) -> Dataset:
+def load(config: Any, *, whole: bool = True) -> Dataset:
     """Reads the data set that `config` (the section `data`) names.
 
-    Sets of up to `data.device_bytes`, all three splits together, are in memory when this returns
-    and have a table for the device; larger folders and record files are read as they are needed.
+    If the three splits together have up to `data.device_bytes`, they are in memory when this
+    returns and have a table for the device; larger folders and record files are read as needed.
 
     Args:
       config: the section.
-      whole: False for a trained run, which may need four examples of 20,000: images in files and
-        faces that are drawn stay where they are, whatever their size, and what was said of the
-        data when it was trained (few examples, duplicates, labels that are no classes) is not
-        looked for again. Which examples they are, their order and their digest are the same.
+      whole: False for a trained run, which may need four examples of 20,000: image files and drawn
+        faces are then left where they are, whatever their size, and warnings that the data gave
+        when the run was trained (few examples, duplicates, labels that are no classes) are not
+        repeated. Examples, their order and the digest are the same.
 
     Raises:
-      InputError: anything is wrong with the data or with what the config says of them.
+      InputError: the data cannot be read, or do not fit the config.
     """
     said = contextlib.nullcontext if whole else _said_before
     with said():
@@ -150,7 +158,7 @@ def load(config, *, whole: bool = True) -> Dataset:
 
 @contextlib.contextmanager
 def _said_before() -> Iterator[None]:
-    """Keeps back what is remarked on the data, which was said when the run was trained."""
+    """Suppresses remarks on the data, which were made when the run was trained."""
     before = {logging.getLogger(name): logging.getLogger(name).level for name in _REMARKING}
     for loggers in before:
         loggers.setLevel(logging.ERROR)
@@ -161,11 +169,15 @@ def _said_before() -> Iterator[None]:
             loggers.setLevel(level)
 
 
-def read(config, like: Values | None = None) -> Source:
-    """Every base split of the data set that `config` (the section `data`) names, whole.
+def read(config: Any, like: Values | None = None) -> Source:
+    """Returns every base split of the data set that `config` (the section `data`) names.
 
-    What black and white are is that of `like` for values of no range that is known otherwise.
-    Raises InputError for anything wrong with the data.
+    Args:
+      config: the section.
+      like: has the black and white of values whose range is not known otherwise.
+
+    Raises:
+      InputError: the data cannot be read.
     """
     if not (config.path or config.name):
         raise InputError(
@@ -193,7 +205,7 @@ def read(config, like: Values | None = None) -> Source:
 
 
 def _made(config: Any, like: Values | None) -> Source:
-    """What a function of somebody's own gives: a `Source`, or arrays as an .npz has them."""
+    """Returns the data of a user's own function, which returns a `Source` or a dict of arrays."""
     what = f"data.name={config.name!r}"
     made = build("data", config, "name")
     if isinstance(made, Source):

@@ -1,7 +1,8 @@
-"""Pages: what every picture is put on, with its title and those of its parts, in one font.
+"""Pages, on which every picture is put, with its title and the titles of its parts in one font.
 
-Matplotlib draws the letters and the plots. Images are copied onto the page as they are, so that a
-pixel stays a pixel. It takes half a second to import: what is asked for no picture does without.
+Matplotlib draws the text and the plots. Images are copied onto the page as they are, so that a
+pixel stays a pixel. Matplotlib takes half a second to import: code that may draw no picture imports
+this module where it draws.
 """
 
 from __future__ import annotations
@@ -18,23 +19,23 @@ from matplotlib.font_manager import FontProperties
 
 COLOURS = ("#1f61a6", "#de7014", "#3d8f5f", "#8a5aa8")  # the first two without red and green
 FAINT = "#bbbbbb"
-GROUND = 224  # grey that is neither a white image nor a black one, where there is none
+GROUND = 224  # grey between images, unlike a white image and a black one
 DPI = 100
-SMALL, TITLE = 8, 10  # points of a letter
+SMALL, TITLE = 8, 10  # font sizes in points
 LINE, TITLE_LINE = 16, 19  # pixels from one line to the next
 MARGIN = 6  # pixels
-NARROWEST = 340  # pixels, that a title has room
+NARROWEST = 340  # pixels: a narrower page has no room for a title
 
 
 class Label(NamedTuple):
     """A text on a page, centred in height on `y`, in pixels from the upper left corner.
 
     Attributes:
-      x: of its middle, or of its left end.
-      y: of its middle.
-      text: cut where it is too long.
-      width: that it may take.
-      align: "center" or "left".
+      x: of the text's middle, or of its left end.
+      y: of the text's middle.
+      text: what is written, cut where it is too long.
+      width: the room for it.
+      align: "center" or "left", which says what `x` is.
     """
 
     x: float
@@ -45,12 +46,12 @@ class Label(NamedTuple):
 
 
 def figure(width: float, height: float) -> Figure:
-    """Returns a figure of inches for plots, laid out so that nothing overlaps."""
+    """Returns an empty figure of a size in inches, laid out so that plots do not overlap."""
     return Figure((width, height), dpi=DPI, layout="constrained")
 
 
 def pixels(drawn: Figure) -> np.ndarray:
-    """Returns a figure as [H, W, 3] uint8."""
+    """Returns the pixels of a figure, [H, W, 3] uint8."""
     canvas = FigureCanvasAgg(drawn)
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "Glyph .* missing")  # a box stands for it
@@ -76,18 +77,18 @@ def composed(
     """Returns a page [H, W, 3] uint8 of pictures and labels, under a title.
 
     Args:
-      pictures: each the left and upper end, in pixels, and [h, w, 3] uint8.
-      labels: what is written between them.
-      title: broken into lines where it is wider than the page; none where it is empty.
-      width: of what is under the title, in pixels; a page is at least `NARROWEST` wide.
-      height: of what is under the title, in pixels.
-      ground: the grey where there is no picture.
+      pictures: for each its left and upper end, in pixels, and [h, w, 3] uint8.
+      labels: the texts between the pictures.
+      title: broken into lines where it is wider than the page; may be empty.
+      width: width of the part under the title, in pixels; a titled page has at least `NARROWEST`.
+      height: height of the part under the title, in pixels.
+      ground: the grey between pictures.
     """
     width = max(width, NARROWEST) if title else width
     lines = wrapped(title, width - 2 * MARGIN)
     top = TITLE_LINE * len(lines) + MARGIN if lines else 0
     whole = top + height
-    # Half a pixel more, lest it be one too few: sizes are given in inches.
+    # Half a pixel more, since sizes in inches may be rounded to a pixel too few.
     page = Figure(((width + 0.5) / DPI, (whole + 0.5) / DPI), dpi=DPI, facecolor=str(ground / 255))
 
     def write(x: float, y: float, text: str, size: int, align: str) -> None:
@@ -108,7 +109,7 @@ def composed(
 
 @functools.lru_cache(10_000)
 def extent(text: str, size: int = SMALL) -> float:
-    """Returns how wide a line of text is, in pixels."""
+    """Returns the width of a line of text, in pixels."""
     font = FontProperties(size=size)
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "Glyph .* missing")
@@ -121,7 +122,7 @@ def _ruler() -> RendererAgg:
 
 
 def cut(text: str, width: float, size: int = SMALL) -> str:
-    """Returns the beginning of a text that is no wider than so many pixels."""
+    """Returns the beginning of a text that is at most `width` pixels wide."""
     if extent(text, size) <= width:
         return text
     while text and extent(f"{text}…", size) > width:
@@ -130,7 +131,7 @@ def cut(text: str, width: float, size: int = SMALL) -> str:
 
 
 def wrapped(text: str, width: float, size: int = TITLE) -> list[str]:
-    """Returns a text as lines that are no wider than so many pixels, broken between words."""
+    """Breaks a text between words into lines of at most `width` pixels."""
     lines: list[str] = []
     for word in text.split():
         longer = f"{lines[-1]} {word}" if lines else word

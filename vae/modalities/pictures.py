@@ -1,4 +1,4 @@
-"""Pictures as PNG files, and as animated GIFs."""
+"""Writes pictures as PNG files and as animated GIFs."""
 
 from __future__ import annotations
 
@@ -9,18 +9,18 @@ from PIL import Image
 
 from vae.files import whole
 
-FRAME = 80  # milliseconds of one picture of an animation, and of the first and last:
-REST = 600
+FRAME = 80  # milliseconds of each frame of an animation,
+REST = 600  # and of the first and the last one
 
 
 def save(sheet: np.ndarray, path: Path) -> None:
-    """Writes [H, W, 3] uint8 as a PNG file, making its folder."""
+    """Writes a picture [H, W, 3] uint8 as a PNG file, and makes its folder."""
     with whole(path) as file:
         Image.fromarray(sheet).save(file, "PNG")
 
 
 def save_animation(frames: np.ndarray, path: Path) -> None:
-    """Writes frames [T, H, W, 3] uint8 as a GIF that goes there and back without end.
+    """Writes frames [T, H, W, 3] uint8 as a GIF that plays forwards and backwards without end.
 
     All frames share one palette of 256 colours, fitted to all of them, so that nothing flickers.
     """

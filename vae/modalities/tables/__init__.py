@@ -1,4 +1,4 @@
-"""Tables: rows of real numbers [F], which have no places; their columns are channels with names.
+"""Tables: rows of real numbers [F] without positions; the columns are channels with names.
 
 | what is there                                           | reader         |
 |---------------------------------------------------------|----------------|
@@ -43,10 +43,11 @@ SETS = ()
 OF_IMAGES = {"crop": (0, 0), "image_size": (0, 0), "channels": 0, "flip": False}
 
 
-def read(config, like: Values | None = None) -> Source | None:
+def read(config: Any, like: Values | None = None) -> Source | None:
     """See `vae/modalities`.
 
-    Raises InputError for a table that cannot be read, and for keys that are of images alone.
+    Raises:
+      InputError: the table cannot be read, or the config sets keys that are for images only.
     """
     if config.path:
         path = user_path(config.path)
@@ -90,12 +91,12 @@ def _source(
 
 
 def fitted(config: Any, event: Event) -> Any:
-    """See `vae/modalities`: another table is read as it is."""
+    """See `vae/modalities`: another table needs no change of the config."""
     return config.copy_and_resolve_references()
 
 
 def read_files(
     paths: Sequence[str | Path], event: Event, config: Any
 ) -> tuple[np.ndarray, list[str]]:
-    """See `vae/modalities`: the rows of files, whose columns are found by their names."""
+    """See `vae/modalities`: the rows of files; their columns are found by name."""
     return rows.read_files([user_path(path) for path in paths], event)

@@ -1,12 +1,16 @@
-"""Tables as text: one row a line, under a header.
+"""Tables as text: a header, then one row a line.
 
-    alcohol,ash,label,identity          the names of the columns, each once; between them commas,
-    14.2,2.43,Barolo,anna               semicolons, tabs or bars;
-    13.2,2.14,,bert                     finite numbers, with a point; every cell has one
+    alcohol,ash,label,identity
+    14.2,2.43,Barolo,anna
+    13.2,2.14,,bert
 
-`label` is the class of a row, a number or a name, and `identity` whose row it is, for
-`data.split_by`; both may be missing, or empty in some rows. Rows are counted as an editor and a
-spreadsheet do: the header is row 1.
+- The header has the names of the columns, each once.
+- Commas, semicolons, tabs or bars stand between columns.
+- `label` is the class of a row, a number or a name; `identity` is whose row it is, for
+  `data.split_by`. Both columns may be missing, or empty in some rows.
+- Every other cell is a finite number, with a decimal point.
+
+Messages count rows as an editor and a spreadsheet do: the header is row 1.
 """
 
 from __future__ import annotations
@@ -16,7 +20,7 @@ import math
 import re
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NamedTuple, TextIO
+from typing import IO, NamedTuple
 
 import numpy as np
 
@@ -25,20 +29,20 @@ from vae.files import check_file, check_memory
 
 LABEL, IDENTITY = "label", "identity"
 DELIMITERS = ",;\t|"
-LARGEST = float(np.finfo(np.float32).max) / 4  # the distance of two is a float32, too
-MISSING = ("", "na", "n/a", "null", "none", "-", "?")  # as others write that there is none
-UNPACKED = 20  # bytes of cells in memory for each of the file
+LARGEST = float(np.finfo(np.float32).max) / 4  # so that the distance of two fits float32, too
+MISSING = ("", "na", "n/a", "null", "none", "-", "?")  # cells that mean a missing value
+UNPACKED = 20  # bytes that cells take in memory for each byte of the file
 
 
 class Rows(NamedTuple):
     """The rows of a table.
 
     Attributes:
-      names: of the F columns.
+      names: the names of the F columns.
       values: [N, F] float64, finite.
-      labels: [N] of any kind, as `vae.data.labels.classes_of` takes them, or None.
+      labels: [N] of any type, as `vae.data.labels.classes_of` takes them, or None.
       identities: [N] text, "" where it is not known, or None.
-      where: [N] which row of its file each is, for messages.
+      where: [N], the number of each row in its file, for messages.
     """
 
     names: tuple[str, ...]
@@ -49,9 +53,10 @@ class Rows(NamedTuple):
 
 
 def read_csv(file: Path) -> Rows:
-    """Returns the rows of a file, labels as text.
+    """Returns the rows of a file, with labels as text.
 
-    Raises InputError for a file that is no such table, with the row and the column.
+    Raises:
+      InputError: the file is no such table; the message names the row and the column.
     """
     check_file(file)
     header, cells, where = _cells(file)
@@ -69,18 +74,19 @@ def read_csv(file: Path) -> Rows:
     return Rows(tuple(columns), values, labels, identities, tuple(where))
 
 
-def write_csv(lines: TextIO, names: Sequence[str], values: np.ndarray) -> None:
-    """Writes values [N, F] under a header; with the seven digits that float32 has at most."""
-    # Where a name has what may stand between columns, quotes say what does.
+def write_csv(lines: IO[str], names: Sequence[str], values: np.ndarray) -> None:
+    """Writes values [N, F] under a header, with seven digits, as many as float32 has at most."""
+    # Names are quoted where one of them contains a delimiter, to tell which delimiter it is.
     unclear = any(set(name) & set(DELIMITERS) for name in names)
-    quoting = csv.QUOTE_ALL if unclear else csv.QUOTE_MINIMAL
-    csv.writer(lines, lineterminator="\n", quoting=quoting).writerow(names)
+    csv.writer(
+        lines, lineterminator="\n", quoting=csv.QUOTE_ALL if unclear else csv.QUOTE_MINIMAL
+    ).writerow(names)
     writer = csv.writer(lines, lineterminator="\n")
     writer.writerows([f"{value:.7g}" for value in row] for row in values)
 
 
 def _cells(file: Path) -> tuple[list[str], list[list[str]], list[int]]:
-    """Returns the header, the rows below it that are not blank, and which rows these are."""
+    """Returns the header, the rows below it that are not blank, and the numbers of these rows."""
     try:
         check_memory(UNPACKED * file.stat().st_size, readable(file))
         with open(file, newline="", encoding="utf-8-sig") as lines:
@@ -126,7 +132,7 @@ def _check_header(header: Sequence[str], file: Path) -> None:
 
 
 def _number(text: str) -> float:
-    """The number that a text is, as spreadsheets write it: Python would also read 1_000."""
+    """Returns the number in a text as spreadsheets write it: Python would also read 1_000."""
     if "_" in text:
         raise ValueError
     return float(text)
@@ -155,7 +161,7 @@ def _numbers(
 
 
 def _complaint(cell: str, place: str) -> str:
-    """What is wrong with a cell that is no finite number, and what to do."""
+    """Returns what is wrong with a cell that is no finite number, and what to do."""
     text = cell.strip()
     if text.lower() in MISSING:
         shown = f"{text!r}, no number" if text else "empty"

@@ -1,7 +1,7 @@
 """Pages that show rows of a table: marginals, pairs of columns, and how columns move.
 
-All axes are in the units of the data. Where there are more columns than are shown, they are chosen
-by a rule that the page states.
+All axes are in the units of the data. Where not all columns are shown, the page states the rule by
+which they are chosen.
 """
 
 from __future__ import annotations
@@ -16,22 +16,24 @@ from matplotlib.patches import Patch
 
 from vae.modalities.page import COLOURS, FAINT, SMALL, figure, pixels, titled, wrapped
 
-PAIRED, MARGINALS, MOVED = 6, 30, 6  # columns that are shown
+PAIRED, MARGINALS, MOVED = 6, 30, 6  # the most columns that are shown
 ACROSS = 6  # panels in a row
 BINS = 24
 PANEL = 1.7  # inches
-TINY = float(np.finfo(np.float64).tiny)  # the least deviation of a column, in units of the data
-BESIDE = 90  # pixels of a title beside a row
+TINY = float(np.finfo(np.float64).tiny)  # the least standard deviation, in units of the data
+BESIDE = 90  # pixels for a title beside a row
 
 
 def distribution(raw: Mapping[str, np.ndarray], names: Sequence[str], title: str) -> np.ndarray:
-    """A page of how each column is spread, and of pairs of columns; [H, W, 3] uint8.
+    """Draws a page of the marginals of columns and of pairs of columns.
 
     Args:
-      raw: rows [N, F] in the units of the data, one set or two, drawn over each other; by what they
-        are called.
-      names: of the columns.
-      title: of the page.
+      raw: name -> rows [N, F] in the units of the data; two sets are drawn over each other.
+      names: the names of the columns.
+      title: the title of the page.
+
+    Returns:
+      The page, [H, W, 3] uint8.
     """
     number = min(len(names), MARGINALS)
     what = f"Marginals of {_of(number, len(names))} (share of the rows in each bin)"
@@ -44,12 +46,17 @@ def distribution(raw: Mapping[str, np.ndarray], names: Sequence[str], title: str
 
 
 def comparison(raw: Mapping[str, np.ndarray], names: Sequence[str], title: str) -> np.ndarray:
-    """A page of two sets whose rows are pairs: one against the other in each column, then as above.
+    """Draws a page of two sets whose rows are pairs: each column of one against that of the other.
+
+    Below it, pairs of columns are drawn as `distribution` does.
 
     Args:
-      raw: rows [N, F] in the units of the data; the first are what the second came from.
-      names: of the columns.
-      title: of the page.
+      raw: name -> rows [N, F] in the units of the data; the second set was made from the first.
+      names: the names of the columns.
+      title: the title of the page.
+
+    Returns:
+      The page, [H, W, 3] uint8.
     """
     (first, x), (second, y) = raw.items()
     number = min(len(names), MARGINALS)
@@ -72,16 +79,20 @@ def moves(
     rows: Sequence[str] = (),
     groups: Sequence[int] = (),
 ) -> np.ndarray:
-    """A page of how columns of the table move, [H, W, 3] uint8.
+    """Draws a page of how columns of the table move over steps.
+
+    The columns shown are those that move most, in units of their standard deviation over the page.
 
     Args:
       raw: R rows of C steps of an example, [R, C, F]; NaN where there is none.
-      names: of the F columns of the table, of which those are shown that move most, in units of
-        their deviation over the page.
-      title: of the page.
+      names: the names of the F columns of the table.
+      title: the title of the page.
       columns: C titles of the steps.
       rows: R titles, or none.
-      groups: sizes of the groups of steps, of which each has a line of its own.
+      groups: sizes of the groups of steps; each group has a line of its own.
+
+    Returns:
+      The page, [H, W, 3] uint8.
     """
     count, steps, number = raw.shape
     there = np.ma.masked_invalid(raw)
@@ -120,14 +131,17 @@ def moves(
 def maps(
     raw: np.ndarray, names: Sequence[str], title: str, across: np.ndarray, up: np.ndarray
 ) -> np.ndarray:
-    """A page with a map of each column over the plane of two latents, [H, W, 3] uint8.
+    """Draws a page with a map of each column over the plane of two latents.
 
     Args:
       raw: values [R, C, F] in the units of the data, the highest row first.
-      names: of the columns.
-      title: of the page.
-      across: [C] of the first latent.
-      up: [R] of the second.
+      names: the names of the columns.
+      title: the title of the page.
+      across: values [C] of the first latent.
+      up: values [R] of the second latent.
+
+    Returns:
+      The page, [H, W, 3] uint8.
     """
     number = min(len(names), MARGINALS)
     columns = min(4, number)
@@ -148,12 +162,12 @@ def maps(
 
 
 def _some(start: int, end: int) -> range:
-    """At most five places of a group, its first one among them."""
+    """Returns at most five steps of a group, its first one among them."""
     return range(start, end, math.ceil((end - start) / 5))
 
 
 def principal(rows: np.ndarray, most: int) -> list[int]:
-    """The columns, at most so many, that explain most of all columns by least squares.
+    """Returns the columns, at most so many, that explain all columns best by least squares.
 
     Each next one explains most of what those before leave (principal variables, McCabe 1984).
     """
@@ -179,7 +193,7 @@ def _page(
     number: int,
     draw: Callable[[Axes, int], None],
 ) -> np.ndarray:
-    """A panel for each of the first `number` columns, then pairs of some columns."""
+    """Draws a panel for each of the first `number` columns, then pairs of some columns."""
     if not all(map(len, raw.values())):
         empty = figure(5, 1)
         empty.text(0.5, 0.5, "There is no row whose numbers are all finite.", ha="center")
@@ -209,7 +223,7 @@ def _pairs(
     names: Sequence[str],
     columns: Sequence[int],
 ) -> None:
-    """Draws each of the columns over each other one, and its histogram on the diagonal."""
+    """Draws each column against each other one, and its histogram on the diagonal."""
     text = "Pairs of columns"
     if len(columns) < len(names):
         text += f": the {len(columns)} that explain most of all {len(names)}, linearly"
@@ -226,7 +240,7 @@ def _pairs(
             if i == j:
                 _histograms(axes, raw, column)
             else:
-                for rows, colour in sets:  # few on many
+                for rows, colour in sets:  # the smaller set on top
                     axes.plot(rows[:, column], rows[:, row], ".", color=colour, markersize=2)
             if i == len(columns) - 1:
                 axes.set_xlabel(_short(names[column]), fontsize=SMALL)
@@ -249,7 +263,7 @@ def _histograms(axes: Axes, raw: Mapping[str, np.ndarray], column: int) -> None:
 
 
 def _short(text: str, longest: int = 20) -> str:
-    """The beginning of a text, in which a dollar sign begins no formula."""
+    """Returns the beginning of a text, in which a dollar sign begins no formula."""
     text = text if len(text) <= longest else f"{text[: longest - 3]}..."
     return text.replace("$", r"\$")
 
@@ -259,6 +273,6 @@ def _of(shown: int, number: int) -> str:
 
 
 def _explained(x: np.ndarray, y: np.ndarray) -> str:
-    """R^2 of y as a prediction of x."""
+    """Returns the R^2 of y as a prediction of x."""
     spread = ((x - x.mean()) ** 2).sum()
     return f"$R^2$ {1 - ((x - y) ** 2).sum() / spread:.2f}" if spread else "constant"

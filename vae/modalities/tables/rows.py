@@ -1,7 +1,7 @@
-"""Rows of numbers as a source of data.
+"""Makes rows of numbers a source of data.
 
-All columns are real numbers, whole ones too: they are standardised by the training set, whatever
-their type and their range. A table that holds nothing but 0 and 1 is binary.
+All columns are real numbers, also those of whole numbers: they are standardised by the training
+set, whatever their type and range. A table of nothing but 0 and 1 is binary.
 """
 
 from __future__ import annotations
@@ -27,8 +27,10 @@ logger = logging.getLogger(__name__)
 def from_path(path: Path) -> dict[str, Rows] | None:
     """Returns the rows of each base split at a path; None where there is no table.
 
-    A directory is one where it holds nothing but .csv files, or arrays of two dimensions.
-    Raises InputError for tables that cannot be read.
+    A directory is a table where it holds only .csv files, or arrays of two dimensions.
+
+    Raises:
+      InputError: a table cannot be read.
     """
     if not path.exists():
         return None
@@ -47,7 +49,11 @@ def _only_csv(path: Path) -> bool:
 
 
 def from_arrays(found: Mapping[str, saved.Arrays]) -> dict[str, Rows]:
-    """Returns arrays [N, F] as rows. Raises InputError for others, and for values that are none."""
+    """Returns arrays [N, F] as rows.
+
+    Raises:
+      InputError: an array has another shape, or values that are no finite numbers.
+    """
     return {split: _of_arrays(arrays) for split, arrays in found.items()}
 
 
@@ -78,10 +84,10 @@ def _of_arrays(arrays: saved.Arrays) -> Rows:
 
 
 def source(splits: Mapping[str, Rows], description: str) -> Source:
-    """Returns the splits, each in its canonical order.
+    """Returns the splits, each in its canonical order, with columns ordered as in the first split.
 
-    The columns of the first split give the order of all. Raises InputError for splits of other
-    columns, and labels that are no classes.
+    Raises:
+      InputError: splits have different columns, or labels are no classes.
     """
     names = next(iter(splits.values())).names
     arrays = {
@@ -111,9 +117,10 @@ def source(splits: Mapping[str, Rows], description: str) -> Source:
 
 
 def in_order(rows: Rows, names: Sequence[str], what: str) -> np.ndarray:
-    """Returns the values [N, F] of columns, by name.
+    """Returns values [N, F] with the columns in the order of `names`.
 
-    Raises InputError where there is another column, or one is missing.
+    Raises:
+      InputError: a column is missing, or there is another one.
     """
     if unknown := [name for name in rows.names if name not in names]:
         hint = did_you_mean(unknown[0], names)
@@ -128,10 +135,12 @@ def in_order(rows: Rows, names: Sequence[str], what: str) -> np.ndarray:
 
 
 def read_files(paths: Sequence[Path], event: Event) -> tuple[np.ndarray, list[str]]:
-    """Returns the rows of a person's own files as x [N, F] of a run, and what each is called.
+    """Returns the rows of the user's own files as x [N, F] of a run, and a name for each row.
 
-    Arrays without names of columns have those of the run, in their order. Raises InputError for
-    files that are no tables, or of other columns.
+    Arrays without column names are taken to have the run's columns in their order.
+
+    Raises:
+      InputError: a file is no table, or has other columns.
     """
     x, called = [], []
     for path in paths:
@@ -150,7 +159,7 @@ def read_files(paths: Sequence[Path], event: Event) -> tuple[np.ndarray, list[st
 
 
 def _labels(given: Mapping[str, np.ndarray | None]) -> dict[str, np.ndarray | None]:
-    """Labels that are all text of numbers as numbers, NaN where there is none."""
+    """Returns labels as numbers (NaN: none) where all of them are numbers written as text."""
     texts = [x for x in given.values() if x is not None and x.dtype.kind == "U"]
     try:
         numbers = [np.array([float(t) if t else np.nan for t in text.tolist()]) for text in texts]
@@ -164,15 +173,16 @@ def _labels(given: Mapping[str, np.ndarray | None]) -> dict[str, np.ndarray | No
 
 
 def _identities(given: Mapping[str, np.ndarray | None]) -> dict[str, np.ndarray | None]:
-    """Whose each row is [N] int32, the same number in all splits; -1 where it is not known.
+    """Returns whose each row is, [N] int32, -1 where it is not known; one number in all splits.
 
-    None where a split does not say it at all.
+    Returns None for all splits where one of them does not say it.
     """
-    if any(x is None for x in given.values()):
+    texts = {split: x.tolist() for split, x in given.items() if x is not None}
+    if len(texts) < len(given):
         return dict.fromkeys(given)
-    known = sorted({name for x in given.values() for name in x.tolist() if name})
+    known = sorted({name for names in texts.values() for name in names if name})
     number = {name: i for i, name in enumerate(known)}
     return {
-        split: np.array([number.get(name, -1) for name in x.tolist()], np.int32)
-        for split, x in given.items()
+        split: np.array([number.get(name, -1) for name in names], np.int32)
+        for split, names in texts.items()
     }

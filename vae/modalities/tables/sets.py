@@ -1,12 +1,12 @@
-"""The tables that scikit-learn carries with it, with no download: wines, and tumours of the breast.
+"""Tables that come with scikit-learn, without a download: wines, and tumours of the breast.
 
 | `data.name`                                             | rows | columns | classes              |
 |---------------------------------------------------------|------|---------|----------------------|
 | wine                                                    | 178  | 13      | three cultivars      |
 | breast_cancer                                           | 569  | 30      | malignant, benign    |
-| wine:class_0, breast_cancer:benign, ...: of one class   |      |         |                      |
+| wine:class_0, breast_cancer:benign, ...: one class      |      |         |                      |
 
-Both are of the UCI repository: Forina et al. (1988), "PARVUS"; Street, Wolberg and Mangasarian
+Both are from the UCI repository: Forina et al. (1988), "PARVUS"; Street, Wolberg and Mangasarian
 (1993), "Nuclear feature extraction for breast tumor diagnosis".
 """
 
@@ -21,14 +21,15 @@ SETS = {"wine": "load_wine", "breast_cancer": "load_breast_cancer"}
 
 
 def find(name: str) -> bool:
-    """Whether it is one of these."""
+    """Returns whether a name is one of these."""
     return name.partition(":")[0] in SETS
 
 
 def read(name: str) -> Rows:
     """Returns the rows of a set, or of one of its classes, then without labels.
 
-    Raises InputError for a class that it does not have.
+    Raises:
+      InputError: the set has no such class.
     """
     from sklearn import datasets  # takes a second to import
 
@@ -42,5 +43,5 @@ def read(name: str) -> Rows:
             raise InputError(not_one_of(f"the class of data.name={name!r}", only, classes))
         chosen = labels == only
     names = tuple(map(str, bunch.feature_names))
-    where = tuple(np.flatnonzero(chosen) + 1)
+    where = tuple((np.flatnonzero(chosen) + 1).tolist())
     return Rows(names, bunch.data[chosen], None if only else labels[chosen], None, where)

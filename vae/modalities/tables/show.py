@@ -1,4 +1,4 @@
-"""How rows of a table are shown, written down and compared."""
+"""Shows, writes and compares rows of a table."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from vae.probability.event import Event
 
 
 def check(x: np.ndarray, event: Event) -> np.ndarray:
-    """See `vae/modalities`: integers are raw values, as the table has them; floats are x already.
+    """See `vae/modalities`: integers are raw values, as in the table; floats are already x.
 
     Raises:
-      InputError: they are not rows of so many finite numbers.
+      InputError: x is not rows of as many finite numbers as the table has columns.
     """
     x = as_array(x, "rows")
     if x.shape[1:] != event.shape or not len(x):
@@ -42,7 +42,7 @@ def sheet(
     data: np.ndarray | None = None,
     captions: Sequence[str] = (),
 ) -> np.ndarray:
-    """See `vae/modalities`: marginals of the columns and pairs of them."""
+    """See `vae/modalities`: marginals of the columns, and pairs of columns."""
     from vae.modalities.tables import plots  # whose library takes half a second to import
 
     rows = _finite(x, event)
@@ -87,12 +87,12 @@ def surface(
 def animate(
     x: np.ndarray, event: Event, path: Path, title: str, captions: Sequence[str] = ()
 ) -> list[Path]:
-    """Writes nothing: how columns move is a line on a page."""
+    """Writes nothing: a line on a page shows how a column moves."""
     return []
 
 
 def save(x: np.ndarray, event: Event, path: Path) -> list[Path]:
-    """Writes rows [N, F], in the units of the data, as CSV; of [R, C, F] with `row` and `step`."""
+    """Writes rows [N, F] as CSV, in the units of the data; [R, C, F] get columns row and step."""
     path = path.with_suffix(".csv")
     raw, names = _raw(x, event), event.names
     if raw.ndim > 2:
@@ -105,11 +105,11 @@ def save(x: np.ndarray, event: Event, path: Path) -> list[Path]:
 
 
 def likeness(x: np.ndarray, others: np.ndarray) -> dict[str, float]:
-    """The mean squared error of x and others [N, F], pair by pair, and R^2, the mean over columns.
+    """Returns the mean squared error of pairs of x and others [N, F], and the mean R^2 of columns.
 
-    Columns of which these x are all the same have no R^2 and are left out of the mean.
+    Columns that are constant in x have no R^2 and are left out of the mean.
     """
-    x, others = x.astype(np.float64), others.astype(np.float64)  # whose squares are float64, too
+    x, others = x.astype(np.float64), others.astype(np.float64)  # so that squares do not overflow
     errors, spread = ((x - others) ** 2).sum(0), ((x - x.mean(0)) ** 2).sum(0)
     moving = spread > 0
     r2 = float((1 - errors[moving] / spread[moving]).mean()) if moving.any() else 0.0
@@ -117,19 +117,19 @@ def likeness(x: np.ndarray, others: np.ndarray) -> dict[str, float]:
 
 
 def code_length(x: np.ndarray) -> None:
-    """Real numbers have no universal code."""
+    """Returns None: real numbers have no universal code."""
     return
 
 
 def _finite(x: np.ndarray, event: Event) -> np.ndarray:
-    """The rows of x that are numbers, as a model that diverged has none, in units of the data."""
+    """Returns the rows of x that are finite (a diverged model makes none), in units of the data."""
     return _raw(x[np.isfinite(x).all(1)], event)
 
 
 def _raw(x: np.ndarray, event: Event) -> np.ndarray:
-    """x in units of the data, float64, whose squares are numbers whatever the units.
+    """Returns x in units of the data, as float64, whose squares do not overflow in any unit.
 
-    What a model says of 0 or 1 is a probability, and left one.
+    A model's x for values of 0 and 1 is a probability, and stays one.
     """
     raw = event.values.to_raw(x) if event.values.kind == "real" else x
     return raw.astype(np.float64)
