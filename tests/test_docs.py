@@ -46,7 +46,7 @@ def test_a_command_is_understood(page, words):
     command, *rest = (word.strip("[]") for word in words if word != "...")
     if command == "help" or ":" in command:
         return
-    _, name, file = commands._place(command.replace("-", "_"))
+    _, name, file = commands._place(command.replace("-", "_"), rest)
     function = signature.read(file, name)
     values, settings = parse(
         rest, command, function.parameters | commands._shared(function), function.rest

@@ -2,14 +2,17 @@
 
 import functools
 import json
+import os
 import re
 import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 from configs import tiny
-from launching import launch
+from launching import ROOT, launch
 from test_kills import end_at
 
 import vae
@@ -160,6 +163,15 @@ class Single(Loss):
     def charge(self, variables, drawn):
         return Charge({"cost": drawn.z.sum()})
 
+def summed(terms):
+    return -terms.log_px.sum()
+
+def asking(terms, *, patience):
+    return patience * terms.log_px[0]
+
+def misspelt(terms):
+    return -terms.log_xp
+
 class Flat(Encoder):
     outputs: int
 
@@ -193,3 +205,36 @@ def test_a_wrong_part_is_refused_in_a_sentence(key, name, said, tmp_path):
     with pytest.raises(InputError, match=said):
         vae.train(tiny(**{f"model__{key}": f"wrong:{name}"}), tmp_path / "run")
     assert not (tmp_path / "run" / "config.json").exists()
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("summed", r"wrong:summed' gives shape \[\], but must give \[\d+\]"),
+        ("misspelt", r"wrong:misspelt' failed in wrong\.py, line \d+: AttributeError"),
+        ("Flat", "wrong:Flat' is no function of Terms"),
+        ("asking", "asks for 'patience', which is none of"),
+    ],
+)
+def test_a_wrong_objective_is_refused_in_a_sentence(name, said, tmp_path):
+    (tmp_path / "wrong.py").write_text(WRONG)
+    own.look_in(tmp_path)
+    with pytest.raises(InputError, match=said):
+        vae.train(tiny(objective__name=f"wrong:{name}"), tmp_path / "run")
+
+
+def test_a_part_of_the_script_itself(tmp_path):
+    """As of a notebook: it is found again from its file."""
+    script = tmp_path / "script.py"
+    arguments = dict(training__steps=1, evaluation__every_steps=0, checkpoint__every_steps=0)
+    script.write_text(
+        PARTS[0] + "\n\nif __name__ == '__main__':\n    import sys, vae\n"
+        f"    sys.path.insert(0, {str(Path(__file__).parents[1])!r})\n"
+        "    from configs import tiny\n"
+        f"    config = tiny(model__prior='__main__:Laplace', **{arguments})\n"
+        f"    assert vae.train(config, {str(tmp_path / 'run')!r})['status'] == 'completed'\n"
+    )
+    environment = os.environ | {"PYTHONPATH": str(ROOT)}
+    done = subprocess.run([sys.executable, script], env=environment, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert np.isfinite(vae.load(tmp_path / "run").sample(2)).all()

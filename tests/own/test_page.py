@@ -72,7 +72,6 @@ def test_parts_of_a_model(tmp_path):
 def test_an_objective_and_an_optimizer(tmp_path):
     config = few(objective__name="renyi:renyi", optimizer__name="lion:lion")
     config.objective.num_samples = 3
-    config.objective.settings.order = 0.3
     config.optimizer.settings.b1 = 0.95
     result = vae.train(config, tmp_path / "run")
     assert result["status"] == "completed" and np.isfinite(result["metrics"]["test/nll"])

@@ -15,17 +15,52 @@ Where an objective couples examples, the batch is what one step sees, over all d
 
 from __future__ import annotations
 
+import functools
+from collections.abc import Callable
+from typing import Any
+
+import jax
 import ml_collections
 
+from vae.config import own
 from vae.config.build import named
+from vae.errors import InputError
 from vae.probability.objectives.objective import Objective
+from vae.probability.terms import Terms
 
 
 def objective_of(config: ml_collections.ConfigDict) -> Objective:
-    """Returns the objective that a config's section `objective` names.
+    """The objective that a config's section `objective` names.
 
     Raises:
-      InputError: it is your own and cannot be imported, or is no function.
+      InputError: it is one's own and cannot be imported, or is no function.
     """
     found = named("objective", config, "name")
-    return found if isinstance(found, Objective) else Objective(found)
+    objective = found if isinstance(found, Objective) else Objective(found)
+    if not own.is_own(config.name):
+        return objective
+    if isinstance(objective.loss, type) or not callable(objective.loss):
+        raise InputError(f"objective.name={config.name!r} is no function of Terms.")
+    guarded = functools.partial(_guarded, where=f"objective.name={config.name!r}")
+    apart = objective.inference_loss
+    return objective._replace(loss=guarded(objective.loss), inference_loss=apart and guarded(apart))
+
+
+def _guarded(loss: Callable[..., jax.Array], where: str) -> Callable[..., jax.Array]:
+    """A loss of one's own, which says in a sentence what is wrong with it when it is traced."""
+
+    @functools.wraps(loss)
+    def guarded(terms: Terms, **settings: Any) -> jax.Array:
+        try:
+            lost = loss(terms, **settings)
+        except Exception as error:  # whatever somebody's own code raises
+            raise own.told(error, where) from None
+        wanted = terms.log_px.shape[1:]
+        if lost.shape != wanted:
+            raise InputError(
+                f"{where} gives shape {list(lost.shape)}, but must give {list(wanted)}, a number "
+                "for each example."
+            )
+        return lost
+
+    return guarded

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 import jax
 
+from vae.errors import InputError
 from vae.probability.terms import Terms
 
 Array = jax.Array
@@ -37,8 +38,21 @@ class Objective(NamedTuple):
 
 
 def reading(loss: Callable[..., Array], settings: Mapping[str, Any]) -> Callable[[Terms], Array]:
-    """Returns a loss as a function of `Terms` alone, with the settings that it reads."""
-    return functools.partial(loss, **{name: settings[name] for name in _keywords(loss)})
+    """Returns a loss as a function of `Terms` alone, with the settings that it reads.
+
+    Raises:
+      InputError: it reads something that there is not, and has no default for it.
+    """
+    parameters = inspect.signature(loss).parameters
+    read = {name: settings[name] for name in _keywords(loss) if name in settings}
+    for name in _keywords(loss):
+        if name not in read and parameters[name].default is inspect.Parameter.empty:
+            raise InputError(
+                f"objective.name asks for {name!r}, which is none of "
+                f"{', '.join(sorted(settings))}: give it as objective.settings.{name}, or a "
+                "default."
+            )
+    return functools.partial(loss, **read)
 
 
 def _keywords(loss: Callable[..., Array]) -> tuple[str, ...]:
