@@ -113,6 +113,11 @@ def test_help_has_the_needed_flags_first_and_the_defaults(task):
     assert flags({"draw": task.parameters["draw"]}) == ["  --draw"]
 
 
+def test_files_were_once_called_images():
+    files = {"files": signature.Parameter("Sequence[str | Path]", (), "Files.")}
+    assert parse(["--images=a,b"], "sample", files)[0] == {"files": ["a", "b"]}
+
+
 def test_keys_of_the_config_before_and_after_it():
     shared = {"config": signature.Parameter("str", REQUIRED, "The file.")}
     given = "--config.a.b=1 --config=x.py:v --config.c 2 --config.d --noconfig.e"
