@@ -1,6 +1,6 @@
-"""What a person is told of an error: one sentence, no traceback.
+"""Errors as a person sees them: one sentence, no traceback.
 
-Exit code 2 where something given was wrong, else 1.
+The exit code is 2 if an input was wrong, else 1.
 """
 
 import difflib
@@ -12,7 +12,7 @@ class InputError(Exception):
     """Something given to the program is wrong.
 
     The message is one sentence that names the thing, says what is wrong with it and what to do. It
-    is one line, whatever characters there are in the names of files.
+    is one line, whatever characters the names of files contain.
     """
 
     def __init__(self, message: str):
@@ -20,7 +20,7 @@ class InputError(Exception):
 
 
 def readable(text: str | os.PathLike) -> str:
-    r"""Returns text, such as a file's name, with `\xe9` for bytes and characters of no print."""
+    r"""Returns text, such as a file's name, with `\xe9` for bytes and unprintable characters."""
     return "".join(c if c.isprintable() else _escaped(c) for c in os.fspath(text))
 
 
@@ -32,23 +32,23 @@ def _escaped(character: str) -> str:
 
 
 def reason(error: OSError) -> str:
-    """What the system refused, as "runs/digits/config.json: No space left on device"."""
+    """Returns what the system refused: "runs/digits/config.json: No space left on device"."""
     name = f"{os.fsdecode(error.filename)}: " if isinstance(error.filename, str | bytes) else ""
     return f"{name}{error.strerror or error}"
 
 
 def did_you_mean(given: str, known: Collection[str]) -> str:
-    """The end of a sentence about a name that is not known: the nearest one, if any is near."""
+    """Returns the end of a sentence about an unknown name: the nearest one, if any is near."""
     near = difflib.get_close_matches(given, [str(name) for name in known], n=1)
     return f"; did you mean {near[0]!r}?" if near else "."
 
 
 def not_one_of(what: str, given: str, known: Collection[str]) -> str:
-    """One sentence about a value that is not among those that there are.
+    """Returns one sentence about a value that is none of the known ones.
 
     Args:
       what: the value with its name, as "--step=bset".
       given: the value.
-      known: those that there are.
+      known: the allowed values.
     """
     return f"{what} must be one of {', '.join(known)}{did_you_mean(given, known)}"

@@ -1,4 +1,4 @@
-"""From a config to what it names: the data, the model, the weights to start from."""
+"""From a config to what it names: the data, the model, the initial weights."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class Experiment(NamedTuple):
     """A config with the data, the model and the weights that it names.
 
     Attributes:
-      pretrained: reads the variables to start from; gives None where they are drawn.
+      pretrained: reads the variables to start from; returns None if they are drawn.
     """
 
     config: ml_collections.ConfigDict
@@ -46,7 +46,7 @@ class Experiment(NamedTuple):
     pretrained: Callable[[], Any]
 
     def batches(self, seed: int | None = None) -> Batches:
-        """The training batches; of another order than `data.seed`'s where a seed is given."""
+        """Returns the training batches; a `seed` gives another order than `data.seed`."""
         data = self.config.data
         return Batches(
             self.dataset.train,
@@ -60,7 +60,7 @@ class Experiment(NamedTuple):
     def step(
         self, mesh: jax.sharding.Mesh, specs: Any = devices.WHOLE
     ) -> Callable[[State, Any, Any], tuple[State, Report]]:
-        """The training step of one device's shard, see `make_step`."""
+        """Returns the training step of one device's shard, see `make_step`."""
         # On one device there is nothing to average, and a collective would copy the gradient.
         axis = devices.AXIS if mesh.shape[devices.AXIS] > 1 else None
         return make_step(
@@ -73,35 +73,35 @@ class Experiment(NamedTuple):
         )
 
     def specs(self, mesh: jax.sharding.Mesh) -> State | P:
-        """How the state lies on the devices: the whole of it on each, or as each array's spec."""
+        """Returns how the state lies on the devices: whole on each, or by each array's spec."""
         if not self.config.training.shard_state:
             return devices.WHOLE
         return state_specs(self.shapes(), mesh)
 
     def shapes(self) -> State:
-        """The shapes and types of the state."""
+        """Returns the shapes and types of the state."""
         return jax.eval_shape(lambda: initial_state(self.model, self.config))
 
     def initial_state(self, mesh: jax.sharding.Mesh, specs: State | P) -> State:
-        """The state before the first step, on the devices."""
+        """Returns the state before the first step, on the devices."""
         initialise = functools.partial(new_state, self.model, self.config)
         start = starting_point(self.config)
         return devices.run_once(initialise, mesh, specs, *start, self.pretrained())
 
     def like(self, mesh: jax.sharding.Mesh, specs: State | P) -> State:
-        """What a checkpoint is restored into: shapes, and the config's own hyperparameters."""
+        """Returns what a checkpoint is restored into: shapes, and the config's hyperparameters."""
         _, hyper = starting_point(self.config)
         state = devices.shaped(self.shapes(), mesh, specs)
         return state.replace(hyper=devices.replicate(hyper, mesh))
 
     def valid(self, mesh: jax.sharding.Mesh, members: int = 0) -> Evaluator:
-        """The evaluation of the validation set, see `make_evaluator`."""
+        """Returns the evaluation of the validation set, see `make_evaluator`."""
         return make_evaluator(
             self.model, self.dataset, "valid", self.config, mesh, num_samples=1, members=members
         )
 
     def test(self, mesh: jax.sharding.Mesh, members: int = 0) -> Evaluator:
-        """The evaluation of the test set, once, at the end."""
+        """Returns the evaluation of the test set, for the end of the run."""
         number = self.config.evaluation.num_samples
         return make_evaluator(
             self.model, self.dataset, "test", self.config, mesh, num_samples=number, members=members
@@ -114,7 +114,7 @@ def prepare(config: ml_collections.ConfigDict, *, started: bool = False) -> Expe
 
     Args:
       config: the experiment.
-      started: the run has a checkpoint, and can do without what it started from.
+      started: whether the run has a checkpoint, and no longer needs its initial weights.
 
     Raises:
       InputError: a file is missing or wrong, or data, model and objective do not go together.
@@ -140,17 +140,17 @@ def prepare(config: ml_collections.ConfigDict, *, started: bool = False) -> Expe
 
 
 def _label(dataset: Dataset) -> jax.ShapeDtypeStruct:
-    """The shape and type of what is known of one example."""
+    """Returns the shape and type of one example's y."""
     if dataset.attributes:
         return jax.ShapeDtypeStruct((len(dataset.attributes),), np.float32)
     return jax.ShapeDtypeStruct((), np.int32)
 
 
 def _pretrained(workdir: str, model: Any) -> Any:
-    """The weights of another run, on the host; None where there is no `workdir`.
+    """Returns the weights of another run, on the host; None if there is no `workdir`.
 
     Raises:
-      InputError: there is no such run, or they are not for this model.
+      InputError: there is no such run, or its weights are not for this model.
     """
     if not workdir:
         return None
@@ -167,7 +167,7 @@ def _pretrained(workdir: str, model: Any) -> Any:
 
 
 def _shapes(variables: Any) -> dict[str, tuple[int, ...]]:
-    """The shapes of arrays by their dotted names."""
+    """Returns the shapes of arrays by their dotted names."""
     leaves = jax.tree_util.tree_leaves_with_path(variables)
     return {jax.tree_util.keystr(path, simple=True, separator="."): x.shape for path, x in leaves}
 

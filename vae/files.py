@@ -1,4 +1,4 @@
-"""Files: those that a person names, checked before they are read, and how others are written."""
+"""Checks of files that a person names, and files that are written as a whole or not at all."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def user_path(name: str | os.PathLike) -> Path:
         path = Path(name).expanduser()
         path.stat()
     except (FileNotFoundError, NotADirectoryError, PermissionError):
-        pass  # said by whoever needs it
+        pass  # whoever needs the file reports it
     except RuntimeError:
         raise InputError(f"{name}: ~ has no home directory here: write the whole path.") from None
     except (OSError, ValueError) as error:
@@ -31,12 +31,12 @@ def user_path(name: str | os.PathLike) -> Path:
 
 
 def check_file(path: Path) -> None:
-    """Refuses what is no file.
+    """Refuses a path that is no regular file.
 
     Reading a pipe, a socket or a device may never end.
 
     Raises:
-      InputError: it is a directory or one of these.
+      InputError: it is a directory, a pipe, a socket or a device.
     """
     if path.exists() and not path.is_file():
         what = "a directory" if path.is_dir() else "a pipe, a socket or a device"
@@ -44,9 +44,9 @@ def check_file(path: Path) -> None:
 
 
 def check_memory(size: int, what: str) -> None:
-    """Refuses what would take more than half of the machine's memory.
+    """Refuses data that would take more than half of the machine's memory.
 
-    A small file can hold very much once it is unpacked.
+    A small file can become very large when it is unpacked.
 
     Raises:
       InputError: `size`, in bytes, is more.
@@ -61,7 +61,7 @@ def check_memory(size: int, what: str) -> None:
 
 @contextlib.contextmanager
 def named(path: Path) -> Iterator[None]:
-    """Has an OSError name the file, which the system leaves out when the disk is full."""
+    """Adds the file's name to an OSError, from which the system omits it when the disk is full."""
     try:
         yield
     except OSError as error:
@@ -71,9 +71,9 @@ def named(path: Path) -> Iterator[None]:
 
 @contextlib.contextmanager
 def whole(path: Path, mode: str = "wb") -> Iterator[IO]:
-    """A file that is written as a whole or not at all, in its folder, which is made.
+    """Opens a file that is written as a whole or not at all, and makes its folder.
 
-    Until it is written what lay there before stays, and where that fails it stays for good.
+    An earlier file stays until the new one is complete, and for good if that fails.
     """
     encoded: dict[str, Any] = {} if "b" in mode else {"encoding": "utf-8", "newline": ""}
     path.parent.mkdir(parents=True, exist_ok=True)

@@ -41,7 +41,7 @@ def train(
     *,
     overrides: dict[str, Any] | None = None,
 ) -> dict[str, Any]:
-    """Trains and evaluates an experiment, or goes on where an earlier call stopped.
+    """Trains and evaluates an experiment, or resumes where an earlier call stopped.
 
     Args:
       config: the experiment, from `vae.config.base()` or a file under `experiments/`.
@@ -49,13 +49,13 @@ def train(
       overrides: what the command line changed, for the record.
 
     Returns:
-      What `result.json` holds: `status` ("completed", "preempted", "diverged", "failed"), `step`,
-      `seconds`, `metrics` (nats per example unless the name says otherwise; None of what is not
-      finite), `params_sha256`, and `error`, a sentence, where it diverged or failed.
+      The content of `result.json`: `status` ("completed", "preempted", "diverged", "failed"),
+      `step`, `seconds`, `metrics` (nats per example unless the name says otherwise; None for what
+      is not finite), `params_sha256`, and `error`, a sentence, if it diverged or failed.
 
     Raises:
-      InputError: something given is wrong; nothing was written.
-      KeyboardInterrupt: by Ctrl-C, after what was trained has been saved and recorded.
+      InputError: an argument is wrong; nothing was written.
+      KeyboardInterrupt: by Ctrl-C, after the trained state has been saved and recorded.
     """
     started, workdir = time.monotonic(), user_path(workdir)
     mesh = devices.make_mesh()
@@ -92,7 +92,7 @@ def train(
 
 
 def check(config: ml_collections.ConfigDict, workdir: Path, mesh: jax.sharding.Mesh) -> None:
-    """Refuses what can be seen to be wrong before the data are loaded.
+    """Refuses an experiment that is visibly wrong before the data are loaded.
 
     Raises:
       InputError: a value is wrong, or the run directory holds another experiment.
@@ -116,7 +116,7 @@ def _check_devices(config: ml_collections.ConfigDict, number: int) -> None:
 def make_program(
     experiment: Experiment, workdir: Path, mesh: jax.sharding.Mesh, batches: Batches, log: Log
 ) -> loop.Program:
-    """What the loop drives, for one run."""
+    """Returns what the loop needs for one run."""
     config, dataset = experiment.config, experiment.dataset
     specs = experiment.specs(mesh)
     step = make_mapped_step(experiment, mesh, specs)
@@ -147,7 +147,7 @@ def make_program(
 def make_mapped_step(
     experiment: Experiment, mesh: jax.sharding.Mesh, specs: State | P
 ) -> Callable[[State, Any, Any], tuple[State, Report]]:
-    """The compiled step on all devices, (state, batch, table) -> (state, report)."""
+    """Returns the compiled step on all devices, (state, batch, table) -> (state, report)."""
     of_params = specs.params if isinstance(specs, State) else specs
     return devices.map_shards(
         experiment.step(mesh, of_params),
@@ -159,7 +159,7 @@ def make_mapped_step(
 
 
 def call_batch(batches: Batches, config: ml_collections.ConfigDict, first: int) -> Any:
-    """What the call that begins at the step `first` sees, leaves [S, b, ...] on the host."""
+    """Returns the batches of the call that begins at step `first`, [S, b, ...] on the host."""
     parts = [batches.batch(step) for step in range(first, first + config.training.steps_per_call)]
     return jax.tree.map(lambda *x: np.stack(x), *parts)
 
@@ -171,7 +171,7 @@ def drawer(
     log: Log,
     compiled: Compiled | None = None,
 ) -> Callable[[int, Any], None]:
-    """Writes sheets of samples, and of reconstructions of the validation set, after a step."""
+    """Returns a function that writes pictures of samples and reconstructions after a step."""
     config, dataset, model, _ = experiment
     compiled = compiled or Compiled(model)
 

@@ -1,7 +1,7 @@
-"""The points of a sweep in Optuna's eyes: what the objective depends on, and the plots of it.
+"""The points of a sweep as an Optuna study: which keys matter to the objective, and its plots.
 
-Its plots are of a study. Here that is made from the sweep's points, each with its mean over seeds,
-so that grids have the plots too and the search's own study is left to the coordinator.
+Optuna's plots show a study. This one is made from the sweep's points, each with its mean over
+seeds, so that grids have the plots too and the coordinator alone touches the search's own study.
 """
 
 from __future__ import annotations
@@ -18,18 +18,18 @@ from optuna.importance import FanovaImportanceEvaluator
 from optuna.trial import TrialState, create_trial
 
 ANOVA = FanovaImportanceEvaluator(seed=0)
-SPREAD = 10.0  # positive numbers that lie further apart, by this factor, are shown on a log scale
+SPREAD = 10.0  # ratio of largest to smallest number beyond which the scale is logarithmic
 
 
 def study(
     points: Sequence[Mapping[str, Any]], values: Sequence[float | None], sweep: Mapping[str, Any]
 ) -> optuna.Study:
-    """A study in memory with a trial for each point, in their order.
+    """Returns a study in memory with a trial for each point, in their order.
 
     Args:
       points: what was swept, by dotted key.
-      values: the objective of each; None where it has none (yet), or is not to be compared.
-      sweep: its record: `space` and `direction` are read.
+      values: the objective of each; None if it has none (yet), or is not to be compared.
+      sweep: the sweep's record, of which `space` and `direction` are read.
     """
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     keys = dict.fromkeys(key for point in points for key in point)
@@ -56,9 +56,9 @@ def study(
 
 
 def importances(made: optuna.Study) -> dict[str, float]:
-    """By key, its part in the variance of the objective, of 1 in all (functional ANOVA).
+    """Returns each key's share of the objective's variance, 1 in all (functional ANOVA).
 
-    Empty where there is one key, no more points than keys, or one value of the objective.
+    It is empty if there is one key, no more points than keys, or one value of the objective.
     """
     if not _can_be_compared(made):
         return {}
@@ -66,7 +66,7 @@ def importances(made: optuna.Study) -> dict[str, float]:
 
 
 def figures(made: optuna.Study, objective: str) -> list[tuple[str, go.Figure]]:
-    """Optuna's plots with their titles, as far as there are points for them."""
+    """Returns Optuna's plots with their titles, those that there are enough points for."""
     complete = made.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
     if not any(trial.params for trial in complete):
         return []
@@ -91,10 +91,10 @@ def _can_be_compared(made: optuna.Study) -> bool:
 
 
 def _distribution(values: Sequence[Any], declared: Mapping[str, Any] | None) -> BaseDistribution:
-    """What a key's values are drawn from, or look as if they were.
+    """Returns the distribution that a key's values are from, or seem to be from.
 
     Args:
-      values: of a key.
+      values: the values of a key.
       declared: {"LogUniform": [low, high]}, in a space.
     """
     numbers = all(isinstance(v, int | float) and not isinstance(v, bool) for v in values)

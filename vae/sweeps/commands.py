@@ -26,8 +26,8 @@ from vae.training import directory, signals
 
 logger = logging.getLogger(__name__)
 
-NUM_TRIALS = 50  # points of a space, where --num_trials is absent
-ROUNDS = 5  # of a sampler that learns: into so many populations its points go, or more
+NUM_TRIALS = 50  # points of a space, without --num_trials
+ROUNDS = 5  # populations, at least, among which a sampler that learns divides its points
 
 
 def sweep(
@@ -44,7 +44,7 @@ def sweep(
     members: Count | None = None,
     cpu_devices: Count | None = None,
 ) -> Output:
-    """Trains an experiment at many points, of grids or searched spaces; or goes on with that.
+    """Trains an experiment at many points, of grids or searched spaces; or resumes that.
 
     Examples:
       vae sweep --config=experiments/digits.py --sweep=seeds --workers=2
@@ -56,7 +56,7 @@ def sweep(
       sweep: What to try, of sweep_NAME and space_NAME in the experiment's file.
       num_trials: The number of points of a space to try; 50 if absent.
       sampler: What draws the points of a space; tpe if absent.
-      pruner: What gives up a trial that does worse than others did.
+      pruner: What ends trials early that do worse than others did.
       executor: What runs the trials.
       executor_options: What each trial needs. For slurm options of sbatch,
         partition=gpu,gres=gpu:1,time=4:00:00; for ray num_cpus=4,num_gpus=1.
@@ -65,11 +65,11 @@ def sweep(
       cpu_devices: Makes the CPU appear as so many devices to every trial.
 
     Returns:
-      The table of what was found. Its status is "completed" where every trial has ended and one
-      completed, "failed" where none did, "preempted" where the sweep was stopped.
+      The table of results. Its status is "completed" if every trial has ended and one completed,
+      "failed" if none did, "preempted" if the sweep was stopped.
 
     Raises:
-      InputError: something given is wrong; nothing was written.
+      InputError: an argument is wrong; nothing was written.
     """
     config, overrides = experiment.config, experiment.overrides
     workdir = workdir or Path("sweeps") / experiment.file.stem
@@ -106,7 +106,7 @@ def sweep(
         experiment,
         (f"--cpu_devices={cpu_devices}",) if cpu_devices else (),
         members=1 if config.training.shard_state else members,
-        # A sampler that learns from what came of earlier points is to see figures now and then.
+        # A sampler that learns from earlier points must see results now and then.
         most=max(1, total // ROUNDS) if made["sampler"] in ("tpe", "cmaes") else total,
     )
     try:
@@ -148,13 +148,13 @@ def population(experiment: ExperimentFile, *, workdir: Path, trials: Sequence[st
     """Trains trials of a sweep in one program; this process is a job of the sweep, not the sweep.
 
     Args:
-      experiment: that of the sweep.
+      experiment: the experiment of the sweep.
       workdir: The sweep's directory.
       trials: The numbers of the trials.
 
     Returns:
-      The status "completed", "failed" where a file could not be written, "preempted" where one was
-      stopped; each trial's `result.json` says how it ended.
+      The status: "completed", "failed" if a file could not be written, "preempted" if one was
+      stopped. Each trial's `result.json` says how it ended.
     """
     from vae.population import population
     from vae.training.checkpoint_errors import CheckpointError
@@ -196,7 +196,7 @@ def _check_pruner(plan: space.Plan, config: ml_collections.ConfigDict, pruner: s
 
 @contextlib.contextmanager
 def _stopped_by_signals(coordinator: Coordinator) -> Iterator[None]:
-    """Stops the coordinator at what asks it to; the same signal a second time ends it at once."""
+    """Stops the coordinator on a signal that asks to stop; a second one ends it at once."""
     came = set()
 
     def stop(number: int) -> None:

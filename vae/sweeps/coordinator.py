@@ -1,14 +1,14 @@
-"""The coordinator: one process that asks for points, has them trained, and tells what came of them.
+"""The coordinator: one process that asks for points, has them trained, and reports the results.
 
-It alone touches the study and the trials' records, and learns of the trials by their directories.
-Its order is always the same:
+It alone touches the study and the trials' records, and learns about the trials from their
+directories. Its order is always the same:
 
-    what ended -> what is to be given up -> what can be started -> wait a moment
+    what ended -> what to prune -> what can start -> wait a moment
 
 A point (`search.py`) is trained as one trial, or as one for each row of the grid beside a space,
-and judged by their mean. Nothing is kept in memory that is not on the disk, so that a coordinator
-that was killed is followed by one that goes on: points that are open in the study have their
-trials waiting, running under a process that outlived their coordinator, or ended.
+and judged by their mean. All state in memory is also on the disk, so that after a kill another
+coordinator can resume: the trials of points that are open in the study are waiting, running under a
+process that outlived their coordinator, or ended.
 """
 
 from __future__ import annotations
@@ -36,30 +36,30 @@ logger = logging.getLogger(__name__)
 
 @dataclasses.dataclass
 class Started:
-    """A job and the trials that it trains, none where it measures."""
+    """A job and the trials that it trains; none if it measures."""
 
     running: Running
     trials: list[Trial]
     stopped: bool = False
 
     def stop(self) -> None:
-        """Asks it to end, once: a second signal would not find it listening any more."""
+        """Asks it to end, once: it would no longer listen to a second signal."""
         if not self.stopped:
             self.stopped = True
             self.running.stop()
 
 
 class Found:
-    """A trial whose process outlived its coordinator: it ends when its directory is let go."""
+    """A trial whose process outlived its coordinator; it has ended when its directory is free."""
 
     def __init__(self, trial: Trial) -> None:
         self._trial = trial
 
     def poll(self) -> int | None:
-        return None if is_owned(self._trial.workdir) else 75  # to go on, unless it has a result
+        return None if is_owned(self._trial.workdir) else 75  # to resume, unless it has a result
 
     def stop(self) -> None:
-        """The process is not this one's to stop."""
+        """Does nothing: the process is not this one's to stop."""
 
 
 class Coordinator:
@@ -68,11 +68,11 @@ class Coordinator:
     Args:
       workdir: the sweep's directory, owned by this process.
       plan: what is swept.
-      search: its study.
-      jobs: how trials are trained.
-      executor: where.
-      num_points: how many points; the rows of a grid that stands alone.
-      show: called when something has changed, with all trials.
+      search: the study.
+      jobs: makes jobs of trials.
+      executor: runs the jobs.
+      num_points: the number of points; the rows of a grid that stands alone.
+      show: called with all trials when something has changed.
       wait: lets a moment pass.
     """
 
@@ -92,19 +92,19 @@ class Coordinator:
         self._make, self._executor = jobs, executor
         self._num_points, self._show, self._wait = num_points, show, wait
         self._jobs: list[Started] = []
-        self._pruned: set[int] = set()  # points that are given up
-        self._reported: dict[int, dict[int, float]] = {}  # by trial: its figures by step
-        self._sizes: dict[int, int] = {}  # by trial: of its metrics.jsonl, as last read
+        self._pruned: set[int] = set()  # numbers of the points that were pruned
+        self._reported: dict[int, dict[int, float]] = {}  # by trial: its values by step
+        self._sizes: dict[int, int] = {}  # by trial: size of its metrics.jsonl, as last read
         self.trials = record.trials(workdir)
         self._stopping = False
         self._unmeasured = ""  # what is wrong with the objective, once a run ended without it
 
     def stop(self) -> None:
-        """Has `run` stop all trials, which save, and return; may be called by a signal handler."""
+        """Makes `run` stop all trials, which save, and return; a signal handler may call it."""
         self._stopping = True
 
     def run(self) -> bool:
-        """Goes on until every point has ended, or `stop`; returns whether every one has.
+        """Runs until every point has ended, or `stop`; returns whether every one has.
 
         Raises:
           InputError: a run of a search ended without the metric that is searched for; all others
@@ -130,7 +130,7 @@ class Coordinator:
             self._wait()
 
     def _go_on(self) -> None:
-        """Takes up what an earlier coordinator left open."""
+        """Resumes what an earlier coordinator left open."""
         known = {trial.number for trial in self.trials}
         for point in self._search.open():
             for trial in self._trials_of(point):
@@ -149,7 +149,7 @@ class Coordinator:
             self._close(point.number)
 
     def _trials_of(self, point: Point) -> list[Trial]:
-        """A point's trials: one, or one for each row of the grid beside a space."""
+        """Returns a point's trials: one, or one for each row of the grid beside a space."""
         rows = self._plan.rows if self._plan.distributions else ({},)
         first = point.number * len(rows)
         return [
@@ -166,7 +166,7 @@ class Coordinator:
         return [trial for trial in self.trials if trial.status == "waiting"]
 
     def _conclude_jobs(self) -> bool:
-        """Takes note of the jobs that have ended; returns whether there were any."""
+        """Records the jobs that have ended; returns whether there were any."""
         codes = [(job, job.running.poll()) for job in self._jobs]
         self._jobs = [job for job, code in codes if code is None]
         ended = [(job, code) for job, code in codes if code is not None]
@@ -203,7 +203,7 @@ class Coordinator:
             self.stop()
 
     def _close(self, number: int) -> None:
-        """Tells the study of a point whose trials have all ended."""
+        """Tells the study about a point whose trials have all ended."""
         trials = [trial for trial in self.trials if trial.point == number]
         if not all(trial.ended for trial in trials):
             return
@@ -217,7 +217,7 @@ class Coordinator:
             self._search.tell(number, statistics.fmean(values))
 
     def _prune(self) -> None:
-        """Reports how running trials do, and gives up the points that the pruner has given up."""
+        """Reports how running trials do, and stops the points that the pruner rejects."""
         for job in self._jobs:
             for trial in job.trials:
                 self._report(trial)
@@ -230,7 +230,7 @@ class Coordinator:
                     (trial.workdir / STOP).touch()
 
     def _report(self, trial: Trial) -> None:
-        """Reports a trial's new figures, once all trials of its point have them, as their mean."""
+        """Reports a trial's new values, once all trials of its point have them, as their mean."""
         file = trial.workdir / "metrics.jsonl"
         size = file.stat().st_size if file.exists() else 0
         if size == self._sizes.get(trial.number) or trial.point in self._pruned:
@@ -249,7 +249,7 @@ class Coordinator:
                 return
 
     def _start_jobs(self) -> bool:
-        """Asks for as many trials as the free slots take, and starts them; whether there are."""
+        """Starts as many trials as the free slots take; returns whether there were any."""
         free = self._executor.slots - len(self._jobs)
         while (
             len(self._waiting()) < free * self._make.largest

@@ -1,8 +1,8 @@
-"""From trials that wait to the jobs that an executor runs.
+"""From waiting trials to the jobs that an executor runs.
 
-A job is one `vae train`; or, where it pays, one `vae population`, which trains trials together that
-differ in traced numbers alone. Whether it does, and of how many at once, is measured by a job of
-its own, `vae packing`, once for each group of such trials:
+A job is one `vae train`; or, if it pays, one `vae population`, which trains trials together that
+differ in traced numbers alone. A job of its own, `vae packing`, measures whether it pays, and for
+how many at once, for each group of such trials:
 
     packing/GROUP/packing.json   what was measured
 """
@@ -32,8 +32,8 @@ class Jobs:
       workdir: the sweep's directory.
       experiment: what its trials have in common.
       flags: further arguments of their commands, as "--cpu_devices=2".
-      members: how many trials to train in one program; measured where it is None.
-      most: how many at the most, where it is measured.
+      members: how many trials to train in one program; measured if None.
+      most: an upper bound for a measured number.
     """
 
     def __init__(
@@ -53,13 +53,13 @@ class Jobs:
 
     @property
     def largest(self) -> int:
-        """How many trials a job may take, as far as that is known."""
+        """Returns how many trials a job may take, as far as that is known."""
         return self._members or max(self._measured.values(), default=1)
 
     def next(self, waiting: Sequence[Trial], free: int) -> tuple[Job, list[Trial]] | None:
-        """A job for one of `free` slots, and those of the waiting trials that it trains.
+        """Returns a job for one of `free` slots, and the waiting trials that it trains.
 
-        It trains none if it measures; and there is no job while what waits is being measured.
+        A job that measures trains none; there is no job while all that waits is being measured.
         """
         groups: dict[str, list[Trial]] = {}
         for trial in waiting:
@@ -75,12 +75,12 @@ class Jobs:
         return None
 
     def measured(self) -> None:
-        """To be called when a job that trains nothing has ended."""
+        """Records a measurement; call it when a job that trains nothing has ended."""
         group, self._measuring = self._measuring or "", None
-        self._measured[group] = self._recorded(group) or 1  # it did not even run
+        self._measured[group] = self._recorded(group) or 1  # 1 if it did not even run
 
     def _members_of(self, group: str) -> int | None:
-        """How many trials of a group to train together, None while that is unknown."""
+        """Returns how many trials of a group to train together, None while that is unknown."""
         if self._members:
             return self._members
         if group not in self._measured and (recorded := self._recorded(group)):
@@ -88,7 +88,7 @@ class Jobs:
         return self._measured.get(group)
 
     def _recorded(self, group: str) -> int | None:
-        """What a measurement of a group left, None where there is none."""
+        """Returns the result of a group's measurement, None if there is none."""
         found = directory.read_json(self._folder(group) / "packing.json", {"members": int})
         return found["members"] if found else None
 
@@ -114,7 +114,7 @@ class Jobs:
         return self._workdir / "packing" / group
 
     def _group(self, trial: Trial) -> str:
-        """A name that trials have in common which can be trained in one program."""
+        """Returns a name that trials share if they can be trained in one program."""
         if self._members == 1:
             return ""
         if trial.number not in self._groups:

@@ -17,14 +17,14 @@ from vae.training.directory import is_owned
 
 HEADER = ("run", "experiment", "data", "status", "step", "figure", "when", "took")
 RIGHT = ("step", "took")
-LEFT_OUT = ("took", "when", "data", "experiment")  # the first at first
+LEFT_OUT = ("took", "when", "data", "experiment")  # columns in the order in which they are dropped
 
 
 def listing(workdir: Path) -> tuple[str, dict[str, Any]]:
-    """Lists the runs and sweeps in a directory, by name, or the trials of the sweep that it is of.
+    """Lists the runs and sweeps in a directory, by name, or the trials if it is a sweep's.
 
     Args:
-      workdir: the directory; folders in it are looked into.
+      workdir: the directory, searched with its folders.
 
     Returns:
       The table, and {"runs": a record of each}.
@@ -45,7 +45,7 @@ def listing(workdir: Path) -> tuple[str, dict[str, Any]]:
 
 
 def _table(rows: list[dict[str, str]]) -> str:
-    """The table, without columns that a terminal has no room for."""
+    """Returns the table, without columns that do not fit the terminal."""
     columns = list(HEADER)
     for without in (None, *LEFT_OUT):
         columns = [name for name in columns if name != without]
@@ -101,10 +101,10 @@ def _of_sweep(path: Path, name: str, sweep: dict[str, Any]) -> dict[str, str]:
 
 
 def _of_trial(trial: Trial, sweep: dict[str, Any]) -> dict[str, str]:
-    """A trial's row: what it changes stands in place of the experiment."""
+    """Returns a trial's row, with what it changes in place of the experiment."""
     what = " ".join(f"{key.rpartition('.')[2]}={_value(x)}" for key, x in trial.overrides.items())
     name = f"trials/{trial.workdir.name}"
-    if not (trial.workdir / "config.json").is_file():  # it has not begun
+    if not (trial.workdir / "config.json").is_file():  # it has not started
         known = {"run": name, "experiment": what, "status": trial.status}
         return dict.fromkeys(HEADER, "") | known
     row = _of_run(trial.workdir, name, what) | {"status": trial.status}

@@ -1,4 +1,4 @@
-"""How a sweep is doing, in one line: while it runs, and in the list of sweeps."""
+"""The progress of a sweep in one line: while it runs, and in the list of sweeps."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ ORDER = (*ENDED, "running", "waiting")
 
 
 class Progress(terminal.Progress):
-    """What is shown of a sweep while it runs.
+    """The progress of a sweep, as it is shown.
 
     Args:
-      sweep: its record, as `record.make` has it.
+      sweep: its record, see `record.make`.
     """
 
     def __init__(self, sweep: dict[str, Any]) -> None:
@@ -32,7 +32,7 @@ class Progress(terminal.Progress):
 
 
 def describe(trials: Sequence[Trial], sweep: dict[str, Any]) -> str:
-    """ "22/24 trials  21 completed, 1 pruned, 2 running  best valid/elbo -87.31 (trial 7)"."""
+    """Returns "22/24 trials  21 completed, 2 running  best valid/elbo -87.31 (trial 7)"."""
     ended = sum(trial.ended for trial in trials)
     parts = [f"{ended}/{record.total(sweep)} trials", _counts(trials)]
     return "  ".join([*parts, " ".join(_best(trials, sweep))]).strip()
@@ -44,14 +44,14 @@ def _counts(trials: Sequence[Trial]) -> str:
 
 
 def _best(trials: Sequence[Trial], sweep: dict[str, Any]) -> tuple[str, str] | tuple[()]:
-    """The name of what is sought, and the best figure with whose it is; nothing where none is."""
+    """Returns the objective's name, and its best value with the trial's number; () if none."""
     if not (found := best(trials, sweep["direction"])):
         return ()
     return f"best {sweep['objective']}", f"{found[0]:.5g} (trial {found[1].number})"
 
 
 def best(trials: Sequence[Trial], direction: str) -> tuple[float, Trial] | None:
-    """The best figure among the trials that completed, and whose it is."""
+    """Returns the best value among the trials that completed, and its trial."""
     figures = [(trial.value, trial) for trial in trials if trial.value is not None]
     if not figures:
         return None

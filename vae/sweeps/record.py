@@ -28,7 +28,7 @@ NEEDED = {
     "direction": str,
     "num_trials": int,
 }
-EXTENDABLE = "num_trials"  # what may be another number when a sweep goes on
+EXTENDABLE = "num_trials"  # the one key that may differ when a sweep is resumed
 
 
 def make(
@@ -41,15 +41,15 @@ def make(
     pruner: str,
     num_trials: int | None,
 ) -> dict[str, Any]:
-    """What sweep.json says.
+    """Returns the content of sweep.json.
 
     Args:
       plan: what is swept.
       config: the experiment's file, with its variant.
-      names: those of --sweep.
-      overrides: of the config, for all trials, by dotted key.
+      names: the names in --sweep.
+      overrides: changes of the config for all trials, by dotted key.
       sampler, pruner: those of the search.
-      num_trials: the number of points, where it is not that of a grid's rows.
+      num_trials: the number of points, unless the grid's rows give it.
     """
     searched = {
         key: {type(distribution).__name__: list(distribution)}
@@ -71,7 +71,7 @@ def make(
 
 
 def read(workdir: Path) -> dict[str, Any] | None:
-    """What was swept in a directory, None where nothing was.
+    """Returns what was swept in a directory, None if nothing was.
 
     Raises:
       Damaged: sweep.json does not say it.
@@ -80,7 +80,7 @@ def read(workdir: Path) -> dict[str, Any] | None:
 
 
 def claim(workdir: Path, record: dict[str, Any]) -> None:
-    """Writes the record of a sweep that starts, or compares it with that of one that goes on.
+    """Writes the record of a new sweep, or compares it with that of the sweep to resume.
 
     Raises:
       InputError: the directory belongs to another sweep, or to something else.
@@ -107,11 +107,11 @@ def claim(workdir: Path, record: dict[str, Any]) -> None:
 
 
 def trials(workdir: Path) -> list[Trial]:
-    """The trials of a sweep, by their number."""
+    """Returns the trials of a sweep, by their number."""
     found = [load(path.parent) for path in sorted(workdir.glob("trials/*/trial.json"))]
     return [trial for trial in found if trial is not None]
 
 
 def total(record: dict[str, Any]) -> int:
-    """How many trials a sweep has: with a space and a grid, each point has one for every row."""
+    """Returns how many trials a sweep has; with a space and a grid, points times rows."""
     return record["num_trials"] * (len(record["grid"]) if record["space"] else 1)

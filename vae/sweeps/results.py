@@ -1,10 +1,10 @@
-"""What a sweep found: written into its directory, and as a table for the terminal.
+"""The results of a sweep, written into its directory, and as a table for the terminal.
 
-    results.csv, results.json   a row for each point: what was swept, and the figures it reached
+    results.csv, results.json   a row for each point: what was swept, and its metrics
     best.py                     the best point, as a config file that can be launched
     report.html                 the table and Optuna's plots, on one page that needs no network
 
-Trials that differ only in their seeds make one row, and its figures are means over seeds with their
+Trials that differ only in their seeds make one row, with metrics averaged over seeds and their
 standard errors. A sweep that still runs, or that lost trials, has the rows that it has so far.
 """
 
@@ -66,12 +66,12 @@ class Row(NamedTuple):
     """A point of the sweep: trials that differ only in their seeds.
 
     Attributes:
-      values: what was swept, but seeds, by dotted key.
-      trials: with these values.
+      values: what was swept, without seeds, by dotted key.
+      trials: the trials with these values.
       statuses: how many of them have each status.
-      objective: what those that completed reached, None where none did.
-      figures: that and their other main metrics, by name.
-      seconds: that a run that completed took, on the mean.
+      objective: the objective of those that completed, None if none did.
+      figures: the objective and their other main metrics, by name.
+      seconds: the mean time of a run that completed.
     """
 
     values: dict[str, Any]
@@ -83,12 +83,15 @@ class Row(NamedTuple):
 
     @property
     def whole(self) -> bool:
-        """Whether every one of its trials completed."""
+        """Returns whether every one of its trials completed."""
         return self.statuses.keys() == {"completed"}
 
 
 def write(workdir: Path) -> str:
-    """Writes the results of a sweep into its directory; returns the terminal's table.
+    """Writes the results of a sweep into its directory.
+
+    Returns:
+      The terminal's table.
 
     Raises:
       InputError: the directory is no sweep's, or one of its files is damaged.
@@ -138,7 +141,7 @@ def write(workdir: Path) -> str:
 
 
 def _rows(trials: Sequence[Trial], sweep: dict[str, Any]) -> list[Row]:
-    """The points, in the order in which they were tried."""
+    """Returns the points, in the order in which they were tried."""
     groups: dict[Any, list[Trial]] = collections.defaultdict(list)
     for trial in trials:
         values = {key: v for key, v in trial.overrides.items() if key not in SEEDS}
@@ -173,7 +176,7 @@ def _figure(values: Sequence[float]) -> Figure:
 
 
 def _ranked(rows: Sequence[Row], sweep: dict[str, Any]) -> list[Row]:
-    """The best first; behind them points some of whose runs are missing, then all others."""
+    """Returns the rows, best first, then those with missing runs, then all others."""
     sign = -1 if sweep["direction"] == "maximize" else 1
 
     def order(row: Row) -> tuple[bool, bool, float]:
@@ -222,7 +225,7 @@ def _as_json(
 
 
 def _best(row: Row, workdir: Path, sweep: dict[str, Any]) -> str:
-    """The text of a config file with a row's values."""
+    """Returns the text of a config file with a row's values."""
     file, _, variant = sweep["config"].partition(":")
     runs = "1 run" if len(row.trials) == 1 else f"{len(row.trials)} seeds"
     overrides = {k: _as_in_config(v) for k, v in (sweep["overrides"] | row.values).items()}
@@ -241,7 +244,7 @@ def _as_in_config(value: Any) -> Any:
 
 
 def _cells(rows: Sequence[Row], sweep: dict[str, Any]) -> tuple[list[str], list[list[str]]]:
-    """The table for a person: its header, and its rows."""
+    """Returns the header and the rows of the table for a person."""
     keys = list(dict.fromkeys(key for row in rows for key in row.values))
     measured = {name for row in rows for name in row.figures}
     metrics = [sweep["objective"], *(measured.intersection(SHOWN) - {sweep["objective"]})]
@@ -260,7 +263,7 @@ def _cells(rows: Sequence[Row], sweep: dict[str, Any]) -> tuple[list[str], list[
 
 
 def _runs(row: Row) -> str:
-    """ "3" of a point all of whose runs completed, else "1 completed, 2 waiting"."""
+    """Returns "3" if all runs of a point completed, else "1 completed, 2 waiting"."""
     if row.whole:
         return str(len(row.trials))
     return ", ".join(f"{row.statuses[s]} {s}" for s in progress.ORDER if s in row.statuses)
@@ -271,7 +274,7 @@ def _value(value: Any) -> str:
 
 
 def _span(names: Sequence[str]) -> str:
-    """ "0003 0004 0005" as "0003-0005"."""
+    """Shortens "0003 0004 0005" to "0003-0005"."""
     numbers = [int(name) for name in names]
     if len(names) > 2 and numbers == list(range(numbers[0], numbers[0] + len(numbers))):
         return f"{names[0]}-{names[-1]}"
@@ -279,7 +282,7 @@ def _span(names: Sequence[str]) -> str:
 
 
 def _remarks(trials: Sequence[Trial]) -> list[str]:
-    """A line for each trial that was lost."""
+    """Returns a line for each trial that was lost."""
     return [
         f"{trial.status}: {trial.workdir.name}  "
         + "  ".join(f"{key}={_value(value)}" for key, value in trial.overrides.items())

@@ -1,7 +1,7 @@
-"""The search: Optuna, asked for points and told what came of them.
+"""The search: Optuna, which is asked for points and told their results.
 
 A point is one trial of the study: a value for each key that is searched, or a row of a grid, so
-that all bookkeeping is in one place. It is made in one go, and its number is its place.
+that all bookkeeping is in one place. It is made in one go, and its number is its position.
 """
 
 from __future__ import annotations
@@ -31,10 +31,10 @@ from vae.errors import InputError
 from vae.sweeps.space import Choice, Distribution, Integer, LogUniform, Plan
 
 STUDY = "sweep"
-DRAWS = 10  # of a point, the second half at random, before one that is left is looked for
+DRAWS = 10  # of a point, the second half at random, before any untried one is taken
 
-# Each is made anew for every point, with the point's number as its seed: what is drawn depends on
-# what was told, and not on how often the sweep was stopped. A quasi-random sequence has one seed.
+# Each is made anew for every point, with the point's number as its seed: a draw depends on the
+# results so far, not on how often the sweep was stopped. A quasi-random sequence has one seed.
 SAMPLERS = {
     "tpe": lambda seed: TPESampler(seed=seed, constant_liar=True),
     "cmaes": lambda seed: CmaEsSampler(seed=seed),
@@ -42,7 +42,7 @@ SAMPLERS = {
     "qmc": lambda seed: QMCSampler(scramble=True, seed=0),
 }
 
-# Of the training steps between two evaluations, and of all; both are what a pruner's rungs are of.
+# Functions of the training steps between two evaluations and of all steps, which set the rungs.
 PRUNERS = {
     "none": lambda every, steps: optuna.pruners.NopPruner(),
     "median": lambda every, steps: optuna.pruners.MedianPruner(),
@@ -64,7 +64,7 @@ class Search:
     """The study of one sweep, which this process alone touches.
 
     Args:
-      file: its journal, made where there is none.
+      file: its journal, made if there is none.
       plan: what is swept.
       sampler: one of SAMPLERS.
       pruner: one of PRUNERS.
@@ -79,7 +79,7 @@ class Search:
         _mend(file)
         self._rows = plan.rows if not plan.distributions else ()
         self._space, self._sampler = plan.distributions, sampler
-        self._choices: dict[str, dict[Any, Any]] = {}  # by key, from what Optuna keeps to the value
+        self._choices: dict[str, dict[Any, Any]] = {}  # by key, Optuna's representation to value
         self._distributions = {
             key: self._distribution(key, value) for key, value in plan.distributions.items()
         } or {
@@ -99,10 +99,10 @@ class Search:
             raise InputError(f"{file} is damaged: {error}.") from None
 
     def ask(self) -> Point:
-        """A new point: of a grid the next row, else one that the sampler draws.
+        """Returns a new point: the next row of a grid, else one that the sampler draws.
 
-        A point that was tried before would give the same run, so another is drawn in its place;
-        after `DRAWS` draws it is the first that is left. There must be one, see `size`.
+        A point that was tried before would give the same run, so another is drawn instead; after
+        `DRAWS` draws it is the first untried one. There must be one, see `size`.
         """
         if self._rows:
             number = len(self._study.get_trials(deepcopy=False))
@@ -123,7 +123,7 @@ class Search:
         return Point(self._add(left), self._values(left))
 
     def _add(self, kept: dict[str, Any]) -> int:
-        """Adds an open trial of values, as Optuna keeps them, to the study; returns its number."""
+        """Adds an open trial with values in Optuna's form to the study; returns its number."""
         trial = optuna.trial.create_trial(
             state=TrialState.RUNNING,
             params=kept,
@@ -133,46 +133,46 @@ class Search:
         return len(self._study.get_trials(deepcopy=False)) - 1
 
     def open(self) -> list[Point]:
-        """The points that were asked for and that nothing was told of."""
+        """Returns the points that were asked for and have no result."""
         points = []
         for trial in self._study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
             if not self._rows and not self._counts(trial):
-                # A coordinator died while it was drawn; nothing was trained of it.
+                # A coordinator died while it drew this point, which was never trained.
                 self._study.tell(trial.number, state=TrialState.FAIL)
                 continue
             points.append(Point(trial.number, self._values(trial.params)))
         return points
 
     def number(self) -> int:
-        """How many points were asked for, without draws that were given up."""
+        """Returns how many points were asked for, without draws that were rejected."""
         trials = self._study.get_trials(deepcopy=False)
         return sum(bool(self._rows) or self._counts(trial) for trial in trials)
 
     def report(self, number: int, step: int, value: float) -> bool:
-        """Takes note of a point's figure after a step; returns whether it is to be given up."""
+        """Records a point's value after a step; returns whether to prune it."""
         trial = self._trial(number)
         if step in trial.intermediate_values:
             return False
-        # As Trial.report does; but a Trial of a point that was drawn before would be drawn again.
+        # As Trial.report does; but making a Trial of a point would draw it again.
         self._storage.set_trial_intermediate_value(trial._trial_id, step, value)
         return self._study.pruner.prune(self._study, self._trial(number))
 
     def tell(self, number: int, value: float) -> None:
-        """Ends a point with its figure, infinite where it diverged; NaN says that it has none."""
+        """Ends a point with its value, infinite if it diverged; NaN if it has none."""
         if math.isnan(value):
             self._study.tell(number, state=TrialState.FAIL)
         else:
             self._study.tell(number, value)
 
     def prune(self, number: int) -> None:
-        """Ends a point that was given up."""
+        """Ends a point that was pruned."""
         self._study.tell(number, state=TrialState.PRUNED)
 
     def _trial(self, number: int) -> FrozenTrial:
         return self._study.get_trials(deepcopy=False)[number]
 
     def _counts(self, trial: FrozenTrial) -> bool:
-        """Whether a trial was drawn to its end, and as the first of its values."""
+        """Returns whether a trial was drawn to its end, and is the first with its values."""
         return trial.params.keys() == self._distributions.keys() and not self._repeats(trial)
 
     def _repeats(self, trial: FrozenTrial) -> bool:
@@ -195,7 +195,7 @@ class Search:
 
 
 def size(plan: Plan) -> float:
-    """How many points a space has; infinite where it has real numbers."""
+    """Returns how many points a space has; infinite if it has real numbers."""
     return math.prod(
         math.inf if (members := _members(d)) is None else len(members)
         for d in plan.distributions.values()
@@ -203,7 +203,7 @@ def size(plan: Plan) -> float:
 
 
 def _members(distribution: Distribution) -> Sequence[Any] | None:
-    """All values of a distribution, as Optuna keeps them; None where they are real numbers."""
+    """Returns all values of a distribution in Optuna's form; None if they are real numbers."""
     if isinstance(distribution, Choice):
         return tuple({_kept(value): None for value in distribution.values})
     if isinstance(distribution, Integer):
@@ -212,7 +212,7 @@ def _members(distribution: Distribution) -> Sequence[Any] | None:
 
 
 def _kept(value: Any) -> Any:
-    """A choice as Optuna can keep it: what is not a scalar by its text."""
+    """Returns a choice in Optuna's form: its text if it is no scalar."""
     return value if isinstance(value, bool | int | float | str) else repr(value)
 
 
@@ -223,7 +223,7 @@ def _sampler(name: str, seed: int) -> BaseSampler:
 
 
 def _mend(file: Path) -> None:
-    """Undoes what a coordinator that was killed while it wrote left behind."""
+    """Repairs what a coordinator that was killed while writing left behind."""
     file.with_name(file.name + ".lock").unlink(missing_ok=True)
     with contextlib.suppress(FileNotFoundError), open(file, "r+b") as journal:
         whole = journal.read().rfind(b"\n") + 1

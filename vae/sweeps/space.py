@@ -8,10 +8,10 @@
     def space():                          # a space: a sampler draws points of it
         return Space({"optimizer.learning_rate": LogUniform(1e-4, 1e-2)}, maximize="valid/elbo")
 
-A grid is a list (or a generator) of {dotted key: value}. `sweep` and `space` are what is swept
-where `--sweep` is absent; `--sweep=NAME,NAME` combines `sweep_NAME` and `space_NAME`. Grids
-multiply. A space with a grid has every point trained for every row of the grid, several seeds for
-instance, and judged by their mean.
+A grid is a list (or a generator) of {dotted key: value}. Without `--sweep`, `sweep` and `space` are
+swept; `--sweep=NAME,NAME` combines `sweep_NAME` and `space_NAME`. Grids multiply. If a space has a
+grid beside it, every point is trained for every row of the grid, for instance several seeds, and
+judged by their mean.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ from vae.config.keys import check_known
 from vae.errors import InputError
 from vae.rules.config import check_config
 
-MAX_CORNERS = 10_000  # of these so many are checked: a space of 13 keys has all of them checked
+MAX_CORNERS = 10_000  # that are checked: of a space of up to 13 keys, all
 
 
 class Uniform(NamedTuple):
@@ -69,9 +69,9 @@ class Space:
     """Distributions by dotted key, and the metric of a run that a search is to improve.
 
     Args:
-      distributions: of each key that is searched.
-      maximize: a metric of result.json, "valid/elbo" if neither is given;
-      minimize: or the one that is to become small.
+      distributions: the distribution of each key that is searched.
+      maximize: the metric of result.json to maximize, "valid/elbo" if neither is given.
+      minimize: or the metric to minimize.
     """
 
     def __init__(
@@ -93,7 +93,7 @@ class Plan(NamedTuple):
 
     Attributes:
       distributions: what is searched, by dotted key; empty for a grid alone.
-      rows: the grid, {dotted key: value} each; one empty row where there is no grid.
+      rows: the grid, {dotted key: value} each; one empty row if there is no grid.
       objective: the metric of result.json by which runs are compared.
       direction: "maximize" or "minimize".
     """
@@ -105,7 +105,7 @@ class Plan(NamedTuple):
 
 
 def product(values: Mapping[str, Iterable[Any]]) -> list[dict[str, Any]]:
-    """The grid of all combinations: {"a": (1, 2), "b": (3,)} to [{a: 1, b: 3}, {a: 2, b: 3}]."""
+    """Returns all combinations: {"a": (1, 2), "b": (3,)} gives [{a: 1, b: 3}, {a: 2, b: 3}]."""
     return [
         dict(zip(values, row, strict=True))
         for row in itertools.product(*(tuple(v) for v in values.values()))
@@ -113,14 +113,14 @@ def product(values: Mapping[str, Iterable[Any]]) -> list[dict[str, Any]]:
 
 
 def declared(file: Path, names: Sequence[str]) -> Plan:
-    """The plan that an experiment file declares under these names.
+    """Returns the plan that an experiment file declares under these names.
 
     Args:
       file: the experiment's file.
-      names: those of --sweep; none for `sweep` and `space`.
+      names: the names in --sweep; empty for `sweep` and `space`.
 
     Raises:
-      InputError: there is nothing of a name, or what there is cannot be combined.
+      InputError: the file declares nothing under a name, or what it declares cannot be combined.
     """
     found = {
         name: value
@@ -221,7 +221,7 @@ def _check_space(name: str, space: Space) -> None:
 
 
 def _plain(value: Any) -> Any:
-    """A value as a config has it: NumPy's numbers as Python's, lists as tuples."""
+    """Returns a value as a config has it: NumPy's numbers as Python's, lists as tuples."""
     if hasattr(value, "item"):
         value = value.item()
     return tuple(value) if isinstance(value, list) else value
@@ -236,14 +236,14 @@ def _plain_ends(distribution: Distribution) -> Distribution:
 
 
 def check(plan: Plan, config: ml_collections.ConfigDict, overrides: Mapping[str, Any]) -> None:
-    """Refuses a plan that has a run which cannot work, as far as that can be told beforehand.
+    """Refuses a plan with a run that cannot work, as far as can be known beforehand.
 
-    Of a grid every row is checked, of a space every corner, each as the config that it gives.
+    It checks every row of a grid and every corner of a space, each as the config that it gives.
 
     Args:
       plan: what is swept.
       config: the experiment, with the overrides of the command line.
-      overrides: those, by dotted key.
+      overrides: those overrides, by dotted key.
 
     Raises:
       InputError: a key is unknown or also set on the command line, a value is of the wrong type or

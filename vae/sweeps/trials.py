@@ -1,10 +1,10 @@
-"""A trial: one run of a sweep, known by its run directory.
+"""A trial: one run of a sweep, identified by its run directory.
 
     trials/0000/             a run directory, written by `vae train`
-    trials/0000/trial.json   what the coordinator knows of it, written by the coordinator alone
+    trials/0000/trial.json   its record, which the coordinator alone writes
     trials/0000/log.txt      stdout and stderr of its command
 
-The coordinator learns how a trial goes from `metrics.jsonl` and how it ended from `result.json`.
+The coordinator reads a trial's progress from `metrics.jsonl` and its end from `result.json`.
 """
 
 from __future__ import annotations
@@ -28,15 +28,15 @@ class Trial:
     """One run of a sweep.
 
     Attributes:
-      number: of the trial, from 0; its directory's name.
-      point: of the study's trial that it belongs to; with a space and a grid several do.
+      number: number of the trial, from 0; its directory's name.
+      point: number of its point in the study; with a space and a grid several trials share it.
       workdir: its run directory.
-      overrides: what it changes of the sweep's config, by dotted key.
+      overrides: what it changes in the sweep's config, by dotted key.
       status: "waiting", "running", or one of ENDED.
-      attempts: 1, and 1 more for each time that it was retried after a failure.
-      seconds: that its run took, over all its attempts, where known.
-      value: of the sweep's objective, where its run completed.
-      error: the last line of its log, where it failed.
+      attempts: 1, and 1 more for each retry after a failure.
+      seconds: how long its run took, over all attempts, if known.
+      value: the sweep's objective, if its run completed.
+      error: the last line of its log, if it failed.
     """
 
     number: int
@@ -68,13 +68,13 @@ class Trial:
         self.save()
 
     def result(self) -> dict[str, Any]:
-        """What its result.json says; nothing where there is none that can be read."""
+        """Returns the content of its result.json; empty if none can be read."""
         with contextlib.suppress(InputError):
             return directory.read_result(self.workdir) or {}
         return {}
 
     def figures(self, metric: str) -> dict[int, float]:
-        """A figure by the step that it was logged at, of the run as far as it is."""
+        """Returns a metric of the run so far, by the step at which it was logged."""
         found = {}
         file = self.workdir / "metrics.jsonl"
         with contextlib.suppress(FileNotFoundError, InputError):
@@ -87,11 +87,12 @@ class Trial:
         return found
 
     def conclude(self, code: int, objective: str, *, pruned: bool) -> None:
-        """Takes note of how its job ended, and of the objective that its run reached.
+        """Records how its job ended, and the objective that its run reached.
 
-        A run that completed or diverged has a result that says so, whatever became of the job. Else
-        a job that was stopped leaves it waiting, to go on; a wrong config (exit code 2) is wrong
-        the next time too; and whatever else it died of is tried again from the last checkpoint.
+        A run that completed or diverged has a result that says so, whatever happened to the job.
+        Else a job that was stopped leaves the trial waiting, to be resumed. A wrong config (exit
+        code 2) would fail again, so it is not retried. After any other end the trial is retried
+        from its last checkpoint.
         """
         result = self.result()
         self.seconds = result.get("seconds", self.seconds)
@@ -118,7 +119,7 @@ class Trial:
 
 
 def load(workdir: Path) -> Trial | None:
-    """The trial whose record is in a run directory, None where there is none.
+    """Returns the trial whose record is in a run directory, None if there is none.
 
     Raises:
       InputError: the record is damaged.

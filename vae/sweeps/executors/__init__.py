@@ -1,7 +1,7 @@
-"""Where the jobs of a sweep run.
+"""Executors, which run the jobs of a sweep.
 
-A job is one command. An executor starts jobs and says how they ended; it knows nothing
-of trials and studies. Each is a thin layer on an existing engine.
+A job is one command. An executor starts jobs and says how they ended; it knows nothing of trials
+and studies. Each is a thin layer on an existing engine.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ class Job(NamedTuple):
     """One command.
 
     Attributes:
-      arguments: of the command line: ("train", "--config=experiments/digits.py", "--workdir=...").
-      log: the file that its stdout and stderr are appended to.
+      arguments: the command line: ("train", "--config=experiments/digits.py", "--workdir=...").
+      log: the file to which its stdout and stderr are appended.
     """
 
     arguments: tuple[str, ...]
@@ -30,7 +30,7 @@ class Running(Protocol):
     """A job that was started."""
 
     def poll(self) -> int | None:
-        """The exit code as a command's (0, 1, 2, 3, 75), negative for a signal, None before."""
+        """Returns the exit code (0, 1, 2, 3, 75), negative for a signal, None while it runs."""
 
     def stop(self) -> None:
         """Asks the job to save and end (SIGTERM, exit code 75); returns at once."""
@@ -40,30 +40,30 @@ class Executor(Protocol):
     """Runs jobs side by side.
 
     Attributes:
-      slots: how many at once.
+      slots: how many jobs run at once.
     """
 
     slots: int
 
     @staticmethod
     def check(options: Sequence[str]) -> None:
-        """Looks whether one can be made here; starts and writes nothing.
+        """Checks whether this executor can be used here; starts and writes nothing.
 
         Raises:
-          InputError: its engine is not at hand, or an option is wrong.
+          InputError: its engine is not available, or an option is wrong.
         """
 
     def __init__(self, workers: int, directory: Path, options: Sequence[str] = ()) -> None:
-        """For `workers` jobs of the sweep in `directory`; what each needs in the engine's words."""
+        """Prepares `workers` jobs at once of the sweep in `directory`; options: the engine's."""
 
     def start(self, job: Job) -> Running:
         """Starts a job, or puts it into the engine's queue."""
 
     def close(self) -> None:
-        """Stops what still runs and lets go of all resources."""
+        """Stops all jobs that still run and frees all resources."""
 
 
-GRACE = 60.0  # seconds that a job has to save and end in when it is no longer wanted
+GRACE = 60.0  # seconds that an unwanted job has to save and end
 
 # Imported when chosen: the engines behind some of them are extras.
 EXECUTORS = {
@@ -74,7 +74,7 @@ EXECUTORS = {
 
 
 def load(name: str) -> type[Executor]:
-    """The executor of that name.
+    """Returns the executor of that name.
 
     Raises:
       InputError: its engine is not installed.

@@ -1,6 +1,6 @@
-"""Takes what the fork server has imported, before it imports this, out of the collector's sight.
+"""Hides what the fork server has imported before this module from the garbage collector.
 
-Looking it through for garbage would copy its memory in every fork.
+A collection that looked through it would copy its memory in every fork.
 """
 
 import gc

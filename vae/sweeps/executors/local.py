@@ -1,8 +1,8 @@
 """Jobs as processes of this machine.
 
-The standard library's fork server has imported what a run needs before the first job, so that a job
-starts in milliseconds, and a job that crashes takes nobody down. Every slot has its share of the
-cores and of the accelerators, and all jobs share the programs that one of them compiled.
+The standard library's fork server has imported all that a run needs before the first job, so that a
+job starts in milliseconds, and a crash harms no other job. Every slot has its share of the cores
+and of the accelerators, and all jobs share the programs that one of them compiled.
 """
 
 from __future__ import annotations
@@ -25,8 +25,8 @@ from vae.errors import InputError
 from vae.sweeps.executors import GRACE, Job
 from vae.training import signals
 
-# What a run imports, named here for the fork server alone. None of it starts JAX's backend, which
-# would not survive a fork.
+# What a run imports, listed for the fork server alone. None of it starts JAX's backend, which would
+# not survive a fork.
 PRELOADED = (
     "ml_collections",
     "sklearn.datasets",
@@ -38,11 +38,11 @@ PRELOADED = (
 
 
 class Share(NamedTuple):
-    """What a slot has of the machine.
+    """A slot's share of the machine.
 
     Attributes:
       cores: numbers of processor cores.
-      environment: variables that give it its accelerators, where there are any.
+      environment: variables that give it its accelerators, if there are any.
     """
 
     cores: tuple[int, ...]
@@ -86,7 +86,7 @@ class Local:
         self._running: list[Process | None] = [None] * workers
         self._context = multiprocessing.get_context("forkserver")
         self._context.set_forkserver_preload(list(PRELOADED))
-        forkserver.ensure_running()  # it imports beside the coordinator, which is still to
+        forkserver.ensure_running()  # it imports while the coordinator still prepares
 
     def start(self, job: Job) -> Process:
         slot = next(i for i, p in enumerate(self._running) if p is None or p.poll() is not None)
@@ -104,7 +104,7 @@ class Local:
 
 
 def shares(workers: int) -> list[Share]:
-    """What each of so many slots has of the cores and accelerators that this process may use."""
+    """Divides the cores and accelerators that this process may use among so many slots."""
     cores = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else []
     devices = _accelerators()
     result = []
@@ -119,14 +119,14 @@ def shares(workers: int) -> list[Share]:
 
 
 def _part(things: Sequence[Any], slot: int, workers: int) -> Sequence[Any]:
-    """A slot's part of some things: several of its own, or one that it shares with other slots."""
+    """Returns a slot's part of some things: several of its own, or one shared with other slots."""
     if len(things) < workers:
         return things[slot % len(things) :][:1] if things else things
     return things[slot * len(things) // workers : (slot + 1) * len(things) // workers]
 
 
 def _accelerators() -> list[str]:
-    """The NVIDIA devices that this process may use, as CUDA_VISIBLE_DEVICES names them."""
+    """Returns the NVIDIA devices that this process may use, as in CUDA_VISIBLE_DEVICES."""
     given = os.environ.get("CUDA_VISIBLE_DEVICES")
     if given is not None:
         return [name for name in given.split(",") if name]
@@ -134,8 +134,8 @@ def _accelerators() -> list[str]:
 
 
 def _run(job: Job, share: Share, cache: Path) -> None:
-    """The job's process: a command with the job's arguments."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # a Ctrl-C is the coordinator's to act upon
+    """Runs a command with the job's arguments, in the job's process."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the coordinator handles Ctrl-C
     signals.listen(signals.end)
     threading.Thread(target=_end_with_parent, daemon=True).start()
     job.log.parent.mkdir(parents=True, exist_ok=True)
@@ -146,7 +146,7 @@ def _run(job: Job, share: Share, cache: Path) -> None:
         os.sched_setaffinity(0, share.cores)
     os.environ.update(share.environment)
 
-    logging.getLogger().handlers.clear()  # what was imported has set up some
+    logging.getLogger().handlers.clear()  # the imports have set up some
     import jax
 
     if jax.config.values["jax_compilation_cache_dir"] is None:
@@ -158,7 +158,7 @@ def _run(job: Job, share: Share, cache: Path) -> None:
 
 
 def _end_with_parent() -> None:
-    """Ends this process, which saves, when its coordinator has died."""
+    """Ends this process, which saves first, when its coordinator has died."""
     if (parent := multiprocessing.parent_process()) is not None:
         parent.join()
     os.kill(os.getpid(), signal.SIGTERM)

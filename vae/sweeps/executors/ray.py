@@ -1,14 +1,13 @@
 """Jobs on a Ray cluster.
 
-One job is one Ray task that runs the command as a child process: on a cluster that runs already,
-else on one that is started on this machine and ends with the sweep. What becomes of a job that was
-lost with its node is the caller's to decide: Ray does not try it again. The options are those of a
-Ray task, for every job of the sweep; where they are absent a job has one core, and one accelerator
-where the cluster has any.
+One job is one Ray task that runs the command as a child process, on a cluster that is running, or
+else on one that is started on this machine and ends with the sweep. Ray does not retry a job that
+was lost with its node; the caller decides about it. The options are those of a Ray task, for every
+job of the sweep; without them a job has one core, and one accelerator if the cluster has any.
 
     vae sweep --executor=ray --workers=8 ... --executor_options=num_cpus=4,num_gpus=0.5
 
-The sweep's directory and the code lie where every node sees them, at the same place.
+The sweep's directory and the code must have the same path on every node.
 """
 
 from __future__ import annotations
@@ -28,7 +27,7 @@ from vae.sweeps.executors import GRACE, Job
 from vae.training.launcher import COMMAND
 
 OPTIONS = ("num_cpus", "num_gpus", "memory")
-STORE = 100_000_000  # bytes for objects on this machine: a job's only one is its exit code
+STORE = 100_000_000  # bytes for objects on this machine; a job's only object is its exit code
 
 
 class Task:
@@ -44,7 +43,7 @@ class Task:
         try:
             return ray.get(self._code)
         except ray.exceptions.TaskCancelledError:
-            return -signal.SIGTERM  # before it began
+            return -signal.SIGTERM  # before it started
         except ray.exceptions.RayTaskError:
             return 1  # the command could not be started
         except ray.exceptions.RayError:
@@ -62,7 +61,7 @@ class Ray:
     """An executor that runs up to `workers` jobs, as far as the cluster has room for them.
 
     Args:
-      options: of a Ray task, "num_cpus=4".
+      options: options of a Ray task, "num_cpus=4".
     """
 
     @staticmethod
@@ -100,7 +99,7 @@ class Ray:
 
 
 def _run(command: list[str], log: str, directory: str) -> int:
-    """Runs a command as a child process on a node; being cancelled, has it save and end."""
+    """Runs a command as a child process on a node; if cancelled, makes it save and end."""
     with open(log, "ab") as file:
         process = subprocess.Popen(command, stdout=file, stderr=file, cwd=directory)
     while True:

@@ -1,15 +1,15 @@
 """Jobs on a SLURM cluster, submitted by submitit.
 
-One job is one SLURM job. SLURM tells a run to save by SIGTERM, whoever wants it to end: `stop`, the
-time limit (90 s before it), or a job of a higher priority. A job that SLURM then puts back into its
-queue is the same job still, and its command goes on from where it saved; one that has left the
+One job is one SLURM job. Whatever ends a run (`stop`, the time limit, 90 s before it, or a job of
+higher priority), SLURM first tells it to save by SIGTERM. A job that SLURM then puts back into its
+queue is still the same job, and its command resumes from where it saved; one that has left the
 queue has ended. The options are those of sbatch, for every job of the sweep:
 
     vae sweep --executor=slurm --workers=32 ... \
         --executor_options=partition=gpu,gres=gpu:1,cpus-per-task=8,mem=32G,time=4:00:00
 
-The sweep's directory and the code lie where every node sees them, and Python is the coordinator's.
-submitit's own files are in `slurm/` in the sweep's directory.
+The sweep's directory and the code must have the same path on every node; Python is the
+coordinator's. submitit's own files are in `slurm/` in the sweep's directory.
 """
 
 from __future__ import annotations
@@ -31,12 +31,12 @@ from vae.training.launcher import COMMAND
 
 logger = logging.getLogger(__name__)
 
-QUERY_EVERY = 5.0  # seconds: the controller of a cluster is asked by many
+QUERY_EVERY = 5.0  # seconds: many users query the controller of a cluster
 ENDED = (
     *("BOOT_FAIL", "CANCELLED", "COMPLETED", "DEADLINE", "FAILED"),
     *("NODE_FAIL", "OUT_OF_MEMORY", "PREEMPTED", "TIMEOUT"),
 )
-# Since SLURM 22.05 srun does not take the number of cores over from sbatch by itself.
+# Since SLURM 22.05 srun no longer takes the number of cores from sbatch.
 SETUP = '[ -z "$SLURM_CPUS_PER_TASK" ] || export SRUN_CPUS_PER_TASK=$SLURM_CPUS_PER_TASK'
 
 
@@ -65,11 +65,11 @@ class Submitted:
 class Slurm:
     """An executor that keeps up to `workers` jobs in SLURM's queue, for the sweep in `directory`.
 
-    Jobs that an earlier coordinator of this sweep left in the queue are stopped first: the run
-    directories they own are needed.
+    It first stops jobs that an earlier coordinator of this sweep left in the queue: the run
+    directories that they own are needed.
 
     Args:
-      options: of sbatch, "partition=gpu"; a switch stands alone, "exclusive".
+      options: options of sbatch, "partition=gpu"; a switch stands alone, "exclusive".
 
     Raises:
       InputError: SLURM does not answer.
@@ -123,7 +123,7 @@ class Slurm:
         command = [*COMMAND, *job.arguments]
         settings = {k: v for k, v in os.environ.items() if k.startswith(("SLURM_CONF", "SBATCH_"))}
         try:
-            # Not what SLURM told a coordinator that is itself a job; but what the user set stays.
+            # Drops what SLURM told a coordinator that is itself a job, and keeps the user's own.
             with submitit.helpers.clean_env():
                 os.environ.update(settings)
                 submitted = self._submitit.submit(subprocess.call, command)
@@ -147,7 +147,7 @@ class Slurm:
 
 
 class Queue:
-    """The user's jobs that SLURM has not done with, as squeue shows them every few seconds.
+    """The user's jobs that SLURM has not finished, from squeue, asked every few seconds.
 
     Raises:
       InputError: SLURM does not answer.
@@ -159,26 +159,26 @@ class Queue:
             raise InputError(f"--executor=slurm: {complaint}.")
 
     def add(self, job: str) -> None:
-        """Puts in a job that the last answer could not yet have."""
+        """Adds a job that the last answer could not yet have."""
         self._jobs.add(job)
 
     def jobs(self) -> set[str]:
-        """Numbers of the jobs that wait, run, save, or go back into the queue."""
+        """Returns the numbers of the jobs that wait, run, save, or go back into the queue."""
         # A controller that does not answer comes back, and its jobs run on meanwhile.
         if time.monotonic() - self._asked >= QUERY_EVERY and (complaint := self._ask()):
             logger.warning("%s", complaint)
         return self._jobs
 
     def stop(self, ids: Iterable[str]) -> None:
-        """Takes jobs that wait out of the queue, and sends SIGTERM to those that run.
+        """Takes waiting jobs out of the queue, and sends SIGTERM to running ones.
 
-        Not by a plain scancel, which kills after half a minute what has not yet saved.
+        A plain scancel would kill after half a minute what has not yet saved.
         """
         for how in ("--state=PENDING", "--signal=TERM"):
             subprocess.run(["scancel", "--quiet", how, *ids], capture_output=True)
 
     def _ask(self) -> str:
-        """Brings the jobs up to date; returns what SLURM complains of."""
+        """Updates the jobs; returns SLURM's complaint, if any."""
         command = ["squeue", "--me", "--noheader", "--states=all", "--format=%A %T"]
         answer = subprocess.run(command, capture_output=True, text=True)
         self._asked = time.monotonic()
