@@ -1,4 +1,4 @@
-"""The functions of a model that a run is used by, compiled."""
+"""A model's functions as a run uses them, compiled."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from vae.training.devices import jit, make_mesh
 
 
 class Compiled:
-    """The functions of a model that a run is used by, each compiled once for any variables."""
+    """A model's functions as a run uses them, each compiled once for any variables."""
 
     def __init__(self, model: Any) -> None:
         def sample(variables: Any, inputs: Any, prior: Any, temperature: Any, draw: bool) -> Any:
@@ -44,12 +44,12 @@ class Compiled:
         self.estimator = functools.cache(estimator)
 
     def sampler(self, variables: Any) -> Callable[..., Posterior]:
-        """See `make_sampler`."""
+        """Returns the posterior's sampler, see `make_sampler`."""
         self._sampler = self._sampler or make_sampler(self.model, variables)
         return self._sampler
 
     def latents(self, variables: Any) -> Any:
-        """The shapes and types of the latents of one example, a tree with leaves [1, ...]."""
+        """Returns the shapes and types of one example's latents, a tree with leaves [1, ...]."""
         if self._latents is None:
             condition, keys = self.model.condition, jax.random.split(jax.random.key(0), 1)
             y = condition.unknown(1) if condition else None

@@ -1,6 +1,6 @@
 """A trained model in use: `run = vae.load("runs/digits")`.
 
-Examples go in and come out as float32 [N, *places, C] in the model's units (of images, the darkest
+Examples go in and come out as float32 [N, *places, C] in the model's units (for images, the darkest
 value of the data is 0 and the brightest 1).
 """
 
@@ -52,16 +52,16 @@ class Run:
     Attributes:
       config: the resolved configuration.
       model: the model, a record of pure functions.
-      variables: {"params", "statistics"}; the averaged weights where the run has them.
+      variables: {"params", "statistics"}; the averaged weights if the run has them.
       event: what an example of its data is, with what a raw value means.
       step: number of updates.
       workdir: the run directory.
       out: the directory that tasks write into, the run directory unless another was given.
-      attributes: names of the data's attributes; none where it has classes or no labels.
+      attributes: names of the data's attributes; empty if it has classes or no labels.
       scales: what the attributes' numbers mean.
       compiled: the model's functions, compiled.
-      classes: names of the data's classes; none where these are their numbers.
-      data: what provenance.json says of the data that it was trained on.
+      classes: names of the data's classes; empty if these are just numbers.
+      data: the record in provenance.json of the data that it was trained on.
     """
 
     config: ml_collections.ConfigDict
@@ -78,7 +78,7 @@ class Run:
     data: Mapping[str, Any] = dataclasses.field(default_factory=dict)
 
     def __repr__(self) -> str:
-        """What it is and where, in two lines."""
+        """Returns what it is and where, in two lines."""
         data, shape = self.config.data, "x".join(map(str, self.event.shape))
         what = f"{self.config.model.name} of {data.path or data.name}, {shape}"
         where = f"step {self.step:,} of {self.workdir}"
@@ -86,19 +86,19 @@ class Run:
 
     @property
     def modality(self) -> ModuleType:
-        """What its data are: the package that reads and shows them, see `vae.modalities`."""
-        return modalities.MODALITIES[self.data.get("modality", "images")]  # as all were before
+        """Returns the package that reads and shows its data, see `vae.modalities`."""
+        return modalities.MODALITIES[self.data.get("modality", "images")]  # absent in older runs
 
     @property
     def params(self) -> Any:
-        """The weights, a tree of arrays."""
+        """Returns the weights, a tree of arrays."""
         return self.variables["params"]
 
     def dataset(self) -> Dataset:
-        """The data that it was trained on, each example read when it is asked for.
+        """Returns the data that it was trained on; each example is read when it is asked for.
 
         Raises:
-          InputError: they are not there, or others are there now.
+          InputError: they are missing, or have changed.
         """
         return self._dataset
 
@@ -110,7 +110,7 @@ class Run:
 
     @functools.cached_property
     def source(self) -> str:
-        """Names the weights and the data that something is fitted to, see `vae.training.kept`."""
+        """Returns a name of the weights and data that something is fitted to, see `kept`."""
         return f"{digest(self.variables)} {self.data.get('digest')}"
 
     def sample(
@@ -123,16 +123,16 @@ class Run:
         prior: Any = None,
         temperature: float | None = None,
     ) -> np.ndarray:
-        """Returns examples [num, *places, C] float32 of latents drawn from the prior.
+        """Returns examples [num, *places, C] float32, decoded from draws of the prior.
 
         Args:
-          num: how many.
-          labels: [num] classes of a conditional model, one after the other where None; or
-            attributes [num, A].
-          draw: draws x ~ p(x | z), with the likelihood's noise; else the mean of p(x | z), which it
-            does not have where the decoder reads x: then it is always drawn.
-          seed: of the draws; example i of a seed is the same whatever `num`.
-          prior: what the latents are drawn from instead, as `vae.tasks.fit_prior` gives it.
+          num: the number of examples.
+          labels: for a conditional model: classes [num], if None each class in turn; or attributes
+            [num, A].
+          draw: draws x ~ p(x | z), with the likelihood's noise, instead of the mean of p(x | z). A
+            decoder that reads x has no such mean, so x is always drawn.
+          seed: seed of the draws; example i of a seed is the same whatever `num`.
+          prior: a distribution to draw latents from instead, from `vae.tasks.fit_prior`.
           temperature: scales the prior's standard deviation; below 1 samples are more alike.
 
         Raises:
@@ -149,25 +149,25 @@ class Run:
         return self._in_batches("sampling", function, (keys, self._labels(labels, num)))
 
     def encode(self, x: np.ndarray, labels: np.ndarray | None = None) -> Any:
-        """q(z | x) of x [N, *places, C], and labels [N] or attributes [N, A] if it takes any.
+        """Returns q(z | x) of x [N, *places, C], and labels [N] or attributes [N, A] if needed.
 
-        Numpy arrays: the `mean` [N, D] that `decode` takes, beside `log_std` for a Gaussian.
+        It has numpy arrays: the `mean` [N, D] that `decode` takes, and `log_std` for a Gaussian.
         """
         self._check_encodes()
         inputs = Batch(self.modality.check(x, self.event), self._labels(labels, len(x)))
         return self._in_batches("encoding", self.compiled.encode, inputs)
 
     def decode(self, z: Any, labels: np.ndarray | None = None) -> np.ndarray:
-        """The mean of p(x | z) for latents [N, D], as [N, *places, C].
+        """Returns the mean of p(x | z) for latents [N, D], as [N, *places, C].
 
-        Where the decoder reads x, each value is the one nearest to its mean given those before it.
+        If the decoder reads x, each value is the one nearest to its mean given those before it.
         """
         z = given.latents(z, self.compiled.latents(self.variables))
         labels = self._labels(labels, len(jax.tree.leaves(z)[0]))
         return self._in_batches("decoding", self.compiled.decode, (z, labels))
 
     def reconstruct(self, x: np.ndarray, labels: np.ndarray | None = None) -> np.ndarray:
-        """The mean of p(x | z) at the posterior's mean, for x [N, *places, C]."""
+        """Returns the mean of p(x | z) at the posterior's mean, for x [N, *places, C]."""
         return self.decode(self.encode(x, labels).mean, labels)
 
     def log_likelihood(
@@ -178,7 +178,7 @@ class Run:
         num_samples: int | None = None,
         seed: int = 0,
     ) -> np.ndarray:
-        """The importance-weighted log p(x) in nats of x [N, *places, C], [N]; see `estimate`."""
+        """Returns the importance-weighted log p(x) [N], in nats, of x; see `estimate`."""
         return self.estimate(x, labels, num_samples=num_samples, seed=seed).log_likelihood
 
     def estimate(
@@ -189,16 +189,16 @@ class Run:
         num_samples: int | None = None,
         seed: int = 0,
     ) -> Estimate:
-        """The ELBO, the importance-weighted log p(x) and their parts, for x [N, *places, C].
+        """Returns the ELBO, the importance-weighted log p(x) and their parts, for x.
 
         Args:
-          x: examples.
+          x: examples [N, *places, C].
           labels: [N], or attributes [N, A], if the model takes any.
-          num_samples: K; `evaluation.num_samples` of the config where None.
-          seed: of the samples.
+          num_samples: K; `evaluation.num_samples` of the config if None.
+          seed: seed of the samples.
 
         Raises:
-          InputError: the posterior is a point, of which nothing can be estimated, or absent.
+          InputError: the posterior is a point, so nothing can be estimated, or there is none.
         """
         self._check_encodes()
         if not self.model.is_density:
@@ -224,17 +224,17 @@ class Run:
         sweeps: int = SWEEPS,
         seed: int = 0,
     ) -> Posterior:
-        """What examples may be of which only part is known, by sampling p(z | observed).
+        """Samples p(z | observed): what partly known examples may be.
 
         Args:
-          observation: of N examples, a `Masked` or `Averaged` of `vae.probability.observations`.
+          observation: a `Masked` or `Averaged` of `vae.probability.observations`, of N examples.
           labels: [N], or attributes [N, A], if the model takes any.
-          chains: M, how many possible examples of each.
-          sweeps: trajectories of each chain; the first half are left out of every figure.
-          seed: of the chains; chain m of example n is the same whatever else there is.
+          chains: M, the number of possible examples for each.
+          sweeps: trajectories of each chain; no result uses the first half.
+          seed: seed of the chains; chain m of example n is the same whatever else there is.
 
         Raises:
-          InputError: the model has no density of real latents, or what is observed does not fit.
+          InputError: the model has no density of real latents, or the observation does not fit.
         """
         if reason := why_not(self.model):
             raise InputError(f"p(z | observed) has no samples, for the model of this run {reason}.")
@@ -256,7 +256,7 @@ class Run:
             )
 
     def class_numbers(self, labels: Sequence[int | str]) -> list[int]:
-        """The classes of labels, which are numbers or names, see `given.class_numbers`."""
+        """Returns the class numbers of labels, numbers or names, see `given.class_numbers`."""
         size = self.model.condition.size if self.model.condition else 0
         return given.class_numbers(labels, size=size, names=self.classes, workdir=self.workdir)
 
@@ -285,9 +285,9 @@ def load(
 
     Args:
       workdir: the run directory.
-      step: of the checkpoint; "latest"; or "best" by validation ELBO, else the latest.
-      out: the directory that tasks write into; the run directory where None.
-      places: where its data are now, by the keys that say so: `data.path`, `data.manual_dir`.
+      step: a checkpoint's step; "latest"; or "best" by validation ELBO, else the latest.
+      out: the directory that tasks write into; the run directory if None.
+      places: where its data are now, by these keys: `data.path`, `data.manual_dir`.
 
     Raises:
       InputError: there is no run, or no such checkpoint.

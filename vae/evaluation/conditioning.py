@@ -93,24 +93,24 @@ class Conditioning:
         a = int(np.nanargmax(self.data_change))
         what = "class" if self.exclusive else "attribute"
         parts = [
-            f"told another {what}, the decoded example changes {self.overall:.2f} times as the "
-            f"data's means do ({self.names[a]}: {self.change[a]:.3g} against "
+            f"under another {what}, the decoded example changes {self.overall:.2f} times as much "
+            f"as the data's means ({self.names[a]}: {self.change[a]:.3g} against "
             f"{self.data_change[a]:.3g}, root mean square)"
         ]
         if self.exclusive:
             parts.append(
                 f"a linear probe reads the class from z in {self.accuracy[0]:.1%} of the examples, "
-                f"and in {self.accuracy_opposite[0]:.1%} where the encoder is told another"
+                f"and in {self.accuracy_opposite[0]:.1%} if the encoder is given another"
             )
         else:
             parts.append(f"a linear probe reads attributes from z with R2 {_mean(self.r2):.2f}")
             if np.isfinite(_mean(self.accuracy)):
                 parts[-1] += (
                     f", those of two values right in {_mean(self.accuracy):.1%}, and in "
-                    f"{_mean(self.accuracy_opposite):.1%} where the encoder is told the opposite"
+                    f"{_mean(self.accuracy_opposite):.1%} if the encoder is given the opposite"
                 )
         if self.weak:
-            parts.append("more training.steps give the decoder time to heed it")
+            parts.append("more training.steps may teach the decoder to use the condition")
         return "; ".join(parts)
 
     @property

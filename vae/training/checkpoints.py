@@ -14,9 +14,7 @@ import json
 import logging
 import math
 import os
-import re
-import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -46,6 +44,7 @@ from vae.training.checkpoint_errors import (
     verdict,
 )
 from vae.training.devices import fetch
+from vae.training.plain_path import plain
 from vae.training.processes import agreed, is_first, meet
 
 logger = logging.getLogger(__name__)
@@ -54,9 +53,6 @@ logger = logging.getLogger(__name__)
 logging.getLogger("absl").addFilter(lambda record: f"orbax{os.sep}" not in record.pathname)
 
 BEST = "valid/elbo"
-# Orbax reads the first three as a pattern, TensorStore the last as "/"; neither takes a name that
-# is not UTF-8, which Python writes with surrogates.
-_SPECIAL = re.compile(r"[*?\[\\\ud800-\udfff]")
 # Fields of a state that have grown, with the names in them that an older checkpoint may lack:
 # hyperparameters that have become traced, and the mean of the latents.
 _NEWER = {"hyper": "hyper.", "statistics": "statistics.posterior.origin"}
@@ -78,7 +74,7 @@ class Checkpoints:
             try:
                 if not read_only:
                     self._directory.mkdir(parents=True, exist_ok=True)
-                path = stack.enter_context(_plain(self._directory))
+                path = stack.enter_context(plain(self._directory))
                 self._manager = ocp.CheckpointManager(
                     path,
                     options=ocp.CheckpointManagerOptions(
@@ -342,15 +338,3 @@ class _Keep(policies.PreservationPolicy):
     def should_preserve(self, checkpoints: Sequence[Any], *, context: Any) -> list[bool]:
         kept = self._kept([checkpoint.step for checkpoint in checkpoints])
         return [checkpoint.step in kept for checkpoint in checkpoints]
-
-
-@contextlib.contextmanager
-def _plain(directory: Path) -> Iterator[str]:
-    """Gives a path to a directory without characters that would be read as anything else."""
-    if not _SPECIAL.search(str(directory)):
-        yield str(directory)
-        return
-    with tempfile.TemporaryDirectory(prefix="checkpoints-") as folder:
-        link = Path(folder) / "checkpoints"
-        link.symlink_to(directory, target_is_directory=True)
-        yield str(link)
