@@ -84,7 +84,7 @@ def test_an_encoder_that_copies_is_told_from_one_that_sees(of):
     assert kept.tolist() == ([True] if of is classes else [True, False, True])
     np.testing.assert_array_equal(found.accuracy[kept], 1)
     np.testing.assert_array_equal(found.accuracy_opposite[kept], 0)
-    assert "0.00 times" in found.sentence() and "in 0.0% where" in found.sentence()
+    assert "0.00 times" in found.sentence() and "in 0.0% if" in found.sentence()
 
     seen = figures(lambda x, y: copies(x, _seen(x)), ignores, of=of)
     np.testing.assert_array_equal(seen.accuracy, seen.accuracy_opposite)

@@ -87,7 +87,7 @@ def test_tokens_and_colours_are_drawn_with_their_probabilities(name, likelihood,
     drawn = np.asarray(decoder.to_numbers(drawn)).reshape(number, -1)
     counts = np.bincount(drawn @ levels ** np.arange(event.size)[::-1], minlength=len(x))
     assert_drawn_from(expected, counts)
-    # Of independent values with the same marginals it would be seen.
+    # Independent values with the same marginals would be detected.
     one_hot = np.eye(levels)[numbers]
     marginal = np.einsum("n,nlv->lv", expected, one_hot)
     with pytest.raises(AssertionError):

@@ -46,7 +46,7 @@ def test_features_are_those_of_plain_convolutions():
 
 
 def test_what_is_seen_weighs_more_than_what_is_not():
-    """Of two images with the same squared error the blurred one is farther than the brighter."""
+    """At the same squared error, a blurred image is farther away than a brighter one."""
     x = np.kron(np.random.default_rng(0).random((1, 8, 8, 1)), np.ones((1, 4, 4, 1))) / 2 + 0.2
     blurred = np.mean([np.roll(x, s, (1, 2)) for s in [(0, 0), (2, 0), (0, 2), (2, 2)]], axis=0)
     brighter = x + np.sqrt(((blurred - x) ** 2).mean())

@@ -22,7 +22,7 @@ from vae.training.checkpoints import BEST, Checkpoints
 
 @flax.struct.dataclass
 class Tree:
-    """Of what a `State` is made."""
+    """A tree with the kinds of arrays that a `State` has."""
 
     w: jax.Array
     key: jax.Array
