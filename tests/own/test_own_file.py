@@ -195,7 +195,7 @@ LINE = 1 + WRONG.split("\n").index("        return self.missing")
         ("prior", "Flat", "is no Prior: let it be a subclass"),
         ("regularizer", "Unnamed", r"terms are \['price'\], but its loss_names \['cost'\]"),
         ("regularizer", "Single", r"its loss 'cost' has shape \[\], but must have shape \[2\]"),
-        ("encoder", "Flat", r"encoder='wrong:Flat': terms failed in gaussian\.py, line"),
+        ("encoder", "Flat", r"encoder='wrong:Flat' gives shape \[1, 3\] .* must give \[1, 8\]"),
         ("posterior", "Bare", "is no Posterior"),
     ],
 )

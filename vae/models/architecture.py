@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from typing import Any
 
+import jax
+import jax.numpy as jnp
 import ml_collections
 
+from vae.config import own
 from vae.config.build import build, named
+from vae.errors import InputError
 from vae.models import parts
+from vae.models.condition import condition_of, with_planes
 from vae.models.data import Data
 from vae.networks.network import Decoder, Encoder
-
-READ = ("binary", "levels", "tokens")  # kinds of values that a causal decoder reads
 
 
 def make_encoder(config: ml_collections.ConfigDict, data: Data, outputs: int) -> Encoder:
@@ -20,7 +23,28 @@ def make_encoder(config: ml_collections.ConfigDict, data: Data, outputs: int) ->
     Raises:
       InputError: it is not for such data.
     """
-    return _make("encoder", Encoder, config, data, outputs=outputs)
+    encoder = _make("encoder", Encoder, config, data, outputs=outputs)
+    if own.is_own(config.encoder):
+        _check_outputs(config, data, encoder, outputs)
+    return encoder
+
+
+def _check_outputs(
+    config: ml_collections.ConfigDict, data: Data, encoder: Encoder, outputs: int
+) -> None:
+    """Refuses an encoder of one's own that gives anything but [B, outputs]."""
+    where = f"model.encoder={config.encoder!r}"
+    condition, x = condition_of(config, data), parts.blank(data.event)
+    told = with_planes(condition, x, condition.unknown(1) if condition else None)
+    try:
+        found, _ = jax.eval_shape(encoder.init_with_output, jax.random.key(0), told)
+    except Exception as error:  # whatever somebody's own code raises
+        raise own.told(error, where) from None
+    if jnp.shape(found) != (1, outputs):
+        raise InputError(
+            f"{where} gives shape {list(jnp.shape(found))} for x of shape {list(told.shape)}, but "
+            f"must give {[1, outputs]}: [B, outputs]."
+        )
 
 
 def make_decoder(config: ml_collections.ConfigDict, data: Data, likelihood: Any) -> Decoder:

@@ -284,7 +284,7 @@ NAN = np.array([[[0.0, 1.0]], [[np.nan, 0.0]]])
         ({"images": np.full((4, 3, 3), -1)}, "integers from -1 to -1"),
         ({"images": np.full((4, 3, 3), 2**25)}, "to 33554432, where .* at most 16777216"),
         ({"images": np.full((4, 3, 3), "a")}, "neither numbers nor bool"),
-        ({"images": np.full((4, 3, 3), None)}, "cannot be read as .npz"),
+        ({"images": np.full((4, 3, 3), None)}, "array of Python objects"),
         ({"images": GOOD, "labels": np.arange(3)}, "one label for 4 examples"),
         ({"images": GOOD, "labels": np.array([0, 1, 2, np.inf])}, "have infinity"),
         ({"images": GOOD, "labels": np.arange(4) * 1j}, "give numbers or text"),
