@@ -60,3 +60,10 @@ def test_a_run_with_muon_stops_and_goes_on_to_the_same_weights(tmp_path):
     vae.train(tiny(**overrides, training__steps=10), tmp_path / "parts")
     parts = vae.train(tiny(**overrides), tmp_path / "parts")
     assert parts["params_sha256"] == whole["params_sha256"]
+
+
+@pytest.mark.parametrize("clip", [0.0, 1.0])
+def test_checkpoints_keep_the_place_of_the_sign(clip):
+    config = tiny(optimizer__name="muon", optimizer__clip_norm=clip).optimizer
+    state = gradient_transformation(config).init({"kernel": jnp.zeros((2, 3))})
+    assert len(state) == (3 if clip else 2) and not jax.tree.leaves(state[-1])

@@ -35,7 +35,9 @@ def gradient_transformation(config: ml_collections.ConfigDict) -> optax.Gradient
     """
     clip = [_clip(config.clip_norm)] if config.clip_norm else []
     own = build("optimizer", config, "name", optax.GradientTransformation)
-    return optax.chain(*clip, own)
+    # Checkpoints of muon have a place for its sign, which was turned in a step of its own.
+    sign = [optax.identity()] if config.name == "muon" else []
+    return optax.chain(*clip, own, *sign)
 
 
 def decays(config: ml_collections.ConfigDict) -> bool:
