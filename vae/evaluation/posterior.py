@@ -12,7 +12,7 @@ The chains start far apart and independently, so what still differs between them
 that they have not mixed: see `convergence.py`.
 
 A sharp p(x | z) leaves some directions of z a hundredth of the room that it leaves others, so
-chains move in coordinates in which all have about as much. The precision of z is about
+chains move in coordinates where all have about as much. The precision of z is about
 
     Lambda = diag(1 / Var p(z)) + beta J' diag(1 / v) J
 

@@ -137,7 +137,7 @@ def _own(path: Path) -> dict[str, Section]:
 
 
 def _text(sections: dict[str, Section], date: str) -> str:
-    names = sorted(sections, key=lambda name: ("." in name, name))  # one's own files at the end
+    names = sorted(sections, key=lambda name: ("." in name, name))  # your own files at the end
     return "\n".join([f"{HEADER}\n{date}\n", *(_render(name, sections[name]) for name in names)])
 
 

@@ -18,16 +18,16 @@ from vae.training.directory import Damaged, described, read_json
 
 
 class Facts(NamedTuple):
-    """What the use of a model needs to know of its data.
+    """What must be known of the data to use a model.
 
     Attributes:
       event: the shape of an example, and what its raw values mean.
-      num_classes: of the labels; 0 where there are none.
-      attributes: their names; none where there are classes or no labels.
-      scales: of the attributes.
-      classes: their names, where they have other ones than numbers.
-      record: all that was recorded.
-      parts: the modules of one's own, as `vae.config.own.files` gave them.
+      num_classes: the number of classes; 0 if there are none.
+      attributes: names of the attributes; empty if y are classes or there are no labels.
+      scales: scales of the attributes.
+      classes: names of the classes, if they are not just numbers.
+      record: the whole record.
+      parts: the modules of your own, from `vae.config.own.files`.
     """
 
     event: Event

@@ -47,7 +47,7 @@ def decays(config: ml_collections.ConfigDict) -> bool:
 
 
 def adam(b1: float, b2: float, eps: float) -> optax.GradientTransformation:
-    """Adam (Kingma & Ba 2015)."""
+    """Returns the directions of Adam (Kingma & Ba 2015)."""
     return optax.scale_by_adam(b1, b2, eps)
 
 

@@ -30,10 +30,10 @@ from vae.probability.terms import Terms
 
 
 def objective_of(config: ml_collections.ConfigDict) -> Objective:
-    """The objective that a config's section `objective` names.
+    """Returns the objective that a config's section `objective` names.
 
     Raises:
-      InputError: it is one's own and cannot be imported, or is no function.
+      InputError: it is your own and cannot be imported, or is no function.
     """
     found = named("objective", config, "name")
     objective = found if isinstance(found, Objective) else Objective(found)
@@ -47,7 +47,7 @@ def objective_of(config: ml_collections.ConfigDict) -> Objective:
 
 
 def _guarded(loss: Callable[..., jax.Array], where: str) -> Callable[..., jax.Array]:
-    """A loss of one's own, which says in a sentence what is wrong with it when it is traced."""
+    """Returns a loss of your own whose faults, when it is traced, are an error of one sentence."""
 
     @functools.wraps(loss)
     def guarded(terms: Terms, **settings: Any) -> jax.Array:
