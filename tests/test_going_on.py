@@ -172,7 +172,7 @@ def test_a_complete_run_does_not_answer_for_other_data(moved, caplog):
     assert written(run) == before
     place.unlink()
     assert vae.train(on(place), run) == result
-    assert re.search(r"moved\.npz does not exist.*run were not looked at", caplog.text)
+    assert re.search(r"moved\.npz does not exist.*run were not checked", caplog.text)
 
 
 @pytest.mark.parametrize("content", [None, "{"])

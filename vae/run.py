@@ -202,7 +202,9 @@ class Run:
         """
         self._check_encodes()
         if not self.model.is_density:
-            raise InputError("this model's q(z | x) has no density, so log p(x) has no estimate.")
+            raise InputError(
+                "this model's q(z | x) has no density, so log p(x) cannot be estimated."
+            )
         evaluation, mesh = self.config.evaluation, self.compiled.mesh
         samples = evaluation.num_samples if num_samples is None else num_samples
         samples = given.whole_number(samples, "num_samples", 1)
@@ -237,7 +239,7 @@ class Run:
           InputError: the model has no density of real latents, or the observation does not fit.
         """
         if reason := why_not(self.model):
-            raise InputError(f"p(z | observed) has no samples, for the model of this run {reason}.")
+            raise InputError(f"p(z | observed) cannot be sampled: the model of this run {reason}.")
         num = number_observed(observation, self.event)
         return self.compiled.sampler(self.variables)(
             self.variables,

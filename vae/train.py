@@ -104,7 +104,9 @@ def check(config: ml_collections.ConfigDict, workdir: Path, mesh: jax.sharding.M
 
 def _check_devices(config: ml_collections.ConfigDict, number: int) -> None:
     if jax.local_device_count() * jax.process_count() != jax.device_count():
-        raise InputError("the processes have different numbers of devices; give each as many.")
+        raise InputError(
+            "the processes have different numbers of devices; give each the same number."
+        )
     if (config.data.batch_size // config.training.accumulate) % number:
         micro = " / training.accumulate" if config.training.accumulate > 1 else ""
         raise InputError(

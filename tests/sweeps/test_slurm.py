@@ -216,5 +216,7 @@ def test_without_slurm_there_is_one_sentence(monkeypatch):
 def test_a_missing_engine_names_its_extra(monkeypatch, name, package):
     monkeypatch.delitem(sys.modules, f"vae.sweeps.executors.{name}", raising=False)
     monkeypatch.setitem(sys.modules, package, None)
-    with pytest.raises(InputError, match=rf"needs {package}: pip install -e '.\[{name}\]'"):
+    with pytest.raises(
+        InputError, match=rf"needs {package}: run pip install 'vae-experiments\[{name}\]'"
+    ):
         executors.load(name)

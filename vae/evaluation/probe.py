@@ -142,7 +142,7 @@ def fit_probe(dataset: Dataset, *, path: Path | None = None, source: str = "", k
     names = dataset.attributes or dataset.classes or tuple(map(str, range(dataset.num_classes)))
     if not names:
         raise InputError(
-            f"the data ({dataset.description}) have no labels, which a classifier learns from."
+            f"the data ({dataset.description}) have no labels to train a classifier on."
         )
     network = Network(len(names))
     blank = functools.partial(network.init, x=jnp.zeros((1, *dataset.event.shape)))

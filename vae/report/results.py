@@ -34,7 +34,7 @@ logger = logging.getLogger(__name__)
 SEEDS = ("seed", "data.seed")
 # What a run may change without being another experiment: where its data lie and what it writes.
 ASIDE = (*SEEDS, "data.path", "data.manual_dir", "log.", "checkpoint.", "evaluation.every_steps")
-MAIN = ("test/nll", "test/elbo")  # the figure of a row where none was published
+MAIN = ("test/nll", "test/elbo")  # the metric of a row without a published one
 
 
 # Files that tasks leave in a run directory, and the numbers in them, by path, that are shown.
@@ -131,7 +131,7 @@ def _read(directory: Path, experiments: Path) -> tuple[str, str, Trial] | None:
         logger.warning("%s The run is left out.", error)
         return None
     name, _, variant = said.partition(":")
-    named = not Path(name).suffix  # as `vae list` has it
+    named = not Path(name).suffix  # as `vae list` shows it
     ours = experiments / (f"{name}.py" if named else Path(name).name)
     if (named or Path(name).parent.name == "experiments") and ours.is_file():
         name = f"experiments/{ours.name}"

@@ -80,8 +80,8 @@ def sweep(
         for flag, value in {"sampler": sampler, "num_trials": num_trials}.items():
             if value is not None:
                 raise InputError(
-                    f"--{flag} has no effect on a grid, of which all {len(plan.rows)} rows are "
-                    "trained."
+                    f"--{flag} has no effect on a grid, all of whose {len(plan.rows)} rows "
+                    "are trained."
                 )
     sampler = sampler or "tpe"
     _check_pruner(plan, config, pruner)
@@ -188,7 +188,7 @@ def _check_pruner(plan: space.Plan, config: ml_collections.ConfigDict, pruner: s
         )
     if not 0 < config.evaluation.every_steps < config.training.steps:
         raise InputError(
-            f"--pruner={pruner} needs figures on the way, and with evaluation.every_steps="
+            f"--pruner={pruner} needs evaluations during training, and with evaluation.every_steps="
             f"{config.evaluation.every_steps} and training.steps={config.training.steps} there are "
             "none; lower evaluation.every_steps."
         )

@@ -203,7 +203,7 @@ def _check_space(name: str, space: Space) -> None:
         if not isinstance(distribution, Uniform | LogUniform | Integer):
             raise InputError(
                 f"{name}(): {key}={distribution!r} must be a Uniform, LogUniform, Integer or "
-                "Choice; a single value belongs into the config."
+                "Choice; a single value belongs in the config."
             )
         low, high = distribution
         lowest = 0 if isinstance(distribution, LogUniform) else -math.inf

@@ -71,7 +71,7 @@ def check_fits(
         )
     except (MemoryError, OverflowError) as error:
         raise InputError(
-            f"a model of these sizes cannot be built: {error}; make the largest of model.* smaller."
+            f"a model of these sizes cannot be built: {error}; reduce the largest of model.*."
         ) from None
     copies = 1 if config.training.shard_state else jax.local_device_count()
     weights = (_bytes(state) + _bytes(state.params)) * copies  # and the gradient
@@ -82,7 +82,7 @@ def check_fits(
             f"the run does not fit into the memory of {_shown(present)}: it needs {_shown(weights)}"
             f" for {number:,} weights and their optimizer, and {_shown(step)} for a step with "
             f"data.batch_size={config.data.batch_size} and objective.num_samples="
-            f"{config.objective.num_samples}; make what is largest smaller."
+            f"{config.objective.num_samples}; reduce the largest of these."
         )
 
 

@@ -83,7 +83,7 @@ def read(workdir: Path) -> Facts | None:
         record = read_json(file, {"data": dict})
         return None if record is None else _facts(record["data"], record.get("parts", {}), file)
     except Damaged as error:
-        raise Damaged(f"{error} `train` with the run's own command writes it anew.") from None
+        raise Damaged(f"{error} `train` with the run's own command rewrites it.") from None
 
 
 def _facts(facts: dict[str, Any], parts: dict[str, dict[str, str]], file: Path) -> Facts:

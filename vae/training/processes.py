@@ -98,7 +98,9 @@ def _share_in_slurm() -> list[int] | None:
     """Returns this task's part of the accelerators that it sees; JAX would always take one."""
     tasks = os.environ["SLURM_STEP_TASKS_PER_NODE"].split(",")
     if len({count.split("(")[0] for count in tasks}) > 1:
-        raise InputError(f"SLURM started {tasks} tasks on the nodes; let them be as many on each.")
+        raise InputError(
+            f"SLURM started {tasks} tasks on the nodes; start the same number on each."
+        )
     number = int(tasks[0].split("(")[0])
     with contextlib.suppress(InputError):
         return launcher.share(int(os.environ["SLURM_LOCALID"]), number)

@@ -46,7 +46,7 @@ def completed(config: ml_collections.ConfigDict, workdir: Path) -> dict[str, Any
         result = directory.read_result(workdir)
         described = facts.read(workdir)
     except directory.Damaged as error:
-        logger.warning("%s It will be written anew.", error)
+        logger.warning("%s It will be rewritten.", error)
         return None
     if not result or not described or result["status"] != "completed":
         return None
@@ -75,7 +75,7 @@ def check_data(config: ml_collections.ConfigDict, workdirs: Sequence[Path]) -> N
     try:
         dataset = modalities.load(config.data, whole=False)
     except InputError as error:
-        logger.warning("%s The data of %s were not looked at.", error, workdirs[0])
+        logger.warning("%s The data of %s were not checked.", error, workdirs[0])
         return
     for workdir in workdirs:
         check_identity(dataset, _earlier(workdir).get("data", {}), workdir)
@@ -91,8 +91,8 @@ def check_resume(config: ml_collections.ConfigDict, workdir: Path) -> None:
         changes = _changes(config, workdir)
     except directory.Damaged as error:
         raise InputError(
-            f"{error} Whether {workdir} holds this experiment cannot be told; if it does, remove "
-            "that file, and it is written anew."
+            f"{error} It is unknown whether {workdir} holds this experiment; if it does, remove "
+            "that file, and it will be rewritten."
         ) from None
     if refused := [f"{key}: {change}" for key, change in changes.items() if not resumable(key)]:
         raise InputError(
@@ -204,7 +204,7 @@ def recorded(
             )
         if saved and "digest" not in earlier.get("data", {}):
             logger.warning(
-                "%s does not say what data it was trained on; taken to be these: %s.",
+                "%s does not say what data it was trained on; these are assumed: %s.",
                 *(workdir, dataset.description),
             )
         _say_if_beyond(max(saved, default=0), config, workdir)
@@ -255,8 +255,8 @@ def _history(
         )
         logger.warning(
             "training.steps is %d now, and the learning rate falls to 0 there, not at step %d: "
-            "from step %d on it is %.2g of optimizer.learning_rate instead of %.2g. The run is "
-            "another than one of %d steps from the start, and provenance.json says so.",
+            "from step %d on it is %.2g of optimizer.learning_rate instead of %.2g. The run "
+            "differs from one of %d steps from the start, and provenance.json says so.",
             *(steps, history[-1]["training.steps"], start, now, before, steps),
         )
     return [*history, {"from_step": start, "training.steps": steps}]
@@ -310,7 +310,7 @@ def _changes(config: ml_collections.ConfigDict, workdir: Path) -> dict[str, str]
 def _say_if_beyond(step: int, config: ml_collections.ConfigDict, workdir: Path) -> None:
     if step > config.training.steps:
         logger.warning(
-            "%s has taken %d steps already, more than training.steps=%d; its figures are of step "
+            "%s has taken %d steps already, more than training.steps=%d; its metrics are of step "
             "%d.",
             *(workdir, step, config.training.steps, step),
         )

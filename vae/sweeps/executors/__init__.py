@@ -84,5 +84,5 @@ def load(name: str) -> type[Executor]:
         return getattr(importlib.import_module(module), attribute)
     except ModuleNotFoundError as error:
         raise InputError(
-            f"--executor={name} needs {error.name}: pip install -e '.[{name}]'."
+            f"--executor={name} needs {error.name}: run pip install 'vae-experiments[{name}]'."
         ) from None

@@ -81,7 +81,7 @@ class Slurm:
             if not shutil.which(command):
                 raise InputError(
                     f"--executor=slurm finds no {command}; start the sweep on a host of the "
-                    "cluster, or take --executor=local."
+                    "cluster, or use --executor=local."
                 )
         Queue()
 
