@@ -200,7 +200,7 @@ def _called(command: str, task: Callable[..., Any], *arguments: Any, **values: A
     """What a task returns; what is wrong with one of somebody's own is said in a sentence."""
     try:
         output = task(*arguments, **values)
-    except Exception as error:
+    except own.FAILURES as error:
         if not own.is_own(command) or isinstance(error, InputError | OSError):
             raise
         raise own.told(error, command) from None

@@ -14,6 +14,7 @@ import numpy as np
 from jax.sharding import PartitionSpec as P
 
 from vae import modalities, models, terminal
+from vae.config import own
 from vae.data.batches import Batches
 from vae.data.examples import Dataset
 from vae.data.prepare import first_examples, prepared_values
@@ -136,7 +137,25 @@ def prepare(config: ml_collections.ConfigDict, *, started: bool = False) -> Expe
     pretrained = functools.cache(lambda: _pretrained(config.training.pretrained, model))
     if not started:
         pretrained()
-    return Experiment(config, dataset, model, pretrained)
+    experiment = Experiment(config, dataset, model, pretrained)
+    if own.is_own(config.objective.name) or own.is_own(config.optimizer.name):
+        _trace_step(experiment)
+    return experiment
+
+
+def _trace_step(experiment: Experiment) -> None:
+    """Has what is wrong with an objective or optimizer of one's own said before a run is begun."""
+    with experiment.batches() as batches:
+        batch = jax.tree.map(lambda x: np.asarray(x)[None], batches.batch(0))
+    config, dataset = experiment.config, experiment.dataset
+    step = make_step(
+        experiment.model,
+        config,
+        dataset.event.values,
+        num_examples=len(dataset.train),
+        axis=None,
+    )
+    jax.eval_shape(step, experiment.shapes(), batch, dataset.train.table())
 
 
 def _label(dataset: Dataset) -> jax.ShapeDtypeStruct:

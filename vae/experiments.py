@@ -63,13 +63,19 @@ def load(name: str, settings: Mapping[str, str]) -> ExperimentFile:
     file = find(name)
     own.look_in(file.parent)
     try:
-        found = runpy.run_path(str(file), run_name=file.stem)
+        # The whole path, so that an error is seen to be in this file.
+        found = runpy.run_path(str(file.parent.resolve() / file.name), run_name=file.stem)
         if "get_config" not in found:
             raise InputError(f"--config={name} has no function get_config.")
         config = found["get_config"](*name.split(":", 1)[1:])
+        if not isinstance(config, ml_collections.ConfigDict):
+            kind = type(config).__name__
+            raise InputError(
+                f"--config={name}: get_config gives a {kind}: return vae.config.base()."
+            )
     except InputError:
         raise
-    except Exception as error:  # whatever a file of somebody's own raises
+    except own.FAILURES as error:  # whatever a file of somebody's own raises
         raise own.told(error, f"--config={name}") from None
     known = flatten(config)
     for key, text in settings.items():

@@ -16,6 +16,7 @@ from launching import ROOT, launch
 from test_kills import end_at
 
 import vae
+from vae import experiments
 from vae.config import own
 from vae.errors import InputError
 
@@ -121,7 +122,9 @@ def test_a_file_that_changed_is_said_and_one_that_is_gone_is_refused(file, run, 
 
 
 WRONG = """
+import jax
 import jax.numpy as jnp
+import optax
 from vae.parts import *
 from vae.models.posteriors.gaussian import Gaussian
 from vae.models.priors.fixed import Fixed, standard_normal
@@ -172,6 +175,37 @@ def asking(terms, *, patience):
 def misspelt(terms):
     return -terms.log_xp
 
+def nothing(terms):
+    return None
+
+def leaves(size):
+    raise SystemExit(0)
+
+class Counts(Fixed):
+    def init(self, *, key):
+        return {"params": {"count": jnp.array(1)}, "statistics": {}}
+
+def counts(size):
+    return Counts(StandardNormal(size))
+
+def plain():
+    return {}
+
+def sums():
+    return optax.GradientTransformation(
+        lambda params: (), lambda grads, state, params=None: (jax.tree.map(jnp.sum, grads), state)
+    )
+
+def forgets():
+    return optax.GradientTransformation(
+        lambda params: 0.0, lambda grads, state, params=None: (grads, ())
+    )
+
+def breaks():
+    return optax.GradientTransformation(
+        lambda params: params["no such part"], lambda grads, state, params=None: (grads, state)
+    )
+
 class Flat(Encoder):
     outputs: int
 
@@ -197,6 +231,10 @@ LINE = 1 + WRONG.split("\n").index("        return self.missing")
         ("regularizer", "Single", r"its loss 'cost' has shape \[\], but must have shape \[2\]"),
         ("encoder", "Flat", r"encoder='wrong:Flat' gives shape \[1, 3\] .* must give \[1, 8\]"),
         ("posterior", "Bare", "is no Posterior"),
+        ("prior", "leaves", r"failed in wrong\.py, line \d+: SystemExit"),
+        ("prior", "counts", r"init makes prior\.count of int32; params are learned"),
+        ("activation", "summed", r"activation='wrong:summed' failed in wrong\.py"),
+        ("activation", "jnp.sum", r"gives shape \[\] for x of shape \[2, 3\]"),
     ],
 )
 def test_a_wrong_part_is_refused_in_a_sentence(key, name, said, tmp_path):
@@ -214,6 +252,7 @@ def test_a_wrong_part_is_refused_in_a_sentence(key, name, said, tmp_path):
         ("misspelt", r"wrong:misspelt' failed in wrong\.py, line \d+: AttributeError"),
         ("Flat", "wrong:Flat' is no function of Terms"),
         ("asking", "asks for 'patience', which is none of"),
+        ("nothing", r"wrong:nothing' failed in .*None"),
     ],
 )
 def test_a_wrong_objective_is_refused_in_a_sentence(name, said, tmp_path):
@@ -221,6 +260,40 @@ def test_a_wrong_objective_is_refused_in_a_sentence(name, said, tmp_path):
     own.look_in(tmp_path)
     with pytest.raises(InputError, match=said):
         vae.train(tiny(objective__name=f"wrong:{name}"), tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("sums", "update gives directions unlike the params"),
+        ("forgets", "update gives a state unlike what its init gives"),
+        ("breaks", r"init failed in wrong\.py, line \d+: KeyError: 'no such part'"),
+        ("plain", "gives a dict: let it return an optax.GradientTransformation"),
+    ],
+)
+def test_a_wrong_optimizer_is_refused_in_a_sentence(name, said, tmp_path):
+    (tmp_path / "wrong.py").write_text(WRONG)
+    own.look_in(tmp_path)
+    with pytest.raises(InputError, match=said):
+        vae.train(tiny(optimizer__name=f"wrong:{name}"), tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("def get_config(:", r"failed in exp\.py, line 1: SyntaxError"),
+        ("raise SystemExit", r"failed in exp\.py, line 1: SystemExit"),
+        ("def get_config():\n    return {'seed': 1}", "get_config gives a dict"),
+        ("import sys\nsys.no", r"failed in exp\.py, line 2: AttributeError"),
+    ],
+)
+def test_a_wrong_experiment_is_refused_in_a_sentence(text, said, tmp_path, monkeypatch):
+    (tmp_path / "exp.py").write_text(text)
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(InputError, match=said):
+        experiments.load("exp.py", {})
 
 
 def test_a_part_of_the_script_itself(tmp_path):

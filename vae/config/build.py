@@ -172,5 +172,5 @@ def _called(make: Callable[..., Any], arguments: Mapping[str, Any], where: str) 
         return make(**arguments)
     except InputError:
         raise
-    except Exception as error:  # whatever a class of somebody's own raises
+    except own.FAILURES as error:  # whatever a class of somebody's own raises
         raise own.told(error, where) from None

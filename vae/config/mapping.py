@@ -65,7 +65,7 @@ def flatten(config: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
     """{"a": {"b": 1}} to {"a.b": 1}."""
     flat: dict[str, Any] = {}
     for name, value in config.items():
-        key = prefix + name
+        key = f"{prefix}{name}"
         nested = isinstance(value, Mapping | ml_collections.ConfigDict)
         flat |= flatten(value, key + ".") if nested else {key: value}
     return flat

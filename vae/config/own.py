@@ -22,6 +22,7 @@ from vae.errors import InputError, did_you_mean
 logger = logging.getLogger(__name__)
 
 PACKAGE = Path(__file__).parents[1]
+FAILURES = (Exception, SystemExit)  # what somebody's own code may raise; sys.exit() is no end here
 
 
 class _Loaded(NamedTuple):
@@ -141,7 +142,7 @@ def files(values: Iterable[Any]) -> dict[str, dict[str, str]]:
     }
 
 
-def told(error: Exception, where: str) -> InputError:
+def told(error: BaseException, where: str) -> InputError:
     """One sentence of an exception in somebody's own code, with the line that raised it."""
     frames = traceback.extract_tb(error.__traceback__)
     known = {str(each.file) for each in _modules.values()}
@@ -149,10 +150,12 @@ def told(error: Exception, where: str) -> InputError:
     beside = [frame for frame in frames if _is_beside(Path(frame.filename))]
     here = [frame for frame in frames if PACKAGE in Path(frame.filename).parents]
     last = (theirs or beside or here or frames)[-1]
-    said = " ".join(str(error).split()) or "nothing more"
+    file, line, said = last.filename, last.lineno, str(error)
+    if isinstance(error, SyntaxError) and error.filename:  # no frame has the line
+        file, line, said = error.filename, error.lineno, error.msg
+    said = " ".join(said.split()) or "nothing more"
     return InputError(
-        f"{where} failed in {Path(last.filename).name}, line {last.lineno}: "
-        f"{type(error).__name__}: {said[:300]}"
+        f"{where} failed in {Path(file).name}, line {line}: {type(error).__name__}: {said[:300]}"
     )
 
 
@@ -184,7 +187,7 @@ def _imported(name: str, where: str) -> ModuleType:
         ) from None
     except InputError:
         raise
-    except Exception as error:  # whatever a file of somebody's own raises when it is imported
+    except FAILURES as error:  # whatever a file of somebody's own raises when it is imported
         raise told(error, where) from None
     if (place := getattr(module, "__file__", None)) and name not in _modules:
         _modules[name] = _Loaded(module, Path(place).resolve(), _digest(Path(place)))

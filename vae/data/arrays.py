@@ -15,6 +15,7 @@ from typing import NamedTuple
 import numpy as np
 
 from vae.data import matlab
+from vae.data.given import as_array
 from vae.data.splits import FILES, files_by_split
 from vae.errors import InputError, readable
 from vae.files import check_file, check_memory
@@ -116,7 +117,7 @@ def of_arrays(arrays: Mapping[str, np.ndarray], what: str) -> dict[str, Arrays]:
     Raises:
       InputError: names are missing or given twice.
     """
-    arrays = {name: np.asarray(array) for name, array in arrays.items()}
+    arrays = {name: as_array(array, f"{what}: {name}") for name, array in arrays.items()}
     known = {name: array for name, array in arrays.items() if _is_known(name)}
     found = _by_split(known, "", what)
     if not found:

@@ -38,7 +38,7 @@ def _check_outputs(
     told = with_planes(condition, x, condition.unknown(1) if condition else None)
     try:
         found, _ = jax.eval_shape(encoder.init_with_output, jax.random.key(0), told)
-    except Exception as error:  # whatever somebody's own code raises
+    except own.FAILURES as error:  # whatever somebody's own code raises
         raise own.told(error, where) from None
     if jnp.shape(found) != (1, outputs):
         raise InputError(
@@ -64,6 +64,27 @@ def make_decoder(config: ml_collections.ConfigDict, data: Data, likelihood: Any)
     )
 
 
+def activation_of(config: ml_collections.ConfigDict) -> Any:
+    """The function that a config's `model` section names as `activation`.
+
+    Raises:
+      InputError: it is one's own, and does not give an array of the shape that it is given.
+    """
+    activation = named("model", config, "activation")
+    if own.is_own(config.activation):
+        where, given = f"model.activation={config.activation!r}", jnp.zeros((2, 3))
+        try:
+            found = jax.eval_shape(lambda: jnp.asarray(activation(given)))
+        except own.FAILURES as error:
+            raise own.told(error, where) from None
+        if found.shape != given.shape:
+            raise InputError(
+                f"{where} gives shape {list(found.shape)} for x of shape [2, 3], but must give "
+                "that of x."
+            )
+    return activation
+
+
 def _make(
     key: str, kind: type, config: ml_collections.ConfigDict, data: Data, **context: Any
 ) -> Any:
@@ -76,7 +97,7 @@ def _make(
         widths=tuple(config[f"{key}_widths"]),
         event=event,
         places=event.places,
-        activation=named("model", config, "activation"),
+        activation=activation_of(config),
         dtype=config.dtype,
         blocks=config.blocks,
         **context,

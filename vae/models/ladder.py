@@ -18,8 +18,8 @@ import jax
 import jax.numpy as jnp
 import ml_collections
 
-from vae.config.build import named
 from vae.models import losses, parts
+from vae.models.architecture import activation_of
 from vae.models.autoencoder import Autoencoder
 from vae.models.condition import condition_of
 from vae.models.data import Data
@@ -61,7 +61,7 @@ class Ladder(Autoencoder):
             "groups": tuple(config.groups),
             "stem_stride": config.stem_stride,
             "blocks": config.blocks,
-            "activation": named("model", config, "activation"),
+            "activation": activation_of(config),
             "dtype": config.dtype,
         }
         encoder = BottomUp(widths=tuple(config.encoder_widths), **common)

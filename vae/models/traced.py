@@ -43,7 +43,7 @@ def check_traced(config: ConfigDict, model: Model, examples: Callable[[], Batch]
             return jax.eval_shape(function, *inputs)
         except InputError:
             raise
-        except Exception as error:  # whatever somebody's own code raises
+        except own.FAILURES as error:  # whatever somebody's own code raises
             raise own.told(error, f"{where}: {what}") from None
 
     def same(what: str, found: Any, wanted: Any, meaning: str = "") -> None:
@@ -54,6 +54,13 @@ def check_traced(config: ConfigDict, model: Model, examples: Callable[[], Batch]
             )
 
     start = traced("init", lambda: model.init(key=jax.random.key(0)))
+    for path, leaf in jax.tree_util.tree_leaves_with_path(start["params"]):
+        if not jnp.issubdtype(leaf.dtype, jnp.floating):
+            name = jax.tree_util.keystr(path, simple=True, separator=".")
+            raise InputError(
+                f"{where}: init makes {name} of {leaf.dtype}; params are learned, so let them be "
+                "float32, and keep others in statistics."
+            )
     for train in (True, False):
 
         def terms(variables: Any, train: bool = train) -> Any:

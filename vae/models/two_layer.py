@@ -20,9 +20,8 @@ import jax
 import jax.numpy as jnp
 import ml_collections
 
-from vae.config.build import named
 from vae.models import losses, parts
-from vae.models.architecture import make_decoder, make_encoder
+from vae.models.architecture import activation_of, make_decoder, make_encoder
 from vae.models.autoencoder import Autoencoder
 from vae.models.condition import condition_of
 from vae.models.data import Data
@@ -70,7 +69,7 @@ class TwoLayer(Autoencoder):
           InputError: the latents do not fill the grids of the networks.
         """
         likelihood = likelihood_of(config, data.event)
-        common = {"activation": named("model", config, "activation"), "dtype": config.dtype}
+        common = {"activation": activation_of(config), "dtype": config.dtype}
         widths, condition = tuple(config.top_widths), condition_of(config, data)
         check_grids(config, data.event.places, config.latent_dim)
         return cls(

@@ -18,9 +18,9 @@ import jax
 import jax.numpy as jnp
 import ml_collections
 
-from vae.config.build import build, named
+from vae.config.build import build
 from vae.models import losses, origin, parts
-from vae.models.architecture import make_decoder, make_encoder
+from vae.models.architecture import activation_of, make_decoder, make_encoder
 from vae.models.autoencoder import Autoencoder
 from vae.models.condition import condition_of
 from vae.models.data import Data
@@ -59,7 +59,7 @@ class VAE(Autoencoder):
         posterior = build(
             *("model", config, "posterior", Posterior),
             size=config.latent_dim,
-            activation=named("model", config, "activation"),
+            activation=activation_of(config),
         )
         prior = build(
             *("model", config, "prior", Prior), size=posterior.size, condition=condition, data=data

@@ -15,8 +15,10 @@ import ml_collections
 import optax
 import optax.contrib
 
+from vae.config import own
 from vae.config.axes import AXES
 from vae.config.build import build
+from vae.errors import InputError
 
 Array = jax.Array
 
@@ -34,10 +36,12 @@ def gradient_transformation(config: ml_collections.ConfigDict) -> optax.Gradient
       InputError: it is your own, and is wrong.
     """
     clip = [_clip(config.clip_norm)] if config.clip_norm else []
-    own = build("optimizer", config, "name", optax.GradientTransformation)
+    chosen = build("optimizer", config, "name")
+    if own.is_own(config.name):
+        chosen = _guarded(chosen, f"optimizer.name={config.name!r}")
     # Checkpoints of muon have a place for its sign, which was turned in a step of its own.
     sign = [optax.identity()] if config.name == "muon" else []
-    return optax.chain(*clip, own, *sign)
+    return optax.chain(*clip, chosen, *sign)
 
 
 def decays(config: ml_collections.ConfigDict) -> bool:
@@ -70,6 +74,44 @@ def muon(b1: float, b2: float, eps: float) -> optax.GradientTransformation:
         return jax.tree.map(lambda d: -1.0 * d, moves), state  # it already has an update's sign
 
     return optax.GradientTransformation(updates.init, update)
+
+
+def _guarded(chosen: Any, where: str) -> optax.GradientTransformationExtraArgs:
+    """An optimizer of one's own, which says in a sentence what is wrong with it when it is traced.
+
+    Raises:
+      InputError: it is no transformation.
+    """
+    if not isinstance(chosen, optax.GradientTransformation):
+        raise InputError(
+            f"{where} gives a {type(chosen).__name__}: let it return an "
+            "optax.GradientTransformation."
+        )
+    chosen = optax.with_extra_args_support(chosen)
+
+    def asked(what: str, function: Any, *inputs: Any, **more: Any) -> Any:
+        try:
+            return function(*inputs, **more)
+        except own.FAILURES as error:
+            raise own.told(error, f"{where}: {what}") from None
+
+    def init(params: Any) -> Any:
+        return asked("init", chosen.init, params)
+
+    def update(grads: Any, state: Any, params: Any = None, **more: Any) -> tuple[Any, Any]:
+        directions, after = asked("update", chosen.update, grads, state, params, **more)
+        for what, given, wanted in (("directions", directions, grads), ("a state", after, state)):
+            if _shapes(given) != _shapes(wanted):
+                meaning = "the params" if what == "directions" else "what its init gives"
+                raise InputError(f"{where}: update gives {what} unlike {meaning}, of other shapes.")
+        return directions, after
+
+    return optax.GradientTransformationExtraArgs(init, update)
+
+
+def _shapes(tree: Any) -> tuple[Any, Any]:
+    leaves, structure = jax.tree.flatten(tree)
+    return structure, [(jnp.shape(x), jnp.result_type(x)) for x in leaves]
 
 
 def _kernels(params: Any) -> Any:

@@ -20,6 +20,7 @@ from collections.abc import Callable
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import ml_collections
 
 from vae.config import own
@@ -52,8 +53,8 @@ def _guarded(loss: Callable[..., jax.Array], where: str) -> Callable[..., jax.Ar
     @functools.wraps(loss)
     def guarded(terms: Terms, **settings: Any) -> jax.Array:
         try:
-            lost = loss(terms, **settings)
-        except Exception as error:  # whatever somebody's own code raises
+            lost = jnp.asarray(loss(terms, **settings))
+        except own.FAILURES as error:  # whatever somebody's own code raises
             raise own.told(error, where) from None
         wanted = terms.log_px.shape[1:]
         if lost.shape != wanted:
