@@ -222,7 +222,7 @@ def test_damaged_or_missing_files(configure, faces, name, change, message):
     [
         (10, 97, "compression method is not supported"),
         (8, 1, "password required"),
-        (27, 64, "is of more than 268435456 bytes"),
+        (27, 64, "has more than 268435456 bytes"),
     ],
 )
 def test_an_image_that_its_archive_does_not_give(configure, faces, caplog, at, value, message):

@@ -1,4 +1,4 @@
-"""Images [H, W, C]: readers, one file each, and how images are shown.
+"""Images [H, W, C]: one file for each reader, and how images are shown.
 
 | what is there                                       | reader      |
 |-----------------------------------------------------|-------------|
@@ -44,8 +44,8 @@ READS = (
 )
 
 
-def read(config, like: Values | None = None) -> Source | None:
-    """See `vae/modalities`; any name of data is taken to be one of tensorflow-datasets."""
+def read(config: Any, like: Values | None = None) -> Source | None:
+    """See `vae/modalities`: any other name is taken to be a set of tensorflow-datasets."""
     fit = _fit(config, like)
     if config.path:
         return _read_path(user_path(config.path), fit, config)
@@ -74,8 +74,8 @@ def _arrays(path: Path, fit: Fit) -> Source:
     return arrays_source(saved.read(path), readable(path), fit)
 
 
-def _read_path(path: Path, fit: Fit, config) -> Source | None:
-    """Returns what is at a path; None where no reader takes it."""
+def _read_path(path: Path, fit: Fit, config: Any) -> Source | None:
+    """Returns the data at a path; None where no reader takes them."""
     if path.is_dir():
         return _read_directory(path, fit, config)
     if path.is_file():
@@ -88,8 +88,8 @@ def _read_path(path: Path, fit: Fit, config) -> Source | None:
     return None
 
 
-def _read_directory(path: Path, fit: Fit, config) -> Source | None:
-    """Returns what `_read_path` does; of several kinds the first, and warns of the others."""
+def _read_directory(path: Path, fit: Fit, config: Any) -> Source | None:
+    """Returns the data in a directory, of the first kind found there; warns of other kinds."""
 
     def in_folder() -> Source:
         return folder.read(places.in_folder(path), fit, config.threads, config.label_pattern)

@@ -1,7 +1,7 @@
-"""The .amat files of statically binarised MNIST (Larochelle and Murray, 2011).
+"""Reads the .amat files of statically binarised MNIST (Larochelle and Murray, 2011).
 
-One vector of 0/1 pixels an example; the original is text, one example a line, and some copies are
-MATLAB v5 files under the same name with the array `X` inside.
+An example is a vector of pixels, 0 or 1. The original files are text with one example a line; some
+copies are MATLAB v5 files of the same name with the array `X` inside.
 """
 
 from __future__ import annotations
@@ -23,7 +23,10 @@ from vae.probability.event import BINARY
 def find(path: Path) -> dict[str, Path]:
     """Returns the .amat files at `path`, a file or a directory, by base split.
 
-    The split is the one of train, valid, test that the file's name contains, else train.
+    The split is that of train, valid and test which the file's name contains, else train.
+
+    Raises:
+      InputError: two files are of one split.
     """
     files = [path]
     if path.is_dir():
@@ -40,9 +43,10 @@ def find(path: Path) -> dict[str, Path]:
 
 
 def read(path: Path, fit: Fit) -> Source:
-    """Returns the base splits that the files' names give, unlabelled and binary.
+    """Returns the base splits named by the files, unlabelled and binary.
 
-    Raises InputError for files that hold anything but square images of 0 and 1.
+    Raises:
+      InputError: a file holds anything but square images of 0 and 1.
     """
     splits = {name: (_square(_read(file), file), None) for name, file in find(path).items()}
     if len({images.shape[1:] for images, _ in splits.values()}) > 1:

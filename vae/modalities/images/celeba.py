@@ -1,18 +1,18 @@
-"""CelebA (Liu et al., "Deep learning face attributes in the wild", 2015): faces as published.
+"""Reads CelebA (Liu et al., "Deep learning face attributes in the wild", 2015) as published.
 
 img_align_celeba.zip       or the folder img_align_celeba: 202,599 aligned faces of 218x178 pixels
-list_attr_celeba.txt       their number, 40 names, and a row of -1 and 1 for each image
+list_attr_celeba.txt       the number of images, 40 names, and a row of -1 and 1 for each image
 identity_CelebA.txt        a row for each image: who it is
 list_eval_partition.txt    a row for each image: 0 training, 1 validation, 2 test
 
-All in one directory, or in its folders Anno, Eval and Img, as they are published. Images of another
-size (they are passed on at half of it) and fewer of them do as well. Without the partition the
-people are divided, about 80, 10 and 10 per cent, and nobody is in two splits.
+All are in one directory, or in its folders Anno, Eval and Img, as published. Images may have
+another size (copies at half the size are common), and some may be missing. Without the partition,
+people are divided into about 80, 10 and 10 per cent, so that nobody is in two splits.
 
 The standard protocol is the central 148x148 pixels, resized to 64x64:
 
-    data.crop = (148 / 218, 148 / 178)      of images of any size
-    data.crop = (148, 148)                  the same: pixels are those of the published size
+    data.crop = (148 / 218, 148 / 178)      for images of any size
+    data.crop = (148, 148)                  the same: in pixels of the published size
     data.image_size = (64, 64)
 """
 
@@ -47,17 +47,19 @@ _SPLITS = np.array(("train", "valid", "test"))
 
 
 def has_tables(directory: Path) -> bool:
-    """Returns whether there are CelebA's tables in a directory."""
+    """Returns whether a directory has CelebA's tables."""
     return any(_find(directory, name) for name in (_ATTRIBUTES, _IDENTITIES))
 
 
 def read(directory: Path, fit: Fit, threads: int) -> Source:
     """Returns the splits train, valid and test, each sorted by the hash of its files' names.
 
-    Raises InputError where the images or what the tables say of them is missing or damaged.
+    Raises:
+      InputError: images, or their rows in the tables, are missing or damaged.
     """
     root, content, images = _images(directory)
-    names, labels = (), np.full(len(images), -1, np.int32)
+    names: tuple[str, ...] = ()
+    labels = np.full(len(images), -1, np.int32)
     if file := _find(directory, _ATTRIBUTES):
         names, values = _table(file, images, header=True)
         for name, column in zip(names, values.T, strict=True):
@@ -84,7 +86,7 @@ def read(directory: Path, fit: Fit, threads: int) -> Source:
 
 
 def _of_any_size(fit: Fit) -> Fit:
-    """Returns a fit whose crop, if in pixels of the published size, is in parts of an image's."""
+    """Returns a fit with its crop, if in pixels of the published size, made parts of an image."""
     if max(fit.crop) <= 1:
         return fit
     if fit.crop[0] > SIZE[0] or fit.crop[1] > SIZE[1]:
@@ -101,7 +103,7 @@ def _find(directory: Path, name: str) -> Path | None:
 
 
 def _images(directory: Path) -> tuple[str, Callable[[str], str | bytes], list[str]]:
-    """Returns where the images are, how to get at one by its name, and their names."""
+    """Returns where the images are, a function from a name to an image, and their names."""
     if file := _find(directory, f"{_IMAGES}.zip"):
         place = places.in_archive(file)
         members = {path.rpartition("/")[2]: path for path in place.files}
@@ -150,7 +152,7 @@ def _column(file: Path, images: list[str]) -> np.ndarray:
 
 
 def _table(file: Path, images: list[str], header: bool) -> tuple[tuple[str, ...], np.ndarray]:
-    """Returns the names of a table's columns, if it has a header, and its numbers [N, A] int32."""
+    """Returns the column names of a table (none without a header) and its numbers [N, A] int32."""
     again = f"{file} is damaged: fetch it again"
     check_file(file)
     try:

@@ -1,4 +1,4 @@
-"""Image files that are the same under several names, or have the same content."""
+"""Finds image files that are one file under several names, or have the same content."""
 
 from __future__ import annotations
 
@@ -11,21 +11,20 @@ from typing import Any
 from vae.data.splits import digest
 from vae.modalities.images import pages
 
-_HASHED_FILES = 20_000  # more are not read for this alone
+_HASHED_FILES = 20_000  # more files are not read for this alone
 
 
 def marks(splits: Sequence[Any]) -> list[list[Hashable]] | None:
-    """What equal images of each split of `FileExamples` have in common.
+    """Returns a mark for each image of each split of `FileExamples`, equal for equal images.
 
-    Up to 20,000 files are compared by their content; of more those are found that are one file
-    under two names.
+    Up to 20,000 files are compared by content; among more, only files under two names are found.
     """
     small = sum(map(len, splits)) <= _HASHED_FILES
     if os.path.isfile(splits[0].root):  # an archive
         return [[_content(x, path) for path in x.paths] for x in splits] if small else None
     status = [[_status(x, path) for path in x.paths] for x in splits]
     sizes = Counter(size for found in status for size, _ in found if small)
-    # Only files of one size can have one content.
+    # Only files of equal size can have equal content.
     return [
         [
             _content(x, path) if sizes[size] > 1 else place
@@ -36,7 +35,7 @@ def marks(splits: Sequence[Any]) -> list[list[Hashable]] | None:
 
 
 def _status(examples: Any, path: str) -> tuple[int, Hashable]:
-    """Returns a file's size, and which file and page it is."""
+    """Returns a file's size, and the identity of the file and page."""
     file, page = pages.place(path)
     try:
         status = os.stat(examples.content(file))

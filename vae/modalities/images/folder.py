@@ -1,10 +1,14 @@
-"""Image files in one place: any size, grey or colour, read from the files as they are needed.
+"""Image files in a folder or an archive: of any size, grey or colour, read as they are needed.
 
-faces/train/anna/1.jpg     top-level folders named train, valid (or val) and test are splits;
-faces/train/bert/2.png     folders in a split (or in the place itself, where it has no splits)
-faces/test/anna/3.jpg      are labels, numbered by name,
-faces/attributes.csv       unless there is this table, with attributes instead (`attributes.py`), or
-                           a pattern says what the files' names mean (`vae/data/patterns.py`)
+    faces/train/anna/1.jpg
+    faces/train/bert/2.png
+    faces/test/anna/3.jpg
+    faces/attributes.csv
+
+- Top-level folders named train, valid (or val) and test are splits.
+- The folders in a split (top-level folders, where there are no splits) are labels, numbered in the
+  order of their names; unless attributes.csv has attributes instead (`vae/data/attributes.py`), or
+  a pattern says what the names of files mean (`vae/data/patterns.py`).
 """
 
 from __future__ import annotations
@@ -42,9 +46,10 @@ from vae.probability.event import BYTES, Values
 
 logger = logging.getLogger(__name__)
 
-_PROBE_ALL, _PROBE_SOME = 20_000, 1_000  # sizes: so many headers; channels, or more files: fewer
-_PROBE_DEEP = 200  # of more than 8 bits, which are decoded
-_ROTATED = (5, 6, 7, 8)  # EXIF orientations that lie on their side
+_PROBE_ALL = 20_000  # the headers of up to so many files are all read, to know their sizes;
+_PROBE_SOME = 1_000  # of more files, or where sizes do not matter, only so many
+_PROBE_DEEP = 200  # so many images of more than 8 bits are decoded, to know their range
+_ROTATED = (5, 6, 7, 8)  # EXIF orientations of images on their side
 
 
 @dataclass(frozen=True)
@@ -52,8 +57,8 @@ class FileExamples(Examples):
     """Examples in image files, decoded when read."""
 
     root: str  # a folder, or an archive
-    content: Callable[[str], str | bytes]  # of a path in it: where the file lies, or its bytes
-    paths: np.ndarray  # [N] of str, in root; of a page see `pages.py`
+    content: Callable[[str], str | bytes]  # a path in root -> where the file lies, or its bytes
+    paths: np.ndarray  # [N] of str, in root; see `pages.py` for pages
     labels: np.ndarray  # [N] int32 or [N, A] float32
     identities: np.ndarray | None
     fit: Fit
@@ -97,12 +102,12 @@ class FileExamples(Examples):
             try:
                 found = self.content(pages.place(path)[0])
                 yield found if isinstance(found, bytes) else _beginning(found)
-            except Exception:  # zipfile and zlib raise many kinds; said when it is read
+            except Exception:  # zipfile and zlib raise many kinds; `read` gives the error
                 yield b""
 
 
 def _beginning(file: str) -> bytes:
-    """The length of a file, and as much of it as takes no time to read."""
+    """Returns the length of a file and its first 64 KiB, which take no time to read."""
     if not os.path.isfile(file):
         return b""  # a pipe, whose reading may never end
     with open(file, "rb") as opened:
@@ -110,10 +115,17 @@ def _beginning(file: str) -> bytes:
 
 
 def read(place: Place, fit: Fit, threads: int, pattern: str = "") -> Source:
-    """Returns the base splits of image files, sorted by the hash of each file's path in its place.
+    """Returns the base splits of image files, sorted by the hash of each file's path.
 
-    Raises InputError where there are no images, none can be read, their sizes differ and `fit`
-    does not bring them to one, or the table of attributes or the `pattern` is not of these images.
+    Args:
+      place: the folder or archive.
+      fit: how images are brought to one shape.
+      threads: how many threads read headers.
+      pattern: `data.label_pattern`.
+
+    Raises:
+      InputError: there are no images, none can be read, their sizes differ and `fit` does not bring
+        them to one, or the table of attributes or the pattern does not fit the files.
     """
     root, files, content, table = place
     if not files:
@@ -169,7 +181,7 @@ def read(place: Place, fit: Fit, threads: int, pattern: str = "") -> Source:
 
 
 def _by_folder(folders: list[list[str]]) -> Named:
-    """Returns the labels of files, the first of their folders; none where all have the same."""
+    """Returns the labels of files, their first folders; none where all have the same folder."""
     first = [names[0] if names else "" for names in folders]
     found = sorted(set(first) - {""})
     number = {name: i for i, name in enumerate(found)} if len(found) > 1 else {}
@@ -179,13 +191,13 @@ def _by_folder(folders: list[list[str]]) -> Named:
 
 def values_of_files(fit: Fit) -> Values:
     """Returns what the values of image files mean once they are read as `fit` says."""
-    if fit.white is None:
+    if fit.black is None or fit.white is None:
         return BYTES
     return replace(BYTES, black=float(fit.black), white=float(fit.white))
 
 
 def in_splits(examples: FileExamples, split: np.ndarray) -> dict[str, FileExamples]:
-    """Returns the examples of each split [N] of train, valid, test, sorted by their paths' hash."""
+    """Returns the examples by split, given that of each [N], sorted by the hash of their paths."""
     ordered = order([pages.digest(path) for path in examples.paths])
     return {
         name: examples.take(ordered[split[ordered] == name])
@@ -197,10 +209,20 @@ def in_splits(examples: FileExamples, split: np.ndarray) -> dict[str, FileExampl
 def probe(
     root: str, content: Callable[[str], str | bytes], files: list[str], fit: Fit, threads: int
 ) -> tuple[Fit, tuple[int, int, int]]:
-    """Finds from the headers the shape of all images, and settles their channels and their white.
+    """Returns `fit` with channels, black and white settled, and the shape of all images.
 
-    `root` and `content` are those of `FileExamples`. Raises InputError where the shapes differ and
-    `fit` does not bring them to one, no image can be read, or deep ones have values of no range.
+    Shape and channels are read from headers; black and white, from images of more than 8 bits.
+
+    Args:
+      root: see `FileExamples`.
+      content: see `FileExamples`.
+      files: paths in root.
+      fit: what the config says.
+      threads: how many threads read files.
+
+    Raises:
+      InputError: shapes differ and `fit` does not bring them to one, no image can be read, or the
+        values of deep images fit no range.
     """
     count = min(len(files), _PROBE_SOME)
     if not any(fit.size) and len(files) <= _PROBE_ALL:
@@ -245,7 +267,7 @@ def _header(content: Callable[[str], str | bytes], path: str) -> _Header | None:
                 width, height = height, width
             moving = image.format != "TIFF" and getattr(image, "is_animated", False)
             return _Header((height, width, channels_of(image)), is_deep(image), moving)
-    except Exception:  # reported when it is read
+    except Exception:  # reading the image gives the error
         return None
 
 
@@ -257,17 +279,17 @@ def _range(
     fit: Fit,
     threads: int,
 ) -> tuple[float, float]:
-    """Returns what is black and white in deep images, from some of them, and logs it.
+    """Returns the black and white of deep images, found from some of them, and logs them.
 
-    That is as `fit` says where they are whole numbers of its range. Where they are of no range
-    that is known, it is the least and the largest value of all `files`.
+    They are those of `fit` where values are whole numbers in its range, or fit no known range.
+    Where values fit neither, black and white are the least and the largest value of all `files`.
     """
     some = np.unique(np.linspace(0, len(deep) - 1, min(len(deep), _PROBE_DEEP)).astype(int))
     low, high, whole = _extremes(root, content, [deep[i] for i in some], threads)
     black, white = 0.0, white_of(low, high, whole=whole)
-    known = fit.white is not None and fit.black <= low and high <= fit.white
-    if known and (whole or white is None):
-        black, white = fit.black, fit.white
+    own = (fit.black, fit.white) if fit.black is not None and fit.white is not None else None
+    if own and own[0] <= low and high <= own[1] and (whole or white is None):
+        black, white = own
     elif white is None and len(files) <= _PROBE_ALL:
         low, high, _ = _extremes(root, content, files, threads)
         black, white = low, high
@@ -286,7 +308,7 @@ def _range(
 def _extremes(
     root: str, content: Callable[[str], str | bytes], files: Sequence[str], threads: int
 ) -> tuple[float, float, bool]:
-    """Returns the least and the largest value of the deep images in files, and if all are whole."""
+    """Returns the least and the largest value of deep images, and whether all values are whole."""
 
     def of(file: str) -> tuple[float, float, bool] | None:
         found = []
@@ -297,7 +319,7 @@ def _extremes(
                         values = np.asarray(page)
                         whole = np.issubdtype(values.dtype, np.integer)
                         found.append((*extremes(values), whole))
-        except Exception:  # reported when it is read
+        except Exception:  # reading the image gives the error
             return None
         return _joined(found) if found else None
 
@@ -314,7 +336,7 @@ def _joined(found: Sequence[tuple[float, float, bool]]) -> tuple[float, float, b
 
 
 def sizes_differ(root: str, path: str, size: tuple, other: tuple) -> InputError:
-    """Returns the error for images of several sizes."""
+    """Returns the error for images that differ in size."""
     return InputError(
         f"{root}: the images differ in size ({pages.shown(path)} is {size[0]}x{size[1]}, "
         f"others are {other[0]}x{other[1]}): set data.image_size to the height and width you want."

@@ -1,7 +1,7 @@
-"""The idx files of MNIST and the sets made after it (Fashion-MNIST, Kuzushiji-MNIST).
+"""Reads the idx files of MNIST and of sets in its format (Fashion-MNIST, Kuzushiji-MNIST).
 
 A file is: two zero bytes, the type (0x08: uint8), the number of dimensions, each dimension as a
-big-endian uint32, the values. Names are the originals', with or without .gz:
+big-endian uint32, the values. Files have their original names, with or without .gz:
 train-images-idx3-ubyte, train-labels-idx1-ubyte, t10k-images-idx3-ubyte, t10k-labels-idx1-ubyte.
 """
 
@@ -27,17 +27,18 @@ _NAME = re.compile(r"(train|t10k)-(images|labels)[-.]idx([13])-ubyte(\.gz)?")
 
 def find(directory: Path) -> dict[tuple[str, str], Path]:
     """Returns the idx files of a directory by (train or t10k, images or labels)."""
-    found = {}
+    found: dict[tuple[str, str], Path] = {}
     for path in sorted(directory.iterdir()):  # the plain file sorts before its .gz
         if (match := _NAME.fullmatch(path.name)) and path.is_file():
-            found.setdefault(match.group(1, 2), path)
+            found.setdefault((match[1], match[2]), path)
     return found
 
 
 def read(directory: Path, fit: Fit) -> Source:
-    """Returns the base splits `train` and `test` (the files of t10k), whichever there are.
+    """Returns those of the base splits `train` and `test` (the files of t10k) that are there.
 
-    Raises InputError for damaged files and for labels that do not belong to the images.
+    Raises:
+      InputError: a file is damaged, or labels do not belong to the images.
     """
     files = find(directory)
     splits = {}
@@ -79,7 +80,7 @@ def _read(path: Path, dimensions: int) -> np.ndarray:
             announced = math.prod(shape)
             check_memory(announced, name)
             data = file.read(announced)
-            more = len(file.read(1))  # a packed file may be without end
+            more = len(file.read(1))  # a compressed file may never end
     except (OSError, EOFError, zlib.error) as error:
         raise InputError(f"{name} is damaged ({error}): fetch it again.") from error
     if more or len(data) < announced:

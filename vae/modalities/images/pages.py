@@ -1,7 +1,7 @@
-"""The pages of TIFF files, each an image.
+"""Pages of TIFF files, each of which is an image.
 
-An example's path is its file's, and of a page after the first `FILE\\0PAGE`: no file has a zero
-byte in its name. Pages that a program keeps beside an image, smaller copies of it, are no examples.
+The path of an example is the path of its file, followed by `\\0PAGE` for a page after the first: no
+file has a zero byte in its name. Pages that are smaller copies of an image are no examples.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ import logging
 import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 from PIL import Image
 
@@ -19,13 +20,13 @@ from vae.modalities.images.decoding import as_file
 
 logger = logging.getLogger(__name__)
 
-_SUBFILE = 254  # the tag that says of a page, by its lowest bit, that it is a smaller copy
+_SUBFILE = 254  # a tag whose lowest bit says that a page is a smaller copy
 
 
 def of_files(
     root: str, content: Callable[[str], str | bytes], files: Sequence[str], threads: int
 ) -> list[str]:
-    """Returns the paths of all examples in the files of a `Place`, of each file in turn."""
+    """Returns the paths of all examples in the files of a `Place`, file after file."""
     tiffs = [file for file in files if file.lower().endswith((".tif", ".tiff"))]
     with ThreadPoolExecutor(max(1, threads)) as pool:
         found = pool.map(lambda file: _pages(content, file), tiffs)
@@ -42,19 +43,19 @@ def of_files(
 
 
 def place(path: str) -> tuple[str, int]:
-    """Returns the file and the page of an example's path."""
+    """Returns the file and the page that an example's path names."""
     file, _, page = path.partition("\0")
     return file, int(page or 0)
 
 
 def shown(path: str) -> str:
-    """Returns a path as a person is told it."""
+    """Returns an example's path as messages write it."""
     file, page = place(path)
     return readable(file) + (f", page {page + 1}" if page else "")
 
 
 def digest(path: str) -> tuple[bytes, int]:
-    """Returns what examples are sorted by: pages of one file stay together."""
+    """Returns what examples are sorted by; it keeps pages of one file together."""
     file, page = place(path)
     return splits.digest(os.fsencode(file)), page
 
@@ -64,9 +65,10 @@ def _paths(file: str, pages: Sequence[int]) -> list[str]:
 
 
 def _pages(content: Callable[[str], str | bytes], file: str) -> list[int]:
-    """Returns the pages after the first that are images of their own."""
+    """Returns the numbers of the pages after the first that are images of their own."""
     try:
-        with Image.open(as_file(content(file))) as image:
+        opened: Any = Image.open(as_file(content(file)))  # only a TIFF has tag_v2
+        with opened as image:
             size, pages = image.size, []
             for page in range(1, getattr(image, "n_frames", 1)):
                 image.seek(page)

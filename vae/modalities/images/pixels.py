@@ -1,15 +1,16 @@
-"""Arrays that a person gives, as images: what is taken, what it is brought to, what is refused.
+"""Makes arrays images: which arrays are taken, what they become, and which are refused.
 
-Every whole array comes through here: those of a file (`array_source`, the way its readers end) and
-those given to a run from Python (`as_x`). Images are known in three ranges:
+All arrays come through here: those that readers load from files (`array_source`), and those that
+are given to a run from Python (`as_x`). What they become depends on their type and range:
 
-    uint8, bool                        0 to 255, or all 0 or 1
-    wider integers                     counts; all 0 or 1 are bytes
-    floats from 0 to 1                 as they are
-           from -1 to 1, 0 to 255      brought to [0, 1]; whole numbers to 255 are bytes
-           of any other range          the lowest becomes 0 and the highest 1
+    all 0 and 1, of any type           binary
+    uint8                              levels 0 to 255
+    wider integers                     counts
+    floats from 0 to 1                 unchanged
+           from -1 to 1, 0 to 255      scaled to [0, 1]; whole numbers to 255 are levels
+           of any other range          scaled so that the lowest becomes 0 and the highest 1
 
-so that x of every data set is dark at 0 and bright at 1. What was changed is logged.
+so that x of every data set is dark at 0 and bright at 1. Changes are logged.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping
 from dataclasses import replace
+from typing import cast
 
 import numpy as np
 
@@ -33,10 +35,10 @@ from vae.probability.event import BINARY, BYTES, Event, Values
 logger = logging.getLogger(__name__)
 
 LARGEST = 2**24  # float32 has every whole number up to it
-_FEW = (1, 3, 4)  # channels that images are known to have
-_BRIGHT = 128  # floats to 255 have something as bright as this
-_LOOKED_AT = 10**6  # values of so many, for outliers
-_BEYOND = 0.5  # how far x of an unbounded likelihood may lie outside [0, 1]
+_FEW = (1, 3, 4)  # numbers of channels that images have
+_BRIGHT = 128  # floats from 0 to 255 are expected to reach this
+_LOOKED_AT = 10**6  # so many values are searched for outliers
+_BEYOND = 0.5  # how far x from an unbounded likelihood may lie outside [0, 1]
 
 
 def array_source(
@@ -45,30 +47,34 @@ def array_source(
     description: str,
     values: Values | None = None,
 ) -> Source:
-    """Sorts each split canonically and brings its images to the shape asked for.
+    """Returns a source of arrays: sorts each split canonically and brings its images to `fit`.
 
-    `splits` maps a base split to images [N, H, W, C] (as `image_array` gives them, the same H, W, C
-    and dtype in all) and labels [N] of any kind, or None. `values` is found from the images where
-    not given.
+    Args:
+      splits: base split -> images [N, H, W, C] as `image_array` returns them, of one H, W, C and
+        dtype in all splits, and labels [N] of any type, or None.
+      fit: how images are brought to one shape.
+      description: the data, for messages.
+      values: what raw values mean; found from the images where None.
     """
     arrays = {name: images for name, (images, _) in splits.items()}
     if values is None:
-        known = () if fit.black is None else (fit.black, fit.white)
+        known = () if fit.black is None or fit.white is None else (fit.black, fit.white)
         arrays, values = to_unit(arrays, description, known)
     given = {name: labels for name, (_, labels) in splits.items()}
     labels, keys, names, number = classes_of(given, arrays, description)
     ordered = {}
     for name, images in arrays.items():
-        # Sorted before resizing, so that a split holds the same examples at every size.
+        # Sort before resizing, so that a split has the same examples at every size.
         rows = order(digests(images, keys[name]))
         ordered[name] = in_memory(fit_images(images[rows], fit), labels[name][rows])
     return Source(ordered, values, number, description, classes=names)
 
 
 def arrays_source(found: Mapping[str, saved.Arrays], what: str, fit: Fit) -> Source:
-    """Returns the base splits of arrays, which `what` names in messages.
+    """Returns a source of arrays, which `what` names in messages.
 
-    Raises InputError for arrays that are not images.
+    Raises:
+      InputError: arrays are not images, or differ in shape or type.
     """
     splits = {
         k: (image_array(arrays.examples, arrays.where), arrays.labels)
@@ -85,12 +91,12 @@ def arrays_source(found: Mapping[str, saved.Arrays], what: str, fit: Fit) -> Sou
 
 
 def image_array(array: np.ndarray, what: str) -> np.ndarray:
-    """Returns images [N, H, W, C], uint8, int32 or float32, of an array of any numbers.
+    """Returns an array of any numbers as images [N, H, W, C] of uint8, int32 or float32.
 
-    It is [N, H, W], [N, H, W, C], or [N, C, H, W] with C of 1, 3 or 4.
+    The array is [N, H, W], [N, H, W, C], or [N, C, H, W] with C of 1, 3 or 4.
 
     Raises:
-      InputError: it has another shape, NaN, or is not of numbers that images have.
+      InputError: the array has another shape, NaN, or numbers that images do not have.
     """
     if array.ndim not in (3, 4) or not array.size:
         raise InputError(
@@ -108,11 +114,18 @@ def image_array(array: np.ndarray, what: str) -> np.ndarray:
 def to_unit(
     arrays: Mapping[str, np.ndarray], what: str, known: tuple[float, float] | tuple[()] = ()
 ) -> tuple[dict[str, np.ndarray], Values]:
-    """Brings the images of all splits to one of the ranges above, and says what they mean then.
+    """Brings the images of all splits to one of the ranges above, and logs changes.
 
-    Floats of none of them are of the range that is `known` for others of their kind, if they are
-    within it. Logs what it did. Raises InputError for floats that are all the same and outside
-    [0, 1].
+    Args:
+      arrays: base split -> images.
+      what: the data, for messages.
+      known: black and white of floats that fit none of these ranges, if they lie between.
+
+    Returns:
+      The images, and what their values mean.
+
+    Raises:
+      InputError: floats are all the same and outside [0, 1].
     """
     arrays = dict(arrays)
     low = min(float(images.min()) for images in arrays.values())
@@ -147,13 +160,14 @@ def to_unit(
 
 
 def as_x(x: np.ndarray, event: Event) -> np.ndarray:
-    """Returns images given from Python as x [N, H, W, C] float32, as a run's model takes them.
+    """Returns images given from Python as x [N, H, W, C] float32, which a run's model takes.
 
-    Integers are raw values, as the data set has them; floats are x already. `event` is what an
-    example of the run's data is.
+    Args:
+      x: integers are raw values, as in the data set; floats are already x.
+      event: what an example of the run's data is.
 
     Raises:
-      InputError: they have another shape, NaN, or values that the run's data cannot have.
+      InputError: images have another shape, NaN, or values that the run's data cannot have.
     """
     x, shape, values = as_array(x, "images"), event.shape, event.values
     wanted = ", ".join(map(str, shape))
@@ -170,10 +184,10 @@ def as_x(x: np.ndarray, event: Event) -> np.ndarray:
         bad = int((~np.isfinite(x)).any((1, 2, 3)).sum())
         raise InputError(f"images have NaN or infinity in {bad} of {len(x)}.")
     raw = x.dtype.kind in "iu"
-    x = np.asarray(x, np.float32) / np.float32(values.scale if raw else 1)
+    x = values.to_x(x) if raw else x.astype(np.float32)
     low, high = float(x.min()), float(x.max())
-    least, most = min(values.low, 0.0), max(values.high, 1.0)  # of earlier runs not 0 and 1
-    # What a model with a density on all of R has drawn may lie outside.
+    least, most = min(values.low, 0.0), max(values.high, 1.0)  # early runs have others than 0 and 1
+    # Samples of a model with a density on all of R may lie outside.
     slack = 1e-4 if values.levels else _BEYOND * (most - least)
     if low < least - slack or (high > most + slack and not values.kind == "counts"):
         raise InputError(_out_of_range(low, high, values, raw))
@@ -181,11 +195,13 @@ def as_x(x: np.ndarray, event: Event) -> np.ndarray:
 
 
 def _numbers(array: np.ndarray, what: str) -> np.ndarray:
-    """Returns uint8, int32 or float32 of an array of any numbers."""
+    """Returns an array of any numbers as uint8, int32 or float32."""
     if array.dtype == bool:
         return array.astype(np.uint8)
     if np.issubdtype(array.dtype, np.floating):
-        largest = float(np.finfo(np.float32).max) / 4  # the distance of two is a float32, too
+        largest = (
+            float(np.finfo(np.float32).max) / 4
+        )  # so that the distance of two fits float32, too
         with np.errstate(invalid="ignore", over="ignore"):
             good = (np.abs(array) < largest).all(axis=tuple(range(1, array.ndim)))
         if bad := int((~good).sum()):
@@ -204,7 +220,7 @@ def _numbers(array: np.ndarray, what: str) -> np.ndarray:
 def _range_of(
     low: float, high: float, known: tuple[float, float] | tuple[()], what: str
 ) -> tuple[float, float]:
-    """Returns the floats that are black and white in images with values from `low` to `high`."""
+    """Returns the black and white of float images with values from `low` to `high`."""
     if low >= 0 and high <= 1:
         return 0.0, 1.0
     if low >= -1 and high <= 1:
@@ -221,11 +237,12 @@ def _range_of(
 def _out_of_range(low: float, high: float, values: Values, raw: bool) -> str:
     given = f"images have values from {low:.4g} to {high:.4g}"
     if raw:
-        given = f"images have integers from {low * values.scale:g} to {high * values.scale:g}"
-        wanted = f"those of this run are from 0 to {values.scale:g}"
+        scale = cast(float, values.scale)
+        given = f"images have integers from {low * scale:g} to {high * scale:g}"
+        wanted = f"those of this run are from 0 to {scale:g}"
         return f"{given}, but {wanted}: convert them, or give floats from 0 to 1."
     how = f"(x - {low:.4g}) / {high - low:.4g}"
-    if values.black is not None and values.levels is None:
+    if values.black is not None and values.white is not None and values.levels is None:
         how = f"(x - {values.black:g}) / {values.white - values.black:g}, as was done with its data"
     elif low >= -1 and high <= 1:
         how = "(x + 1) / 2"

@@ -1,8 +1,8 @@
-"""Where image files lie: in a folder, or in a zip or tar archive, which is not unpacked onto disk.
+"""Finds image files in a folder, or in a zip or tar archive, which is not unpacked onto disk.
 
-A tar that is packed as a whole (.tar.gz and the like) can only be read from its start to its end:
-its image files are kept in memory, as they are. Folders that hold all images of an archive are left
-out of their names.
+A compressed tar (.tar.gz and the like) can only be read from its start to its end: its image files
+are kept in memory, undecoded. Folders that contain all images of an archive are left out of the
+paths.
 """
 
 from __future__ import annotations
@@ -27,17 +27,18 @@ from vae.modalities.images import walk
 logger = logging.getLogger(__name__)
 
 ARCHIVES = (".zip", ".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tbz2", ".tar.xz", ".txz")
-_LARGEST = 2**28  # bytes of a file in an archive, which may be packed into very few
+_LARGEST = 2**28  # bytes of a file in an archive: very few may unpack to very many
 
 
 class Place(NamedTuple):
-    """Image files in one place.
+    """A folder or an archive of image files.
 
     Attributes:
-      root: the folder or the archive.
+      root: the path of the folder or archive.
       files: the paths of the images in it, with "/", in order.
-      content: from a path to where that file lies, or to its bytes; callable from any thread.
-      table: the path of a table of attributes, or None.
+      content: a function from such a path to where the file lies, or to its bytes; any thread may
+        call it.
+      table: the path of a table of attributes in it, or None.
     """
 
     root: str
@@ -46,10 +47,10 @@ class Place(NamedTuple):
     table: str | None
 
     def read(self, path: str) -> bytes:
-        """Returns what is in a file.
+        """Returns the content of a file.
 
         Raises:
-          InputError: it cannot be read.
+          InputError: the file cannot be read.
         """
         try:
             found = self.content(path)
@@ -59,37 +60,37 @@ class Place(NamedTuple):
             return Path(found).read_bytes()
         except InputError:
             raise
-        except Exception as error:  # zipfile, tarfile and zlib raise many kinds for a damaged one
+        except Exception as error:  # zipfile, tarfile and zlib raise many kinds for damage
             raise InputError(
                 f"{self.root}: {readable(path)} cannot be read ({error}): replace it."
             ) from None
 
 
 def is_archive(path: Path) -> bool:
-    """Returns whether a file's name is one of an archive."""
+    """Returns whether a file's name is that of an archive."""
     return path.name.lower().endswith(ARCHIVES)
 
 
 def in_folder(directory: Path) -> Place:
-    """Returns the image files anywhere in a folder."""
+    """Returns the image files anywhere below a folder."""
     content = functools.partial(os.path.join, str(directory))
     table = TABLE if (directory / TABLE).exists() else None
     return Place(str(directory), walk.image_files(directory), content, table)
 
 
 def in_archive(file: Path) -> Place:
-    """Returns the image files in an archive. Logs what is left out.
+    """Returns the image files in an archive, and logs what is left out.
 
     Raises:
-      InputError: it is damaged, wants a password, has no images, has a file that would lie outside
-        of it, or would not fit into the memory.
+      InputError: the archive is damaged, wants a password, has no images, has a file with a path
+        that leads out of it, or does not fit into memory.
     """
     check_file(file)
     try:
         members, read = (_zip if file.suffix.lower() == ".zip" else _tar)(file)
     except InputError:
         raise
-    except Exception as error:  # zipfile, tarfile and zlib raise many kinds for a damaged one
+    except Exception as error:  # zipfile, tarfile and zlib raise many kinds for damage
         reason = str(error).split("\n")[0].rstrip(".") or type(error).__name__
         raise InputError(f"{file} cannot be read ({reason}): fetch it again.") from None
     names = {name.replace("\\", "/").removeprefix("./"): name for name in members}
@@ -108,7 +109,7 @@ def in_archive(file: Path) -> Place:
 
 
 def _images(names: list[str], file: Path) -> list[str]:
-    """Returns those names in an archive that are of images, in order; logs the others."""
+    """Returns the names of images in an archive, in order, and logs the others."""
     shown = [name for name in names if not any(part.startswith(".") for part in name.split("/"))]
     images = sorted(filter(walk.is_image, shown), key=lambda name: name.split("/"))
     others = [name for name in shown if not walk.is_image(name) and not name.endswith(TABLE)]
@@ -125,8 +126,7 @@ def _images(names: list[str], file: Path) -> list[str]:
 
 
 def _zip(file: Path) -> tuple[list[str], Callable[[str], bytes]]:
-    # One archive for all threads: reading from it takes its lock, for a tenth of the time that
-    # decoding takes.
+    # All threads share one archive: reading locks it, but takes a tenth of the time of decoding.
     archive = zipfile.ZipFile(file)
     infos = [info for info in archive.infolist() if not info.is_dir()]
     if infos and all(info.flag_bits & 1 for info in infos):
@@ -144,7 +144,7 @@ def _tar(file: Path) -> tuple[list[str], Callable[[str], bytes]]:
         with tarfile.open(file, "r:") as archive:
             members = {member.name: member for member in archive if _is_plain(member)}
             archive.fileobj.seek(archive.offset)
-            # A tar ends in zeros; tarfile takes it to end where it is cut off, too.
+            # A tar ends in zeros; tarfile does not notice where one is cut off.
             if archive.fileobj.read(tarfile.BLOCKSIZE) != bytes(tarfile.BLOCKSIZE):
                 raise ValueError("it is cut off")
     except tarfile.ReadError:
@@ -161,7 +161,7 @@ def _tar(file: Path) -> tuple[list[str], Callable[[str], bytes]]:
 
 
 def _packed_tar(file: Path) -> tuple[list[str], Callable[[str], bytes]]:
-    contents: dict[str, bytes | int] = {}  # or a size
+    contents: dict[str, bytes | int] = {}  # the size of what is not kept
     unpacked = 0
     with tarfile.open(file, "r|*") as archive:
         for member in archive:
@@ -170,23 +170,27 @@ def _packed_tar(file: Path) -> tuple[list[str], Callable[[str], bytes]]:
             if _is_plain(member):
                 name = member.name.rpartition("/")[2]
                 kept = (walk.is_image(name) or name == TABLE) and member.size <= _LARGEST
-                content = archive.extractfile(member).read() if kept else member.size
-                contents[member.name] = content
+                opened = archive.extractfile(member) if kept else None
+                contents[member.name] = opened.read() if opened else member.size
 
     def read(name: str) -> bytes:
         content = contents[name]
         if isinstance(content, int):
-            _check_size(name, content)
+            raise _too_large(name)
         return content
 
     return list(contents), read
 
 
 def _is_plain(member: tarfile.TarInfo) -> bool:
-    """Whether a member is a file that lies in the archive as it is, no link nor one with holes."""
+    """Returns whether a member is a file stored as it is: neither a link nor a sparse file."""
     return member.isreg() and not member.issparse()
 
 
 def _check_size(name: str, size: int) -> None:
     if size > _LARGEST:
-        raise ValueError(f"{name} is of more than {_LARGEST} bytes")
+        raise _too_large(name)
+
+
+def _too_large(name: str) -> ValueError:
+    return ValueError(f"{name} has more than {_LARGEST} bytes")

@@ -1,4 +1,4 @@
-"""Examples in prepared records, decoded when read."""
+"""Examples in prepared records of tensorflow-datasets, decoded when read."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from vae.modalities.images.decoding import Fit, fit_image, open_image
 
 @dataclass(frozen=True)
 class Label:
-    """Where in a record its label is, if it has any, and the number of who is on the image."""
+    """Where in a record its label and its identity (a person's number) are, if it has them."""
 
     key: str | None = None
-    attributes: tuple[str, ...] = ()  # below `key`; none where that is a class
-    identity: tuple[str, ...] = ()  # the keys that lead to it; none where it is not known
+    attributes: tuple[str, ...] = ()  # keys below `key`; none where `key` is a class
+    identity: tuple[str, ...] = ()  # keys that lead to the identity; none where there is none
 
     def none(self, num: int) -> np.ndarray:
-        """Returns the labels of `num` images, before any is known."""
+        """Returns empty labels for `num` images."""
         if self.attributes:
             return np.zeros((num, len(self.attributes)), np.float32)
         return np.full(num, -1, np.int32)
@@ -37,11 +37,11 @@ class Label:
 
 @dataclass(frozen=True)
 class RecordExamples(Examples):
-    """See above."""
+    """Images of a base split of tensorflow-datasets."""
 
     source: Any  # the tfds data source of a base split
     name: str
-    records: np.ndarray  # [N] int64, where in the source
+    records: np.ndarray  # [N] int64, indices in the source
     image_key: str
     label: Label
     fit: Fit
@@ -49,8 +49,8 @@ class RecordExamples(Examples):
     unreadable: Unreadable
 
     @functools.cached_property
-    def identities(self) -> np.ndarray | None:
-        """Read when first asked for, from all records."""
+    def identities(self) -> np.ndarray | None:  # type: ignore[override]  # a field of others
+        """Returns the identities, which are read from all records when first asked for."""
         if not self.label.identity:
             return None
         every = map(self.source.__getitem__, self.records.tolist())
@@ -74,7 +74,7 @@ class RecordExamples(Examples):
         return self._read(indices, None)
 
     def read_with_digests(self, indices: np.ndarray) -> tuple[Raw, np.ndarray, list[bytes], int]:
-        """Returns what `read` does, the images' digests before `fit`, and their largest value."""
+        """Returns what `read` does, the digests of the images before `fit`, and their maximum."""
         seen: list[tuple[bytes, int]] = []
         raw, ok = self._read(indices, seen)
         return raw, ok, [name for name, _ in seen], max(high for _, high in seen)
@@ -103,7 +103,7 @@ class RecordExamples(Examples):
                 continue
             raw = fit_image(image, Fit())
             named = np.full(1, -1) if self.label.attributes else labels[row : row + 1]
-            seen.append((*digests(raw[None], named), int(raw.max())))
+            seen.append((digests(raw[None], named)[0], int(raw.max())))
             same = raw.shape == self.shape and not self.fit.resizes
             images[row] = raw if same else fit_image(image, self.fit)
         return Raw(images, labels), ok

@@ -1,4 +1,4 @@
-"""How images are shown, and how alike two of them are."""
+"""Shows images, and measures how alike they are."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ from vae.probability import similarity
 from vae.probability.event import Event
 
 GAP = 2  # pixels between images
-APART = 10  # and between groups of them
-SMALLEST = 56  # an image smaller than this is enlarged by a whole factor, to be seen
-SMALLEST_TITLED = 96  # and where there has to be room for titles
-MANY = 14  # columns, beyond which titles have the room that there is
-WIDEST = 130  # pixels of a title beside a row
+APART = 10  # pixels between groups of images
+SMALLEST = 56  # pixels: smaller images are enlarged by a whole factor
+SMALLEST_TITLED = 96  # the same where titles need room
+MANY = 14  # with more columns, images are not enlarged to give titles room
+WIDEST = 130  # pixels for a title beside a row
 
 
 def as_bytes(images: np.ndarray) -> np.ndarray:
-    """Images [..., C] in [0, 1], clipped to it, as uint8 [..., 3].
+    """Returns images [..., C], clipped to [0, 1], as uint8 [..., 3].
 
-    Of one channel it is grey, of more than three the first is shown.
+    Three channels are RGB; of any other number, the first is shown in grey.
     """
     images = np.rint(np.nan_to_num(np.clip(images, 0, 1)) * 255).astype(np.uint8)
     return images if images.shape[-1] == 3 else np.repeat(images[..., :1], 3, axis=-1)
@@ -99,13 +99,13 @@ def grid(
     """Lays images [N, H, W, C] out in rows; returns uint8 [H', W', 3].
 
     Args:
-      images: see `as_bytes`; small ones are enlarged by a whole factor. One that is all NaN is no
-        image, and its place left empty.
-      title: over the whole of it.
-      columns: a title for each column; as many as leave few places empty where there are none.
+      images: see `as_bytes`. Small ones are enlarged by a whole factor. One that is all NaN is no
+        image: its cell stays empty.
+      title: the title of the page.
+      columns: a title for each column. Without, there are as many columns as leave few cells empty.
       rows: a title for each row, or none.
       groups: sizes of the groups of columns that stand apart.
-      captions: a line under each of the images, or none.
+      captions: a line under each image, or none.
     """
     from vae.modalities import page  # whose library takes half a second to import
 
@@ -150,7 +150,7 @@ def grid(
 
 
 def _across(number: int, ideal: float) -> int:
-    """Of columns about an ideal number, and up to twice as many, those that leave fewest empty."""
+    """Returns the columns, from an ideal number to twice it, that leave the fewest cells empty."""
     few = range(math.ceil(ideal), math.ceil(2 * ideal) + 1)
     return min(few, key=lambda columns: (-number % columns, columns))
 
@@ -165,12 +165,12 @@ def animate(
 
 
 def save(x: np.ndarray, event: Event, path: Path) -> list[Path]:
-    """Writes nothing: images are what their picture shows."""
+    """Writes nothing: a picture shows all of an image."""
     return []
 
 
 def likeness(x: np.ndarray, others: np.ndarray) -> dict[str, float]:
-    """The mean squared error, PSNR and SSIM of images and others [N, H, W, C], pair by pair."""
+    """Returns the mean squared error, PSNR and SSIM of pairs of images and others [N, H, W, C]."""
     alike = jax.jit(
         lambda x, y: (((x - y) ** 2).mean(), similarity.psnr(x, y), similarity.ssim(x, y))
     )
@@ -183,9 +183,9 @@ def likeness(x: np.ndarray, others: np.ndarray) -> dict[str, float]:
 
 
 def code_length(x: np.ndarray) -> np.ndarray:
-    """The lengths [N] in nats of images [N, H, W, C] in [0, 1] as PNG files.
+    """Returns the lengths [N] in nats of images [N, H, W, C] in [0, 1] as PNG files.
 
-    RGB is one file, else each channel is one of grey values.
+    RGB is one file; otherwise each channel is a grey file of its own.
     """
     return np.array([_code_length(image) for image in x])
 

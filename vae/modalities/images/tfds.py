@@ -1,8 +1,8 @@
-"""Any image data set of tensorflow-datasets, prepared once as array_record and read from there.
+"""Reads any image data set of tensorflow-datasets, which is prepared once as array_record.
 
-Reading needs no TensorFlow; preparing does, and a network, unless the original files lie in
-`data.manual_dir`. Prepared sets lie where the environment variable TFDS_DATA_DIR says, else in
-~/tensorflow_datasets.
+Reading needs no TensorFlow. Preparing does, and needs a network unless the original files are in
+`data.manual_dir`. Prepared sets are in the directory that the environment variable TFDS_DATA_DIR
+names, else in ~/tensorflow_datasets.
 """
 
 from __future__ import annotations
@@ -16,9 +16,11 @@ import os
 import socket
 import urllib.parse
 import urllib.request
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import jax
 import numpy as np
@@ -35,17 +37,18 @@ from vae.probability.event import BINARY, BYTES, Values
 
 logger = logging.getLogger(__name__)
 
-# Up to this size on disk a set is sorted by content, for which it is read through once; a larger
-# one keeps the order of its records. A constant: a split must not depend on the machine's memory.
+# A set up to this size on disk is sorted by content, for which it is read through once; a larger
+# one keeps the order of its records. It is a constant, so that splits are the same on any machine.
 _SORTED_BYTES = 1024**3
 _CONNECT_SECONDS = 10
 
 
 def read(name: str, fit: Fit, manual_dir: str, threads: int) -> Source:
-    """Returns the splits of a set of tensorflow-datasets, preparing it where it is not yet.
+    """Returns the splits of a set of tensorflow-datasets, and prepares it first where needed.
 
-    Raises InputError for an unknown name, a set that cannot be downloaded or prepared, one without
-    uint8 images, and images that differ in size where `fit` does not bring them to one.
+    Raises:
+      InputError: the name is unknown, the set cannot be downloaded or prepared, has no uint8
+        images, or has images of several sizes and `fit` does not bring them to one.
     """
     with _quiet() as tfds:
         builder = _prepared(tfds, name, manual_dir)
@@ -59,7 +62,7 @@ def read(name: str, fit: Fit, manual_dir: str, threads: int) -> Source:
                 f'data.name = "{name}" has images of different sizes: '
                 "set data.image_size to the height and width you want."
             )
-        # Images are decoded here: only the one that is wanted, and by the rules of every reader.
+        # Images are decoded here: only the feature that is wanted, by the rules of all readers.
         decoders = {
             key: tfds.decode.SkipDecoding()
             for key, feature in builder.info.features.items()
@@ -76,7 +79,7 @@ def read(name: str, fit: Fit, manual_dir: str, threads: int) -> Source:
             ) from None
     total = sum(info.num_examples for info in infos.values())
     unreadable = Unreadable(name, total)
-    splits = {
+    records = {
         split: RecordExamples(
             source,
             f"{name} {split}",
@@ -89,14 +92,15 @@ def read(name: str, fit: Fit, manual_dir: str, threads: int) -> Source:
         )
         for split, source in sources.items()
     }
+    splits: dict[str, Examples] = dict(records)
     values = BYTES
     if sum(info.num_bytes for info in infos.values()) <= _SORTED_BYTES:
-        splits, values = _sorted_by_content(splits, threads)
+        splits, values = _sorted_by_content(records, threads)
     classes = label.key and not label.attributes
     names = tuple(builder.info.features[label.key].names) if classes else ()
     numbers = tuple(map(str, range(len(names))))
     if "validation" in splits:
-        splits["valid"] = splits.pop("validation")  # as every other source calls it
+        splits["valid"] = splits.pop("validation")  # the name in every other source
     description = f"{builder.info.full_name} of tensorflow-datasets"
     return Source(
         splits,
@@ -111,7 +115,7 @@ def read(name: str, fit: Fit, manual_dir: str, threads: int) -> Source:
 def _sorted_by_content(
     splits: dict[str, RecordExamples], threads: int
 ) -> tuple[dict[str, Examples], Values]:
-    """Reads all splits once and sorts them as in-memory sets are; keeps the images if small."""
+    """Reads all splits once and sorts them like sets in memory; keeps small sets in memory."""
     keep = sum(examples.nbytes for examples in splits.values()) <= _SORTED_BYTES
     result: dict[str, Examples] = {}
     highest = 0
@@ -133,10 +137,13 @@ def _sorted_by_content(
     return result, BINARY if highest <= 1 else BYTES
 
 
-def _features(tfds, builder) -> tuple[str, Label]:
-    """Returns the name of the image and where the label is, by feature type.
+def _features(tfds: Any, builder: Any) -> tuple[str, Label]:
+    """Returns the name of the image and where the label is, found by the types of features.
 
-    That is a class, else attributes: a group of features that are all true or false.
+    The label is a class, else attributes: a group of features that are all true or false.
+
+    Raises:
+      InputError: the set does not have exactly one image of bytes.
     """
     features = builder.info.features
     images = [k for k, f in features.items() if isinstance(f, tfds.features.Image)]
@@ -156,14 +163,14 @@ def _features(tfds, builder) -> tuple[str, Label]:
         return images[0], Label("label" if "label" in labels else labels[0], (), identity)
     for key, group in groups.items():
         if all(f.shape == () and f.np_dtype == np.bool_ for f in group.values()):
-            # Sorted, for it depends on how a set is opened what order its features have.
+            # Sorted, for the order of features depends on how a set was opened.
             return images[0], Label(key, tuple(sorted(group.keys())), identity)
     return images[0], Label(identity=identity)
 
 
-def _prepared(tfds, name: str, manual_dir: str):
-    """Returns the builder of a set that is prepared; prepares it first where it is not."""
-    # Given here because tensorflow-datasets itself looks at the variable only when imported.
+def _prepared(tfds: Any, name: str, manual_dir: str) -> Any:
+    """Returns the builder of a prepared set, and prepares it first where needed."""
+    # Given here, for tensorflow-datasets reads the variable only when it is imported.
     data_dir = os.environ.get("TFDS_DATA_DIR")
     try:
         builder = tfds.builder(name, data_dir=data_dir)
@@ -177,7 +184,7 @@ def _prepared(tfds, name: str, manual_dir: str):
         ) from None
     except Exception as error:
         raise InputError(f'data.name = "{name}" cannot be opened: {_line(error)}.') from error
-    _features(tfds, builder)  # before hours of downloading
+    _features(tfds, builder)  # raises before hours of downloading
     if builder.is_prepared():
         return builder
     if importlib.util.find_spec("tensorflow") is None:
@@ -215,9 +222,9 @@ def _prepared(tfds, name: str, manual_dir: str):
 
 
 class _Preparing(terminal.Progress):
-    """What is shown of a set that is downloaded and prepared: how much has been written."""
+    """Shows how much of a set that is being downloaded and prepared has been written."""
 
-    def __init__(self, builder) -> None:
+    def __init__(self, builder: Any) -> None:
         super().__init__(f"preparing {builder.name}")
         self._downloads = Path(builder.data_dir_root) / "downloads" / builder.name
         self._places = self._downloads, Path(builder.data_path).parent
@@ -228,20 +235,20 @@ class _Preparing(terminal.Progress):
         return [*super().parts(), terminal.Part(2, f"{written:,.0f} MiB")]
 
     def _written(self) -> int:
-        """Bytes of the files in these places, and in folders there."""
+        """Returns the bytes of the files in these places, and in folders there."""
         size = 0
         for place in self._places:
             for file in (*place.glob("*"), *place.glob("*/*")):
-                with contextlib.suppress(OSError):  # it has got its final name
+                with contextlib.suppress(OSError):  # it was renamed meanwhile
                     size += file.stat().st_size if file.is_file() else 0
         return size
 
 
-def _unreachable(builder, manual_dir: str) -> str | None:
-    """Returns a host that the set would be downloaded from and that does not answer.
+def _unreachable(builder: Any, manual_dir: str) -> str | None:
+    """Returns a host of the set's files that does not answer; None where all do.
 
-    Asked first because a download without a network is given up only after minutes. Nothing is
-    asked where a proxy or an earlier download makes the answer worthless.
+    This is asked first because a download without a network gives up only after minutes. Nothing is
+    asked where a proxy or an earlier download makes the answer meaningless.
     """
     downloads = Path(builder.data_dir_root) / "downloads" / builder.name
     if urllib.request.getproxies() or (downloads.is_dir() and any(downloads.iterdir())):
@@ -262,10 +269,10 @@ def _unreachable(builder, manual_dir: str) -> str | None:
 
 
 @contextlib.contextmanager
-def _quiet():
-    """Yields the tensorflow_datasets module, its logs and its bars held back."""
+def _quiet() -> Iterator[Any]:
+    """Yields the module tensorflow_datasets, with its logs and progress bars suppressed."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    import tensorflow_datasets as tfds  # half a second; and not every run needs it
+    import tensorflow_datasets as tfds  # takes half a second; not every run needs it
     from tensorflow_datasets.core.download import downloader
 
     retries = getattr(downloader, "MAX_RETRIES", None)
@@ -275,7 +282,7 @@ def _quiet():
         for logger, level in loggers.items():
             logger.setLevel(level)
         if retries:
-            downloader.MAX_RETRIES = 3  # ten take more than three minutes to say there is none
+            downloader.MAX_RETRIES = 3  # ten take more than three minutes to fail
         tfds.disable_progress_bar()
         with contextlib.redirect_stdout(io.StringIO()):
             yield tfds

@@ -1,4 +1,4 @@
-"""The user's own image files, as x of an event."""
+"""Reads the user's own image files as x of an event."""
 
 from __future__ import annotations
 
@@ -21,24 +21,24 @@ from vae.probability.event import BYTES, Event
 def read_files(
     paths: Sequence[str | Path], event: Event, config: Any
 ) -> tuple[np.ndarray, list[str]]:
-    """See `vae/modalities`: the images in files and folders, and the names of their files."""
+    """See `vae/modalities`: the images in files and folders, named after their files."""
     files = image_files(paths)
     return read_images(files, event, config), [name for name, _ in files]
 
 
 def fitted(config: Any, event: Event) -> Any:
-    """See `vae/modalities`: images of another set are resized and have the event's channels."""
+    """See `vae/modalities`: images of another set get the event's size and channels."""
     config = config.copy_and_resolve_references()
     height, width, channels = event.shape
     config.crop, config.image_size, config.channels = (0, 0), (height, width), channels
-    config.label_pattern = ""  # of the names of the run's own files
+    config.label_pattern = ""  # it is for the run's own files
     return config
 
 
 def image_files(paths: Sequence[str | Path]) -> list[tuple[str, Callable[[], str | bytes]]]:
-    """Returns the image files among `paths` and in the folders and archives among them, in order.
+    """Returns the image files at `paths`, also those in folders and archives there, in order.
 
-    Each is the name it has and a function that returns where it lies, or its bytes.
+    Each is a name, and a function that returns the file's path or its bytes.
 
     Raises:
       InputError: there is nothing at a path, or no image in a folder.
@@ -64,12 +64,16 @@ def image_files(paths: Sequence[str | Path]) -> list[tuple[str, Callable[[], str
 def read_images(
     files: Sequence[tuple[str, Callable[[], str | bytes]]], event: Event, config: Any
 ) -> np.ndarray:
-    """Images from `image_files`, of any size, as x [N, H, W, C] of an event.
+    """Returns images from `image_files`, of any size, as x [N, H, W, C] of an event.
 
-    They are cropped as the training images were, else to the aspect of the event alone:
-    where they are too small for a crop in pixels, or where a crop in parts would be of another
-    aspect (a face that is cropped already, a whole photo). Then they are resized, and rounded to
-    its levels. `config` is the section `data`.
+    An image is cropped as the training images were, then resized, and rounded to the event's
+    levels. It is cropped to the event's aspect only, where it is too small for a crop in pixels, or
+    where a crop in parts would have another aspect (a face that is already cropped, a whole photo).
+
+    Args:
+      files: see `image_files`.
+      event: what an example of the run is.
+      config: the section `data`.
 
     Raises:
       InputError: a file cannot be read as an image.
@@ -82,7 +86,7 @@ def read_images(
     whole = fit_of(config)
     images = np.empty((len(files), height, width, channels), np.float32)
     values = event.values
-    if values.levels == BYTES.levels:  # deep files are of the range of those of the run's folder
+    if values.levels == BYTES.levels:  # deep files have the range of the run's own files
         cropped = replace(cropped, black=values.black, white=values.white)
     for row, (name, content) in enumerate(files):
         try:
@@ -97,7 +101,7 @@ def read_images(
 
 
 def _like_training(fit: Fit, height: int, width: int) -> bool:
-    """Whether an image of this size can be cropped as the training images were."""
+    """Returns whether an image of this size can be cropped as the training images were."""
     crop_height, crop_width = fit.cropped(height, width)
     if max(fit.crop) > 1:
         return crop_height <= height and crop_width <= width

@@ -1,4 +1,4 @@
-"""The image files in a folder."""
+"""Finds the image files in a folder."""
 
 from __future__ import annotations
 
@@ -20,19 +20,19 @@ EXTENSIONS = (
 
 
 def is_image(name: str) -> bool:
-    """Returns whether a file's name is one of an image."""
+    """Returns whether a file's name is that of an image."""
     return name.lower().endswith(EXTENSIONS) and not name.startswith(".")
 
 
 def has_images(directory: Path) -> bool:
-    """Returns whether there is an image file anywhere in a directory."""
+    """Returns whether there is an image file anywhere below a directory."""
     return any(True for _ in _walk(directory, collections.Counter()))
 
 
 def image_files(directory: Path) -> list[str]:
-    """Returns the image files anywhere in a directory, relative to it, with "/", by name.
+    """Returns the image files anywhere below a directory: relative paths with "/", sorted by name.
 
-    Folders that are linked are followed, each folder once. Logs what is left out.
+    Follows links to folders, each folder once. Logs what is left out.
     """
     left_out: collections.Counter = collections.Counter()
     files = list(_walk(directory, left_out))
@@ -44,9 +44,12 @@ def image_files(directory: Path) -> list[str]:
 
 def _walk(directory: Path, left_out: collections.Counter) -> Iterator[str]:
     seen: set[tuple[int, int]] = set()
-    folders, linked = [""], []
+    folders: list[str] = [""]
+    linked: list[str] = []
     while folders or linked:
-        relative = folders.pop() if folders else linked.pop()  # under their own names first
+        relative = (
+            folders.pop() if folders else linked.pop()
+        )  # links last: a folder keeps its own name
         folder = os.path.join(directory, relative)
         try:
             status = os.stat(folder)
@@ -67,13 +70,13 @@ def _walk(directory: Path, left_out: collections.Counter) -> Iterator[str]:
             if _holds(entry.is_dir):
                 (linked if entry.is_symlink() else folders).append(path)
             elif path == TABLE:
-                continue  # read, but by another reader
+                continue  # `folder.py` reads it
             elif not is_image(entry.name):
                 kind = os.path.splitext(entry.name)[1].lower()
                 left_out[f"file(s) {readable(kind) or 'without an extension'}"] += 1
             elif not _holds(entry.is_file) and os.path.exists(entry.path):
                 left_out["pipe(s), socket(s) or device(s)"] += 1
-            else:  # a link to nothing, too, which cannot be read
+            else:  # also a link to nothing: reading it gives the error
                 yield path
 
 

@@ -1,4 +1,4 @@
-"""Faces drawn as they are read: any number of them, with every factor known, and no download.
+"""Faces that are drawn when read: any number of them, with all factors known, and no download.
 
     attributes.py   what differs between two faces, and its value for any index
     canvas.py       shapes with smooth edges, painted on many pictures at once
@@ -23,7 +23,7 @@ from vae.modalities.images.faces.attributes import NAMES, factors
 from vae.modalities.images.faces.drawing import SMALLEST, render
 from vae.probability.event import BYTES
 
-SIZE = 64  # where data.image_size does not say another
+SIZE = 64  # pixels a side, unless data.image_size says another
 SPLITS = {
     "train": range(100_000),
     "valid": range(100_000, 110_000),
@@ -35,14 +35,14 @@ SPLITS = {
 class DrawnExamples(Examples):
     """Faces by index, drawn with `size` pixels a side and then brought to `fit`."""
 
-    indices: np.ndarray  # [N] int, of `factors`
+    indices: np.ndarray  # [N] int, which `factors` takes
     size: int
     fit: Fit
 
     identities = None
 
     @property
-    def shape(self) -> tuple[int, int, int]:
+    def shape(self) -> tuple[int, int, int]:  # type: ignore[override]  # a field of others
         return self.fit.shape((self.size, self.size, 3))
 
     @property
@@ -56,7 +56,7 @@ class DrawnExamples(Examples):
         return replace(self, indices=self.indices[indices])
 
     def evidence(self, sample: np.ndarray) -> Iterator[bytes]:
-        yield self.indices.tobytes()  # of which all else is a function
+        yield self.indices.tobytes()  # everything else is a function of these
 
     def read(self, indices: np.ndarray) -> tuple[Raw, np.ndarray]:
         labels = factors(self.indices[indices])
@@ -65,9 +65,10 @@ class DrawnExamples(Examples):
 
 
 def read(fit: Fit) -> Source:
-    """Returns train, valid and test, 100,000, 10,000 and 10,000 faces; the factors are attributes.
+    """Returns 100,000 faces for training and 10,000 each for valid and test, with all factors.
 
-    A square `fit` without a crop is drawn at its size, any other is cut or resized from SIZE.
+    Faces are drawn at the size of a square `fit` without a crop; for any other `fit` they are drawn
+    at SIZE, then cropped and resized.
     """
     height, width = fit.size
     if height == width >= SMALLEST and not any(fit.crop):

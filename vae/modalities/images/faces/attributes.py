@@ -1,15 +1,15 @@
 """The factors of a drawn face: their names, and their values for any index.
 
-Everything that differs between two drawn faces is a factor. They are independent of each other and
-each is a number in [0, 1], so that what a model learns of one can be measured exactly; any point of
-[0, 1]^A is a face. Names are CelebA's where it has one.
+Everything that differs between two drawn faces is a factor. Factors are independent of each other,
+and each is a number in [0, 1], so that what a model learns of one can be measured exactly. Any
+point of [0, 1]^A is a face. Names are CelebA's where it has one.
 """
 
 from __future__ import annotations
 
 import numpy as np
 
-# Name: the probability of 1 where it is 0 or 1, None where it is uniform in [0, 1].
+# Name -> the probability of 1 if the factor is 0 or 1; None if it is uniform in [0, 1].
 FACTORS: dict[str, float | None] = {
     "Bald": 0.1,  # hides the other factors of the hair, but for its colour in the brows
     "Bangs": 0.4,
@@ -42,8 +42,8 @@ _GOLDEN = np.uint64(0x9E3779B97F4A7C15)
 def factors(indices: np.ndarray) -> np.ndarray:
     """Returns the factors of the faces at `indices`, float32 [N, A] in [0, 1], in NAMES' order.
 
-    A pure function of index and factor, by the mixing function of SplitMix64 (Steele, Lea and
-    Flood 2014, "Fast splittable pseudorandom number generators").
+    A value is a pure function of index and factor, by the mixing function of SplitMix64 (Steele,
+    Lea and Flood 2014, "Fast splittable pseudorandom number generators").
     """
     with np.errstate(over="ignore"):  # modulo 2^64
         state = np.asarray(indices).astype(np.uint64) * _GOLDEN

@@ -1,8 +1,8 @@
-"""What a face is painted on: many pictures at once, in the coordinates of each face.
+"""A canvas for faces: many pictures at once, each in the coordinates of its face.
 
-Shapes are approximate signed distances (negative inside) in units of the face, one unit about half
-a picture; an edge is as wide as a pixel, so it is smooth. Only + - * / sqrt and comparisons are
-used: they round exactly, so a face is the same to the bit in any batch and on any machine.
+Shapes are approximate signed distances (negative inside) in units of the face, where one unit is
+about half a picture. An edge is one pixel wide, so it is smooth. Only + - * / sqrt and comparisons
+are used: they round exactly, so a face is bit-equal in any batch and on any machine.
 """
 
 from __future__ import annotations
@@ -14,19 +14,24 @@ import numpy as np
 
 @dataclass(frozen=True)
 class Canvas:
-    """Pictures rgb [3, N, H, W] in [0, 1]; x [N, 1, W] to the right and y [N, H, 1] downwards.
+    """N pictures, and the coordinates of their pixels.
 
-    `pixels` [N, 1, 1] is the number of pixels in a unit.
+    Attributes:
+      rgb: [3, N, H, W] in [0, 1].
+      x: [N, 1, W], to the right, in units of the face.
+      y: [N, H, 1], downwards.
+      pixels: [N, 1, 1], the number of pixels in a unit.
+      frame: [W], the middles of the picture's pixels, from -1 to 1.
     """
 
     rgb: np.ndarray
     x: np.ndarray
     y: np.ndarray
     pixels: np.ndarray
-    frame: np.ndarray  # [W] the middles of the pixels of the picture, -1 to 1
+    frame: np.ndarray
 
     def window(self, rows: slice, columns: slice) -> Canvas:
-        """Returns a part of the canvas: what is painted on it is painted on this."""
+        """Returns a part of the canvas, which shares its pixels."""
         rgb = self.rgb[:, :, rows, columns]
         return replace(self, rgb=rgb, x=self.x[:, :, columns], y=self.y[:, rows])
 
@@ -35,7 +40,7 @@ class Canvas:
         return np.clip(0.5 - distance * self.pixels, 0, 1)
 
     def paint(self, alpha: np.ndarray, colour: np.ndarray) -> None:
-        """Covers by alpha [N, H, W] with a colour [3, N, 1 or H, 1 or W]."""
+        """Blends in a colour [3, N, 1 or H, 1 or W], covering as much as alpha [N, H, W] says."""
         change = colour - self.rgb
         change *= alpha
         np.add(self.rgb, change, out=self.rgb)
@@ -47,7 +52,9 @@ def soft(distance: np.ndarray, width: float) -> np.ndarray:
     return t * t * (3 - 2 * t)
 
 
-def ellipse(x: np.ndarray, y: np.ndarray, width: float, height: float) -> np.ndarray:
+def ellipse(
+    x: np.ndarray, y: np.ndarray, width: np.ndarray | float, height: np.ndarray | float
+) -> np.ndarray:
     """Returns the distance to an ellipse around 0 with these half-axes."""
     smaller = np.minimum(width, height)
     distance = np.sqrt((x / width) ** 2 + (y / height) ** 2)
@@ -66,13 +73,13 @@ def box(x: np.ndarray, y: np.ndarray, width, height, radius) -> np.ndarray:
 
 
 def wave(t: np.ndarray) -> np.ndarray:
-    """Returns a smooth wave of period 1 between -1 and 1, of parabolas."""
+    """Returns a smooth wave of period 1 between -1 and 1, made of parabolas."""
     t = 2 * (t - np.floor(t))  # 0 to 2: a hill, then a valley
     return np.where(t < 1, 4 * t * (1 - t), -4 * (t - 1) * (2 - t))
 
 
 def palette(colours: list[tuple[float, float, float]], t: np.ndarray) -> np.ndarray:
-    """Returns the colour [3, N, 1, 1] at t [N, 1, 1] in [0, 1] of a row of colours."""
+    """Returns the colour [3, N, 1, 1] at t [N, 1, 1] in [0, 1], from a row of colours."""
     table = np.array(colours, np.float32).T
     position = t * np.float32(len(colours) - 1)
     left = np.minimum(position.astype(int), len(colours) - 2)

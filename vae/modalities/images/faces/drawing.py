@@ -1,8 +1,8 @@
 """Draws faces from their factors, part by part from the back to the front.
 
-The features of a face are drawn in coordinates on an ellipsoid, which turns: `xf` is where a pixel
-of the picture lies on the face that looks ahead, so what is on the far side becomes narrow and what
-stands out of the ellipsoid (nose, glasses) moves further.
+The features of a face are drawn in coordinates on an ellipsoid that turns: `xf` is where a pixel of
+the picture lies on the face when it looks ahead. Features on the far side so become narrow, and
+those that stand out of the ellipsoid (nose, glasses) move further.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ CHUNK = 16  # faces painted together: few enough for their planes to stay in the
 
 SHIFT = 0.06  # the largest Position_X and Position_Y, in half pictures
 SCALE = (1.0, 1.14)  # the smallest and the largest Size
-LOWERED = 0.09  # the middle of the head below that of the picture, in units of the face
+LOWERED = 0.09  # how far the head's middle is below the picture's, in units of the face
 TURN = 0.5  # the sine of the largest Head_Turn
 
 SKIN = [
@@ -61,8 +61,12 @@ CHIN, NECK = 0.57, 0.19  # the half-height of the head, the half-width of the ne
 def render(factors: np.ndarray, size: int = 64) -> np.ndarray:
     """Returns the faces with these factors, uint8 [N, size, size, 3].
 
-    `factors` [N, A] in [0, 1], in the order of NAMES; what is 0 or 1 may be in between, and
-    is then seen through. `size` is at least SMALLEST. A face does not depend on the others.
+    A face does not depend on the other faces.
+
+    Args:
+      factors: [N, A] in [0, 1], in the order of NAMES. One that is 0 or 1 may be in between, and is
+        then drawn half transparent.
+      size: pixels a side, at least SMALLEST.
     """
     factors = np.asarray(factors, np.float32)
     images = np.empty((len(factors), size, size, 3), np.uint8)
@@ -77,13 +81,13 @@ def _colour(rgb: tuple[float, float, float]) -> np.ndarray:
 
 
 def _lit(skin: np.ndarray, shade) -> np.ndarray:
-    """Returns the skin in so much light: 1 as it is, 0 in the shadow, which is redder."""
+    """Returns the skin in light: at shade 1 as it is, at 0 in shadow, which is redder."""
     shadow = skin * _colour((0.66, 0.53, 0.52))
     return shadow + (skin - shadow) * shade
 
 
 class _Face:
-    """Some faces on one canvas, and what more than one part needs to know."""
+    """Some faces on one canvas, and what several parts of them need."""
 
     def __init__(self, factors: np.ndarray, size: int):
         self.f = f = {name: factors[:, i, None, None] for i, name in enumerate(NAMES)}
@@ -101,10 +105,10 @@ class _Face:
         self.hair = palette(HAIR, f["Hair_Color"])
 
         self.width = width = 0.40 + 0.07 * f["Face_Width"]
-        # From where the hair falls beside the face: what is at 64 degrees on a head of this turn.
+        # Where the hair begins to fall beside the face: at 64 degrees on a head turned so far.
         self.sides = np.abs(x - 0.42 * width * self.sine) - 0.90 * width * self.cosine
         hidden = f["Wearing_Hat"] * self.canvas.edge(y + 0.36)
-        self.grown = (1 - f["Bald"]) * (1 - hidden)  # how much of the hair there is to be seen
+        self.grown = (1 - f["Bald"]) * (1 - hidden)  # how much of the hair is visible
 
         self.yn = yn = y / CHIN
         narrow = width * (1 - 0.10 * yn - 0.09 * yn * yn * (yn > 0))  # towards the chin
@@ -135,7 +139,7 @@ class _Face:
     def part(
         self, left: float, right: float, top: float, bottom: float
     ) -> tuple[Canvas, tuple[slice, slice]]:
-        """Returns the canvas, and its rows and columns, that hold a box of any face."""
+        """Returns the part of the canvas that holds a box of any face, and its rows and columns."""
 
         def span(low: float, high: float, lowered: float) -> slice:
             low = min((low + lowered) * scale for scale in SCALE) - SHIFT
@@ -154,7 +158,7 @@ class _Face:
         canvas.rgb[:] = colour * (0.93 - 0.09 * frame[:, None]) + glow
 
     def hair_outline(self) -> np.ndarray:
-        """The distance to all the hair from the front; wavy hair is fuller and scalloped."""
+        """Returns the distance to the hair from the front; wavy hair is fuller and scalloped."""
         canvas, length, wavy = self.canvas, self.f["Hair_Length"], self.f["Wavy_Hair"]
         bottom = 0.02 + 0.86 * length
         x = canvas.x + 0.07 * self.sine
@@ -167,7 +171,7 @@ class _Face:
         return distance
 
     def hair_shade(self) -> np.ndarray:
-        """The colour of the hair: darker away from the light and below, with a shine."""
+        """Returns the hair's colour: darker away from the light and below, with a shine."""
         canvas, wavy = self.canvas, self.f["Wavy_Hair"]
         x, y = canvas.x, canvas.y
         shade = (0.90 - 0.20 * (y + 0.2)) + (0.45 * self.light) * x
@@ -205,7 +209,7 @@ class _Face:
         canvas.paint(inner * 0.6, _lit(self.skin, 0.55))
 
     def skull(self) -> None:
-        """The head as a lit ellipsoid, with the blush of the cheeks and the lines of age."""
+        """Paints the head as a lit ellipsoid, with blushing cheeks and the lines of age."""
         canvas = self.canvas
         shade = 0.58 + 0.38 * self.depth - 0.16 * self.yn + (0.50 * self.light) * self.xn
         canvas.paint(canvas.edge(self.head), _lit(self.skin, shade))
@@ -284,7 +288,7 @@ class _Face:
         canvas.paint(canvas.edge(teeth) * np.minimum(gape * 40, 1), _colour(WHITE))
 
     def hair_before(self, outline: np.ndarray) -> None:
-        """The hair that lies on the head and falls at the sides of the face."""
+        """Paints the hair that lies on the head and falls at the sides of the face."""
         canvas, bangs, wavy = self.canvas, self.f["Bangs"], self.f["Wavy_Hair"]
         x = self.xf
         parted = -0.40 + 0.55 * (x + 0.08) ** 2
@@ -324,7 +328,7 @@ class _Face:
         canvas.paint(canvas.edge(rim) * seen * worn, _colour((0.16, 0.13, 0.16)))
 
     def hat(self) -> None:
-        """A woollen hat with a folded brim and a bobble."""
+        """Paints a woollen hat with a folded brim and a bobble."""
         (canvas, _), worn = self.part(-0.75, 0.75, -1.3, -0.15), self.f["Wearing_Hat"]
         x, y = canvas.x - 0.05 * self.sine, canvas.y
         wool = palette(SHIRT[3:] + SHIRT[:3], self.f["Shirt_Color"])
