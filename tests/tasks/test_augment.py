@@ -86,7 +86,9 @@ def test_what_is_written_is_what_a_folder_reads(run, told, halves_read, tmp_path
     table.write_text(
         "\n".join(line.split(",", 1)[0] + ",1" for line in lines).replace(",1", ",X", 1)
     )
-    with pytest.raises(InputError, match="told Upper, which is no attribute of the given images"):
+    with pytest.raises(
+        InputError, match="conditioned on Upper, which is no attribute of the given images"
+    ):
         augmented(told, tmp_path / "none", data=str(halves))
 
 

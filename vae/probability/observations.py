@@ -49,8 +49,8 @@ class Masked(flax.struct.PyTreeNode):
     their number: their log-probability is `weight` times that of independent ones.
     """
 
-    x: Array
-    observed: Array
+    x: Any
+    observed: Any
     weight: float = flax.struct.field(pytree_node=False, default=1.0)
 
     def log_prob(self, likelihood: Any, outputs: Array, variables: Any) -> Array:
@@ -86,7 +86,7 @@ class Averaged(flax.struct.PyTreeNode):
     the pixels of a block have this `correlation`, from 0 to 1.
     """
 
-    y: Array
+    y: Any
     sigma: float = flax.struct.field(pytree_node=False)
     factor: int = flax.struct.field(pytree_node=False, default=1)
     correlation: float = flax.struct.field(pytree_node=False, default=0.0)
@@ -177,7 +177,7 @@ def independent_share(errors: np.ndarray) -> float:
     return float(min(1.0, share))
 
 
-def block_means(x: Array, factor: int) -> Array:
+def block_means(x: Any, factor: int) -> Any:
     """Returns block means of images [..., H, W, C], as [..., H / factor, W / factor, C]."""
     *leading, height, width, channels = x.shape
     shape = (*leading, height // factor, factor, width // factor, factor, channels)

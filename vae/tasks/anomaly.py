@@ -1,15 +1,15 @@
-"""How unusual examples are to a model: scores, each higher the less one is like the data.
+"""Scores how unusual examples are to a model: a higher score is less like the data.
 
     negative_elbo   nats
     nll             -log p(x), importance-weighted, nats
-    ratio           -log p(x) less the length of a universal code for x (an image's as PNG), nats:
-                    a likelihood ratio, for what is simple has a high likelihood under any model
+    ratio           -log p(x) minus the length of a universal code for x (an image's as PNG), nats:
+                    a likelihood ratio, since simple examples have a high likelihood under any model
                     (Serra et al., "Input complexity and out-of-distribution detection with
-                    likelihood-based generative models", 2020); where the modality has such a code
+                    likelihood-based generative models", 2020); only where the modality has a code
     reconstruction  the mean squared error per value
 
-A model whose q(z | x) has no density has the last one only. A conditional model p(x | y) is asked
-about examples of which nothing else is known by p(x) = E_y[p(x | y)], y from the training set.
+A model whose q(z | x) has no density has the last score only. A conditional model p(x | y) scores
+examples with unknown y by p(x) = E_y[p(x | y)], with y from the training set.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ UNITS = {
     "ratio": "nats",
     "reconstruction": "mean squared error per value",
 }
-DRAWS = 10  # of y, where it is not known
+DRAWS = 10  # draws of y where it is not known
 
 
 def anomaly(
@@ -57,9 +57,9 @@ def anomaly(
 ) -> Output:
     """Scores how unusual examples are, and how well the scores tell outliers from them.
 
-    It draws the histogram of each score and, with outliers, the ROCs; and writes a CSV with a line
-    for each example (its file or index, whether it is one of the outliers, and its scores) and a
-    JSON of figures, named after the outliers or your files.
+    It draws the histogram of each score and, with outliers, the ROCs. It writes a CSV with a line
+    for each example (its file or index, whether it is an outlier, and its scores) and a JSON of
+    figures, both named after the outliers or your files.
 
     Examples:
       vae anomaly --workdir=runs/digits --outliers=DIR
@@ -68,15 +68,16 @@ def anomaly(
     Args:
       run: the run.
       files: files and folders of your own examples; the first test examples if absent.
-      outliers: files and folders of examples that are none of the data; or a data set that
-        data.path or data.name takes, whose test examples are brought to the shape of the run's.
-      num: the number of examples of a data set, at most.
+      outliers: files and folders of examples unlike the data; or a data set that data.path or
+        data.name takes, whose test examples are brought to the shape of the run's.
+      num: the most examples that are used of a data set.
       num_samples: importance samples K of the NLL; evaluation.num_samples of the run if absent.
-      seed: seed of the samples, and of the labels that a conditional model is told.
+      seed: seed of the samples, and of the labels that a conditional model is given.
 
     Returns:
-      {"step", "num_samples", "examples": number, "outliers": number, "auroc": {score: ...}, "mean":
-      {score: [of examples, of outliers]}}; without outliers there is no "auroc".
+      The paths, and the figures {"step", "num_samples", "examples": number, "outliers": number,
+      "auroc": {score: ...}, "mean": {score: [of examples, of outliers]}}; without outliers there is
+      no "auroc".
 
     Raises:
       InputError: there are no such files.
@@ -84,15 +85,14 @@ def anomaly(
     condition = run.model.condition
     if run.model.takes_unlabelled:
         condition = None
-    unknown = bool(condition and (files or outliers))  # y, of some examples
+    unknown = bool(condition and (files or outliers))  # some examples have no y
     labels = None
-    # Users' own files are scored without the data, unless y is to be drawn from them.
-    dataset = run.dataset() if unknown or not files else None
+    # The user's own files are scored without the data, unless y is drawn from these.
     if files:
         x, names = run.modality.read_files(files, run.event, run.config.data)
         x = as_data(x, run)
     else:
-        x, labels, *_ = first_examples(dataset, "test", num, run.config)
+        x, labels, *_ = first_examples(run.dataset(), "test", num, run.config)
         names = [f"test {i}" for i in range(len(x))]
     given = len(x)
     if outliers:
@@ -100,9 +100,10 @@ def anomaly(
         x, names = np.concatenate([x, as_data(others, run)]), names + other_names
     ys = [labels if condition else None]
     if unknown:
-        # The same ones for every example, so that none is favoured by what it happens to be given.
-        rows = np.random.default_rng(seed).integers(len(dataset.train), size=DRAWS)
-        ys = [np.tile(y, (len(x), *[1] * y.ndim)) for y in dataset.train.read(rows)[0].labels]
+        # All examples get the same ones, so that none is favoured by its draws.
+        train = run.dataset().train
+        rows = np.random.default_rng(seed).integers(len(train), size=DRAWS)
+        ys = [np.tile(y, (len(x), *[1] * y.ndim)) for y in train.read(rows)[0].labels]
     num_samples = num_samples or run.config.evaluation.num_samples
     scored = scores(run, x, ys, num_samples=num_samples, seed=seed)
 
@@ -120,8 +121,8 @@ def anomaly(
         writer = csv.writer(file)
         writer.writerow(["example", "outlier", *scored])
         for row, name in enumerate(names):
-            values = (f"{column[row]:.6g}" for column in scored.values())
-            writer.writerow([name, int(row >= given), *values])
+            cells = (f"{column[row]:.6g}" for column in scored.values())
+            writer.writerow([name, int(row >= given), *cells])
     result = {
         "step": run.step,
         "num_samples": num_samples,
@@ -145,7 +146,7 @@ def anomaly(
 
 
 def _page(run: Run, scored: Mapping[str, np.ndarray], sets: Mapping[str, slice]) -> np.ndarray:
-    """The histogram of each score of each set, and with outliers the ROCs."""
+    """Draws the histogram of each score of each set and, with outliers, the ROCs."""
     parts = {
         name: {f"{each} ({len(values[rows])})": values[rows] for each, rows in sets.items()}
         for name, values in scored.items()
@@ -167,12 +168,17 @@ def scores(
     num_samples: int,
     seed: int = 0,
 ) -> dict[str, np.ndarray]:
-    """The scores [N] by name of x [N, *places, C] as the run's model is given them.
+    """Returns the scores [N] of examples, by name.
 
-    They are of the mixture over M = len(`ys`), each the classes [N] or attributes [N, A] that the
-    examples may have, or None; each has K / M of the K = `num_samples` samples, rounded up.
+    Args:
+      run: the run.
+      x: [N, *places, C], as the run's model is given them.
+      ys: M conditions that the examples may have, each classes [N], attributes [N, A] or None;
+        scores are those of the mixture over them.
+      num_samples: importance samples K of the NLL; each of `ys` has K / M of them, rounded up.
+      seed: seed of the samples.
     """
-    wide = x.astype(np.float64)  # an outlier's square may be no float32
+    wide = x.astype(np.float64)  # the square of an outlier may overflow float32
     errors = [((wide - run.reconstruct(x, y)) ** 2).reshape(len(x), -1).mean(1) for y in ys]
     if not run.model.is_density:
         return {"reconstruction": np.mean(errors, axis=0)}
@@ -189,7 +195,7 @@ def scores(
 
 
 def read_outliers(paths: Sequence[str | Path], run: Run, num: int) -> tuple[np.ndarray, list[str]]:
-    """x [N, *places, C] of the run's event and their names, see `anomaly`."""
+    """Returns x [N, *places, C] of the run's event and names, see `anomaly`."""
     first = user_path(paths[0])
     is_set = first.is_dir() or first.name.endswith(run.modality.SETS) or not first.exists()
     if len(paths) > 1 or not is_set:

@@ -1,4 +1,4 @@
-"""Plots of figures: how scores are spread, how well they tell two kinds apart, where z lies."""
+"""Plots of figures: histograms of scores, ROCs, and points in a plane."""
 
 from __future__ import annotations
 
@@ -13,19 +13,22 @@ from vae.modalities.page import COLOURS, FAINT, SMALL, cut, figure, pixels, titl
 
 SIDE = 3.2  # inches of a panel
 BINS = 40
-LONGEST = 230  # pixels of a name in a legend
-NAMED = 20  # classes with a colour and a name of their own
+LONGEST = 230  # pixels for a name in a legend
+NAMED = 20  # with more classes, the legend is left out
 
 
 def curves(
     rocs: Mapping[str, tuple[np.ndarray, np.ndarray]], axes_names: tuple[str, str], title: str
 ) -> np.ndarray:
-    """Draws ROCs and the diagonal, on which chance is; returns [H, W, 3] uint8.
+    """Draws ROCs, and the diagonal for chance.
 
     Args:
-      rocs: of each name, as the legend has it, the false and true rates [T].
-      axes_names: what these are of.
-      title: of the page.
+      rocs: name in the legend -> the false and true rates [T].
+      axes_names: the names of the two rates.
+      title: the title of the page.
+
+    Returns:
+      The page, [H, W, 3] uint8.
     """
     drawn = figure(1.5 * SIDE, 1.5 * SIDE)
     _curves(drawn.subplots(), rocs, axes_names)
@@ -38,14 +41,16 @@ def detection(
     units: Mapping[str, str],
     title: str,
 ) -> np.ndarray:
-    """Draws the histogram of each score, and the ROCs where there are any; [H, W, 3] uint8.
+    """Draws the histogram of each score, and the ROCs where there are any.
 
     Args:
-      scores: of each score by name, the values [N] of each set by name; a value that is no number
-        is left out.
+      scores: score -> set -> values [N]; values that are not finite are left out.
       rocs: see `curves`.
-      units: of the scores.
-      title: of the page.
+      units: score -> its unit.
+      title: the title of the page.
+
+    Returns:
+      The page, [H, W, 3] uint8.
     """
     panels = len(scores) + bool(rocs)
     across = min(panels, 3)
@@ -66,13 +71,16 @@ def detection(
 def scatter(
     sets: Mapping[str, np.ndarray], names: tuple[str, str], title: str, *, equal: bool = False
 ) -> np.ndarray:
-    """Draws points [N, 2] of several sets, each in a colour of its own; [H, W, 3] uint8.
+    """Draws points of several sets, each in its own colour.
 
     Args:
-      sets: by name, as the legend has it. Of more than `NAMED` none is named.
-      names: of the two axes.
-      title: of the page.
-      equal: a unit is as long on one axis as on the other.
+      sets: name in the legend -> points [N, 2]. Beyond `NAMED` sets there is no legend.
+      names: the names of the two axes.
+      title: the title of the page.
+      equal: whether a unit has the same length on both axes.
+
+    Returns:
+      The page, [H, W, 3] uint8.
     """
     drawn = figure(2.2 * SIDE, 1.8 * SIDE)
     axes = drawn.subplots()
@@ -104,7 +112,7 @@ def _curves(
 
 
 def _histogram(axes: Axes, sets: Mapping[str, np.ndarray]) -> None:
-    """Draws the shares of each set's values in bins that hold all but the farthest of both."""
+    """Draws the histogram of each set's values; the farthest values are in the outermost bins."""
     finite = {name: values[np.isfinite(values)] for name, values in sets.items()}
     if every := [values for values in finite.values() if len(values)]:
         low = min(np.percentile(values, 0.5) for values in every)
@@ -112,7 +120,7 @@ def _histogram(axes: Axes, sets: Mapping[str, np.ndarray]) -> None:
         edges = np.linspace(low, high if high > low else low + 1, BINS + 1)
         for (name, values), colour in zip(finite.items(), COLOURS, strict=False):
             shares = np.full(len(values), 1 / max(len(values), 1))
-            inside = np.clip(values, edges[0], edges[-1])  # those beyond are in the last bins
+            inside = np.clip(values, edges[0], edges[-1])
             axes.hist(
                 inside, edges.tolist(), weights=shares, color=colour, alpha=0.5, label=_plain(name)
             )
@@ -121,5 +129,5 @@ def _histogram(axes: Axes, sets: Mapping[str, np.ndarray]) -> None:
 
 
 def _plain(name: str) -> str:
-    """A name that a legend shows and has room for, in which a dollar sign begins no formula."""
+    """Returns a name cut for a legend, in which a dollar sign begins no formula."""
     return cut(name, LONGEST).replace("$", r"\$").lstrip("_") or "-"

@@ -1,4 +1,4 @@
-"""A small model fitted to an array in memory by Adam, until held-out data say that it is enough."""
+"""Fits a small model to an array in memory by Adam, until the held-out loss stops falling."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ Array = jax.Array
 
 LEARNING_RATE = 1e-3
 BATCH = 256
-STEPS = 200  # between two looks at the held-out data
-LOOKS = 100  # at most
-PATIENCE = 5  # looks without improvement, after which it stops
+STEPS = 200  # steps between two looks at the held-out data
+LOOKS = 100  # the most looks
+PATIENCE = 5  # stops after so many looks without improvement
 
 
 def descend(
@@ -30,14 +30,14 @@ def descend(
     *,
     key: Array,
 ) -> Any:
-    """Returns the parameters of the lowest held-out loss.
+    """Returns the parameters with the lowest held-out loss.
 
     Args:
-      loss: (params, examples [B, ...], keys [B]) to [B].
-      params: a tree of float arrays.
-      examples: [N, ...].
-      held_out: [M, ...].
-      key: of batches and noise.
+      loss: (params, examples [B, ...], keys [B]) -> losses [B].
+      params: a tree of float arrays, to start from.
+      examples: [N, ...], to fit to.
+      held_out: [M, ...], to stop by.
+      key: key of batches and noise.
     """
     transformation = optax.adam(LEARNING_RATE)
 
@@ -59,12 +59,12 @@ def descend(
 
     look_at = jit(mean_loss)
     state = transformation.init(params)
-    examples, held_out = jnp.asarray(examples), jnp.asarray(held_out)
+    train, unseen = jnp.asarray(examples), jnp.asarray(held_out)
     best, lowest, waited = params, np.inf, 0
     with terminal.Progress("fitting the prior", LOOKS * STEPS, "steps") as progress:
         for look in range(LOOKS):
-            params, state = steps(params, state, examples, jax.random.fold_in(key, look))
-            reached = float(look_at(params, held_out, key))
+            params, state = steps(params, state, train, jax.random.fold_in(key, look))
+            reached = float(look_at(params, unseen, key))
             progress.at((look + 1) * STEPS, {"held-out loss": reached})
             if reached < lowest:
                 best, lowest, waited = params, reached, 0

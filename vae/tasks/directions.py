@@ -1,21 +1,21 @@
 """Steps in latent space that turn an attribute on. Arrays only; no model.
 
-From latents z [N, D] and their attributes y [N, A], as shares of their ranges, to a step d_a [D]
-for each: z + d_a is z with attribute a turned on, from 0 to 1, and z + 2 d_a goes twice as far. The
-attributes `keep` are to stay as they are. Two ways to that:
+Latents z [N, D] and their attributes y [N, A], as shares of their ranges, give a step d_a [D] for
+each attribute a: z + d_a is z with the attribute turned on, from 0 to 1, and z + 2 d_a goes twice
+as far. The attributes `keep` stay as they are. There are two methods:
 
-    means    E[z | y_a = 1, y_keep] - E[z | y_a = 0, y_keep]: the difference of the means of those
-             with and those without the attribute. It is taken at fixed values of the attributes to
-             keep, by least squares of z on y_a, y_keep and 1, of which it is the coefficient of
-             y_a: what Gram-Schmidt on the columns of y leaves for y_a alone.
+    means    E[z | y_a = 1, y_keep] - E[z | y_a = 0, y_keep]: the difference between the means of
+             latents with and without the attribute, at fixed values of the attributes to keep. It
+             is the coefficient of y_a in the least-squares fit of z by y_a, y_keep and 1, which
+             Gram-Schmidt on the columns of y leaves to y_a alone.
 
-    linear   the normal w_a of the boundary of a linear classifier (logistic regression; of an
-             attribute between 0 and 1, a ridge regression), less its projection on the span of the
-             normals of the attributes to keep, so that along the step their scores w_j . z stay
+    linear   the normal w_a of the boundary of a linear classifier (logistic regression; ridge
+             regression for an attribute between 0 and 1), minus its projection on the span of the
+             normals of the attributes to keep: their scores w_j . z do not change along the step
              (Shen et al. 2020, "Interpreting the latent space of GANs for semantic face editing",
-             section 3.2, conditional manipulation, for any number of conditions). Their z is of
-             N(0, I); here it is whitened first, since a normal leans to the dimensions that vary
-             least. The step moves the attribute's own score as far as that by means does.
+             section 3.2, conditional manipulation, for any number of conditions). Their z has the
+             prior N(0, I); here z is whitened first, since a normal leans towards the dimensions
+             that vary least. The step moves the attribute's own score as far as that by means.
 """
 
 from __future__ import annotations
@@ -24,13 +24,13 @@ from collections.abc import Sequence
 
 import numpy as np
 
-SMALLEST = 1e-3  # what is left of a direction's length, below which nothing is
-NARROWEST = 1e-6  # the smallest variance that z is taken to have, of its largest
+SMALLEST = 1e-3  # a smaller share of a direction's length counts as nothing
+NARROWEST = 1e-6  # the least variance that z is taken to have, as a share of its largest
 
 
 def means(z: np.ndarray, y: np.ndarray, keep: Sequence[int]) -> np.ndarray:
-    """The steps [A, D] by means; zeros where the kept attributes leave nothing of one's labels."""
-    z, y = np.float64(z - z.mean(0)), np.float64(y - y.mean(0))
+    """Returns the steps [A, D] by means; zeros where the kept attributes determine an attribute."""
+    z, y = (z - z.mean(0)).astype(np.float64), (y - y.mean(0)).astype(np.float64)
     steps = np.zeros((y.shape[1], z.shape[1]), np.float32)
     for a in range(len(steps)):
         own = apart(y[:, a], y[:, _others(a, keep)].T)
@@ -40,9 +40,9 @@ def means(z: np.ndarray, y: np.ndarray, keep: Sequence[int]) -> np.ndarray:
 
 
 def linear(z: np.ndarray, y: np.ndarray, keep: Sequence[int]) -> np.ndarray:
-    """The steps [A, D] by classifiers; zeros where the kept ones' normals span an attribute's."""
+    """Returns the steps [A, D] by classifiers; zeros where the kept normals span an attribute's."""
     slopes = means(z, y, keep)
-    centred = np.float64(z - z.mean(0))
+    centred = (z - z.mean(0)).astype(np.float64)
     variances, axes = np.linalg.eigh(centred.T @ centred / len(z))
     stds = np.sqrt(np.maximum(variances, NARROWEST * variances[-1]))
     whitened = centred @ axes / stds
@@ -51,7 +51,7 @@ def linear(z: np.ndarray, y: np.ndarray, keep: Sequence[int]) -> np.ndarray:
     for a, normal in enumerate(normals):
         left = apart(normal, normals[_others(a, keep)])
         if left.any():
-            moved = normal @ (slopes[a] @ axes / stds)  # its own score, by the step by means
+            moved = normal @ (slopes[a] @ axes / stds)  # how far the step by means moves its score
             steps[a] = axes @ (stds * left) * moved / (normal @ left)
     return steps
 
@@ -60,13 +60,10 @@ METHODS = {"means": means, "linear": linear}
 
 
 def apart(direction: np.ndarray, others: np.ndarray) -> np.ndarray:
-    """What is left of a direction [D] at right angles to all of the others [M, D].
+    """Returns the part [D] of a direction [D] at right angles to all of the others [M, D].
 
-    The residual of its least-squares fit by them, which is what Gram-Schmidt leaves after them, in
-    whatever order.
-
-    Returns:
-      [D]; zeros where the others span the direction.
+    It is the residual of the direction's least-squares fit by the others, which Gram-Schmidt leaves
+    in any order; zeros where the others span the direction.
     """
     coefficients = np.linalg.lstsq(others.T, direction, rcond=1e-6)[0]
     left = direction - others.T @ coefficients
@@ -80,7 +77,7 @@ def _others(a: int, keep: Sequence[int]) -> list[int]:
 
 
 def _normal(z: np.ndarray, values: np.ndarray) -> np.ndarray:
-    """The unit normal [D] of a linear classifier of values [N]; zeros where all are the same."""
+    """Returns the unit normal [D] of a linear classifier of values [N]; zeros if all are equal."""
     from sklearn.linear_model import LogisticRegression, Ridge  # takes a second to import
 
     different = np.unique(values)

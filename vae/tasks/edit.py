@@ -1,9 +1,9 @@
-"""An attribute turned on or off, by a step in latent space or in what the model is told.
+"""Turns an attribute on or off, by a step in latent space or by another condition.
 
     z' = z + strength d_a,    x' = decode(z')
 
-with the attribute's step d_a found in the labelled training set, see `directions.py`, which leaves
-alone what is to stay. A conditional model is told another y instead, and z stays.
+The step d_a of the attribute is found in the labelled training set, see `directions.py`; it leaves
+other attributes as they are. A conditional model is given another y instead, and z stays.
 """
 
 from __future__ import annotations
@@ -29,26 +29,27 @@ from vae.tasks.inputs import attribute_columns, given, refuse
 from vae.tasks.output import Output
 from vae.training.directory import write_json
 
-NUM, STEPS = 8, 4  # test examples, and columns
-MEASURED = 256  # test examples
+NUM, STEPS = 8, 4  # test examples and columns of a sheet
+MEASURED = 256  # test examples that are measured
 HOW = {
     "condition": "the condition changes, the latents stay",
     "means": "the latents move along a difference of means",
     "linear": "the latents move along the normal of a linear classifier",
 }
-ON = 0.5  # an attribute whose share of its range is below it is off
+ON = 0.5  # an attribute is off below this share of its range
 
 
 class Editor:
-    """What an edit of a run's examples is.
+    """Edits the latents, or the condition, of a run's examples.
 
     Args:
       run: a run whose data have attributes.
-      method: "means" or "linear", see `directions.py`; not used by a conditional model.
-      keep: attributes that are to stay; all the others where None.
+      method: "means" or "linear", see `directions.py`; a conditional model does not use it.
+      keep: attributes that stay as they are; all others where None.
 
     Raises:
-      InputError: the data have no attributes or not these, or the model has no place for an edit.
+      InputError: the data have no attributes or not these, or the model's latents are not one
+        vector in R^D.
     """
 
     def __init__(
@@ -65,11 +66,11 @@ class Editor:
             self._steps = METHODS[method](known.z, run.scales.share(known.label), kept)
 
     def step(self, attribute: str) -> np.ndarray:
-        """The step [D] of strength 1 of an attribute.
+        """Returns the step [D] of strength 1 of an attribute.
 
         Raises:
-          InputError: there is no such attribute, or the training set does not tell it from those
-            that are to stay.
+          InputError: there is no such attribute, or the training set does not tell it from the
+            attributes that stay.
         """
         (column,) = attribute_columns([attribute], self._run)
         if not self._steps[column].any():
@@ -82,11 +83,10 @@ class Editor:
     def __call__(
         self, z: Any, y: np.ndarray | None, attribute: str, strength: float
     ) -> tuple[Any, np.ndarray | None]:
-        """Latents and what the model is told of them, edited.
+        """Returns the edited latents and condition.
 
-        A conditional model is told a y_a that moves by |strength| of the way to its high (1 for an
-        attribute between 0 and 1), or to its low where the strength is negative: 1 is all of it,
-        more goes beyond.
+        A conditional model is given a y_a that moves the share |strength| of the way to its high (1
+        for an attribute between 0 and 1), or to its low where the strength is negative.
         """
         if not self.conditional:
             return z + np.float32(strength) * self.step(attribute), y
@@ -115,8 +115,8 @@ def edit(
 ) -> Output:
     """Turns an attribute of examples on or off, in steps; or measures what all such edits do.
 
-    It draws examples, their reconstructions and their edits of growing strength. With `measure` it
-    turns each attribute on in test examples without it, and reads by a classifier what that did.
+    It draws examples, their reconstructions and their edits of growing strength. With `measure`, it
+    turns on each attribute in test examples without it, and a classifier says what that changed.
 
     Examples:
       vae edit --workdir=runs/faces --attribute=Eyeglasses --strength=1.5 --residual
@@ -125,26 +125,26 @@ def edit(
     Args:
       run: a run whose data have attributes.
       attribute: the attribute to edit.
-      measure: measures what each attribute's edit does to all.
-      strength: how far the last column goes, 2 if absent (1 with measure): 1 is from without the
-        attribute to with it, or from its low to its high; negative takes it away.
+      measure: measures what the edit of each attribute does to all attributes.
+      strength: how far the last column goes; 2 if absent, 1 with measure. 1 turns the attribute on,
+        from its low to its high; negative values turn it off.
       files: files and folders of your own examples; test examples if absent.
       num: the number of test examples; 8 if absent (256 with measure).
-      method: how directions are found: by means of classes or a classifier.
-      keep: attributes that are to stay as they are; all others if absent.
+      method: finds directions by differences of means, or by linear classifiers.
+      keep: attributes that stay as they are; all others if absent.
       steps: the number of columns, of growing strength; 4 if absent.
-      residual: adds what the reconstruction lacks of the example.
+      residual: adds to each edit what the reconstruction lacks of the example.
       labels: classes of your own examples, by number or name, or one for all.
-      attributes: attributes of your own examples, Smiling=1,Hat=0 for all, or a set for each, with
-        / between; others have their median over test examples.
+      attributes: attributes of your own examples: Smiling=1,Hat=0 for all, or a set for each, with
+        / between; an attribute not named gets its median over test examples.
 
     Returns:
-      The paths of the sheet and the figures. The figures have by how much each edit changed each
-      example (root of the mean squared difference from the reconstruction, in units of x), and the
-      error of the reconstruction. With `measure` see `edit_figures`.
+      The paths of the sheet and the figures, and the figures: by how much each edit changed each
+      example (root mean squared difference from the reconstruction, in units of x), and the error
+      of the reconstruction. With `measure` see `edit_figures`.
 
     Raises:
-      InputError: the model does not encode, or see `Editor` and `given`.
+      InputError: the model does not encode; or as `Editor` and `given`.
     """
     if measure:
         why = "has no effect with --measure, which edits each attribute of test examples."
@@ -221,22 +221,23 @@ def edit_figures(
     keep: Sequence[str] | None = None,
     num: int = MEASURED,
 ) -> Output:
-    """Turns each attribute on in test examples without it, and reads what that did to all of them.
+    """Turns on each attribute in test examples without it, and measures the change of all of them.
 
     Args:
       run: a run whose data have attributes.
-      regressor: x [N, *places, C] of the run's model to attributes [N, A], as shares of their
+      regressor: x [N, *places, C] of the run's model -> attributes [N, A], as shares of their
         ranges.
-      strength: of the edits.
+      strength: the strength of the edits.
       method: see `Editor`.
       keep: see `Editor`.
-      num: test examples, of which an attribute's row has those that are below half of its range.
+      num: the number of test examples. Each attribute is turned on in those of them that have less
+        than half of its range.
 
     Returns:
-      The path of the figures, and these. "change" [A][A] is the mean change, edited minus
-      reconstructed, as the regressor reads it: of attribute j (columns) where i (rows) is turned
-      on; "stderr" is its standard error, and "count" [A] of how many examples.
-      What cannot be edited, or is on in all test examples, has null.
+      The path of the figures, and the figures. "change" [A][A] is the mean change of attribute j
+      (columns) where attribute i (rows) is turned on: edited minus reconstructed, as the regressor
+      reads it. "stderr" is its standard error, and "count" [A] the number of examples. Rows of
+      attributes that cannot be edited, or are on in all test examples, are null.
 
     Raises:
       InputError: see `Editor`.
@@ -246,7 +247,9 @@ def edit_figures(
     y = batch.y if run.model.condition else None
     z = run.encode(batch.x, y).mean
     before, shares = regressor(run.decode(z, y)), run.scales.share(batch.y)
-    rows, errors, counts = [], [], []
+    rows: list[list[float] | None] = []
+    errors: list[list[float] | None] = []
+    counts: list[int] = []
     for a, attribute in enumerate(run.attributes):
         off = shares[:, a] < ON
         counts.append(int(off.sum()))
@@ -279,18 +282,18 @@ def edit_figures(
 
 
 def _measured(run: Run, **settings: Any) -> Output:
-    """What `edit_figures` finds by the classifier of the run's data, see `probe.py`."""
+    """Returns what `edit_figures` finds with the classifier of the run's data, see `probe.py`."""
     attribute_columns((), run)
 
     @functools.cache
-    def probe() -> Probe:  # trained once the run is known to be one that edits
+    def probe() -> Probe:  # trained only after the run is known to be editable
         return classifier(run, run.dataset())
 
     return edit_figures(run, lambda x: probe().predict(x), **settings)
 
 
 def as_table(figures: Mapping[str, Any]) -> str:
-    """The figures of `edit_figures` as text: a row for each edited attribute."""
+    """Returns the figures of `edit_figures` as text, with a row for each edited attribute."""
     attributes = figures["attributes"]
     width = max(map(len, attributes))
     lines = [" " * width + "".join(f"  {name:>6.6}" for name in attributes) + "   others"]

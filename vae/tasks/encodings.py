@@ -1,6 +1,6 @@
-"""The training examples as a run's model encodes them, and what is known of them: kept with it.
+"""Encodings of training examples by a run's model, with their labels, kept in a file of the run.
 
-Directions of attributes are found in them, and which dimensions of the latents are in use.
+They tell the directions of attributes, and which dimensions of the latents are active.
 """
 
 from __future__ import annotations
@@ -22,17 +22,17 @@ from vae.training.devices import jit
 
 Array = jax.Array
 
-EXAMPLES = 5_000  # of the training set, at most
+EXAMPLES = 5_000  # the most training examples that are encoded
 
 
 class Encodings(NamedTuple):
-    """N training examples.
+    """Encodings of N training examples.
 
     Attributes:
-      mean: [N, D], of q(z | x).
-      z: [N, D], one sample of each.
+      mean: [N, D], the means of q(z | x).
+      z: [N, D], one sample of each q(z | x).
       label: classes [N] (-1: none) or attributes [N, A].
-      ok: [N] bool; False of an example that could not be read.
+      ok: [N] bool; False where an example could not be read.
     """
 
     mean: np.ndarray
@@ -42,10 +42,10 @@ class Encodings(NamedTuple):
 
 
 def encodings(run: Run) -> Encodings:
-    """Encodes the first `EXAMPLES` readable training examples, which are in random order, once.
+    """Returns the encodings of the first `EXAMPLES` training examples, which are in random order.
 
-    They are kept as `encodings/train_STEP.npz`, see `kept.place`. Examples are as in evaluation:
-    not mirrored.
+    They are computed once and kept as `encodings/train_STEP.npz`, see `kept.place`. Examples that
+    cannot be read are left out; none is mirrored, as in evaluation.
 
     Raises:
       InputError: the model's latents are not one vector in R^D, or it does not encode.
@@ -53,10 +53,13 @@ def encodings(run: Run) -> Encodings:
     check_vectors(run)
     dataset = run.dataset()
     examples = dataset.train.take(np.arange(min(EXAMPLES, len(dataset.train))))
-    shapes = ((run.model.posterior.size,),) * 2 + ((len(dataset.attributes),), ())
-    if not dataset.attributes:
-        shapes = (*shapes[:2], (), ())
-    like = Encodings(*(jax.ShapeDtypeStruct((len(examples), *s), np.float32) for s in shapes))
+    latent = (run.model.posterior.size,)
+    label = (len(dataset.attributes),) if dataset.attributes else ()
+    columns: list[Any] = [
+        jax.ShapeDtypeStruct((len(examples), *shape), np.float32)
+        for shape in (latent, latent, label, ())
+    ]
+    like = Encodings(*columns)
     path = kept.place(run, f"encodings/train_{run.step:08d}.npz", run.source)
     found = kept.read(path, like, run.source)
     if found is None:
@@ -67,7 +70,7 @@ def encodings(run: Run) -> Encodings:
 
 
 def encode(run: Run, dataset: Dataset, examples: Examples) -> Encodings:
-    """Encodes all of these examples of the run's data."""
+    """Returns the encodings of examples of the run's data."""
     key = jax.random.key(run.config.seed)
 
     @jit

@@ -1,4 +1,4 @@
-"""The figures of a trained model on its data, with the protocol they must be read with."""
+"""Evaluates a trained model on its data; figures come with the protocol of their measurement."""
 
 from __future__ import annotations
 
@@ -30,12 +30,12 @@ from vae.training.directory import write_json
 
 logger = logging.getLogger(__name__)
 
-EXAMPLES = 5000  # of the training set, at most, from which the figures of a condition are made
-HELD_OUT = 2000
-NUMBERS = 2048  # of z, at most, that a linear probe reads
-MAX_BYTES = 2**28  # of these training examples
-OF_A_SET = ("active_", "off_centre")  # figures of how latents vary, which few examples do not tell
-CLASSES = 100  # that are looked at, at most
+EXAMPLES = 5000  # the most training examples that figures of a condition are made from
+HELD_OUT = 2000  # the most examples of the evaluated split
+NUMBERS = 2048  # the largest z that a linear probe reads
+MAX_BYTES = 2**28  # the most bytes of these training examples
+OF_A_SET = ("active_", "off_centre")  # figures of how latents vary, which a few files do not tell
+CLASSES = 100  # only the first so many classes are measured
 
 
 def evaluate(
@@ -49,8 +49,8 @@ def evaluate(
 ) -> Output:
     """Evaluates a run on a split of its data, or on your own examples.
 
-    It writes `evaluation_SPLIT.json` or `evaluation_FILES.json`; metrics are in nats per example
-    unless the name says otherwise.
+    It writes `evaluation_SPLIT.json` or `evaluation_FILES.json`. Metrics are in nats per example
+    unless their names say otherwise.
 
     Examples:
       vae evaluate --workdir=runs/digits --num_samples=5000
@@ -58,22 +58,24 @@ def evaluate(
 
     Args:
       run: the run.
-      split: the split that is evaluated; test if absent.
-      files: files and folders of your own examples, which are evaluated instead, one by one.
+      split: the split to evaluate; test if absent.
+      files: files and folders of your own examples, to evaluate one by one instead of a split.
       num_samples: importance samples K of the NLL; evaluation.num_samples of the run if absent.
       labels: classes of your own examples, by number or name, or one for all.
-      attributes: attributes of your own examples, Smiling=1,Hat=0 for all, or a set for each, with
-        / between; others have their median over test examples.
+      attributes: attributes of your own examples: Smiling=1,Hat=0 for all, or a set for each, with
+        / between; an attribute not named gets its median over test examples.
 
     Returns:
-      {"step", "metrics", "protocol"}. With "group_kl" where the latents are groups: the nats of
-      each, the topmost first. Where the upper ones carry little, samples lack what only they can
-      plan. With "condition" of a conditional model: the figures of each attribute or class, see
-      `evaluation/conditioning.py`. With "per_example" of files: [{"example", "elbo",
-      "log_likelihood", "ess"}].
+      The path, and the figures {"step", "metrics", "protocol"}, with
+
+        "group_kl"      if latents are groups: the nats of each, the topmost first. If the upper
+                        groups carry little, samples lack what only these can plan.
+        "condition"     for a conditional model: the figures of each attribute or class, see
+                        `evaluation/conditioning.py`
+        "per_example"   for files: [{"example", "elbo", "log_likelihood", "ess"}]
 
     Raises:
-      InputError: see `given`.
+      InputError: as `given`.
     """
     num_samples = num_samples or run.config.evaluation.num_samples
     if files:
@@ -123,7 +125,9 @@ def _of_files(
         np.ones(len(own.x), bool),
     )
     dataset = Dataset(
-        *[examples] * 3,
+        train=examples,
+        valid=examples,
+        test=examples,
         event=run.event,
         num_classes=0,
         description=", ".join(map(str, files)),
@@ -156,10 +160,10 @@ def _of_files(
 
 
 def measure_condition(run: Run, dataset: Dataset, split: str) -> Conditioning | None:
-    """What a conditional model makes of its condition, see `evaluation/conditioning.py`.
+    """Returns what a conditional model makes of its condition, see `evaluation/conditioning.py`.
 
-    None of a model without one, or that does not encode, and of the split that a probe learns from;
-    and of latents too many for its least squares.
+    Returns None for a model without a condition, for one that does not encode, for the training
+    split, from which the probe learns, and for latents that are too many for least squares.
     """
     model = run.model.conditional
     if split == "train" or not (model.condition and model.encodes):
@@ -185,7 +189,7 @@ def measure_condition(run: Run, dataset: Dataset, split: str) -> Conditioning | 
     @jit
     def decode(z: Any, y: Any) -> Any:
         keys = None
-        if model.causal:  # their mean over the examples is looked at
+        if model.causal:  # random, but their mean over examples is measured
             keys = example_keys(jax.random.key(run.config.evaluation.seed), np.arange(len(y)))
         return model.decode(run.variables, unpacked(z, like), y, keys=keys)
 

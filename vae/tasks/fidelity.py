@@ -1,4 +1,4 @@
-"""How close a run's samples come to its data, as an independent classifier sees them."""
+"""Measures how close a run's samples come to its data, by features of an independent classifier."""
 
 from __future__ import annotations
 
@@ -22,14 +22,16 @@ from vae.training.directory import write_json
 
 
 def classifier(run: Run, dataset: Dataset) -> Probe:
-    """The probe of a run's data, trained once and kept as `probe.npz`, see `kept.place`.
+    """Returns the probe of a run's data, which is trained once and kept as `probe.npz`.
+
+    Where it is kept, see `kept.place`.
 
     Raises:
-      InputError: the data have no labels, or no two axes for its convolutions.
+      InputError: the data have no labels, or are not images.
     """
     if len(run.event.places) != 2:
         raise InputError(
-            f"the classifier of the data is a network of images, and those of {run.workdir} are "
+            f"the classifier of the data is a network for images, and those of {run.workdir} are "
             f"{run.modality.NAME}."
         )
     config = run.config.data
@@ -46,13 +48,13 @@ def fidelity(
     seed: Seed = 0,
     prior: Literal["mixture", "flow", "vae"] | None = None,
 ) -> Output:
-    """Measures how close samples come to the test examples, as a classifier of the data sees them.
+    """Measures how close samples come to test examples, by features of a classifier of the data.
 
-    It writes `fidelity.json`, or `fidelity_PRIOR.json`. The samples are means of p(x | z); those of
-    a conditional model have the labels or attributes of the test examples. Validation examples are
-    compared with the same test examples: what the figures come to for a model that has nothing
-    wrong. (Training examples are not, for the classifier knows them too well.) Frechet distances
-    compare between sets of one size only.
+    It writes `fidelity.json` or `fidelity_PRIOR.json`. Samples are means of p(x | z); those of a
+    conditional model have the labels or attributes of the test examples. Validation examples are
+    compared with the same test examples, which shows the figures of a perfect model. (Training
+    examples would not show that: the classifier has learned from them.) Frechet distances compare
+    only between sets of one size.
 
     Examples:
       vae fidelity --workdir=runs/digits
@@ -60,15 +62,15 @@ def fidelity(
 
     Args:
       run: the run.
-      num: the number of samples, and at most that of the examples of each split.
+      num: the number of samples, and the most examples of each split.
       seed: seed of the samples.
       prior: fits this density to the latents of the training set, and samples from it instead.
 
     Returns:
-      {"step", "num", "images", "seed", "prior", "extractor": {"name", "digest", "test"},
-      "samples": figures, "valid": figures}; the figures are "frechet", "kernel", "precision",
-      "recall" and "entropy", which of data with attributes is one for each, and "test_entropy",
-      beside which it is to be read (nats).
+      The paths, and {"step", "num", "images", "seed", "prior", "extractor": {"name", "digest",
+      "test"}, "samples": figures, "valid": figures}. The figures are "frechet", "kernel",
+      "precision", "recall" and "entropy" (nats; one for each attribute, for data with attributes),
+      to be compared with "test_entropy".
 
     Raises:
       InputError: the data have no labels for the classifier to learn from, or are too few.
@@ -107,7 +109,7 @@ def fidelity(
 def _page(
     run: Run, probe: Probe, x: np.ndarray, samples: np.ndarray, figures: dict[str, Any]
 ) -> np.ndarray:
-    """Test examples and samples in the plane in which the examples' features vary most."""
+    """Draws test examples and samples in the plane in which features of the examples vary most."""
     a, b = (probe.features(each).astype(np.float64) for each in (x, np.clip(samples, 0, 1)))
     centre = a.mean(0)
     _, spread, axes = np.linalg.svd(a - centre, full_matrices=False)
@@ -124,7 +126,7 @@ def _page(
 
 
 def compare(probe: Probe, x: np.ndarray, samples: np.ndarray) -> dict[str, Any]:
-    """The figures of samples [M, H, W, C] in [0, 1] against examples [N, H, W, C]."""
+    """Returns the figures of samples [M, H, W, C] in [0, 1] against examples [N, H, W, C]."""
     a, b = (probe.features(each).astype(np.float64) for each in (x, samples))
     precision, recall = measures.precision_recall(a, b)
     return {
@@ -138,7 +140,7 @@ def compare(probe: Probe, x: np.ndarray, samples: np.ndarray) -> dict[str, Any]:
 
 
 def entropies(probe: Probe, x: np.ndarray) -> float | dict[str, float]:
-    """The entropy of the predicted classes of x [N, H, W, C], or of each attribute, by name."""
+    """Returns the entropy of the predicted classes of x [N, H, W, C], or of each attribute."""
     predicted = probe.predict(x)
     if probe.exclusive:
         return measures.class_entropy(predicted)

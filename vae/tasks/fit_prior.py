@@ -1,8 +1,8 @@
-"""Priors fitted after training, for sampling.
+"""Fits a prior after training, for sampling.
 
-The decoder has learned from latents of the aggregate posterior q(z) = 1/N sum_n q(z | x_n), samples
-are of p(z), and where the two differ samples suffer. So q(z) itself is learned, from one z of each
-training example:
+The decoder has learned from latents of the aggregate posterior q(z) = 1/N sum_n q(z | x_n), but
+samples come from p(z), and are bad where the two differ. Here q(z) itself is learned, from one z of
+each training example, by one of
 
     mixture  ten Gaussians with full covariance   (ex-post density estimation; Ghosh et al. 2020,
                                                   "From variational to deterministic autoencoders")
@@ -10,7 +10,7 @@ training example:
     vae      a second VAE with as many latents    (Dai & Wipf 2019, "Diagnosing and enhancing VAE
                                                   models")
 
-The likelihoods of a run are those of its own p(z), before and after.
+The likelihoods of a run stay those of its own p(z).
 """
 
 from __future__ import annotations
@@ -38,16 +38,16 @@ from vae.training import kept
 Array = jax.Array
 
 COMPONENTS = 10
-LAYERS, WIDTHS = 5, (128, 128)  # of the flow
-HELD_OUT = 10  # one latent in so many decides when fitting by gradient stops
+LAYERS, WIDTHS = 5, (128, 128)  # layers of the flow, widths of its networks
+HELD_OUT = 10  # one latent in so many is held out, to stop gradient descent by
 
 
 class Fit(NamedTuple):
-    """One row of the table, for latents of mean 0 and variance 1.
+    """How one of these priors is fitted to latents of mean 0 and variance 1.
 
     Attributes:
-      start: (dim, *, key) to p before it is fitted; a pytree with `sample(*, keys)`.
-      fit: (p, z [N, D], held_out [M, D], *, key) to p.
+      start: (dim, *, key) -> p before it is fitted, a pytree with `sample(*, keys)`.
+      fit: (p, z [N, D], held_out [M, D], *, key) -> p.
     """
 
     start: Callable[..., Any]
@@ -66,7 +66,7 @@ class Standardised(flax.struct.PyTreeNode):
         return self.mean + self.std * self.p.sample(keys=keys)
 
     def tempered(self, temperature: Array) -> Standardised:
-        """The same of p with its noise scaled."""
+        """Returns the same distribution with the noise of p scaled."""
         return self.replace(p=self.p.tempered(temperature))
 
 
@@ -88,7 +88,8 @@ def _fit_mixture(
 
 def _start_flow(dim: int, *, key: Array) -> Any:
     prior = flow.maf(dim, LAYERS, widths=WIDTHS)
-    return prior.distribution(prior.init(key=key), Batch(None), None, train=True)
+    encode: Any = None  # a flow encodes no examples
+    return prior.distribution(prior.init(key=key), Batch(None), encode, train=True)
 
 
 def _fit_flow(p: Any, z: np.ndarray, held_out: np.ndarray, *, key: Array) -> Any:
@@ -109,17 +110,18 @@ FITS = {
 def fit_prior(run: Run, name: str) -> Standardised:
     """Fits a prior to the latents of a run's training set, for `run.sample(num, prior=...)`.
 
-    It is fitted once and kept as `priors/NAME_STEP.npz`, see `kept.place`.
+    The prior is fitted once and kept as `priors/NAME_STEP.npz`, see `kept.place`.
 
     Args:
       run: the run.
       name: "mixture", "flow" or "vae".
 
     Returns:
-      The distribution, with `sample(*, keys)`: keys [B] to z [B, D].
+      The distribution, whose `sample(*, keys)` takes keys [B] and returns z [B, D].
 
     Raises:
-      InputError: the model's latents are not one vector in R^D, or depend on a label beforehand.
+      InputError: the model's latents are not one vector in R^D, its prior is conditional, or there
+        are too few training examples.
     """
     check_vectors(run)
     if run.config.model.prior == "conditional":

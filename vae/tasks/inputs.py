@@ -1,4 +1,4 @@
-"""The user's own examples and attributes, as a run's model is given them."""
+"""Reads the user's own examples and attributes as a run's model is given them."""
 
 from __future__ import annotations
 
@@ -28,14 +28,18 @@ logger = logging.getLogger(__name__)
 
 OF_THE_DATA = "is of the data's examples; with --files all of yours are used: leave it out."
 OF_FILES = "is of your own examples: give them as --files, or leave it out."
-USUAL = 1000  # test examples, whose median attributes are those of one of which they are unknown
+USUAL = 1000  # unknown attributes are the medians of so many test examples
 
 
 def refuse(why: str, **flags: Any) -> None:
-    """Refuses what is given of these flags, which something else leaves without effect.
+    """Refuses flags that have no effect beside another flag.
+
+    Args:
+      why: completes the sentence "--FLAG ...".
+      **flags: the values of the flags; None, False and empty ones are not given.
 
     Raises:
-      InputError: one of them is given; `why` is the rest of the sentence.
+      InputError: one of the flags is given.
     """
     for name, value in flags.items():
         if value is not None and value is not False and value not in ((), []):
@@ -43,14 +47,14 @@ def refuse(why: str, **flags: Any) -> None:
 
 
 class OtherSet(NamedTuple):
-    """Examples of a data set that is not the run's.
+    """Examples of a data set other than the run's.
 
     Attributes:
-      x: [N, *places, C], of the run's event.
-      labels: as `Examples.read` gives them.
-      split: where they are from.
-      attributes: their names, if the labels are attributes.
-      classes: their names, if the labels are classes.
+      x: [N, *places, C], in the shape of the run's event.
+      labels: as `Examples.read` returns them.
+      split: the split that they are from.
+      attributes: the names of the attributes, if the labels are attributes.
+      classes: the names of the classes, if the labels are classes.
     """
 
     x: np.ndarray
@@ -61,15 +65,16 @@ class OtherSet(NamedTuple):
 
 
 def read_set(name: str, run: Run, num: int) -> OtherSet:
-    """Examples of another data set, brought to the shape of the run's.
+    """Returns examples of another data set, brought to the shape of the run's.
 
     Args:
-      name: what `data.path` takes, or a name that `data.name` takes.
+      name: what `data.path` or `data.name` takes.
       run: the run.
-      num: how many at most, the first of the set's test split or, where it has none, of its first.
+      num: the most examples, the first of the set's test split, or of its first split where it has
+        no test split.
 
     Raises:
-      InputError: there is no such data set, or it cannot be read.
+      InputError: there is no such data set, or it cannot be read or has another shape.
     """
     path = user_path(name)
     if not path.exists() and len(path.parts) > 1:
@@ -97,7 +102,7 @@ def _described(shape: Sequence[int], names: Sequence[str]) -> str:
 
 
 def as_data(x: np.ndarray, run: Run) -> np.ndarray:
-    """x [N, *places, C] as the model is given those of its data: on levels, binarised."""
+    """Returns x [N, *places, C] as the model is given its data: on levels, or binarised."""
     values, index = run.event.values, np.arange(len(x), dtype=np.int32)
     batch = HostBatch(index, Raw(values.to_raw(x), np.full(len(index), -1, np.int32)))
     keys = example_keys(jax.random.key(0), index)
@@ -106,7 +111,7 @@ def as_data(x: np.ndarray, run: Run) -> np.ndarray:
 
 
 def attribute_columns(names: Sequence[str], run: Run) -> list[int]:
-    """The columns of attributes in the y of a run's data.
+    """Returns the columns of attributes in the y of a run's data.
 
     Raises:
       InputError: the data had no attributes when the run read them, or not these.
@@ -130,7 +135,7 @@ def attribute_columns(names: Sequence[str], run: Run) -> list[int]:
 
 
 def with_attributes(y: np.ndarray, values: Mapping[str, float], run: Run) -> np.ndarray:
-    """Attributes [N, A] with some of them set, by name, to one value for all.
+    """Returns attributes [N, A] with some set, by name, to one value for all examples.
 
     Raises:
       InputError: the data have no attributes, or not these.
@@ -152,10 +157,10 @@ class Given(NamedTuple):
     """The examples that a task works on.
 
     Attributes:
-      x: [N, *places, C], of the run's model.
-      y: what the model is told of them: labels [N], attributes [N, A], or None.
-      names: [N], to tell them apart.
-      dataset: whose test examples they are; None where they are the user's own.
+      x: [N, *places, C], as the run's model takes them.
+      y: their condition: labels [N], attributes [N, A], or None.
+      names: [N] names that tell them apart.
+      dataset: the data whose test examples they are; None for the user's own examples.
     """
 
     x: np.ndarray
@@ -165,7 +170,7 @@ class Given(NamedTuple):
 
     @property
     def tag(self) -> str:
-        """What tells files made of these from those of others; "" of test examples."""
+        """Returns a tag of these examples for the names of files; "" for test examples."""
         return "" if self.dataset else names.tag(self.names, self.x, self.y)
 
 
@@ -179,21 +184,22 @@ def given(
     attributes: Sequence[Mapping[str, float]] = (),
     event: Event | None = None,
 ) -> Given:
-    """The user's own examples, or the first of the test split where there are none.
+    """Returns the user's own examples or, without these, the first examples of the test split.
 
     Args:
       run: the run.
-      files: the user's, and folders of them.
-      num: how many test examples, where there are no `files`; `usual` where None.
+      files: the user's files and folders.
+      num: the number of test examples, where there are no `files`; `usual` where None.
       usual: see `num`.
-      labels: of a model that takes labels: one for each of the user's examples, or one for all.
-      attributes: of a model that takes attributes, by name: for each of the user's examples, or one
-        for all. An attribute that is not named has its median over the first test examples.
-      event: what the files are read as, where that is not what the run's data are.
+      labels: for a model with the condition "label": a label for each of the user's examples, or
+        one for all.
+      attributes: for a model with the condition "attributes": values by name for each of the user's
+        examples, or once for all. Others are medians over the first test examples.
+      event: what the files are read as; the run's event where None.
 
     Raises:
-      InputError: a file cannot be read, or the model needs to be told labels or attributes and is
-        not, or is told and needs none.
+      InputError: a file cannot be read, or the model lacks a condition, or is given one that it
+        does not take.
     """
     condition = run.model.condition
     told = {"label": labels, "attributes": attributes}
@@ -224,19 +230,19 @@ def given(
                 f"--attributes has {len(attributes)} sets for {len(x)} examples; give one for "
                 "each, with / between, or one for all."
             )
-        usual = first_examples(run.dataset(), "test", USUAL, run.config).y
-        usual = np.median(usual, axis=0, keepdims=True)
+        known = first_examples(run.dataset(), "test", USUAL, run.config).y
+        median = np.median(known, axis=0, keepdims=True)
         sets = list(attributes) or [{}]
-        y = np.concatenate([with_attributes(usual, one, run) for one in sets])
+        y = np.concatenate([with_attributes(median, one, run) for one in sets])
         y = y[np.arange(len(x)) % len(y)]
     return Given(x, y, [readable(Path(name).stem) for name in names], None)
 
 
 def check_vectors(run: Run) -> None:
-    """Refuses a model that does not encode an example as one vector in R^D.
+    """Checks that a run's model encodes an example as one vector in R^D.
 
     Raises:
-      InputError: one sentence.
+      InputError: it does not.
     """
     if run.model.posterior is None or run.model.posterior.space != "real":
         raise InputError(
@@ -246,7 +252,7 @@ def check_vectors(run: Run) -> None:
 
 
 def embed(run: Run, x: np.ndarray, y: np.ndarray | None) -> np.ndarray:
-    """The posterior means [N, D] of x [N, *places, C]; of several latents, side by side."""
+    """Returns the posterior means [N, D] of x [N, *places, C]; several latents lie side by side."""
     labels = y if run.model.condition else None
     leaves = jax.tree.leaves(run.encode(x, labels).mean)
     return np.concatenate([np.asarray(leaf).reshape(len(x), -1) for leaf in leaves], axis=1)

@@ -1,4 +1,4 @@
-"""The way from one example to another along the latents, as a strip and as an animation."""
+"""Interpolates from one example to another along the latents."""
 
 from __future__ import annotations
 
@@ -19,40 +19,40 @@ from vae.tasks.output import Output
 from vae.training.directory import write_json
 
 NUM, STEPS = 8, 9
-STRAIGHT = 1e-4  # radians from a half turn, where the arc could go any way round
+STRAIGHT = 1e-4  # radians from a half turn, where no arc is the shortest
 
 
 def lerp(a: np.ndarray, b: np.ndarray, t: np.ndarray) -> np.ndarray:
-    """(1 - t) a + t b of a and b [N, ...] at each of t [T], as [N, T, ...]."""
+    """Returns (1 - t) a + t b for a and b [N, ...] at each of t [T], [N, T, ...]."""
     t = np.asarray(t).reshape(-1, *[1] * (a.ndim - 1))
     return (1 - t) * a[:, None] + t * b[:, None]
 
 
 def slerp(a: np.ndarray, b: np.ndarray, t: np.ndarray) -> np.ndarray:
-    """From a to b [N, D] at each of t [T] by a turn about the origin, as [N, T, D].
+    """Returns the spherical interpolation from a to b [N, D] at each of t [T], [N, T, D].
 
     The direction turns with constant speed on the great circle through both, by the weights
 
         sin((1 - t) w) / sin(w) and sin(t w) / sin(w),    w the angle between a and b
 
-    (Shoemake 1985), and the norm goes straight from |a| to |b|. Latents of N(0, I) in many
+    (Shoemake 1985); the norm is interpolated linearly from |a| to |b|. Latents of N(0, I) in many
     dimensions all have about the same norm, which a straight line between them does not keep (White
-    2016, "Sampling generative networks"). Parallel vectors are interpolated straight, and so are
-    opposite ones and zeros, for which there is no one turn.
+    2016, "Sampling generative networks"). Parallel and opposite vectors, and zeros, are
+    interpolated linearly.
     """
     t = np.asarray(t)
     norms = [np.linalg.norm(v, axis=-1) for v in (a, b)]
     with np.errstate(invalid="ignore", divide="ignore"):
         a1, b1 = (v / norm[:, None] for v, norm in zip((a, b), norms, strict=True))
-        # Of the half-angle's tangent, which is exact for small angles where the cosine is not.
+        # By the tangent of the half-angle, which is exact for small angles; the cosine is not.
         apart, together = (np.linalg.norm(v, axis=-1) for v in (a1 - b1, a1 + b1))
         angle = 2 * np.arctan2(apart, together)[:, None]  # [N, 1]
         first, second = np.sin((1 - t) * angle), np.sin(t * angle)  # [N, T]
         turned = (first[..., None] * a1[:, None] + second[..., None] * b1[:, None]) / np.sin(angle)[
             ..., None
         ]
-        turned *= lerp(*norms, t)[..., None]
-    turns = (angle > STRAIGHT) & (angle < np.pi - STRAIGHT)  # False of what is not a number
+        turned *= lerp(norms[0], norms[1], t)[..., None]
+    turns = (angle > STRAIGHT) & (angle < np.pi - STRAIGHT)  # False for NaN
     return np.where(turns[..., None], turned, lerp(a, b, t))
 
 
@@ -71,8 +71,8 @@ def interpolate(
 ) -> Output:
     """Draws the way from one example to the next along the latents, as a strip and an animation.
 
-    Every group of a ladder's latents is interpolated by itself. What the model is told of the
-    examples is interpolated straight if it is attributes; a label is that of the nearer end.
+    The latents of a ladder are interpolated group by group. If the model is conditional, attributes
+    are interpolated linearly, and a label is that of the nearer end.
 
     Examples:
       vae interpolate --workdir=runs/faces
@@ -83,19 +83,18 @@ def interpolate(
       files: files and folders of your own examples, an even number; the first test examples if
         absent.
       num: the number of test examples; 8 if absent.
-      method: "spherical" turns about the origin of the latents, "linear" goes straight.
-      steps: the number of examples from one end to the other, both included.
+      method: "spherical" turns about the origin of the latents; "linear" goes straight.
+      steps: the number of examples from one end to the other, including both.
       labels: classes of your own examples, by number or name, or one for all.
-      attributes: attributes of your own examples, Smiling=1,Hat=0 for all, or a set for each, with
-        / between; others have their median over test examples.
+      attributes: attributes of your own examples: Smiling=1,Hat=0 for all, or a set for each, with
+        / between; an attribute not named gets its median over test examples.
 
     Returns:
-      The paths of the strip, the animation and the figures. The figures have the ends of each pair,
-      and by how much each example differs from the one before (root of the mean squared difference
-      of x).
+      The paths of the strip, the animation and the figures, and the figures: the ends of each pair,
+      and by how much each example differs from the one before (root mean squared difference of x).
 
     Raises:
-      InputError: the examples are not even in number, the model does not encode, or see `given`.
+      InputError: the number of examples is odd, or the model does not encode; or as `given`.
     """
     if method not in METHODS:
         raise InputError(not_one_of(f"--method={method}", method, METHODS))
@@ -144,13 +143,13 @@ def interpolate(
 
 
 def _between(z: np.ndarray, t: np.ndarray, method: Any) -> np.ndarray:
-    """From z[0] to z[1], z[2] to z[3], ...: latents [2 N, ...] to [N T, ...]."""
+    """Interpolates from z[0] to z[1], z[2] to z[3], ...: from latents [2 N, ...] to [N T, ...]."""
     flat = z.reshape(len(z), -1)
     return method(flat[::2], flat[1::2], t).reshape(-1, *z.shape[1:])
 
 
 def _told(y: np.ndarray, t: np.ndarray) -> np.ndarray:
-    """What the model is told on the way, [N T, ...], of labels [2 N] or attributes [2 N, A]."""
+    """Returns the condition on the way, [N T, ...], from labels [2 N] or attributes [2 N, A]."""
     if y.ndim == 1:
         return np.where(t < 0.5, y[::2, None], y[1::2, None]).reshape(-1)
     return _between(y, t, lerp)

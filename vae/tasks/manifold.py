@@ -1,12 +1,12 @@
-"""What a model of two latents has learned, on two pages.
+"""Draws two pages of what a model of two latents has learned.
 
-The manifold (Kingma & Welling 2014, "Auto-encoding variational Bayes", figure 4): z on a grid of
+One is the manifold (Kingma & Welling 2014, "Auto-encoding variational Bayes", figure 4): the means
+of p(x | z) for z on the grid
 
     z_d = F_d^-1(u),    u = 1/2n, 3/2n, ..., (2n - 1)/2n
 
-decoded to the mean of p(x | z). F is the distribution function of the prior where that is N(0, I),
-and else that of the latents of the training set. Beside it the posterior means of test examples, in
-the colours of their classes.
+F is the distribution function of the prior where that is N(0, I), else that of the latents of the
+training set. The other has the posterior means of test examples, in the colours of their classes.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from vae.tasks.output import Output
 from vae.training.directory import write_json
 
 STEPS = 20
-SHOWN = 5000  # test examples, at most
+SHOWN = 5000  # the most test examples
 
 
 def manifold(run: Run, around: Given, steps: int) -> Output:
@@ -34,11 +34,11 @@ def manifold(run: Run, around: Given, steps: int) -> Output:
 
     Args:
       run: a run of two latents.
-      around: one example, whose condition a conditional model is given everywhere.
-      steps: n, decoded examples on a side.
+      around: one example, whose condition a conditional model is given for every z.
+      steps: n, the number of decoded examples on a side.
 
     Raises:
-      InputError: the latents are not two numbers in R^2.
+      InputError: the latents are not a vector in R^2.
     """
     check_vectors(run)
     if (size := run.model.posterior.size) != 2:
@@ -76,7 +76,7 @@ def manifold(run: Run, around: Given, steps: int) -> Output:
 
 
 def _by_class(run: Run) -> dict[str, np.ndarray]:
-    """The posterior means [N, 2] of test examples, by the name of their class if they have one."""
+    """Returns the posterior means [N, 2] of test examples, by the names of their classes."""
     batch = first_examples(run.dataset(), "test", SHOWN, run.config)
     x, y = np.asarray(batch.x), np.asarray(batch.y)
     means = run.encode(x, y if run.model.condition else None).mean

@@ -1,4 +1,4 @@
-"""The training examples that samples are nearest to, which shows if they are memorised."""
+"""Finds the training examples nearest to samples, which shows whether samples are copies."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from vae.training.directory import write_json
 
 NUM = 16  # samples
 ORDER = ("nearest", "second", "third", "fourth")
-ROWS = 1000  # training examples that are read at once
+ROWS = 1000  # training examples read at once
 
 
 def nearest(
@@ -31,13 +31,13 @@ def nearest(
     seed: Seed = 0,
     prior: Literal["mixture", "flow", "vae"] | None = None,
 ) -> Output:
-    """Finds the training examples that samples are nearest to, which shows if they are copies.
+    """Finds the training examples nearest to samples, which shows whether samples are copies.
 
-    It writes sheets, each row a sample and its 4 nearest training examples, and `nearest.json`.
-    Distances are of the values and, where the model encodes, of the posterior means. Where training
-    mirrored examples (data.flip), each is looked at both ways. As many test examples are looked up
-    beside the samples: none is memorised, so samples that are much nearer to the training set than
-    these are copies.
+    It writes sheets, with a sample and its 4 nearest training examples in each row, and
+    `nearest.json`. Distances are between values and, if the model encodes, between posterior means.
+    If training mirrored examples (data.flip), both versions are compared. The same is done for as
+    many test examples, which cannot be copies: samples much nearer to the training set than these
+    are copies.
 
     Examples:
       vae nearest --workdir=runs/digits
@@ -51,8 +51,8 @@ def nearest(
 
     Returns:
       The paths of the sheets and the figures, and {"step", "seed", "prior", "values" and
-      "latents": {"samples": [num], "test": [...]}}, the Euclidean distances to the nearest, with
-      "mirrored": whether a sample's nearest is a mirrored one, where training mirrored.
+      "latents": {"samples": [num], "test": [...]}}, the Euclidean distances to the nearest example;
+      if training mirrored, also "mirrored", whether the nearest to a sample is a mirrored one.
     """
     dataset = run.dataset()
     fitted = fit_prior(run, prior) if prior else None
@@ -89,7 +89,7 @@ def _page(
     distances: np.ndarray,
     mirrored: np.ndarray,
 ) -> np.ndarray:
-    """A row for each sample, with the training examples that are nearest and their distances."""
+    """Draws a row for each sample, with the nearest training examples and their distances."""
     num, k = found.shape[:2]
     of = "posterior means" if space == "latents" else "values"
     own, test = np.median(distances[:num, 0]), np.median(distances[num:, 0])
@@ -113,11 +113,11 @@ def _page(
 def _search(
     run: Run, dataset: Dataset, queries: np.ndarray, labels: np.ndarray | None
 ) -> dict[str, tuple[np.ndarray, np.ndarray, np.ndarray]]:
-    """Finds the training examples that are nearest to queries [N, *places, C], nearest first.
+    """Finds the training examples nearest to queries [N, *places, C], nearest first.
 
     Returns:
-      By "values" and, where the model encodes, by "latents": their distances, indices, and whether
-      they are mirrored, [N, k] each.
+      For "values" and, if the model encodes, for "latents": distances, indices, and whether the
+      examples are mirrored, each [N, k].
     """
 
     def flat(x: np.ndarray, y: np.ndarray | None) -> np.ndarray:
@@ -129,7 +129,9 @@ def _search(
     spaces = {"values": flat} | ({"latents": latents} if run.model.encodes else {})
     wanted = {space: vectors(queries, labels) for space, vectors in spaces.items()}
     none = np.empty((len(queries), 0))
-    kept = dict.fromkeys(spaces, (none, none.astype(int), none.astype(bool)))
+    kept: dict[str, tuple[np.ndarray, ...]] = dict.fromkeys(
+        spaces, (none, none.astype(int), none.astype(bool))
+    )
     with terminal.Progress("searching", len(dataset.train), "examples") as progress:
         for start in range(0, len(dataset.train), ROWS):
             index = np.arange(start, min(start + ROWS, len(dataset.train)))
@@ -147,14 +149,14 @@ def _search(
                 order = np.argsort(both[0], axis=1, kind="stable")[:, : len(ORDER)]
                 kept[space] = tuple(np.take_along_axis(column, order, axis=1) for column in both)
             progress.at(int(index[-1]) + 1)
-    return {space: (np.sqrt(found[0]), *found[1:]) for space, found in kept.items()}
+    return {space: (np.sqrt(found[0]), found[1], found[2]) for space, found in kept.items()}
 
 
 def _mirror(x: np.ndarray) -> np.ndarray:
-    """Examples [..., W, C] from right to left."""
+    """Returns examples [..., W, C] mirrored from left to right."""
     return x[..., ::-1, :]
 
 
 def _as_wide(values: np.ndarray, like: np.ndarray) -> np.ndarray:
-    """Values with as many axes as `like`, those that are missing of size 1 at the end."""
+    """Returns values with as many axes as `like`; added ones have size 1 and come last."""
     return values.reshape(*values.shape, *[1] * (like.ndim - values.ndim))

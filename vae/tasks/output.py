@@ -1,4 +1,4 @@
-"""What a task gives back, to Python and to the terminal."""
+"""What a task returns, to Python and to the terminal."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ class Output(NamedTuple):
 
     Attributes:
       paths: the files that it wrote, a picture first.
-      figures: what it found, as its JSON file has it.
-      text: how these are shown on a terminal, where a table of them would not do.
+      figures: what it found, as in its JSON file.
+      text: the figures as shown on a terminal; "" shows them as a table.
     """
 
     paths: Sequence[Path]

@@ -1,15 +1,15 @@
-"""Pairs of examples of one person and of two: drawn, or listed in a file.
+"""Pairs of examples of one person and of two people: drawn, or listed in a file.
 
-Drawn pairs are people first, then examples: every person gives as many pairs as any other, or what
-there is, and all of a person's pairs together count as much as any other's. Otherwise a person with
-a hundred examples would make a thousand times as many pairs as one with four.
+To draw pairs, people are drawn first and then their examples: every person gives the same number of
+pairs, or as many as there are, and all people weigh the same. Otherwise a person with a hundred
+examples would give almost a thousand times as many pairs as one with four.
 
 A file of pairs has the layout of pairs.txt of Labeled Faces in the Wild (Huang et al. 2007):
 
     10  300                 folds, and pairs of each kind in a fold (one number: a single fold)
     Ada   1  4              300 pairs of one person: Ada/Ada_0001.jpg and Ada/Ada_0004.jpg
     ...
-    Ada   2  Bert  1        300 pairs of two: Ada/Ada_0002.jpg and Bert/Bert_0001.jpg
+    Ada   2  Bert  1        300 pairs of two people: Ada/Ada_0002.jpg and Bert/Bert_0001.jpg
     ...                     and so on, fold by fold
 """
 
@@ -29,9 +29,9 @@ class Pairs(NamedTuple):
     """Pairs of examples, by their indices.
 
     Attributes:
-      same: [P, 2], of one person.
-      different: [Q, 2], of two.
-      person: [P], whose pair each of `same` is.
+      same: [P, 2], pairs of one person.
+      different: [Q, 2], pairs of two people.
+      person: [P], the person of each pair of `same`.
     """
 
     same: np.ndarray
@@ -40,20 +40,20 @@ class Pairs(NamedTuple):
 
     @property
     def weights(self) -> np.ndarray:
-        """What each of `same` counts, [P]: together as much for every person."""
+        """Returns the weights of the pairs `same`, [P], whose sum is 1 for each person."""
         return 1 / np.bincount(self.person)[self.person]
 
 
 def draw_pairs(who: np.ndarray, number: int, *, seed: int) -> Pairs:
-    """Draws pairs, without replacement.
+    """Draws pairs without replacement.
 
     Args:
-      who: [N] identities, -1 unknown.
-      number: of pairs of each kind, at most.
-      seed: of the choice.
+      who: [N] identities, -1 where unknown.
+      number: the most pairs of each kind.
+      seed: seed of the choice.
 
     Raises:
-      InputError: no two examples show one person, or all do.
+      InputError: no two examples are of one person, or all are.
     """
     rng = np.random.default_rng(seed)
     known = np.flatnonzero(who >= 0)
@@ -69,7 +69,7 @@ def draw_pairs(who: np.ndarray, number: int, *, seed: int) -> Pairs:
     same = [_pairs_of(several[person], each, rng) for person in chosen]
     person = np.arange(len(same)).repeat([len(pairs) for pairs in same])
 
-    # Two people first, and then an example of each; what is drawn twice is left out.
+    # Draw two people first and then an example of each; leave out pairs drawn twice.
     sizes = np.array([len(group) for group in groups])
     people = rng.integers(len(groups), size=8 * number + 64)
     others = (people + rng.integers(1, len(groups), size=len(people))) % len(groups)
@@ -82,7 +82,7 @@ def draw_pairs(who: np.ndarray, number: int, *, seed: int) -> Pairs:
 
 
 def _pairs_of(group: np.ndarray, number: int, rng: np.random.Generator) -> np.ndarray:
-    """At most `number` of the pairs of a group of examples, [n, 2], each once."""
+    """Draws at most `number` different pairs of a group of examples, [n, 2]."""
     total = len(group) * (len(group) - 1) // 2
     index = rng.choice(total, min(number, total), replace=False)
     later = ((1 + np.sqrt(1 + 8 * index)) // 2).astype(int)  # of the pair (i, j), i < j
@@ -90,14 +90,14 @@ def _pairs_of(group: np.ndarray, number: int, rng: np.random.Generator) -> np.nd
 
 
 def read_pairs(file: Path, folder: Path) -> tuple[list[Path], list[Pairs]]:
-    """The examples that a file of pairs names, and the pairs of each fold.
+    """Returns the examples that a file of pairs names, and the pairs of each fold.
 
     Args:
-      file: see above.
-      folder: where the people's folders are.
+      file: the file, see above.
+      folder: the folder that has a folder for each person.
 
     Raises:
-      InputError: the file is not so laid out, or an example that it names is not there.
+      InputError: the file has another layout, or names an example that is not there.
     """
     try:
         check_file(file)
@@ -139,17 +139,17 @@ def read_pairs(file: Path, folder: Path) -> tuple[list[Path], list[Pairs]]:
         if len(row) != 4 or (row[0] == row[2]) is not of_one or min(map(_whole, row[1::2])) < 0:
             what = "NAME N M, a pair of one person" if of_one else "NAME N OTHER M, a pair of two"
             raise InputError(f"{file}, line {line}, must be {what}.")
-        found.append([image(*row[:2], line), image(*row[2:], line)])
+        found.append([image(row[0], row[1], line), image(row[2], row[3], line)])
     parts = np.array(found).reshape(folds, 2, each, 2)
     return files, [Pairs(same, different, np.arange(each)) for same, different in parts]
 
 
 def _whole(text: str) -> int:
-    """The whole number that a text is; -1 where it is none."""
+    """Returns the whole number in a text; -1 where there is none."""
     return int(text) if text.isascii() and text.isdigit() and len(text) < 10 else -1
 
 
 def _find(folder: Path, name: str, number: int) -> Path | None:
-    """The file of an example, whatever its ending; the first of several."""
+    """Returns the file of an example, with any extension; the first of several."""
     places = (folder / name).glob(f"{glob.escape(name)}_{number:04d}.*")
     return min(filter(Path.is_file, places), default=None)

@@ -1,4 +1,4 @@
-"""Examples beside their reconstructions, and how alike they are."""
+"""Shows examples beside their reconstructions, and measures how alike they are."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from vae.tasks.inputs import OF_FILES, OF_THE_DATA, as_data, given, refuse
 from vae.tasks.output import Output
 from vae.training.directory import write_json
 
-NUM = 32  # examples of a split
+NUM = 32  # examples of a split that are shown
 
 
 def reconstruct(
@@ -29,8 +29,8 @@ def reconstruct(
 ) -> Output:
     """Draws examples, each with its reconstruction beside it, and says how alike they are.
 
-    The figures are written as `reconstructions_SPLIT.json`, those of your own files as
-    `reconstructions_FILES.json`.
+    It writes the figures as `reconstructions_SPLIT.json`, or `reconstructions_FILES.json` for your
+    own files.
 
     Examples:
       vae reconstruct --workdir=runs/digits --split=valid
@@ -40,17 +40,17 @@ def reconstruct(
       run: the run.
       split: the split whose first examples are shown; test if absent.
       num: the number of these examples; 32 if absent.
-      files: files and folders of your own examples, which are shown instead.
+      files: files and folders of your own examples, which are shown instead of a split.
       labels: classes of your own examples, by number or name, or one for all.
-      attributes: attributes of your own examples, Smiling=1,Hat=0 for all, or a set for each, with
-        / between; others have their median over test examples.
+      attributes: attributes of your own examples: Smiling=1,Hat=0 for all, or a set for each, with
+        / between; an attribute not named gets its median over test examples.
 
     Returns:
-      The paths, and the figures with the means over the examples of "mse", the squared error per
-      value, and of what else the modality knows; of images "psnr" (decibels) and "ssim".
+      The paths, and the figures, means over the examples: "mse", the squared error per value, and
+      others of the modality; for images "psnr" (decibels) and "ssim".
 
     Raises:
-      InputError: the model does not encode, or see `given`.
+      InputError: the model does not encode; or as `given`.
     """
     if files:
         refuse(OF_THE_DATA, split=split)

@@ -1,4 +1,4 @@
-"""Samples from the prior, as a picture, and beside it what they are where that is no picture."""
+"""Draws samples from the prior."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from vae.tasks.output import Output
 logger = logging.getLogger(__name__)
 
 NUM = 64
-COMPARED = 2000  # test examples that samples are shown with
+COMPARED = 2000  # the most test examples that samples are shown with
 
 
 def sample(
@@ -38,7 +38,7 @@ def sample(
 ) -> Output:
     """Draws samples from the prior, as one picture.
 
-    What a picture does not hold (the rows of a table) is written beside it.
+    Samples that a picture cannot hold (rows of a table) are also written into a file beside it.
 
     Examples:
       vae sample --workdir=runs/digits --num=16
@@ -48,15 +48,19 @@ def sample(
       run: the run.
       num: the number of samples.
       labels: classes of the samples, by number or name, in turn; all classes if absent.
-      attributes: attributes of the samples, Smiling=1,Hat=0, or several such sets in turn, with /
-        between; those that are not named are as in the test examples.
-      draw: draws the values, too, instead of showing the mean of p(x | z).
-      seed: seed of the latents and the values.
+      attributes: attributes of the samples: Smiling=1,Hat=0, or several such sets, used in turn,
+        with / between; an attribute not named is as in the test examples.
+      draw: draws x from p(x | z) instead of showing its mean.
+      seed: seed of the latents and of x.
       prior: fits this density to the latents of the training set, and samples from it instead.
-      temperature: scales the standard deviation of the prior; below 1 samples are more alike.
+      temperature: scales the standard deviation of the prior; below 1, samples are more alike.
+
+    Returns:
+      The paths of the picture and of what is beside it.
 
     Raises:
-      InputError: the model takes no labels, or not these, or its prior has no temperature.
+      InputError: the model takes no labels or attributes, or not these, or its prior has no
+        temperature.
     """
     condition = run.model.condition
     if labels and not (condition and condition.kind == "label"):
@@ -114,7 +118,7 @@ def _title(
 
 
 def _data(run: Run) -> np.ndarray | None:
-    """The test examples x [N, *places, C], of which at most COMPARED; None where they are gone."""
+    """Returns at most COMPARED test examples x [N, *places, C]; None where the data are gone."""
     try:
         return first_examples(run.dataset(), "test", COMPARED, run.config).x
     except InputError as error:

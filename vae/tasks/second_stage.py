@@ -1,8 +1,8 @@
-"""A VAE of another VAE's latents (Dai & Wipf 2019, "Diagnosing and enhancing VAE models").
+"""A VAE for the latents of another VAE (Dai & Wipf 2019, "Diagnosing and enhancing VAE models").
 
     p(z) = integral of p(u) p(z | u) over u,    p(u) = N(0, I),    p(z | u) = N(mean(u), s^2 I)
 
-with as many u as z. It is the package's own model, to which z is one place of D channels.
+u has as many dimensions as z. The package's own VAE is used; to it z is one position of D channels.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ WIDTHS = (256, 256)
 
 
 class SecondStage(flax.struct.PyTreeNode):
-    """p(z); `variables` are those of the `model`."""
+    """The distribution p(z) of a `model` with these `variables`."""
 
     variables: Any
     model: Any = flax.struct.field(pytree_node=False)
@@ -39,12 +39,12 @@ class SecondStage(flax.struct.PyTreeNode):
         return self.model.decode(self.variables, u, keys=z_keys)[:, 0, 0]
 
     def tempered(self, temperature: Array) -> TemperedStage:
-        """The same with the noise of u and of z scaled."""
+        """Returns the same distribution with the noise of u and of z scaled."""
         return TemperedStage(self, temperature)
 
 
 class TemperedStage(flax.struct.PyTreeNode):
-    """u ~ N(0, t^2 I), z ~ N(mean(u), (t s)^2 I)."""
+    """p(z) at a temperature t: u ~ N(0, t^2 I), z ~ N(mean(u), (t s)^2 I)."""
 
     p: SecondStage
     temperature: Array
@@ -59,7 +59,7 @@ class TemperedStage(flax.struct.PyTreeNode):
 
 
 def start(dim: int, *, key: Array) -> SecondStage:
-    """Before training, for z of about unit variance."""
+    """Returns p(z) before training, for z [B, dim] of about unit variance."""
     config = base().model
     config.encoder_widths = config.decoder_widths = WIDTHS
     config.latent_dim = dim
@@ -73,6 +73,6 @@ def start(dim: int, *, key: Array) -> SecondStage:
 
 
 def loss(p: SecondStage, z: Array, keys: Array) -> Array:
-    """The negative ELBO [B] of z [B, D] from keys [B]."""
+    """Returns the negative ELBO [B] of z [B, D], with noise from keys [B]."""
     batch = Batch(z[:, None, None])
     return elbo(p.model.terms(p.variables, batch, keys=keys[None], train=True))

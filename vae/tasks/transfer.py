@@ -1,16 +1,16 @@
-"""The style of one example on the content of another.
+"""Combines the style of one example with the content of another.
 
-In a conditional model the style is what the model is told of an example, y, and the content what it
-has to encode beside that, z: x is decoded from the z of one and the y of another. In another ladder
-the topmost groups of latents are the coarse parts of an example and the lowest its finest: they are
-decoded from the topmost g groups of one and the others of another, for every g.
+In a conditional model, the style of an example is its condition y, and the content is z, which
+encodes the rest: x is decoded from the z of one example and the y of another. In an unconditional
+ladder, the topmost groups of latents are the coarse parts of an example and the lowest its finest:
+x is decoded from the topmost g groups of one example and the others of another, for every g.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import jax
 import numpy as np
@@ -39,9 +39,9 @@ def transfer(
 ) -> Output:
     """Draws each example's content in each other's style, with a conditional model or a ladder.
 
-    The sheet of a conditional model has a row for each content and a column for each style, and
-    reconstructions on the diagonal. That of a ladder has a row for each two examples that follow
-    one another, and a column for the number of groups, topmost first, that are of the left one.
+    The sheet of a conditional model has a row for each content, a column for each style, and
+    reconstructions on the diagonal. That of a ladder has a row for each pair of consecutive
+    examples, and a column for each number of topmost groups taken from the left one.
 
     Examples:
       vae transfer --workdir=runs/celeba_cvae
@@ -52,16 +52,16 @@ def transfer(
       files: files and folders of your own examples; the first test examples if absent.
       num: the number of test examples; 8 if absent.
       labels: classes of your own examples, by number or name, or one for all.
-      attributes: attributes of your own examples, Smiling=1,Hat=0 for all, or a set for each, with
-        / between; others have their median over test examples.
+      attributes: attributes of your own examples: Smiling=1,Hat=0 for all, or a set for each, with
+        / between; an attribute not named gets its median over test examples.
 
     Returns:
-      The paths of the sheet and the figures. The figures have the distance of each one made to the
-      reconstruction of its content (of a ladder: of both), the root of the mean squared difference
+      The paths of the sheet and the figures, and the figures: the distance of each result to the
+      reconstruction of its content (for a ladder: of both examples), a root mean squared difference
       of x.
 
     Raises:
-      InputError: the model is of neither kind, a ladder's examples are not even in number, or see
+      InputError: the model is neither, or the number of examples for a ladder is odd; or as
         `given`.
     """
     ladder = isinstance(run.model, Ladder) and not run.model.condition
@@ -83,11 +83,15 @@ def transfer(
 
 
 def _swap(run: Run, shown: Given) -> tuple[np.ndarray, np.ndarray, dict[str, Any]]:
-    """Every content with every style: the page, what is made [N, N, *shape], and the figures."""
-    number = len(shown.x)
+    """Combines all contents and styles.
+
+    Returns:
+      The page, the results [N, N, *shape], and the figures.
+    """
+    number, y = len(shown.x), cast(np.ndarray, shown.y)
     mean = run.encode(shown.x, shown.y).mean
     content, style = np.divmod(np.arange(number**2), number)
-    made = run.decode(jax.tree.map(lambda leaf: leaf[content], mean), shown.y[style])
+    made = run.decode(jax.tree.map(lambda leaf: leaf[content], mean), y[style])
     made = made.reshape(number, number, *made.shape[1:])
     own = made[np.arange(number), np.arange(number)]
     styles = called(shown.y, run.classes) or [f"as {name}" for name in shown.names]
@@ -104,7 +108,14 @@ def _swap(run: Run, shown: Given) -> tuple[np.ndarray, np.ndarray, dict[str, Any
 
 
 def _mix_groups(run: Run, shown: Given) -> tuple[np.ndarray, np.ndarray, dict[str, Any]]:
-    """Of each pair the topmost g groups of the first and the others of the second: as `_swap`."""
+    """Combines the topmost g groups of the first of a pair with the others of the second.
+
+    Returns:
+      The page, the results [pairs, g, *shape], and the figures.
+
+    Raises:
+      InputError: the number of examples is odd.
+    """
     pairs = len(shown.x) // 2
     if len(shown.x) % 2:
         raise InputError(f"level mixing is of two examples each; {len(shown.x)} is not even.")
@@ -139,6 +150,6 @@ def _mix_groups(run: Run, shown: Given) -> tuple[np.ndarray, np.ndarray, dict[st
 
 
 def _distance(a: np.ndarray, b: np.ndarray) -> np.ndarray:
-    """The root mean squared difference of x [R, N, *places, C], as [R, N]."""
+    """Returns the root mean squared difference [R, N] of x [R, N, *places, C]."""
     difference = (a - b).reshape(*a.shape[:2], -1)
     return np.sqrt(np.mean(difference**2, axis=-1))

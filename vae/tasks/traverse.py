@@ -1,4 +1,4 @@
-"""What each dimension of the latents is for: examples along it, all others held."""
+"""Shows what each dimension of the latents does, with all others held fixed."""
 
 from __future__ import annotations
 
@@ -36,12 +36,12 @@ def traverse(
     """Draws what each active dimension of the latents does: a row of examples along it.
 
     Dimension d is active if the posterior's mean moves with x, Var_x(E_q[z_d]) > 0.01 (Burda et al.
-    2016, section 5.3), and the rows are in the order of that variance. A row goes from -3 to 3
-    standard deviations of z_d in the training set, around its mean there: where q(z) is the prior
-    N(0, I), z_d goes from -3 to 3.
+    2016, section 5.3). Rows are in the order of that variance. A row goes from -3 to 3 standard
+    deviations of z_d in the training set around its mean there: if q(z) equals the prior N(0, I),
+    z_d goes from -3 to 3.
 
-    With `manifold` it draws the plane of two latents, instead, decoded at quantiles of the prior,
-    and the posterior means of test examples, by class.
+    With `manifold`, it draws the plane of two latents instead, decoded at quantiles of the prior,
+    and the posterior means of test examples by class.
 
     Examples:
       vae traverse --workdir=runs/faces --dimensions=10
@@ -51,21 +51,21 @@ def traverse(
     Args:
       run: the run.
       files: the file of one example of your own; the first test example if absent.
-      dimensions: the number of dimensions, at most; 20 if absent.
-      steps: the number of examples in a row; 9 if absent, and 20 with manifold.
-      manifold: draws the plane of latents of two numbers.
+      dimensions: the most dimensions; 20 if absent.
+      steps: the number of examples in a row; 9 if absent, 20 with manifold.
+      manifold: draws the plane of two latents instead.
       labels: the class of your own example, by number or name.
-      attributes: the attributes of your own example, Smiling=1,Hat=0; those that are not named
-        have their median over the test examples.
+      attributes: the attributes of your own example: Smiling=1,Hat=0; an attribute not named gets
+        its median over test examples.
 
     Returns:
-      The paths of the sheet and the figures. The figures have every dimension, shown or not, with
-      its activity and the mean and standard deviation of z_d; with `manifold` the values of both
+      The paths of the sheet and the figures, and the figures: for every dimension, shown or not,
+      its activity and the mean and standard deviation of z_d; with `manifold`, the values of both
       latents.
 
     Raises:
-      InputError: the latents are not one vector in R^D, no dimension is active, more than one
-        example is given, or see `given`.
+      InputError: the latents are not one vector in R^D, no dimension is active, or more than one
+        example is given; or as `given`.
     """
     around = given(run, files=files, usual=1, labels=labels, attributes=attributes)
     if len(around.x) != 1:

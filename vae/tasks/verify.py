@@ -1,8 +1,8 @@
-"""Are two examples of one person? Told by the cosine of the angle between their posterior means.
+"""Says whether two examples are of one person, by the cosine between their posterior means.
 
-Angles are those seen from the mean of all: of a model that was not trained for long that is far
-from 0, and any two examples would point the same way. The model has never seen an identity; what it
-encodes of an example says how far this is enough.
+The mean over all examples is subtracted first: a model that was not trained for long has a mean far
+from 0, and any two examples would point the same way. The model has never seen an identity: the
+figures say how much of it the latents encode.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from vae.tasks.pairs import Pairs, draw_pairs, read_pairs
 from vae.training.directory import write_json
 
 NUM, PAIRS = 5000, 3000  # test examples, and pairs of each kind
-FAR = 0.01
+FAR = 0.01  # the false acceptance rate
 
 
 def verify(
@@ -46,8 +46,9 @@ def verify(
 ) -> Output:
     """Says whether two examples are of one person (or class), or how well pairs are told apart.
 
-    Without `files` and `pairs`, pairs of test examples are drawn and told apart. The picture has
-    the ROCs of the posterior means and of the values of x: what can be had without a model.
+    With `files`, it compares two examples; with `pairs`, the pairs in a file; without both, pairs
+    of test examples. The picture has the ROC of the posterior means and, as a baseline without a
+    model, that of the values of x.
 
     Examples:
       vae verify --workdir=runs/faces --files=A.jpg,B.jpg
@@ -56,23 +57,24 @@ def verify(
     Args:
       run: the run.
       files: two examples of your own, of one person or of two.
-      pairs: a file of pairs, laid out as LFW's pairs.txt, which are told apart instead.
-      folder: the folder of the people's folders that it names; that of the run's data if absent.
-      num: the number of test examples that pairs are drawn from, at most; 5000 if absent.
-      num_pairs: the number of pairs of one person, and of two, at most; 3000 if absent.
+      pairs: a file of pairs to compare, with the layout of LFW's pairs.txt.
+      folder: the folder with a folder for each person in that file; the run's data if absent.
+      num: the most test examples that pairs are drawn from; 5000 if absent.
+      num_pairs: the most pairs of one person, and of two people; 3000 if absent.
       seed: seed of the choice of pairs; 0 if absent.
       labels: classes of your own examples, by number or name, or one for all.
-      attributes: attributes of your own examples, Smiling=1,Hat=0 for all, or a set for each, with
-        / between; others have their median over test examples.
+      attributes: attributes of your own examples: Smiling=1,Hat=0 for all, or a set for each, with
+        / between; an attribute not named gets its median over test examples.
 
     Returns:
-      Of test examples {"step", "images", "identities", "people": of whom there are pairs, who all
-      weigh alike, "pairs": of one person, "different_pairs": of two, "seed", "posterior": {"auroc",
-      "auroc_stderr", "tar_at_1%_far"}, "pixels": {the same}}; see `_of_file` and `_of_two`.
+      The paths, and the figures. For test examples {"step", "images", "identities", "people": with
+      pairs, who all weigh the same, "pairs": of one person, "different_pairs": of two, "seed",
+      "posterior": {"auroc", "auroc_stderr", "tar_at_1%_far"}, "pixels": {the same}}; for the others
+      see `_of_file` and `_of_two`.
 
     Raises:
-      InputError: the model does not encode, or the data say of no two examples that they show one
-        person: neither identities nor classes; or a file is wrong.
+      InputError: the model does not encode, the data have neither identities nor classes, or a file
+        cannot be read.
     """
     drawn = {"num": num, "num_pairs": num_pairs, "seed": seed}
     if pairs:
@@ -125,9 +127,9 @@ def _of_file(
     """Tells the pairs of a file apart, see `pairs.py`; writes `verify_FILE_IMAGES.json`.
 
     Returns:
-      As of test examples, with "folds", and for each kind of embedding the means over folds
+      As for test examples, with "folds" and, for each kind of embedding, the means over folds
       "auroc_of_folds" and "accuracy" (by the threshold that is best on the other folds), each with
-      its "_stderr"; with one fold these are NaN. Every pair weighs alike, as in the file.
+      its "_stderr"; with one fold these are NaN. All pairs weigh the same.
     """
     if not (folder or run.config.data.path):
         raise InputError("--pairs=FILE needs --folder=DIR, the folder of the people's folders.")
@@ -173,8 +175,8 @@ def _of_two(
 ) -> Output:
     """Says whether two examples are of one person; writes `verify_IMAGES.json`, see `Given.tag`.
 
-    Their cosine is held against those of pairs of two people in the test split, as they are
-    drawn without files: they count as one person where at most 1% of these are as close.
+    Their cosine is compared with those of pairs of two people in the test split, drawn as without
+    files: they count as one person where at most 1% of these pairs are as close.
 
     Returns:
       {"step", "images", "same": whether they show one person, "cosine", "threshold",
@@ -186,7 +188,7 @@ def _of_two(
     embedded = vectors["posterior"]
     ours = float(cosine(embedded, np.array([[-2, -1]]))[0])
     low, high = cosine(embedded, drawn.different), cosine(embedded, drawn.same)
-    threshold = float(np.sort(low)[::-1][int(FAR * len(low))])  # above it are at most 1%
+    threshold = float(np.sort(low)[::-1][int(FAR * len(low))])  # at most 1% are above it
     result = {
         "step": run.step,
         "images": [str(path) for path in files],
@@ -205,9 +207,10 @@ def _of_two(
 def _drawn(
     run: Run, pairs: int, num: int, seed: int, also: Given | None = None
 ) -> tuple[np.ndarray, Pairs, dict[str, np.ndarray]]:
-    """Who is on the test examples [N], their pairs, and their embeddings by name, see `_vectors`.
+    """Returns the identities of test examples [N], pairs of them, and their embeddings by name.
 
-    The embeddings of `also` follow those of the test examples, and take no part in their mean.
+    The embeddings, see `_vectors`, of `also` follow those of the test examples, but are not
+    included in the mean.
     """
     dataset = run.dataset()
     who = identities_of(dataset, num)
@@ -222,7 +225,7 @@ def _drawn(
 def _vectors(
     run: Run, x: np.ndarray, y: np.ndarray | None, number: int | None = None
 ) -> dict[str, np.ndarray]:
-    """Embeddings [N, D] by name, as seen from the mean of the first `number` of them."""
+    """Returns embeddings [N, D] by name, minus the mean of the first `number` of them."""
     found = {"posterior": embed(run, x, y), "pixels": x.reshape(len(x), -1)}
     if not np.isfinite(found["posterior"]).all():
         raise InputError(f"{run.workdir} encodes examples as what is no number: it diverged.")
@@ -230,7 +233,9 @@ def _vectors(
 
 
 def identities_of(dataset: Dataset, num: int) -> np.ndarray:
-    """Who is on the first `num` test examples, [N], -1 unknown; without identities, the class.
+    """Returns the identities of the first `num` test examples, [N], -1 where unknown.
+
+    Where the data have no identities, classes are taken for them.
 
     Raises:
       InputError: neither is known.
@@ -249,7 +254,7 @@ def identities_of(dataset: Dataset, num: int) -> np.ndarray:
 
 
 def cosine(vectors: np.ndarray, pairs: np.ndarray) -> np.ndarray:
-    """The cosine [P] of the angle between the vectors [N, D] of each of the pairs [P, 2]."""
+    """Returns the cosine [P] of the angle between the vectors [N, D] of each pair [P, 2]."""
     length = np.linalg.norm(vectors, axis=1, keepdims=True)
     unit = vectors / np.maximum(length, 1e-12)
     return (unit[pairs[:, 0]] * unit[pairs[:, 1]]).sum(1)
@@ -261,7 +266,7 @@ def _picture(
     figures: Mapping[str, Mapping[str, float]],
     what: str,
 ) -> np.ndarray:
-    """Draws the ROCs of the posterior means, and of the values: what can be had without a model."""
+    """Draws the ROC of the posterior means and, as a baseline without a model, of the values."""
     names = {"posterior": "posterior means", "pixels": "values of x, without a model"}
     labelled = {}
     for name, curve in curves.items():

@@ -1,14 +1,18 @@
-"""What is done with images alone."""
+"""Tasks for runs of images only."""
 
 from vae.errors import InputError
 from vae.run import Run
 
 
 def check_images(run: Run, what: str) -> None:
-    """Refuses a run of other data.
+    """Checks that the data of a run are images.
+
+    Args:
+      run: the run.
+      what: what is asked for, for the message.
 
     Raises:
-      InputError: one sentence that names `what` is asked for.
+      InputError: the data are not images.
     """
     if run.modality.NAME != "images":
         raise InputError(

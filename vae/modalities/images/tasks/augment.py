@@ -1,10 +1,10 @@
-"""New labelled images near given ones.
+"""Makes new labelled images near given ones.
 
     noise          z ~ N(m, (s std)^2), where q(z | x) has the mean m and the standard deviation std
     interpolation  z = (1 - t) m + t m', t ~ U(0, 1), between two given images of one class
 
-decoded to the mean of p(x | z), with the label of what they are near. Whether a classifier gains by
-them is measured in `experiments/benchmarks/augmentation.py`.
+z is decoded to the mean of p(x | z) and gets the label of the images that it is near.
+`experiments/benchmarks/augmentation.py` measures whether new images help a classifier.
 """
 
 from __future__ import annotations
@@ -38,8 +38,8 @@ class New(NamedTuple):
     Attributes:
       images: [N, H, W, C] in [0, 1].
       labels: [N] classes or [N, A] attributes.
-      source: [N], which of the given images each is near.
-      partner: [N], towards which it lies; -1 where it is noise about its source.
+      source: [N], the index of the given image that each is near.
+      partner: [N], the index of the image towards which it lies; -1 for noise about its source.
     """
 
     images: np.ndarray
@@ -58,8 +58,8 @@ def augment(
 ) -> Output:
     """Makes new labelled images near those of a data set, in a folder that data.path takes.
 
-    It writes the folder `augmented`, with a line for each image in its manifest.csv. Classes are
-    subfolders, by name; attributes are in its attributes.csv.
+    It writes the folder `augmented`, whose manifest.csv has a line for each image. Classes are
+    subfolders with their names; attributes are in attributes.csv.
 
     Examples:
       vae augment --workdir=runs/digits --num=500
@@ -69,7 +69,7 @@ def augment(
       run: the run.
       num: the number of new images.
       data: a labelled data set, as data.path takes it; the run's training images if absent.
-      num_given: the number of its images, the first ones, that new ones are made near to.
+      num_given: the number of images of the data set, the first ones, to make new ones near.
       seed: seed of the noise.
 
     Returns:
@@ -77,8 +77,8 @@ def augment(
       "interpolated": numbers, "seed"}.
 
     Raises:
-      InputError: the given images have no labels, or not those that the model is told, the folder
-        exists already, or the model's posterior is no Gaussian.
+      InputError: the given images have no labels, or not those that the model is conditioned on,
+        the folder already exists, or the model's posterior is no Gaussian.
     """
     check_images(run, "augmentations")
     folder = run.out / "augmented"
@@ -88,7 +88,8 @@ def augment(
         train = run.dataset().train
         raw, _ = read_complete(train, np.arange(min(num_given, len(train))))
         images, labels = run.event.values.to_x(raw.values), raw.labels
-        told, attributes, classes = labels, run.attributes, run.classes
+        attributes, classes = run.attributes, run.classes
+        told: np.ndarray | None = labels
     else:
         other = read_set(data, run, num_given)
         images, labels, attributes, classes = other.x, other.labels, other.attributes, other.classes
@@ -126,10 +127,10 @@ def augment(
 def _told(
     labels: np.ndarray, attributes: tuple[str, ...], classes: tuple[str, ...], run: Run
 ) -> np.ndarray | None:
-    """What a run's model is told of images of another set, None where it is told nothing.
+    """Returns the condition of images of another set; None for a model without a condition.
 
     Raises:
-      InputError: the set does not know what the model is told.
+      InputError: the set lacks what the model is conditioned on.
     """
     condition = run.model.condition
     if not condition:
@@ -137,8 +138,8 @@ def _told(
     if condition.kind == "attributes":
         if missing := [name for name in run.attributes if name not in attributes]:
             raise InputError(
-                f"the model is told {missing[0]}, which is no attribute of the given images: add "
-                "it to their table."
+                f"the model is conditioned on {missing[0]}, which is no attribute of the given "
+                "images: add it to their table."
             )
         return labels[:, [attributes.index(name) for name in run.attributes]]
     if labels.ndim > 1 or labels.min() < 0:
@@ -155,11 +156,19 @@ def new_images(
     told: np.ndarray | None = None,
     seed: int = 0,
 ) -> New:
-    """Makes `num` images near x [N, H, W, C], as the run's model is given them, in turn.
+    """Makes `num` new images near given ones, going through these in turn.
 
-    Every second time round them it is an interpolation, where there is another image of the class;
-    of images with attributes, which have no classes, all are noise. A conditional model is `told`
-    labels [N] or attributes [N, A] of its own; `labels` where None.
+    In every second round images are interpolations, where there is another image of the class.
+    Images with attributes have no classes: all new ones are noise.
+
+    Args:
+      run: the run.
+      x: [N, H, W, C], as the run's model is given them.
+      labels: classes [N] or attributes [N, A].
+      num: the number of new images.
+      told: the condition of a conditional model, classes [N] or attributes [N, A]; `labels` where
+        None.
+      seed: seed of the noise.
 
     Raises:
       InputError: a label is missing, or the model's posterior is no Gaussian.
@@ -189,7 +198,7 @@ def new_images(
 
 
 def _folder_of(label: int, classes: tuple[str, ...]) -> str:
-    """The name of a class's folder: the class's, where that is read again as a label."""
+    """Returns the name of a class's folder: the class's, if it is read as a label again."""
     name = class_name(label, classes)
     if name == plain(name) and name[0] != "." and name not in ("train", "valid", "val", "test"):
         return name

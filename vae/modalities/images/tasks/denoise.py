@@ -1,4 +1,4 @@
-"""Images with Gaussian noise of a known deviation on them, cleaned."""
+"""Removes Gaussian noise of a known standard deviation from images."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from vae.probability.observations import Averaged
 from vae.run import Run
 from vae.tasks.output import Output
 
-LEAST, MOST = 1e-4, 100.0  # of sigma: less than a level of 12 bits, more than tells anything
+LEAST, MOST = 1e-4, 100.0  # of sigma: below a level of 12 bits; above, nothing is left to see
 
 
 def denoise(
@@ -29,12 +29,12 @@ def denoise(
     sweeps: Count | None = None,
     seed: Seed = 0,
 ) -> Output:
-    """Takes Gaussian noise of a known deviation from images, in several ways that go with them.
+    """Removes Gaussian noise of a known standard deviation from images, by posterior samples.
 
-    It draws each noisy image, the mean of what it may have been, and samples of that. Without
-    `files` noise is put on test images, and the figures say how far the repair is from these. The
-    observation is y ~ N(mean(z), sigma^2 + var(z)), see `probability/observations.py`: what the
-    model cannot say of a pixel, its own variance there, is noise to it as well.
+    It draws each noisy image, samples of what it may have been without noise, and their mean. With
+    `files`, your images are taken as noisy already; without, noise is added to test images, and the
+    figures say how far the repairs are from the originals. The observation is
+    y ~ N(mean(z), sigma^2 + var(z)), where the mean and variance are those of p(x | z).
 
     Examples:
       vae denoise --workdir=runs/digits --sigma=0.3
@@ -42,26 +42,27 @@ def denoise(
 
     Args:
       run: the run.
-      files: files and folders of your own noisy images; test images, with noise, if absent.
-      sigma: standard deviation of the noise, from black 0 to white 1.
+      files: files and folders of your own noisy images; test images with added noise if absent.
+      sigma: standard deviation of the noise, where black is 0 and white is 1.
       num: the number of test images; 8 if absent.
       labels: classes of your own images, by number or name, or one for all.
-      attributes: attributes of your own images, Smiling=1,Hat=0 for all, or a set for each, with
-        / between; others have their median over test images.
+      attributes: attributes of your own images: Smiling=1,Hat=0 for all, or a set for each, with
+        / between; an attribute not named gets its median over test images.
       samples: the number of repairs of each image.
       sweeps: sweeps of the Markov chain of each repair, 200 if absent: more where R-hat says so.
       seed: seed of the samples and the noise.
 
     Returns:
-      The sheet's path and the figures; the baseline `noisy` is the image as it was given.
+      The paths of the sheet and the figures, and the figures, see `repair.repair`. The baseline
+      `noisy` is the image as given.
 
     Raises:
       InputError: sigma is out of range; or as `repair.read`.
     """
     if not LEAST <= sigma <= MOST:
         raise InputError(
-            f"--sigma={sigma:g} must be from {LEAST:g} to {MOST:g}: the deviation of the noise, of "
-            "black 0 and white 1."
+            f"--sigma={sigma:g} must be from {LEAST:g} to {MOST:g}: the standard deviation of the "
+            "noise, where black is 0 and white is 1."
         )
     given = repair.read(run, files, num, labels, attributes)
     y = given.x

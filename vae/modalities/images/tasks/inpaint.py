@@ -1,4 +1,4 @@
-"""Missing pixels filled in, in several ways that go with those around them."""
+"""Fills in missing pixels by samples of the posterior given the others."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from vae.probability.observations import Masked
 from vae.run import Run
 from vae.tasks.output import Output
 
-GREY = 0.5  # of missing pixels on the sheet
+GREY = 0.5  # missing pixels on the sheet
 
 
 def inpaint(
@@ -31,10 +31,11 @@ def inpaint(
     sweeps: Count | None = None,
     seed: Seed = 0,
 ) -> Output:
-    """Fills in the missing pixels of images, in several ways that go with those around them.
+    """Fills in missing pixels of images, by posterior samples given the other pixels.
 
-    It draws each damaged image, the mean of what it may have been, and samples of that. Without
-    `files` test images are damaged, and the figures say how far the repair is from what they were.
+    It draws each damaged image, samples of what it may have been, and their mean. With `files`,
+    your images are taken as already damaged; without, test images are damaged first, and the
+    figures say how far the repairs are from the originals.
 
     Examples:
       vae inpaint --workdir=runs/digits --box=0,0,4,8
@@ -43,23 +44,23 @@ def inpaint(
     Args:
       run: the run.
       files: files and folders of your own images, already damaged; test images if absent.
-      mask: an image file, white where pixels are missing, brought to the model's size.
-      box: what is missing instead: top,left,height,width in the model's pixels; the middle, of half
-        the height and width, if both are absent.
+      mask: an image file, white where pixels are missing; it is resized to the model's size.
+      box: the missing box instead of a mask: top,left,height,width in the model's pixels. If both
+        are absent, it is the middle of half the height and width.
       num: the number of test images; 8 if absent.
       labels: classes of your own images, by number or name, or one for all.
-      attributes: attributes of your own images, Smiling=1,Hat=0 for all, or a set for each, with
-        / between; others have their median over test images.
+      attributes: attributes of your own images: Smiling=1,Hat=0 for all, or a set for each, with
+        / between; an attribute not named gets its median over test images.
       samples: the number of repairs of each image.
       sweeps: sweeps of the Markov chain of each repair, 200 if absent: more where R-hat says so.
       seed: seed of the samples.
 
     Returns:
-      The sheet's path, and the figures; errors are over the missing pixels. The baseline `mean` is
-      the mean of the training images there.
+      The paths of the sheet and the figures, and the figures, see `repair.repair`; errors are over
+      the missing pixels. The baseline `mean` is the mean of the training images.
 
     Raises:
-      InputError: the mask or the box leaves nothing missing, or nothing known; or as `repair.read`.
+      InputError: no pixel is missing, or none is known; or as `repair.read`.
     """
     given = repair.read(run, files, num, labels, attributes)
     missing, what = _missing(run, mask, box)
@@ -86,7 +87,7 @@ def inpaint(
 def _missing(
     run: Run, mask: str | Path | None, box: Sequence[int] | None
 ) -> tuple[np.ndarray, str]:
-    """Which pixels [H, W] are missing, and a name for it."""
+    """Returns which pixels [H, W] are missing, and a name for that."""
     height, width, _ = run.model.event.shape
     if mask and box:
         raise InputError("--mask and --box both say what is missing: give one of them.")

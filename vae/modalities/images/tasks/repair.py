@@ -1,8 +1,7 @@
-"""Images of which only part is known, as a model completes them: what inpainting, denoising and
-super-resolution share.
+"""What inpainting, denoising and super-resolution share: a model completes images known in part.
 
-Without `--files` the first test images are damaged, so that the repair is measured against what
-they were. Images that are given are taken as damaged already: nothing is known to measure against.
+Without `--files` the first test images are damaged, and repairs are measured against the originals.
+The user's own images are taken as already damaged: there is nothing to measure against.
 """
 
 from __future__ import annotations
@@ -33,8 +32,8 @@ from vae.training.directory import write_json
 
 logger = logging.getLogger(__name__)
 
-MEASURED = 256  # images whose errors of reconstruction are looked at
-SHOWN = 32  # images on a sheet; figures are of all
+MEASURED = 256  # validation images whose reconstruction errors are measured
+SHOWN = 32  # the most images on a sheet; figures cover all
 
 
 def read(
@@ -46,9 +45,9 @@ def read(
     *,
     factor: int = 1,
 ) -> Given:
-    """The images of a repair, whole or damaged already: see `inputs.given`.
+    """Returns the images to repair: whole test images, or the user's own, see `inputs.given`.
 
-    With a `factor` the user's are as many times smaller than the model's, H / factor by W / factor.
+    The user's own images are read at H / factor by W / factor pixels.
 
     Raises:
       InputError: the model cannot repair; or as `inputs.given`.
@@ -62,11 +61,11 @@ def read(
 
 
 def known_weight(run: Run, given: Given) -> float:
-    """The share as which known pixels count: of the errors of the run's reconstructions.
+    """Returns the weight of known pixels, from the errors of the run's reconstructions.
 
-    Measured on the first `MEASURED` validation images. Known pixels that are taken to be
-    independent, where the decoder's errors are smooth, say too much of z: on CelebA what they led
-    to was worse than the mean image.
+    The errors are those of the first `MEASURED` validation images. Where the decoder's errors are
+    smooth, known pixels taken as independent say too much about z: on CelebA the repairs were then
+    worse than the mean image.
     """
     try:
         dataset = given.dataset or run.dataset()
@@ -94,37 +93,38 @@ def repair(
     sweeps: int | None,
     seed: int,
 ) -> Output:
-    """Samples what the images may be; writes a sheet and figures, and says what is in them.
+    """Samples what the images may be, and writes a sheet and figures.
 
-    A row of the sheet is an image (where it is known), the damaged one, the samples, and their
-    mean. For images that were given, each picture is written into a folder beside it, too.
+    A row of the sheet is the original (where it is known), the damaged image, the samples and their
+    mean. For the user's own images, each picture is also written into a folder beside the sheet.
 
     Args:
       run: the run.
       given: the images.
-      observation: what is known of them.
-      task: the command, with which the name of what is written begins; and
-      how: its settings, which follow.
-      title: what was done, as the sheet begins to say it.
-      damaged: [N, H, W, C] as they are shown, by what they are called.
-      region: [H, W] the pixels that errors are of; all where None.
-      baselines: by name, [N, H, W, C] or [H, W, C] what else could be put there.
-      facts: what else is to stand in the figures.
-      samples: of each image.
-      sweeps: trajectories of each chain; as many as `Run.posterior` has where None.
-      seed: of the chains.
+      observation: what is known of the images.
+      task: the command, with which the names of files begin.
+      how: the settings of the command, which follow in the names of files.
+      title: what was done, with which the title of the sheet begins.
+      damaged: name -> the damaged images [N, H, W, C] as shown.
+      region: [H, W], the pixels over which errors are measured; all where None.
+      baselines: name -> another repair, [N, H, W, C] or [H, W, C].
+      facts: more entries of the figures.
+      samples: the number of samples of each image.
+      sweeps: sweeps of each chain; the default of `Run.posterior` where None.
+      seed: seed of the chains.
 
     Returns:
       The paths of the sheet and the figures, and the figures:
 
         rhat, ess     the largest R-hat and the smallest effective sample size of an unknown pixel
-        unmixed       images whose R-hat is above 1.1; with `note`, a sentence, where there are any
-        acceptance    of the trajectories, in [0, 1], the mean
+        unmixed       number of images with R-hat above 1.1; if any, `note` is a sentence about it
+        acceptance    the mean acceptance rate of trajectories, in [0, 1]
         mse, psnr     mean squared error over the region, and the PSNR of that mean in dB
-        ssim          of the images with the region replaced, the mean
+        ssim          the mean SSIM of the images with the region replaced
 
-      The last three by name: `posterior_mean`, the least-squares answer; `samples`, the mean over
-      single ones; `best_sample`, the nearest of them; and the baselines.
+      mse, psnr and ssim are given for `posterior_mean`, the least-squares estimate; for `samples`,
+      the mean over single samples; for `best_sample`, the sample nearest to the original; and for
+      the baselines.
 
     Raises:
       InputError: sweeps are not positive.
@@ -136,7 +136,7 @@ def repair(
     path = names.picture(run, task, how, f"seed{seed}", given.tag)
     number, chains = posterior.samples.shape[:2]
     unmixed = int((posterior.rhat > MIXED).sum())
-    figures = {"seed": seed, **facts} | {
+    figures: dict[str, Any] = {"seed": seed, **facts} | {
         "step": run.step,
         "images": number,
         "samples": chains,
@@ -154,7 +154,7 @@ def repair(
     each = zip(
         given.names, posterior.acceptance.mean(1), posterior.rhat, posterior.ess, strict=True
     )
-    rows = [
+    rows: list[dict[str, Any]] = [
         {"name": name, "acceptance": float(a), "rhat": _number(r), "ess": _number(e)}
         for name, a, r, e in each
     ]
@@ -187,14 +187,14 @@ def repair(
     )
     pictures.save(page, path)
     write_json(path.with_suffix(".json"), figures | {"per_image": rows})
-    own = [] if given.dataset else [folder]
-    return Output([path, *own, path.with_suffix(".json")], figures)
+    folders = [] if given.dataset else [folder]
+    return Output([path, *folders, path.with_suffix(".json")], figures)
 
 
 def _likeness(
     x: np.ndarray, posterior: Posterior, baselines: Mapping[str, np.ndarray], region: np.ndarray
 ) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
-    """Mean squared errors [N] over the region, and SSIM [N], by name."""
+    """Returns mean squared errors [N] over the region, and SSIM [N], each by name."""
     ssim = jit(similarity.ssim)
 
     def both(other: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -213,5 +213,5 @@ def _likeness(
 
 
 def _number(value: float) -> float | None:
-    """A figure for JSON; None where there is none, or chains never moved."""
+    """Returns a figure for JSON; None where it is not finite, as of chains that never moved."""
     return float(value) if np.isfinite(value) else None

@@ -1,9 +1,10 @@
-"""Small images made as large as the model's, in several ways that go with them."""
+"""Enlarges small images to the model's size by samples of the posterior."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from PIL import Image
@@ -15,10 +16,10 @@ from vae.probability.observations import Averaged, block_means, enlarged
 from vae.run import Run
 from vae.tasks.output import Output
 
-SIGMA = 0.01  # of the noise on a small image: its rounding, and what was done to it before
-# Between pixels of a block, given z: what a decoder misses of a photograph is smooth. Taken as
-# independent instead, a small image would seem to say more of z than it does: the mean of faces of
-# 32x32 from 8x8 had then 22.2 dB, and with it 23.4 (bicubic: 22.2).
+SIGMA = 0.01  # standard deviation of the noise on a small image: rounding, and earlier processing
+# The correlation of pixels in a block, given z: what a decoder misses of a photograph is smooth.
+# Taken as independent, pixels would say too much about z: the mean of faces of 32x32 from 8x8 had
+# 22.2 dB then, and 23.4 with this correlation (bicubic: 22.2).
 CORRELATION = 1.0
 
 
@@ -34,12 +35,12 @@ def super_resolve(
     sweeps: Count | None = None,
     seed: Seed = 0,
 ) -> Output:
-    """Makes small images larger, in several ways that go with them.
+    """Makes small images larger, by posterior samples.
 
-    It draws each small image, the mean of what it may have been, and samples of that. Without
-    `files` test images are made small, and the figures say how far the repair is from these. A
-    pixel of the small image is the mean of a block of `factor` by `factor` pixels, with Gaussian
-    noise of deviation 0.01.
+    It draws each small image, samples of what it may be a copy of, and their mean. With `files`,
+    your images are taken as already small; without, test images are made small first, and the
+    figures say how far the repairs are from the originals. A pixel of a small image is the mean of
+    a block of `factor` by `factor` pixels, with Gaussian noise of standard deviation 0.01.
 
     Examples:
       vae super_resolve --workdir=runs/digits --factor=2
@@ -47,20 +48,20 @@ def super_resolve(
 
     Args:
       run: the run.
-      files: files and folders of your own small images, brought to the model's size divided by the
-        factor; test images, made small, if absent.
+      files: files and folders of your own small images, which are resized to the model's size
+        divided by the factor; test images, made small, if absent.
       factor: how many times larger images become; it divides the model's height and width.
       num: the number of test images; 8 if absent.
       labels: classes of your own images, by number or name, or one for all.
-      attributes: attributes of your own images, Smiling=1,Hat=0 for all, or a set for each, with
-        / between; others have their median over test images.
+      attributes: attributes of your own images: Smiling=1,Hat=0 for all, or a set for each, with
+        / between; an attribute not named gets its median over test images.
       samples: the number of repairs of each image.
       sweeps: sweeps of the Markov chain of each repair, 200 if absent: more where R-hat says so.
       seed: seed of the samples.
 
     Returns:
-      The sheet's path and the figures; the baselines are the small image enlarged: `nearest`,
-      `bilinear` and `bicubic`.
+      The paths of the sheet and the figures, and the figures, see `repair.repair`. The baselines
+      `nearest`, `bilinear` and `bicubic` are the small image enlarged so.
 
     Raises:
       InputError: the factor does not divide the model's images; or as `repair.read`.
@@ -73,7 +74,7 @@ def super_resolve(
             "model's images."
         )
     given = repair.read(run, files, num, labels, attributes, factor=factor)
-    y = given.x if given.dataset is None else block_means(given.x, factor)
+    y: Any = given.x if given.dataset is None else block_means(given.x, factor)
     large = {
         "nearest": np.asarray(enlarged(y, factor)),
         "bilinear": _enlarged(y, (height, width), Image.Resampling.BILINEAR),
@@ -96,10 +97,10 @@ def super_resolve(
 
 
 def _enlarged(y: np.ndarray, size: tuple[int, int], resample: Image.Resampling) -> np.ndarray:
-    """Images [N, h, w, C] resized to (H, W)."""
-    enlarge = {"size": size[::-1], "resample": resample}
-    planes = [
-        [np.asarray(Image.fromarray(image[..., c]).resize(**enlarge)) for c in range(y.shape[-1])]
-        for image in y
-    ]
+    """Returns images [N, h, w, C] resized to (H, W)."""
+
+    def plane(values: np.ndarray) -> np.ndarray:
+        return np.asarray(Image.fromarray(values).resize((size[1], size[0]), resample))
+
+    planes = [[plane(image[..., c]) for c in range(y.shape[-1])] for image in y]
     return np.moveaxis(np.array(planes), 1, -1)
