@@ -13,6 +13,6 @@ def build(config: ml_collections.ConfigDict, data: Data) -> Model:
     """Builds the model of a config's `model` section.
 
     Raises:
-      InputError: its parts, or a part and the data, do not go together.
+      InputError: two parts, or a part and the data, do not go together.
     """
     return build_part("model", config, "name", Model, data=data, event=data.event)

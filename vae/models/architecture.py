@@ -1,4 +1,4 @@
-"""The encoder and the decoder that a config's `model` section names, for the data's examples."""
+"""Makes the encoder and the decoder that a config's `model` section names."""
 
 from __future__ import annotations
 
@@ -15,13 +15,16 @@ from vae.models import parts
 from vae.models.condition import condition_of, with_planes
 from vae.models.data import Data
 from vae.networks.network import Decoder, Encoder
+from vae.probability.likelihoods import Likelihood
+
+Array = jax.Array
 
 
 def make_encoder(config: ml_collections.ConfigDict, data: Data, outputs: int) -> Encoder:
-    """The encoder of a config's `model` section.
+    """Returns the encoder of a config's `model` section, with `outputs` numbers for each example.
 
     Raises:
-      InputError: it is not for such data.
+      InputError: it does not take such data.
     """
     encoder = _make("encoder", Encoder, config, data, outputs=outputs)
     if own.is_own(config.encoder):
@@ -32,7 +35,7 @@ def make_encoder(config: ml_collections.ConfigDict, data: Data, outputs: int) ->
 def _check_outputs(
     config: ml_collections.ConfigDict, data: Data, encoder: Encoder, outputs: int
 ) -> None:
-    """Refuses an encoder of one's own that gives anything but [B, outputs]."""
+    """Refuses an encoder of one's own whose outputs are not [B, outputs]."""
     where = f"model.encoder={config.encoder!r}"
     condition, x = condition_of(config, data), parts.blank(data.event)
     told = with_planes(condition, x, condition.unknown(1) if condition else None)
@@ -47,28 +50,27 @@ def _check_outputs(
         )
 
 
-def make_decoder(config: ml_collections.ConfigDict, data: Data, likelihood: Any) -> Decoder:
-    """The decoder of a config's `model` section, whose bias starts where `output_bias` says.
+def make_decoder(config: ml_collections.ConfigDict, data: Data, likelihood: Likelihood) -> Decoder:
+    """Returns the decoder of a config's `model` section; its bias starts as `output_bias` says.
 
     Raises:
-      InputError: it is not for such data.
+      InputError: it does not take such data.
     """
-    starts = config.output_bias == "data" and data.mean is not None
     return _make(
         "decoder",
         Decoder,
         config,
         data,
         outputs=likelihood.outputs(data.event.channels),
-        output_bias=likelihood.to_outputs(data.mean) if starts else None,
+        output_bias=output_bias(config, data, likelihood),
     )
 
 
 def activation_of(config: ml_collections.ConfigDict) -> Any:
-    """The function that a config's `model` section names as `activation`.
+    """Returns the function that a config's `model` section names as `activation`.
 
     Raises:
-      InputError: it is one's own, and does not give an array of the shape that it is given.
+      InputError: it is one's own, and its output has another shape than its input.
     """
     activation = named("model", config, "activation")
     if own.is_own(config.activation):
@@ -83,6 +85,15 @@ def activation_of(config: ml_collections.ConfigDict) -> Any:
                 "that of x."
             )
     return activation
+
+
+def output_bias(
+    config: ml_collections.ConfigDict, data: Data, likelihood: Likelihood
+) -> Array | None:
+    """Returns the outputs [*places, P] at which a decoder starts, or None for zeros."""
+    if config.output_bias != "data" or data.mean is None:
+        return None
+    return likelihood.to_outputs(data.mean)  # type: ignore[arg-type]  # NumPy's does as well
 
 
 def _make(

@@ -1,4 +1,4 @@
-"""What the models that encode have in common: p(x | z), the condition, and further losses."""
+"""The common part of models that encode: p(x | z), the condition, and further losses."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import jax
 from vae.models import losses, parts
 from vae.models.condition import Condition, code_of, with_planes
 from vae.models.emission import Emission
-from vae.models.losses.drawn import Charge, Drawn
+from vae.models.losses.drawn import Drawn
 from vae.models.losses.loss import Loss
 from vae.models.model import Model
 from vae.models.parts import Variables
@@ -28,8 +28,8 @@ class Autoencoder(Model):
 
     Attributes:
       emission: p(x | z), or p(x | z, y).
-      condition: the y that the model is given, or None.
-      losses: beside the likelihood, see `losses/`.
+      condition: what y is, or None.
+      losses: the losses beside the likelihood, see `losses/`.
     """
 
     emission: Emission
@@ -51,24 +51,24 @@ class Autoencoder(Model):
 
     @property
     def sample_bytes(self) -> int:
-        """About what the decoder holds of one sample of one example, beside its outputs."""
+        """About how many bytes the decoder holds for a sample of an example beside its outputs."""
         return self.emission.decoder.sample_bytes if self.causal else 0
 
     @property
     def loss_names(self) -> tuple[str, ...]:
-        """Names of the losses of `terms` in training."""
+        """The names of the losses of `terms` in training."""
         return losses.names(self.losses)
 
     def _blank(self) -> Batch:
-        """One example of which nothing is known, from which networks learn their shapes."""
+        """Returns one example with an unknown y, from which networks learn their shapes."""
         return Batch(parts.blank(self.event), self.condition.unknown(1) if self.condition else None)
 
     def _code(self, y: Array | None) -> Array | None:
-        """The code of y [B, C]; None of a model without a condition."""
+        """Returns the code [B, C] of y, or None without a condition."""
         return code_of(self.condition, y)
 
     def _told(self, batch: Batch) -> Array:
-        """What the encoder is given, see `with_planes`."""
+        """Returns what the encoder is given, see `with_planes`."""
         return with_planes(self.condition, batch.x, batch.y)
 
     def _charge(
@@ -77,17 +77,17 @@ class Autoencoder(Model):
         batch: Batch,
         z: Any,
         outputs: Array,
-        log_px: Array,
         *,
         decode: Callable[[Any], Array],
         draw: Callable[[Array], Any] | None,
         keys: Array,
         train: bool,
         axis: str | None,
-    ) -> Charge:
-        """What is lost beside `log_px` [K, B], log p(x | z), and in its place if anything is.
+    ) -> tuple[Array, dict[str, Array], dict[str, Any]]:
+        """Returns log p(x | z) [K, B] or what replaces it, the losses [B], and the statistics.
 
-        The other arguments are those of `Drawn`.
+        The arguments are those of `Drawn`. The statistics are the model's after this batch, without
+        an update of its latents'.
         """
         drawn = Drawn(
             batch=batch,
@@ -101,4 +101,8 @@ class Autoencoder(Model):
             axis=axis,
         )
         charge = losses.charge(self.losses, variables, drawn, train=train)
-        return charge if charge.log_px is not None else charge._replace(log_px=log_px)
+        log_px = charge.log_px
+        if log_px is None:
+            log_px = self.emission.log_prob(variables, outputs, batch)
+        likelihood = {"likelihood": self.emission.update(variables, outputs, batch)}
+        return log_px, charge.losses, variables["statistics"] | likelihood | charge.statistics

@@ -1,4 +1,4 @@
-"""A prior over sequences of codes that reads them one after the other.
+"""A prior over sequences of codes, an autoregressive one:
 
 log p(c) = sum_i log p(c_i | c_1, ..., c_{i-1})
 """
@@ -20,18 +20,18 @@ COLDEST = 1e-3  # as good as the most probable code
 
 @dataclasses.dataclass(frozen=True)
 class CodePrior:
-    """p(c) of codes 0, ..., V - 1 at L places.
+    """p(c) of codes 0, ..., V - 1 at L positions.
 
     Attributes:
-      network: the logits of each code given those before it.
+      network: gives the logits of each code given those before it.
     """
 
     network: Transformer
 
     def init(self, told: Array | None = None, *, key: Array) -> parts.Variables:
-        """Draws the initial variables; with them every sequence is as probable as any other.
+        """Draws the initial variables, with which all sequences are equally probable.
 
-        `told` is a code [1, C] like those of the examples, None where there are none.
+        `told` is the code [1, C] of a condition, or None where there is none.
         """
         memory = self.network.memory(1)
         return parts.of_module(self.network, jnp.zeros((1, 1), jnp.int32), memory, 0, told, key=key)
@@ -39,7 +39,7 @@ class CodePrior:
     def log_prob(
         self, codes: Array, variables: parts.Variables, told: Array | None = None
     ) -> Array:
-        """log p(c) of codes [B, L], or log p(c | y) where `told` [B, C] is y's code, as [B]."""
+        """Returns log p(c) [B] of codes [B, L], or log p(c | y) where `told` [B, C] is y's code."""
         before = jnp.pad(codes[:, :-1], ((0, 0), (1, 0)), constant_values=self.network.vocabulary)
         logits, _ = self._network(variables, before, self.network.memory(len(codes)), 0, told)
         log_prob = jnp.take_along_axis(jax.nn.log_softmax(logits), codes[..., None], axis=-1)
@@ -53,7 +53,7 @@ class CodePrior:
         keys: Array,
         temperature: Array | float = 1.0,
     ) -> Array:
-        """Draws codes [B, L], one sequence from each key [B]; logits are over the temperature."""
+        """Draws codes [B, L], one sequence from each key [B]; logits are divided by temperature."""
         temperature = jnp.maximum(temperature, COLDEST)
 
         def draw(carry: tuple, place: Array) -> tuple[tuple, Array]:
@@ -69,4 +69,4 @@ class CodePrior:
         return codes.T
 
     def _network(self, variables: parts.Variables, *inputs: object) -> tuple:
-        return self.network.apply({"params": variables["params"]}, *inputs)
+        return parts.apply(self.network, variables["params"], *inputs)

@@ -1,4 +1,4 @@
-"""What a conditional model is told of an example."""
+"""The condition y of a conditional model."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ class Condition:
     Attributes:
       kind: "label", y [B] int32, -1 where unknown; or "attributes", y [B, size] float32, each in
         its own unit.
-      size: how many classes or attributes there are.
-      scales: of the attributes.
-      to_encoder: whether encoders are given it, too.
+      size: the number of classes or attributes.
+      scales: the attributes' units.
+      to_encoder: whether encoders are given y, too.
     """
 
     kind: str
@@ -32,12 +32,14 @@ class Condition:
     scales: Scales
     to_encoder: bool = True
 
-    def code(self, y: Array) -> Array:
-        """y as networks are given it, [B, size].
+    def code(self, y: Array | None) -> Array:
+        """Returns y as networks are given it, [B, size].
 
-        Labels are one-hot, unknown ones zeros. Attributes are standardised; those between 0 and 1
-        stay as they are.
+        A label is one-hot, and zeros where it is unknown. Attributes are standardised, or stay as
+        they are if all are between 0 and 1.
         """
+        if y is None:
+            raise ValueError("a conditional model needs y")
         if self.kind == "label":
             return jax.nn.one_hot(y, self.size)
         if self.scales == unit_scales(self.size):
@@ -45,21 +47,21 @@ class Condition:
         return (y - jnp.array(self.scales.mean)) / jnp.array(self.scales.std)
 
     def unknown(self, num: int) -> Array:
-        """A y of `num` examples of which nothing is known; its code is zeros."""
+        """Returns the y of `num` examples with an unknown condition; its code is zeros."""
         if self.kind == "label":
             return jnp.full((num,), -1, jnp.int32)
         return jnp.tile(jnp.array(self.scales.mean), (num, 1))
 
 
 def code_of(condition: Condition | None, y: Array | None) -> Array | None:
-    """The code [B, size] of y; None where there is no condition."""
+    """Returns the code [B, size] of y, or None where there is no condition."""
     return condition.code(y) if condition else None
 
 
 def with_planes(condition: Condition | None, x: Array, y: Array | None) -> Array:
-    """What an encoder is given of x [B, *places, C].
+    """Returns what an encoder is given for x [B, *places, C].
 
-    Where it is given y too, one constant channel for every number of its code follows those of x.
+    Where it is given y too, every number of the code is one more channel, constant over x.
     """
     if condition is None or not condition.to_encoder:
         return x
@@ -67,7 +69,7 @@ def with_planes(condition: Condition | None, x: Array, y: Array | None) -> Array
 
 
 def condition_of(config: ml_collections.ConfigDict, data: Data) -> Condition | None:
-    """What `condition` in a config's `model` section says that the model is told."""
+    """Returns the condition that a config's `model` section names, or None for "none"."""
     if config.condition == "none":
         return None
     sizes = {"label": data.num_classes, "attributes": data.num_attributes}

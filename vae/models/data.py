@@ -1,4 +1,4 @@
-"""What a model must know of its data."""
+"""What a model must know about its data."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ from vae.probability.event import Event
 
 
 class Data(NamedTuple):
-    """Facts that decide shapes, and arrays that parameters start from.
+    """Facts that shapes depend on, and arrays that parameters start from.
 
     Attributes:
-      event: the shape of x, and what its values mean, as a model is given them.
-      mean: [*places, C] mean of the training data; None where it has no use.
-      num_classes: of the labels; 0 where there are none.
-      examples: number to the first so many x of the training data, [n, *places, C].
-      num_attributes: of the examples; 0 where there are none.
-      scales: of the attributes; as of `unit_scales` where None.
+      event: the shape of x and what its values mean, as a model is given them.
+      mean: [*places, C], the mean of the training data, or None where it has no use.
+      num_classes: the number of classes, 0 without labels.
+      examples: returns the first n x of the training data, [n, *places, C], for a number n.
+      num_attributes: the number of attributes, 0 without any.
+      scales: the attributes' units; None means `unit_scales`.
     """
 
     event: Event
@@ -33,7 +33,7 @@ class Data(NamedTuple):
 
 
 def first_examples(data: Data, components: int) -> np.ndarray:
-    """The first so many examples of the training data, of which a prior is made.
+    """Returns the first `components` examples of the training data, for a prior.
 
     Raises:
       InputError: there are fewer.

@@ -1,6 +1,6 @@
-"""What an example is, given its latents: p(x | z).
+"""The distribution of an example given its latents: p(x | z).
 
-The decoder makes the likelihood's outputs of z, and of the code of a condition where there is one.
+From z, and the code of a condition where there is one, the decoder makes the likelihood's outputs.
 """
 
 from __future__ import annotations
@@ -9,13 +9,15 @@ import dataclasses
 import functools
 from typing import Any
 
-import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
 from vae.models import parts
 from vae.models.parts import Variables, part
+from vae.networks.ladder import TopDown
+from vae.networks.network import Decoder
 from vae.probability.event import Event
+from vae.probability.likelihoods import Likelihood
 from vae.probability.terms import Batch
 
 Array = jax.Array
@@ -25,45 +27,45 @@ Array = jax.Array
 class Emission:
     """p(x | z), whose variables are the parts "decoder" and "likelihood" of a model's.
 
-    The `inputs` of its functions are what the decoder takes: z [..., B, D] and the code [B, C] of
-    the condition, or None; those of a ladder's way down are its own. A decoder that is `causal`
-    reads the example too, each value given those before it, and is given x [B, *places, C]:
+    The `inputs` of its functions are what the decoder takes: z [..., B, D], and the code [B, C] of
+    the condition or None; a ladder's path down has inputs of its own. A decoder that is `causal`
+    also reads the example x [B, *places, C], for each value those before it:
 
         p(x | z) = prod_i p(x_i | z, x_1, ..., x_{i-1})
 
     Attributes:
-      decoder: to the likelihood's outputs [..., B, *places, P].
+      decoder: makes the likelihood's outputs [..., B, *places, P].
       likelihood: see `probability/likelihoods/`.
-      event: what an x is.
+      event: the shape of an x and what its values mean.
     """
 
-    decoder: nn.Module
-    likelihood: Any
+    decoder: Decoder | TopDown
+    likelihood: Likelihood
     event: Event
 
     def init(self, *inputs: Any, key: Array) -> dict[str, Variables]:
-        """The initial variables of the two parts, for inputs of one example."""
+        """Returns the initial variables of the two parts, for inputs of one example."""
         read = self._read(parts.blank(self.event))
         decoder = parts.of_module(self.decoder, *inputs, key=key, **read)
         return {"decoder": decoder, "likelihood": self.likelihood.init()}
 
     def outputs(self, variables: Variables, *inputs: Any, x: Array | None = None) -> Array:
-        """What the decoder says of p(x | z) at every place, [..., B, *places, P]."""
-        decoder = {"params": variables["params"]["decoder"]}
-        return self.decoder.apply(decoder, *inputs, **self._read(x))
+        """Returns the decoder's outputs for p(x | z) at every position, [..., B, *places, P]."""
+        params = variables["params"]["decoder"]
+        return parts.apply(self.decoder, params, *inputs, **self._read(x))
 
     def log_prob(self, variables: Variables, outputs: Array, batch: Batch) -> Array:
-        """log p(x | z) [..., B] of a batch, at the places of its mask."""
+        """Returns log p(x | z) [..., B] of a batch, summed over the positions of its mask."""
         own = part(variables, "likelihood")
         return self.likelihood.log_prob(outputs, batch.x, own, mask=batch.mask)
 
     def update(self, variables: Variables, outputs: Array, batch: Batch) -> dict[str, Array]:
-        """The statistics of the likelihood as a batch leaves them."""
+        """Returns the likelihood's statistics after a batch."""
         own = part(variables, "likelihood")
         return self.likelihood.update(outputs, batch.x, own, mask=batch.mask)
 
     def decode(self, variables: Variables, *inputs: Any, keys: Array | None = None) -> Array:
-        """What a person is shown of p(x | z) [B, *places, C], or with keys [B] draws of x."""
+        """Returns x as p(x | z) is shown, [B, *places, C]; draws from it with keys [B]."""
         if self.decoder.causal:
             return self._one_by_one(variables, *inputs, keys=keys)
         return self._chosen(variables, self.outputs(variables, *inputs), keys)
@@ -77,8 +79,9 @@ class Emission:
     def _one_by_one(
         self, variables: Variables, z: Array, code: Array | None = None, *, keys: Array | None
     ) -> Array:
-        """Each value given those before it: drawn, or the nearest to what is shown of its p."""
-        read = functools.partial(self.decoder.apply, {"params": variables["params"]["decoder"]})
+        """Draws or chooses each value given those before it, [B, *places, C]."""
+        decoder: Any = self.decoder
+        read = functools.partial(decoder.apply, {"params": variables["params"]["decoder"]})
 
         def step(carry: tuple, index: Array) -> tuple[tuple, Array]:
             before, memory = carry
@@ -86,13 +89,14 @@ class Emission:
             outputs = outputs.reshape(len(z), *(1 for _ in self.event.places), -1)  # of one value
             own = keys if keys is None else jax.vmap(jax.random.fold_in, (0, None))(keys, index)
             x = self._chosen(variables, outputs, own)
-            number = self.decoder.to_numbers(x.reshape(-1))
+            number = decoder.to_numbers(x.reshape(-1))
             return (number, memory), number
 
+        assert self.event.values.levels is not None  # by the rules of a causal decoder
         nothing = jnp.full(len(z), self.event.values.levels)
         start = nothing, read(z, code, method="begin")
         _, numbers = jax.lax.scan(step, start, jnp.arange(self.event.size))
-        return self.decoder.from_numbers(numbers.T).reshape(-1, *self.event.shape)
+        return decoder.from_numbers(numbers.T).reshape(-1, *self.event.shape)
 
-    def _read(self, x: Array | None) -> dict[str, Array]:
+    def _read(self, x: Array | None) -> dict[str, Any]:
         return {"x": x} if self.decoder.causal else {}

@@ -1,18 +1,19 @@
-"""A generative adversarial network: a prior, a generator, and the discriminator of its samples.
+"""A generative adversarial network: a prior, a generator and a discriminator.
 
     x = G(z, y), z ~ p(z)
 
 (Goodfellow et al., "Generative adversarial nets", 2014; DCGAN: Radford et al., 2016.) It has no
-density p(x), nor does it encode: what is measured of it in an evaluation is how often its
-discriminator is right.
+density p(x) and no encoder; an evaluation measures how often its discriminator is right.
 """
 
 from __future__ import annotations
 
 import dataclasses
+import functools
 import math
+from collections.abc import Mapping
+from typing import cast
 
-import flax.linen as nn
 import jax
 import jax.numpy as jnp
 import ml_collections
@@ -28,6 +29,7 @@ from vae.models.losses.realism import Realism
 from vae.models.model import Model
 from vae.models.parts import Variables, part
 from vae.models.priors import Prior
+from vae.networks.network import Decoder
 from vae.probability.event import Event
 from vae.probability.likelihoods import Bernoulli
 from vae.probability.terms import Batch, Terms
@@ -41,15 +43,15 @@ class GAN(Model):
     """A generator of examples in [0, 1] and its adversary.
 
     Attributes:
-      generator: z [..., D] to the logits of the values [..., *places, C].
+      generator: takes z [..., D] to the logits of the values [..., *places, C].
       prior: the family of p(z), see `priors/`.
-      adversary: of examples.
+      adversary: the discriminator of examples.
       latent_dim: D.
-      event: what an x is.
-      condition: the y that both players are given, or None.
+      event: the shape of an x and what its values mean.
+      condition: what the y is that both players are given, or None.
     """
 
-    generator: nn.Module
+    generator: Decoder
     prior: Prior
     adversary: Realism
     latent_dim: int
@@ -60,7 +62,7 @@ class GAN(Model):
 
     @classmethod
     def build(cls, config: ml_collections.ConfigDict, data: Data) -> GAN:
-        """The model of a config's `model` section with `name` "gan"."""
+        """Returns the model of a config's `model` section with `name` "gan"."""
         condition = condition_of(config, data)
         prior = build(
             *("model", config, "prior", Prior),
@@ -75,7 +77,7 @@ class GAN(Model):
         return cls(
             generator=make_decoder(config, data, GAN.likelihood),
             prior=prior,
-            adversary=adversary,
+            adversary=cast(Realism, adversary),  # by the rules, no GAN has another
             latent_dim=config.latent_dim,
             event=data.event,
             condition=condition,
@@ -87,7 +89,7 @@ class GAN(Model):
 
     @property
     def loss_names(self) -> tuple[str, ...]:
-        """Names of the losses of `terms`."""
+        """The names of the losses of `terms`."""
         return self.adversary.names
 
     def init(self, *, key: Array) -> Variables:
@@ -106,9 +108,9 @@ class GAN(Model):
     def decode(
         self, variables: Variables, z: Array, y: Array | None = None, *, keys: Array | None = None
     ) -> Array:
-        """The examples [B, *places, C] of z [B, D]; there is nothing to draw from `keys`."""
-        generator = {"params": variables["params"]["generator"]}
-        return jax.nn.sigmoid(self.generator.apply(generator, z, self._code(y)))
+        """Returns the examples [B, *places, C] of z [B, D]; `keys` are not used."""
+        generator = variables["params"]["generator"]
+        return jax.nn.sigmoid(parts.apply(self.generator, generator, z, self._code(y)))
 
     def sample(
         self,
@@ -118,9 +120,10 @@ class GAN(Model):
         keys: Array,
         temperature: Array | None = None,
     ) -> Array:
-        """Latents z ~ p(z), one from each key [B], as [B, D]; see `parts.tempered`."""
+        """Draws latents z ~ p(z) [B, D], one from each key [B]; see `parts.tempered`."""
+        encode = functools.partial(self.encode, variables)
         prior = part(variables, "prior")
-        p = self.prior.distribution(prior, Batch(None, y), None, train=False)
+        p = self.prior.distribution(prior, Batch(None, y), encode, train=False)
         return parts.tempered(p, temperature).sample(keys=keys)
 
     def terms(
@@ -132,7 +135,7 @@ class GAN(Model):
         train: bool = False,
         axis: str | None = None,
     ) -> Terms:
-        """The losses of both players, with a fake for each of keys [K, B]; no densities."""
+        """Returns the losses of both players, with a fake for each of keys [K, B]; no densities."""
         nothing = jnp.zeros(keys.shape)
         fakes = jax.vmap(lambda keys: self._fakes(variables, batch, keys=keys))(keys)
         judge = self.adversary.discriminator
@@ -152,7 +155,7 @@ class GAN(Model):
         )
 
     def measure(self, variables: Variables, batch: Batch, *, keys: Array) -> dict[str, Array]:
-        """The logits of the examples and of as many fakes from keys [B], [B] each."""
+        """Returns the logits of the examples and of as many fakes from keys [B], [B] each."""
         judge = self.adversary.discriminator
         ready = judge.ready(part(variables, "discriminator"))
         code = self._code(batch.y)
@@ -161,8 +164,8 @@ class GAN(Model):
             name: judge.judge(ready, x, code)[1] for name, x in (("real", batch.x), ("fake", fakes))
         }
 
-    def figures(self, measured: dict[str, np.ndarray]) -> dict[str, float]:
-        """The shares of real examples and of fakes that are judged right, with standard errors."""
+    def figures(self, measured: Mapping[str, np.ndarray]) -> dict[str, float]:
+        """Returns the shares of real and fake examples classified right, with standard errors."""
         figures = {}
         for name, right in (("real", measured["real"] > 0), ("fake", measured["fake"] < 0)):
             share = float(right.mean())
@@ -172,7 +175,7 @@ class GAN(Model):
         return figures
 
     def _code(self, y: Array | None) -> Array | None:
-        """What both players are told, [B, C]; None without a condition."""
+        """Returns the code [B, C] that both players are given, or None without a condition."""
         return code_of(self.condition, y)
 
     def _fakes(self, variables: Variables, batch: Batch, *, keys: Array) -> Array:

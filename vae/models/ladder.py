@@ -2,8 +2,8 @@
 
     p(x, z) = p(x | z) prod_g p(z_g | z_<g),    q(z | x) = prod_g q(z_g | z_<g, x)
 
-A conditional one has y in all of these: the way down starts from it, as the way up does where it is
-told. The divergence of each group is in closed form given the groups above it, which are sampled:
+A conditional ladder has y in all of these: the path down starts from it, and so does the path up if
+the encoder is given y. Given sampled groups above it, a group's divergence has a closed form:
 
     KL(q || p) = sum_g E_q(z_<g | x)[ KL(q(z_g | z_<g, x) || p(z_g | z_<g)) ]
 """
@@ -12,14 +12,14 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from typing import NamedTuple
+from typing import Any, NamedTuple, cast
 
 import jax
 import jax.numpy as jnp
 import ml_collections
 
 from vae.models import losses, parts
-from vae.models.architecture import activation_of
+from vae.models.architecture import activation_of, output_bias
 from vae.models.autoencoder import Autoencoder
 from vae.models.condition import condition_of
 from vae.models.data import Data
@@ -34,19 +34,19 @@ Array = jax.Array
 
 
 class Centre(NamedTuple):
-    """The way down along the means of q: `mean`, a tuple of [B, D_g], the topmost group first."""
+    """The path down along the means of q: `mean`, a tuple of [B, D_g], topmost group first."""
 
     mean: tuple[Array, ...]
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Ladder(Autoencoder):
-    """The two paths tied to the mathematics; z is a tuple of [..., D_g], the topmost group first.
+    """The two paths tied to the mathematics; z is a tuple of [..., D_g], topmost group first.
 
-    The decoder of its emission is the way down, in generation and inference.
+    The decoder of its emission is the path down, in generation and in inference.
 
     Attributes:
-      encoder: the way up.
+      encoder: the path up.
     """
 
     encoder: BottomUp
@@ -55,9 +55,9 @@ class Ladder(Autoencoder):
 
     @classmethod
     def build(cls, config: ml_collections.ConfigDict, data: Data) -> Ladder:
-        """The model of a config's `model` section with `name` "ladder"."""
+        """Returns the model of a config's `model` section with `name` "ladder"."""
         likelihood, condition = likelihood_of(config, data.event), condition_of(config, data)
-        common = {
+        common: dict[str, Any] = {
             "groups": tuple(config.groups),
             "stem_stride": config.stem_stride,
             "blocks": config.blocks,
@@ -71,7 +71,7 @@ class Ladder(Autoencoder):
             channels=config.latent_dim,
             places=data.event.places,
             outputs=likelihood.outputs(data.event.channels),
-            output_bias=likelihood.to_outputs(data.mean) if config.output_bias == "data" else None,
+            output_bias=output_bias(config, data, likelihood),
             **common,
         )
         size = sum(
@@ -89,10 +89,10 @@ class Ladder(Autoencoder):
 
     @property
     def sample_bytes(self) -> int:
-        """About what `terms` holds at once of one sample of one example, as XLA lays it out.
+        """About how many bytes `terms` holds for one sample of one example, as XLA lays it out.
 
-        That is what every group is told of x, and on the finest grid eight arrays of the width of
-        the stream: the stream itself and what its blocks make of it.
+        It holds every group's features of x and, on the finest grid, eight arrays as wide as the
+        stream: the stream itself and what its blocks compute from it.
         """
         places = [math.prod(grid) for grid in self.decoder.grids]
         told = zip(self.decoder.groups, places, reversed(self.encoder.widths), strict=True)
@@ -101,7 +101,7 @@ class Ladder(Autoencoder):
 
     @property
     def decoder(self) -> TopDown:
-        return self.emission.decoder
+        return cast(TopDown, self.emission.decoder)
 
     def init(self, *, key: Array) -> Variables:
         """Draws the initial variables."""
@@ -118,10 +118,10 @@ class Ladder(Autoencoder):
         )
 
     def encode(self, variables: Variables, batch: Batch, *, train: bool = False) -> Centre:
-        """The means of q(z_g | z_<g, x), each given the means above it."""
+        """Returns the means of q(z_g | z_<g, x), each given the means above it."""
         means = []
 
-        def choose(p: DiagonalGaussian, q: DiagonalGaussian) -> Array:
+        def choose(p: DiagonalGaussian, q: Any) -> Array:
             means.append(q.mean)
             return q.mean
 
@@ -138,7 +138,7 @@ class Ladder(Autoencoder):
         *,
         keys: Array | None = None,
     ) -> Array:
-        """x as p(x | z) is shown for z_g [B, D_g], as [B, *places, C]; with keys [B], draws."""
+        """Returns x as p(x | z) is shown for z_g [B, D_g], [B, *places, C]; draws with keys [B]."""
         latents = iter(z)
         down = (len(z[0]), None, lambda p, q: next(latents), self._code(y))
         return self.emission.decode(variables, *down, keys=keys)
@@ -151,9 +151,9 @@ class Ladder(Autoencoder):
         keys: Array,
         temperature: Array | None = None,
     ) -> tuple[Array, ...]:
-        """Latents z ~ p(z), group after group, from keys [B], as [B, D_g] each.
+        """Draws z ~ p(z), group after group, [B, D_g] each, from keys [B].
 
-        The temperature is that of every p(z_g | z_<g) (Vahdat & Kautz 2020, section 4.2).
+        Every p(z_g | z_<g) has the temperature (Vahdat & Kautz 2020, section 4.2).
         """
         group_keys, drawn = iter(split(keys, sum(self.decoder.groups))), []
 
@@ -167,7 +167,7 @@ class Ladder(Autoencoder):
     def joint(
         self, variables: Variables, z: tuple[Array, ...], y: Array | None = None
     ) -> tuple[Array, Array]:
-        """log p(z) [N] over all groups, and the outputs of p(x | z) [N, *places, P], at any z."""
+        """Returns log p(z) [N] and the outputs of p(x | z) [N, *places, P] at any z."""
         latents, log_pz = iter(z), []
 
         def choose(p: DiagonalGaussian, q: None) -> Array:
@@ -176,7 +176,7 @@ class Ladder(Autoencoder):
             return z
 
         outputs = self.emission.outputs(variables, len(z[0]), None, choose, self._code(y))
-        return sum(log_pz), outputs
+        return sum(log_pz, jnp.zeros(())), outputs
 
     def terms(
         self,
@@ -187,7 +187,7 @@ class Ladder(Autoencoder):
         train: bool = False,
         axis: str | None = None,
     ) -> Terms:
-        """The parts of log p(x, z) - log q(z | x), drawn from keys [K, B]."""
+        """Returns the parts of log p(x, z) - log q(z | x), drawn from keys [K, B]."""
         num_samples, number = keys.shape
         contexts = [
             jnp.broadcast_to(h, (num_samples, *h.shape)).reshape(-1, *h.shape[1:])
@@ -196,7 +196,7 @@ class Ladder(Autoencoder):
         group_keys = iter(split(keys.reshape(-1), sum(self.decoder.groups)))
         drawn = []
 
-        def choose(p: DiagonalGaussian, q: DiagonalGaussian) -> Array:
+        def choose(p: DiagonalGaussian, q: Any) -> Array:
             z, log_qz = q.sample_and_log_prob(keys=next(group_keys))
             drawn.append((z, log_qz, p.log_prob(z), q.kl(p).sum(0)))
             return z
@@ -214,17 +214,16 @@ class Ladder(Autoencoder):
             return outputs.reshape(*leading, *outputs.shape[1:])
 
         outputs = down(keys.size, contexts, choose)
-        # [K B, ...] to [K, B, ...], first of a group's z, then of what is one number for a group.
+        # [K B, ...] to [K, B, ...].
         outputs, drawn = jax.tree.map(
             lambda leaf: leaf.reshape(num_samples, number, *leaf.shape[1:]), (outputs, drawn)
         )
         z, log_qz, log_pz, kl = zip(*drawn, strict=True)
-        charge = self._charge(
+        log_px, lost, statistics = self._charge(
             variables,
             batch,
             z,
             outputs,
-            self.emission.log_prob(variables, outputs, batch),
             decode=decode,
             draw=lambda keys: self.sample(variables, batch.y, keys=keys),
             keys=keys,
@@ -232,7 +231,7 @@ class Ladder(Autoencoder):
             axis=axis,
         )
         return Terms(
-            log_px=charge.log_px,
+            log_px=log_px,
             log_pz=sum(log_pz),
             log_qz=sum(log_qz),
             kl=jnp.stack(kl).mean(1),
@@ -240,11 +239,9 @@ class Ladder(Autoencoder):
             mean=jnp.zeros((number, 0)),
             q=None,
             p=None,
-            losses=charge.losses,
-            statistics=variables["statistics"]
-            | {"likelihood": self.emission.update(variables, outputs, batch)}
-            | charge.statistics,
+            losses=lost,
+            statistics=statistics,
         )
 
     def _up(self, variables: Variables, batch: Batch) -> list[Array]:
-        return self.encoder.apply({"params": variables["params"]["encoder"]}, self._told(batch))
+        return parts.apply(self.encoder, variables["params"]["encoder"], self._told(batch))

@@ -1,4 +1,4 @@
-"""Which likelihood a name in a config stands for, and whether it can be of the data's values."""
+"""Makes the likelihood that a config names, and checks it against the data's values."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from vae.probability.likelihoods import Bernoulli, Likelihood
 
 
 def likelihood_of(config: ml_collections.ConfigDict, event: Event) -> Likelihood:
-    """The likelihood of a config's `model` section, of such an event as the model is given.
+    """Returns the likelihood of a config's `model` section for an event.
 
     Raises:
-      InputError: it cannot be of these values.
+      InputError: it does not take the event's values.
     """
     likelihood = build(
         "model",
@@ -33,7 +33,7 @@ def likelihood_of(config: ml_collections.ConfigDict, event: Event) -> Likelihood
 
 
 def grey_warning(config: ml_collections.ConfigDict, values: Values) -> str | None:
-    """One sentence where `model.likelihood` is none: a Bernoulli's cross-entropy of grey values."""
+    """Returns a sentence where `model.likelihood` is none (a Bernoulli on grey values), or None."""
     if config.model.likelihood != "bernoulli" or not is_read(config, "model.likelihood"):
         return None
     if Bernoulli().log_levels(values) is not None:

@@ -1,10 +1,10 @@
-"""What a model is, with its defaults: what ties networks to the mathematics."""
+"""The contract of a model, with its defaults: it ties networks to the mathematics."""
 
 from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Mapping
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import jax
 import numpy as np
@@ -21,70 +21,93 @@ Array = jax.Array
 
 
 class Model(Protocol):
-    """A model of x; evaluation, sampling and every task know no other.
+    """A model of x, as evaluation, sampling and every task know it.
 
-    Every model is a frozen record without arrays, those that its parameters start from aside; what
-    it learns is in its variables. z is whatever its latents are: a vector, or a tree of arrays.
+    A model is a frozen record. Its only arrays are those that its parameters start from; what it
+    learns is in its variables. z is whatever its latents are: a vector, or a tree of arrays.
 
-    One of one's own is a subclass with a classmethod `build`, or with fields, which are given any
-    of
+    Subclass it to write your own, with a classmethod `build` or with fields. They are given any of
 
         config  the section `model` of the config
-        data    what is known of the data, see `vae.models.data`
-        event   that of the data
+        data    the facts about the data, see `vae.models.data`
+        event   the shape of an x and what its values mean
 
     and what is set as `model.settings`.
 
     Attributes:
-      event: the shape of an x, and what its values mean.
-      likelihood: p(x | z), or that which x is shown by.
-      condition: what y is; None for a model that takes none.
-      posterior, prior: the families of q(z | x) and p(z), where z is one vector and has these.
-      inference: the names of the parts in the variables that q is made of.
-      loss_names: of the further losses of `terms` in training.
-      certain: whether q has all its mass at one z, so that one sample tells all.
-      causal: whether the decoder reads x, so that p(x | z) has no mean: what is decoded without
-        keys is, of each value, the one nearest to its mean given those before it.
+      event: the shape of an x and what its values mean.
+      likelihood: p(x | z), or what decoded examples are shown by.
+      condition: what y is, or None for a model without one.
+      posterior: the family of q(z | x), where z is one vector and q has a family.
+      prior: the family of p(z), where z is one vector and p has a family.
+      inference: the names of the parts that q is made of.
+      loss_names: the names of the further losses that `terms` has in training.
+      certain: whether q has all its mass at one z, so that one sample is enough.
+      causal: whether the decoder reads x. p(x | z) then has no mean: without keys, `decode` chooses
+        each value as the one nearest to its mean given those before it.
       takes_unlabelled: whether a label may be -1, unknown.
-      sample_bytes: about what `terms` holds of one sample of one example beside the decoder's
-        outputs, where that is much more.
+      sample_bytes: about how many bytes `terms` holds for one sample of one example beside the
+        decoder's outputs, where that is much.
     """
 
-    event: Event
-    likelihood: Likelihood
-    condition: Condition | None = None
     posterior: Posterior | None = None
-    prior: Prior | None = None
     inference: tuple[str, ...] = ()
-    loss_names: tuple[str, ...] = ()
     certain: bool = False
-    causal: bool = False
     takes_unlabelled: bool = False
-    sample_bytes: int = 0
+
+    if TYPE_CHECKING:  # fields or properties; a property here would be the default of a field
+
+        @property
+        def event(self) -> Event: ...
+        @property
+        def likelihood(self) -> Likelihood: ...
+        @property
+        def condition(self) -> Condition | None:
+            return None
+
+        @property
+        def prior(self) -> Prior | None:
+            return None
+
+        @property
+        def loss_names(self) -> tuple[str, ...]:
+            return ()
+
+        @property
+        def causal(self) -> bool:
+            return False
+
+        @property
+        def sample_bytes(self) -> int:
+            return 0
+    else:
+        event: Event
+        likelihood: Likelihood
+        condition, prior, loss_names, causal, sample_bytes = None, None, (), False, 0
 
     @property
     def encodes(self) -> bool:
-        """Whether it has a q(z | x); one without, as a GAN, has no p(x), and losses alone."""
+        """Whether it has a q(z | x). A model without one, as a GAN, has no p(x), only losses."""
         return type(self).encode is not Model.encode
 
     @property
     def is_density(self) -> bool:
-        """Whether q(z | x) is a density, so that what is estimated is a bound on log p(x)."""
+        """Whether q(z | x) is a density, so that estimates are bounds on log p(x)."""
         return self.encodes and (self.posterior is None or self.posterior.is_density)
 
     @property
     def has_joint(self) -> bool:
-        """Whether z are real numbers, whose density `joint` knows at any of them."""
+        """Whether z is made of real numbers, and `joint` knows their density everywhere."""
         return type(self).joint is not Model.joint
 
     @property
     def conditional(self) -> Model:
-        """The model with the condition as given: itself, unless it tells y from x."""
+        """The model given its condition: itself, unless it infers y from x."""
         return self
 
     @abstractmethod
     def init(self, *, key: Array) -> Variables:
-        """The initial variables, by collection and part, see `vae.models.parts`."""
+        """Returns the initial variables by collection and part, see `vae.models.parts`."""
 
     @abstractmethod
     def terms(
@@ -96,18 +119,18 @@ class Model(Protocol):
         train: bool = False,
         axis: str | None = None,
     ) -> Terms:
-        """The parts of log p(x, z) - log q(z | x).
+        """Returns the parts of log p(x, z) - log q(z | x).
 
         Args:
-          variables: of the model.
-          batch: of B examples.
+          variables: the model's.
+          batch: B examples.
           keys: [K, B], one for each sample.
-          train: whether a step of training asks.
-          axis: names the mapped axis over which a training batch is spread, or is None.
+          train: whether a training step asks.
+          axis: the name of the mapped axis over which a training batch is spread, or None.
         """
 
     def encode(self, variables: Variables, batch: Batch) -> Any:
-        """q(z | x), whose `mean` is a z with leaves [B, ...]."""
+        """Returns q(z | x), whose `mean` is a z with leaves [B, ...]."""
         raise NotImplementedError
 
     @abstractmethod
@@ -119,22 +142,22 @@ class Model(Protocol):
         keys: Array,
         temperature: Array | None = None,
     ) -> Any:
-        """z ~ p(z), leaves [B, ...], one from each key [B]; see `parts.tempered`."""
+        """Draws z ~ p(z), leaves [B, ...], one from each key [B]; see `parts.tempered`."""
 
     @abstractmethod
     def decode(
         self, variables: Variables, z: Any, y: Array | None = None, *, keys: Array | None = None
     ) -> Array:
-        """x as p(x | z) is shown, [B, *places, C]; with keys [B], draws."""
+        """Returns x as p(x | z) is shown, [B, *places, C]; draws from it with keys [B]."""
 
     def joint(self, variables: Variables, z: Any, y: Array | None = None) -> tuple[Array, Array]:
-        """log p(z) [N], and the likelihood's outputs [N, *places, P] of p(x | z), at any z."""
+        """Returns log p(z) [N] and the outputs of p(x | z) [N, *places, P] at any z."""
         raise NotImplementedError
 
     def measure(self, variables: Variables, batch: Batch, *, keys: Array) -> dict[str, Array]:
-        """What an evaluation measures beside the terms, arrays [B, ...] from keys [B]."""
+        """Returns what an evaluation measures beside the terms, arrays [B, ...], from keys [B]."""
         return {}
 
     def figures(self, measured: Mapping[str, np.ndarray]) -> dict[str, float]:
-        """Figures by name, of what was measured of a split."""
+        """Returns figures by name from what was measured on a split."""
         return {}

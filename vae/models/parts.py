@@ -1,8 +1,8 @@
 """What the parts of a model have in common.
 
-A part is a frozen record without arrays. What it learns by gradient (`params`) or tracks as running
-averages (`statistics`) is in its variables, a dict of these two collections; the model's variables
-hold, in each collection, one entry per part.
+A part is a frozen record without arrays. Its variables are a dict of two collections: `params` are
+learned by gradient descent, `statistics` are running averages. The model's variables hold one entry
+per part in each collection.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from vae.errors import InputError
+from vae.probability.density import Density
 from vae.probability.event import Event
 
 Array = jax.Array
@@ -23,24 +24,29 @@ Variables = dict[str, dict[str, Any]]
 
 
 def nothing() -> Variables:
-    """The variables of a part that neither learns nor tracks anything."""
+    """Returns the variables of a part that neither learns nor tracks anything."""
     return {"params": {}, "statistics": {}}
 
 
 def of_module(module: nn.Module, *inputs: Any, key: Array, **named: Any) -> Variables:
-    """The initial variables of a part that is one Linen module."""
+    """Returns the initial variables of a part that is one Linen module."""
     variables = module.init(key, *inputs, **named)
     return {"params": variables.get("params", {}), "statistics": {}}
 
 
+def apply(module: nn.Module, params: Any, *inputs: Any, **named: Any) -> Any:
+    """Returns the outputs of a Linen module that has only parameters."""
+    return module.apply({"params": params}, *inputs, **named)
+
+
 def blank(event: Event) -> Array:
-    """An x [1, *places, C] of zeros, from which networks learn their shapes."""
+    """Returns an x [1, *places, C] of zeros, from which networks learn their shapes."""
     dtype = jnp.int32 if event.values.kind == "tokens" else jnp.float32
     return jnp.zeros((1, *event.shape), dtype)
 
 
 def join(parts: dict[str, Variables]) -> Variables:
-    """The model's variables from those of its parts, by name."""
+    """Returns the model's variables from those of its parts, by name."""
     return {
         collection: {name: variables[collection] for name, variables in parts.items()}
         for collection in ("params", "statistics")
@@ -48,22 +54,28 @@ def join(parts: dict[str, Variables]) -> Variables:
 
 
 def part(variables: Variables, name: str) -> Variables:
-    """One part's variables from those of the model."""
+    """Returns one part's variables from those of the model."""
     return {collection: parts[name] for collection, parts in variables.items()}
 
 
 def check_rank(network: nn.Module, places: tuple[int, ...], setting: str, instead: str) -> None:
-    """Refuses a network that is not for examples with so many axes of places.
+    """Refuses a network that does not take examples with this number of axes.
+
+    Args:
+      network: has `ranks`, the numbers of axes that it takes.
+      places: the example's axes beside its channels.
+      setting: what chose the network, which starts the error.
+      instead: what to do, which ends it.
 
     Raises:
-      InputError: one sentence that names the `setting` which chose it, and what to do `instead`.
+      InputError: the network does not take them.
     """
     if reason := not_of_rank(network, places):
         raise InputError(f"{setting} {reason}; {instead}.")
 
 
 def not_of_rank(network: nn.Module, places: tuple[int, ...]) -> str | None:
-    """Why a network is not for examples with so many axes of places; None where it is."""
+    """Returns why a network does not take examples with these axes, or None where it does."""
     if len(places) in network.ranks:
         return None
     ranks = ", ".join(map(str, network.ranks[:-1])) + f" or {network.ranks[-1]}"
@@ -71,23 +83,23 @@ def not_of_rank(network: nn.Module, places: tuple[int, ...]) -> str | None:
 
 
 def not_numbers(event: Event) -> str | None:
-    """Why what compares means is not for these values; None where it is."""
+    """Returns why a loss that compares means does not take these values, or None where it does."""
     if event.values.kind != "tokens":
         return None
     return "is of numbers, but the data are tokens, which have no mean; choose 'none'."
 
 
 def vectors(z: Any, leading: int = 2) -> Array:
-    """Latents, a tree of leaves [K, B, ...], as one vector each, [K, B, D].
+    """Returns latents as one vector each, [K, B, D], from a tree of leaves [K, B, ...].
 
-    There are `leading` dimensions before those of the latents.
+    The first `leading` dimensions are those before the latents'.
     """
     leaves = [leaf.reshape(*leaf.shape[:leading], -1) for leaf in jax.tree.leaves(z)]
     return jnp.concatenate(leaves, axis=-1)
 
 
 def unpacked(z: Array, like: Any) -> Any:
-    """Vectors [N, D] as latents again, whose leaves have the shapes [..., *shape] of `like`."""
+    """Returns latents of the shapes of `like`, leaves [N, *shape], from vectors [N, D]."""
     leaves, structure = jax.tree.flatten(like)
     ends = np.cumsum([math.prod(leaf.shape[1:]) for leaf in leaves])
     pieces = jnp.split(z, ends[:-1], axis=-1)
@@ -97,11 +109,11 @@ def unpacked(z: Array, like: Any) -> Any:
     return jax.tree.unflatten(structure, shaped)
 
 
-def tempered(p: Any, temperature: Array | None) -> Any:
-    """A prior with its noise scaled to `temperature` times its standard deviation; p where None.
+def tempered(p: Density, temperature: Array | None) -> Density:
+    """Returns p with `temperature` times its standard deviation, or p where that is None.
 
     Raises:
-      InputError: the prior has no such noise.
+      InputError: the prior has no temperature.
     """
     if temperature is None:
         return p

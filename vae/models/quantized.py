@@ -2,20 +2,20 @@
 
     p(x, c) = p(c) p(x | c),   q(c | x) = 1 at the codes nearest to what is encoded
 
-(van den Oord et al. 2017; the two ways to quantize are in `quantizers.py`.) The prior, which reads
-the codes one after the other, is trained in the same run. The encoder is not drawn towards it, for
-codes have no gradient, and the decoder's gradient passes straight through the rounding. Since q is
-certain, log q(c | x) = 0 and log p(x) >= log p(x | c) + log p(c): -ELBO is a bound like any other.
-A conditional one has y in all three: p(c | y), p(x | c, y) and q(c | x, y).
+(van den Oord et al. 2017; the two quantizers are in `quantizers.py`.) The prior is autoregressive
+and trained in the same run. It has no influence on the encoder, since codes have no gradient; the
+decoder's gradient passes straight through the rounding. Since q is certain, log q(c | x) = 0 and
+log p(x) >= log p(x | c) + log p(c): the ELBO is a bound as usual. A conditional model has y in all
+three: p(c | y), p(x | c, y) and q(c | x, y).
 """
 
 from __future__ import annotations
 
 import dataclasses
 import math
+from collections.abc import Mapping
 from typing import Self
 
-import flax.linen as nn
 import flax.struct
 import jax
 import jax.numpy as jnp
@@ -32,6 +32,7 @@ from vae.models.emission import Emission
 from vae.models.likelihoods import likelihood_of
 from vae.models.parts import Variables, part
 from vae.models.quantizers import Codebook, Quantizer, Scalars
+from vae.networks.network import Encoder
 from vae.networks.strided import halvings
 from vae.networks.transformer import Transformer
 from vae.probability.terms import Batch, Terms
@@ -41,7 +42,7 @@ Array = jax.Array
 
 
 class Codes(flax.struct.PyTreeNode):
-    """q(c | x), with all mass at `codes` [B, *places]; `mean` [B, *places, E] are their vectors."""
+    """q(c | x) with all mass at `codes` [B, *places]; `mean` [B, *places, E] are their vectors."""
 
     mean: Array
     codes: Array
@@ -52,13 +53,13 @@ class Quantized(Autoencoder):
     """Encoder, codes and decoder. A latent z is the codes' vectors, [..., *places, E].
 
     Attributes:
-      encoder: x [B, *places, C] to [B, E L], number by number, for the L places.
+      encoder: takes x [B, *places, C] to [B, E L] for L positions, number by number.
       quantizer: see `quantizers.py`.
-      code_prior: p(c), of the places in order.
-      places: of the codes' grid, or (L,) for codes that have no order in x.
+      code_prior: p(c), over the positions in order.
+      places: the shape of the codes' grid, or (L,) for codes without a position in x.
     """
 
-    encoder: nn.Module
+    encoder: Encoder
     quantizer: Quantizer
     code_prior: CodePrior
     places: tuple[int, ...]
@@ -68,12 +69,12 @@ class Quantized(Autoencoder):
 
     @classmethod
     def _of(cls, quantizer: Quantizer, config: ml_collections.ConfigDict, data: Data) -> Self:
-        """The model of a config's `model` section with a way to quantize.
+        """Returns the model of a config's `model` section with a quantizer.
 
         Raises:
-          InputError: sizes do not go together.
+          InputError: its sizes do not go together.
         """
-        places = (config.num_latents,)
+        places: tuple[int, ...] = (config.num_latents,)
         if config.encoder == "grid":
             places = halvings(data.event.places, len(config.encoder_widths))[-1]
         size = quantizer.size * math.prod(places)
@@ -98,7 +99,7 @@ class Quantized(Autoencoder):
 
     @property
     def loss_names(self) -> tuple[str, ...]:
-        """Names of the losses of `terms` in training."""
+        """The names of the losses of `terms` in training."""
         return ("commitment",) * bool(self.quantizer.commitment) + super().loss_names
 
     def init(self, *, key: Array) -> Variables:
@@ -118,7 +119,7 @@ class Quantized(Autoencoder):
         )
 
     def encode(self, variables: Variables, batch: Batch) -> Codes:
-        """The codes of examples, and as `mean` their vectors, which `decode` takes."""
+        """Returns the codes of examples and, as `mean`, their vectors, which `decode` takes."""
         own = part(variables, "quantizer")
         codes = self.quantizer.nearest(self._encode(variables, batch), own)
         return Codes(self.quantizer.look_up(codes, own), codes)
@@ -126,7 +127,7 @@ class Quantized(Autoencoder):
     def decode(
         self, variables: Variables, z: Array, y: Array | None = None, *, keys: Array | None = None
     ) -> Array:
-        """x as p(x | z) is shown for z [B, *places, E], as [B, *places, C]; with keys, draws."""
+        """Returns x as p(x | z) is shown for z [B, *places, E], or draws with keys [B]."""
         return self.emission.decode(variables, _flat(z), self._code(y), keys=keys)
 
     def sample(
@@ -137,7 +138,7 @@ class Quantized(Autoencoder):
         keys: Array,
         temperature: Array | None = None,
     ) -> Array:
-        """The vectors of codes c ~ p(c), one sequence from each key [B], as [B, *places, E]."""
+        """Draws codes c ~ p(c), one sequence from each key [B]; returns vectors [B, *places, E]."""
         codes = self.code_prior.sample(
             part(variables, "prior"),
             self._code(y),
@@ -156,7 +157,7 @@ class Quantized(Autoencoder):
         train: bool = False,
         axis: str | None = None,
     ) -> Terms:
-        """The parts of log p(x, c) - log q(c | x); all K of keys [K, B] are the same."""
+        """Returns the parts of log p(x, c) - log q(c | x), K equal samples for keys [K, B]."""
         quantizer = part(variables, "quantizer")
         u = self._encode(variables, batch)
         codes = self.quantizer.nearest(u, quantizer)
@@ -168,12 +169,11 @@ class Quantized(Autoencoder):
             return self.emission.outputs(variables, _flat(z), code, x=x)
 
         outputs = decode(z, batch.x)
-        charge = self._charge(
+        log_px, lost, statistics = self._charge(
             variables,
             batch,
             z[None],
             outputs[None],
-            self.emission.log_prob(variables, outputs, batch),
             decode=jax.vmap(decode),
             draw=None,
             keys=keys[:1],
@@ -183,13 +183,12 @@ class Quantized(Autoencoder):
         log_pz = self.code_prior.log_prob(
             codes.reshape(len(codes), -1), part(variables, "prior"), code
         )
-        lost = charge.losses
         if self.quantizer.commitment:
             distance = (u - jax.lax.stop_gradient(nearest)) ** 2
             distance = distance.reshape(len(distance), -1).sum(-1)
             lost = {"commitment": self.quantizer.commitment * distance} | lost
         return Terms(
-            log_px=jnp.broadcast_to(charge.log_px, keys.shape),
+            log_px=jnp.broadcast_to(log_px, keys.shape),
             log_pz=jnp.broadcast_to(log_pz, keys.shape),
             log_qz=jnp.zeros(keys.shape),
             kl=None,
@@ -198,34 +197,29 @@ class Quantized(Autoencoder):
             q=None,
             p=None,
             losses=lost,
-            statistics=variables["statistics"]
-            | {
-                "quantizer": self.quantizer.update(u, codes, quantizer),
-                "likelihood": self.emission.update(variables, outputs, batch),
-            }
-            | charge.statistics,
+            statistics=statistics | {"quantizer": self.quantizer.update(u, codes, quantizer)},
         )
 
     def measure(self, variables: Variables, batch: Batch, *, keys: Array) -> dict[str, Array]:
-        """The codes of examples, [B, L]."""
+        """Returns the codes of examples, [B, L]."""
         codes = self.encode(variables, batch).codes
         return {"codes": codes.reshape(len(codes), -1)}
 
-    def figures(self, measured: dict[str, np.ndarray]) -> dict[str, float]:
-        """The perplexity of the codes: as many equally frequent ones have the same entropy."""
+    def figures(self, measured: Mapping[str, np.ndarray]) -> dict[str, float]:
+        """Returns the codes' perplexity: so many equally frequent codes have the same entropy."""
         _, counts = np.unique(measured["codes"], return_counts=True)
         share = counts / counts.sum()
         return {"code_perplexity": float(np.exp(-np.sum(share * np.log(share))))}
 
     def _encode(self, variables: Variables, batch: Batch) -> Array:
-        """What is to be quantized, [B, *places, E]."""
-        e = self.encoder.apply({"params": variables["params"]["encoder"]}, self._told(batch))
+        """Returns the vectors to be quantized, [B, *places, E]."""
+        e = parts.apply(self.encoder, variables["params"]["encoder"], self._told(batch))
         e = e.reshape(len(e), self.quantizer.size, *self.places)
         return self.quantizer.bound(jnp.moveaxis(e, 1, -1))
 
 
 class VQ(Quantized):
-    """Codes of a learned codebook."""
+    """The model whose codes are from a learned codebook."""
 
     @classmethod
     def build(cls, config: ml_collections.ConfigDict, data: Data) -> VQ:
@@ -234,7 +228,7 @@ class VQ(Quantized):
 
 
 class FSQ(Quantized):
-    """Codes of numbers rounded to a few levels."""
+    """The model whose codes are numbers rounded to a few levels."""
 
     @classmethod
     def build(cls, config: ml_collections.ConfigDict, data: Data) -> FSQ:
@@ -242,5 +236,5 @@ class FSQ(Quantized):
 
 
 def _flat(z: Array) -> Array:
-    """Vectors [B, *places, E] as a decoder takes them, number by number: [B, E L]."""
+    """Returns vectors [B, *places, E] as a decoder takes them, number by number: [B, E L]."""
     return jnp.moveaxis(z, -1, 1).reshape(len(z), -1)

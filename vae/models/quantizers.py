@@ -1,11 +1,11 @@
-"""Quantizers: from vectors u [..., E] to the nearest of V codes, each a vector of its own."""
+"""Quantizers: from vectors u [..., E] to the nearest of V codes, each with a vector."""
 
 from __future__ import annotations
 
 import dataclasses
 import math
 from abc import abstractmethod
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import jax
 import jax.numpy as jnp
@@ -17,36 +17,40 @@ Array = jax.Array
 
 
 class Quantizer(Protocol):
-    """A way to quantize.
+    """The contract of a quantizer, with its defaults.
 
     Attributes:
+      commitment: the weight of |u - sg(code)|^2 in the loss, 0 for none.
       size: E.
       num_codes: V.
-      commitment: the weight of |u - sg(code)|^2 in the loss, 0 for none.
     """
 
-    size: int
-    num_codes: int
     commitment: float
+    if TYPE_CHECKING:  # fields or properties; a property here would be the default of a field
+
+        @property
+        def size(self) -> int: ...
+        @property
+        def num_codes(self) -> int: ...
 
     def init(self, *, key: Array) -> parts.Variables:
-        """The initial variables."""
+        """Returns the initial variables."""
         return parts.nothing()
 
     def bound(self, e: Array) -> Array:
-        """The encoder's outputs [..., E] in the space of the codes."""
+        """Returns the encoder's outputs [..., E] mapped into the space of the codes."""
         return e
 
     @abstractmethod
     def nearest(self, u: Array, variables: parts.Variables) -> Array:
-        """The codes [...] int32 of u [..., E]."""
+        """Returns the codes [...] int32 nearest to u [..., E]."""
 
     @abstractmethod
     def look_up(self, codes: Array, variables: parts.Variables) -> Array:
-        """The vectors [..., E] of codes [...]."""
+        """Returns the vectors [..., E] of codes [...]."""
 
     def update(self, u: Array, codes: Array, variables: parts.Variables) -> dict[str, Array]:
-        """The statistics as a batch would leave them."""
+        """Returns the statistics after a batch."""
         return {}
 
 
@@ -54,19 +58,20 @@ class Quantizer(Protocol):
 class Codebook(Quantizer):
     """Codes learned as running averages of the vectors that choose them: online k-means.
 
-    van den Oord et al., "Neural discrete representation learning", 2017, appendix A.1. With n_v the
-    share of the batch's vectors whose nearest code is v, and m_v their sum over the batch's size,
+    (van den Oord et al., "Neural discrete representation learning", 2017, appendix A.1.) With n_v
+    the share of the batch's vectors whose nearest code is v, and m_v their sum divided by the
+    batch's number of vectors,
 
         N_v = decay N_v + (1 - decay) n_v,   M_v = decay M_v + (1 - decay) m_v,   code_v = M_v / N_v
 
     N and M are linear in the batch, so their average over devices is that of the whole batch.
 
-    A code is dead when its share of all N falls below a tenth of an even one. The least used then
-    take over half of what the most used have, as when a cell is split in two (Linde, Buzo and Gray,
-    "An algorithm for vector quantizer design", 1980): the dead code moves to the other, all but a
-    hundredth of the way, and from that side it draws the cell's half. This asks for nothing but N
-    and M, so it is the same on every device. The averages start so light that the first batches
-    place all codes.
+    A code is dead when its share of all N falls below a tenth of an even share. Then the least used
+    code takes over half of the most used code's vectors, as when a cell is split in two (Linde,
+    Buzo and Gray, "An algorithm for vector quantizer design", 1980): the dead code moves towards
+    the used one, all but a hundredth of the way, and gets half of its N. This depends on N and M
+    alone, so it is the same on every device. The averages start with so little weight that the
+    first batches place all codes.
     """
 
     size: int
@@ -93,7 +98,7 @@ class Codebook(Quantizer):
 
     def update(self, u: Array, codes: Array, variables: parts.Variables) -> dict[str, Array]:
         u, codes = u.reshape(-1, self.size), codes.reshape(-1)
-        # A product, for sums scattered over an accelerator's threads come in any order.
+        # A matrix product, since an accelerator adds up scattered sums in any order.
         chosen = jax.nn.one_hot(codes, self.num_codes) / len(codes)
         seen = {"usage": chosen.sum(0), "sums": jnp.matmul(chosen.T, u, precision="highest")}
         return jax.tree.map(
@@ -103,11 +108,11 @@ class Codebook(Quantizer):
         )
 
     def codes(self, statistics: dict[str, Array]) -> Array:
-        """The codebook [V, E]."""
+        """Returns the codebook [V, E]."""
         return statistics["sums"] / statistics["usage"][:, None]
 
     def revive(self, statistics: dict[str, Array]) -> dict[str, Array]:
-        """Moves every dead code beside one in use, the least used beside the most used."""
+        """Moves every dead code beside a used one, the least used beside the most used."""
         order = jnp.argsort(statistics["usage"])
         usage, codes = statistics["usage"][order], self.codes(statistics)[order]
         share = usage * self.num_codes / usage.sum()
@@ -124,10 +129,10 @@ class Codebook(Quantizer):
 class Scalars(Quantizer):
     """Finite scalar quantization (Mentzer et al., "Finite scalar quantization", 2023).
 
-    Number d of a vector is squashed into (-1, 1) and rounded to the nearest of `levels[d]` equally
-    spaced values from -1 to 1. The V = prod(levels) combinations are the codes; there is nothing to
-    learn and none can die. (For an even number of levels the paper shifts the rounding so that 0 is
-    a level; here -1 and 1 are levels always.)
+    A tanh brings number d of a vector into (-1, 1), which is rounded to the nearest of `levels[d]`
+    equally spaced values from -1 to 1. The V = prod(levels) combinations are the codes: nothing is
+    learned, and no code can die. (For an even number of levels the paper shifts the rounding so
+    that 0 is a level; here -1 and 1 are always levels.)
     """
 
     levels: tuple[int, ...]
@@ -144,7 +149,7 @@ class Scalars(Quantizer):
 
     @property
     def _places(self) -> np.ndarray:
-        """The value of each digit in a code: 1, L_1, L_1 L_2, ..."""
+        """The value of each digit's place in a code: 1, L_1, L_1 L_2, ..."""
         return np.cumprod((1, *self.levels[:-1])).astype(np.int32)
 
     def bound(self, e: Array) -> Array:

@@ -1,10 +1,12 @@
-"""The running regression of latents on the code c of a condition: what of them follows from it.
+"""A running linear regression of latents u on the code c of a condition.
+
+For attributes the shift of the mean is
 
     E[u | c] - E[u] = (c - E[c]) (cov(c) + r I)^-1 cov(c, u)
 
-of attributes; of classes, whose code is one-hot, the difference of the means of a class and of all,
-drawn to 0 as by r of all examples. The moments are running sums over batches that forget at a rate,
-divided by the weight that they have seen.
+For classes, whose code is one-hot, it is p / (p + r) times the mean of the class minus the mean of
+all, where p is the class's share of the examples. The moments are sums over batches that decay at a
+rate, divided by the sum of the batches' weights.
 """
 
 from __future__ import annotations
@@ -16,13 +18,13 @@ from vae.models.condition import Condition
 
 Array = jax.Array
 
-RATE = 0.01  # of forgetting: about a hundred batches are remembered
+RATE = 0.01  # of decay: about the last hundred batches count
 RIDGE = 1e-3
 TINY = 1e-12
 
 
 def start(condition: Condition, size: int) -> dict[str, Array]:
-    """The moments of codes [..., C] and latents [..., size] before the first step."""
+    """Returns the moments of codes [..., C] and latents [..., size] before the first step."""
     one_hot = condition.kind == "label"
     return {
         "weight": jnp.zeros(()),
@@ -33,7 +35,7 @@ def start(condition: Condition, size: int) -> dict[str, Array]:
 
 
 def shift(moments: dict[str, Array], code: Array) -> Array:
-    """E[u | c] - E[u] for codes [B, C], as [B, size]; 0 before the first step."""
+    """Returns E[u | c] - E[u] [B, size] for codes [B, C]; 0 before the first step."""
     mean = jax.tree.map(lambda total: total / jnp.maximum(moments["weight"], TINY), moments)
     covariance = mean["products"] - jnp.outer(mean["code"], mean["latents"])
     if "squares" not in moments:
@@ -45,7 +47,7 @@ def shift(moments: dict[str, Array], code: Array) -> Array:
 
 
 def update(moments: dict[str, Array], code: Array, u: Array) -> dict[str, Array]:
-    """The moments as codes [B, C] and latents [B, size] of a batch leave them."""
+    """Returns the moments after a batch with codes [B, C] and latents [B, size]."""
     new = {
         "weight": jnp.ones(()),
         "code": code.mean(0),

@@ -4,19 +4,19 @@
 
 (Kingma et al., "Semi-supervised learning with deep generative models", 2014, model M2.) It is a
 conditional VAE and a classifier q(y | x). Labels are uniform, p(y) = 1 / C. Where the label is
-unknown all classes are summed over, so that a sample's term log w = E_q(y | x)[log p(x, y, z_y) -
-log q(y, z_y | x)] is at most log p(x) in expectation, and so is its importance-weighted mean; where
-it is known the terms are those of log p(x, y), and the classifier has a loss of its own (eq. 9).
+unknown, the terms are sums over all classes: a sample's log w = E_q(y | x)[log p(x, y, z_y) -
+log q(y, z_y | x)] is at most log p(x) in expectation, and so is its importance-weighted mean. Where
+it is known, the terms are those of log p(x, y), and the classifier has a loss of its own (eq. 9).
 
-Labels are given in training. An evaluation is of log p(x), whatever is known of y.
+Labels are given in training alone. An evaluation estimates log p(x), whether y is known or not.
 """
 
 from __future__ import annotations
 
 import dataclasses
 import math
+from collections.abc import Mapping
 
-import flax.linen as nn
 import flax.struct
 import jax
 import jax.numpy as jnp
@@ -31,6 +31,7 @@ from vae.models.model import Model
 from vae.models.parts import Variables
 from vae.models.priors import Prior
 from vae.models.vae import VAE
+from vae.networks.network import Encoder
 from vae.probability.distributions import split
 from vae.probability.event import Event
 from vae.probability.likelihoods import Likelihood
@@ -39,17 +40,17 @@ from vae.probability.terms import Batch, Terms
 
 Array = jax.Array
 
-# Bytes that all classes hold at once; where they are more, they are taken in turns. The compiled
-# step takes about three times as much.
+# The most bytes that all classes may hold at once; beyond it, they are computed in turns. The
+# compiled step takes about three times as much.
 HELD = 2**31
 
 
 class Encoded(flax.struct.PyTreeNode):
-    """The most probable label, or the known one, and the centre of q(z | x, y) with it.
+    """The known or most probable label, and the centre of q(z | x, y) with it.
 
     Attributes:
       mean: (one-hot label [B, C], z [B, D]), which `decode` takes.
-      label_log_prob: [B, C] log q(y | x).
+      label_log_prob: log q(y | x), [B, C].
     """
 
     mean: tuple[Array, Array]
@@ -62,12 +63,12 @@ class SemiSupervised(Model):
 
     Attributes:
       vae: p(z), p(x | y, z) and q(z | x, y).
-      classifier: x [B, *places, C] to logits of q(y | x).
-      classification_weight: of -log q(y | x), for a labelled example.
+      classifier: takes x [B, *places, C] to the logits of q(y | x).
+      classification_weight: the weight of -log q(y | x) for a labelled example.
     """
 
     vae: VAE
-    classifier: nn.Module
+    classifier: Encoder
     classification_weight: float
 
     inference = ("encoder", "posterior", "classifier")
@@ -75,7 +76,7 @@ class SemiSupervised(Model):
 
     @classmethod
     def build(cls, config: ml_collections.ConfigDict, data: Data) -> SemiSupervised:
-        """The model of a config's `model` section with `name` "semi_supervised"."""
+        """Returns the model of a config's `model` section with `name` "semi_supervised"."""
         conditional = config.copy_and_resolve_references()
         conditional.condition = "label"
         return cls(
@@ -86,7 +87,7 @@ class SemiSupervised(Model):
 
     @property
     def loss_names(self) -> tuple[str, ...]:
-        """Names of the losses of `terms` in training."""
+        """The names of the losses of `terms` in training."""
         return (*self.vae.loss_names, "classification")
 
     @property
@@ -115,6 +116,7 @@ class SemiSupervised(Model):
 
     @property
     def condition(self) -> Condition:
+        assert self.vae.condition is not None  # `build` sets it
         return self.vae.condition
 
     @property
@@ -122,7 +124,7 @@ class SemiSupervised(Model):
         return self.condition.size
 
     def init(self, *, key: Array) -> Variables:
-        """Draws the initial variables: those of the VAE, and beside them the classifier's."""
+        """Draws the initial variables: the VAE's and the classifier's."""
         vae_key, key = jax.random.split(key)
         x = parts.blank(self.event)
         own = parts.join({"classifier": parts.of_module(self.classifier, x, key=key)})
@@ -130,12 +132,12 @@ class SemiSupervised(Model):
         return {name: variables[name] | own[name] for name in variables}
 
     def classify(self, variables: Variables, x: Array) -> Array:
-        """log q(y | x) of x [B, *places, C], as [B, C]."""
-        logits = self.classifier.apply({"params": variables["params"]["classifier"]}, x)
+        """Returns log q(y | x) [B, C] for x [B, *places, C]."""
+        logits = parts.apply(self.classifier, variables["params"]["classifier"], x)
         return jax.nn.log_softmax(logits)
 
     def encode(self, variables: Variables, batch: Batch) -> Encoded:
-        """The label, where unknown the most probable one, and z given it."""
+        """Returns the label, or the most probable one where it is unknown, and z given it."""
         log_prob = self.classify(variables, batch.x)
         y = jnp.where(batch.y >= 0, batch.y, log_prob.argmax(-1))
         q = self.vae.encode(variables, batch._replace(y=y))
@@ -149,12 +151,12 @@ class SemiSupervised(Model):
         *,
         keys: Array | None = None,
     ) -> Array:
-        """The mean of p(x | y, z), or draws from it with keys [B], as [B, *places, C].
+        """Returns x as p(x | y, z) is shown, [B, *places, C]; draws with keys [B].
 
-        Of the latents (y, z) the label is the largest of the C numbers; the argument y is not used.
+        The label is the index of the largest number of the latents' y; the argument y is not used.
         """
-        code, z = z
-        return self.vae.decode(variables, z, code.argmax(-1), keys=keys)
+        code, rest = z
+        return self.vae.decode(variables, rest, code.argmax(-1), keys=keys)
 
     def sample(
         self,
@@ -164,7 +166,7 @@ class SemiSupervised(Model):
         keys: Array,
         temperature: Array | None = None,
     ) -> tuple[Array, Array]:
-        """Latents (y, z) from each key [B]; labels [B] that are given, and not -1, are kept."""
+        """Draws latents (y, z), one from each key [B]; keeps given labels [B] that are not -1."""
         label_keys, z_keys = split(keys)
         drawn = jax.vmap(lambda key: jax.random.randint(key, (), 0, self.num_classes))(label_keys)
         y = drawn if y is None else jnp.where(y >= 0, y, drawn)
@@ -180,10 +182,10 @@ class SemiSupervised(Model):
         train: bool = False,
         axis: str | None = None,
     ) -> Terms:
-        """The parts of log p(x, y, z) - log q(y, z | x), expected over y where it is unknown.
+        """Returns the parts of log p(x, y, z) - log q(y, z | x), expected over an unknown y.
 
-        Without `train` it is unknown everywhere. The groups of the divergence are those of z, and
-        then the label.
+        Without `train` y is unknown everywhere. The groups of the divergence are those of z, and
+        after them the label.
         """
         num_samples, batch_size = keys.shape
         unknown = jnp.full((batch_size,), -1)
@@ -192,23 +194,24 @@ class SemiSupervised(Model):
         known = jax.nn.one_hot(y, self.num_classes)  # 0 everywhere at -1
         weights = jnp.where((y >= 0)[:, None], known, jnp.exp(log_prob)).T
 
-        games = [loss for loss in self.vae.losses if loss.part]
+        adversaries = tuple(loss for loss in self.vae.losses if loss.part)
 
         def of_class(label: Array) -> Terms:
             labelled = batch._replace(y=jnp.full((batch_size,), label))
             terms = self.vae.terms(variables, labelled, keys=keys, train=train)
-            # Those of an adversary, which are the same for all classes.
-            statistics = {loss.part: terms.statistics[loss.part] for loss in games}
+            # An adversary's, which are the same for all classes.
+            names = [loss.part for loss in adversaries if loss.part]
+            statistics = {name: terms.statistics[name] for name in names}
             return terms._replace(q=None, p=None, statistics=statistics)
 
         each = in_pieces(jax.vmap(of_class), jnp.arange(self.num_classes), limit=HELD)
 
         def expected(values: Array, weights: Array = weights) -> Array:
-            """E_q(y | x) of values [C, ..., B]."""
+            """Returns E_q(y | x)[values] for values [C, ..., B]."""
             return jnp.einsum("c...b,cb->...b", values, weights)
 
-        # In a game the classifier has no part.
-        fixed = dict.fromkeys(losses.names(games), jax.lax.stop_gradient(weights))
+        # Adversarial losses do not train the classifier.
+        fixed = dict.fromkeys(losses.names(adversaries), jax.lax.stop_gradient(weights))
 
         log_py = -math.log(self.num_classes)
         log_qy = jnp.where(y >= 0, 0.0, (weights * log_prob.T).sum(0))
@@ -241,11 +244,11 @@ class SemiSupervised(Model):
         )
 
     def measure(self, variables: Variables, batch: Batch, *, keys: Array) -> dict[str, Array]:
-        """Labels as they are and as they are classified, [B]."""
+        """Returns the true labels and the classifier's, [B]."""
         return {"label": batch.y, "classified": self.classify(variables, batch.x).argmax(-1)}
 
-    def figures(self, measured: dict[str, np.ndarray]) -> dict[str, float]:
-        """The share of the labelled examples that are classified right, and its standard error."""
+    def figures(self, measured: Mapping[str, np.ndarray]) -> dict[str, float]:
+        """Returns the share of labelled examples classified right, and its standard error."""
         right = (measured["label"] == measured["classified"])[measured["label"] >= 0]
         if not len(right):
             return {}

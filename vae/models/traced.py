@@ -1,5 +1,6 @@
-"""Parts of one's own in a model are traced before anything is compiled: what they raise is said in
-a sentence with their line, and so is a wrong shape.
+"""Traces a model with parts of one's own before anything is compiled.
+
+What a part raises, and any wrong shape, becomes one sentence with the line of the part's file.
 """
 
 from __future__ import annotations
@@ -17,19 +18,19 @@ from vae.models.model import Model
 from vae.probability.distributions import sample_keys
 from vae.probability.terms import Batch
 
-SAMPLES = 3  # of each example, of which there must be another number
+SAMPLES = 3  # for each example; not 2, the number of examples, so that swapped axes show
 
 
 def check_traced(config: ConfigDict, model: Model, examples: Callable[[], Batch]) -> None:
-    """Refuses a model whose parts of one's own raise, or give arrays of other shapes.
+    """Refuses a model with parts of one's own that raise, or return arrays of the wrong shapes.
 
     Args:
       config: the experiment.
-      model: its model, which is traced, not computed.
-      examples: gives a batch of two examples.
+      model: its model, which is traced and not run.
+      examples: returns a batch of two examples.
 
     Raises:
-      InputError: one sentence with the part, what it is asked, and where in its file it failed.
+      InputError: a sentence with the part, what it was asked for, and the line where it failed.
     """
     names = {k: v for k, v in flatten(config.model).items() if own.is_own(v)}
     if not names:
@@ -99,7 +100,7 @@ def check_traced(config: ConfigDict, model: Model, examples: Callable[[], Batch]
 
 
 def _shapes(tree: Any) -> Any:
-    """The shapes of arrays, by their names where there are several."""
+    """Returns the shapes of the arrays in a tree by their names."""
     leaves = jax.tree_util.tree_leaves_with_path(tree)
     return {jax.tree_util.keystr(path, simple=True, separator="."): x.shape for path, x in leaves}
 

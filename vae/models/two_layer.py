@@ -2,12 +2,12 @@
 
     p(x, z1, z2) = p(z2) p(z1 | z2) p(x | z1),    q(z1, z2 | x) = q(z1 | x) q(z2 | z1)
 
-p(z2) is the standard normal, the other three densities of latents are diagonal Gaussians. Given x
-the divergence has no closed form: q(z1 | x) does not know z2.
+p(z2) is the standard normal, the other three densities of latents are diagonal Gaussians. The
+divergence of an example has no closed form, since q(z1 | x) does not depend on z2.
 
-A conditional one has p(x | z1, y) and q(z1 | x, y). The two densities between the layers are not
-told y: latents are of what y does not say, and then p(z2 | z1, x, y) = p(z2 | z1), for y meets z2
-in z1 alone.
+A conditional model has p(x | z1, y) and q(z1 | x, y). The two densities between the layers do not
+depend on y: latents hold what y does not say, and p(z2 | z1, x, y) = p(z2 | z1), since z2 is
+connected to y through z1 alone.
 """
 
 from __future__ import annotations
@@ -15,7 +15,6 @@ from __future__ import annotations
 import dataclasses
 from typing import NamedTuple
 
-import flax.linen as nn
 import jax
 import jax.numpy as jnp
 import ml_collections
@@ -28,7 +27,8 @@ from vae.models.data import Data
 from vae.models.emission import Emission
 from vae.models.likelihoods import likelihood_of
 from vae.models.parts import Variables
-from vae.networks.mlp import Encoder
+from vae.networks import mlp
+from vae.networks.network import Encoder
 from vae.probability.distributions import DiagonalGaussian, StandardNormal, split
 from vae.probability.terms import Batch, Terms
 from vae.rules.model import check_grids
@@ -38,7 +38,7 @@ Latents = tuple[Array, Array]  # z1 [..., D1], z2 [..., D2]
 
 
 class Centre(NamedTuple):
-    """The `mean` (z1 [B, D1], z2 [B, D2]) of q, the second given the first."""
+    """The `mean` (z1 [B, D1], z2 [B, D2]) of q; z2 is the mean given z1."""
 
     mean: Latents
 
@@ -48,22 +48,22 @@ class TwoLayer(Autoencoder):
     """Four networks tied to the mathematics.
 
     Attributes:
-      encoder: x [B, *places, C] to mean and log-variance of q(z1 | x), [B, 2 D1].
-      top_encoder: z1 [N, D1] to those of q(z2 | z1), [N, 2 D2].
-      top_decoder: z2 [N, D2] to those of p(z1 | z2), [N, 2 D1].
+      encoder: takes x [B, *places, C] to mean and log-variance of q(z1 | x), [B, 2 D1].
+      top_encoder: takes z1 [N, D1] to those of q(z2 | z1), [N, 2 D2].
+      top_decoder: takes z2 [N, D2] to those of p(z1 | z2), [N, 2 D1].
       dims: (D1, D2).
     """
 
-    encoder: nn.Module
-    top_encoder: nn.Module
-    top_decoder: nn.Module
+    encoder: Encoder
+    top_encoder: Encoder
+    top_decoder: Encoder
     dims: tuple[int, int]
 
     inference = ("encoder", "top_encoder")
 
     @classmethod
     def build(cls, config: ml_collections.ConfigDict, data: Data) -> TwoLayer:
-        """The model of a config's `model` section with `name` "two_layer".
+        """Returns the model of a config's `model` section with `name` "two_layer".
 
         Raises:
           InputError: the latents do not fill the grids of the networks.
@@ -74,8 +74,8 @@ class TwoLayer(Autoencoder):
         check_grids(config, data.event.places, config.latent_dim)
         return cls(
             encoder=make_encoder(config, data, 2 * config.latent_dim),
-            top_encoder=Encoder(widths, 2 * config.top_dim, **common),
-            top_decoder=Encoder(widths[::-1], 2 * config.latent_dim, **common),
+            top_encoder=mlp.Encoder(widths, 2 * config.top_dim, **common),
+            top_decoder=mlp.Encoder(widths[::-1], 2 * config.latent_dim, **common),
             emission=Emission(make_decoder(config, data, likelihood), likelihood, data.event),
             dims=(config.latent_dim, config.top_dim),
             condition=condition,
@@ -103,14 +103,14 @@ class TwoLayer(Autoencoder):
         )
 
     def encode(self, variables: Variables, batch: Batch, *, train: bool = False) -> Centre:
-        """The mean of q(z1 | x), and that of q(z2 | z1) there."""
+        """Returns the means of q(z1 | x) and, at that z1, of q(z2 | z1)."""
         z1 = self._normal(variables, "encoder", self._told(batch)).mean
         return Centre((z1, self._normal(variables, "top_encoder", z1).mean))
 
     def decode(
         self, variables: Variables, z: Latents, y: Array | None = None, *, keys: Array | None = None
     ) -> Array:
-        """x as p(x | z1) is shown, [B, *places, C]; with keys [B], draws."""
+        """Returns x as p(x | z1) is shown, [B, *places, C]; draws with keys [B]."""
         return self.emission.decode(variables, z[0], self._code(y), keys=keys)
 
     def sample(
@@ -121,7 +121,7 @@ class TwoLayer(Autoencoder):
         keys: Array,
         temperature: Array | None = None,
     ) -> Latents:
-        """Latents z2 ~ p(z2), z1 ~ p(z1 | z2), from keys [B], both of the temperature."""
+        """Draws z2 ~ p(z2) and z1 ~ p(z1 | z2) from keys [B], both with the temperature."""
         keys = split(keys)
         z2 = parts.tempered(StandardNormal(self.dims[1]), temperature).sample(keys=keys[0])
         p1 = parts.tempered(self._normal(variables, "top_decoder", z2), temperature)
@@ -130,7 +130,7 @@ class TwoLayer(Autoencoder):
     def joint(
         self, variables: Variables, z: Latents, y: Array | None = None
     ) -> tuple[Array, Array]:
-        """log p(z1, z2) [N], and the outputs of p(x | z1) [N, *places, P], at any z."""
+        """Returns log p(z1, z2) [N] and the outputs of p(x | z1) [N, *places, P] at any z."""
         z1, z2 = z
         log_p1 = self._normal(variables, "top_decoder", z2).log_prob(z1)
         log_pz = StandardNormal(self.dims[1]).log_prob(z2) + log_p1
@@ -145,7 +145,7 @@ class TwoLayer(Autoencoder):
         train: bool = False,
         axis: str | None = None,
     ) -> Terms:
-        """The parts of log p(x, z) - log q(z | x), drawn from keys [K, B]."""
+        """Returns the parts of log p(x, z) - log q(z | x), drawn from keys [K, B]."""
         layers, code = split(keys), self._code(batch.y)
         q1 = self._normal(variables, "encoder", self._told(batch))
         z1, log_q1 = q1.sample_and_log_prob(keys=layers[0])
@@ -153,12 +153,11 @@ class TwoLayer(Autoencoder):
         z2, log_q2 = q2.sample_and_log_prob(keys=layers[1])
         p1 = self._normal(variables, "top_decoder", z2)
         outputs = self.emission.outputs(variables, z1, code, x=batch.x)
-        charge = self._charge(
+        log_px, lost, statistics = self._charge(
             variables,
             batch,
             (z1, z2),
             outputs,
-            self.emission.log_prob(variables, outputs, batch),
             decode=lambda z: self.emission.outputs(variables, z[0], code),
             draw=lambda keys: self.sample(variables, keys=keys),
             keys=keys,
@@ -166,7 +165,7 @@ class TwoLayer(Autoencoder):
             axis=axis,
         )
         return Terms(
-            log_px=charge.log_px,
+            log_px=log_px,
             log_pz=StandardNormal(self.dims[1]).log_prob(z2) + p1.log_prob(z1),
             log_qz=log_q1 + log_q2,
             kl=None,
@@ -174,16 +173,14 @@ class TwoLayer(Autoencoder):
             mean=jnp.concatenate([q1.mean, q2.mean.mean(0)], axis=-1),
             q=None,
             p=None,
-            losses=charge.losses,
-            statistics=variables["statistics"]
-            | {"likelihood": self.emission.update(variables, outputs, batch)}
-            | charge.statistics,
+            losses=lost,
+            statistics=statistics,
         )
 
     def _normal(self, variables: Variables, name: str, inputs: Array) -> DiagonalGaussian:
-        """What a network makes of an x or a latent [..., D]."""
+        """Returns the density that a network gives for an x or a latent [..., D]."""
         leading = inputs.shape[: 1 if name == "encoder" else -1]
         flat = inputs if name == "encoder" else inputs.reshape(-1, inputs.shape[-1])
-        outputs = getattr(self, name).apply({"params": variables["params"][name]}, flat)
+        outputs = parts.apply(getattr(self, name), variables["params"][name], flat)
         mean, log_variance = jnp.split(outputs.reshape(*leading, -1), 2, axis=-1)
         return DiagonalGaussian(mean, 0.5 * log_variance)

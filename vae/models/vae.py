@@ -2,9 +2,9 @@
 
     p(x, z | y) = p(z) p(x | z, y),    q(z | x, y)
 
-(Kingma & Welling 2014; conditional: Sohn et al. 2015.) A model is a frozen record of pure parts. It
-holds no arrays but those that its parameters start from; what is learned or tracked is in its
-variables (`parts.py`). Latents in R^D have their origin where the mean of what the encoder gives is
+(Kingma & Welling 2014; conditional: Sohn et al. 2015.) A model is a frozen record of pure parts.
+Its only arrays are those that its parameters start from; what is learned or tracked is in its
+variables (`parts.py`). Latents in R^D have their origin at the mean of the encoder's latents
 (`origin.py`).
 """
 
@@ -13,7 +13,6 @@ from __future__ import annotations
 import dataclasses
 from typing import Any
 
-import flax.linen as nn
 import jax
 import jax.numpy as jnp
 import ml_collections
@@ -29,6 +28,8 @@ from vae.models.likelihoods import likelihood_of
 from vae.models.parts import Variables, part
 from vae.models.posteriors import Posterior
 from vae.models.priors import Prior
+from vae.networks.network import Encoder
+from vae.probability.density import Density, Variational
 from vae.probability.terms import Batch, Terms
 from vae.rules.model import check_grids
 
@@ -40,20 +41,20 @@ class VAE(Autoencoder):
     """Encoder and decoder tied to the mathematics.
 
     Attributes:
-      encoder: x [B, *places, C] to the posterior's outputs [B, P].
+      encoder: takes x [B, *places, C] to the posterior's outputs [B, P].
       posterior: the family of q(z | x), see `posteriors/`.
       prior: the family of p(z), see `priors/`.
     """
 
-    encoder: nn.Module
+    encoder: Encoder
     posterior: Posterior
     prior: Prior
 
-    inference = ("encoder", "posterior")  # the parts that q(z | x) is made of
+    inference = ("encoder", "posterior")
 
     @classmethod
     def build(cls, config: ml_collections.ConfigDict, data: Data) -> VAE:
-        """The model of a config's `model` section with `name` "vae"."""
+        """Returns the model of a config's `model` section with `name` "vae"."""
         likelihood = likelihood_of(config, data.event)
         condition = condition_of(config, data)
         posterior = build(
@@ -93,10 +94,9 @@ class VAE(Autoencoder):
             }
         )
 
-    def encode(self, variables: Variables, batch: Batch, *, train: bool = False) -> Any:
-        """q(z | x), whose `mean` [B, D] is what `decode` takes."""
-        encoder = {"params": variables["params"]["encoder"]}
-        outputs = self.encoder.apply(encoder, self._told(batch))
+    def encode(self, variables: Variables, batch: Batch, *, train: bool = False) -> Variational:
+        """Returns q(z | x), whose `mean` [B, D] is a z that `decode` takes."""
+        outputs = parts.apply(self.encoder, variables["params"]["encoder"], self._told(batch))
         own = part(variables, "posterior")
         q = self.posterior.distribution(outputs, own, train=train)
         return origin.shifted(q, own["statistics"], self._code(batch.y))
@@ -104,7 +104,7 @@ class VAE(Autoencoder):
     def decode(
         self, variables: Variables, z: Array, y: Array | None = None, *, keys: Array | None = None
     ) -> Array:
-        """x as p(x | z) is shown for z [B, D], as [B, *places, C]; with keys [B], draws."""
+        """Returns x as p(x | z) is shown for z [B, D], [B, *places, C]; draws with keys [B]."""
         return self.emission.decode(variables, *self._inputs(variables, z, y), keys=keys)
 
     def sample(
@@ -115,12 +115,12 @@ class VAE(Autoencoder):
         keys: Array,
         temperature: Array | None = None,
     ) -> Array:
-        """Latents z ~ p(z), one from each key [B], as [B, D]; see `parts.tempered`."""
+        """Draws latents z ~ p(z) [B, D], one from each key [B]; see `parts.tempered`."""
         p = self._prior(variables, Batch(None, y), train=False)
         return parts.tempered(p, temperature).sample(keys=keys)
 
     def joint(self, variables: Variables, z: Array, y: Array | None = None) -> tuple[Array, Array]:
-        """log p(z) [N], and the outputs of p(x | z) [N, *places, P], at any z [N, D]."""
+        """Returns log p(z) [N] and the outputs of p(x | z) [N, *places, P] at any z [N, D]."""
         p = self._prior(variables, Batch(None, y), train=False)
         inputs = self._inputs(variables, z, y)
         return p.log_prob(z), self.emission.outputs(variables, *inputs)
@@ -134,11 +134,10 @@ class VAE(Autoencoder):
         train: bool = False,
         axis: str | None = None,
     ) -> Terms:
-        """The parts of log p(x, z) - log q(z | x), drawn from keys [K, B].
+        """Returns the parts of log p(x, z) - log q(z | x), drawn from keys [K, B].
 
-        With `train`, q may be a relaxation of itself (of a discrete posterior), p(z) may leave the
-        batch's own examples out, and the adversary plays; without, q and p are the densities that
-        figures are quoted for.
+        With `train`, a discrete q is relaxed, p(z) may leave the batch's own examples out, and the
+        adversary takes part. Without it, q and p are the distributions that figures are about.
         """
         q = self.encode(variables, batch, train=train)
         p = self._prior(variables, batch, train=train)
@@ -148,12 +147,11 @@ class VAE(Autoencoder):
             return self.emission.outputs(variables, *self._inputs(variables, z, batch.y), x=x)
 
         outputs = decode(z, batch.x)
-        charge = self._charge(
+        log_px, lost, statistics = self._charge(
             variables,
             batch,
             z,
             outputs,
-            self.emission.log_prob(variables, outputs, batch),
             decode=decode,
             draw=lambda keys: p.sample(keys=keys),
             keys=keys,
@@ -162,7 +160,7 @@ class VAE(Autoencoder):
         )
         posterior = variables["statistics"]["posterior"]
         return Terms(
-            log_px=charge.log_px,
+            log_px=log_px,
             log_pz=p.log_prob(z),
             log_qz=log_qz,
             kl=q.kl(p),
@@ -170,22 +168,17 @@ class VAE(Autoencoder):
             mean=q.mean,
             q=q,
             p=p,
-            losses=charge.losses,
-            statistics=variables["statistics"]
-            | {
-                "posterior": origin.update(posterior, z, self._code(batch.y)),
-                "likelihood": self.emission.update(variables, outputs, batch),
-            }
-            | charge.statistics,
+            losses=lost,
+            statistics=statistics | {"posterior": origin.update(posterior, z, self._code(batch.y))},
         )
 
-    def _prior(self, variables: Variables, batch: Batch, *, train: bool) -> Any:
-        def encode(others: Batch) -> Any:
+    def _prior(self, variables: Variables, batch: Batch, *, train: bool) -> Density:
+        def encode(others: Batch) -> Variational:
             return self.encode(variables, others, train=train)
 
         return self.prior.distribution(part(variables, "prior"), batch, encode, train=train)
 
     def _inputs(self, variables: Variables, z: Array, y: Array | None) -> tuple[Array, Any]:
-        """What the decoder takes for latents z [..., B, D]: u = z + o, and the code."""
+        """Returns what the decoder takes for latents z [..., B, D]: u = z + o, and the code."""
         code = self._code(y)
         return origin.restored(z, variables["statistics"]["posterior"], code), code

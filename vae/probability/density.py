@@ -58,7 +58,8 @@ class Variational(Protocol):
 
     def shifted(self, by: Array) -> Self:
         """Returns the distribution of z + by [size] or [B, size]; only latents in R^D need it."""
-        raise NotImplementedError("q(z | x) of latents in R^D needs `shifted`")
+        reason = f"{type(self).__name__} of latents in R^D needs `shifted`"
+        raise NotImplementedError(reason)
 
     def log_prob(self, z: Array) -> Array | None:
         """Returns log q(z | x) [K, B] at z [K, B, size]; None if only q's own samples have one."""

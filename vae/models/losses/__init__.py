@@ -1,10 +1,12 @@
-"""What a model loses beside the likelihood: regularisers, adversaries and losses of an image.
+"""Losses beside the likelihood: regularisers, adversaries and image losses.
 
-A model has a tuple of them and charges itself with all by `charge`. A loss is a class in a file
-here and a row in `vae/config/axes/likelihoods.py`.
+A model has a tuple of them, and `charge` adds them up. A loss is a class in a file here and a row
+in `vae/config/axes/likelihoods.py`.
 """
 
 from __future__ import annotations
+
+from typing import Any
 
 import jax
 import ml_collections
@@ -28,10 +30,17 @@ def losses_of(
     space: str,
     size: int,
 ) -> tuple[Loss, ...]:
-    """The losses of a config's `model` section, of latents of `size` numbers in a space.
+    """Returns the losses that a config's `model` section names.
+
+    Args:
+      config: the section.
+      event: the shape of an x and what its values mean.
+      condition: the model's condition, or None.
+      space: where z is, see `vae.probability.density.SPACES`.
+      size: how many numbers z has, all its layers together.
 
     Raises:
-      InputError: one of them cannot be of such data or latents.
+      InputError: one of them does not take such data or latents.
     """
     chosen = []
     for key in ("regularizer", "adversary", "image_loss"):
@@ -45,21 +54,23 @@ def losses_of(
 
 
 def names(losses: tuple[Loss, ...]) -> tuple[str, ...]:
-    """What they add to the loss."""
+    """Returns the names of the terms that they add to the loss."""
     return tuple(name for loss in losses for name in loss.names)
 
 
 def init(losses: tuple[Loss, ...], *, key: Array) -> dict[str, parts.Variables]:
-    """The initial variables of those that have some, by part; `key` is that of the model."""
-    key = jax.random.fold_in(key, 4)  # beside the parts that a model draws from its key
+    """Returns the initial variables of the losses that have some, by part; `key` is the model's."""
+    key = jax.random.fold_in(key, 4)  # a model splits its own key into 0 to 3
     return {loss.part: loss.init(key=key) for loss in losses if loss.part}
 
 
 def charge(
     losses: tuple[Loss, ...], variables: parts.Variables, drawn: Drawn, *, train: bool
 ) -> Charge:
-    """What a model loses by all of them, by name, and the statistics by part."""
-    lost, statistics, log_px = {}, {}, None
+    """Returns the sum of all charges: losses by name, and statistics by part."""
+    lost: dict[str, Array] = {}
+    statistics: dict[str, Any] = {}
+    log_px = None
     for loss in losses:
         if not loss.part:
             lost |= loss.charge(parts.nothing(), drawn).losses

@@ -1,8 +1,8 @@
-"""The game of a discriminator against whoever makes the fakes, both in one gradient step.
+"""A discriminator against the network that makes the fakes, both trained in one gradient step.
 
-Two losses are added up, and each reaches its own player alone: of the adversarial loss the
-discriminator's weights are constants, of the discriminator's loss all that it is shown. So the
-gradient of the sum is both players' own, and a step moves them at once.
+The loss is a sum of two, each with gradients for its own player alone: the adversarial loss treats
+the discriminator's weights as constants, and the discriminator's loss treats all that it is shown
+as constants. So the gradient of the sum is each player's own, and one step updates both.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 
 import flax.linen as nn
 import jax
+import jax.numpy as jnp
 import ml_collections
 
 from vae.config.build import named
@@ -22,18 +23,18 @@ from vae.probability.adversarial import GanLoss, squared_slope
 Array = jax.Array
 
 NAMES = ("adversarial", "discriminator")
-PART = "discriminator"  # of a model's variables
+PART = "discriminator"  # its name in a model's variables
 
 
 @dataclasses.dataclass(frozen=True)
 class Discriminator:
-    """A network that judges, and what is lost by it.
+    """A network that tells real examples from fakes, and the losses of both players.
 
     Attributes:
       module: (x [B, ...], code [B, C] or None) to features [B, F] and logit [B].
-      loss: of both players.
-      weight: of the adversarial loss.
-      r1_weight: of half the squared slope at what is real.
+      loss: the losses of both players as functions of logits.
+      weight: the weight of the adversarial loss.
+      r1_weight: the weight of half the squared slope at real examples.
       spectral_norm: whether the module's kernels are normalised.
     """
 
@@ -47,7 +48,7 @@ class Discriminator:
     def build(
         cls, config: ml_collections.ConfigDict, module: Callable[..., nn.Module]
     ) -> Discriminator:
-        """The discriminator of a config's `model` section, with a kind of network."""
+        """Returns the discriminator of a config's `model` section, with a class of network."""
         return cls(
             module=module(tuple(config.discriminator_widths), config.dtype),
             loss=named("model", config, "gan_loss"),
@@ -57,7 +58,7 @@ class Discriminator:
         )
 
     def init(self, *inputs: Array | None, key: Array) -> parts.Variables:
-        """The initial variables, of an x [1, ...] and a code [1, C] or None."""
+        """Returns the initial variables, for an x [1, ...] and a code [1, C] or None."""
         module_key, vectors_key = jax.random.split(key)
         variables = parts.of_module(self.module, *inputs, key=module_key)
         if self.spectral_norm:
@@ -65,9 +66,9 @@ class Discriminator:
         return variables
 
     def ready(self, variables: parts.Variables) -> parts.Variables:
-        """The variables that `judge` and `contest` take: the params as they are applied.
+        """Returns the variables that `judge` and `contest` take.
 
-        Its statistics are those after the step.
+        Their params are normalised, if they are to be; their statistics are those after the step.
         """
         if not self.spectral_norm:
             return variables
@@ -75,8 +76,8 @@ class Discriminator:
         return {"params": params, "statistics": vectors}
 
     def judge(self, ready: parts.Variables, x: Array, code: Array | None) -> tuple[Array, Array]:
-        """Features [B, F] and logits [B] of x [B, ...], code [B, C] or None."""
-        return self.module.apply({"params": ready["params"]}, x, code)
+        """Returns features [B, F] and logits [B] for x [B, ...] and code [B, C] or None."""
+        return parts.apply(self.module, ready["params"], x, code)
 
     def contest(
         self,
@@ -85,13 +86,13 @@ class Discriminator:
         fakes: Sequence[Array],
         code: Array | None = None,
     ) -> dict[str, Array]:
-        """What the players lose, each [B].
+        """Returns the loss of each player, [B].
 
         Args:
-          ready: see `ready`.
-          real: [B, ...].
-          fakes: of one or more kinds, [K, B, ...] each; a kind counts as much as another.
-          code: [B, C] what each real should be, and the fakes beside it.
+          ready: the variables that `ready` returns.
+          real: real examples, [B, ...].
+          fakes: one or more kinds of fakes, [K, B, ...] each; all kinds have the same weight.
+          code: [B, C], the code that real example and fakes are conditioned on, or None.
         """
 
         def score(ready: parts.Variables, x: Array) -> Array:
@@ -99,7 +100,7 @@ class Discriminator:
 
         def over_fakes(loss: Callable[[Array], Array], ready: parts.Variables) -> Array:
             logits = [jax.vmap(lambda x: score(ready, x))(fake) for fake in fakes]
-            return sum(loss(logit).mean(0) for logit in logits) / len(logits)
+            return sum((loss(logit).mean(0) for logit in logits), jnp.zeros(())) / len(logits)
 
         adversarial = over_fakes(self.loss.generator, jax.lax.stop_gradient(ready))
         real, fakes = jax.lax.stop_gradient((real, tuple(fakes)))

@@ -1,4 +1,4 @@
-"""What a loss is a function of, and what it gives."""
+"""What a loss is a function of (`Drawn`), and what it returns (`Charge`)."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 import jax
 
+from vae.probability.likelihoods import Likelihood
 from vae.probability.terms import Batch
 
 Array = jax.Array
@@ -15,18 +16,19 @@ Array = jax.Array
 
 @dataclasses.dataclass(frozen=True)
 class Drawn:
-    """A batch, latents that q(z | x) has for it, and what is decoded from them.
+    """A batch, samples from q(z | x), and what the decoder makes of them.
 
     Attributes:
-      batch: of B examples.
-      z: samples of q(z | x), leaves [K, B, ...].
-      outputs: of the decoder there, [K, B, *places, P].
-      decode: such z to such outputs.
-      draw: keys [B] to z ~ p(z), leaves [B, ...]; None where p(z) is fitted to what q gives.
-      likelihood: of the outputs.
-      decoder: its params.
-      keys: [K, B] that z was drawn from.
-      axis: names the mapped axis over which the batch is spread, or is None.
+      batch: B examples.
+      z: samples from q(z | x), leaves [K, B, ...].
+      outputs: the decoder's outputs at z, [K, B, *places, P].
+      decode: the function from z to outputs.
+      draw: the function from keys [B] to z ~ p(z), leaves [B, ...]; None where p(z) is fitted to
+        the encoder's codes.
+      likelihood: turns outputs into p(x | z).
+      decoder: the decoder's params.
+      keys: [K, B], from which z was drawn.
+      axis: the name of the mapped axis over which the batch is spread, or None.
     """
 
     batch: Batch
@@ -34,28 +36,28 @@ class Drawn:
     outputs: Array
     decode: Callable[[Any], Array]
     draw: Callable[[Array], Any] | None
-    likelihood: Any
+    likelihood: Likelihood
     decoder: Any
     keys: Array
     axis: str | None
 
     def mean(self, z: Any) -> Array:
-        """The mean of p(x | z) at latents like `z`, [K, B, *places, C]; see `mean_of`."""
+        """Returns the mean of p(x | z) at latents like `z`, [K, B, *places, C]; see `mean_of`."""
         return self.mean_of(self.decode(z))
 
     def mean_of(self, outputs: Array) -> Array:
-        """The mean of p(x | z) with these outputs; x itself at places that the mask leaves out."""
+        """Returns the mean of p(x | z) from outputs; x itself at positions outside the mask."""
         return self.batch.masked(self.likelihood.mean(outputs))
 
 
 class Charge(NamedTuple):
-    """What is lost on a batch.
+    """The loss on a batch.
 
     Attributes:
-      losses: by name, [B] each, weighted. "adversarial" is what the model alone descends, and
-        "discriminator" what the adversary alone does.
-      statistics: of the loss's own variables after the step.
-      log_px: [K, B] in the place of the likelihood, or None.
+      losses: weighted terms by name, [B] each. "adversarial" has gradients for the model alone, and
+        "discriminator" for the adversary alone.
+      statistics: the statistics of the loss's own variables after the step.
+      log_px: [K, B], which replaces the likelihood's log p(x | z), or None.
     """
 
     losses: dict[str, Array]

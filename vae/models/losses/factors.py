@@ -1,12 +1,13 @@
 """A discriminator that measures the total correlation of the latents: FactorVAE.
 
 (Kim & Mnih, "Disentangling by factorising", 2018.) It tells z ~ q(z) from z whose dimensions are
-permuted apart over the batch, which is of the product of the marginals. At its best its logit is
+permuted independently over the batch, which are samples from the product of the marginals. The
+logit of the best discriminator is
 
     log q(z) - sum_d log q(z_d)
 
-whose mean, the total correlation, the encoder is charged with beside the ELBO (their eq. 2, whose
-gamma is `weight`). They permute a second batch; here it is the same one.
+Its mean is the total correlation, which is added to the encoder's loss beside the ELBO (their
+eq. 2, whose gamma is `weight`). They permute a second batch; here it is the same one.
 """
 
 from __future__ import annotations
@@ -34,12 +35,12 @@ Array = jax.Array
 
 @dataclasses.dataclass(frozen=True)
 class Factors(Loss):
-    """Latents against latents whose dimensions belong to different examples.
+    """Tells latents from latents whose dimensions belong to different examples.
 
     Attributes:
-      module: (z [B, D]) to features and logit [B].
+      module: z [B, D] to features and logit [B].
       size: D.
-      weight: of the total correlation.
+      weight: the weight of the total correlation.
     """
 
     module: nn.Module
@@ -70,7 +71,7 @@ class Factors(Loss):
         z, keys, axis = drawn.z, other_keys(drawn.keys), drawn.axis
 
         def logits(params: Any, z: Array) -> Array:
-            return jax.vmap(lambda z: self.module.apply({"params": params}, z)[1])(z)
+            return jax.vmap(lambda z: parts.apply(self.module, params, z)[1])(z)
 
         params, fixed = variables["params"], jax.lax.stop_gradient(z)
         noise = draw_each(lambda key: jax.random.uniform(key, (self.size,)), keys)

@@ -1,8 +1,8 @@
-"""A discriminator of latents in the place of a divergence: the adversarial autoencoder.
+"""A discriminator of latents instead of a divergence: the adversarial autoencoder.
 
-(Makhzani et al., "Adversarial autoencoders", 2016.) It tells z ~ p(z), which are real, from those
-of q(z | x), and the encoder is trained so that it cannot: the aggregate posterior becomes p(z). The
-divergence is left out by objective.beta = 0.
+(Makhzani et al., "Adversarial autoencoders", 2016.) It tells z ~ p(z), the real ones, from
+z ~ q(z | x). The encoder is trained so that it cannot, and the aggregate posterior becomes p(z).
+objective.beta = 0 leaves the divergence out.
 """
 
 from __future__ import annotations
@@ -26,11 +26,11 @@ Array = jax.Array
 
 @dataclasses.dataclass(frozen=True)
 class Latents(Loss):
-    """Draws from the prior against those from the posterior.
+    """Tells draws from the prior from draws from the posterior.
 
     Attributes:
-      discriminator: of latents.
-      size: numbers in z, of all its layers together.
+      discriminator: takes latents.
+      size: how many numbers z has, all its layers together.
     """
 
     discriminator: Discriminator
@@ -56,6 +56,7 @@ class Latents(Loss):
 
     def charge(self, variables: parts.Variables, drawn: Drawn) -> Charge:
         ready = self.discriminator.ready(variables)
+        assert drawn.draw is not None  # `takes` refuses codes
         real = parts.vectors(drawn.draw(other_keys(drawn.keys)[0]), 1)
         losses = self.discriminator.contest(ready, real, [parts.vectors(drawn.z)])
         return Charge(losses, ready["statistics"])

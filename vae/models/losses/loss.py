@@ -1,4 +1,4 @@
-"""What is lost beside the likelihood: regularisers, adversaries and losses of an image."""
+"""The contract of a loss beside the likelihood: a regulariser, an adversary or an image loss."""
 
 from __future__ import annotations
 
@@ -15,37 +15,38 @@ Array = jax.Array
 
 
 class Loss(Protocol):
-    """What a model is charged with on a batch, beside its likelihood.
+    """A term that a model adds to its loss, beside the likelihood.
 
-    One of one's own, for `model.regularizer`, `model.adversary` or `model.image_loss`, is a frozen
-    dataclass that is a subclass. Its fields are what it is made with: any of
+    Subclass it with a frozen dataclass to write your own, for `model.regularizer`,
+    `model.adversary` or `model.image_loss`. The fields are what it is made with: any of
 
         event      the shape of an x and what its values mean, as the model is given them
-        size       how many numbers z has, of all its layers together
-        condition  what the model is told of an example, or None, see `vae.models.condition`
+        size       how many numbers z has, all its layers together
+        condition  the model's condition, or None, see `vae.models.condition`
 
     and what is set as the key's settings, as `model.regularizer_settings`.
 
     Attributes:
-      names: of what it adds to the loss.
-      part: the entry of the model's variables that is its own, or None. A loss with variables plays
-        a game against the model, and in training only.
+      names: the names of the terms that it adds to the loss.
+      part: the name of its entry in the model's variables, or None. A loss with variables is an
+        adversary of the model, which takes part in training only.
     """
 
     names: tuple[str, ...]
     part: str | None = None
 
     def takes(self, event: Event, space: str) -> str | None:
-        """Why it cannot be of such examples, or of latents in such a space; None where it can.
+        """Returns why it does not take such examples or latents, or None where it does.
 
-        It goes on from 'model.KEY="name" ...'; the spaces are those of `vae.probability.density`.
+        The reason continues the sentence 'model.KEY="name" ...'. `space` is where z is, one of
+        `vae.probability.density.SPACES`.
         """
         return None
 
     def init(self, *, key: Array) -> parts.Variables:
-        """The initial variables of its `part`."""
+        """Returns the initial variables of its `part`."""
         return parts.nothing()
 
     @abstractmethod
     def charge(self, variables: parts.Variables, drawn: Drawn) -> Charge:
-        """What is lost on a batch; the statistics follow from the variables alone."""
+        """Returns the loss on a batch; its statistics depend on the variables alone."""

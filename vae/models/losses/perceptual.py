@@ -1,4 +1,4 @@
-"""Losses of an image beside its likelihood, which judges every value alone."""
+"""Losses that compare whole images; a likelihood compares every value alone."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ Array = jax.Array
 
 @dataclasses.dataclass(frozen=True)
 class ImageLoss(Loss):
-    """What is lost by the mean of p(x | z), the mean over the K samples.
+    """A loss of the mean of p(x | z) for x, averaged over the K samples.
 
-    One of one's own says what by `each`.
+    Subclass it and define `each` to write your own.
 
     Attributes:
-      weight: in the loss.
+      weight: the loss's weight.
     """
 
     weight: float
@@ -35,7 +35,7 @@ class ImageLoss(Loss):
 
     @abstractmethod
     def each(self, mean: Array, x: Array) -> Array:
-        """What is lost [B] by each mean [B, H, W, C] of an image x [B, H, W, C]."""
+        """Returns the loss [B] of each mean [B, H, W, C] for an image x [B, H, W, C]."""
 
     def takes(self, event: Event, space: str) -> str | None:
         if len(event.places) != 2:
@@ -58,7 +58,7 @@ class ImageLoss(Loss):
 
 
 class StructuralSimilarity(ImageLoss):
-    """1 - MS-SSIM for every value of the image, as its log-likelihood is a sum over them.
+    """1 - MS-SSIM, times the number of values, since a log-likelihood is a sum over values.
 
     Its constants are meant for values in [0, 1] (Snell et al., "Learning to generate images with
     perceptual similarity metrics", 2017).
@@ -69,17 +69,17 @@ class StructuralSimilarity(ImageLoss):
 
 
 class Perceptual(ImageLoss):
-    """The mean squared distance of features, over the layers' means, for every value of the image.
+    """The squared distance of features, averaged over positions and layers, times the values.
 
-    Before they are compared the features at a place are brought to length 1 (Zhang et al., "The
-    unreasonable effectiveness of deep features as a perceptual metric", 2018, eq. 1; Hou et al.,
-    "Deep feature consistent variational autoencoder", 2017). See `networks/random_features.py`.
+    The features at each position are first scaled to length 1 (Zhang et al., "The unreasonable
+    effectiveness of deep features as a perceptual metric", 2018, eq. 1; Hou et al., "Deep feature
+    consistent variational autoencoder", 2017). See `networks/random_features.py`.
     """
 
     def each(self, mean: Array, x: Array) -> Array:
         layers = zip(random_features(mean), random_features(x), strict=True)
         distances = [((_unit(a) - _unit(b)) ** 2).sum(-1).mean((1, 2)) for a, b in layers]
-        return math.prod(x.shape[1:]) * sum(distances) / len(distances)
+        return math.prod(x.shape[1:]) * sum(distances, jnp.zeros(())) / len(distances)
 
 
 def _unit(features: Array) -> Array:

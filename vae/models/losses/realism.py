@@ -1,18 +1,19 @@
 """A discriminator of examples beside a model that reconstructs them: VAE-GAN, VQ-GAN.
 
 (Larsen et al., "Autoencoding beyond pixels using a learned similarity metric", 2016.) The fakes are
-reconstructions and samples from the prior, and only the decoder is trained to make them pass; of
-codes, whose prior is fitted to what is encoded, they are reconstructions alone (Esser et al.,
-"Taming transformers for high-resolution image synthesis", 2021, section 3.1). With the learned
-similarity the likelihood of the values is replaced, in training, by that of the discriminator's
-features f, of which the discriminator learns nothing:
+reconstructions and samples from the prior, and only the decoder is trained to make them pass. With
+latents that are codes, whose prior is fitted to the encoder's codes, the fakes are reconstructions
+alone (Esser et al., "Taming transformers for high-resolution image synthesis", 2021, section 3.1).
+With the learned similarity, training replaces the likelihood of the values by that of the
+discriminator's features f, without a gradient for the discriminator:
 
     log p(x | z) = log N(f(x); f(mean of p(x | z)), I)                             (their eq. 7)
 
-Both are in units of the root mean square of f(x), since nothing but batch normalisation, which the
-discriminator here is without, gives features a scale at which the variance 1 has a meaning.
-Their decoder descends gamma times this and the GAN's loss, their encoder this with weight 1. For an
-optimiser that knows no scale, as Adam, that is the adversarial loss with the weight 1 / gamma.
+Both are in units of the root mean square of f(x): only batch normalisation, which this
+discriminator lacks, would give features a scale at which the variance 1 means something. Larsen et
+al. train the decoder on gamma times this plus the GAN's loss, and the encoder on this with weight
+1. For an optimiser that does not depend on scale, such as Adam, that is the adversarial loss with
+the weight 1 / gamma.
 """
 
 from __future__ import annotations
@@ -39,13 +40,13 @@ TINY = 1e-12
 
 @dataclasses.dataclass(frozen=True)
 class Realism(Loss):
-    """Real examples against those of the decoder.
+    """Tells real examples from the decoder's.
 
     Attributes:
-      discriminator: of examples.
-      event: what an x is.
-      condition: the y that it is given, or None.
-      similarity: whether its features replace the values.
+      discriminator: takes examples.
+      event: the shape of an x and what its values mean.
+      condition: the condition that it is given, or None.
+      similarity: whether its features replace the values in the likelihood.
     """
 
     discriminator: Discriminator
@@ -82,8 +83,7 @@ class Realism(Loss):
         if drawn.draw is not None:
             prior = drawn.draw(other_keys(drawn.keys)[0])
             latents.append(jax.tree.map(lambda leaf: leaf[None], prior))
-        # The compiler sees that the reconstructions are those of the likelihood: they are decoded
-        # once.
+        # The compiler sees that these reconstructions are the likelihood's and decodes them once.
         fakes = [drawn.mean(jax.lax.stop_gradient(z)) for z in latents]
         losses = self.discriminator.contest(ready, x, fakes, code)
         log_px = None

@@ -1,4 +1,4 @@
-"""Regularisers of a decoder, which keep it smooth where no noise in z does.
+"""Regularisers that keep a decoder smooth where z has no noise to do so.
 
 (Ghosh et al., "From variational to deterministic autoencoders", 2020, section 3.1.)
 """
@@ -21,7 +21,7 @@ Array = jax.Array
 
 @dataclasses.dataclass(frozen=True)
 class L2(Loss):
-    """The sum of all squared weights of the decoder, the same for each example."""
+    """The sum of the decoder's squared weights, the same for every example."""
 
     weight: float
 
@@ -34,10 +34,10 @@ class L2(Loss):
 
 @dataclasses.dataclass(frozen=True)
 class GradientPenalty(Loss):
-    """The squared Frobenius norm of d mean / d z, the mean over K.
+    """The squared Frobenius norm of J = d mean / d z, averaged over the K samples.
 
-    Estimated without bias as |J' v|^2 with one vector v of random signs for each latent, since
-    E[v v'] = I: one more pass back through the decoder, whatever the example's size.
+    |J' v|^2 with a vector v of random signs for each sample is an unbiased estimate, since
+    E[v v'] = I. It takes one more backward pass through the decoder, whatever the example's size.
     """
 
     weight: float

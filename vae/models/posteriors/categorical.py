@@ -15,10 +15,10 @@ Array = jax.Array
 
 @dataclasses.dataclass(frozen=True)
 class Categorical(Posterior):
-    """q(z | x) = prod_d Cat(z_d; pi_d(x)), `variables` one-hot blocks of `categories` numbers.
+    """q(z | x) = prod_d Cat(z_d; pi_d(x)) over `variables` one-hot blocks of `categories` numbers.
 
-    The encoder gives the logits. Training draws relaxed samples, straight-through ones if
-    `straight_through`; evaluation exact ones.
+    The encoder gives the logits. Training draws relaxed samples (straight-through samples if
+    `straight_through`), evaluation draws exact ones.
     """
 
     variables: int

@@ -18,7 +18,7 @@ Array = jax.Array
 class Full(Posterior):
     """q(z | x) = N(mean(x), L(x) L(x)^T), with L lower triangular.
 
-    The encoder gives the mean, the logarithm of L's diagonal and what is below it.
+    The encoder gives the mean, the logarithm of L's diagonal, and the entries below the diagonal.
     """
 
     size: int

@@ -11,8 +11,12 @@ import jax.numpy as jnp
 from vae.models import parts
 from vae.models.posteriors.posterior import Posterior
 from vae.networks.made import MADE
-from vae.probability import flows
 from vae.probability.distributions import DiagonalGaussian
+from vae.probability.flows import (
+    InvertibleGaussian,
+    inverse_autoregressive,
+    undo_inverse_autoregressive,
+)
 
 Array = jax.Array
 
@@ -21,8 +25,8 @@ Array = jax.Array
 class IAF(Posterior):
     """z = f_F(... f_1(u)), u ~ N(mean(x), diag(std(x)^2)), with networks f given a context c(x).
 
-    The encoder gives the mean, the log-variance and the context, which has the size of the
-    network's last layer. The density of any other z than q's own samples costs `size` passes.
+    The encoder gives the mean, the log-variance and the context, which is as wide as the network's
+    last hidden layer. The density at a z that is not q's own sample costs `size` passes.
     """
 
     size: int
@@ -50,21 +54,21 @@ class IAF(Posterior):
 
     def distribution(
         self, outputs: Array, variables: parts.Variables, *, train: bool
-    ) -> flows.InvertibleGaussian:
+    ) -> InvertibleGaussian:
         mean, log_variance, context = jnp.split(outputs, (self.size, 2 * self.size), axis=-1)
         weights = jax.tree.map(lambda leaf: leaf[None], variables["params"])
         steps = tuple((weights[f"flow_{i}"], context) for i in range(self.flows))
         base = DiagonalGaussian(mean, 0.5 * log_variance)
         shift = jnp.zeros((1, self.size))
-        return flows.InvertibleGaussian(base, steps, shift, self._transform, self._undo)
+        return InvertibleGaussian(base, steps, shift, self._transform, self._undo)
 
     def _outputs(self, step: tuple[parts.Variables, Array], z: Array) -> Array:
         weights, context = step
         params = jax.tree.map(lambda leaf: leaf[0], weights)
-        return self.network.apply({"params": params}, z, context)
+        return parts.apply(self.network, params, z, context)
 
     def _transform(self, step: tuple[parts.Variables, Array], z: Array) -> tuple[Array, Array]:
-        return flows.inverse_autoregressive(self._outputs(step, z), z)
+        return inverse_autoregressive(self._outputs(step, z), z)
 
     def _undo(self, step: tuple[parts.Variables, Array], z: Array) -> Array:
-        return flows.undo_inverse_autoregressive(lambda z: self._outputs(step, z), z)
+        return undo_inverse_autoregressive(lambda z: self._outputs(step, z), z)

@@ -1,4 +1,4 @@
-"""Planar flows with parameters of each example (Rezende & Mohamed 2015)."""
+"""Planar flows whose parameters depend on the example (Rezende & Mohamed 2015)."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ import jax.numpy as jnp
 
 from vae.models import parts
 from vae.models.posteriors.posterior import Posterior
-from vae.probability import flows
 from vae.probability.distributions import DiagonalGaussian
+from vae.probability.flows import TransformedGaussian, planar
 
 Array = jax.Array
 
@@ -31,7 +31,7 @@ class Planar(Posterior):
 
     def distribution(
         self, outputs: Array, variables: parts.Variables, *, train: bool
-    ) -> flows.TransformedGaussian:
+    ) -> TransformedGaussian:
         dim = self.size
         mean, log_variance, rest = jnp.split(outputs, (dim, 2 * dim), axis=-1)
         steps = tuple(
@@ -39,4 +39,4 @@ class Planar(Posterior):
             for step in jnp.split(rest, self.flows, axis=-1)
         )
         base = DiagonalGaussian(mean, 0.5 * log_variance)
-        return flows.TransformedGaussian(base, steps, jnp.zeros((1, self.size)), flows.planar)
+        return TransformedGaussian(base, steps, jnp.zeros((1, self.size)), planar)

@@ -1,9 +1,9 @@
 """A posterior that is one point: the deterministic autoencoder.
 
 With log q = 0 the objective is -log p(x | z) - beta log p(z) at z = z(x). Under a standard normal
-prior that is the reconstruction's loss and beta |z|^2 / 2, up to a constant: a plain autoencoder at
-beta = 0; with `model.regularizer` a regularised one (Ghosh et al., "From variational to
-deterministic autoencoders", 2020, eq. 11). It is no bound on log p(x), since a point has no
+prior it is, up to a constant, the reconstruction loss plus beta |z|^2 / 2. With beta = 0 this is a
+plain autoencoder, and with `model.regularizer` a regularised one (Ghosh et al., "From variational
+to deterministic autoencoders", 2020, eq. 11). It does not bound log p(x), since a point has no
 density.
 """
 
@@ -28,11 +28,11 @@ class Delta(Variational, flax.struct.PyTreeNode):
     mean: Array
 
     def sample_and_log_prob(self, *, keys: Array) -> tuple[Array, Array]:
-        """The mean, as [K, B, D], and zeros [K, B], for keys [K, B]."""
+        """Returns the mean as [K, B, D], and zeros [K, B], for keys [K, B]."""
         return jnp.broadcast_to(self.mean, (len(keys), *self.mean.shape)), jnp.zeros(keys.shape)
 
     def shifted(self, by: Array) -> Delta:
-        """The point mean + by."""
+        """Returns the point at mean + by."""
         return Delta(self.mean + by)
 
 

@@ -1,9 +1,9 @@
-"""What a family of posteriors is, with its defaults."""
+"""The contract of a family of posteriors, with its defaults."""
 
 from __future__ import annotations
 
 from abc import abstractmethod
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import jax
 
@@ -14,13 +14,13 @@ Array = jax.Array
 
 
 class Posterior(Protocol):
-    """A family that turns what the encoder puts out into a distribution q(z | x).
+    """A family that turns the encoder's outputs into a distribution q(z | x).
 
-    One of one's own is a frozen dataclass that is a subclass. Its fields are what it is made with:
-    any of
+    Subclass it with a frozen dataclass to write your own. The fields are what it is made with: any
+    of
 
         size        `model.latent_dim`
-        activation  that of the networks, a function
+        activation  the networks' activation, a function
 
     and what is set as `model.posterior_settings`.
 
@@ -30,21 +30,34 @@ class Posterior(Protocol):
       space: where z is: "real" (R^size), "sphere" (unit vectors) or "categorical" (one-hot
         blocks); the prior's must be the same.
       any_density: whether q answers `log_prob` at any z, not only at its own samples.
-      is_density: False of a family without log q(z | x), whose figures are no bounds.
+      is_density: whether log q(z | x) exists; without it no figure is a bound.
     """
 
-    size: int
-    outputs: int
+    if TYPE_CHECKING:  # fields or properties; a property here would be the default of a field
+
+        @property
+        def size(self) -> int: ...
+        @property
+        def outputs(self) -> int: ...
+    else:
+        size: int
+        outputs: int
     space: str = "real"
     any_density: bool = False
     is_density: bool = True
 
     def init(self, *, key: Array) -> parts.Variables:
-        """The family's own variables, as the weights of a flow."""
+        """Returns the family's own initial variables, such as the weights of a flow."""
         return parts.nothing()
 
     @abstractmethod
     def distribution(
         self, outputs: Array, variables: parts.Variables, *, train: bool
     ) -> Variational:
-        """q(z | x) of what the encoder gives, [B, outputs]."""
+        """Returns q(z | x) for the encoder's outputs [B, outputs].
+
+        Args:
+          outputs: [B, outputs].
+          variables: the family's own.
+          train: whether a training step asks.
+        """

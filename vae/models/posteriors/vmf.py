@@ -17,9 +17,9 @@ Array = jax.Array
 class VMF(Posterior):
     """q(z | x) = vMF(mean(x), kappa(x)) on the unit vectors in R^size.
 
-    The encoder gives a vector, whose direction is the mean, and kappa - 1 before a softplus: the
-    concentration starts above 0 as in the code of Davidson et al., for at 0 the mean has no
-    gradient.
+    The encoder gives a vector, whose direction is the mean, and a number whose softplus is
+    kappa - 1. The concentration stays above 1, as in the code of Davidson et al., because the mean
+    has no gradient at 0.
     """
 
     size: int

@@ -1,10 +1,9 @@
-"""The prior of the latents of a label or of attributes (Sohn et al. 2015, section 4)."""
+"""A prior that depends on a label or on attributes (Sohn et al. 2015, section 4)."""
 
 from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable
-from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -12,6 +11,7 @@ import jax.numpy as jnp
 from vae.models import parts
 from vae.models.condition import Condition
 from vae.models.priors.prior import Prior
+from vae.probability.density import Variational
 from vae.probability.distributions import DiagonalGaussian
 from vae.probability.terms import Batch
 
@@ -22,7 +22,7 @@ Array = jax.Array
 class Conditional(Prior):
     """p(z | y) = N(mean_y, diag(std_y^2)), both learned and log-linear in the code of y.
 
-    For labels that is a mean and a deviation of each, and N(0, I) where the label is unknown.
+    Every label has a mean and a standard deviation; where the label is unknown p is N(0, I).
     """
 
     size: int
@@ -36,7 +36,7 @@ class Conditional(Prior):
         self,
         variables: parts.Variables,
         batch: Batch,
-        encode: Callable[[Batch], Any],
+        encode: Callable[[Batch], Variational],
         *,
         train: bool,
     ) -> DiagonalGaussian:

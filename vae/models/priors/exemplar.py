@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable
-from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -13,23 +12,24 @@ import numpy as np
 from vae.models import parts
 from vae.models.data import Data, first_examples
 from vae.models.priors.prior import Prior
+from vae.probability.density import Variational
 from vae.probability.mixtures import GaussianMixture
 from vae.probability.terms import Batch
 
 Array = jax.Array
 
-KEPT = "images"  # the exemplars' name in a saved state, which old runs are read by
+KEPT = "images"  # what the exemplars are called in the saved state of every run, also of old ones
 
 
 @dataclasses.dataclass(frozen=True)
 class Exemplar(Prior):
     """p(z) = 1/M sum_m N(z; mean(x_m), s^2 I) of training examples x_m, with s learned.
 
-    The mean is that of the encoder, with its gradient. In training an example is not its own
-    exemplar (section 3.1): of those with a place among the exemplars, the others make the prior.
-    `examples` [M, *places, C] are the first of the training set: exemplar m is example m. All
-    are encoded at every step, which costs as much as so many more examples in the batch; the paper,
-    with all of a training set, looks for nearest neighbours instead.
+    The encoder gives the means, and gets their gradient. In training no example is its own exemplar
+    (section 3.1): the prior of example m leaves exemplar m out. `examples` [M, *places, C] are the
+    first M of the training set, in order. Every step encodes all of them, which costs as much as M
+    more examples in the batch; the paper takes the whole training set and looks for nearest
+    neighbours instead.
     """
 
     examples: np.ndarray
@@ -50,7 +50,7 @@ class Exemplar(Prior):
         self,
         variables: parts.Variables,
         batch: Batch,
-        encode: Callable[[Batch], Any],
+        encode: Callable[[Batch], Variational],
         *,
         train: bool,
     ) -> GaussianMixture:

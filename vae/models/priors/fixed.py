@@ -1,17 +1,16 @@
-"""Priors with nothing to learn: the standard normal, and the uniform ones of other spaces."""
+"""Priors without parameters: the standard normal, and uniform priors on other spaces."""
 
 from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable
-from typing import Any
 
 import jax
 
 from vae.models import parts
 from vae.models.priors.prior import Prior
 from vae.probability.categorical import UniformCategorical
-from vae.probability.density import Density
+from vae.probability.density import Density, Variational
 from vae.probability.distributions import StandardNormal
 from vae.probability.sphere import UniformSphere
 from vae.probability.terms import Batch
@@ -21,7 +20,7 @@ Array = jax.Array
 
 @dataclasses.dataclass(frozen=True)
 class Fixed(Prior):
-    """p(z) as it is given, in its `space`."""
+    """A given p(z), in its `space`."""
 
     p: Density
     space: str
@@ -30,7 +29,7 @@ class Fixed(Prior):
         self,
         variables: parts.Variables,
         batch: Batch,
-        encode: Callable[[Batch], Any],
+        encode: Callable[[Batch], Variational],
         *,
         train: bool,
     ) -> Density:
@@ -38,15 +37,15 @@ class Fixed(Prior):
 
 
 def standard_normal(size: int) -> Fixed:
-    """p(z) = N(0, I)."""
+    """Returns p(z) = N(0, I) over R^size."""
     return Fixed(StandardNormal(size), "real")
 
 
 def uniform_sphere(size: int) -> Fixed:
-    """Uniform on the unit vectors."""
+    """Returns the uniform p(z) on the unit vectors in R^size."""
     return Fixed(UniformSphere(size), "sphere")
 
 
 def uniform_categorical(size: int, categories: int) -> Fixed:
-    """Uniform over one-hot blocks."""
+    """Returns the uniform p(z) over one-hot blocks of `categories` numbers, `size` in all."""
     return Fixed(UniformCategorical(size // categories, categories), "categorical")

@@ -1,15 +1,14 @@
 """Normalizing flows as priors: coupling layers (RealNVP) and masked autoregressive ones (MAF).
 
 (Dinh et al. 2017; Papamakarios et al. 2017; as a prior: Chen et al. 2017, "Variational lossy
-autoencoder".) Training asks for log p(z) only, in which both take one pass. MAF is the more
-flexible; a sample of it takes as many passes as there are latents, of a coupling flow one.
+autoencoder".) Training only asks for log p(z), which takes one pass in both. MAF is more flexible,
+but a sample takes as many passes as there are latents, and one pass in a coupling flow.
 """
 
 from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable
-from typing import Any
 
 import flax.linen as nn
 import jax
@@ -20,6 +19,7 @@ from vae.models.priors.prior import Prior
 from vae.networks.coupling import Coupling
 from vae.networks.made import MADE
 from vae.probability.affine_flows import AffineFlow, AffineLayer
+from vae.probability.density import Variational
 from vae.probability.terms import Batch
 
 Array = jax.Array
@@ -27,11 +27,11 @@ Array = jax.Array
 
 @dataclasses.dataclass(frozen=True)
 class Flow(Prior):
-    """p(z) of an affine flow to N(0, I), which it starts near.
+    """p(z) by an affine flow to N(0, I); it starts near N(0, I).
 
     Attributes:
-      size: numbers in z.
-      networks: of each layer, z [..., D] to shift and log-scale [..., D, 2].
+      size: how many numbers z has.
+      networks: each layer's network, from z [..., D] to shift and log-scale [..., D, 2].
       rounds: see `AffineLayer`.
     """
 
@@ -52,7 +52,7 @@ class Flow(Prior):
         self,
         variables: parts.Variables,
         batch: Batch,
-        encode: Callable[[Batch], Any],
+        encode: Callable[[Batch], Variational],
         *,
         train: bool,
     ) -> AffineFlow:
@@ -67,11 +67,11 @@ class Flow(Prior):
 
 
 def coupling(size: int, flows: int, widths: tuple[int, ...]) -> Flow:
-    """Each layer keeps one half of the dimensions and moves the other by it, in turn."""
+    """Returns a coupling flow: layers keep one half of z in turn, and transform the other by it."""
     networks = (Coupling((size + layer % 2) // 2, 2, widths) for layer in range(flows))
     return Flow(size, tuple(networks), rounds=1)
 
 
 def maf(size: int, flows: int, widths: tuple[int, ...]) -> Flow:
-    """In each layer a dimension is moved by all that come before it, from either end in turn."""
+    """Returns a MAF: each dimension is transformed by all before it, layers alternate in order."""
     return Flow(size, (MADE(2, widths),) * flows, rounds=size)

@@ -1,16 +1,16 @@
-"""The learned mixture of Gaussians (for instance Dilokthanakul et al. 2016, section 3)."""
+"""A learned mixture of Gaussians (for instance Dilokthanakul et al. 2016, section 3)."""
 
 from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable
-from typing import Any
 
 import jax
 import jax.numpy as jnp
 
 from vae.models import parts
 from vae.models.priors.prior import Prior
+from vae.probability.density import Variational
 from vae.probability.mixtures import GaussianMixture
 from vae.probability.terms import Batch
 
@@ -19,7 +19,7 @@ Array = jax.Array
 
 @dataclasses.dataclass(frozen=True)
 class Mixture(Prior):
-    """p(z) = sum_m w_m N(mean_m, diag(std_m^2)) of `components`, whose means start as N(0, I)."""
+    """p(z) = sum_m w_m N(mean_m, diag(std_m^2)); the means of its `components` start as N(0, I)."""
 
     size: int
     components: int
@@ -37,7 +37,7 @@ class Mixture(Prior):
         self,
         variables: parts.Variables,
         batch: Batch,
-        encode: Callable[[Batch], Any],
+        encode: Callable[[Batch], Variational],
         *,
         train: bool,
     ) -> GaussianMixture:

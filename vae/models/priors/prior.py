@@ -1,4 +1,4 @@
-"""What a family of priors is, with its defaults."""
+"""The contract of a family of priors, with its defaults."""
 
 from __future__ import annotations
 
@@ -18,28 +18,28 @@ Array = jax.Array
 class Prior(Protocol):
     """A family of distributions p(z), learned or not.
 
-    One of one's own is a frozen dataclass that is a subclass. Its fields are what it is made with:
-    any of
+    Subclass it with a frozen dataclass to write your own. The fields are what it is made with: any
+    of
 
         size       how many numbers z has
-        condition  what the model is told of an example, or None, see `vae.models.condition`
-        data       what is known of the data, see `vae.models.data`
+        condition  the model's condition, or None, see `vae.models.condition`
+        data       the facts about the data, see `vae.models.data`
 
     and what is set as `model.prior_settings`.
 
     Attributes:
       space: where z is: "real" (R^size), "sphere" (unit vectors) or "categorical" (one-hot
         blocks); the posterior's must be the same.
-      uses_encoder: whether p(z) is made of posteriors of other examples.
+      uses_encoder: whether p(z) is made of the posteriors of other examples.
     """
 
     space: str = "real"
     uses_encoder: bool = False
 
     def init(self, *, key: Array) -> parts.Variables:
-        """The family's own variables.
+        """Returns the family's own initial variables.
 
-        What is learned by gradient is in `params`, what is kept beside it in `statistics`.
+        `params` are learned by gradient descent, `statistics` are kept beside them.
         """
         return parts.nothing()
 
@@ -52,12 +52,11 @@ class Prior(Protocol):
         *,
         train: bool,
     ) -> Density:
-        """p(z) for a batch.
+        """Returns p(z) for a batch.
 
         Args:
-          variables: of the family.
-          batch: the examples whose latents are asked for; in sampling x is None and y [B] their
-            labels.
-          encode: gives q(z | x) of other examples, to a family that is made of posteriors.
-          train: whether a step of training asks.
+          variables: the family's own.
+          batch: the examples whose latents p(z) is for; in sampling x is None and y [B] is given.
+          encode: returns q(z | x) of other examples, for a family that is made of posteriors.
+          train: whether a training step asks.
         """

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable
-from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -13,22 +12,23 @@ import numpy as np
 from vae.models import parts
 from vae.models.data import Data, first_examples
 from vae.models.priors.prior import Prior
+from vae.probability.density import Variational
 from vae.probability.distributions import DiagonalGaussian
 from vae.probability.mixtures import EqualMixture, GaussianMixture
 from vae.probability.terms import Batch
 
 Array = jax.Array
 
-MARGIN = 0.01  # from 0 and 1 at the start, where the sigmoid's slope is not yet 0
+MARGIN = 0.01  # the examples start so far from 0 and 1, where the sigmoid has a slope
 
 
 @dataclasses.dataclass(frozen=True)
 class Vamp(Prior):
-    """p(z) = 1/M sum_m q(z | u_m), of learned examples u_m in [0, 1] (section 3).
+    """p(z) = 1/M sum_m q(z | u_m) with learned pseudo-inputs u_m in [0, 1] (section 3).
 
-    They start as `examples` [M, *places, C] of the training data. The paper keeps them in [0, 1] by
-    clipping, where a value that leaves the range has no gradient to return; here it is a sigmoid.
-    All M are encoded at every step.
+    They start as `examples` [M, *places, C] of the training data. A sigmoid keeps them in [0, 1];
+    the paper clips, after which a value outside the range has no gradient that brings it back.
+    Every step encodes all M.
     """
 
     examples: np.ndarray
@@ -47,7 +47,7 @@ class Vamp(Prior):
         self,
         variables: parts.Variables,
         batch: Batch,
-        encode: Callable[[Batch], Any],
+        encode: Callable[[Batch], Variational],
         *,
         train: bool,
     ) -> GaussianMixture | EqualMixture:
