@@ -84,11 +84,13 @@ class Autoencoder(Model):
         train: bool,
         axis: str | None,
     ) -> tuple[Array, dict[str, Array], dict[str, Any]]:
-        """Returns log p(x | z) [K, B] or what replaces it, the losses [B], and the statistics.
+        """Returns log p(x | z) or what replaces it, the losses [B], and the statistics.
 
-        The arguments are those of `Drawn`. The statistics are the model's after this batch, without
-        an update of its latents'.
+        The arguments are those of `Drawn`. log p(x | z) is [K, B], or [B] for a certain q. The
+        statistics are the model's after this batch, except those of its latents.
         """
+        one = outputs[0] if self.certain else outputs  # all samples of a certain q are equal
+        log_px = self.emission.log_prob(variables, one, batch)
         drawn = Drawn(
             batch=batch,
             z=z,
@@ -101,8 +103,6 @@ class Autoencoder(Model):
             axis=axis,
         )
         charge = losses.charge(self.losses, variables, drawn, train=train)
-        log_px = charge.log_px
-        if log_px is None:
-            log_px = self.emission.log_prob(variables, outputs, batch)
-        likelihood = {"likelihood": self.emission.update(variables, outputs, batch)}
+        likelihood = {"likelihood": self.emission.update(variables, one, batch)}
+        log_px = log_px if charge.log_px is None else charge.log_px
         return log_px, charge.losses, variables["statistics"] | likelihood | charge.statistics
