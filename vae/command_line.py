@@ -1,7 +1,7 @@
-"""The command line as it is read and explained: flags from signatures, one sentence for mistakes.
+"""Reads the command line by the signatures of functions, and explains it.
 
-A flag is written --name=value or --name value, with _ or - between words; of yes or no, --name,
---no-name or --name=False. What has commas between is a list.
+A flag is written --name=value or --name value, with _ or - between words. A switch is written
+--name, --no-name or --name=False; a list has commas between its values. A mistake is one sentence.
 """
 
 from __future__ import annotations
@@ -19,15 +19,15 @@ from vae.files import user_path
 from vae.signature import REQUIRED, Parameter, Signature
 
 WIDTH, COLUMN = 80, 22  # of help
-ALIASES = {"images": "files"}  # as it was called when there were no other data
+ALIASES = {"images": "files"}  # old names of flags
 
 
 class Kind(NamedTuple):
-    """What an annotation stands for on a command line.
+    """How values of an annotation are written on a command line.
 
     Attributes:
-      shown: in help, after the name of a flag.
-      read: from text to a value; a ValueError where it is none.
+      shown: what help shows after the name of a flag.
+      read: text -> value; raises ValueError where there is none.
       must: completes "must be ...".
     """
 
@@ -52,7 +52,7 @@ def _finite(text: str) -> float:
 
 
 def _settings(text: str) -> dict[str, float]:
-    """From "Smiling=1,Hat", to what is set to which value; to 1 where none is said."""
+    """Returns the values by name in "Smiling=1,Hat"; a name without a value gets 1."""
     pairs = (pair.partition("=") for pair in text.split(","))
     return {name: _finite(value) if equals else 1.0 for name, equals, value in pairs}
 
@@ -88,13 +88,13 @@ def parse(
     """Reads the arguments of a command.
 
     Args:
-      arguments: what follows its name.
+      arguments: what follows the name of the command.
       command: its name, for messages.
-      words: the name of what takes words without a flag; "" where nothing does.
-      parameters: its flags. One that is called "config" stands for --config.KEY of every key, too.
+      parameters: its flags by name. "config" also stands for --config.KEY with any key.
+      words: the name of the parameter that takes words without a flag; "" if there is none.
 
     Returns:
-      The values that are given, by name; and those of --config.KEY as they are written, by key.
+      The given values by name, and the texts of --config.KEY by key.
 
     Raises:
       InputError: an argument is not understood, or a value is missing or wrong.
@@ -140,19 +140,19 @@ def parse(
 
 
 def _spelt(flag: str) -> str:
-    """The name of a flag as its function has it."""
+    """Returns the name that a flag has in its function."""
     first, dot, key = flag.partition(".")
     name = first.replace("-", "_") + dot + key
     return ALIASES.get(name, name)
 
 
 def _known(name: str, parameters: Mapping[str, Parameter]) -> Parameter | None:
-    """What is known of a flag; None where there is none of this name."""
+    """Returns the parameter of a flag; None where there is no such flag."""
     return parameters.get(name) or (name.startswith("config.") and parameters.get("config")) or None
 
 
 def _switch(name: str, parameters: Mapping[str, Parameter]) -> bool:
-    """Whether a flag may stand without a value; of a key of the config that is not known."""
+    """Returns whether a flag may stand without a value; a key of the config always may."""
     known = _known(name, parameters)
     return known is not None and (known.kind == "bool" or name not in parameters)
 
@@ -174,10 +174,10 @@ def _value(name: str, text: str, parameter: Parameter) -> Any:
 
 
 def _kind(name: str, parameter: Parameter) -> Kind:
-    """What a parameter's annotation stands for.
+    """Returns how values of a parameter are written.
 
     Raises:
-      InputError: nothing that can be written on a command line.
+      InputError: a command line cannot give such values.
     """
     written = parameter.kind
     for other in ("list[", "tuple["):
@@ -198,7 +198,7 @@ def _metavar(parameter: Parameter) -> str:
 
 
 def flags(parameters: Mapping[str, Parameter]) -> list[str]:
-    """Lines of help, a paragraph for each flag."""
+    """Returns lines of help, with a paragraph for each flag."""
     lines: list[str] = []
     for name, parameter in parameters.items():
         flag = f"  --{name}"
@@ -217,7 +217,7 @@ def flags(parameters: Mapping[str, Parameter]) -> list[str]:
 
 
 def explain(command: str, signature: Signature, shared: Mapping[str, Parameter]) -> str:
-    """The help of a command, with the flags that it shares with others."""
+    """Returns the help of a command, including the flags that it shares with others."""
     lines = textwrap.wrap(f"{command}: {signature.summary}", WIDTH)
     for paragraph in filter(None, signature.text.split("\n\n")):
         lines += ["", *textwrap.wrap(paragraph, WIDTH)]
@@ -229,13 +229,17 @@ def explain(command: str, signature: Signature, shared: Mapping[str, Parameter])
 
 
 def start_logging(*, several: bool) -> None:
-    """Shows what the package says, not what its libraries remark, of one process or `several`."""
-    # TensorFlow, where it is imported, has remarks of its own amid the progress line. Of several
-    # processes XLA's errors are seen, which say which one was lost.
+    """Shows the messages of the package, but not the remarks of libraries.
+
+    Args:
+      several: whether this is one of several processes.
+    """
+    # TensorFlow, if imported, writes remarks into the progress line. With several processes, XLA's
+    # errors are shown: they say which process was lost.
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2" if several else "3")
     os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "0")
     logging.basicConfig(format="%(message)s", level=logging.WARNING, stream=sys.stderr)
     logging.getLogger("vae").setLevel(logging.INFO)
-    # Orbax remarks through absl on every checkpoint without a validation figure, and prints the
-    # traceback of a failure that is raised, and told in one line, anyway.
+    # Orbax logs a remark through absl on each checkpoint without a validation figure, and the
+    # traceback of a failure that is raised, and reported in one line, anyway.
     logging.getLogger("absl").setLevel(logging.CRITICAL)

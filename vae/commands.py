@@ -1,7 +1,7 @@
-"""The commands: a function each, whose signature is its flags and whose docstring is its help.
+"""The commands. Each is a function: its signature gives the flags, its docstring the help.
 
-The first parameter says what a command works on: a trained `Run`, an `ExperimentFile`, or, where
-there is none, neither. What it returns is shown, and `status` in it becomes the exit code.
+The first parameter says what a command works on: a trained `Run`, an `ExperimentFile` or, if there
+is no such parameter, neither. The output is shown, and its `status` becomes the exit code.
 """
 
 from __future__ import annotations
@@ -63,27 +63,27 @@ GROUPS = {
     },
 }
 COMMANDS = {name: place for group in GROUPS.values() for name, place in group.items()}
-JOBS = {"population": "vae.sweeps.commands:population"}  # that a sweep starts, not a person
+JOBS = {"population": "vae.sweeps.commands:population"}  # commands that only a sweep starts
 
-EXPERIMENT = ExperimentFile.__name__  # the annotation of what trains
+EXPERIMENT = ExperimentFile.__name__  # the annotation in commands that train
 JSON = Parameter("bool", False, "Print all figures, as JSON.")
 CONFIG = Parameter(
     "Path",
     REQUIRED,
-    "The experiment's file, or its name as `vae list` has it; --config.KEY=VALUE changes a value.",
+    "The experiment's file, or its name in `vae list`; --config.KEY=VALUE changes a value.",
 )
 PLACES = ("data.path", "data.manual_dir")
 PLACE = Parameter("str", None, "Where the run's data are now.")
 
 
 def main(arguments: list[str]) -> int:
-    """Runs one command; returns the exit code."""
+    """Runs a command and returns its exit code."""
     try:
         return _run(arguments)
     except InputError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
-    except BrokenPipeError:  # whoever read what is printed, as `head` does, has seen enough
+    except BrokenPipeError:  # the reader of the output, such as `head`, has stopped
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
     except OSError as error:
@@ -140,7 +140,7 @@ def _run(arguments: list[str]) -> int:
 
 
 def overview() -> str:
-    """All commands, with a line each."""
+    """Returns a text with a line or two for each command."""
     lines = ["vae COMMAND --flag=value ...   trains, evaluates and uses variational autoencoders"]
     for group, commands in GROUPS.items():
         lines += ["", f"{group}:"]
@@ -162,9 +162,10 @@ def overview() -> str:
 
 
 def _place(command: str, arguments: list[str]) -> tuple[str, str, Path]:
-    """The module, function and file of a command, which has these arguments.
+    """Returns the module, function and file of a command.
 
-    A task of one's own lies here, or beside the experiment of the run that it is for.
+    A user's own task is looked for in this directory, then beside the experiment of the run that
+    the arguments name.
 
     Raises:
       InputError: there is no such command.
@@ -184,7 +185,7 @@ def _place(command: str, arguments: list[str]) -> tuple[str, str, Path]:
 
 
 def _experiment_of(arguments: list[str]) -> Path:
-    """The folder of the experiment of the run that arguments name; this one where there is none."""
+    """Returns the folder of the experiment of the run that arguments name, or "."."""
     from vae.report.runs import config_file
     from vae.training.directory import read_json
 
@@ -197,7 +198,11 @@ def _experiment_of(arguments: list[str]) -> Path:
 
 
 def _called(command: str, task: Callable[..., Any], *arguments: Any, **values: Any) -> Output:
-    """What a task returns; what is wrong with one of somebody's own is said in a sentence."""
+    """Calls a task and returns its output.
+
+    Raises:
+      InputError: a user's own task failed, or returned no output.
+    """
     try:
         output = task(*arguments, **values)
     except own.FAILURES as error:
@@ -210,7 +215,7 @@ def _called(command: str, task: Callable[..., Any], *arguments: Any, **values: A
 
 
 def _shared(function: Signature) -> dict[str, Parameter]:
-    """The flags that a command has beside its own."""
+    """Returns the flags that a command shares with others."""
     shared = {}
     if function.first:
         shared = signature.read(signature.file_of(__name__), "_load").parameters
@@ -229,7 +234,7 @@ def _load(
     cpu_devices: Count | None = None,
     **places: str,
 ) -> Any:
-    """A trained run, as the flags of every task name it.
+    """Returns the trained run that the flags of a task name.
 
     Args:
       workdir: The directory of a run.

@@ -1,7 +1,7 @@
-"""What a function takes, read from its source: help is not to wait for what its module imports.
+"""Reads what a function takes from its source, so that help does not wait for imports.
 
 A function's docstring has a first line, further text, and the sections `Examples:` (commands) and
-`Args:`. An annotation is kept as it is written, but for what is said of None.
+`Args:`. Annotations are kept as they are written, without "| None".
 """
 
 from __future__ import annotations
@@ -15,18 +15,18 @@ from typing import Any, NamedTuple
 from vae.errors import InputError, did_you_mean
 
 ROOT = Path(__file__).resolve().parents[1]
-REQUIRED = "(required)"  # in the place of a default
+REQUIRED = "(required)"  # stands for a default that is missing
 OPTIONAL = " | None"
 
 
 class Parameter(NamedTuple):
-    """What a function takes by name.
+    """A parameter of a function.
 
     Attributes:
-      kind: its annotation, as "Sequence[str]"; "Literal" where there are `choices`.
-      default: its value; REQUIRED where it has none.
-      about: what the docstring says of it.
-      choices: the values that it may have, where they are few.
+      kind: its annotation, such as "Sequence[str]"; "Literal" where there are `choices`.
+      default: its default; REQUIRED where there is none.
+      about: its text in the docstring.
+      choices: the values that it may have, if it is a Literal.
     """
 
     kind: str
@@ -36,15 +36,15 @@ class Parameter(NamedTuple):
 
 
 class Signature(NamedTuple):
-    """A function.
+    """The signature and docstring of a function.
 
     Attributes:
-      first: the annotation of its first parameter, or its name; "" where it has none.
-      rest: the name of what stands for any number of words, "" where it takes none.
-      parameters: the others, by name.
-      summary: the first line of its docstring.
-      text: what follows before the sections.
-      examples: commands.
+      first: the annotation of the first parameter, or its name; "" where there is no parameter.
+      rest: the name of the parameter *words; "" where there is none.
+      parameters: the other parameters by name.
+      summary: the first line of the docstring.
+      text: the text between the first line and the sections.
+      examples: the commands in the section Examples.
     """
 
     first: str
@@ -56,12 +56,12 @@ class Signature(NamedTuple):
 
 
 def file_of(module: str) -> Path:
-    """The file of a module of the package."""
+    """Returns the file of a module of the package."""
     return ROOT.joinpath(*module.split(".")).with_suffix(".py")
 
 
 def read(file: Path, name: str) -> Signature:
-    """Reads a function's signature and docstring.
+    """Returns the signature and docstring of a function in a file.
 
     Raises:
       InputError: the file is no Python, or has no such function.
@@ -93,7 +93,7 @@ def read(file: Path, name: str) -> Signature:
 
 
 class _Module:
-    """The source of a module, and what its names stand for."""
+    """The source of a module, and the values of its names."""
 
     def __init__(self, file: Path) -> None:
         self.file, self.body = file, ast.parse(file.read_text("utf-8")).body
@@ -112,7 +112,7 @@ class _Module:
         return Parameter(kind, value, about)
 
     def _value(self, node: ast.expr) -> Any:
-        """The value of a default; its text where that is no constant."""
+        """Returns the value of a default; its text where it is no constant."""
         meant = self._meant(node) if isinstance(node, ast.Name) else node
         try:
             return ast.literal_eval(meant or node)
@@ -120,7 +120,7 @@ class _Module:
             return ast.unparse(node)
 
     def _meant(self, name: ast.Name) -> ast.expr | None:
-        """What a name is assigned, here or in the module that it is imported from."""
+        """Returns what a name is assigned, here or in the module that it is imported from."""
         for node in self.body:
             if isinstance(node, ast.ImportFrom) and node.module:
                 if name.id in (alias.name for alias in node.names):
@@ -143,7 +143,7 @@ def _written(node: ast.expr | None) -> str:
 
 
 def _sections(docstring: str) -> tuple[str, dict[str, str]]:
-    """The text of a docstring before its sections, and these by name."""
+    """Returns the text of a docstring before its sections, and the sections by name."""
     text, *rest = re.split(r"^(Args|Examples|Returns|Raises):\n", docstring, flags=re.MULTILINE)
     return text.strip(), dict(zip(rest[::2], map(textwrap.dedent, rest[1::2]), strict=True))
 
