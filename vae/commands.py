@@ -121,7 +121,7 @@ def _run(arguments: list[str]) -> int:
     start_logging(several=several)
     given = {key: values.pop(key) for key in shared if key in values}
     as_json = given.pop("json", False)
-    task = own.resolve(f"{module}:{name}")
+    task = own.resolve(f"{module}:{name}", "task" if own.is_own(command) else "")
     with contextlib.ExitStack() as stack:
         first: list[Any] = []
         if function.first == EXPERIMENT:

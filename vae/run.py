@@ -11,7 +11,6 @@ import functools
 import math
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import jax
@@ -85,9 +84,9 @@ class Run:
         return f"Run({what}, {where}\n    {sizes(self.params)})"
 
     @property
-    def modality(self) -> ModuleType:
+    def modality(self) -> Any:
         """Returns the package that reads and shows its data, see `vae.modalities`."""
-        return modalities.MODALITIES[self.data.get("modality", "images")]  # absent in older runs
+        return modalities.named(self.data.get("modality", "images"))  # absent in older runs
 
     @property
     def params(self) -> Any:

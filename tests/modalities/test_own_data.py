@@ -30,13 +30,26 @@ def five():
 """
 
 
+MODALITY = """
+import types
+from vae.modalities import tables
+
+def read(config, like=None):
+    return None
+
+Grids = types.SimpleNamespace(**{**vars(tables), "NAME": "grids"})
+Unread = types.SimpleNamespace(**{**vars(tables), "read": read, "READS": "a file of grids"})
+Unfinished = types.SimpleNamespace(NAME="grids")
+"""
+
+
 @pytest.fixture(autouse=True)
 def file(tmp_path, monkeypatch):
     monkeypatch.setattr(own, "_directories", [])
     monkeypatch.setattr(own, "_modules", {})
     monkeypatch.syspath_prepend(tmp_path)
     name = f"data_of_{tmp_path.name}"
-    (tmp_path / f"{name}.py").write_text(FILE)
+    (tmp_path / f"{name}.py").write_text(FILE + MODALITY)
     own.look_in(tmp_path)
     return name
 
@@ -83,3 +96,28 @@ def test_the_class_of_an_embedded_set_is_not_ones_own():
     config = base().data
     config.name = "wine:class_0"
     assert "wine:class_0" in modalities.load(config).description
+
+
+def of_kind(modality, **data):
+    config = base().data
+    config.update(modality=modality, name="wine", **data)
+    return modalities.load(config)
+
+
+def test_a_modality_of_ones_own_is_asked_in_the_place_of_others(file):
+    assert of_kind(f"{file}:Grids").modality == f"{file}:Grids"
+    assert modalities.named(f"{file}:Grids").NAME == "grids"
+    assert of_kind("tables").modality == "tables"
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("Unread", "holds nothing that can be read: give a file of grids"),
+        ("Unfinished", "Unfinished' lacks READS, which every modality has"),
+        ("Missing", "has no 'Missing'"),
+    ],
+)
+def test_a_wrong_modality_is_refused_in_a_sentence(file, name, said, tmp_path):
+    with pytest.raises(InputError, match=said):
+        of_kind(f"{file}:{name}", path=str(tmp_path))

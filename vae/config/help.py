@@ -88,8 +88,9 @@ def _key(key: str, row: Key) -> str:
         lines += ["", "Choices, each with the keys that are read with it:"]
         lines += _table((n, _with_reads(choice)) for n, choice in AXES[key].items())
         if row.rule.are_parts():
-            own = f"One of your own, with its arguments as {settings_key(key)}.NAME."
-            lines += _table([("module:Name", own)], _width(AXES[key]))
+            settings = settings_key(key)
+            own = f", with its arguments as {settings}.NAME" if settings in FREE else ""
+            lines += _table([("module:Name", f"One of your own{own}.")], _width(AXES[key]))
     elif key not in FREE:
         lines += ["", *_wrapped(f"It must be {row.rule}.", "  ")]
     else:

@@ -42,7 +42,9 @@ and the functions
     code_length(x)
         Returns the nats [N] of a universal code for x; None where there is no such code.
 
-x is [..., *shape], as a model makes it. The first modality that takes the data has them.
+x is [..., *shape], as a model makes it. The first modality that takes the data has them, unless
+`data.modality` names one: of the table, or "module:Name" of one's own, a class or a module with all
+of these.
 """
 
 from __future__ import annotations
@@ -78,6 +80,34 @@ logger = logging.getLogger(__name__)
 _REMARKING = ("vae.data", __name__)  # loggers, with those of the modules below them
 
 MODALITIES: dict[str, ModuleType] = {modality.NAME: modality for modality in (tables, images)}
+ANSWERS = (  # what the docstring lists
+    *("NAME", "READS", "SETS", "COMPARES", "read", "from_arrays", "fitted", "read_files", "check"),
+    *("sheet", "table", "surface", "animate", "save", "likeness", "code_length"),
+)
+
+
+def named(name: str) -> Any:
+    """Returns the modality with a name, as `Source.modality` and a run's record have it.
+
+    Raises:
+      InputError: it is one's own and cannot be imported, or lacks something.
+    """
+    if name in MODALITIES:
+        return MODALITIES[name]
+    modality = own.resolve(name, "data.modality")
+    if missing := [answer for answer in ANSWERS if not hasattr(modality, answer)]:
+        raise InputError(
+            f"data.modality={name!r} lacks {missing[0]}, which every modality has; see "
+            "vae/modalities/__init__.py."
+        )
+    return modality
+
+
+def _candidates(config: Any) -> dict[str, Any]:
+    """Returns the modalities that may take the data, by name."""
+    if config.modality == "auto":
+        return dict(MODALITIES)
+    return {config.modality: named(config.modality)}
 
 
 @terminal.shown("reading the data")
@@ -186,8 +216,9 @@ def read(config: Any, like: Values | None = None) -> Source:
     embedded = config.name.partition(":")[0] in EMBEDDED  # a class of one has a colon, too
     if own.is_own(config.name) and not (embedded or config.path):
         return _made(config, like)
+    candidates = _candidates(config)
     try:
-        for name, modality in MODALITIES.items():
+        for name, modality in candidates.items():
             if source := modality.read(config, like):
                 return replace(source, modality=name)
         there = user_path(config.path).exists()
@@ -200,7 +231,7 @@ def read(config: Any, like: Values | None = None) -> Source:
         raise InputError(f"data.path = {config.path} does not exist: give --config.data.path=DIR.")
     raise InputError(
         f"data.path = {config.path} holds nothing that can be read: give "
-        f"{', or '.join(modality.READS for modality in MODALITIES.values())}."
+        f"{', or '.join(modality.READS for modality in candidates.values())}."
     )
 
 
@@ -216,7 +247,7 @@ def _made(config: Any, like: Values | None) -> Source:
             f"{saved.KEYS}, or a vae.data.examples.Source."
         )
     found = saved.of_arrays(made, config.name)
-    for name, modality in MODALITIES.items():
+    for name, modality in _candidates(config).items():
         if source := modality.from_arrays(found, config.name, config, like):
             return replace(source, modality=name)
     shape = next(iter(found.values())).examples.shape

@@ -8,6 +8,11 @@ _MMD = ("mmd_weight", "kernel")
 _ADAM = ("b1", "b2", "eps")
 
 AXES: dict[str, dict[str, Choice]] = {
+    "data.modality": {
+        "auto": Choice("The first kind of data that takes what is there."),
+        "tables": Choice("Rows of numbers.", "vae.modalities:tables"),
+        "images": Choice("Images.", "vae.modalities:images"),
+    },
     "data.binarize": {
         "none": Choice("The values as they are."),
         "dynamic": Choice("A Bernoulli draw of the grey values at every visit."),

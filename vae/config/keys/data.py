@@ -19,6 +19,7 @@ KEYS = {
         "Local files, in place of data.name.\n"
         "idx files, .amat, .npz, .mat, images in a folder, a zip or a tar, or a table as .csv.",
     ),
+    "data.modality": axis("data.modality", "auto", "Which kind of data they are."),
     "data.manual_dir": Key(
         "",
         PATH,
