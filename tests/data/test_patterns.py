@@ -49,8 +49,8 @@ def test_characters_of_regular_expressions_are_themselves():
     [
         ("{label}-{*}.png", r"'\{label\}-\{\*\}\.png' does not fit 2 of 2 files of x, a_1\.png"),
         ("{label}/{*}.png", r"does not fit 1 of 2 files of x, a_1\.png for one: change it, or"),
-        ("{*}.png", "has no field that is asked for: write it like"),
-        ("photos", "has no field that is asked for"),
+        ("{*}.png", "has no field to read: write it like"),
+        ("photos", "has no field to read"),
         ("{label}_{label}.png", "has a field twice"),
         ("{label}_{age}.png", "has a label and attributes, but"),
         ("{label_{*}.png", "has a brace too many"),

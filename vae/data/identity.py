@@ -56,9 +56,8 @@ def check_identity(dataset: Dataset, record: Mapping, workdir: object) -> None:
         )
     if change := "rows of values as images" if folded else _read_otherwise(dataset, record):
         raise InputError(
-            f"{workdir} was trained by an earlier version, which read {change}: samples and "
-            "--files of your own are as they were; for its data, train it again in another "
-            "--workdir."
+            f"{workdir} was trained by an earlier version, which read {change}: sampling and "
+            "your own --files work as before; for its data, train it again in another --workdir."
         )
 
 

@@ -92,7 +92,7 @@ def _compiled(pattern: str) -> tuple[list[str], re.Pattern]:
     if wrong is not None or any(mark in "".join((text, *literals)) for mark in "{}"):
         reason = "has a brace too many" if wrong is None else f"has the field {{{wrong}}}"
     elif not fields:
-        reason = "has no field that is asked for"
+        reason = "has no field to read"
     elif len(set(fields)) < len(fields):
         reason = "has a field twice"
     elif "label" in fields and {*fields} - {"label", "identity"}:

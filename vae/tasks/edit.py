@@ -75,8 +75,8 @@ class Editor:
         (column,) = attribute_columns([attribute], self._run)
         if not self._steps[column].any():
             raise InputError(
-                f"the training data do not tell {attribute} from the attributes that are to "
-                "stay; name fewer with --keep, if they differ in it at all."
+                f"the training data do not tell {attribute} from the attributes that stay; give "
+                "fewer as --keep, if it varies at all."
             )
         return self._steps[column]
 

@@ -125,7 +125,7 @@ def fit_prior(run: Run, name: str) -> Standardised:
     """
     check_vectors(run)
     if run.config.model.prior == "conditional":
-        raise InputError(f"--prior={name} knows no labels, but this run's prior is of a label's z.")
+        raise InputError(f"--prior={name} knows no labels, but this run's prior depends on them.")
     if name not in FITS:
         raise InputError(not_one_of(f"--prior={name}", name, FITS))
     start, fit = FITS[name]

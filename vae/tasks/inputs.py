@@ -26,8 +26,8 @@ from vae.training.directory import read_json
 
 logger = logging.getLogger(__name__)
 
-OF_THE_DATA = "is of the data's examples; with --files all of yours are used: leave it out."
-OF_FILES = "is of your own examples: give them as --files, or leave it out."
+OF_THE_DATA = "is for the data's examples; with --files all of yours are used: leave it out."
+OF_FILES = "is for your own examples: give them as --files, or leave it out."
 USUAL = 1000  # unknown attributes are the medians of so many test examples
 
 

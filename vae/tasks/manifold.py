@@ -43,7 +43,7 @@ def manifold(run: Run, around: Given, steps: int) -> Output:
     check_vectors(run)
     if (size := run.model.posterior.size) != 2:
         raise InputError(
-            f"--manifold is of latents of two numbers, but those of {run.workdir} have {size}: "
+            f"--manifold needs latents of two numbers, but those of {run.workdir} have {size}: "
             "train a run with --config.model.latent_dim=2, or leave it out."
         )
     shares = (np.arange(steps) + 0.5) / steps

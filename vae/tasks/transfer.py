@@ -118,7 +118,7 @@ def _mix_groups(run: Run, shown: Given) -> tuple[np.ndarray, np.ndarray, dict[st
     """
     pairs = len(shown.x) // 2
     if len(shown.x) % 2:
-        raise InputError(f"level mixing is of two examples each; {len(shown.x)} is not even.")
+        raise InputError(f"a ladder combines pairs of examples; {len(shown.x)} is no even number.")
     mean = run.encode(shown.x).mean
     made = np.stack(
         [

@@ -71,7 +71,7 @@ def traverse(
     if len(around.x) != 1:
         raise InputError(f"traversal is around one example, but {len(around.x)} are given.")
     if manifold:
-        refuse("has no effect with --manifold, which is of two.", dimensions=dimensions)
+        refuse("has no effect with --manifold, which draws two.", dimensions=dimensions)
         return plane.manifold(run, around, steps or plane.STEPS)
     dimensions, steps = dimensions or DIMENSIONS, steps or STEPS
     known = encodings(run)

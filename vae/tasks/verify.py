@@ -228,7 +228,7 @@ def _vectors(
     """Returns embeddings [N, D] by name, minus the mean of the first `number` of them."""
     found = {"posterior": embed(run, x, y), "pixels": x.reshape(len(x), -1)}
     if not np.isfinite(found["posterior"]).all():
-        raise InputError(f"{run.workdir} encodes examples as what is no number: it diverged.")
+        raise InputError(f"{run.workdir} encodes examples as NaN or infinity: it has diverged.")
     return {name: vectors - vectors[:number].mean(0) for name, vectors in found.items()}
 
 
@@ -247,8 +247,8 @@ def identities_of(dataset: Dataset, num: int) -> np.ndarray:
         who = labels if labels.ndim == 1 else None
     if who is None or (who[:num] < 0).all():
         raise InputError(
-            "the data say of no test example whose it is: identities, or a class for each person, "
-            "are needed."
+            "no test example has an identity: verification needs identities, or a class for each "
+            "person."
         )
     return who[:num]
 

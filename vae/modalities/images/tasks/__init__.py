@@ -16,5 +16,5 @@ def check_images(run: Run, what: str) -> None:
     """
     if run.modality.NAME != "images":
         raise InputError(
-            f"{what} are of images, but the data of {run.workdir} are {run.modality.NAME}."
+            f"{what} need images, but the data of {run.workdir} are {run.modality.NAME}."
         )
