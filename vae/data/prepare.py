@@ -29,7 +29,13 @@ from vae.probability.terms import Batch
 
 
 def prepare(
-    batch: HostBatch, table: Raw | None, values: Values, config: Any, *, train: bool, keys: Array
+    batch: HostBatch,
+    table: Raw | None,
+    values: Values,
+    config: ml_collections.ConfigDict,
+    *,
+    train: bool,
+    keys: Array,
 ) -> Batch:
     """Returns the examples as a model is given them, x [B, *places, C].
 
@@ -74,7 +80,7 @@ def first_examples(
     return jax.device_get(prepared(HostBatch(index, raw), None, keys=keys))
 
 
-def prepared_values(values: Values, config: Any) -> Values:
+def prepared_values(values: Values, config: ml_collections.ConfigDict) -> Values:
     """Returns what the values of x mean after `prepare`; `config` is the section `data`."""
     if config.binarize == "dynamic":
         return BINARY

@@ -57,6 +57,7 @@ from types import ModuleType
 from typing import Any
 
 import numpy as np
+from ml_collections import ConfigDict
 
 from vae import terminal
 from vae.config import own
@@ -103,7 +104,7 @@ def named(name: str) -> Any:
     return modality
 
 
-def _candidates(config: Any) -> dict[str, Any]:
+def _candidates(config: ConfigDict) -> dict[str, Any]:
     """Returns the modalities that may take the data, by name."""
     if config.modality == "auto":
         return dict(MODALITIES)
@@ -111,7 +112,7 @@ def _candidates(config: Any) -> dict[str, Any]:
 
 
 @terminal.shown("reading the data")
-def load(config: Any, *, whole: bool = True) -> Dataset:
+def load(config: ConfigDict, *, whole: bool = True) -> Dataset:
     """Reads the data set that `config` (the section `data`) names.
 
     If the three splits together have up to `data.device_bytes`, they are in memory when this
@@ -199,7 +200,7 @@ def _said_before() -> Iterator[None]:
             loggers.setLevel(level)
 
 
-def read(config: Any, like: Values | None = None) -> Source:
+def read(config: ConfigDict, like: Values | None = None) -> Source:
     """Returns every base split of the data set that `config` (the section `data`) names.
 
     Args:
@@ -235,7 +236,7 @@ def read(config: Any, like: Values | None = None) -> Source:
     )
 
 
-def _made(config: Any, like: Values | None) -> Source:
+def _made(config: ConfigDict, like: Values | None) -> Source:
     """Returns the data of a user's own function, which returns a `Source` or a dict of arrays."""
     what = f"data.name={config.name!r}"
     made = build("data", config, "name")

@@ -20,6 +20,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from ml_collections import ConfigDict
+
 from vae.data import arrays as saved
 from vae.data.examples import Source
 from vae.errors import readable
@@ -44,7 +46,7 @@ READS = (
 )
 
 
-def read(config: Any, like: Values | None = None) -> Source | None:
+def read(config: ConfigDict, like: Values | None = None) -> Source | None:
     """See `vae/modalities`: any other name is taken to be a set of tensorflow-datasets."""
     fit = _fit(config, like)
     if config.path:
@@ -57,7 +59,7 @@ def read(config: Any, like: Values | None = None) -> Source | None:
 
 
 def from_arrays(
-    found: Mapping[str, saved.Arrays], what: str, config: Any, like: Values | None = None
+    found: Mapping[str, saved.Arrays], what: str, config: ConfigDict, like: Values | None = None
 ) -> Source | None:
     """See `vae/modalities`: arrays [N, H, W] and [N, H, W, C] are images."""
     if any(arrays.examples.ndim not in (3, 4) for arrays in found.values()):
@@ -65,7 +67,7 @@ def from_arrays(
     return arrays_source(found, what, _fit(config, like))
 
 
-def _fit(config: Any, like: Values | None) -> Fit:
+def _fit(config: ConfigDict, like: Values | None) -> Fit:
     fit = fit_of(config)
     return replace(fit, black=like.black, white=like.white) if like else fit
 
@@ -74,7 +76,7 @@ def _arrays(path: Path, fit: Fit) -> Source:
     return arrays_source(saved.read(path), readable(path), fit)
 
 
-def _read_path(path: Path, fit: Fit, config: Any) -> Source | None:
+def _read_path(path: Path, fit: Fit, config: ConfigDict) -> Source | None:
     """Returns the data at a path; None where no reader takes them."""
     if path.is_dir():
         return _read_directory(path, fit, config)
@@ -88,7 +90,7 @@ def _read_path(path: Path, fit: Fit, config: Any) -> Source | None:
     return None
 
 
-def _read_directory(path: Path, fit: Fit, config: Any) -> Source | None:
+def _read_directory(path: Path, fit: Fit, config: ConfigDict) -> Source | None:
     """Returns the data in a directory, of the first kind found there; warns of other kinds."""
 
     def in_folder() -> Source:

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from ml_collections import ConfigDict
 from PIL import Image, ImageOps
 
 from vae.errors import InputError
@@ -67,7 +68,7 @@ class Fit:
         return round(self.crop[0] * height) or 1, round(self.crop[1] * width) or 1
 
 
-def fit_of(config: Any) -> Fit:
+def fit_of(config: ConfigDict) -> Fit:
     """Returns the Fit of `config`, the section `data`.
 
     Raises:

@@ -7,9 +7,9 @@ import os
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
+from ml_collections import ConfigDict
 
 from vae.errors import InputError
 from vae.files import check_file, user_path
@@ -19,14 +19,14 @@ from vae.probability.event import BYTES, Event
 
 
 def read_files(
-    paths: Sequence[str | Path], event: Event, config: Any
+    paths: Sequence[str | Path], event: Event, config: ConfigDict
 ) -> tuple[np.ndarray, list[str]]:
     """See `vae/modalities`: the images in files and folders, named after their files."""
     files = image_files(paths)
     return read_images(files, event, config), [name for name, _ in files]
 
 
-def fitted(config: Any, event: Event) -> Any:
+def fitted(config: ConfigDict, event: Event) -> ConfigDict:
     """See `vae/modalities`: images of another set get the event's size and channels."""
     config = config.copy_and_resolve_references()
     height, width, channels = event.shape
@@ -62,7 +62,7 @@ def image_files(paths: Sequence[str | Path]) -> list[tuple[str, Callable[[], str
 
 
 def read_images(
-    files: Sequence[tuple[str, Callable[[], str | bytes]]], event: Event, config: Any
+    files: Sequence[tuple[str, Callable[[], str | bytes]]], event: Event, config: ConfigDict
 ) -> np.ndarray:
     """Returns images from `image_files`, of any size, as x [N, H, W, C] of an event.
 

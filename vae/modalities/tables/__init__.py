@@ -13,9 +13,9 @@ import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
+from ml_collections import ConfigDict
 
 from vae.data import arrays as saved
 from vae.data.examples import Source
@@ -43,7 +43,7 @@ SETS = ()
 OF_IMAGES = {"crop": (0, 0), "image_size": (0, 0), "channels": 0, "flip": False}
 
 
-def read(config: Any, like: Values | None = None) -> Source | None:
+def read(config: ConfigDict, like: Values | None = None) -> Source | None:
     """See `vae/modalities`.
 
     Raises:
@@ -69,7 +69,7 @@ def read(config: Any, like: Values | None = None) -> Source | None:
 
 
 def from_arrays(
-    found: Mapping[str, saved.Arrays], what: str, config: Any, like: Values | None = None
+    found: Mapping[str, saved.Arrays], what: str, config: ConfigDict, like: Values | None = None
 ) -> Source | None:
     """See `vae/modalities`: arrays [N, F] are tables."""
     if any(arrays.examples.ndim != 2 for arrays in found.values()):
@@ -78,7 +78,7 @@ def from_arrays(
 
 
 def _source(
-    found: Mapping[str, rows.Rows], description: str, config: Any, like: Values | None
+    found: Mapping[str, rows.Rows], description: str, config: ConfigDict, like: Values | None
 ) -> Source:
     for key, unset in OF_IMAGES.items():
         if config[key] != unset:
@@ -90,13 +90,13 @@ def _source(
     return replace(source, values=like, standardise=False) if like else source
 
 
-def fitted(config: Any, event: Event) -> Any:
+def fitted(config: ConfigDict, event: Event) -> ConfigDict:
     """See `vae/modalities`: another table needs no change of the config."""
     return config.copy_and_resolve_references()
 
 
 def read_files(
-    paths: Sequence[str | Path], event: Event, config: Any
+    paths: Sequence[str | Path], event: Event, config: ConfigDict
 ) -> tuple[np.ndarray, list[str]]:
     """See `vae/modalities`: the rows of files; their columns are found by name."""
     return rows.read_files([user_path(path) for path in paths], event)
