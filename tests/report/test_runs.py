@@ -1,7 +1,6 @@
 """What is said of runs by their directories alone: a list of them, and some side by side."""
 
 import json
-import os
 import subprocess
 import sys
 
@@ -107,7 +106,7 @@ def test_neither_waits_for_jax(runs):
 
 def test_a_narrow_terminal_has_fewer_columns(runs, monkeypatch):
     monkeypatch.setattr("sys.stdout.isatty", lambda: True, raising=False)
-    monkeypatch.setattr("shutil.get_terminal_size", lambda: os.terminal_size((80, 24)))
+    monkeypatch.setenv("COLUMNS", "80")
     lines = listing(runs)[0].splitlines()
     assert lines[0].split() == ["run", "experiment", "status", "step", "figure"]
     assert max(map(len, lines)) <= 80
