@@ -105,12 +105,14 @@ def _run(arguments: list[str]) -> int:
         print(overview())
         return 0
     command, *rest = words
+    folder, _, last = command.rpartition("/")
+    command, folder = (last, folder) if own.is_own(last) else (command, "")  # as ../mine.py:task
     if not own.is_own(command):
         command = command.replace("-", "_")
         if asked and command not in COMMANDS:
             print(help_text(words[0], others=COMMANDS))  # of the config
             return 0
-    module, name, file = _place(command, rest)
+    module, name, file = _place(command, rest, folder)
     function = signature.read(file, name)
     shared = _shared(function)
     if asked:
@@ -161,19 +163,21 @@ def overview() -> str:
     return "\n".join(lines)
 
 
-def _place(command: str, arguments: list[str]) -> tuple[str, str, Path]:
+def _place(command: str, arguments: list[str], folder: str) -> tuple[str, str, Path]:
     """Returns the module, function and file of a command.
 
-    A user's own task is looked for in this directory, then beside the experiment of the run that
-    the arguments name.
+    A user's own task is looked for in the folder that was named, then beside the experiment and the
+    parts of the run that the arguments name, then in this directory.
 
     Raises:
       InputError: there is no such command.
     """
     if own.is_own(command):
         module, _, name = command.partition(":")
-        own.look_in(Path.cwd())
-        own.look_in(_experiment_of(arguments))
+        for place in (Path.cwd(), *_places_of(arguments)):
+            own.look_in(place)
+        if folder:
+            own.look_in(user_path(folder))
         return module.removesuffix(".py"), name, own.file_of(module)
     known = COMMANDS | JOBS
     if command not in known:
@@ -184,8 +188,8 @@ def _place(command: str, arguments: list[str]) -> tuple[str, str, Path]:
     return module, name, signature.file_of(module)
 
 
-def _experiment_of(arguments: list[str]) -> Path:
-    """Returns the folder of the experiment of the run that arguments name, or "."."""
+def _places_of(arguments: list[str]) -> list[Path]:
+    """Returns the folders of the parts and of the experiment of the run that arguments name."""
     from vae.report.runs import config_file
     from vae.training.directory import read_json
 
@@ -193,8 +197,10 @@ def _experiment_of(arguments: list[str]) -> Path:
         flag, _, value = word.partition("=")
         if flag == "--workdir":
             record = read_json(user_path(value or after) / "provenance.json") or {}
-            return Path(config_file(record.get("command", ())).split(":")[0]).parent
-    return Path()
+            parts = [Path(each["file"]) for each in record.get("parts", {}).values()]
+            experiment = Path(config_file(record.get("command", ())).split(":")[0])
+            return [file.parent for file in (*parts, experiment)]
+    return []
 
 
 def _called(command: str, task: Callable[..., Any], *arguments: Any, **values: Any) -> Output:

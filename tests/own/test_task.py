@@ -1,5 +1,6 @@
 """A task of one's own is a command: here, beside the experiment, and with its mistakes said."""
 
+import json
 import os
 from pathlib import Path
 
@@ -83,3 +84,19 @@ def test_it_may_lie_beside_the_experiment(here, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path / "elsewhere")
     assert commands.main(["mine:shades", "--workdir=../run"]) == 0
     assert "shade" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("command", ["mine:shades", "../ideas/mine.py:shades"])
+def test_it_may_lie_beside_a_part_of_the_run_or_where_it_is_said_to(
+    here, workdir, tmp_path, monkeypatch, capsys, command
+):
+    """The paths of parts are whole; those of the command are of where it was started."""
+    for folder in ("ideas", "elsewhere", "run"):
+        (tmp_path / folder).mkdir()
+    file = Path("mine.py").rename(tmp_path / "ideas" / "mine.py")
+    record = json.loads((workdir / "provenance.json").read_text())
+    record["parts"] = {"mine": {"file": str(file), "sha256": ""}} if "/" not in command else {}
+    (tmp_path / "run" / "provenance.json").write_text(json.dumps(record))
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    assert commands.main([command, "--help", "--workdir=../run"]) == 0
+    assert "Measures how bright samples are" in capsys.readouterr().out
