@@ -1,13 +1,13 @@
-"""From a name in a config to the part that it stands for.
+"""Makes the part that a name in a config stands for.
 
-A part is made by its class, or by its classmethod `build` if it has one. It is called with the
+Its class makes the part, or the classmethod `build` if the class has one. That is called with the
 arguments that its signature names, each from the first of
 
     what the caller gives          (`size` of a prior, `event` of a likelihood, ...), and `config`,
                                    the section
     KEY_settings of the section    a free dict: {"components": 5}
     the keys that its row reads    with or without the axis in front: `components` of a prior is
-                                   `prior_components`; a part of one's own has no row
+                                   `prior_components`; parts of one's own have no row
     its own default
 """
 
@@ -26,13 +26,13 @@ from vae.errors import InputError, did_you_mean
 
 
 def choice(section: str, config: ml_collections.ConfigDict, key: str) -> Choice:
-    """The row that a section of a config chooses by a key; a row for a part of one's own."""
+    """Returns the row that a section's key chooses; a part of one's own gets a row of its own."""
     name = config[key]
     return Choice("", name) if own.is_own(name) else AXES[f"{section}.{key}"][name]
 
 
 def named(section: str, config: ml_collections.ConfigDict, key: str) -> Any:
-    """What the chosen row stands for, not called: a class, a function; None where it is a word.
+    """Returns the class or function that a chosen row stands for, or None if it is just a word.
 
     Raises:
       InputError: it is one's own and cannot be imported.
@@ -53,18 +53,18 @@ def build(
     """Makes the part that a section of a config names.
 
     Args:
-      section: its name, as "model".
+      section: the section's name, such as "model".
       config: the section.
-      key: that names the part, as "prior".
-      protocol: what a part of one's own must be a subclass of, or return.
+      key: the key that names the part, such as "prior".
+      protocol: the class that a part of one's own must be a subclass of, or return.
       **context: arguments that the caller knows.
 
     Returns:
-      The part; None where the choice has none, as "none".
+      The part, or None where the choice has none, such as "none".
 
     Raises:
-      InputError: the part cannot be imported, is no `protocol`, lacks an argument, or its settings
-        have one that it does not take.
+      InputError: the part cannot be imported, is no `protocol`, lacks an argument, or has a setting
+        that it does not take.
     """
     row, part = choice(section, config, key), named(section, config, key)
     if part is None:
@@ -109,7 +109,7 @@ def build(
 
 
 def settings_of(config: ml_collections.ConfigDict, key: str) -> dict[str, Any]:
-    """The free settings of the part that a key names: `settings` of `name`, else KEY_settings."""
+    """Returns the free settings of the part that a key names, see `settings_key`."""
     settings = config.get(settings_key(key), {})
     return {name: _plain(value) for name, value in settings.items()}
 
@@ -119,7 +119,7 @@ def _plain(value: Any) -> Any:
 
 
 def _key_of(argument: str, key: str, reads: tuple[str, ...]) -> str | None:
-    """The key of those that a row reads which is an argument's; None where there is none."""
+    """Returns the key, among those that a row reads, for an argument; None if there is none."""
     for name in (f"{key}_{argument}", argument):
         if name in reads:
             return name
@@ -150,14 +150,14 @@ def _check_complete(part: Any, protocol: type, where: str) -> None:
 
 
 def _names(method: Callable[..., Any]) -> inspect.Signature:
-    """The signature of a method, without types."""
+    """Returns the signature of a method without its types."""
     known = inspect.signature(method)
     bare = [p.replace(annotation=inspect.Parameter.empty) for p in known.parameters.values()]
     return known.replace(parameters=bare, return_annotation=inspect.Signature.empty)
 
 
 def _parameters(make: Callable[..., Any], where: str) -> Mapping[str, inspect.Parameter]:
-    """The parameters of a part that may be given by name."""
+    """Returns the parameters of a part that may be given by name."""
     try:
         parameters = inspect.signature(make).parameters
     except (TypeError, ValueError):

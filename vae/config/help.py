@@ -1,4 +1,4 @@
-"""What a word of the configuration means: `help model.prior`, `help model`, `help vamp`."""
+"""Explains a word of the configuration: `help model.prior`, `help model`, `help vamp`."""
 
 from __future__ import annotations
 
@@ -19,8 +19,7 @@ def help_text(word: str, others: Iterable[str] = ()) -> str:
 
     Args:
       word: "config", a section, a key with or without its section, a choice, or KEY=CHOICE.
-
-      others: words that are no part of it and that may be meant, as those of commands.
+      others: other words that may be meant, such as the names of commands.
 
     Raises:
       InputError: the configuration has no such word.
@@ -127,7 +126,7 @@ def _width(words: Iterable[str]) -> int:
 
 
 def _table(rows: Iterable[tuple[str, str]], width: int = 0) -> list[str]:
-    """Two columns within 80; a word that is too long for the first has a line of its own."""
+    """Returns a table of two columns in 80; a word too long for the first gets its own line."""
     rows = list(rows)
     width = width or _width(word for word, _ in rows)
     lines = []
@@ -143,7 +142,7 @@ def _table(rows: Iterable[tuple[str, str]], width: int = 0) -> list[str]:
 
 
 def _wrapped(text: str, indent: str = "") -> list[str]:
-    """The lines of a text, each within 80 columns."""
+    """Returns the lines of a text, each within 80 columns."""
     fold = textwrap.TextWrapper(
         WIDTH, initial_indent=indent, subsequent_indent=indent, break_on_hyphens=False
     )

@@ -13,7 +13,7 @@ from vae.config.sections import base
 from vae.config.values import shown
 from vae.errors import InputError
 
-# A run may be continued with these keys changed; any other difference is a different experiment.
+# A run may go on with other values of these keys; any other difference makes another experiment.
 RESUMABLE = (
     "training.steps",
     "training.shard_state",
@@ -32,7 +32,7 @@ def check_values(config: ml_collections.ConfigDict) -> None:
     """Checks the keys, and each value by itself.
 
     Raises:
-      InputError: a key is unknown or missing, a value is none of the choices, or out of its range.
+      InputError: a key is unknown or missing, or a value is not among its choices or in its range.
     """
     given = flatten(config)
     check_known(given)
@@ -43,7 +43,7 @@ def check_values(config: ml_collections.ConfigDict) -> None:
 
 
 def get(config: ml_collections.ConfigDict, key: str) -> Any:
-    """The value at a dotted key."""
+    """Returns the value at a dotted key."""
     for name in key.split("."):
         config = config[name]
     return config
@@ -62,7 +62,7 @@ def override(config: ml_collections.ConfigDict, values: Mapping[str, Any]) -> No
 
 
 def flatten(config: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    """{"a": {"b": 1}} to {"a.b": 1}."""
+    """Returns {"a.b": 1} for {"a": {"b": 1}}."""
     flat: dict[str, Any] = {}
     for name, value in config.items():
         key = f"{prefix}{name}"
@@ -72,14 +72,14 @@ def flatten(config: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
 
 
 def to_dict(config: ml_collections.ConfigDict) -> dict[str, Any]:
-    """The configuration as JSON would give it back (tuples as lists)."""
+    """Returns the configuration as it is read from JSON, with lists instead of tuples."""
     return json.loads(config.to_json())
 
 
 def from_dict(values: Mapping[str, Any]) -> ml_collections.ConfigDict:
-    """The configuration that `to_dict` was given, now or before some of the keys were there.
+    """Returns the configuration that `to_dict` was given, by this version or an older one.
 
-    A new key's default is to be what was done before there was the key.
+    A key that did not exist then gets its default, which must mean what was done then.
 
     Raises:
       InputError: a key is unknown, or a value is not what its key takes.
@@ -96,7 +96,7 @@ def _tuples(value: Any) -> Any:
 
 
 def differences(old: Mapping[str, Any], new: Mapping[str, Any]) -> dict[str, str]:
-    """Dotted keys in which two configs (as from `to_dict`) differ, each with "old -> new"."""
+    """Returns the dotted keys in which two configs (see `to_dict`) differ, with "old -> new"."""
     old, new = flatten(old), flatten(new)
     absent = "(absent)"
     return {
@@ -107,5 +107,5 @@ def differences(old: Mapping[str, Any], new: Mapping[str, Any]) -> dict[str, str
 
 
 def resumable(key: str) -> bool:
-    """Whether a run may go on with another value of this dotted key."""
+    """Returns whether a run may go on with another value of this dotted key."""
     return any(key == allowed or key.startswith(allowed + ".") for allowed in RESUMABLE)

@@ -1,6 +1,6 @@
-"""Parts of one's own: "module:Name" in a config, and the file that it is in.
+"""Parts of one's own: "module:Name" in a config, and the file of the module.
 
-The module is a file beside the experiment's, or whatever Python finds by this name.
+The module is a file beside the experiment's, or any module that Python finds.
 """
 
 from __future__ import annotations
@@ -26,35 +26,35 @@ FAILURES = (Exception, SystemExit)  # what somebody's own code may raise; sys.ex
 
 
 class _Loaded(NamedTuple):
-    """A module as it is used in this process, whatever becomes of its file."""
+    """A module as this process uses it, even if its file changes."""
 
     module: ModuleType
     file: Path
     sha256: str
 
 
-_directories: list[Path] = []  # where modules are looked for first, the latest before the others
-_modules: dict[str, _Loaded] = {}  # those that somebody's config names
-_recorded: dict[str, Path] = {}  # where those of a trained run are
+_directories: list[Path] = []  # searched before Python's path, the latest first
+_modules: dict[str, _Loaded] = {}  # the modules that a config names
+_recorded: dict[str, Path] = {}  # the files of a trained run's modules
 
 
 def is_own(name: Any) -> bool:
-    """Whether a value names a part of one's own, as "module:Name"."""
+    """Returns whether a value names a part of one's own, "module:Name"."""
     return isinstance(name, str) and bool(re.fullmatch(r"[^\W\d][\w.]*:[^\W\d][\w.]*", name))
 
 
 def look_in(directory: Path) -> None:
-    """Has modules looked for in a directory, that of an experiment's file, before other places."""
+    """Adds the directory of an experiment's file as the first to search for modules."""
     directory = directory.resolve()
     if directory in _directories:
         _directories.remove(directory)
     _directories.insert(0, directory)
     if str(directory) not in sys.path:
-        sys.path.append(str(directory))  # for what a module there imports
+        sys.path.append(str(directory))  # modules there import each other
 
 
 def file_of(name: str) -> Path:
-    """The file of a module, which is not imported.
+    """Returns the file of a module without importing it.
 
     Raises:
       InputError: there is no such module.
@@ -74,14 +74,14 @@ def file_of(name: str) -> Path:
 
 
 def recall(parts: Mapping[str, Mapping[str, str]], workdir: Path) -> None:
-    """Has the modules of a trained run looked for where they were, before other places.
+    """Finds the modules of a trained run where they were, before any other directory.
 
     Args:
-      parts: as `files` gave them when it was trained.
-      workdir: the run's, for messages.
+      parts: what `files` returned when the run was trained.
+      workdir: the run's directory, for messages.
 
     Raises:
-      InputError: one is neither there nor where modules are looked for.
+      InputError: a module is neither there nor in a directory that is searched.
     """
     for name, known in parts.items():
         file = Path(known["file"])
@@ -100,7 +100,7 @@ def recall(parts: Mapping[str, Mapping[str, str]], workdir: Path) -> None:
 
 
 def say_changed(parts: Mapping[str, Mapping[str, str]], workdir: Path) -> None:
-    """Warns of modules of a run whose files are others than when it was trained."""
+    """Warns of a run's modules whose files have changed since it was trained."""
     for name, known in parts.items():
         now = _modules.get(name)
         file = now.file if now else file_of(name)
@@ -112,11 +112,11 @@ def say_changed(parts: Mapping[str, Mapping[str, str]], workdir: Path) -> None:
 
 
 def resolve(reference: str, setting: str = "") -> Any:
-    """What "module:Name" stands for.
+    """Returns what "module:Name" stands for.
 
     Args:
       reference: the module and the name in it.
-      setting: what asks for it, for messages, as "model.prior"; "" of the package's own.
+      setting: the key that names it, such as "model.prior", for messages; "" for the package's own.
 
     Raises:
       InputError: there is no such module, it cannot be imported, or it has no such name.
@@ -135,7 +135,7 @@ def resolve(reference: str, setting: str = "") -> Any:
 
 
 def files(values: Iterable[Any]) -> dict[str, dict[str, str]]:
-    """The files of those modules that any of a config's values names, with their digests."""
+    """Returns the files and digests of the modules that a config's values name."""
     names = sorted({value.partition(":")[0] for value in values if is_own(value)} & set(_modules))
     return {
         name: {"file": str(_modules[name].file), "sha256": _modules[name].sha256} for name in names
@@ -143,7 +143,7 @@ def files(values: Iterable[Any]) -> dict[str, dict[str, str]]:
 
 
 def told(error: BaseException, where: str) -> InputError:
-    """One sentence of an exception in somebody's own code, with the line that raised it."""
+    """Returns an exception in one's own code as one sentence, with the line that raised it."""
     frames = traceback.extract_tb(error.__traceback__)
     known = {str(each.file) for each in _modules.values()}
     theirs = [frame for frame in frames if frame.filename in known]
@@ -160,12 +160,12 @@ def told(error: BaseException, where: str) -> InputError:
 
 
 def _is_beside(file: Path) -> bool:
-    """Whether a file is beside an experiment, and none of the package's."""
+    """Returns whether a file is beside an experiment and not in the package."""
     return PACKAGE not in file.parents and any(each in file.parents for each in _directories)
 
 
 def _beside(name: str) -> Path | None:
-    """The file of a module that is beside an experiment, or where a run was trained with it."""
+    """Returns a module's file beside an experiment, or where a run was trained with it."""
     if name in _recorded:
         return _recorded[name]
     places = (*_directories, Path.cwd())
@@ -195,7 +195,7 @@ def _imported(name: str, where: str) -> ModuleType:
 
 
 def _loaded(name: str, file: Path) -> ModuleType:
-    """A module from its file, under its name unless another module has it."""
+    """Returns a module loaded from its file, registered by its name unless that is taken."""
     if name in _modules and _modules[name].file == file:
         return _modules[name].module
     module, digest = sys.modules.get(name), _digest(file)

@@ -1,4 +1,4 @@
-"""The page of every key, from the rows: `python -m vae.config.page docs/configuration.md`."""
+"""Makes the page of every key from the rows: `python -m vae.config.page docs/configuration.md`."""
 
 from __future__ import annotations
 
@@ -14,21 +14,22 @@ from vae.config.values import Choices
 HEAD = """\
 # The configuration
 
-Every key, with its default. An experiment's file starts from `vae.config.base()`, which has them
-all, and changes what it is about; `--config.KEY=VALUE` changes one on the command line. `vae
-help model.prior` shows a key in the terminal, `vae help vamp` a choice. A key that is set and that
-nothing reads is refused, as is whatever does not go together, with a sentence that says why.
+This page lists every key with its default. An experiment's file starts from `vae.config.base()`,
+which has them all, and changes the keys that it is about; `--config.KEY=VALUE` changes one on the
+command line. `vae help model.prior` explains a key in the terminal, `vae help vamp` a choice. A key
+that is set but that nothing reads is refused, and so are values that do not go together; a sentence
+says why.
 
 Where the choices are parts, `"module:Name"` names one of your own, in a file beside the
-experiment's; its arguments are settings of any name, such as `model.prior_settings.df = 3`.
+experiment's; its arguments are settings, such as `model.prior_settings.df = 3`.
 
-This page is made from the rows of `vae/config/keys/` and `vae/config/axes/` by
-`python -m vae.config.page docs/configuration.md`.
+`python -m vae.config.page docs/configuration.md` makes this page from the rows of
+`vae/config/keys/` and `vae/config/axes/`.
 """
 
 
 def page() -> str:
-    """The page as Markdown."""
+    """Returns the page as Markdown."""
     lines = [HEAD]
     for section, about in SECTIONS.items():
         keys = [key for key in KEYS if key.partition(".")[0] == section]

@@ -1,8 +1,8 @@
-"""What reads a key, as the rows of the axes say.
+"""Derives from the rows of the axes which choices read a key.
 
-A key that rows mention is read where one of these is chosen, on an axis that is itself read; a key
-that no row mentions always is. Settings of a part are read where there is the part. Nobody knows
-what a model of one's own reads, so every key of the models and their parts goes with it.
+A key that rows mention is read if one of these rows is chosen, on an axis that is itself read; a
+key that no row mentions is always read. The settings of a part are read if the part is chosen. What
+a model of one's own reads is unknown, so every key of the models and their parts goes with it.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from vae.errors import InputError
 
 
 def _readers() -> dict[str, dict[str, tuple[str, ...]]]:
-    """{key: {axis: its choices that read the key}} of the keys that any row mentions."""
+    """Returns {key: {axis: its choices that read the key}} for the keys that rows mention."""
     readers: dict[str, dict[str, tuple[str, ...]]] = {}
     for axis, choices in AXES.items():
         section = axis.partition(".")[0]
@@ -37,7 +37,7 @@ READERS = _readers()
 
 
 def check_read(config: ml_collections.ConfigDict) -> None:
-    """Refuses a key that is set and that nothing reads: whoever sets one expects something of it.
+    """Refuses a key that is set but that nothing reads, since it would have no effect.
 
     Raises:
       InputError: there is such a key.
@@ -54,12 +54,12 @@ def check_read(config: ml_collections.ConfigDict) -> None:
 
 
 def is_read(config: ml_collections.ConfigDict, key: str) -> bool:
-    """Whether what is chosen reads a dotted key."""
+    """Returns whether any choice of the config reads a dotted key."""
     return _missed(config, key) is None
 
 
 def _missed(config: ml_collections.ConfigDict, key: str) -> tuple[str, tuple[str, ...]] | None:
-    """The axis that decides that a key is not read, with the choices which read it."""
+    """Returns the axis on which no choice reads the key, with those that would; else None."""
     readers = READERS.get(key, {})
     if is_own(config.model.name) and any(k.startswith("model.") for k in (key, *readers)):
         return None
@@ -76,12 +76,12 @@ def _missed(config: ml_collections.ConfigDict, key: str) -> tuple[str, tuple[str
 
 
 def _is_asked(key: str, axis: str) -> bool:
-    """Whether a part of one's own may read a key: its settings, an objective its section's keys."""
+    """Returns whether a part of one's own may read a key: settings, or an objective's keys."""
     return key == settings_key(axis) or axis == "objective.name"
 
 
 def _instead(config: ml_collections.ConfigDict, key: str, axis: str) -> str:
-    """Where a part of one's own is given the same."""
+    """Returns the setting of a part of one's own that takes the key's place, for the message."""
     if not is_own(get(config, axis)) or settings_key(axis) not in FREE:
         return ""
     argument = key.removeprefix(axis + "_").rpartition(".")[2]

@@ -1,4 +1,4 @@
-"""A configuration as an experiment's file has it: `base()`, which has every default."""
+"""The configuration that an experiment's file starts from: `base()`, with every default."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from vae.config.values import HUGE
 class Section(ml_collections.ConfigDict):
     """A ConfigDict that keeps a wrong number as it was given, for `vae.rules` to refuse.
 
-    Where there is a real number ml_collections would make 1.0 of True, and raise of 10**400.
+    For a key with a real number, ml_collections would turn True into 1.0 and raise for 10**400.
     """
 
     def __setitem__(self, key: Any, value: Any) -> None:
@@ -32,14 +32,14 @@ class Section(ml_collections.ConfigDict):
 
 
 class Settings(ml_collections.ConfigDict):
-    """Settings of a part, whose names are its own: never locked, values of any type."""
+    """The settings of a part, which may have any names and types: never locked."""
 
     def lock(self) -> Settings:
         return self
 
     def __setitem__(self, key: Any, value: Any) -> None:
         if key in self:
-            del self[key]  # with its type
+            del self[key]  # and its type
         super().__setitem__(key, value)
 
 

@@ -1,4 +1,4 @@
-"""Which numbers of a config are not compiled in, so that runs may differ in them in one program."""
+"""The numbers of a config that are not compiled in, so that one program serves other values."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from vae.config.mapping import flatten, to_dict
 
 
 def traced(config: ml_collections.ConfigDict) -> dict[str, str]:
-    """{dotted key of the config: name in `State.hyper`} of the numbers that are not compiled in."""
+    """Returns {dotted key: name in `State.hyper`} of the numbers that are not compiled in."""
     names = ["learning_rate", "weight_decay", "warmup_steps"]
     if config.model.adversary != "none":
         names.append("discriminator_learning_rate")
@@ -21,12 +21,12 @@ def traced(config: ml_collections.ConfigDict) -> dict[str, str]:
 
 
 def varying(config: ml_collections.ConfigDict) -> set[str]:
-    """Dotted keys in which the members of a population may differ."""
+    """Returns the dotted keys in which the members of a population may differ."""
     seeds = {"seed"} if config.data.labelled else {"seed", "data.seed"}
     return seeds | set(traced(config))
 
 
 def static(config: ml_collections.ConfigDict) -> dict[str, Any]:
-    """What the members of a population have in common: all but what may vary."""
+    """Returns the keys and values that all members of a population share."""
     free = varying(config)
     return {key: value for key, value in flatten(to_dict(config)).items() if key not in free}

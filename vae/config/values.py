@@ -1,9 +1,9 @@
-"""What a value may be: its type and its range.
+"""The rules of a value: its type and its range.
 
-A range says what can be computed with, not what is wise. Real numbers are finite and neither
-overflow nor vanish in float32; whole numbers fit the int32 that they are counted in; what is built
-layer by layer is bounded, for a billion layers would never be ready. Whether what is left fits into
-this machine's memory is asked when the data are known (`vae/training/allocation.py`).
+A range says what can be computed, not what is wise. Real numbers are finite and neither overflow
+nor vanish in float32; whole numbers fit the int32 that counts them; numbers of layers are bounded,
+since a billion layers would never be built. Whether the rest fits into this machine's memory is
+checked when the data are known (`vae/training/allocation.py`).
 """
 
 from __future__ import annotations
@@ -18,19 +18,19 @@ INT = 2**31 - 1
 SEED = 2**32 - 1  # a larger one would be the same as its remainder
 SIZE = 2**20  # widths, components, codes
 LAYERS = 256
-HEADS = 4  # of a Transformer, whose widths are multiples
+HEADS = 4  # of a Transformer; its widths are multiples of it
 TINY, HUGE = 1e-30, 1e30  # well inside float32
-BELOW_ONE = 1 - 1e-6  # the last that float32 tells from 1
+BELOW_ONE = 1 - 1e-6  # float32 tells it from 1
 
 
 class Rule(Protocol):
-    """What a value must be."""
+    """A rule that a value must satisfy."""
 
     def allows(self, value: Any) -> bool:
-        """Whether the value is of this kind."""
+        """Returns whether the value satisfies the rule."""
 
     def __str__(self) -> str:
-        """Completes "must be ..."."""
+        """Returns the rule as the end of "must be ..."."""
 
 
 class Whole(NamedTuple):
@@ -75,7 +75,7 @@ class Flag(NamedTuple):
 
 
 class Text(NamedTuple):
-    """Text that a file or a data set may be named by."""
+    """Text that may name a file or a data set."""
 
     longest: int = 4096
 
@@ -87,7 +87,7 @@ class Text(NamedTuple):
 
 
 class Each(NamedTuple):
-    """A tuple whose entries are all of one rule."""
+    """A tuple whose entries all satisfy one rule."""
 
     rule: Rule
     shortest: int = 0
@@ -108,7 +108,7 @@ class Each(NamedTuple):
 
 
 class Choices(NamedTuple):
-    """The names of an axis; "module:Name" too, where they stand for parts."""
+    """The names of an axis, and "module:Name" if they stand for parts."""
 
     axis: str
 
@@ -122,12 +122,12 @@ class Choices(NamedTuple):
         return f"one of {', '.join(AXES[self.axis])}{own}"
 
     def are_parts(self) -> bool:
-        """Whether the names stand for classes or functions, and not for words."""
+        """Returns whether the names stand for classes or functions, not for words."""
         return any(choice.part for choice in AXES[self.axis].values())
 
 
 class Setting(NamedTuple):
-    """What a part of one's own may be given in a config, and read again from its file."""
+    """A setting of a part of one's own: a value that a config's file can hold."""
 
     def allows(self, value: Any) -> bool:
         if isinstance(value, tuple | list):
@@ -149,7 +149,7 @@ SETTING = Setting()
 
 
 def shown(value: Any, longest: int = 80) -> str:
-    """A value as Python writes it, shortened; numbers of thousands of digits included."""
+    """Returns a value as Python writes it, shortened; huge whole numbers are only named."""
     try:
         text = repr(value)
     except ValueError:  # Python writes no whole number of more than 4,300 digits

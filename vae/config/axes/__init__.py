@@ -1,11 +1,11 @@
-"""The choices of every axis: what there is to choose from, by the key that chooses.
+"""The choices of every axis, by the key that chooses.
 
-These tables are the only lists of choices: what a config may say, the help, the pages of the
-documentation, and which keys are read by what, all follow from them. A new part is a class in a
+These tables are the only lists of choices: the values that a config takes, the help, the pages of
+the documentation, and which choices read a key all follow from them. A new part is a class in a
 file of its own and a row here. Nothing is imported before it is chosen.
 
-A key that rows mention is read where one that mentions it is chosen, and nowhere else; a key that
-no row mentions is always read.
+A key that rows mention is read only if one of these rows is chosen; a key that no row mentions is
+always read.
 """
 
 from __future__ import annotations

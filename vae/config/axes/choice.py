@@ -1,4 +1,4 @@
-"""One of the values that a key may have."""
+"""One of the choices of a key."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ class Choice(NamedTuple):
     """A row of an axis.
 
     Attributes:
-      about: what it is, in a sentence.
-      part: what it stands for, "module:Name"; "" where it is a word that its reader understands.
-      reads: keys that are read with it: those of its own section by their names, others dotted.
+      about: a sentence that explains it.
+      part: the class or function that it stands for, "module:Name"; "" for a mere word.
+      reads: the keys that are read with it: bare names in its own section, others dotted.
       given: further arguments of the part, which no key changes.
     """
 

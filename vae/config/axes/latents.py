@@ -5,7 +5,7 @@ from vae.config.axes.choice import Choice
 AXES: dict[str, dict[str, Choice]] = {
     "model.posterior": {
         "gaussian": Choice(
-            "A Gaussian with a deviation for each dimension.",
+            "A Gaussian with a standard deviation for each dimension.",
             "vae.models.posteriors.gaussian:Gaussian",
         ),
         "full_gaussian": Choice(

@@ -1,4 +1,4 @@
-"""Likelihoods, and what is lost beside them."""
+"""Likelihoods, and the losses beside them."""
 
 from vae.config.axes.choice import Choice
 
@@ -28,17 +28,17 @@ AXES: dict[str, dict[str, Choice]] = {
             _SCALED,
         ),
         "discretized_logistic": Choice(
-            "For levels, a logistic integrated over each.",
+            "For levels: a logistic density integrated over each level.",
             "vae.probability.likelihoods.logistic:DiscretizedLogistic",
             _SCALED,
         ),
         "mixture_of_logistics": Choice(
-            "For levels, a mixture of discretized logistics over the channels together.",
+            "For levels: a mixture of discretized logistics over all channels jointly.",
             "vae.probability.likelihoods.logistic:MixtureOfLogistics",
             ("likelihood_components", "scale_init"),
         ),
         "categorical": Choice(
-            "For levels, a probability of each; for tokens.",
+            "For levels or tokens: a probability of each.",
             "vae.probability.likelihoods.categorical:Categorical",
         ),
         "poisson": Choice("For counts.", "vae.probability.likelihoods.counts:Poisson"),
@@ -52,7 +52,7 @@ AXES: dict[str, dict[str, Choice]] = {
         "learned": Choice("One number, learned."),
         "per_channel": Choice("One number for each channel, learned."),
         "per_pixel": Choice("A second output of the decoder."),
-        "optimal": Choice("One number in closed form."),
+        "optimal": Choice("One number, its optimum in closed form."),
     },
     "model.regularizer": {
         "none": Choice("No regulariser."),
@@ -75,23 +75,24 @@ AXES: dict[str, dict[str, Choice]] = {
             (*_DISCRIMINATOR, "similarity"),
         ),
         "latents": Choice(
-            "A discriminator of q(z) from p(z), in place of the KL (adversarial autoencoder).",
+            "A discriminator between q(z) and p(z) instead of the KL (adversarial autoencoder).",
             "vae.models.losses.latents:Latents",
             _DISCRIMINATOR,
         ),
         "factors": Choice(
-            "A discriminator of q(z) from the product of its marginals (FactorVAE).",
+            "A discriminator between q(z) and the product of its marginals (FactorVAE).",
             "vae.models.losses.factors:Factors",
             _ADVERSARY,
         ),
     },
     "model.gan_loss": {
         "non_saturating": Choice(
-            "The discriminator's -log D of what is made.",
+            "The generator minimises -log D of its samples.",
             "vae.probability.adversarial:NON_SATURATING",
         ),
         "hinge": Choice(
-            "The discriminator's margins, of 1 on either side.", "vae.probability.adversarial:HINGE"
+            "The discriminator has a margin of 1 on either side.",
+            "vae.probability.adversarial:HINGE",
         ),
     },
     "model.image_loss": {

@@ -1,4 +1,4 @@
-"""Models, and what they are told."""
+"""Models and their conditions."""
 
 from vae.config.axes.choice import Choice
 
@@ -55,8 +55,8 @@ AXES: dict[str, dict[str, Choice]] = {
         ),
     },
     "model.condition": {
-        "none": Choice("The model is told nothing of an example."),
-        "label": Choice("The model is told the class.", reads=("encoder_told",)),
-        "attributes": Choice("The model is told the attributes.", reads=("encoder_told",)),
+        "none": Choice("The model is unconditional."),
+        "label": Choice("The model is conditioned on the class.", reads=("encoder_told",)),
+        "attributes": Choice("The model is conditioned on attributes.", reads=("encoder_told",)),
     },
 }

@@ -60,11 +60,11 @@ AXES: dict[str, dict[str, Choice]] = {
         "leaky_relu": Choice("x, or x / 100 below 0.", "flax.linen:leaky_relu"),
     },
     "model.dtype": {
-        "float32": Choice("Arithmetic of 32 bits."),
-        "bfloat16": Choice("Networks' arithmetic of 16 bits; all else of 32."),
+        "float32": Choice("32 bits everywhere."),
+        "bfloat16": Choice("16 bits in the networks, 32 bits elsewhere."),
     },
     "model.output_bias": {
-        "zeros": Choice("The decoder starts at 0: a mean of 0.5 of a Bernoulli."),
+        "zeros": Choice("The decoder's outputs start at 0; the mean of a Bernoulli is then 0.5."),
         "data": Choice("The decoder starts at the mean example."),
     },
 }

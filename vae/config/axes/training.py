@@ -15,16 +15,16 @@ AXES: dict[str, dict[str, Choice]] = {
     },
     "data.binarize": {
         "none": Choice("The values as they are."),
-        "dynamic": Choice("A Bernoulli draw of the grey values at every visit."),
+        "dynamic": Choice("Draws 0 or 1 from every grey value, anew at every visit."),
     },
     "objective.name": {
         "elbo": Choice(
-            "The evidence lower bound, with a weight of the KL and free bits.",
+            "The evidence lower bound, with a weighted KL and free bits.",
             "vae.probability.objectives.variational:elbo",
             (*_BETA, "free_bits"),
         ),
         "capacity": Choice(
-            "The KL drawn to a capacity that rises.",
+            "The KL is pulled towards a capacity that rises.",
             "vae.probability.objectives.variational:capacity",
             (*_BETA, "capacity", "capacity_steps"),
         ),
@@ -59,35 +59,35 @@ AXES: dict[str, dict[str, Choice]] = {
             ("ciwae_weight",),
         ),
         "beta_tc": Choice(
-            "The KL in three parts, the total correlation weighted.",
+            "The KL in three weighted parts, one of them the total correlation.",
             "vae.probability.objectives.aggregate:BETA_TC",
             (*_BETA, "mi_weight", "dimwise_weight"),
         ),
         "dip_i": Choice(
-            "The covariance of the posterior's means drawn to I.",
+            "The covariance of the posterior means is pulled towards I.",
             "vae.probability.objectives.aggregate:DIP_I",
             _DIP,
         ),
         "dip_ii": Choice(
-            "The covariance of z drawn to I.",
+            "The covariance of z is pulled towards I.",
             "vae.probability.objectives.aggregate:DIP_II",
             _DIP,
         ),
         "info_vae": Choice(
-            "The ELBO with a maximum mean discrepancy of q(z) and p(z).",
+            "The ELBO plus a maximum mean discrepancy between q(z) and p(z).",
             "vae.probability.objectives.aggregate:INFO_VAE",
             ("alpha", *_MMD),
         ),
         "wae": Choice(
-            "The reconstruction and a maximum mean discrepancy.",
+            "The reconstruction plus a maximum mean discrepancy.",
             "vae.probability.objectives.aggregate:WAE",
             _MMD,
         ),
     },
     "objective.beta_schedule": {
-        "linear": Choice("Beta rises in a line."),
+        "linear": Choice("Beta rises linearly."),
         "cosine": Choice("Beta rises along a cosine."),
-        "cyclical": Choice("Beta rises, holds as long, and rises again."),
+        "cyclical": Choice("Beta rises, stays as long, and rises again from 0."),
     },
     "objective.kernel": {
         "rbf": Choice("Gaussian kernels."),
@@ -101,14 +101,14 @@ AXES: dict[str, dict[str, Choice]] = {
             (*_ADAM, "weight_decay"),
         ),
         "muon": Choice(
-            "Orthogonal updates of kernels, Adam of the rest.",
+            "Orthogonalised updates for kernels, Adam for the rest.",
             "vae.training.optimizers:muon",
             _ADAM,
         ),
     },
     "optimizer.schedule": {
-        "constant": Choice("The same rate throughout."),
-        "cosine": Choice("Falls to 0 at training.steps along a cosine."),
-        "linear": Choice("Falls to 0 at training.steps in a line."),
+        "constant": Choice("The rate stays the same."),
+        "cosine": Choice("The rate falls along a cosine to 0 at training.steps."),
+        "linear": Choice("The rate falls linearly to 0 at training.steps."),
     },
 }

@@ -1,6 +1,6 @@
-"""Every key of a configuration: its default, what it may be, and what it says, in one row.
+"""Every key of a configuration in one row: its default, its rule, and what it means.
 
-What a key of choices may be stands in `vae.config.axes`, with what each choice reads.
+The choices of a key, and the keys that each choice reads, are in `vae.config.axes`.
 """
 
 from __future__ import annotations
@@ -28,14 +28,14 @@ SECTIONS = {
     "checkpoint": "The checkpoints of a run.",
     "log": "The figures and pictures that a run logs.",
 }
-FREE = {key for key, row in KEYS.items() if row.rule is SETTING}  # dicts of any names
+FREE = {key for key, row in KEYS.items() if row.rule is SETTING}  # dicts with any names
 
 
 def row(key: str) -> Key:
-    """The row of a dotted key, or of the settings that it is one of.
+    """Returns the row of a dotted key, or of the free settings that it belongs to.
 
     Raises:
-      InputError: a configuration has no such key; the one that may be meant is named.
+      InputError: a configuration has no such key; the error names one that may be meant.
     """
     above, _, name = key.rpartition(".")
     if above in FREE and name.isidentifier():
@@ -58,10 +58,10 @@ def check_known(keys: Iterable[str]) -> None:
 
 
 def check(key: str, value: Any) -> None:
-    """Refuses a value that is not what the key's row says.
+    """Refuses a value that does not satisfy the key's rule.
 
     Raises:
-      InputError: one sentence that names the key, the value and what it must be.
+      InputError: a sentence with the key, the value and the rule.
     """
     rule = row(key).rule
     if not rule.allows(value):

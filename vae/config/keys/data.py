@@ -59,7 +59,7 @@ KEYS = {
         (0, 0),
         Each(Real(0, 2**16), 2, 2),
         "Height and width of the centre to cut out.\n"
-        "In pixels, or as parts of the image, such as (148 / 218, 148 / 178). This comes "
+        "In pixels, or as parts of the image, such as (148 / 218, 148 / 178). Cropping comes "
         "first; (0, 0) cuts nothing.",
     ),
     "data.image_size": Key(

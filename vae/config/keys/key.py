@@ -12,8 +12,8 @@ class Key(NamedTuple):
 
     Attributes:
       default: its value in `base()`.
-      rule: what a value must be.
-      about: what it says, with its unit, in a sentence or two; a line for each case.
+      rule: the rule that a value must satisfy.
+      about: what it means, with its unit, in a sentence or two; a line for each case.
     """
 
     default: Any
@@ -22,12 +22,12 @@ class Key(NamedTuple):
 
 
 def axis(key: str, default: str, about: str) -> Key:
-    """The row of a key that chooses from `AXES`."""
+    """Returns the row of a key that chooses from `AXES`."""
     return Key(default, Choices(key), about)
 
 
 def settings(*axes: str) -> dict[str, Key]:
-    """The rows of the free settings of the parts that some keys choose."""
+    """Returns the rows of the free settings of the parts that some keys choose."""
     return {
         settings_key(key): Key(
             {}, SETTING, f"Further arguments of the part that {key} names, by their names."
@@ -37,6 +37,6 @@ def settings(*axes: str) -> dict[str, Key]:
 
 
 def settings_key(key: str) -> str:
-    """Where the settings of what a key chooses are: "model.settings" of "model.name"."""
+    """Returns the key of a part's settings: "model.settings" for "model.name"."""
     chooses_section = key.rpartition(".")[2] == "name"
     return f"{key.removesuffix('name')}settings" if chooses_section else f"{key}_settings"

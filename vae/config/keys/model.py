@@ -19,7 +19,7 @@ KEYS = {
     "model.condition": axis(
         "model.condition",
         "none",
-        "What the model is told of an example.\n"
+        "What the model is conditioned on.\n"
         "The decoder is given it, and the origin of z depends on it, so that z need not hold "
         "it.",
     ),
@@ -34,7 +34,7 @@ KEYS = {
         (512,),
         WIDTHS,
         "Widths of the encoder, from x to z.\n"
-        "mlp, gated_mlp: of each hidden layer.\n"
+        "mlp, gated_mlp: width of each hidden layer.\n"
         "conv, normalized_conv: channels of each convolution of stride 2.\n"
         "resnet, grid, ladder: channels at each resolution.",
     ),
@@ -48,8 +48,8 @@ KEYS = {
         (512,),
         WIDTHS,
         "Widths of the decoder, from z to x.\n"
-        "They are of the same things as the encoder's.\n"
-        "causal_transformer, lstm, gru: of each layer.",
+        "Each means the same as in the encoder.\n"
+        "causal_transformer, lstm, gru: width of each layer.",
     ),
     "model.blocks": Key(
         1,
@@ -97,7 +97,7 @@ KEYS = {
     ),
     "model.posterior": axis("model.posterior", "gaussian", "The family of q(z | x)."),
     "model.posterior_flows": Key(4, DEPTH, "Transformations of the posterior."),
-    "model.posterior_width": Key(64, SOME, "Width of its context and hidden layers."),
+    "model.posterior_width": Key(64, SOME, "Width of the flows' context and hidden layers."),
     "model.categories": Key(10, SOME, "Values of each one-hot variable."),
     "model.temperature": Key(0.5, ABOVE_ZERO, "Temperature of relaxed samples in training."),
     "model.straight_through": Key(
@@ -121,7 +121,7 @@ KEYS = {
         "exemplar: training examples.",
     ),
     "model.prior_flows": Key(4, DEPTH, "Layers of the prior's flow."),
-    "model.prior_widths": Key((128, 128), WIDTHS, "Hidden widths of each layer of that flow."),
+    "model.prior_widths": Key((128, 128), WIDTHS, "Hidden widths in the prior's flow."),
     "model.likelihood": axis(
         "model.likelihood", "bernoulli", "The family of p(x | z), by the kind of values."
     ),
@@ -135,34 +135,35 @@ KEYS = {
     "model.output_bias": axis("model.output_bias", "data", "The decoder's mean before training."),
     "model.regularizer": axis("model.regularizer", "none", "What keeps the decoder smooth."),
     "model.regularizer_weight": Key(1e-3, WEIGHT, "The weight of the regulariser."),
-    "model.adversary": axis("model.adversary", "none", "A network that plays against the model."),
+    "model.adversary": axis("model.adversary", "none", "A network trained against the model."),
     "model.adversarial_weight": Key(
         1.0,
         WEIGHT,
-        "The weight of what is lost to the adversary.\nfactors: of the total correlation.",
+        "The weight of the adversarial loss.\nfactors: the weight of the total correlation.",
     ),
     "model.discriminator_widths": Key(
         (64, 128, 256),
         WIDTHS,
         "Widths of the adversary.\n"
         "images: channels of each convolution of stride 2.\n"
-        "latents, factors: of each hidden layer.",
+        "latents, factors: width of each hidden layer.",
     ),
-    "model.gan_loss": axis("model.gan_loss", "non_saturating", "The loss of the game."),
+    "model.gan_loss": axis("model.gan_loss", "non_saturating", "The losses of both players."),
     "model.r1_weight": Key(
         0.0,
         WEIGHT,
-        "The weight of the discriminator's slope.\nHalf its squared slope at what is real.",
+        "The weight of the R1 penalty.\n"
+        "The penalty is half the discriminator's squared slope at real examples.",
     ),
     "model.spectral_norm": Key(
         False,
         FLAG,
-        "Divides kernels by their spectral norm.\nThose of the discriminator.",
+        "Divides kernels by their spectral norm.\nThe kernels are the discriminator's.",
     ),
     "model.similarity": Key(
         False,
         FLAG,
-        "Trains on features in place of x.\nThey are the discriminator's.",
+        "Trains on features instead of x.\nThe features are the discriminator's.",
     ),
     "model.image_loss": axis(
         "model.image_loss",
@@ -172,14 +173,14 @@ KEYS = {
     "model.image_loss_weight": Key(
         1.0,
         WEIGHT,
-        "The weight of that loss.\nIt is multiplied by the number of values in x.",
+        "The weight of the image loss.\nIt is multiplied by the number of values in x.",
     ),
     "model.codebook_size": Key(512, SOME, "Codes in the codebook."),
     "model.commitment": Key(
         0.25,
         WEIGHT,
-        "The weight of the distance to the code.\n"
-        "That is, from what is encoded to its nearest code.",
+        "The weight of the commitment loss.\n"
+        "It is the squared distance from the encoder's vectors to their nearest codes.",
     ),
     "model.levels": Key((8, 5, 5, 5), Each(Whole(2, SIZE), 1), "Levels of each number of a code."),
     "model.num_latents": Key(
@@ -192,7 +193,7 @@ KEYS = {
     "model.classification_weight": Key(
         10.0,
         WEIGHT,
-        "The weight of the classifier's loss.\nOf each labelled example.",
+        "The weight of the classifier's loss.\nThe loss is that of each labelled example.",
     ),
     "model.dtype": axis("model.dtype", "float32", "The arithmetic of the networks."),
     **settings(

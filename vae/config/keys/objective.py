@@ -10,9 +10,11 @@ KEYS = {
         0,
         Whole(0),
         "Samples that the gradient goes through.\n"
-        "Of the K, so many are drawn by weight; 0 takes all.",
+        "So many of the K are drawn by weight; 0 takes all.",
     ),
-    "objective.beta": Key(1.0, WEIGHT, "The weight of the KL.\nbeta_tc: of the total correlation."),
+    "objective.beta": Key(
+        1.0, WEIGHT, "The weight of the KL.\nbeta_tc: that of the total correlation."
+    ),
     "objective.beta_schedule": axis(
         "objective.beta_schedule", "linear", "How beta rises during the warm-up."
     ),
@@ -21,7 +23,7 @@ KEYS = {
         0.0,
         WEIGHT,
         "Nats of the KL that cost nothing.\n"
-        "For each dimension or group of latents, on the mean of the batch.",
+        "They are for each dimension or group of latents, averaged over the batch.",
     ),
     "objective.capacity": Key(25.0, WEIGHT, "The KL that the objective asks for, in nats."),
     "objective.capacity_steps": Key(
@@ -34,7 +36,7 @@ KEYS = {
     "objective.mi_weight": Key(
         1.0,
         WEIGHT,
-        "The weight of the mutual information.\nOf x and z.",
+        "The weight of the mutual information of x and z.",
     ),
     "objective.dimwise_weight": Key(1.0, WEIGHT, "The weight of the KL of each dimension."),
     "objective.dip_diagonal": Key(
@@ -46,7 +48,8 @@ KEYS = {
     "objective.mmd_weight": Key(
         10.0,
         WEIGHT,
-        "The weight of the discrepancy (lambda).\nThe maximum mean discrepancy of q(z) and p(z).",
+        "The weight of the discrepancy (lambda).\n"
+        "It is the maximum mean discrepancy between q(z) and p(z).",
     ),
     "objective.alpha": Key(
         0.0,
@@ -56,7 +59,7 @@ KEYS = {
     ),
     "objective.kernel": axis("objective.kernel", "imq", "The kernel of the discrepancy."),
     **settings("objective.name"),
-    "optimizer.name": axis("optimizer.name", "adam", "What turns gradients into updates."),
+    "optimizer.name": axis("optimizer.name", "adam", "How gradients become updates."),
     "optimizer.learning_rate": Key(1e-3, ABOVE_ZERO, "The learning rate after the warm-up."),
     "optimizer.discriminator_learning_rate": Key(
         0.0,
@@ -86,7 +89,7 @@ KEYS = {
     "optimizer.clip_norm": Key(
         0.0,
         WEIGHT,
-        "The largest norm of a gradient; 0 has none.\nThe whole gradient is scaled down to it.",
+        "The largest norm of a gradient; 0: no limit.\nThe whole gradient is scaled down to it.",
     ),
     "optimizer.skip_norm": Key(
         0.0,

@@ -46,18 +46,18 @@ KEYS = {
         0.0,
         Real(0, BELOW_ONE),
         "The decay of averaged weights; 0 has none.\n"
-        "Where there are averaged weights, they are the ones evaluated.",
+        "If there are averaged weights, evaluations use them.",
     ),
     "training.max_nonfinite": Key(
         20,
         POSITIVE,
-        "Skipped updates in a row before going back.\nTraining then goes back to a checkpoint.",
+        "Skipped updates in a row before training goes back.\nIt then goes back to a checkpoint.",
     ),
     "training.retry_scale": Key(
         0.3,
         ABOVE_ZERO,
-        "The learning rate is multiplied by it then.\n"
-        "That is, whenever training goes back to a checkpoint.",
+        "The factor on the learning rate after that.\n"
+        "It applies whenever training goes back to a checkpoint.",
     ),
     "evaluation.every_steps": Key(1000, STEPS, "Steps between validations; 0 has none."),
     "evaluation.batch_size": Key(250, POSITIVE, "Examples in a batch of an evaluation."),
@@ -65,7 +65,7 @@ KEYS = {
     "evaluation.max_bytes": Key(
         8 * 1024**2,
         Whole(1, 2**60),
-        "Bytes that are decoded in one call.\n"
+        "Bytes decoded in one call of an evaluation.\n"
         "The default suits a CPU's cache; accelerators are faster with more.",
     ),
     "evaluation.seed": Key(0, Whole(0, SEED), "Decides the noise of evaluations."),
