@@ -43,8 +43,8 @@ and the functions
         Returns the nats [N] of a universal code for x; None where there is no such code.
 
 x is [..., *shape], as a model makes it. The first modality that takes the data has them, unless
-`data.modality` names one: of the table, or "module:Name" of one's own, a class or a module with all
-of these.
+`data.modality` names one of the table, or one's own by "module:Name", a class or a module that has
+all of these.
 """
 
 from __future__ import annotations
@@ -91,7 +91,7 @@ def named(name: str) -> Any:
     """Returns the modality with a name, as `Source.modality` and a run's record have it.
 
     Raises:
-      InputError: it is one's own and cannot be imported, or lacks something.
+      InputError: it cannot be imported, or lacks one of ANSWERS.
     """
     if name in MODALITIES:
         return MODALITIES[name]
