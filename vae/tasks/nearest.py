@@ -59,6 +59,8 @@ def nearest(
     test, y, *_ = first_examples(dataset, "test", num, run.config)
     given = y[np.arange(num) % len(y)] if run.model.condition else None
     samples = run.sample(num, labels=given, seed=seed, prior=fitted)
+    if (values := dataset.event.values).kind == "levels":  # a density on R goes beyond them
+        samples = np.clip(samples, values.low, values.high)
     queries = np.concatenate([samples, test])
     labels = np.concatenate([given, y]) if given is not None else None
     result: dict[str, Any] = {"step": run.step, "seed": seed, "prior": prior}
