@@ -1,17 +1,17 @@
-"""The VAE of `celeba_vae.py`, its encoder and decoder told of CelebA's 40 attributes.
+"""The VAE of `celeba_vae.py`, conditioned on CelebA's 40 attributes.
 
 Sohn, Lee & Yan, "Learning structured output representation using deep conditional generative
-models", 2015. The latents are left with what the attributes do not say, and a face can be had with
-the attributes one wants:
+models", 2015. The latents keep what the attributes do not say, and faces can be sampled with chosen
+attributes:
 
     python launch.py train --config=experiments/celeba_cvae.py --config.data.path=DIR
     python launch.py evaluate --workdir=runs/celeba_cvae
     python launch.py edit --workdir=runs/celeba_cvae --attribute=Eyeglasses --strength=1
     python launch.py sample --workdir=runs/celeba_cvae --attributes=Smiling=1,Eyeglasses=1
 
-`evaluate` says for each attribute by how much the decoded face changes with it, beside the data's
-own difference, and how well a linear probe reads it from the latents. Bits per dimension are those
-of an image whose attributes are given. Nothing comparable is published.
+For each attribute, `evaluate` reports how much the decoded face changes with it, beside the
+difference in the data, and how well a linear probe predicts it from the latents. Bits per dimension
+are those of an image given its attributes. Nothing comparable is published.
 
 2026-11-21, one core of an AMD EPYC beside other work, 10,000 faces at half size, 1,000 steps in
 place of 6,000: 6.699 +- 0.011 bits per dimension (K = 20). That was before the latents had an

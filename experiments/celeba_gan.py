@@ -1,4 +1,4 @@
-"""A GAN on CelebA's faces: DCGAN with group in the place of batch normalisation, and R1.
+"""A GAN on CelebA's faces: DCGAN with group instead of batch normalisation, and R1.
 
 Radford et al., "Unsupervised representation learning with deep convolutional generative adversarial
 networks", 2016, at half their widths; R1: Mescheder et al., "Which training methods for GANs do
@@ -9,9 +9,9 @@ two time-scale update rule", 2017. DIR is as for celeba_vae.py:
     python launch.py train --config=experiments/celeba_gan.py:hinge --config.data.path=DIR
 
 `hinge` has the hinge loss and spectral normalisation (Miyato et al., "Spectral normalization for
-generative adversarial networks", 2018) instead. `--config.model.condition=attributes` has both
-players see the attributes. There is no p(x); an evaluation says how often the discriminator is
-right.
+generative adversarial networks", 2018) instead. `--config.model.condition=attributes` conditions
+both players on the attributes. There is no p(x); an evaluation reports how often the discriminator
+is right.
 
 2026-11-21, one core of an AMD EPYC, 10,000 faces at half size, 4,000 steps in place of 20,000 with
 `--config.training.ema_decay=0.998`, 0.65 s a step: most samples are faces, of many kinds. To the

@@ -18,11 +18,11 @@ Published figures are of models many times its size, trained on all 202,599 imag
   with `objective.beta_warmup_steps=1000`, stopped; the other 2,150, 48 minutes, start from its
   weights, with `objective.free_bits=64`.
 
-Warming beta up did harm: the finest grids take in all that is cheap, and little is left for the
-coarse ones to plan. After 1,000 steps with it the groups on 4x4 and 8x8 carried 65 nats of 2,460,
-and samples were noise; after 1,200 without it 153 of 1,420, and samples were faces from step 300
-on. `launch.py evaluate` tells the nats of each group. Free bits filled the coarse groups, but with
-what was not used.
+Warming beta up did harm: the finest grids encode all that is cheap, and little is left for the
+coarse grids. After 1,000 steps with it the groups on 4x4 and 8x8 carried 65 nats of 2,460, and
+samples were noise; after 1,200 without it 153 of 1,420, and samples were faces from step 300 on.
+`launch.py evaluate` reports the nats of each group. Free bits filled the coarse groups, but with
+information that was not used.
 """
 
 import ml_collections

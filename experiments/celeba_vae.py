@@ -1,4 +1,4 @@
-"""A convolutional VAE on CelebA's faces: the reference for what is built upon it.
+"""A convolutional VAE on CelebA's faces: the reference for the other experiments on faces.
 
 Kingma & Welling, "Auto-encoding variational Bayes", 2014; the data: Liu et al., "Deep learning face
 attributes in the wild", 2015, their central 148x148 pixels resized to 64x64. DIR has the files as
@@ -10,10 +10,10 @@ published, or fewer or smaller images in the same layout, see `vae/modalities/im
 
 The second reads them from tensorflow-datasets. Other sizes are 32x32 and 128x128, a convolution
 less or more: `--config.data.image_size='(32, 32)' --config.model.encoder_widths='(32, 64, 128)'
---config.model.decoder_widths='(128, 64, 32)'`. The Gaussian is a density of dequantised pixels, its
-one standard deviation the best there is, so bits per dimension are those of the data, and the
-latents are used in full: far from N(0, I), so the prior is learned. Nothing comparable is
-published: others report the FID or a squared error.
+--config.model.decoder_widths='(128, 64, 32)'`. The Gaussian is a density of dequantised pixels
+with the one standard deviation that is best, so bits per dimension are those of the data. All
+latents are used and lie far from N(0, I), so the prior is learned. Nothing comparable
+is published: others report the FID or a squared error.
 
 2026-11-27, one NVIDIA H100, half a minute, 10,000 faces at half size, seed 0:
 

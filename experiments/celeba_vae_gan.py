@@ -1,11 +1,11 @@
-"""VAE-GAN on CelebA's faces: a likelihood of a discriminator's features instead of pixels.
+"""A VAE-GAN on CelebA's faces: the likelihood is of a discriminator's features, not of pixels.
 
 Larsen et al., "Autoencoding beyond pixels using a learned similarity metric", 2016. The networks
 and data of celeba_gan.py, with an encoder; DIR is as for celeba_vae.py:
 
     python launch.py train --config=experiments/celeba_vae_gan.py --config.data.path=DIR
 
-In training `reconstruction` and `elbo` are of the features; in an evaluation they are of the
+In training, `reconstruction` and `elbo` are about the features; in an evaluation they are about the
 pixels, with the one standard deviation that is best for them, so that figures compare with those of
 a VAE. `model.adversarial_weight` is the 1 / gamma of the paper.
 

@@ -6,10 +6,10 @@ The pixels keep their 256 levels, so that bits per dimension are those of the da
     python launch.py train --config=experiments/cifar10.py
     python launch.py train --config=experiments/cifar10.py:smoke --config.data.path=FILE.npz
 
-`smoke` is 2,000 steps and a smaller NLL, for a few thousand images in a file, of which it takes a
-tenth each to validate and to test: it shows that the model runs, and its figure is not one of
-CIFAR-10. 2026-11-21, one core of an AMD EPYC beside other work, on CIFAR-10's first 4,000 images:
-6.718 +- 0.015 bits/dim (K = 100, 400 images), test ELBO -14361 +- 32 nats.
+`smoke` takes 2,000 steps and a smaller K, for a few thousand images in a file, with a tenth each
+for validation and test. It shows that the model runs; its figure is not one of CIFAR-10.
+2026-11-21, one core of an AMD EPYC beside other work, on CIFAR-10's first 4,000 images: 6.718 +-
+0.015 bits/dim (K = 100, 400 images), test ELBO -14361 +- 32 nats.
 """
 
 import ml_collections

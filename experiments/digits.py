@@ -1,8 +1,8 @@
 """An MLP VAE on scikit-learn's handwritten digits: real data with nothing to download.
 
 1,797 images of 8x8 pixels with 17 levels, so that the likelihood is discrete (discretized logistic)
-and bits per dimension are those of the data (Kingma & Welling 2014; the digits are of E. Alpaydin
-and C. Kaynak, UCI).
+and bits per dimension are those of the data (Kingma & Welling 2014; digits by E. Alpaydin and
+C. Kaynak, UCI).
 
     python launch.py train --config=experiments/digits.py
     python launch.py sweep --config=experiments/digits.py --sweep=learning_rate,beta,seeds

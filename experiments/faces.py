@@ -1,11 +1,11 @@
-"""A convolutional VAE on faces that are drawn, with known factors: no download.
+"""A convolutional VAE on drawn faces with known factors: no download.
 
     python launch.py train --config=experiments/faces.py
     python launch.py edit --workdir=runs/faces --attribute=Eyeglasses --strength=1.5 --residual
     python launch.py edit --workdir=runs/faces --measure
 
-The factors (glasses, smile, turn of the head, hair, ...) come along as attributes, so that an edit
-or a latent can be held against what was drawn; `vae/modalities/images/faces/attributes.py` lists
+The factors (glasses, smile, turn of the head, hair, ...) are the attributes, so that an edit or a
+latent can be compared with what was drawn; `vae/modalities/images/faces/attributes.py` lists
 them. There are 100,000 faces to train on, at any size:
 
     python launch.py train --config=experiments/faces.py --config.data.train=train \\

@@ -1,7 +1,8 @@
 """FactorVAE on drawn faces, whose factors are known: no download.
 
-Kim & Mnih, "Disentangling by factorising", 2018: the ELBO, and gamma = 10 times the total
-correlation of the latents as their discriminator sees it; 10 latents, pixels as of a Bernoulli.
+Kim & Mnih, "Disentangling by factorising", 2018: the ELBO and gamma = 10 times the total
+correlation of the latents, as their discriminator estimates it; 10 latents, a Bernoulli likelihood
+of pixels.
 
     python launch.py train --config=experiments/factor_vae.py
 

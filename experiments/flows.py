@@ -6,8 +6,8 @@ layers of IAF are 320 wide, as in the code of its authors (riannevdberg/sylveste
 
     python launch.py train --config=experiments/flows.py:iaf --config.data.path=DIR
 
-The published figures are for the paper's larger networks and 64 latents: what compares is the order
-and the gain. 60 epochs, NLL with K = 1000.
+The published figures are for the paper's larger networks and 64 latents: only the order and the
+gain compare. 60 epochs, NLL with K = 1000.
 
 2026-11-21, one core of an AMD EPYC, one seed, test images, nats:
 

@@ -7,8 +7,8 @@ says how). Images are cropped in the middle to the shape of `data.image_size` an
     python launch.py train --config=experiments/folder.py --config.data.path=DIR \\
         --config.data.image_size='(96, 128)' --config.data.channels=1
 
-The noise of the pixels is fitted, so the latents are used in full, and samples from N(0, I) come
-late; those of a mixture fitted to the latents come early:
+The scale of the pixels is fitted, so all latents are used: samples from N(0, I) become good late,
+samples from a mixture fitted to the latents early:
 
     python launch.py sample --workdir=runs/folder --prior=mixture
 

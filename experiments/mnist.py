@@ -1,7 +1,7 @@
 """A convolutional VAE on dynamically binarised MNIST.
 
-Every visit to an image draws its pixels anew from their grey values (Salakhutdinov & Murray 2008),
-in training and, once and for all, in evaluation. 50,000 / 10,000 / 10,000 images.
+Training draws the pixels of an image from its grey values anew at every visit (Salakhutdinov &
+Murray 2008); evaluation draws them once. 50,000 / 10,000 / 10,000 images.
 
     python launch.py train --config=experiments/mnist.py
     python launch.py train --config=experiments/mnist.py --config.data.path=DIR

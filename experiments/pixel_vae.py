@@ -1,14 +1,14 @@
-"""A PixelVAE on scikit-learn's handwritten digits: the decoder reads the pixels that it decodes.
+"""A PixelVAE on scikit-learn's handwritten digits: the decoder also reads the pixels before.
 
     p(x | z) = prod_i p(x_i | z, x_1, ..., x_{i-1})
 
 by two recurrent layers over the 64 pixels, row after row, with a probability for each of the 17
 levels of each (Gulrajani et al., "PixelVAE: a latent variable model for natural images", 2017; with
 a recurrent decoder: Bowman et al., "Generating sentences from a continuous space", 2016). Such a
-decoder can do without z: with nothing to stop it the KL of one layer was 0.8 nats.
-`objective.free_bits` leaves a quarter of a nat unpaid for each of the 10 numbers of z. Samples are
-drawn, for such a p(x | z) has no mean to show; a reconstruction has, pixel after pixel, the level
-nearest to the mean, given those before it.
+decoder can ignore z: with nothing to stop it, the KL of one layer was 0.8 nats.
+`objective.free_bits` makes a quarter of a nat free for each of the 10 numbers of z. Samples are
+drawn, since such a p(x | z) has no mean to show; a reconstruction takes, pixel after pixel, the
+level nearest to the mean given the pixels before.
 
     python launch.py train --config=experiments/pixel_vae.py
     python launch.py train --config=experiments/pixel_vae.py:causal_transformer

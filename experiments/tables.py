@@ -1,8 +1,9 @@
-"""Tables: a VAE of tumours of the breast, for anomalies, and of wines, for samples.
+"""Tables: a VAE of breast tumours, for anomalies, and a VAE of wines, for samples.
 
-Both sets come with scikit-learn. Of 569 tumours with 30 measures each, the 357 benign ones are
-learned from, and the 212 malignant ones are what is unusual; the wines are 178 of three cultivars,
-with 13 measures. Columns are standardised by the training set; log densities are of these values.
+Both sets come with scikit-learn. There are 569 tumours with 30 measurements: the model learns from
+the 357 benign ones, and the 212 malignant ones are the anomalies. There are 178 wines of three
+cultivars, with 13 measurements. The training set standardises the columns; log densities are of
+standardised values.
 
     python launch.py train --config=experiments/tables.py --workdir=runs/benign
     python launch.py anomaly --workdir=runs/benign --outliers=breast_cancer:malignant
@@ -13,13 +14,13 @@ Your own table is a .csv file of numbers under a header, or an .npz file of rows
 
     python launch.py train --config=experiments/tables.py --config.data.path=FILE.csv
 
-Networks, prior and scale were chosen by the validation ELBO, which for `benign` is -16.50; -17.65
-with a standard normal prior, -20.94 with one noise for all columns. With so few rows a hidden layer
-of 64 on either side learns them by heart: -26.67 after 1,000 steps, and lower from there on.
+Networks, prior and scale were chosen by the validation ELBO. For `benign` it is -16.50; with a
+standard normal prior it is -17.65, and with one scale for all columns -20.94. Hidden layers of 64
+overfit so few rows: -26.67 after 1,000 steps, and lower from there on.
 
 2026-11-27, one core of an AMD EPYC, 21 s and 15 s with start and evaluation, one seed (K = 5000):
 
-| nats a row, of the test set  | VAE             | mixture of Gaussians | one Gaussian    |
+| nats per test row            | VAE             | mixture of Gaussians | one Gaussian    |
 |------------------------------|-----------------|----------------------|-----------------|
 | benign: NLL, 72 rows         | 8.14 +- 1.47    | 7.26 +- 1.11         | 8.37 +- 2.40    |
 | wine: NLL, 36 rows           | 13.47 +- 0.60   | 13.57 +- 0.61        | 13.97 +- 0.56   |

@@ -1,6 +1,6 @@
-"""Experiments, a file each with its `get_config`, and what a command line changes in them.
+"""Experiments: a file each with a `get_config`, and the values that a command line changes.
 
-Those that come with the package are its modules: `from vae.experiments import digits`.
+The package's own experiments are modules here: `from vae.experiments import digits`.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from vae.errors import InputError, did_you_mean
 from vae.files import user_path
 
 FOLDER = Path(__file__).resolve().with_suffix("")
-if not FOLDER.is_dir():  # a clone, where they lie beside the package
+if not FOLDER.is_dir():  # in a clone they lie beside the package
     FOLDER = FOLDER.parents[1] / "experiments"
 __path__ = [str(FOLDER)]
 
@@ -28,9 +28,9 @@ class ExperimentFile(NamedTuple):
     """An experiment as a command line names it.
 
     Attributes:
-      name: its file, with its variant: "experiments/iwae.py:iwae-5".
-      config: what it gives, with the overrides.
-      overrides: the values that were changed, by dotted key.
+      name: its file with its variant, such as "experiments/iwae.py:iwae-5".
+      config: the configuration that it returns, with the overrides.
+      overrides: the changed values by dotted key.
     """
 
     name: str
@@ -39,11 +39,11 @@ class ExperimentFile(NamedTuple):
 
     @property
     def file(self) -> Path:
-        """Where it is."""
+        """The path of the file."""
         return find(self.name)
 
     def arguments(self, overrides: Mapping[str, Any] = {}) -> tuple[str, ...]:
-        """What names it on a command line, with further overrides."""
+        """Returns the arguments that name it on a command line, with further overrides."""
         values = self.overrides | dict(overrides)
         return f"--config={self.name}", *(
             f"--config.{k}={_written(k, v)}" for k, v in values.items()
@@ -54,8 +54,8 @@ def load(name: str, settings: Mapping[str, str]) -> ExperimentFile:
     """Reads an experiment.
 
     Args:
-      name: of its file, with a variant after a colon.
-      settings: values as they are written on a command line, by dotted key.
+      name: the name of its file, with a variant after a colon.
+      settings: values as written on a command line, by dotted key.
 
     Raises:
       InputError: there is no such file, it cannot be run, or a value is wrong.
@@ -84,7 +84,7 @@ def load(name: str, settings: Mapping[str, str]) -> ExperimentFile:
 
 
 def find(name: str) -> Path:
-    """The file of an experiment; one that comes with the package where there is none here.
+    """Returns the file of an experiment, the package's own if there is none here.
 
     Raises:
       InputError: there is neither.
@@ -101,17 +101,17 @@ def find(name: str) -> Path:
 
 
 def docstring_line(file: Path) -> str:
-    """The first line of what a file says of itself."""
+    """Returns the first line of a file's docstring."""
     return (ast.get_docstring(ast.parse(file.read_text("utf-8"))) or "").split("\n")[0]
 
 
 def _written(key: str, value: Any) -> str:
-    """A value as `_value` reads it again; the text of a setting, which has any type, is quoted."""
+    """Returns a value as `_value` reads it; quotes the text of a setting, which has any type."""
     return repr(value) if isinstance(value, str) and key not in KEYS else str(value)
 
 
 def _value(text: str, now: Any, *, free: bool) -> Any:
-    """A value from a command line, for a key that has the value `now`; a setting is `free`."""
+    """Returns a value from a command line, for a key with the value `now`; settings are `free`."""
     if isinstance(now, str) and not free:
         return text
     if isinstance(now, bool):

@@ -1,4 +1,4 @@
-"""What parts of one's own are made of: their contracts, in one place; see docs/own_parts.md."""
+"""The contracts of parts of one's own, in one place; see docs/own_parts.md."""
 
 from vae.models.condition import Condition
 from vae.models.data import Data

@@ -1,8 +1,8 @@
-"""What goes together, asked as early as it can be told, and refused in one sentence.
+"""The rules of what goes together, each checked as early as possible and refused in one sentence.
 
-    config.check_config    of the configuration alone
-    data.check_data        of the data, too
-    model.check_model      of the model that was built of them
+    config.check_config    needs the configuration alone
+    data.check_data        needs the data, too
+    model.check_model      needs the model that was built
 
-What a part alone can tell, as which values a likelihood takes, the part is asked.
+A rule of one part alone, such as which values a likelihood takes, is the part's own.
 """

@@ -1,4 +1,4 @@
-"""Rules of a configuration alone, asked before anything is read or compiled."""
+"""The rules of a configuration alone, checked before anything is read or compiled."""
 
 from __future__ import annotations
 
@@ -13,23 +13,22 @@ from vae.config.reads import check_read, is_read
 from vae.config.values import HEADS, LAYERS
 from vae.errors import InputError
 
-# Objectives of a batch, not of each example, and decoders that read the example.
-COUPLED = ("beta_tc", "dip_i", "dip_ii", "info_vae", "wae")
-CAUSAL = ("causal_transformer", "lstm", "gru")
-OF_MEAN = {  # what asks for an x as a function of z alone, which slopes go through
+COUPLED = ("beta_tc", "dip_i", "dip_ii", "info_vae", "wae")  # objectives of a whole batch
+CAUSAL = ("causal_transformer", "lstm", "gru")  # decoders that read the example
+OF_MEAN = {  # choices that need x to be a differentiable function of z alone
     "model.name": ("gan",),
     "model.adversary": ("images",),
     "model.image_loss": ("ms_ssim", "perceptual"),
     "model.regularizer": ("gradient_penalty",),
 }
-UNTRAINED = ("fixed", "optimal")  # scales that are not learned by gradient
+UNTRAINED = ("fixed", "optimal")  # scales that are not learned by gradient descent
 
 
 def check_config(config: ConfigDict) -> None:
-    """Checks what can be known without the data and the devices.
+    """Checks all that is known without the data and the devices.
 
     Raises:
-      InputError: a value is out of its range, or two do not go together.
+      InputError: a value is out of its range, or two values do not go together.
     """
     check_values(config)
     check_read(config)
@@ -199,7 +198,7 @@ def _scale_of_features(config: ConfigDict) -> None:
 
 
 def check_mean_of_causal(config: ConfigDict, *, causal: bool) -> None:
-    """Refuses what asks for a mean of p(x | z) where the decoder is `causal`."""
+    """Refuses choices that need a mean of p(x | z) if the decoder is `causal`."""
     decoder = config.model.decoder
     for key, users in OF_MEAN.items():
         if causal and (value := get(config, key)) in users:

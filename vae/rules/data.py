@@ -1,4 +1,4 @@
-"""Rules of a configuration and its data, asked before the model is built."""
+"""The rules of a configuration and its data, checked before the model is built."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from vae.probability.event import Event, Values
 
 
 def check_data(config: ConfigDict, event: Event, *, num_classes: int, num_attributes: int) -> None:
-    """Checks whether the data are such as the config asks for.
+    """Checks whether the data are what the config asks for.
 
     Args:
       config: the experiment.
-      event: what an example is, of raw values.
-      num_classes: of the labels; 0 where there are none.
-      num_attributes: of the examples; 0 where there are none.
+      event: the shape of an example and what its values mean, before they are prepared.
+      num_classes: the number of classes, 0 without labels.
+      num_attributes: the number of attributes, 0 without any.
 
     Raises:
       InputError: they are not.
@@ -30,12 +30,12 @@ def check_data(config: ConfigDict, event: Event, *, num_classes: int, num_attrib
 
 
 def check_labels(config: ConfigDict, dataset: Dataset) -> None:
-    """Refuses to condition on labels that some examples do not have, or no training example has.
+    """Refuses to condition on labels if an example has none, or a class has no training example.
 
-    Labels in records that are decoded as they are read are not looked at.
+    Labels in records that are decoded while training are not checked.
 
     Raises:
-      InputError: an example of a split has none, or a class has no training example.
+      InputError: an example of a split has no label, or a class has no training example.
     """
     if config.model.condition != "label":
         return
@@ -77,7 +77,7 @@ def _unit_interval(model: ConfigDict, values: Values) -> None:
 
 
 def _prepared(config: ConfigDict, values: Values) -> None:
-    """What the section `data` asks of values that cannot be made of them."""
+    """Refuses a preparation that the section `data` asks for but these values do not allow."""
     bounds = f"[{values.low:g}, {values.high:g}]"
     if values.kind == "tokens" and (config.binarize != "none" or config.dequantize):
         key = "dequantize" if config.dequantize else "binarize"

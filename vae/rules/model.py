@@ -1,4 +1,4 @@
-"""Rules of a model that is built, and its objective, asked before anything is compiled."""
+"""The rules of a built model and its objective, checked before anything is compiled."""
 
 from __future__ import annotations
 
@@ -22,9 +22,10 @@ from vae.probability.objectives.objective import Objective
 from vae.probability.terms import Batch
 from vae.rules.config import check_mean_of_causal
 
-READ = ("binary", "levels", "tokens")  # kinds of values that a causal decoder reads
+READ = ("binary", "levels", "tokens")  # the kinds of values that a causal decoder reads
 
-# What an objective may ask of q(z | x), see `vae.probability.density`, and how it is asked.
+# What an objective may need of q(z | x), see `vae.probability.density`: its name in messages, and
+# how to get it.
 NEEDS: dict[str, tuple[str, Callable[[Any, Any], Any]]] = {
     "mean": ("latents that are one vector", lambda q, z: q.mean),
     "log_prob": ("the density of q(z | x) at any z", lambda q, z: q.log_prob(z)),
@@ -37,12 +38,12 @@ NEEDS: dict[str, tuple[str, Callable[[Any, Any], Any]]] = {
 
 
 def check_model(config: ConfigDict, model: Any, example: Callable[[], Batch]) -> None:
-    """Checks a model that is built, and whether it can serve its objective.
+    """Checks a built model, and whether it has what its objective needs.
 
     Args:
       config: the experiment.
       model: its model.
-      example: gives a batch of one example, where the model has to be asked what it is.
+      example: returns a batch of one example, for objectives that need the model to be traced.
 
     Raises:
       InputError: two parts do not go together.
@@ -61,11 +62,11 @@ def check_grids(config: ConfigDict, places: tuple[int, ...], size: int) -> None:
 
     Args:
       config: the section `model`.
-      places: of x.
-      size: known to the model that is being built.
+      places: the axes of x beside its channels.
+      size: how many numbers z has.
 
     Raises:
-      InputError: one sentence that says what does not go together.
+      InputError: the sizes do not go together.
     """
     grids = {
         key: halvings(places, len(config[f"{key}_widths"]))[-1]
@@ -86,7 +87,7 @@ def check_grids(config: ConfigDict, places: tuple[int, ...], size: int) -> None:
 
 
 def _latents(config: ConfigDict, model: Any) -> None:
-    """Posterior and prior, which the model that is given a condition has."""
+    """Refuses a posterior and a prior that do not go together."""
     posterior, prior = model.conditional.posterior, model.conditional.prior
     if not model.encodes and prior and (prior.uses_encoder or prior.space == "categorical"):
         raise InputError(
@@ -114,7 +115,7 @@ def _latents(config: ConfigDict, model: Any) -> None:
 
 
 def _causal(config: ConfigDict, model: Any) -> None:
-    """A decoder that reads x, value after value."""
+    """Refuses data and a likelihood that a decoder that reads x value after value cannot have."""
     if not model.causal:
         return
     check_mean_of_causal(config, causal=True)
@@ -133,7 +134,7 @@ def _causal(config: ConfigDict, model: Any) -> None:
 
 
 def _keywords(config: ConfigDict, objective: Objective) -> None:
-    """Keys of the objective that one of one's own takes or not, as its signature says."""
+    """Refuses keys that an objective of one's own does not take by its signature."""
     for name in config.settings:
         if name not in objective.reads:
             raise InputError(
@@ -159,7 +160,7 @@ def _losses_of_samples(config: ConfigDict, model: Any) -> None:
 def _answers(
     config: ConfigDict, objective: Objective, model: Any, example: Callable[[], Batch]
 ) -> None:
-    """What an objective asks of q; the model is traced, not computed."""
+    """Refuses a model whose q lacks what the objective needs; traces it and does not run it."""
     if not objective.needs:
         return
     batch = example()
