@@ -60,3 +60,9 @@ def test_the_paths_come_last_and_json_has_all_digits():
     assert found == {"paths": ["a.png", "b.json"], "nll": 1 / 3, "none": None}
     assert as_text(Output([Path("a.png")])) == "a.png" and as_text(Output([])) == ""
     assert as_text(Output([Path("a.png")], {"x": 1}, "told so")) == "told so\na.png"
+
+
+def test_sentences_wrap_where_the_terminal_ends(monkeypatch):
+    monkeypatch.setenv("COLUMNS", "60")
+    said = table({"protocol": {"data": "digits " * 20}}).splitlines()
+    assert len(said) > 2 and max(map(len, said)) <= 60

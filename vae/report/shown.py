@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import textwrap
 from collections.abc import Mapping
 from typing import Any
@@ -39,17 +40,18 @@ def table(figures: Mapping[str, Any]) -> str:
     """
     lines: list[tuple[str, str]] = []
     texts: list[str] = []
+    width = min(WIDTH, shutil.get_terminal_size((WIDTH, 0)).columns)
     columns: dict[str, dict[str, str]] = {}
     for name, value in figures.items():
         if name == "error" or name.endswith(STDERR):
             continue
         if isinstance(value, str) and len(value) > LONGEST:
-            texts += textwrap.wrap(value, WIDTH) if " " in value else []  # digests: in the file
+            texts += textwrap.wrap(value, width) if " " in value else []  # digests: in the file
         elif not isinstance(value, Mapping):
             lines += [(_named(name), shown)] if (shown := _cell(value, figures, name)) else []
         elif any(isinstance(each, str) for each in value.values()):
             said = (f"{key} {_cell(each)}" for key, each in value.items() if _cell(each))
-            texts += textwrap.wrap(f"{name}: {', '.join(said)}", WIDTH, subsequent_indent="  ")
+            texts += textwrap.wrap(f"{name}: {', '.join(said)}", width, subsequent_indent="  ")
         else:
             for key, each in value.items():
                 split, slash, metric = key.partition("/")
