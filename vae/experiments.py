@@ -93,7 +93,7 @@ def find(name: str) -> Path:
     file = user_path(name)
     if file.is_file():
         return file
-    packaged = FOLDER / Path(name).with_suffix(".py").name
+    packaged = FOLDER / f"{Path(name).stem}.py"
     if packaged.is_file() and str(Path(name).parent) in (".", "experiments"):
         return packaged
     hint = did_you_mean(Path(name).stem, [known.stem for known in FOLDER.glob("*.py")])

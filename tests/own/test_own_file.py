@@ -121,6 +121,28 @@ def test_a_file_that_changed_is_said_and_one_that_is_gone_is_refused(file, run, 
         file.write_text(text)
 
 
+def test_modules_of_one_name_are_each_that_beside_its_experiment(tmp_path, monkeypatch):
+    """Also beside one that a run of another experiment was trained with."""
+    found = {}
+    for name in ("a", "b", "random"):
+        folder = tmp_path / name
+        folder.mkdir()
+        (folder / "random.py").write_text(f"class Mine:\n    place = {name!r}\n")
+        (folder / "exp.py").write_text("from vae.config import base as get_config\n")
+        experiments.load(str(folder / "exp.py"), {})
+        found[name] = own.resolve("random:Mine", "model.prior").place
+        parts = {"random": {"file": str(folder / "random.py"), "sha256": ""}}
+        own.recall(parts, tmp_path)
+    assert found == {name: name for name in found}
+    assert __import__("random").random() < 1
+
+
+@pytest.mark.parametrize("name", [".", "..", "", "/"])
+def test_a_directory_is_no_experiment(name):
+    with pytest.raises(InputError, match="there is no such file"):
+        experiments.load(name, {})
+
+
 WRONG = """
 import jax
 import jax.numpy as jnp

@@ -45,6 +45,7 @@ def is_own(name: Any) -> bool:
 
 def look_in(directory: Path) -> None:
     """Adds the directory of an experiment's file as the first to search for modules."""
+    _recorded.clear()  # of a run that was looked at before
     directory = directory.resolve()
     if directory in _directories:
         _directories.remove(directory)
@@ -83,12 +84,14 @@ def recall(parts: Mapping[str, Mapping[str, str]], workdir: Path) -> None:
     Raises:
       InputError: a module is neither there nor in a directory that is searched.
     """
+    found = {name: Path(known["file"]) for name, known in parts.items()}
+    found = {name: file for name, file in found.items() if file.is_file()}
+    for name, file in found.items():
+        look_in(file.parents[name.count(".")])
+    _recorded.update(found)
     for name, known in parts.items():
-        file = Path(known["file"])
-        if file.is_file():
-            look_in(file.parents[name.count(".")])
-            _recorded[name] = file
-        else:
+        if name not in found:
+            file = known["file"]
             try:
                 file_of(name)
             except InputError:
