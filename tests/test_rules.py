@@ -79,7 +79,7 @@ def test_a_gaussian_serves_every_objective(name):
 def test_few_samples_are_drawn_for_objectives_and_losses_of_weights_alone():
     check(MODEL, name="dreg", backward_samples=2)
     regularised = dataclasses.replace(MODEL, losses=(L2(1.0),))
-    with pytest.raises(InputError, match=r"no part in this model's loss 'regularizer'"):
+    with pytest.raises(InputError, match=r"loss 'regularizer' does not use"):
         check(regularised, name="iwae", backward_samples=2)
 
 
@@ -151,7 +151,7 @@ def test_the_rules_name_the_parts_that_are_such():
 @pytest.mark.parametrize(
     ("overrides", "message"),
     [
-        ({"model__name": "semi_supervised", "model__posterior": "point"}, "has no density beside"),
+        ({"model__name": "semi_supervised", "model__posterior": "point"}, "no density to weigh"),
         ({"model__prior": "exemplar", "model__prior_components": 1}, "must be at least 2"),
         ({"model__prior": "conditional"}, "needs model.condition='label' or 'attributes'"),
         ({"model__name": "vq", "model__transformer_width": 6}, "transformer_width=6 must be a mul"),

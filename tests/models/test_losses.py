@@ -189,7 +189,7 @@ REFUSED = {
     ),
     "factors of labels": (
         {"model__name": "semi_supervised", "model__adversary": "factors"},
-        "count as probable as their label is",
+        "weighs them by the probability of their label",
     ),
     "an image of a row": (
         {"shape": (5,), "model__image_loss": "ms_ssim"},

@@ -226,7 +226,7 @@ def test_a_grid_gives_each_code_a_place():
     ("overrides", "message"),
     [
         ({"model__name": "vq", "model__transformer_width": 6}, "must be a multiple of 4"),
-        ({"model__encoder": "grid"}, "has 4x4 places, which do not divide the 4 numbers"),
+        ({"model__encoder": "grid"}, "has 4x4 positions, which do not divide the 4 numbers"),
         (
             {
                 "model__encoder": "grid",
@@ -234,7 +234,7 @@ def test_a_grid_gives_each_code_a_place():
                 "model__latent_dim": 16,
                 "model__decoder_widths": (4, 4),
             },
-            "must be equally many",
+            "must have the same length",
         ),
     ],
     ids=lambda value: value if isinstance(value, str) else "",

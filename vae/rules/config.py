@@ -137,7 +137,7 @@ def _two_dimensions(config: ConfigDict) -> None:
         )
     if config.model.prior == "coupling":
         raise InputError(
-            "model.prior='coupling' has two parts of z, so model.latent_dim must be at least 2; "
+            "model.prior='coupling' splits z in two, so model.latent_dim must be at least 2; "
             "'maf' takes one."
         )
 
@@ -219,18 +219,18 @@ def _semi_supervised(config: ConfigDict) -> None:
         )
     if model.posterior == "point":
         raise InputError(
-            "model.posterior='point' has no density beside which that of labels could be weighed; "
+            "model.posterior='point' has no density to weigh against that of the labels; "
             "choose another with model.name='semi_supervised'."
         )
     if model.scale == "optimal":
         raise InputError(
-            "model.scale='optimal' would average over all classes alike with "
+            "model.scale='optimal' would give all classes the same weight with "
             "model.name='semi_supervised'; choose 'learned'."
         )
     if model.adversary == "factors":
         raise InputError(
-            "model.adversary='factors' compares latents of a batch as if all counted alike, but "
-            "those of model.name='semi_supervised' count as probable as their label is; choose "
+            "model.adversary='factors' gives all latents of a batch the same weight, but "
+            "model.name='semi_supervised' weighs them by the probability of their label; choose "
             "'latents' or 'images'."
         )
 

@@ -77,12 +77,13 @@ def check_grids(config: ConfigDict, places: tuple[int, ...], size: int) -> None:
         if size % math.prod(grid):
             raise InputError(
                 f"model.{key}='grid' with model.{key}_widths of {len(config[f'{key}_widths'])} has "
-                f"{'x'.join(map(str, grid))} places, which do not divide the {size} numbers of z."
+                f"{'x'.join(map(str, grid))} positions, which do not divide the {size} "
+                "numbers of z."
             )
     if len(set(grids.values())) > 1:
         raise InputError(
-            "model.encoder_widths and model.decoder_widths must be equally many, so that the two "
-            "grids are one."
+            "model.encoder_widths and model.decoder_widths must have the same length, so that the "
+            "two grids are equal."
         )
 
 
@@ -122,8 +123,8 @@ def _causal(config: ConfigDict, model: Any) -> None:
     decoder, values, channels = config.model.decoder, model.event.values, model.event.channels
     if values.kind not in READ:
         raise InputError(
-            f"model.decoder={decoder!r} reads values of which there are so many, binary, levels or "
-            f"tokens, but those of the data are {values.kind}; choose another decoder."
+            f"model.decoder={decoder!r} reads values that are binary, levels or tokens, but those "
+            f"of the data are {values.kind}; choose another decoder."
         )
     if model.likelihood.outputs(channels) != channels * model.likelihood.outputs(1):
         raise InputError(
@@ -153,7 +154,7 @@ def _losses_of_samples(config: ConfigDict, model: Any) -> None:
     if config.backward_samples and model.loss_names:
         raise InputError(
             f"objective.backward_samples={config.backward_samples} draws samples by their weights, "
-            f"which have no part in this model's loss {model.loss_names[0]!r}; leave it at 0."
+            f"which this model's loss {model.loss_names[0]!r} does not use; leave it at 0."
         )
 
 
