@@ -91,13 +91,12 @@ def recall(parts: Mapping[str, Mapping[str, str]], workdir: Path) -> None:
     _recorded.update(found)
     for name, known in parts.items():
         if name not in found:
-            file = known["file"]
             try:
                 file_of(name)
             except InputError:
                 raise InputError(
-                    f"{workdir} was trained with {file}, which is gone: put it back, or start the "
-                    "command in the directory where it is."
+                    f"{workdir} was trained with {known['file']}, which is gone: put it back, "
+                    "or start the command in the directory where it is."
                 ) from None
     say_changed(parts, workdir)
 
