@@ -88,3 +88,10 @@ def test_a_file_that_does_not_import_is_refused_with_its_line(module, tmp_path):
     (tmp_path / "broken.py").write_text("x = 1\nimport nowhere_at_all\n")
     with pytest.raises(InputError, match=r"broken.py, line 2: ModuleNotFoundError"):
         make("broken:Square")
+
+
+def test_a_setting_that_has_a_key_is_refused():
+    config = ml_collections.ConfigDict({"prior": "mixture", "prior_components": 4})
+    config.prior_settings = {"components": 9}
+    with pytest.raises(InputError, match=r"a key of its own: set model.prior_components"):
+        build("model", config, "prior", size=3)

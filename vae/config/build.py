@@ -97,6 +97,10 @@ def build(
                 f"{section}.{settings_key(key)} has {name!r}, which {config[key]} does not take"
                 f"{did_you_mean(name, free)}"
             )
+        if (read := _key_of(name, key, row.reads)) is not None:
+            raise InputError(
+                f"{name!r} of {config[key]} is a key of its own: set {section}.{read}."
+            )
     if not own.is_own(config[key]):
         return make(**arguments)
     made = _called(make, arguments, where)
