@@ -7,11 +7,14 @@ import math
 import os
 import shutil
 import signal
+import subprocess
+import sys
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 from configs import tiny
+from launching import ROOT
 from logged import lines
 
 import vae
@@ -207,3 +210,15 @@ def test_a_full_disk_at_any_moment_loses_nothing(finished, tmp_path, monkeypatch
     assert lines(tmp_path) == lines(workdir)
     left = {path.name for path in tmp_path.rglob("*") if ".tmp" in path.name}
     assert not left
+
+
+def test_what_is_shown_on_a_closed_terminal_changes_no_exit_code():
+    master, slave = os.openpty()
+    code = "import sys; from vae.commands import _show; sys.stdin.read(); _show('x'); sys.exit(75)"
+    ending = subprocess.Popen(
+        [sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=slave, stderr=slave, cwd=ROOT
+    )
+    os.close(slave)
+    os.close(master)
+    ending.communicate()
+    assert ending.returncode == 75

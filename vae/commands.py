@@ -7,6 +7,7 @@ is no such parameter, neither. The output is shown, and its `status` becomes the
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import sys
 import textwrap
@@ -135,10 +136,22 @@ def _run(arguments: list[str]) -> int:
             first = [_load(**given)]
         output = _called(command, task, *first, *values.pop(function.rest, ()), **values)
     if shown := as_text(output, as_json=as_json):
-        print(shown)
+        _show(shown)
     if output.paths and (error := output.figures.get("error")):
         print(f"error: {output.paths[0]}: {error}", file=sys.stderr)
     return EXIT_CODES.get(output.figures.get("status", "completed"), 0)
+
+
+def _show(text: str) -> None:
+    """Prints text; a terminal that was closed meanwhile changes nothing about what was made."""
+    try:
+        print(text, flush=True)
+    except OSError as error:
+        if error.errno != errno.EIO:
+            raise
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        for stream in (sys.stdout, sys.stderr):
+            os.dup2(nowhere, stream.fileno())
 
 
 def overview() -> str:
