@@ -141,7 +141,7 @@ def test_two_images_of_ones_own(run, people, tmp_path):
 
 def test_a_model_that_diverged_has_no_figures(run, monkeypatch):
     monkeypatch.setattr("vae.tasks.verify.embed", lambda run, x, y: np.full((len(x), 2), np.nan))
-    with pytest.raises(InputError, match="it diverged"):
+    with pytest.raises(InputError, match="it has diverged"):
         verify(run, num_pairs=20)
 
 
