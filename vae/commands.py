@@ -176,7 +176,7 @@ def overview() -> str:
     return "\n".join(lines)
 
 
-def _place(command: str, arguments: list[str], folder: str) -> tuple[str, str, Path]:
+def _place(command: str, arguments: list[str], folder: str = "") -> tuple[str, str, Path]:
     """Returns the module, function and file of a command.
 
     A user's own task is looked for in the folder that was named, then beside the experiment and the
