@@ -83,6 +83,7 @@ def on_terminal(program, width):
     master, slave = os.openpty()
     fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 24, width, 0, 0))
     environment = os.environ | {"TERM": "xterm", "PYTHONIOENCODING": "utf-8"}
+    environment.pop("COLUMNS", None)  # which would have the last word on the width
     process = subprocess.Popen(
         [sys.executable, "-c", START + program],
         stdin=slave,
