@@ -1,6 +1,6 @@
 """Does a classifier that has few labelled images get better with new ones that a VAE draws?
 
-Of the digits (or of a run's own data) a few training images keep their labels. A classifier learns
+A few training images of the digits (or of a run's own data) keep their labels. A classifier learns
 from them alone; from them and as many images near them as `--new` says, drawn by the run's VAE
 (`vae/modalities/images/tasks/augment.py`), which has seen all training images but no label; and,
 for comparison, from them and copies shifted by a pixel or not, which takes no model. Each is
@@ -36,7 +36,7 @@ def shifted(x, num, rng):
 
 
 def accuracies(train, test):
-    """Of each classifier, trained on (images, labels) and tested on others."""
+    """Returns the accuracy of each classifier, trained on (images, labels) and tested on others."""
     (x, y), (test_x, test_y) = train, test
     return [
         make().fit(x.reshape(len(x), -1), y).score(test_x.reshape(len(test_x), -1), test_y)

@@ -34,7 +34,7 @@ LAYERS = (  # batch, axes of places, size, channels in, out
 
 
 def milliseconds(function: Callable, *inputs: jax.Array, calls: int) -> float:
-    """Of the fastest call."""
+    """Returns the time of the fastest call."""
     function, times = devices.jit(function), []
     for _ in range(1 + calls):
         begin = time.perf_counter()

@@ -43,7 +43,7 @@ def nothing(case: Case) -> float:
 
 
 def normal_constant(case: Case) -> float:
-    """Of log N(x; mean, scale^2): what does not depend on the mean."""
+    """Returns the part of log N(x; mean, scale^2) that does not depend on the mean."""
     likelihood, pixels = case.model.likelihood, case.model.event.size
     return pixels * (0.5 * LOG_2PI + math.log(likelihood.scale_init))
 
