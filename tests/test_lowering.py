@@ -15,10 +15,11 @@ import pytest
 from configs import tiny
 from test_experiments import VARIANTS, tiny_experiment
 
+from vae.compiled import Compiled
 from vae.experiment import prepare
 from vae.networks.fast_cpu import down, up, weight_gradient
 from vae.probability.observations import Masked
-from vae.run import Compiled, Run
+from vae.run import Run
 from vae.train import make_program
 from vae.training import devices
 from vae.training.logs import Log

@@ -22,6 +22,7 @@ from vae.errors import InputError
 from vae.evaluation.evaluator import Evaluator, make_evaluator
 from vae.models.data import Data
 from vae.models.likelihoods import grey_warning
+from vae.models.parts import shapes
 from vae.models.traced import check_traced
 from vae.rules.data import check_data, check_labels
 from vae.rules.model import check_model
@@ -174,8 +175,8 @@ def _pretrained(workdir: str, model: Any) -> Any:
     if not workdir:
         return None
     variables = jax.device_get(load(workdir).variables)
-    there = _shapes(variables)
-    needed = _shapes(jax.eval_shape(lambda: model.init(key=jax.random.key(0))))
+    there = shapes(variables)
+    needed = shapes(jax.eval_shape(lambda: model.init(key=jax.random.key(0))))
     for name in sorted(there.keys() | needed.keys()):
         if there.get(name) != needed.get(name):
             raise InputError(
@@ -183,12 +184,6 @@ def _pretrained(workdir: str, model: Any) -> Any:
                 f"{there.get(name, 'missing')} there, and {needed.get(name, 'missing')} here."
             )
     return variables
-
-
-def _shapes(variables: Any) -> dict[str, tuple[int, ...]]:
-    """Returns the shapes of arrays by their dotted names."""
-    leaves = jax.tree_util.tree_leaves_with_path(variables)
-    return {jax.tree_util.keystr(path, simple=True, separator="."): x.shape for path, x in leaves}
 
 
 def _model_data(dataset: Dataset, config: ml_collections.ConfigDict) -> Data:

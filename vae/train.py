@@ -15,6 +15,7 @@ import numpy as np
 from jax.sharding import PartitionSpec as P
 
 from vae import terminal
+from vae.compiled import Compiled
 from vae.data.batches import Batches
 from vae.data.labels import called
 from vae.data.prepare import first_examples
@@ -25,7 +26,7 @@ from vae.files import user_path
 from vae.modalities import pictures
 from vae.probability.terms import Batch
 from vae.rules.config import check_config
-from vae.run import Compiled, Run
+from vae.run import Run
 from vae.training import devices, loop, processes
 from vae.training.logs import Log
 from vae.training.run_record import check_data, check_resume, completed, recorded

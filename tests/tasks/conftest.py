@@ -8,12 +8,13 @@ from facts import facts
 
 import vae
 from vae import models
+from vae.compiled import Compiled
 from vae.data.examples import ArrayExamples, Raw, Source
 from vae.data.scales import unit_scales
 from vae.modalities import images
 from vae.modalities.images import show
 from vae.probability.event import BYTES, Event, Values
-from vae.run import Compiled, Run
+from vae.run import Run
 
 LONG = {
     "model__encoder_widths": (64,),

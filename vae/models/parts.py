@@ -45,6 +45,12 @@ def blank(event: Event) -> Array:
     return jnp.zeros((1, *event.shape), dtype)
 
 
+def shapes(tree: Any) -> dict[str, tuple[int, ...]]:
+    """Returns the shapes of a tree's arrays by their dotted names; "" names a lone array."""
+    leaves = jax.tree_util.tree_leaves_with_path(tree)
+    return {jax.tree_util.keystr(path, simple=True, separator="."): x.shape for path, x in leaves}
+
+
 def join(parts: dict[str, Variables]) -> Variables:
     """Returns the model's variables from those of its parts, by name."""
     return {

@@ -15,6 +15,7 @@ from ml_collections import ConfigDict
 from vae.config import flatten, own
 from vae.errors import InputError
 from vae.models.model import Model
+from vae.models.parts import shapes
 from vae.probability.distributions import sample_keys
 from vae.probability.terms import Batch
 
@@ -48,7 +49,7 @@ def check_traced(config: ConfigDict, model: Model, examples: Callable[[], Batch]
             raise own.told(error, f"{where}: {what}") from None
 
     def same(what: str, found: Any, wanted: Any, meaning: str = "") -> None:
-        found, wanted = _shapes(found), _shapes(wanted)
+        found, wanted = shapes(found), shapes(wanted)
         if found != wanted:
             raise InputError(
                 f"{where}: {what} {_said(found)}, but must have {_said(wanted)}{meaning}."
@@ -99,16 +100,10 @@ def check_traced(config: ConfigDict, model: Model, examples: Callable[[], Batch]
         same("the mean of q(z | x) has", q.mean, z, " as a sample")
 
 
-def _shapes(tree: Any) -> Any:
-    """Returns the shapes of the arrays in a tree by their names."""
-    leaves = jax.tree_util.tree_leaves_with_path(tree)
-    return {jax.tree_util.keystr(path, simple=True, separator="."): x.shape for path, x in leaves}
-
-
-def _said(shapes: dict[str, tuple[int, ...]]) -> str:
+def _said(found: dict[str, tuple[int, ...]]) -> str:
     return (
         ", ".join(
-            f"{name + ' ' if name else ''}shape {list(shape)}" for name, shape in shapes.items()
+            f"{name + ' ' if name else ''}shape {list(shape)}" for name, shape in found.items()
         )
         or "nothing"
     )

@@ -29,13 +29,13 @@ from jax.sharding import Mesh
 from jax.sharding import PartitionSpec as P
 
 from vae import terminal
+from vae.compiled import Compiled
 from vae.config.traced import static
 from vae.data.batches import Batches
 from vae.errors import InputError
 from vae.evaluation.evaluator import Stopped
 from vae.experiment import Experiment, prepare
 from vae.population.stacked import initial_states, make_batch, make_step, unstacked
-from vae.run import Compiled
 from vae.train import check, drawer
 from vae.training import devices, loop
 from vae.training.arrays import sizes

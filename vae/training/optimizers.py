@@ -16,8 +16,7 @@ import optax
 import optax.contrib
 
 from vae.config import own
-from vae.config.axes import AXES
-from vae.config.build import build
+from vae.config.build import build, choice
 from vae.errors import InputError
 
 Array = jax.Array
@@ -46,8 +45,7 @@ def gradient_transformation(config: ml_collections.ConfigDict) -> optax.Gradient
 
 def decays(config: ml_collections.ConfigDict) -> bool:
     """Returns whether the step draws weights to 0, by `weight_decay` of section `optimizer`."""
-    row = AXES["optimizer.name"].get(config.name)
-    return row is not None and "weight_decay" in row.reads
+    return "weight_decay" in choice("optimizer", config, "name").reads
 
 
 def adam(b1: float, b2: float, eps: float) -> optax.GradientTransformation:
