@@ -9,8 +9,10 @@ from PIL import Image
 from sklearn.datasets import load_digits
 
 import vae
+from vae.data.places import files_at
 from vae.errors import InputError
-from vae.modalities.images.user_files import image_files, read_files
+from vae.modalities.images.decoding import IMAGES
+from vae.modalities.images.user_files import read_files
 from vae.probability.event import BYTES, Event
 from vae.probability.observations import Averaged, Masked
 from vae.tasks.anomaly import anomaly
@@ -56,10 +58,10 @@ def test_folders_are_read_once_and_pipes_never(tmp_path, caplog):
     Image.new("L", (8, 8)).save(tmp_path / "a.png")
     (tmp_path / "loop").symlink_to(tmp_path)
     os.mkfifo(tmp_path / "pipe.png")
-    ((name, content),) = image_files([tmp_path])
+    ((name, content),) = files_at([tmp_path], IMAGES)
     assert name == content() == str(tmp_path / "a.png")
     with pytest.raises(InputError, match=r"pipe\.png is a pipe, a socket or a device"):
-        image_files([tmp_path / "pipe.png"])
+        files_at([tmp_path / "pipe.png"], IMAGES)
 
 
 @pytest.mark.parametrize("white", [1023, 4095])

@@ -12,8 +12,10 @@ import pytest
 from PIL import Image
 
 from vae import modalities
+from vae.data.places import files_at
 from vae.errors import InputError
-from vae.modalities.images.user_files import image_files, read_images
+from vae.modalities.images.decoding import IMAGES
+from vae.modalities.images.user_files import read_images
 from vae.probability.event import BYTES, Event
 
 HALVES = {"train": "train[:50%]", "valid": "train[50%:75%]", "test": "train[75%:]"}
@@ -185,9 +187,9 @@ def test_links_in_a_tar_are_not_followed(configure, tmp_path):
 def test_an_archive_as_a_persons_own_files(configure, photos, tmp_path):
     file = pack(photos, tmp_path / "photos.zip")
     event = Event((6, 8, 3), BYTES)
-    x, y = (read_images(image_files([path]), event, configure()) for path in (photos, file))
+    x, y = (read_images(files_at([path], IMAGES), event, configure()) for path in (photos, file))
     np.testing.assert_array_equal(x, y)
-    assert next(name for name, _ in image_files([file])) == f"{file}/cats/0000.png"
+    assert next(name for name, _ in files_at([file], IMAGES)) == f"{file}/cats/0000.png"
 
 
 def test_what_else_lies_in_a_directory_is_said(configure, write_images, tmp_path, caplog):

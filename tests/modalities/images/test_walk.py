@@ -9,9 +9,10 @@ import pytest
 from PIL import Image
 
 from vae import modalities
+from vae.data.walk import files_in
 from vae.errors import InputError, readable
 from vae.files import check_memory, user_path
-from vae.modalities.images.walk import image_files
+from vae.modalities.images.decoding import IMAGES
 
 HALVES = {"train": "train[:50%]", "valid": "train[50%:75%]", "test": "train[75%:]"}
 RAMP = np.tile(np.arange(32), (8, 1)) / 31
@@ -28,7 +29,7 @@ def test_a_folder_linked_into_itself_is_read_once(configure, write_images, tmp_p
     (tmp_path / "0again").symlink_to(tmp_path / "a")
     (tmp_path / "a" / "self.png").symlink_to("self.png")
     with caplog.at_level(logging.INFO):
-        files = image_files(tmp_path)
+        files = files_in(tmp_path, IMAGES)
     assert files == [f"a/{i:04d}.png" for i in range(10)] + ["a/self.png"]
     assert "2 folder(s) that are there under another name, too" in caplog.text
     (tmp_path / "a" / "self.png").unlink()

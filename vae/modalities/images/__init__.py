@@ -23,16 +23,17 @@ from typing import Any
 from ml_collections import ConfigDict
 
 from vae.data import arrays as saved
+from vae.data import places
 from vae.data.examples import Source
+from vae.data.walk import has_files
 from vae.errors import readable
 from vae.files import user_path
-from vae.modalities.images import amat, celeba, digits, faces, folder, idx, places, tfds
-from vae.modalities.images.decoding import Fit, fit_of
+from vae.modalities.images import amat, celeba, digits, faces, folder, idx, tfds
+from vae.modalities.images.decoding import IMAGES, Fit, fit_of
 from vae.modalities.images.pixels import arrays_source
 from vae.modalities.images.pixels import as_x as check
 from vae.modalities.images.show import animate, code_length, likeness, save, sheet, surface, table
 from vae.modalities.images.user_files import fitted, read_files
-from vae.modalities.images.walk import has_images
 from vae.probability.event import Values
 
 logger = logging.getLogger(__name__)
@@ -86,7 +87,9 @@ def _read_path(path: Path, fit: Fit, config: ConfigDict) -> Source | None:
         if path.suffix == ".amat":
             return amat.read(path, fit)
         if places.is_archive(path):
-            return folder.read(places.in_archive(path), fit, config.threads, config.label_pattern)
+            return folder.read(
+                places.in_archive(path, IMAGES), fit, config.threads, config.label_pattern
+            )
     return None
 
 
@@ -94,7 +97,9 @@ def _read_directory(path: Path, fit: Fit, config: ConfigDict) -> Source | None:
     """Returns the data in a directory, of the first kind found there; warns of other kinds."""
 
     def in_folder() -> Source:
-        return folder.read(places.in_folder(path), fit, config.threads, config.label_pattern)
+        return folder.read(
+            places.in_folder(path, IMAGES), fit, config.threads, config.label_pattern
+        )
 
     readers: dict[str, tuple[Callable[[Path], Any], Callable[[], Source]]] = {
         "idx files": (idx.find, lambda: idx.read(path, fit)),
@@ -102,7 +107,7 @@ def _read_directory(path: Path, fit: Fit, config: ConfigDict) -> Source | None:
         ".npz files": (lambda path: saved.has_files(path, ".npz"), lambda: _arrays(path, fit)),
         ".mat files": (lambda path: saved.has_files(path, ".mat"), lambda: _arrays(path, fit)),
         "CelebA's tables": (celeba.has_tables, lambda: celeba.read(path, fit, config.threads)),
-        "images": (has_images, in_folder),
+        "images": (lambda path: has_files(path, IMAGES), in_folder),
     }
     kind, *others = [name for name, (finds, _) in readers.items() if finds(path)] or [""]
     if not kind:

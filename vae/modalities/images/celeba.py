@@ -27,15 +27,14 @@ from pathlib import Path
 
 import numpy as np
 
+from vae.data import places
 from vae.data.attributes import from_signs, rows_of
 from vae.data.examples import Source, Unreadable
 from vae.data.splits import digest
 from vae.errors import InputError
 from vae.files import check_file
-from vae.modalities.images import places
-from vae.modalities.images.decoding import Fit
+from vae.modalities.images.decoding import IMAGES, Fit
 from vae.modalities.images.folder import FileExamples, in_splits, probe, values_of_files
-from vae.modalities.images.walk import is_image
 
 logger = logging.getLogger(__name__)
 
@@ -105,7 +104,7 @@ def _find(directory: Path, name: str) -> Path | None:
 def _images(directory: Path) -> tuple[str, Callable[[str], str | bytes], list[str]]:
     """Returns where the images are, a function from a name to an image, and their names."""
     if file := _find(directory, f"{_IMAGES}.zip"):
-        place = places.in_archive(file)
+        place = places.in_archive(file, IMAGES)
         members = {path.rpartition("/")[2]: path for path in place.files}
         return place.root, lambda name: place.content(members[name]), sorted(members)
     if not (folder := _find(directory, _IMAGES)):
@@ -116,7 +115,7 @@ def _images(directory: Path) -> tuple[str, Callable[[str], str | bytes], list[st
     if (folder / _IMAGES).is_dir():  # as some programs unpack it
         folder = folder / _IMAGES
     with os.scandir(folder) as entries:
-        found = [entry.name for entry in entries if is_image(entry.name) and entry.is_file()]
+        found = [entry.name for entry in entries if IMAGES.has(entry.name) and entry.is_file()]
     if not found:
         raise InputError(f"{folder} has no images in it: fetch it again.")
     return str(folder), functools.partial(os.path.join, str(folder)), sorted(found)

@@ -18,9 +18,17 @@ import numpy as np
 from ml_collections import ConfigDict
 from PIL import Image, ImageOps
 
+from vae.data.walk import Kind
 from vae.errors import InputError
 from vae.files import check_file
 
+IMAGES = Kind(
+    "images",
+    (
+        *(".png", ".jpg", ".jpeg", ".jpe", ".jfif", ".webp", ".bmp", ".gif"),
+        *(".tif", ".tiff", ".ppm", ".pgm", ".pbm", ".pnm", ".pfm", ".avif", ".jp2"),
+    ),
+)
 _GREY_WEIGHTS = np.array([0.299, 0.587, 0.114], np.float32)  # ITU-R 601 luma, as in PIL
 
 

@@ -1,14 +1,6 @@
 """Image files in a folder or an archive: of any size, grey or colour, read as they are needed.
 
-    faces/train/anna/1.jpg
-    faces/train/bert/2.png
-    faces/test/anna/3.jpg
-    faces/attributes.csv
-
-- Top-level folders named train, valid (or val) and test are splits.
-- The folders in a split (top-level folders, where there are no splits) are labels, numbered in the
-  order of their names; unless attributes.csv has attributes instead (`vae/data/attributes.py`), or
-  a pattern says what the names of files mean (`vae/data/patterns.py`).
+What the folder says of its files (splits, labels, attributes) is in `vae/data/folders.py`.
 """
 
 from __future__ import annotations
@@ -18,19 +10,18 @@ import os
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 from PIL import Image, ImageSequence
 
-from vae.data import attributes
+from vae.data import folders
 from vae.data.examples import Examples, Raw, Source, Unreadable
-from vae.data.patterns import Named, read_names
-from vae.data.splits import FILES, order
+from vae.data.places import Place
 from vae.errors import InputError, readable
 from vae.modalities.images import duplicates, pages
 from vae.modalities.images.decoding import (
+    IMAGES,
     Fit,
     as_file,
     channels_of,
@@ -40,8 +31,6 @@ from vae.modalities.images.decoding import (
     open_image,
     white_of,
 )
-from vae.modalities.images.places import Place
-from vae.modalities.images.walk import EXTENSIONS
 from vae.probability.event import BYTES, Values
 
 logger = logging.getLogger(__name__)
@@ -127,38 +116,13 @@ def read(place: Place, fit: Fit, threads: int, pattern: str = "") -> Source:
       InputError: there are no images, none can be read, their sizes differ and `fit` does not bring
         them to one, or the table of attributes or the pattern does not fit the files.
     """
-    root, files, content, table = place
+    root, files, content, _ = place
     if not files:
-        raise InputError(f"{root} has no images ({' '.join(EXTENSIONS)}) in it: add some.")
-    parts = {file: file.split("/") for file in files}
-    inside = [file for file in files if parts[file][0] in FILES and len(parts[file]) > 1]
-    if inside and len(inside) < len(files):
-        logger.warning(
-            "%s: %d images outside of its train, valid and test folders are left out",
-            readable(root),
-            len(files) - len(inside),
-        )
-    kept = inside or files
+        raise InputError(f"{root} has no images ({' '.join(IMAGES.extensions)}) in it: add some.")
+    kept = folders.kept(place, IMAGES.name)
     fit, shape = probe(root, content, kept, fit, threads)
     paths = pages.of_files(root, content, kept, threads)
-    kept = [pages.place(path)[0] for path in paths]
-    split = np.array([FILES[parts[file][0]] if inside else "train" for file in kept])
-    if pattern:
-        if table:
-            raise InputError(
-                f"{root} has a table {table}, beside which data.label_pattern has nothing to say: "
-                "leave it out, or move the table away."
-            )
-        named = read_names(pattern, kept, readable(root))
-    else:
-        named = _by_folder([parts[file][1 if inside else 0 : -1] for file in kept])
-        if table:
-            names, values, identities = attributes.read_csv(
-                Path(root, table), place.read(table), kept, files
-            )
-            named = named._replace(identities=identities)
-            if names:
-                named = Named(values, (), 0, names, identities)
+    split, named = folders.told(place, [pages.place(path)[0] for path in paths], pattern)
     examples = FileExamples(
         root,
         content,
@@ -180,15 +144,6 @@ def read(place: Place, fit: Fit, threads: int, pattern: str = "") -> Source:
     )
 
 
-def _by_folder(folders: list[list[str]]) -> Named:
-    """Returns the labels of files, their first folders; none where all have the same folder."""
-    first = [names[0] if names else "" for names in folders]
-    found = sorted(set(first) - {""})
-    number = {name: i for i, name in enumerate(found)} if len(found) > 1 else {}
-    labels = np.array([number.get(name, -1) for name in first], np.int32)
-    return Named(labels, tuple(map(readable, number)), len(number), (), None)
-
-
 def values_of_files(fit: Fit) -> Values:
     """Returns what the values of image files mean once they are read as `fit` says."""
     if fit.black is None or fit.white is None:
@@ -198,12 +153,8 @@ def values_of_files(fit: Fit) -> Values:
 
 def in_splits(examples: FileExamples, split: np.ndarray) -> dict[str, FileExamples]:
     """Returns the examples by split, given that of each [N], sorted by the hash of their paths."""
-    ordered = order([pages.digest(path) for path in examples.paths])
-    return {
-        name: examples.take(ordered[split[ordered] == name])
-        for name in ("train", "valid", "test")
-        if name in split
-    }
+    found = folders.by_split(split, [pages.digest(path) for path in examples.paths])
+    return {name: examples.take(indices) for name, indices in found.items()}
 
 
 def probe(

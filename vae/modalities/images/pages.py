@@ -7,14 +7,13 @@ file has a zero byte in its name. Pages that are smaller copies of an image are 
 from __future__ import annotations
 
 import logging
-import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from PIL import Image
 
-from vae.data import splits
+from vae.data import folders
 from vae.errors import readable
 from vae.modalities.images.decoding import as_file
 
@@ -57,7 +56,7 @@ def shown(path: str) -> str:
 def digest(path: str) -> tuple[bytes, int]:
     """Returns what examples are sorted by; it keeps pages of one file together."""
     file, page = place(path)
-    return splits.digest(os.fsencode(file)), page
+    return folders.digest(file), page
 
 
 def _paths(file: str, pages: Sequence[int]) -> list[str]:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import functools
-import os
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -11,10 +9,9 @@ from pathlib import Path
 import numpy as np
 from ml_collections import ConfigDict
 
+from vae.data.places import files_at
 from vae.errors import InputError
-from vae.files import check_file, user_path
-from vae.modalities.images import places
-from vae.modalities.images.decoding import Fit, fit_image, fit_of, open_image
+from vae.modalities.images.decoding import IMAGES, Fit, fit_image, fit_of, open_image
 from vae.probability.event import BYTES, Event
 
 
@@ -22,7 +19,7 @@ def read_files(
     paths: Sequence[str | Path], event: Event, config: ConfigDict
 ) -> tuple[np.ndarray, list[str]]:
     """See `vae/modalities`: the images in files and folders, named after their files."""
-    files = image_files(paths)
+    files = files_at(paths, IMAGES)
     return read_images(files, event, config), [name for name, _ in files]
 
 
@@ -35,43 +32,17 @@ def fitted(config: ConfigDict, event: Event) -> ConfigDict:
     return config
 
 
-def image_files(paths: Sequence[str | Path]) -> list[tuple[str, Callable[[], str | bytes]]]:
-    """Returns the image files at `paths`, also those in folders and archives there, in order.
-
-    Each is a name, and a function that returns the file's path or its bytes.
-
-    Raises:
-      InputError: there is nothing at a path, or no image in a folder.
-    """
-    files: list[tuple[str, Callable[[], str | bytes]]] = []
-    for path in map(user_path, paths):
-        if not path.exists():
-            raise InputError(f"{path} does not exist: give image files or a folder of them.")
-        if path.is_dir() or places.is_archive(path):
-            place = places.in_folder(path) if path.is_dir() else places.in_archive(path)
-            if not place.files:
-                raise InputError(f"{path} has no images in it: give image files or a folder.")
-            files += [
-                (os.path.join(place.root, file), functools.partial(place.content, file))
-                for file in place.files
-            ]
-        else:
-            check_file(path)
-            files.append((str(path), functools.partial(str, path)))
-    return files
-
-
 def read_images(
     files: Sequence[tuple[str, Callable[[], str | bytes]]], event: Event, config: ConfigDict
 ) -> np.ndarray:
-    """Returns images from `image_files`, of any size, as x [N, H, W, C] of an event.
+    """Returns images from `files_at`, of any size, as x [N, H, W, C] of an event.
 
     An image is cropped as the training images were, then resized, and rounded to the event's
     levels. It is cropped to the event's aspect only, where it is too small for a crop in pixels, or
     where a crop in parts would have another aspect (a face that is already cropped, a whole photo).
 
     Args:
-      files: see `image_files`.
+      files: see `files_at`.
       event: what an example of the run is.
       config: the section `data`.
 

@@ -1,8 +1,7 @@
-"""Finds image files in a folder, or in a zip or tar archive, which is not unpacked onto disk.
+"""Finds files of one kind in a folder, or in a zip or tar archive, which is not unpacked onto disk.
 
-A compressed tar (.tar.gz and the like) can only be read from its start to its end: its image files
-are kept in memory, undecoded. Folders that contain all images of an archive are left out of the
-paths.
+A compressed tar (.tar.gz and the like) can only be read from its start to its end: its files are
+kept in memory, undecoded. Folders that contain all files of an archive are left out of the paths.
 """
 
 from __future__ import annotations
@@ -13,16 +12,16 @@ import logging
 import os
 import tarfile
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from itertools import takewhile
 from pathlib import Path
 from typing import NamedTuple
 
 from vae.data.attributes import FILE as TABLE
 from vae.data.splits import FILES
+from vae.data.walk import Kind, files_in
 from vae.errors import InputError, readable
-from vae.files import check_file, check_memory
-from vae.modalities.images import walk
+from vae.files import check_file, check_memory, user_path
 
 logger = logging.getLogger(__name__)
 
@@ -31,11 +30,11 @@ _LARGEST = 2**28  # bytes of a file in an archive: very few may unpack to very m
 
 
 class Place(NamedTuple):
-    """A folder or an archive of image files.
+    """A folder or an archive with files of one kind.
 
     Attributes:
       root: the path of the folder or archive.
-      files: the paths of the images in it, with "/", in order.
+      files: the paths of these files in it, with "/", in order.
       content: a function from such a path to where the file lies, or to its bytes; any thread may
         call it.
       table: the path of a table of attributes in it, or None.
@@ -71,23 +70,23 @@ def is_archive(path: Path) -> bool:
     return path.name.lower().endswith(ARCHIVES)
 
 
-def in_folder(directory: Path) -> Place:
-    """Returns the image files anywhere below a folder."""
+def in_folder(directory: Path, kind: Kind) -> Place:
+    """Returns the files of a kind anywhere below a folder."""
     content = functools.partial(os.path.join, str(directory))
     table = TABLE if (directory / TABLE).exists() else None
-    return Place(str(directory), walk.image_files(directory), content, table)
+    return Place(str(directory), files_in(directory, kind), content, table)
 
 
-def in_archive(file: Path) -> Place:
-    """Returns the image files in an archive, and logs what is left out.
+def in_archive(file: Path, kind: Kind) -> Place:
+    """Returns the files of a kind in an archive, and logs what is left out.
 
     Raises:
-      InputError: the archive is damaged, wants a password, has no images, has a file with a path
+      InputError: the archive is damaged, wants a password, has no such files, has one with a path
         that leads out of it, or does not fit into memory.
     """
     check_file(file)
     try:
-        members, read = (_zip if file.suffix.lower() == ".zip" else _tar)(file)
+        members, read = _zip(file) if file.suffix.lower() == ".zip" else _tar(file, kind)
     except InputError:
         raise
     except Exception as error:  # zipfile, tarfile and zlib raise many kinds for damage
@@ -97,32 +96,60 @@ def in_archive(file: Path) -> Place:
     for name in names:
         if name.startswith("/") or ".." in name.split("/"):
             raise InputError(f"{file} has a file {name}, which is outside of it: pack it again.")
-    images = _images(list(names), file)
-    folders = zip(*(name.split("/")[:-1] for name in images), strict=False)
+    chosen = _of_kind(list(names), file, kind)
+    folders = zip(*(name.split("/")[:-1] for name in chosen), strict=False)
     shared = takewhile(lambda level: len({*level}) == 1 and level[0] not in FILES, folders)
     common = "".join(f"{level[0]}/" for level in shared)
-    kept = [*images, *({common + TABLE} & names.keys())]
+    kept = [*chosen, *({common + TABLE} & names.keys())]
     inside = {name.removeprefix(common): names[name] for name in kept}
-    files = [name.removeprefix(common) for name in images]
+    files = [name.removeprefix(common) for name in chosen]
     table = TABLE if TABLE in inside else None
     return Place(str(file), files, lambda name: read(inside[name]), table)
 
 
-def _images(names: list[str], file: Path) -> list[str]:
-    """Returns the names of images in an archive, in order, and logs the others."""
+def files_at(
+    paths: Sequence[str | Path], kind: Kind
+) -> list[tuple[str, Callable[[], str | bytes]]]:
+    """Returns a person's own files: those at `paths`, and those of a kind in folders and archives.
+
+    Each is a name, and a function that returns the file's path or its bytes. They are in order.
+
+    Raises:
+      InputError: there is nothing at a path, or no file of the kind in a folder.
+    """
+    files: list[tuple[str, Callable[[], str | bytes]]] = []
+    for path in map(user_path, paths):
+        if not path.exists():
+            raise InputError(f"{path} does not exist: give {kind.name} or a folder of them.")
+        if path.is_dir() or is_archive(path):
+            place = in_folder(path, kind) if path.is_dir() else in_archive(path, kind)
+            if not place.files:
+                raise InputError(f"{path} has no {kind.name} in it: give files or a folder.")
+            files += [
+                (os.path.join(place.root, file), functools.partial(place.content, file))
+                for file in place.files
+            ]
+        else:
+            check_file(path)
+            files.append((str(path), functools.partial(str, path)))
+    return files
+
+
+def _of_kind(names: list[str], file: Path, kind: Kind) -> list[str]:
+    """Returns the names of a kind of files in an archive, in order, and logs the others."""
     shown = [name for name in names if not any(part.startswith(".") for part in name.split("/"))]
-    images = sorted(filter(walk.is_image, shown), key=lambda name: name.split("/"))
-    others = [name for name in shown if not walk.is_image(name) and not name.endswith(TABLE)]
-    kinds = collections.Counter(os.path.splitext(name)[1].lower() for name in others)
+    chosen = sorted(filter(kind.has, shown), key=lambda name: name.split("/"))
+    others = [name for name in shown if not kind.has(name) and not name.endswith(TABLE)]
+    extensions = collections.Counter(os.path.splitext(name)[1].lower() for name in others)
     what = ", ".join(
-        f"{number} file(s) {readable(kind) or 'without an extension'}"
-        for kind, number in sorted(kinds.items())
+        f"{number} file(s) {readable(extension) or 'without an extension'}"
+        for extension, number in sorted(extensions.items())
     )
-    if not images:
-        raise InputError(f"{file} has no images in it, but {what or 'nothing'}: give another.")
+    if not chosen:
+        raise InputError(f"{file} has no {kind.name} in it, but {what or 'nothing'}: give another.")
     if what:
         logger.info("%s: left out %s", readable(file), what)
-    return images
+    return chosen
 
 
 def _zip(file: Path) -> tuple[list[str], Callable[[str], bytes]]:
@@ -139,7 +166,7 @@ def _zip(file: Path) -> tuple[list[str], Callable[[str], bytes]]:
     return [info.filename for info in infos], read
 
 
-def _tar(file: Path) -> tuple[list[str], Callable[[str], bytes]]:
+def _tar(file: Path, kind: Kind) -> tuple[list[str], Callable[[str], bytes]]:
     try:
         with tarfile.open(file, "r:") as archive:
             members = {member.name: member for member in archive if _is_plain(member)}
@@ -148,7 +175,7 @@ def _tar(file: Path) -> tuple[list[str], Callable[[str], bytes]]:
             if archive.fileobj.read(tarfile.BLOCKSIZE) != bytes(tarfile.BLOCKSIZE):
                 raise ValueError("it is cut off")
     except tarfile.ReadError:
-        return _packed_tar(file)
+        return _packed_tar(file, kind)
 
     def read(name: str) -> bytes:
         size = members[name].size
@@ -160,7 +187,7 @@ def _tar(file: Path) -> tuple[list[str], Callable[[str], bytes]]:
     return list(members), read
 
 
-def _packed_tar(file: Path) -> tuple[list[str], Callable[[str], bytes]]:
+def _packed_tar(file: Path, kind: Kind) -> tuple[list[str], Callable[[str], bytes]]:
     contents: dict[str, bytes | int] = {}  # the size of what is not kept
     unpacked = 0
     with tarfile.open(file, "r|*") as archive:
@@ -169,7 +196,7 @@ def _packed_tar(file: Path) -> tuple[list[str], Callable[[str], bytes]]:
             check_memory(unpacked, f"{readable(file)}, unpacked,")
             if _is_plain(member):
                 name = member.name.rpartition("/")[2]
-                kept = (walk.is_image(name) or name == TABLE) and member.size <= _LARGEST
+                kept = (kind.has(name) or name == TABLE) and member.size <= _LARGEST
                 opened = archive.extractfile(member) if kept else None
                 contents[member.name] = opened.read() if opened else member.size
 

@@ -1,4 +1,4 @@
-"""Finds the image files in a folder."""
+"""Finds the files of one kind in a folder: its images, or its recordings."""
 
 from __future__ import annotations
 
@@ -7,42 +7,49 @@ import logging
 import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import NamedTuple
 
 from vae.data.attributes import FILE as TABLE
 from vae.errors import readable
 
 logger = logging.getLogger(__name__)
 
-EXTENSIONS = (
-    *(".png", ".jpg", ".jpeg", ".jpe", ".jfif", ".webp", ".bmp", ".gif"),
-    *(".tif", ".tiff", ".ppm", ".pgm", ".pbm", ".pnm", ".pfm", ".avif", ".jp2"),
-)
+
+class Kind(NamedTuple):
+    """A kind of files.
+
+    Attributes:
+      name: what they are, in the plural, for messages.
+      extensions: the ends of their names, in lower case.
+    """
+
+    name: str
+    extensions: tuple[str, ...]
+
+    def has(self, name: str) -> bool:
+        """Returns whether a file's name is that of one of the kind."""
+        return name.lower().endswith(self.extensions) and not name.startswith(".")
 
 
-def is_image(name: str) -> bool:
-    """Returns whether a file's name is that of an image."""
-    return name.lower().endswith(EXTENSIONS) and not name.startswith(".")
+def has_files(directory: Path, kind: Kind) -> bool:
+    """Returns whether there is a file of a kind anywhere below a directory."""
+    return any(True for _ in _walk(directory, kind, collections.Counter()))
 
 
-def has_images(directory: Path) -> bool:
-    """Returns whether there is an image file anywhere below a directory."""
-    return any(True for _ in _walk(directory, collections.Counter()))
+def files_in(directory: Path, kind: Kind) -> list[str]:
+    """Returns the files of a kind anywhere below a directory: relative paths, sorted by name.
 
-
-def image_files(directory: Path) -> list[str]:
-    """Returns the image files anywhere below a directory: relative paths with "/", sorted by name.
-
-    Follows links to folders, each folder once. Logs what is left out.
+    Paths have "/". Follows links to folders, each folder once. Logs what is left out.
     """
     left_out: collections.Counter = collections.Counter()
-    files = list(_walk(directory, left_out))
+    files = list(_walk(directory, kind, left_out))
     if left_out:
         what = ", ".join(f"{number} {what}" for what, number in sorted(left_out.items()))
         logger.info("%s: left out %s", readable(directory), what)
     return sorted(files, key=lambda file: file.split("/"))
 
 
-def _walk(directory: Path, left_out: collections.Counter) -> Iterator[str]:
+def _walk(directory: Path, kind: Kind, left_out: collections.Counter) -> Iterator[str]:
     seen: set[tuple[int, int]] = set()
     folders: list[str] = [""]
     linked: list[str] = []
@@ -70,10 +77,10 @@ def _walk(directory: Path, left_out: collections.Counter) -> Iterator[str]:
             if _holds(entry.is_dir):
                 (linked if entry.is_symlink() else folders).append(path)
             elif path == TABLE:
-                continue  # `folder.py` reads it
-            elif not is_image(entry.name):
-                kind = os.path.splitext(entry.name)[1].lower()
-                left_out[f"file(s) {readable(kind) or 'without an extension'}"] += 1
+                continue  # `attributes.py` reads it
+            elif not kind.has(entry.name):
+                extension = os.path.splitext(entry.name)[1].lower()
+                left_out[f"file(s) {readable(extension) or 'without an extension'}"] += 1
             elif not _holds(entry.is_file) and os.path.exists(entry.path):
                 left_out["pipe(s), socket(s) or device(s)"] += 1
             else:  # also a link to nothing: reading it gives the error
