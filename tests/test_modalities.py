@@ -42,7 +42,8 @@ def write_files(name, run, folder):
         Image.fromarray(np.full((9, 9), 70, np.uint8)).save(folder / "a.png")
         Image.fromarray(np.eye(9, dtype=np.uint8) * 200).save(folder / "b.png")
         return [folder / "a.png", folder / "b.png"]
-    return MODALITIES[name].save(np.eye(2, *run.event.shape), run.event, folder / "own.png")
+    sheet = MODALITIES[name].sheet(np.eye(2, *run.event.shape), run.event, "Own")
+    return sheet.save(folder / "own.png")[1:]
 
 
 @pytest.fixture(scope="module", params=sorted(MODALITIES))

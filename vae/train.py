@@ -23,7 +23,6 @@ from vae.errors import InputError
 from vae.evaluation.evaluator import Evaluator, Stopped
 from vae.experiment import Experiment, prepare
 from vae.files import user_path
-from vae.modalities import pictures
 from vae.probability.terms import Batch
 from vae.rules.config import check_config
 from vae.run import Run
@@ -212,17 +211,14 @@ def drawer(
         title = f"Samples, step {step:,}: z drawn from the prior, {how}"
         captions = called(classes, dataset.classes)
         data = x if modality.COMPARES else None
-        page = modality.sheet(samples, run.event, title, data=data, captions=captions)
-        shown = {"samples": (samples, page)}
+        sheet = modality.sheet(samples, run.event, title, data=data, captions=captions)
+        shown = {"samples": sheet}
         if model.encodes:
             made = run.reconstruct(x, y)
             title = f"Validation examples and their reconstructions, step {step:,}"
-            page = modality.sheet(x, run.event, title, beside=made)
-            shown["reconstructions"] = made, page
-        for name, (made, sheet) in shown.items():
-            path = workdir / run.modality.NAME / f"{name}_{step:08d}.png"
-            pictures.save(sheet, path)
-            run.modality.save(made, run.event, path)
-            log.picture(step, name, sheet)
+            shown["reconstructions"] = modality.sheet(x, run.event, title, beside=made)
+        for name, sheet in shown.items():
+            sheet.save(workdir / modality.NAME / f"{name}_{step:08d}.png")
+            log.sheet(step, name, sheet)
 
     return draw

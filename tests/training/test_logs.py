@@ -14,24 +14,31 @@ from logged import events, shown_by_tensorboard
 from PIL import Image
 
 from vae.errors import InputError
+from vae.modalities.sheets import Sheet
 from vae.training.directory import as_json
 from vae.training.logs import Log
 
 
-def test_the_event_file_has_the_figures_and_the_pictures(tmp_path):
+def test_the_event_file_has_the_figures_and_the_sheets(tmp_path):
     log = Log(tmp_path, tensorboard=True)
     log.scalars(3, {"train/loss": 1.5, "valid/elbo": -2.0})
-    sheet = np.random.default_rng(0).integers(0, 256, (4, 6, 3), np.uint8)
-    log.picture(6, "samples", sheet)
+    picture = np.random.default_rng(0).integers(0, 256, (4, 6, 3), np.uint8)
+    sounds = {"/00.wav": b"RIFF", "/01.wav": b"RIFF1", ".csv": b"a,b"}
+    log.sheet(6, "samples", Sheet(picture, "one\n\ntwo *", sounds))
     version, scalars, samples = events(tmp_path)  # also before it is closed
     log.close()
     assert version.file_version == "brain.Event:2"
     assert scalars.step == 3
     values = {value.tag: value.simple_value for value in scalars.summary.value}
     assert values == {"train/loss": 1.5, "valid/elbo": -2.0}
-    assert samples.step == 6 and samples.summary.value[0].tag == "samples"
-    png = io.BytesIO(samples.summary.value[0].image.encoded_image_string)
-    np.testing.assert_array_equal(np.asarray(Image.open(png)), sheet)
+    tags = ["samples", "samples/text", "samples/00", "samples/01"]
+    assert samples.step == 6 and [value.tag for value in samples.summary.value] == tags
+    image, text, *sounds = samples.summary.value
+    png = io.BytesIO(image.image.encoded_image_string)
+    np.testing.assert_array_equal(np.asarray(Image.open(png)), picture)
+    assert text.metadata.plugin_data.plugin_name == "text"
+    assert text.tensor.string_val[0] == b"    one\n    \n    two *"  # Markdown leaves it as it is
+    assert [sound.audio.encoded_audio_string for sound in sounds] == [b"RIFF", b"RIFF1"]
 
 
 def logged_twice(workdir):

@@ -22,21 +22,18 @@ and the functions
     check(x, event)
         Returns arrays given from Python as x, float32. Raises InputError for others.
     sheet(x, event, title, ...)
-        Returns a picture [H, W, 3] uint8 of N examples, with `captions`. `beside` is shown beside
-        each of them; `names` are the names of the two. `data`, given where the modality COMPARES,
-        are examples of the data, and x are then samples.
+        Returns a `Sheet` (`sheets.py`: a picture, text, files) of N examples, with `captions`.
+        `beside` is shown beside each of them; `names` are the names of the two. `data`, given where
+        the modality COMPARES, are examples of the data, and x are then samples.
     table(x, event, title, ...)
-        Returns a picture of x [R, C, *shape]: R rows of C consecutive examples, with titles of
+        Returns a `Sheet` of x [R, C, *shape]: R rows of C consecutive examples, with titles of
         `columns` and `rows` and with `captions` [R][C]. `before` and `after`, examples [R, *shape]
-        by title, stand apart at either end. NaN is no example.
+        by title, stand apart at either end. One that is missing at all positions is none.
     surface(x, event, title, across, up)
-        Returns a picture of x [R, C, *shape] over the plane of two latents, whose values are
+        Returns a `Sheet` of x [R, C, *shape] over the plane of two latents, whose values are
         `across` [C] and, from the top, `up` [R].
     animate(x, event, path, title, captions)
         Writes an animation over the C columns, if it can. Returns the paths written.
-    save(x, event, path)
-        Writes, in a format of its own, what a picture at `path` cannot hold. Returns the paths
-        written.
     likeness(x, others)
         Returns figures of how alike examples are, pair by pair.
     code_length(x)
@@ -83,7 +80,7 @@ _REMARKING = ("vae.data", __name__)  # loggers, with those of the modules below 
 MODALITIES: dict[str, ModuleType] = {modality.NAME: modality for modality in (tables, images)}
 ANSWERS = (  # what the docstring lists
     *("NAME", "READS", "SETS", "COMPARES", "read", "from_arrays", "fitted", "read_files", "check"),
-    *("sheet", "table", "surface", "animate", "save", "likeness", "code_length"),
+    *("sheet", "table", "surface", "animate", "likeness", "code_length"),
 )
 
 

@@ -19,7 +19,6 @@ from vae.annotations import Count
 from vae.data.prepare import first_examples
 from vae.errors import InputError, not_one_of
 from vae.evaluation.probe import Probe
-from vae.modalities import pictures
 from vae.run import Run
 from vae.tasks import names
 from vae.tasks.directions import METHODS
@@ -182,7 +181,7 @@ def edit(
         + HOW[how]
         + ("; what the reconstruction lacks is added" if residual else "")
     )
-    page = run.modality.table(
+    sheet = run.modality.table(
         edited,
         run.event,
         title,
@@ -190,9 +189,7 @@ def edit(
         rows=shown.names,
         before={"given": shown.x, "decoded": reconstructed},
     )
-    pictures.save(page, path)
-    every = np.concatenate([shown.x[:, None], reconstructed[:, None], edited], axis=1)
-    others = run.modality.save(every, run.event, path)
+    paths = sheet.save(path)
     change = edited - (reconstructed + missing)[:, None]
     figures = {
         "step": run.step,
@@ -209,7 +206,7 @@ def edit(
         ],
     }
     write_json(path.with_suffix(".json"), figures)
-    return Output([path, *others, path.with_suffix(".json")], figures)
+    return Output([*paths, path.with_suffix(".json")], figures, sheet.text)
 
 
 def edit_figures(

@@ -11,7 +11,6 @@ import numpy as np
 
 from vae.annotations import Count
 from vae.errors import InputError, not_one_of
-from vae.modalities import pictures
 from vae.run import Run
 from vae.tasks import names
 from vae.tasks.inputs import given
@@ -120,14 +119,12 @@ def interpolate(
     ways = [f"{a} to {b}" for a, b in zip(ends.names[::2], ends.names[1::2], strict=True)]
     first, last = {"from": ends.x[::2]}, {"to": ends.x[1::2]}
     columns = [f"{share:.3g}" for share in t]
-    page = run.modality.table(
+    sheet = run.modality.table(
         shown, run.event, title, columns=columns, rows=ways, before=first, after=last
     )
-    pictures.save(page, path)
-    every = np.concatenate([ends.x[::2, None], shown, ends.x[1::2, None]], axis=1)
-    others = run.modality.save(every, run.event, path)
+    paths = sheet.save(path)
     title = f"{method.capitalize()} interpolation of the latents, step {run.step:,}"
-    others += run.modality.animate(shown, run.event, path.with_suffix(".gif"), title, ways)
+    paths += run.modality.animate(shown, run.event, path.with_suffix(".gif"), title, ways)
     change = np.diff(shown, axis=1).reshape(number, steps - 1, -1)
     change = np.sqrt(np.mean(change**2, axis=-1))
     figures = {
@@ -139,7 +136,7 @@ def interpolate(
         ],
     }
     write_json(path.with_suffix(".json"), figures)
-    return Output([path, *others, path.with_suffix(".json")], figures)
+    return Output([*paths, path.with_suffix(".json")], figures, sheet.text)
 
 
 def _between(z: np.ndarray, t: np.ndarray, method: Any) -> np.ndarray:

@@ -64,15 +64,16 @@ def manifold(run: Run, around: Given, steps: int) -> Output:
         f"Manifold of the two latents, step {run.step:,}: the mean of p(x | z){told}; z0 (across) "
         f"and z1 (up) are quantiles of {of}, from {shares[0]:.3g} to {shares[-1]:.3g}"
     )
-    pictures.save(run.modality.surface(x, run.event, title, across, up[::-1]), path)
-    others = run.modality.save(x, run.event, path)
+    sheet = run.modality.surface(x, run.event, title, across, up[::-1])
+    picture, *others = sheet.save(path)
 
     scattered = names.picture(run, "latents")
     title = f"Posterior means of test examples, step {run.step:,}, by class (number of examples)"
     pictures.save(charts.scatter(_by_class(run), ("z0", "z1"), title, equal=True), scattered)
     figures = {"step": run.step, "z0": across.tolist(), "z1": up.tolist()}
     write_json(path.with_suffix(".json"), figures)
-    return Output([path, scattered, *others, path.with_suffix(".json")], figures)
+    paths = [picture, scattered, *others, path.with_suffix(".json")]
+    return Output(paths, figures, sheet.text)
 
 
 def _by_class(run: Run) -> dict[str, np.ndarray]:

@@ -11,7 +11,7 @@ from vae.annotations import Count, Seed
 from vae.data.examples import Dataset, read_complete
 from vae.data.prepare import first_examples
 from vae.evaluation.fidelity import squared_distances
-from vae.modalities import pictures
+from vae.modalities.sheets import Sheet
 from vae.run import Run
 from vae.tasks import names
 from vae.tasks.fit_prior import fit_prior
@@ -64,33 +64,33 @@ def nearest(
     queries = np.concatenate([samples, test])
     labels = np.concatenate([given, y]) if given is not None else None
     result: dict[str, Any] = {"step": run.step, "seed": seed, "prior": prior}
-    paths = []
+    paths, texts = [], []
     for space, (distances, index, mirrored) in _search(run, dataset, queries, labels).items():
         raw, _ = read_complete(dataset.train, index[:num].ravel())
         found = dataset.event.values.to_x(raw.values).reshape(num, -1, *samples.shape[1:])
         if run.config.data.flip:
             found = np.where(_as_wide(mirrored[:num], found), _mirror(found), found)
         settings = {"prior": (prior, None), "num": (num, NUM)}
-        paths.append(names.picture(run, f"nearest_{space}", f"seed{seed}", **settings))
-        pictures.save(_page(run, space, samples, found, distances, mirrored), paths[-1])
-        rows = np.concatenate([samples[:, None], found], axis=1)
-        paths += run.modality.save(rows, run.event, paths[-1])
+        path = names.picture(run, f"nearest_{space}", f"seed{seed}", **settings)
+        sheet = _sheet(run, space, samples, found, distances, mirrored)
+        paths += sheet.save(path)
+        texts.append(sheet.text)
         first = distances[:, 0].tolist()
         result[space] = {"samples": first[:num], "test": first[num:]}
         if run.config.data.flip:
             result[space]["mirrored"] = mirrored[:num, 0].tolist()
     write_json(run.out / "nearest.json", result)
-    return Output([*paths, run.out / "nearest.json"], result)
+    return Output([*paths, run.out / "nearest.json"], result, "\n\n".join(filter(None, texts)))
 
 
-def _page(
+def _sheet(
     run: Run,
     space: str,
     samples: np.ndarray,
     found: np.ndarray,
     distances: np.ndarray,
     mirrored: np.ndarray,
-) -> np.ndarray:
+) -> Sheet:
     """Draws a row for each sample, with the nearest training examples and their distances."""
     num, k = found.shape[:2]
     of = "posterior means" if space == "latents" else "values"

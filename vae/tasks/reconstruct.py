@@ -8,7 +8,6 @@ from pathlib import Path
 from vae.annotations import Count, Split
 from vae.data.labels import called
 from vae.data.prepare import first_examples
-from vae.modalities import pictures
 from vae.run import Run
 from vae.tasks import names
 from vae.tasks.inputs import OF_FILES, OF_THE_DATA, as_data, given, refuse
@@ -68,10 +67,9 @@ def reconstruct(
     alike = (f"{k.upper()} {value:.4g}{units.get(k, '')}" for k, value in figures.items())
     title = f"{whose} and their reconstructions, step {run.step:,}: {', '.join(alike)}"
     path = names.picture(run, "reconstructions", what, num=(num or NUM, NUM))
-    page = run.modality.sheet(x, run.event, title, beside=reconstructions, captions=captions)
-    pictures.save(page, path)
-    others = run.modality.save(reconstructions, run.event, path)
+    sheet = run.modality.sheet(x, run.event, title, beside=reconstructions, captions=captions)
+    paths = sheet.save(path)
     about = {"files": list(map(str, files))} if files else {"split": what}
     record = {"step": run.step, **about, "num": len(x), "metrics": figures}
     write_json(run.out / f"reconstructions_{what}.json", record)
-    return Output([path, *others, run.out / f"reconstructions_{what}.json"], record)
+    return Output([*paths, run.out / f"reconstructions_{what}.json"], record, sheet.text)

@@ -12,7 +12,6 @@ from vae.annotations import Count, Seed
 from vae.data.labels import called
 from vae.data.prepare import first_examples
 from vae.errors import InputError
-from vae.modalities import pictures
 from vae.run import Run
 from vae.tasks import names
 from vae.tasks.fit_prior import fit_prior
@@ -38,7 +37,8 @@ def sample(
 ) -> Output:
     """Draws samples from the prior, as one picture.
 
-    Samples that a picture cannot hold (rows of a table) are also written into a file beside it.
+    Samples that a picture cannot hold (rows of a table) are also written into a file beside it, and
+    samples that are read are printed.
 
     Examples:
       vae sample --workdir=runs/digits --num=16
@@ -92,8 +92,8 @@ def sample(
     told = given if given is not None or not condition else np.arange(num) % condition.size
     title = _title(run, draw or run.model.causal, seed, prior, temperature, attributes)
     captions = called(told, run.classes)
-    pictures.save(run.modality.sheet(x, run.event, title, data=data, captions=captions), path)
-    return Output([path, *run.modality.save(x, run.event, path)])
+    sheet = run.modality.sheet(x, run.event, title, data=data, captions=captions)
+    return Output(sheet.save(path), text=sheet.text)
 
 
 def _title(

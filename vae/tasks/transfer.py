@@ -18,7 +18,7 @@ import numpy as np
 from vae.annotations import Count
 from vae.data.labels import called
 from vae.errors import InputError
-from vae.modalities import pictures
+from vae.modalities.sheets import Sheet
 from vae.models.ladder import Ladder
 from vae.run import Run
 from vae.tasks import names
@@ -73,21 +73,16 @@ def transfer(
     if ladder and num and num % 2:
         num += 1
     shown = given(run, files=files, num=num, usual=NUM, labels=labels, attributes=attributes)
-    page, made, figures = _mix_groups(run, shown) if ladder else _swap(run, shown)
+    sheet, figures = _mix_groups(run, shown) if ladder else _swap(run, shown)
     path = names.picture(run, "transfer", shown.tag, num=(num or NUM, NUM))
-    pictures.save(page, path)
-    others = run.modality.save(made, run.event, path)
+    paths = sheet.save(path)
     figures = {"step": run.step, "examples": shown.names} | figures
     write_json(path.with_suffix(".json"), figures)
-    return Output([path, *others, path.with_suffix(".json")], figures)
+    return Output([*paths, path.with_suffix(".json")], figures, sheet.text)
 
 
-def _swap(run: Run, shown: Given) -> tuple[np.ndarray, np.ndarray, dict[str, Any]]:
-    """Combines all contents and styles.
-
-    Returns:
-      The page, the results [N, N, *shape], and the figures.
-    """
+def _swap(run: Run, shown: Given) -> tuple[Sheet, dict[str, Any]]:
+    """Combines all contents and styles; returns the sheet and the figures."""
     number, y = len(shown.x), cast(np.ndarray, shown.y)
     mean = run.encode(shown.x, shown.y).mean
     content, style = np.divmod(np.arange(number**2), number)
@@ -95,7 +90,7 @@ def _swap(run: Run, shown: Given) -> tuple[np.ndarray, np.ndarray, dict[str, Any
     made = made.reshape(number, number, *made.shape[1:])
     own = made[np.arange(number), np.arange(number)]
     styles = called(shown.y, run.classes) or [f"as {name}" for name in shown.names]
-    page = run.modality.table(
+    sheet = run.modality.table(
         np.concatenate([shown.x[None], made]),
         run.event,
         f"Content and style, step {run.step:,}: the latents of the example on the left, decoded "
@@ -104,14 +99,14 @@ def _swap(run: Run, shown: Given) -> tuple[np.ndarray, np.ndarray, dict[str, Any
         rows=["style", *shown.names],
         before={"content": np.concatenate([np.full_like(shown.x[:1], np.nan), shown.x])},
     )
-    return page, made, {"distance": _distance(made, own[:, None]).tolist()}
+    return sheet, {"distance": _distance(made, own[:, None]).tolist()}
 
 
-def _mix_groups(run: Run, shown: Given) -> tuple[np.ndarray, np.ndarray, dict[str, Any]]:
+def _mix_groups(run: Run, shown: Given) -> tuple[Sheet, dict[str, Any]]:
     """Combines the topmost g groups of the first of a pair with the others of the second.
 
     Returns:
-      The page, the results [pairs, g, *shape], and the figures.
+      The sheet and the figures.
 
     Raises:
       InputError: the number of examples is odd.
@@ -128,7 +123,7 @@ def _mix_groups(run: Run, shown: Given) -> tuple[np.ndarray, np.ndarray, dict[st
         axis=1,
     )
     first, second = shown.x[0::2], shown.x[1::2]
-    page = run.modality.table(
+    sheet = run.modality.table(
         made[:, ::-1],
         run.event,
         f"The topmost groups of latents of one example, and the others of another, step "
@@ -138,15 +133,11 @@ def _mix_groups(run: Run, shown: Given) -> tuple[np.ndarray, np.ndarray, dict[st
         before={"first": first},
         after={"second": second},
     )
-    return (
-        page,
-        made[:, ::-1],
-        {
-            "groups": len(mean),
-            "distance_to_first": _distance(made, made[:, -1:]).tolist(),
-            "distance_to_second": _distance(made, made[:, :1]).tolist(),
-        },
-    )
+    return sheet, {
+        "groups": len(mean),
+        "distance_to_first": _distance(made, made[:, -1:]).tolist(),
+        "distance_to_second": _distance(made, made[:, :1]).tolist(),
+    }
 
 
 def _distance(a: np.ndarray, b: np.ndarray) -> np.ndarray:

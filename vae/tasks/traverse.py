@@ -10,7 +10,6 @@ import numpy as np
 from vae.annotations import Count
 from vae.errors import InputError
 from vae.evaluation.diagnostics import ACTIVE_VARIANCE
-from vae.modalities import pictures
 from vae.run import Run
 from vae.tasks import manifold as plane
 from vae.tasks import names
@@ -99,7 +98,7 @@ def traverse(
     )
     same = np.broadcast_to(around.x, (len(shown), *around.x.shape[1:]))
     found = np.broadcast_to(run.decode(centre[None], around.y), same.shape)
-    page = run.modality.table(
+    sheet = run.modality.table(
         decoded,
         run.event,
         title,
@@ -107,8 +106,7 @@ def traverse(
         rows=[f"z{d}, activity {activity[d]:.2f}" for d in shown],
         before={"given": same, "decoded": found},
     )
-    pictures.save(page, path)
-    others = run.modality.save(decoded, run.event, path)
+    paths = sheet.save(path)
     figures = {
         "step": run.step,
         "example": around.names[0],
@@ -124,4 +122,4 @@ def traverse(
         ],
     }
     write_json(path.with_suffix(".json"), figures)
-    return Output([path, *others, path.with_suffix(".json")], figures)
+    return Output([*paths, path.with_suffix(".json")], figures, sheet.text)

@@ -1,24 +1,27 @@
 """What a run writes during training: JSON lines always, TensorBoard if installed, and progress.
 
-`metrics.jsonl` has one object per logged step; the event file has the same metrics, and pictures.
+`metrics.jsonl` has one object per logged step; the event file has the same metrics, and sheets of
+examples: pictures, text and sounds.
 """
 
 from __future__ import annotations
 
+import functools
 import io
 import logging
 import os
 import platform
+import textwrap
 import time
 from pathlib import Path
 from typing import Any
 
 import ml_collections
-import numpy as np
 from PIL import Image
 
 from vae import terminal
 from vae.files import check_file, named, whole
+from vae.modalities.sheets import Sheet
 from vae.training.directory import as_json, read_line
 from vae.training.processes import is_first
 
@@ -61,10 +64,10 @@ class Log:
         if self._events:
             self._events.scalars(step, values)
 
-    def picture(self, step: int, name: str, picture: np.ndarray) -> None:
-        """Writes a picture [H, W, 3] uint8 to TensorBoard."""
+    def sheet(self, step: int, name: str, sheet: Sheet) -> None:
+        """Writes a sheet of examples to TensorBoard: its picture, its text and its .wav files."""
         if self._events:
-            self._events.picture(step, name, picture)
+            self._events.sheet(step, name, sheet)
 
     def rewind(self, step: int, total: int) -> dict[str, float]:
         """Forgets the lines that a run of `total` steps will write again from `step` on.
@@ -121,10 +124,15 @@ class _Events:
 
     def __init__(self, workdir: Path) -> None:
         from tensorboard.compat.proto.event_pb2 import Event, SessionLog
-        from tensorboard.compat.proto.summary_pb2 import Summary
+        from tensorboard.compat.proto.summary_pb2 import Summary, SummaryMetadata
+        from tensorboard.compat.proto.tensor_pb2 import TensorProto
+        from tensorboard.compat.proto.types_pb2 import DT_STRING
         from tensorboard.summary.writer.record_writer import RecordWriter
 
         self._event, self._summary, self._session = Event, Summary, SessionLog
+        plugin = SummaryMetadata.PluginData(plugin_name="text")
+        self._text = {"metadata": SummaryMetadata(plugin_data=plugin)}
+        self._tensor = functools.partial(TensorProto, dtype=DT_STRING)
         name = f"events.out.tfevents.{time.time():.6f}.{platform.node()}.{os.getpid()}"
         self._path = workdir / name
         self._file = RecordWriter(open(self._path, "wb"))  # noqa: SIM115, for `close` to close
@@ -139,15 +147,24 @@ class _Events:
         summary = [Value(tag=name, simple_value=value) for name, value in values.items()]
         self._write(step=step, summary=self._summary(value=summary))
 
-    def picture(self, step: int, name: str, picture: np.ndarray) -> None:
-        height, width, channels = picture.shape
+    def sheet(self, step: int, name: str, sheet: Sheet) -> None:
+        Value, (height, width, channels) = self._summary.Value, sheet.picture.shape
         png = io.BytesIO()
-        Image.fromarray(picture).save(png, "PNG")
-        shown = self._summary.Image(
+        Image.fromarray(sheet.picture).save(png, "PNG")
+        picture = self._summary.Image(
             height=height, width=width, colorspace=channels, encoded_image_string=png.getvalue()
         )
-        value = self._summary.Value(tag=name, image=shown)
-        self._write(step=step, summary=self._summary(value=[value]))
+        values = [Value(tag=name, image=picture)]
+        if sheet.text:
+            lines = textwrap.indent(sheet.text, "    ", lambda line: True)  # shown as they are
+            tensor = self._tensor(string_val=[lines.encode()])
+            values.append(Value(tag=f"{name}/text", tensor=tensor, **self._text))
+        for end, content in sheet.files.items():
+            if end.endswith(".wav"):
+                sound = self._summary.Audio(encoded_audio_string=content, content_type="audio/wav")
+                tag = f"{name}/{end.strip('/_').removesuffix('.wav') or 'sound'}"
+                values.append(Value(tag=tag, audio=sound))
+        self._write(step=step, summary=self._summary(value=values))
 
     def close(self) -> None:
         self._file.close()

@@ -53,7 +53,7 @@ def test_colours_and_values_out_of_range():
 
 def test_a_reconstruction_stands_to_the_right_of_its_original(tmp_path, written):
     originals, reconstructions = np.zeros((8, 96, 96, 1)), np.ones((8, 96, 96, 1))
-    page = sheet(originals, EVENT, "Reconstructions of $8 images", beside=reconstructions)
+    page = sheet(originals, EVENT, "Reconstructions of $8 images", beside=reconstructions).picture
     row = page[-50, GAP + 48 :: 96 + GAP, 0]
     assert row.tolist()[:2] == [0, 255]
     assert written == ["Reconstructions of $8 images", *["given", "decoded"] * 2]
@@ -71,7 +71,7 @@ def test_titles_stand_over_beside_and_under_the_images(written):
         rows=["one", "two"],
         before={"given": images[:, 0]},
         captions=[["1", "2", "3"], ["4", "5", "6"]],
-    )
+    ).picture
     cut_off = next(text for text in written if text.endswith("…"))
     assert extent(cut_off) <= 96 and "a title that is far too long".startswith(cut_off[:-1])
     assert set(written) == {"A table", "given", "a", "c", "one", "two", cut_off, *"123456"}

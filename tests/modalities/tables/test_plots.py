@@ -28,12 +28,11 @@ def test_pages_show_what_they_are_given():
         tables.surface(x.reshape(5, 6, 2), EVENT, "Maps", np.arange(6), np.arange(5)),
         tables.sheet(x[:, :1], Event((1,), Values("real"), ("a",)), "One column"),
     ]
-    for page in pages:
+    for page in (sheet.picture for sheet in pages):
         assert page.ndim == 3 and page.shape[2] == 3 and page.dtype == np.uint8
         assert (np.ptp(page.astype(int), axis=2) > 60).any()  # colours
-    assert (
-        tables.sheet(np.full_like(x, np.nan), EVENT, "None").shape[2] == 3
-    )  # of a model that diverged
+    none = np.full_like(x, np.nan)  # of a model that diverged
+    assert tables.sheet(none, EVENT, "None").picture.shape[2] == 3
 
 
 def test_the_columns_of_pairs_explain_the_others():
@@ -46,7 +45,7 @@ def test_the_columns_of_pairs_explain_the_others():
 
 def test_names_of_columns_are_no_formulas():
     event = Event((2,), Values("real"), (r"$\price$", "x_{$"))
-    assert tables.sheet(RNG.normal(size=(9, 2)), event, "A $title$").ndim == 3
+    assert tables.sheet(RNG.normal(size=(9, 2)), event, "A $title$").picture.ndim == 3
 
 
 @pytest.mark.parametrize("unit", [1e-30, 1.0, 1e30])
@@ -58,4 +57,5 @@ def test_the_units_of_the_data_change_no_figure(unit):
     assert plots._explained(one, other) == f"$R^2$ {expected:.2f}"
     assert plots._explained(np.ones(5), one[:5]) == "constant"
     assert plots.principal(show._raw(x, event), 3) == plots.principal(x, 3)
-    assert tables.table(x.reshape(5, 6, 8), event, "Six steps", columns=list("123456")).ndim == 3
+    steps = tables.table(x.reshape(5, 6, 8), event, "Six steps", columns=list("123456"))
+    assert steps.picture.ndim == 3

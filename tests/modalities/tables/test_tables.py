@@ -8,6 +8,7 @@ import pytest
 from vae import modalities
 from vae.errors import InputError
 from vae.modalities import tables
+from vae.modalities.tables import show
 from vae.modalities.tables.csv_file import read_csv
 from vae.probability.event import BINARY, Event, Values
 
@@ -215,21 +216,21 @@ def test_arrays_from_python():
 def test_names_with_delimiters_are_read_as_they_are_written(tmp_path):
     for names in (("a; b; c", "d"), ('say "x|y|z"', "tab\tbed"), ("one;",)):
         event, x = Event((len(names),), Values("real"), names), np.ones((3, len(names)), np.float32)
-        (path,) = tables.save(x, event, tmp_path / "t.png")
-        assert read_csv(path).names == names
-        np.testing.assert_array_equal(read_csv(path).values, x)
+        (tmp_path / "t.csv").write_bytes(show._csv(x, event)[".csv"])
+        assert read_csv(tmp_path / "t.csv").names == names
+        np.testing.assert_array_equal(read_csv(tmp_path / "t.csv").values, x)
 
 
 def test_saved_rows_are_read_again(tmp_path):
     x = RNG.normal(size=(20, 2)).astype(np.float32)
-    (path,) = tables.save(x, EVENT, tmp_path / "samples.png")
-    assert path.name == "samples.csv" and path.read_text().startswith("a,b\n")
+    picture, path = tables.sheet(x, EVENT, "Rows").save(tmp_path / "samples.png")
+    assert picture.is_file() and path.name == "samples.csv"
+    assert path.read_text().startswith("a,b\n")
     np.testing.assert_allclose(tables.read_files([path], EVENT, None)[0], x, atol=1e-5)
-    (path,) = tables.save(x.reshape(4, 5, 2), EVENT, tmp_path / "steps.png")
-    lines = path.read_text().splitlines()
+    lines = show._csv(x.reshape(4, 5, 2), EVENT)[".csv"].decode().splitlines()
     assert lines[0] == "row,step,a,b" and lines[7].startswith("1,1,")
-    (path,) = tables.save(np.array([[0.25, 1.0]]), Event((2,), BINARY, ("a", "b")), path)
-    assert path.read_text() == "a,b\n0.25,1\n"  # probabilities
+    binary = Event((2,), BINARY, ("a", "b"))
+    assert show._csv(np.array([[0.25, 1.0]]), binary) == {".csv": b"a,b\n0.25,1\n"}
 
 
 def test_likeness_is_the_mean_squared_error_and_r2():

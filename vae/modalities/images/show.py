@@ -12,6 +12,7 @@ import numpy as np
 from PIL import Image
 
 from vae.modalities import pictures
+from vae.modalities.sheets import Sheet
 from vae.probability import similarity
 from vae.probability.event import Event
 
@@ -41,16 +42,16 @@ def sheet(
     names: tuple[str, str] = ("given", "decoded"),
     data: np.ndarray | None = None,
     captions: Sequence[str] = (),
-) -> np.ndarray:
+) -> Sheet:
     """See `vae/modalities`: a grid of images, or of pairs of them."""
     if beside is None:
-        return grid(x, title, captions=captions)
+        return Sheet(grid(x, title, captions=captions))
     both = np.stack([x, beside], axis=1).reshape(-1, *x.shape[1:])
     across = 2 * _across(len(x), math.sqrt(len(x) / 2))
     captions = [text for caption in captions for text in (caption, "")]
     groups = (2,) * (across // 2)
     columns = names * (across // 2)
-    return grid(both, title, columns=columns, groups=groups, captions=captions)
+    return Sheet(grid(both, title, columns=columns, groups=groups, captions=captions))
 
 
 def table(
@@ -63,13 +64,13 @@ def table(
     before: Mapping[str, np.ndarray] | None = None,
     after: Mapping[str, np.ndarray] | None = None,
     captions: Sequence[Sequence[str]] = (),
-) -> np.ndarray:
+) -> Sheet:
     """See `vae/modalities`: R rows of images, with titles over and beside them."""
     before, after = before or {}, after or {}
     every = [*before.values(), *np.moveaxis(x, 1, 0), *after.values()]
     images = np.stack(every, axis=1)
     under = [text for row in captions for text in (*[""] * len(before), *row, *[""] * len(after))]
-    return grid(
+    drawn = grid(
         images.reshape(-1, *images.shape[2:]),
         title,
         columns=[*before, *columns, *after],
@@ -77,11 +78,10 @@ def table(
         groups=[size for size in (len(before), x.shape[1], len(after)) if size],
         captions=under,
     )
+    return Sheet(drawn)
 
 
-def surface(
-    x: np.ndarray, event: Event, title: str, across: np.ndarray, up: np.ndarray
-) -> np.ndarray:
+def surface(x: np.ndarray, event: Event, title: str, across: np.ndarray, up: np.ndarray) -> Sheet:
     """See `vae/modalities`: a grid of images, with the latents' values over and beside them."""
     columns = [f"z0 {value:.2f}" for value in across]
     return table(x, event, title, columns=columns, rows=[f"z1 {value:.2f}" for value in up])
@@ -162,11 +162,6 @@ def animate(
     frames = np.stack([grid(x[:, i], title, captions=captions) for i in range(x.shape[1])])
     pictures.save_animation(frames, path)
     return [path]
-
-
-def save(x: np.ndarray, event: Event, path: Path) -> list[Path]:
-    """Writes nothing: a picture shows all of an image."""
-    return []
 
 
 def likeness(x: np.ndarray, others: np.ndarray) -> dict[str, float]:

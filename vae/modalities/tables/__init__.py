@@ -27,7 +27,6 @@ from vae.modalities.tables.show import (
     check,
     code_length,
     likeness,
-    save,
     sheet,
     surface,
     table,

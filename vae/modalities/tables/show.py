@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -9,7 +10,7 @@ import numpy as np
 
 from vae.data.given import as_array
 from vae.errors import InputError
-from vae.files import whole
+from vae.modalities.sheets import Sheet
 from vae.modalities.tables.csv_file import write_csv
 from vae.probability.event import Event
 
@@ -41,17 +42,21 @@ def sheet(
     names: tuple[str, str] = ("given", "decoded"),
     data: np.ndarray | None = None,
     captions: Sequence[str] = (),
-) -> np.ndarray:
-    """See `vae/modalities`: marginals of the columns, and pairs of columns."""
+) -> Sheet:
+    """See `vae/modalities`: marginals of the columns, and pairs of columns.
+
+    A file has the rows, where they are pairs those that stand beside.
+    """
     from vae.modalities.tables import plots  # whose library takes half a second to import
 
     rows = _finite(x, event)
     if beside is not None:
         both = np.isfinite(x).all(1) & np.isfinite(beside).all(1)
         found = [_raw(part[both], event) for part in (x, beside)]
-        return plots.comparison(dict(zip(names, found, strict=True)), event.names, title)
+        page = plots.comparison(dict(zip(names, found, strict=True)), event.names, title)
+        return Sheet(page, files=_csv(beside, event))
     sets = {"rows": rows} if data is None else {"data": _finite(data, event), "samples": rows}
-    return plots.distribution(sets, event.names, title)
+    return Sheet(plots.distribution(sets, event.names, title), files=_csv(x, event))
 
 
 def table(
@@ -64,7 +69,7 @@ def table(
     before: Mapping[str, np.ndarray] | None = None,
     after: Mapping[str, np.ndarray] | None = None,
     captions: Sequence[Sequence[str]] = (),
-) -> np.ndarray:
+) -> Sheet:
     """See `vae/modalities`: a line over the steps for each of R rows, column by column."""
     from vae.modalities.tables import plots
 
@@ -72,16 +77,16 @@ def table(
     every = np.stack([*before.values(), *np.moveaxis(x, 1, 0), *after.values()], axis=1)
     raw, columns = _raw(every, event), [*before, *columns, *after]
     groups = [size for size in (len(before), x.shape[1], len(after)) if size]
-    return plots.moves(raw, event.names, title, columns, rows, groups)
+    page = plots.moves(raw, event.names, title, columns, rows, groups)
+    return Sheet(page, files=_csv(every, event))
 
 
-def surface(
-    x: np.ndarray, event: Event, title: str, across: np.ndarray, up: np.ndarray
-) -> np.ndarray:
+def surface(x: np.ndarray, event: Event, title: str, across: np.ndarray, up: np.ndarray) -> Sheet:
     """See `vae/modalities`: a map of each column, in its unit."""
     from vae.modalities.tables import plots
 
-    return plots.maps(_raw(x, event), event.names, title, across, up)
+    page = plots.maps(_raw(x, event), event.names, title, across, up)
+    return Sheet(page, files=_csv(x, event))
 
 
 def animate(
@@ -91,17 +96,16 @@ def animate(
     return []
 
 
-def save(x: np.ndarray, event: Event, path: Path) -> list[Path]:
-    """Writes rows [N, F] as CSV, in the units of the data; [R, C, F] get columns row and step."""
-    path = path.with_suffix(".csv")
+def _csv(x: np.ndarray, event: Event) -> dict[str, bytes]:
+    """Returns rows [N, F] as CSV, in the units of the data; [R, C, F] get columns row and step."""
     raw, names = _raw(x, event), event.names
     if raw.ndim > 2:
         index = np.indices(raw.shape[:-1]).reshape(raw.ndim - 1, -1).T
         raw = np.concatenate([index, raw.reshape(-1, raw.shape[-1])], axis=1)
         names = ("row", "step", *names)
-    with whole(path, "w") as file:
-        write_csv(file, names, raw)
-    return [path]
+    text = io.StringIO()
+    write_csv(text, names, raw)
+    return {".csv": text.getvalue().encode()}
 
 
 def likeness(x: np.ndarray, others: np.ndarray) -> dict[str, float]:

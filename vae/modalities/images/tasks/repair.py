@@ -175,7 +175,7 @@ def repair(
             which = {"mean": posterior.mean[i]} | dict(enumerate(posterior.samples[i]))
             for ending, image in which.items():
                 pictures.save(show.as_bytes(image), folder / f"{i:04d}_{own}_{ending}.png")
-    page = show.table(
+    sheet = show.table(
         posterior.samples[:SHOWN],
         run.event,
         f"{title}, step {run.step:,}: possible repairs, drawn from p(z | what is known), and the "
@@ -185,7 +185,7 @@ def repair(
         before={name: images[:SHOWN] for name, images in before.items()},
         after={"mean": posterior.mean[:SHOWN]},
     )
-    pictures.save(page, path)
+    sheet.save(path)
     write_json(path.with_suffix(".json"), figures | {"per_image": rows})
     folders = [] if given.dataset else [folder]
     return Output([path, *folders, path.with_suffix(".json")], figures)
