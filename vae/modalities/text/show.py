@@ -1,0 +1,142 @@
+"""Shows texts: as lines of a terminal, and the same lines on a page.
+
+What belongs together is a block: a heading, and lines that each have a title. A text that is empty,
+as that of a model which ends at once, is shown as ∅, so that it is seen.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from vae.modalities.sheets import Sheet
+from vae.modalities.text.tokens import texts
+from vae.probability.event import Event
+
+EMPTY = "∅"
+WIDTH = 900  # pixels of a page,
+LINES = 4  # and the most of its lines that a text takes
+INDENT = 2  # characters
+
+
+class Block(NamedTuple):
+    """Texts that belong together: a heading, which may be "", and (title, text) line by line."""
+
+    heading: str
+    lines: list[tuple[str, str]]
+
+
+def sheet(
+    x: np.ndarray,
+    event: Event,
+    title: str,
+    *,
+    beside: np.ndarray | None = None,
+    names: tuple[str, str] = ("given", "decoded"),
+    data: np.ndarray | None = None,
+    captions: Sequence[str] = (),
+) -> Sheet:
+    """See `vae/modalities`: a text a line, or pairs of texts, one below the other.
+
+    The lines of texts that have no captions are the texts alone.
+    """
+    captions = captions or [""] * len(x)
+    if beside is not None:
+        pairs = zip(captions, _shown(x, event), _shown(beside, event), strict=True)
+        blocks = [Block(each, [(names[0], a), (names[1], b)]) for each, a, b in pairs]
+        return _sheet(blocks, title)
+    block = Block("", list(zip(captions, _shown(x, event), strict=True)))
+    return Sheet(_page([block], title), "\n".join(_lines(block)))
+
+
+def table(
+    x: np.ndarray,
+    event: Event,
+    title: str,
+    *,
+    columns: Sequence[str],
+    rows: Sequence[str] = (),
+    before: Mapping[str, np.ndarray] | None = None,
+    after: Mapping[str, np.ndarray] | None = None,
+    captions: Sequence[Sequence[str]] = (),
+) -> Sheet:
+    """See `vae/modalities`: a block for each row, with a line for each column."""
+    before, after = before or {}, after or {}
+    every = np.stack([*before.values(), *np.moveaxis(x, 1, 0), *after.values()], axis=1)
+    titles = [*before, *columns, *after]
+    width, blocks = max(map(len, titles)), []
+    for i, found in enumerate(_shown(every, event)):
+        under = captions[i] if captions else ()
+        notes = [*[""] * len(before), *under, *[""] * (len(titles) - len(before) - len(under))]
+        named = [
+            f"{name:{width}}  {note}".rstrip() for name, note in zip(titles, notes, strict=True)
+        ]
+        lines = [line for line in zip(named, found, strict=True) if line[1]]
+        blocks.append(Block(rows[i] if rows else "", lines))
+    return _sheet(blocks, title)
+
+
+def surface(x: np.ndarray, event: Event, title: str, across: np.ndarray, up: np.ndarray) -> Sheet:
+    """See `vae/modalities`: a block for each value of the second latent."""
+    columns = [f"z0 {value:+.2f}" for value in across]
+    return table(x, event, title, columns=columns, rows=[f"z1 {value:+.2f}" for value in up])
+
+
+def animate(
+    x: np.ndarray, event: Event, path: Path, title: str, captions: Sequence[str] = ()
+) -> list[Path]:
+    """Writes nothing: lines below each other show how a text changes."""
+    return []
+
+
+def _shown(x: np.ndarray, event: Event) -> list:
+    """Returns the texts of x [..., T, 1], in lists [...]; "" where all of one is missing."""
+    there = (np.asarray(x)[..., 0] >= 0).any(-1)
+    found = texts(x, event)
+    return np.where(there & (found == ""), EMPTY, found).tolist()
+
+
+def _sheet(blocks: Sequence[Block], title: str) -> Sheet:
+    parts = [title, *("\n".join(_lines(block)) for block in blocks)]
+    return Sheet(_page(blocks, title), "\n\n".join(parts))
+
+
+def _lines(block: Block) -> Iterable[str]:
+    """Yields the heading, and the lines with their titles in one column."""
+    if block.heading:
+        yield block.heading
+    width = max((len(name) for name, _ in block.lines), default=0)
+    before = " " * INDENT * bool(block.heading)
+    for name, text in block.lines:
+        yield f"{before}{name:{width}}  {text}" if width else f"{before}{text}"
+
+
+def _page(blocks: Sequence[Block], title: str) -> np.ndarray:
+    """Returns a page [H, W, 3] uint8 with the blocks below each other."""
+    from vae.modalities import page  # whose library takes half a second to import
+
+    names = [name for block in blocks for name, _ in block.lines]
+    beside = max((page.extent(name) for name in names), default=0.0)
+    left = 2 * page.MARGIN + (beside + 2 * page.MARGIN if beside else 0.0)
+    labels: list[page.Label] = []
+    y = float(page.MARGIN)
+
+    def write(x: float, text: str) -> None:
+        labels.append(page.Label(x, y + page.LINE / 2, text, WIDTH - x - page.MARGIN, "left"))
+
+    for block in blocks:
+        if block.heading:
+            write(page.MARGIN, block.heading)
+            y += page.LINE
+        for name, text in block.lines:
+            write(2 * page.MARGIN, name)
+            lines = page.wrapped(text, WIDTH - left - 2 * page.MARGIN, page.SMALL)
+            more = len(lines) > LINES
+            for i, line in enumerate(lines[:LINES]):
+                write(left, f"{line} …" if more and i == LINES - 1 else line)
+                y += page.LINE
+        y += page.LINE / 2
+    return page.composed([], labels, title, WIDTH, int(y), ground=255)
