@@ -29,17 +29,21 @@ class Compiled:
                 z = tempered(prior, temperature).sample(keys=z_keys)
             return model.decode(variables, z, y, keys=x_keys if draw else None)
 
+        def known(x: Any, y: Any) -> Batch:
+            x, mask = model.event.values.known(x)
+            return Batch(x, y, mask)
+
         self.model = model
         self.mesh = make_mesh()
         self._sampler: Callable[..., Posterior] | None = None
         self._latents: Any = None
-        self.encode = jit(lambda variables, batch: model.encode(variables, batch))
+        self.encode = jit(lambda variables, batch: model.encode(variables, known(*batch)))
         self.decode = jit(lambda variables, inputs: model.decode(variables, *inputs))
         self.sample = jit(functools.partial(sample, draw=False))
         self.draw = jit(functools.partial(sample, draw=True))
         # See `make_estimator`; the `raw` examples of its batches are in the model's units.
         estimator = functools.partial(
-            make_estimator, model, lambda batch, table, keys: Batch(*batch.raw), self.mesh
+            make_estimator, model, lambda batch, table, keys: known(*batch.raw), self.mesh
         )
         self.estimator = functools.cache(estimator)
 

@@ -194,5 +194,5 @@ def _model_data(dataset: Dataset, config: ml_collections.ConfigDict) -> Data:
         num_classes=dataset.num_classes,
         num_attributes=len(dataset.attributes),
         scales=dataset.scales,
-        examples=lambda num: first_examples(dataset, "train", num, config).x,
+        examples=lambda num: np.nan_to_num(first_examples(dataset, "train", num, config).x),
     )

@@ -1,7 +1,8 @@
 """A trained model in use: `run = vae.load("runs/digits")`.
 
 Examples go in and come out as float32 [N, *places, C] in the model's units (for images, the darkest
-value of the data is 0 and the brightest 1).
+value of the data is 0 and the brightest 1), and tokens as int32. Missing positions are NaN, and -1
+in tokens.
 """
 
 from __future__ import annotations
@@ -33,7 +34,6 @@ from vae.files import user_path
 from vae.probability.distributions import example_keys
 from vae.probability.event import Event
 from vae.probability.observations import number_observed
-from vae.probability.terms import Batch
 from vae.training import facts
 from vae.training.arrays import digest, sizes
 from vae.training.devices import divisible, replicate
@@ -153,7 +153,7 @@ class Run:
         It has numpy arrays: the `mean` [N, D] that `decode` takes, and `log_std` for a Gaussian.
         """
         self._check_encodes()
-        inputs = Batch(self.modality.check(x, self.event), self._labels(labels, len(x)))
+        inputs = Raw(self.modality.check(x, self.event), self._labels(labels, len(x)))
         return self._in_batches("encoding", self.compiled.encode, inputs)
 
     def decode(self, z: Any, labels: np.ndarray | None = None) -> np.ndarray:
@@ -166,8 +166,14 @@ class Run:
         return self._in_batches("decoding", self.compiled.decode, (z, labels))
 
     def reconstruct(self, x: np.ndarray, labels: np.ndarray | None = None) -> np.ndarray:
-        """Returns the mean of p(x | z) at the posterior's mean, for x [N, *places, C]."""
-        return self.decode(self.encode(x, labels).mean, labels)
+        """Returns the mean of p(x | z) at the posterior's mean, for x [N, *places, C].
+
+        Positions that are missing in x are missing in it, too, unless tokens say where it ends.
+        """
+        made, values = self.decode(self.encode(x, labels).mean, labels), self.event.values
+        if not values.missing or values.end is not None:
+            return made
+        return values.marked(made, values.there(self.modality.check(x, self.event)))
 
     def log_likelihood(
         self,

@@ -1,5 +1,6 @@
 """A decoder that reads x in every model: p(x | z) as it is trained, and as it is drawn."""
 
+import dataclasses
 import itertools
 
 import jax
@@ -198,3 +199,20 @@ def test_what_needs_slopes_of_the_mean_is_refused(settings):
 def test_repairs_are_refused():
     model, _ = model_of()
     assert "reads x" in why_not(model)
+
+
+@pytest.mark.parametrize("drawn", [True, False])
+def test_positions_after_the_end_are_missing(drawn):
+    event = Event((6, 1), Values("tokens", levels=3, missing=True, end=1))
+    decoder = parts_of("model.decoder")["gru"](widths=(8,), event=event, outputs=3)
+    p, z = Emission(decoder, Tokens(3), event), jax.random.normal(jax.random.key(1), (40, 2))
+    variables = far_from_the_start(parts.join(p.init(z[:1], None, key=jax.random.key(0))))
+    keys = jax.random.split(jax.random.key(2), 40) if drawn else None
+    x = np.asarray(p.decode(variables, z, None, keys=keys))[..., 0]
+    for sentence in x.tolist():
+        length = sentence.index(1) + 1 if 1 in sentence else 6
+        assert min(sentence[:length]) >= 0 and set(sentence[length:]) <= {-1}
+    free = dataclasses.replace(p, event=Event((6, 1), Values("tokens", levels=3)))
+    same = np.asarray(free.decode(variables, z, None, keys=keys))[..., 0]
+    np.testing.assert_array_equal(np.where(x < 0, same, x), same)
+    assert (x < 0).any()

@@ -76,8 +76,8 @@ def _missed(config: ml_collections.ConfigDict, key: str) -> tuple[str, tuple[str
 
 
 def _is_asked(key: str, axis: str) -> bool:
-    """Returns whether a part of one's own may read a key: settings, or an objective's keys."""
-    return key == settings_key(axis) or axis == "objective.name"
+    """Returns whether a part of one's own may read a key: settings, or the keys of its axis."""
+    return key == settings_key(axis) or axis in ("objective.name", "data.modality")
 
 
 def _instead(config: ml_collections.ConfigDict, key: str, axis: str) -> str:

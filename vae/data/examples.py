@@ -37,12 +37,10 @@ class Raw(NamedTuple):
     Attributes:
       values: [n, *places, C] raw values, see `vae/probability/event.py`.
       labels: classes [n] int32 (-1: none) or attributes [n, A] float32, each in its own unit.
-      mask: [n, *places] bool, False at padding positions; None where there is no padding.
     """
 
     values: np.ndarray
     labels: np.ndarray
-    mask: np.ndarray | None = None
 
     def at(self, index: Any) -> Raw:
         """Returns the examples at an index, as numpy or JAX take it: rows, a slice, a number."""
@@ -180,6 +178,7 @@ class Source:
     attributes: tuple[str, ...] = ()  # names of the attributes
     classes: tuple[str, ...] = ()  # names of the classes; none where these are the numbers
     names: tuple[str, ...] = ()  # names of the channels, where they have any
+    codec: str = ""  # see `Event`
     standardise: bool = False  # by the training set, see `vae/data/standardise.py`
     modality: str = ""  # its name, see `vae/modalities`
     named: bool = False  # labels come from file names, see `vae/data/patterns.py`
@@ -214,6 +213,9 @@ class Dataset:
         chosen = np.linspace(0, len(self.train) - 1, count).astype(int)
         raw, _ = read_complete(self.train, chosen)
         values = self.event.values
+        if values.missing:
+            x = values.to_x(raw.values)
+            return np.ma.masked_invalid(x).mean(0).filled(0.0).astype(np.float32)
         return ((raw.values.mean(0, dtype=np.float64) - values.offset) / values.scale).astype(
             np.float32
         )
@@ -271,8 +273,7 @@ def read_complete(examples: Examples, indices: np.ndarray) -> tuple[Raw, np.ndar
             found, readable = examples.read(other)
             if readable[0]:
                 for column, value in zip(raw, found, strict=True):
-                    if column is not None and value is not None:
-                        column[row] = value[0]
+                    column[row] = value[0]
                 break
         else:
             raise InputError(f"None of the {len(examples)} examples of a split can be read.")

@@ -63,13 +63,20 @@ def prepare(
             return (noise < values.to_x(raw)).astype(jnp.float32)
         return (raw.astype(jnp.float32) + noise) / cast(int, values.levels)
 
-    return Batch(jax.vmap(one)(raw.values, keys), raw.labels, raw.mask, batch.index)
+    x, mask = jax.vmap(one)(raw.values, keys), None
+    if values.missing:
+        mask = values.there(values.to_x(raw.values))
+        x = jnp.where(mask[..., None], x, -1 if values.kind == "tokens" else 0.0)
+    return Batch(x, raw.labels, mask, batch.index)
 
 
 def first_examples(
     dataset: Dataset, split: str, num: int, config: ml_collections.ConfigDict
 ) -> Batch:
-    """Returns the first `num` examples of a split as a model is given them, x [num, *places, C]."""
+    """Returns the first `num` examples of a split as `Run` takes them, x [num, *places, C].
+
+    They are what a model is given, but for missing positions, which are marked.
+    """
     examples = getattr(dataset, split)
     index = np.arange(min(num, len(examples)), dtype=np.int32)
     raw, _ = read_complete(examples, index)
@@ -77,13 +84,14 @@ def first_examples(
         functools.partial(prepare, values=dataset.event.values, config=config.data, train=False)
     )
     keys = example_keys(jax.random.key(0), index)
-    return jax.device_get(prepared(HostBatch(index, raw), None, keys=keys))
+    batch = jax.device_get(prepared(HostBatch(index, raw), None, keys=keys))
+    return batch._replace(x=dataset.event.values.marked(batch.x, batch.mask), mask=None)
 
 
 def prepared_values(values: Values, config: ml_collections.ConfigDict) -> Values:
     """Returns what the values of x mean after `prepare`; `config` is the section `data`."""
     if config.binarize == "dynamic":
-        return BINARY
+        return replace(BINARY, missing=values.missing)
     if config.dequantize:
         return replace(values, kind="real", low=0.0, high=1.0)
     return values

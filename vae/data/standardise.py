@@ -26,6 +26,8 @@ FAR = 1000  # standard deviations from the mean: beyond, one value decides the f
 def standardised(train: Examples, names: Sequence[str], what: str) -> Values:
     """Returns the meaning of real values: the mean and standard deviation of each channel.
 
+    Missing positions are left out.
+
     A channel that is constant in the training set has the standard deviation 1. Warns of such
     channels, of outliers, and of channels so far from 0 that float32 rounds them coarsely.
 
@@ -39,7 +41,8 @@ def standardised(train: Examples, names: Sequence[str], what: str) -> Values:
 
     def values(chunk: np.ndarray) -> np.ndarray:
         raw, ok = train.read(chunk)
-        return raw.values[ok].reshape(-1, len(names)).astype(np.float64)
+        rows = raw.values[ok].reshape(-1, len(names)).astype(np.float64)
+        return rows[~np.isnan(rows).any(1)]
 
     parts = [(len(x), x.sum(0), x.min(0), x.max(0)) for x in map(values, chunks) if len(x)]
     counts, sums, lows, highs = map(np.array, zip(*parts, strict=True))
@@ -77,7 +80,7 @@ def check_far(splits: Mapping[str, Examples], values: Values, names: Sequence[st
         for i in range(0, len(examples), ROWS):
             raw, ok = examples.read(np.arange(i, min(i + ROWS, len(examples))))
             x = np.abs(values.to_x(raw.values[ok])).reshape(-1, len(farthest))
-            farthest = np.maximum(farthest, x.max(0, initial=0))
+            farthest = np.fmax(farthest, np.nan_to_num(x).max(0, initial=0))
         if farthest.max() > FAR:
             logger.warning(
                 "data.%s has a value of %s %.2g deviations from the training set's mean, which "

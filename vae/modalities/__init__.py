@@ -11,7 +11,7 @@ and the functions
 
     read(config, like)
         Returns the data that `config` (the section `data`) names, as a `Source`; None where they
-        are of another modality. `like`, a `Values`, says what raw values mean where they do not.
+        are of another modality. With `like`, an `Event`, they are read as such examples.
     from_arrays(found, what, config, like)
         Returns arrays (`data/arrays.py`) as a `Source`; None where they are of another modality.
         `what` names them in messages.
@@ -58,8 +58,11 @@ from ml_collections import ConfigDict
 
 from vae import terminal
 from vae.config import own
+from vae.config.axes import AXES
 from vae.config.axes.sets import EMBEDDED
 from vae.config.build import build
+from vae.config.keys import KEYS
+from vae.config.reads import READERS
 from vae.data import arrays as saved
 from vae.data import groups, splits
 from vae.data.checks import check_splits
@@ -71,10 +74,11 @@ from vae.data.standardise import check_far, standardised
 from vae.errors import InputError
 from vae.files import user_path
 from vae.modalities import images, tables
-from vae.probability.event import Event, Values
+from vae.probability.event import Event
 
 logger = logging.getLogger(__name__)
 
+AXIS = "data.modality"
 _REMARKING = ("vae.data", __name__)  # loggers, with those of the modules below them
 
 MODALITIES: dict[str, ModuleType] = {modality.NAME: modality for modality in (tables, images)}
@@ -166,14 +170,15 @@ def load(config: ConfigDict, *, whole: bool = True) -> Dataset:
     shape, values = chosen["train"].shape, source.values
     if source.standardise:
         with said():
-            values = standardised(chosen["train"], source.names, source.description)
+            fitted = standardised(chosen["train"], source.names, source.description)
+        values = replace(fitted, missing=values.missing)
         if whole:
             check_far({name: chosen[name] for name in ("valid", "test")}, values, source.names)
     sizes = ", ".join(f"{name} {len(examples)}" for name, examples in chosen.items())
     by = f", split by {config.split_by}" if config.split_by else ""
     return Dataset(
         **chosen,
-        event=Event(shape, values, source.names),
+        event=Event(shape, values, source.names, source.codec),
         num_classes=source.num_classes,
         attributes=source.attributes,
         digest=digest,
@@ -197,12 +202,12 @@ def _said_before() -> Iterator[None]:
             loggers.setLevel(level)
 
 
-def read(config: ConfigDict, like: Values | None = None) -> Source:
+def read(config: ConfigDict, like: Event | None = None) -> Source:
     """Returns every base split of the data set that `config` (the section `data`) names.
 
     Args:
       config: the section.
-      like: has the black and white of values whose range is not known otherwise.
+      like: what the examples are read as; None where the data alone say it.
 
     Raises:
       InputError: the data cannot be read.
@@ -218,6 +223,7 @@ def read(config: ConfigDict, like: Values | None = None) -> Source:
     try:
         for name, modality in candidates.items():
             if source := modality.read(config, like):
+                _check_keys(config, name, source)
                 return replace(source, modality=name)
         there = user_path(config.path).exists()
     except OSError as error:
@@ -233,7 +239,23 @@ def read(config: ConfigDict, like: Values | None = None) -> Source:
     )
 
 
-def _made(config: ConfigDict, like: Values | None) -> Source:
+def _check_keys(config: ConfigDict, name: str, source: Source) -> None:
+    """Refuses a key that is set, but that only other modalities read.
+
+    Raises:
+      InputError: there is such a key.
+    """
+    for key, readers in READERS.items():
+        names = readers.get(AXIS, ())
+        unread = names and name in AXES[AXIS] and name not in names
+        if unread and config[key.partition(".")[2]] != KEYS[key].default:
+            raise InputError(
+                f"{key} is for {' and '.join(x for x in names if x != 'auto')}, but the data are "
+                f"{name} ({source.description}): leave it out."
+            )
+
+
+def _made(config: ConfigDict, like: Event | None) -> Source:
     """Returns the data of a user's own function, which returns a `Source` or a dict of arrays."""
     what = f"data.name={config.name!r}"
     made = build("data", config, "name")
@@ -247,6 +269,7 @@ def _made(config: ConfigDict, like: Values | None) -> Source:
     found = saved.of_arrays(made, config.name)
     for name, modality in _candidates(config).items():
         if source := modality.from_arrays(found, config.name, config, like):
+            _check_keys(config, name, source)
             return replace(source, modality=name)
     shape = next(iter(found.values())).examples.shape
     raise InputError(

@@ -79,22 +79,30 @@ class Emission:
     def _one_by_one(
         self, variables: Variables, z: Array, code: Array | None = None, *, keys: Array | None
     ) -> Array:
-        """Draws or chooses each value given those before it, [B, *places, C]."""
+        """Draws or chooses each value given those before it, [B, *places, C].
+
+        Where tokens have an end, the positions after it are missing.
+        """
         decoder: Any = self.decoder
         read = functools.partial(decoder.apply, {"params": variables["params"]["decoder"]})
 
+        end = self.event.values.end
+
         def step(carry: tuple, index: Array) -> tuple[tuple, Array]:
-            before, memory = carry
+            before, memory, ended = carry
             outputs, memory = read(before[:, None], memory, index, method="read")
             outputs = outputs.reshape(len(z), *(1 for _ in self.event.places), -1)  # of one value
             own = keys if keys is None else jax.vmap(jax.random.fold_in, (0, None))(keys, index)
             x = self._chosen(variables, outputs, own)
             number = decoder.to_numbers(x.reshape(-1))
-            return (number, memory), number
+            if end is not None:
+                number = jnp.where(ended, -1, number)
+                ended |= number == end
+            return (number, memory, ended), number
 
         assert self.event.values.levels is not None  # by the rules of a causal decoder
         nothing = jnp.full(len(z), self.event.values.levels)
-        start = nothing, read(z, code, method="begin")
+        start = nothing, read(z, code, method="begin"), jnp.zeros(len(z), bool)
         _, numbers = jax.lax.scan(step, start, jnp.arange(self.event.size))
         return decoder.from_numbers(numbers.T).reshape(-1, *self.event.shape)
 

@@ -81,7 +81,7 @@ def read_set(name: str, run: Run, num: int) -> OtherSet:
         raise InputError(f"{name} does not exist: give files or a data set.")
     config = run.modality.fitted(run.config.data, run.event)
     config.path, config.name = (str(path), "") if path.exists() else ("", name)
-    source = modalities.read(config, run.event.values)
+    source = modalities.read(config, run.event)
     shape = next(iter(source.splits.values())).shape
     if (shape, source.names) != (run.event.shape, run.event.names):
         raise InputError(
@@ -107,7 +107,7 @@ def as_data(x: np.ndarray, run: Run) -> np.ndarray:
     batch = HostBatch(index, Raw(values.to_raw(x), np.full(len(index), -1, np.int32)))
     keys = example_keys(jax.random.key(0), index)
     prepared = prepare(batch, None, values, run.config.data, train=False, keys=keys)
-    return jax.device_get(prepared.x)
+    return values.marked(*jax.device_get((prepared.x, prepared.mask)))
 
 
 def attribute_columns(names: Sequence[str], run: Run) -> list[int]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -12,9 +13,14 @@ import numpy as np
 from vae.data.examples import Dataset
 from vae.data.prepare import prepared_values
 from vae.data.scales import Scales, unit_scales
+from vae.errors import InputError
+from vae.files import whole
 from vae.models.data import Data
 from vae.probability.event import KINDS, Event, Values
-from vae.training.directory import Damaged, described, read_json
+from vae.training.directory import Damaged, described, read_json, write_json
+
+FILE = "provenance.json"
+CODEC = "codec.json"
 
 
 class Facts(NamedTuple):
@@ -59,6 +65,7 @@ def of(dataset: Dataset) -> dict[str, Any]:
         "values": dataclasses.asdict(dataset.event.values),
         "num_classes": dataset.num_classes,
         "names": list(dataset.event.names),
+        "codec": sha256(dataset.event.codec) if dataset.event.codec else "",
         "classes": list(dataset.classes),
         "attributes": list(dataset.attributes),
         "attribute_scales": dataset.scales._asdict(),
@@ -71,6 +78,14 @@ def of(dataset: Dataset) -> dict[str, Any]:
     }
 
 
+def write(record: dict[str, Any], codec: str, workdir: Path) -> None:
+    """Writes `provenance.json`, and beside it the codec of the data, where they have one."""
+    if codec:
+        with whole(workdir / CODEC, "w") as file:
+            file.write(codec)
+    write_json(workdir / FILE, record)
+
+
 def read(workdir: Path) -> Facts | None:
     """Returns what a run directory records of the data, None if it records nothing.
 
@@ -78,12 +93,34 @@ def read(workdir: Path) -> Facts | None:
       Damaged: the record is incomplete.
       InputError: it cannot be read.
     """
-    file = workdir / "provenance.json"
+    file = workdir / FILE
     try:
         record = read_json(file, {"data": dict})
         return None if record is None else _facts(record["data"], record.get("parts", {}), file)
     except Damaged as error:
         raise Damaged(f"{error} `train` with the run's own command rewrites it.") from None
+
+
+def _codec(record: dict[str, Any], file: Path) -> str:
+    """Returns the codec that lies beside the record, if it is the one that was recorded.
+
+    Raises:
+      InputError: it is missing, or another.
+    """
+    if not record.get("codec"):
+        return ""
+    path = file.with_name(CODEC)
+    text = path.read_text("utf-8") if path.is_file() else ""
+    if sha256(text) != record["codec"]:
+        raise InputError(
+            f"{path} is missing or damaged, and without it examples cannot be read or shown: copy "
+            "it from where the run was made, or train the run again."
+        )
+    return text
+
+
+def sha256(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def _facts(facts: dict[str, Any], parts: dict[str, dict[str, str]], file: Path) -> Facts:
@@ -97,6 +134,7 @@ def _facts(facts: dict[str, Any], parts: dict[str, dict[str, str]], file: Path) 
             shape=_shape(facts["image_shape" if "image_shape" in facts else "shape"]),
             values=_values(facts["values"]),
             names=tuple(map(str, facts.get("names", ()))),
+            codec=_codec(facts, file),
         )
         classes = tuple(map(str, facts.get("classes", ())))  # older runs had numbers alone
         return Facts(event, int(facts["num_classes"]), attributes, scales, classes, facts, parts)

@@ -222,7 +222,7 @@ def recorded(
         if processes.is_first():
             directory.write_json(workdir / "config.json", to_dict(config))
             made_by = provenance(overrides, facts.of(dataset))
-            directory.write_json(workdir / "provenance.json", made_by | made_with)
+            facts.write(made_by | made_with, dataset.event.codec, workdir)
         yield Record(workdir, started, log, kept)
 
 

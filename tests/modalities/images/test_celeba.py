@@ -101,7 +101,7 @@ def test_the_same_examples_from_files_as_they_are_read_and_unpacked(configure, f
     for name in ("train", "valid", "test"):
         a, b = getattr(memory, name), getattr(lazy, name)
         some = np.arange(len(b))[::-2]
-        (images, labels, _), _ = b.read(some)
+        (images, labels), _ = b.read(some)
         np.testing.assert_array_equal(images, a.values[some])
         np.testing.assert_array_equal(labels, a.labels[some])
         np.testing.assert_array_equal(b.take(some).identities, a.identities[some])
@@ -275,7 +275,7 @@ def test_real_faces(configure, real):
     assert all(900 < len(s) < 1100 for s in splits[1:])
 
     rows = np.array([0, 17, 400])
-    (images, labels, _), _ = found.valid.read(rows)
+    (images, labels), _ = found.valid.read(rows)
     words = {line.split()[0]: line.split()[1:] for line in filter(None, lines)}
     with zipfile.ZipFile(directory / "img_align_celeba.zip") as archive:
         for image, label, name in zip(images, labels, found.valid.paths[rows], strict=True):

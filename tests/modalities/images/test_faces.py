@@ -126,7 +126,7 @@ def test_the_source(configure):
     found = modalities.load(configure(name="faces", **SOME))
     assert (found.event.shape, found.num_classes) == ((64, 64, 3), 0)
     assert found.attributes == NAMES
-    (images, labels, _), ok = found.valid.read(np.arange(6))
+    (images, labels), ok = found.valid.read(np.arange(6))
     expected = factors(np.arange(100_000, 100_006))
     np.testing.assert_array_equal(labels, expected)
     np.testing.assert_array_equal(images, render(expected))

@@ -433,7 +433,7 @@ def read_all(path, keys):
     def load():
         found = modalities.load(config)
         for split in (found.train, found.valid, found.test):
-            (raw, labels, _), ok = split.read(np.arange(min(5, len(split))))
+            (raw, labels), ok = split.read(np.arange(min(5, len(split))))
             assert raw.shape[1:] == found.event.shape and len(labels) == len(ok) == len(raw)
             assert np.isfinite(raw).all()
         mean = found.mean()

@@ -50,7 +50,7 @@ def test_floats_of_any_range_are_the_same_images(configure, tmp_path, caplog, lo
 def test_floats_of_a_known_unit_keep_it(configure, tmp_path):
     np.savez(tmp_path / "set.npz", images=-1000 + 3000 * UNIT)
     config = configure(path=tmp_path / "set.npz")
-    like = Values("real", black=-2000.0, white=4000.0)
+    like = Event((9, 9, 1), Values("real", black=-2000.0, white=4000.0))
     for known, low, high in ((None, 0, 1), (like, 1 / 6, 4 / 6)):
         (split,) = modalities.read(config, known).splits.values()
         assert (split.values.min(), split.values.max()) == pytest.approx((low, high))

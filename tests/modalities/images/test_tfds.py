@@ -130,7 +130,7 @@ def test_attributes_and_identities(configure, home, monkeypatch, sorted_bytes):
     assert (memory.attributes, memory.num_classes) == (("Bald", "Young"), 0)
     assert memory.event.shape == (74, 74, 3)
     np.testing.assert_array_equal(lazy.train.identities, memory.train.identities)
-    (images, labels, _), _ = lazy.train.read(np.arange(len(lazy.train)))
+    (images, labels), _ = lazy.train.read(np.arange(len(lazy.train)))
     np.testing.assert_array_equal(images, memory.train.values)
     number = images[:, 0, 0, 0] // 5
     assert labels.dtype == np.float32 and len(set(number)) == len(lazy.train)
@@ -162,7 +162,7 @@ def test_lazy_records(configure, home, monkeypatch, sorted_bytes):
     )
     for split in ("train", "valid", "test"):
         a, b = getattr(memory, split), getattr(lazy, split)
-        (images, labels, _), ok = b.read(np.arange(len(b)))
+        (images, labels), ok = b.read(np.arange(len(b)))
         np.testing.assert_array_equal(images, a.values)
         np.testing.assert_array_equal(labels, a.labels)
         assert ok.all()

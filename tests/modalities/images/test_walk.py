@@ -245,5 +245,5 @@ def test_a_table_of_names_with_accents_and_of_no_text(configure, write_images, t
     table = "file,Bright\n\u00e9.png,0\n\\xe9.png,1\n"
     (tmp_path / "attributes.csv").write_text(table, encoding="utf-8")
     (split,) = modalities.read(configure(path=tmp_path)).splits.values()
-    (images, labels, _), _ = split.read(np.arange(2))
+    (images, labels), _ = split.read(np.arange(2))
     np.testing.assert_array_equal(images[:, 0, 0, 0] == 100, labels[:, 0] == 1)

@@ -6,12 +6,13 @@ _BETA = ("beta", "beta_schedule", "beta_warmup_steps")
 _DIP = (*_BETA, "dip_diagonal", "dip_off_diagonal")
 _MMD = ("mmd_weight", "kernel")
 _ADAM = ("b1", "b2", "eps")
+_IMAGES = ("crop", "image_size", "channels", "flip")  # keys of the data that images read
 
 AXES: dict[str, dict[str, Choice]] = {
     "data.modality": {
-        "auto": Choice("The first kind of data that takes what is there."),
+        "auto": Choice("The first kind of data that takes what is there.", reads=(*_IMAGES,)),
         "tables": Choice("Rows of numbers.", "vae.modalities:tables"),
-        "images": Choice("Images.", "vae.modalities:images"),
+        "images": Choice("Images.", "vae.modalities:images", _IMAGES),
     },
     "data.binarize": {
         "none": Choice("The values as they are."),

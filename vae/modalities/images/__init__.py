@@ -34,7 +34,7 @@ from vae.modalities.images.pixels import arrays_source
 from vae.modalities.images.pixels import as_x as check
 from vae.modalities.images.show import animate, code_length, likeness, sheet, surface, table
 from vae.modalities.images.user_files import fitted, read_files
-from vae.probability.event import Values
+from vae.probability.event import Event
 
 logger = logging.getLogger(__name__)
 
@@ -47,7 +47,7 @@ READS = (
 )
 
 
-def read(config: ConfigDict, like: Values | None = None) -> Source | None:
+def read(config: ConfigDict, like: Event | None = None) -> Source | None:
     """See `vae/modalities`: any other name is taken to be a set of tensorflow-datasets."""
     fit = _fit(config, like)
     if config.path:
@@ -60,7 +60,7 @@ def read(config: ConfigDict, like: Values | None = None) -> Source | None:
 
 
 def from_arrays(
-    found: Mapping[str, saved.Arrays], what: str, config: ConfigDict, like: Values | None = None
+    found: Mapping[str, saved.Arrays], what: str, config: ConfigDict, like: Event | None = None
 ) -> Source | None:
     """See `vae/modalities`: arrays [N, H, W] and [N, H, W, C] are images."""
     if any(arrays.examples.ndim not in (3, 4) for arrays in found.values()):
@@ -68,9 +68,9 @@ def from_arrays(
     return arrays_source(found, what, _fit(config, like))
 
 
-def _fit(config: ConfigDict, like: Values | None) -> Fit:
+def _fit(config: ConfigDict, like: Event | None) -> Fit:
     fit = fit_of(config)
-    return replace(fit, black=like.black, white=like.white) if like else fit
+    return replace(fit, black=like.values.black, white=like.values.white) if like else fit
 
 
 def _arrays(path: Path, fit: Fit) -> Source:

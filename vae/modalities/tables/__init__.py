@@ -19,7 +19,7 @@ from ml_collections import ConfigDict
 
 from vae.data import arrays as saved
 from vae.data.examples import Source
-from vae.errors import InputError, readable
+from vae.errors import readable
 from vae.files import user_path
 from vae.modalities.tables import rows, sets
 from vae.modalities.tables.show import (
@@ -31,7 +31,7 @@ from vae.modalities.tables.show import (
     surface,
     table,
 )
-from vae.probability.event import Event, Values
+from vae.probability.event import Event
 
 logger = logging.getLogger(__name__)
 
@@ -39,14 +39,13 @@ NAME = "tables"
 COMPARES = True
 READS = "a .csv file of numbers under a header, or an .npz or .mat file of rows [N, F]"
 SETS = ()
-OF_IMAGES = {"crop": (0, 0), "image_size": (0, 0), "channels": 0, "flip": False}
 
 
-def read(config: ConfigDict, like: Values | None = None) -> Source | None:
+def read(config: ConfigDict, like: Event | None = None) -> Source | None:
     """See `vae/modalities`.
 
     Raises:
-      InputError: the table cannot be read, or the config sets keys that are for images only.
+      InputError: the table cannot be read.
     """
     if config.path:
         path = user_path(config.path)
@@ -68,7 +67,7 @@ def read(config: ConfigDict, like: Values | None = None) -> Source | None:
 
 
 def from_arrays(
-    found: Mapping[str, saved.Arrays], what: str, config: ConfigDict, like: Values | None = None
+    found: Mapping[str, saved.Arrays], what: str, config: ConfigDict, like: Event | None = None
 ) -> Source | None:
     """See `vae/modalities`: arrays [N, F] are tables."""
     if any(arrays.examples.ndim != 2 for arrays in found.values()):
@@ -77,16 +76,10 @@ def from_arrays(
 
 
 def _source(
-    found: Mapping[str, rows.Rows], description: str, config: ConfigDict, like: Values | None
+    found: Mapping[str, rows.Rows], description: str, config: ConfigDict, like: Event | None
 ) -> Source:
-    for key, unset in OF_IMAGES.items():
-        if config[key] != unset:
-            raise InputError(
-                f"data.{key} is for images, but {description} has rows of numbers: leave it out; "
-                "images are arrays [N, H, W] or [N, H, W, C]."
-            )
     source = rows.source(found, description)
-    return replace(source, values=like, standardise=False) if like else source
+    return replace(source, values=like.values, standardise=False) if like else source
 
 
 def fitted(config: ConfigDict, event: Event) -> ConfigDict:
