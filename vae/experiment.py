@@ -54,6 +54,7 @@ class Experiment(NamedTuple):
             self.dataset.train,
             batch_size=data.batch_size,
             seed=data.seed if seed is None else seed,
+            together=self.config.training.steps_per_call,
             threads=data.threads,
             process_index=jax.process_index(),
             process_count=jax.process_count(),

@@ -16,7 +16,7 @@ from jax.sharding import PartitionSpec as P
 
 from vae import terminal
 from vae.compiled import Compiled
-from vae.data.batches import Batches
+from vae.data.batches import Batches, stack
 from vae.data.labels import called
 from vae.data.prepare import first_examples
 from vae.errors import InputError
@@ -162,8 +162,8 @@ def make_mapped_step(
 
 def call_batch(batches: Batches, config: ml_collections.ConfigDict, first: int) -> Any:
     """Returns the batches of the call that begins at step `first`, [S, b, ...] on the host."""
-    parts = [batches.batch(step) for step in range(first, first + config.training.steps_per_call)]
-    return jax.tree.map(lambda *x: np.stack(x), *parts)
+    steps = range(first, first + config.training.steps_per_call)
+    return stack([batches.batch(step) for step in steps])
 
 
 def drawer(

@@ -37,15 +37,20 @@ def test_pure_and_keyed():
     assert forward[0] != [*forward[3][10:], *forward[3][:10]]  # another epoch, another order
 
 
-def test_processes_share_the_batch():
-    whole = indices(7, num_examples=50, batch_size=12, seed=0)
-    parts = [
-        indices(7, num_examples=50, batch_size=12, seed=0, process_index=i, process_count=3)
-        for i in range(3)
-    ]
-    np.testing.assert_array_equal(np.concatenate(parts), whole)
+@pytest.mark.parametrize("lengths", [None, np.arange(50) % 9 + 1])
+def test_processes_share_the_batch(lengths):
+    given = {"batch_size": 12, "seed": 0}
+    shared = replace(examples(50), lengths=lengths)
+    with Batches(shared, **given) as batches:
+        whole = batches.batch(7)
+    parts = []
+    for i in range(3):
+        with Batches(shared, **given, process_index=i, process_count=3) as batches:
+            parts.append(batches.batch(7))
+    joined = jax.tree.map(lambda *columns: np.concatenate(columns), *parts)
+    jax.tree.map(np.testing.assert_array_equal, joined, whole)
     with pytest.raises(ValueError, match="do not divide"):
-        indices(0, num_examples=50, batch_size=12, seed=0, process_count=5)
+        Batches(shared, **given, process_count=5)
 
 
 def test_resident_batches_are_indices():
@@ -70,6 +75,7 @@ class Fake:
     """Examples whose reading can fail; counts how many batches were read."""
 
     shape = (1, 1, 1)
+    lengths = None
 
     def __init__(self, count, bad=(), error_at=None):
         self.count, self.bad, self.error_at, self.reads = count, set(bad), error_at, 0

@@ -1,6 +1,7 @@
 """Figures of a set; active are units by the variance of their means, groups by their divergence."""
 
 import numpy as np
+import pytest
 
 from vae.evaluation.diagnostics import (
     bits_per_dim,
@@ -8,6 +9,7 @@ from vae.evaluation.diagnostics import (
     few_samples_warning,
     off_centre,
     off_centre_warning,
+    perplexity,
     summary,
 )
 from vae.evaluation.likelihood import Estimate
@@ -27,6 +29,7 @@ def figures(estimate):
         with_nll=False,
         log_levels=None,
         standard=True,
+        tokens=False,
     )
 
 
@@ -92,3 +95,23 @@ def test_the_error_of_bits_per_dimension_is_that_of_sets_of_examples_of_many_siz
     nats = rng.normal(2 * sizes, np.sqrt(sizes))
     bits, errors = np.transpose([bits_per_dim(*each) for each in zip(nats, sizes, strict=True)])
     np.testing.assert_allclose(errors.mean(), bits.std(), rtol=0.05)
+
+
+def test_perplexity_is_of_all_tokens_together():
+    assert perplexity(np.array([3.0, 9.0]), np.array([1, 5]))[0] == np.exp(2)
+    # A uniform guess of 7 words, whatever the lengths.
+    sizes = np.arange(1, 9)
+    np.testing.assert_allclose(perplexity(sizes * np.log(7), sizes), (7, 0), atol=1e-12)
+    nats, sizes = np.random.default_rng(0).uniform(1, 3, (2, 50))
+    found, error = perplexity(nats, sizes)
+    bits, of_bits = bits_per_dim(nats, sizes)
+    np.testing.assert_allclose([found, error], [2**bits, 2**bits * np.log(2) * of_bits])
+
+
+@pytest.mark.parametrize(("with_nll", "nats"), [(True, 2.0), (False, 3.0)])
+def test_perplexity_is_by_the_nll_or_else_by_the_elbo(with_nll, nats):
+    fields = {"elbo": np.full(4, -9.0), "log_likelihood": np.full(4, -6.0)}
+    one = estimate(np.zeros((4, 2)), np.zeros((4, 0)))._replace(**fields, dimensions=np.full(4, 3))
+    given = {"num_samples": 5, "with_nll": with_nll, "log_levels": 0.0, "standard": False}
+    named = summary(one, "test", **given, tokens=True)
+    assert named["test/perplexity"] == np.exp(nats) and named["test/perplexity_stderr"] == 0

@@ -107,6 +107,15 @@ def test_padding_and_batch_size_do_not_change_the_figures(x):
         np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-5)
 
 
+def test_estimates_are_in_the_order_of_the_data(x):
+    whole, given = estimate(x, 0.5, 16), list(batches(x, 4))
+    mixed = [jax.tree.map(lambda column: column[::-1], batch) for batch in reversed(given)]
+    key = jax.random.key(0)
+    result = estimator(0.5, 16, 2**30)(VARIABLES, {}, mixed, key=key, num_batches=3)
+    for a, b in zip(jax.tree.leaves(whole), jax.tree.leaves(result), strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-6)
+
+
 def test_chunks_cover_the_samples_under_the_bound(x, exact):
     assert chunks(5000, 10, 100, 10 * 100 * 64) == (79, 64)
     assert chunks(3, 10, 100, 1) == (3, 1)

@@ -1,9 +1,7 @@
-"""Which examples a step sees, and reading them ahead.
+"""Batches of examples: for training, read ahead; for evaluation; and of what is in memory.
 
-The batch of step s is a pure function of (seed, s): it has the positions p = s B + j, j = 0..B-1;
-position p lies in epoch p // N; and an epoch is a permutation of the N examples keyed by (seed,
-epoch). Batches straddle epochs, so every example is seen once an epoch and none is dropped. A run
-saves and restores its step; nothing else is needed here.
+Ragged examples (those with `Examples.lengths`) are batched with others of like lengths, and a batch
+is cut to one of a few lengths that none of its examples exceeds.
 """
 
 from __future__ import annotations
@@ -11,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import functools
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any, NamedTuple
 
@@ -21,48 +19,8 @@ import numpy as np
 
 from vae import terminal
 from vae.data.examples import Examples, Raw, read_complete
-
-
-def indices(
-    step: int,
-    *,
-    num_examples: int,
-    batch_size: int,
-    seed: int,
-    process_index: int = 0,
-    process_count: int = 1,
-) -> np.ndarray:
-    """Returns the indices of a step's examples, int32 [batch_size / process_count].
-
-    Process i of n gets the i-th of n equal, contiguous pieces of the batch.
-
-    Raises:
-      ValueError: the processes do not divide the batch.
-    """
-    rows = _rows(batch_size, process_index, process_count)
-    positions = step * batch_size + np.arange(rows.start, rows.stop, dtype=np.int64)
-    epochs, offsets = np.divmod(positions, num_examples)
-    result = np.empty(len(positions), np.int32)
-    for epoch in range(int(epochs[0]), int(epochs[-1]) + 1):
-        here = epochs == epoch
-        result[here] = _permutation(num_examples, seed, epoch)[offsets[here]]
-    return result
-
-
-def _rows(batch_size: int, process_index: int, process_count: int) -> range:
-    if batch_size % process_count:
-        raise ValueError(f"{process_count} processes do not divide a batch of {batch_size}.")
-    size = batch_size // process_count
-    return range(process_index * size, (process_index + 1) * size)
-
-
-@functools.lru_cache(maxsize=4)  # this epoch and the next, for training and one other set
-def _permutation(num_examples: int, seed: int, epoch: int) -> np.ndarray:
-    key = np.array([seed % 2**64, epoch], np.uint64)
-    order = np.random.Generator(np.random.Philox(key=key)).permutation(num_examples)
-    order = order.astype(np.int32)
-    order.setflags(write=False)
-    return order
+from vae.data.lengths import rounded
+from vae.data.order import LikeLengths, indices
 
 
 class HostBatch(NamedTuple):
@@ -78,16 +36,54 @@ class HostBatch(NamedTuple):
     raw: Raw | None = None
     counted: np.ndarray | None = None
 
+    @property
+    def positions(self) -> str:
+        """Returns what a program is compiled for, of which ragged examples need a few."""
+        if self.raw is None:
+            return "all positions"
+        return f"{self.raw.values.shape[self.index.ndim]} positions"
+
+
+def stack(batches: Sequence[HostBatch]) -> HostBatch:
+    """Stacks host batches; those that are cut shorter are padded with missing positions."""
+
+    def one(*columns: np.ndarray) -> np.ndarray:
+        shape = np.max([column.shape for column in columns], axis=0)
+        return np.stack([_padded(column, shape) for column in columns])
+
+    return jax.tree.map(one, *batches)
+
+
+def _padded(column: np.ndarray, shape: np.ndarray) -> np.ndarray:
+    further = shape - column.shape
+    if not further.any():
+        return column
+    missing = np.nan if column.dtype.kind == "f" else -1
+    return np.pad(column, [(0, n) for n in further], constant_values=missing)
+
 
 class Batches:
     """The training batches of one process.
 
     Where the examples have a table on the device, a batch is their `index` alone. Otherwise it has
     the `raw` examples, which `threads` threads read `depth` steps ahead; the next readable example
-    stands in for one that cannot be decoded.
+    stands in for one that cannot be decoded. Process i of n gets the i-th of n equal, contiguous
+    pieces of a batch.
 
     Steps may be asked for in any order; consecutive steps are fast. Use as a context manager, or
     call `close`.
+
+    Args:
+      examples: the training set.
+      batch_size: examples in a batch, over all processes.
+      seed: the seed of their order.
+      together: steps of one call; ragged examples of these steps have like lengths.
+      threads: threads that read.
+      depth: steps read ahead; 0 for the threads and 2 more.
+      process_index, process_count: this process, and how many there are.
+
+    Raises:
+      ValueError: the processes do not divide the batch.
     """
 
     def __init__(
@@ -96,6 +92,7 @@ class Batches:
         *,
         batch_size: int,
         seed: int,
+        together: int = 1,
         threads: int = 4,
         depth: int = 0,
         process_index: int = 0,
@@ -104,14 +101,18 @@ class Batches:
         self._examples = examples
         self._resident = examples.table() is not None
         self._depth = depth or threads + 2
-        self._indices = functools.partial(
-            indices,
-            num_examples=len(examples),
-            batch_size=batch_size,
-            seed=seed,
-            process_index=process_index,
-            process_count=process_count,
-        )
+        self._rows = _rows(batch_size, process_index, process_count)
+        self._cuts: np.ndarray | None = None
+        self._indices: Callable[[int], np.ndarray]
+        if examples.lengths is None:
+            self._indices = functools.partial(
+                indices, num_examples=len(examples), batch_size=batch_size, seed=seed
+            )
+        else:
+            self._cuts = rounded(examples.lengths)
+            self._indices = LikeLengths(
+                examples.lengths, batch_size=batch_size, seed=seed, together=together
+            ).indices
         self._ahead: dict[int, Future[HostBatch]] = {}
         self._pool: ThreadPoolExecutor | None = None
         if not self._resident:
@@ -120,7 +121,7 @@ class Batches:
     def batch(self, step: int) -> HostBatch:
         """Returns the batch of a step, and raises what reading it ahead raised."""
         if self._resident:
-            return HostBatch(self._indices(step))
+            return HostBatch(self._indices(step)[self._rows])
         if self._pool is None:
             raise RuntimeError("The batches have been closed.")
         wanted = range(step, step + self._depth)
@@ -133,7 +134,9 @@ class Batches:
 
     def _read(self, step: int) -> HostBatch:
         index = self._indices(step)
-        return HostBatch(index, read_complete(self._examples, index)[0])
+        own = index[self._rows]
+        raw, _ = read_complete(self._examples, own)
+        return HostBatch(own, _cut(raw, self._cuts, index))
 
     def close(self) -> None:
         """Drops what was read ahead and ends the threads."""
@@ -149,6 +152,20 @@ class Batches:
         self.close()
 
 
+def _rows(batch_size: int, process_index: int, process_count: int) -> slice:
+    if batch_size % process_count:
+        raise ValueError(f"{process_count} processes do not divide a batch of {batch_size}.")
+    size = batch_size // process_count
+    return slice(process_index * size, (process_index + 1) * size)
+
+
+def _cut(raw: Raw, cuts: np.ndarray | None, index: np.ndarray) -> Raw:
+    """Cuts examples to the longest of `cuts` [N] at an index, that of a whole batch."""
+    if cuts is None:
+        return raw
+    return raw._replace(values=raw.values[:, : cuts[index].max()])
+
+
 def evaluation_batches(
     examples: Examples,
     batch_size: int,
@@ -157,7 +174,9 @@ def evaluation_batches(
     process_index: int = 0,
     process_count: int = 1,
 ) -> Iterator[HostBatch]:
-    """Yields every example once and in order, in batches of one shape, b = batch_size / processes.
+    """Yields every example once, in batches of as many examples, b = batch_size / processes.
+
+    Examples are in order, and ragged ones in the order of their length, the longest first.
 
     `raw` is None where the examples have a table. `counted` is False for the padding of the last
     batch (index 0, values 0) and for examples that cannot be decoded: leave those out of every
@@ -165,12 +184,14 @@ def evaluation_batches(
     """
     rows = _rows(batch_size, process_index, process_count)
     resident = examples.table() is not None
+    order, cuts = _by_length(examples.lengths, len(examples), batch_size)
 
     def read(start: int) -> HostBatch:
-        index = np.arange(start + rows.start, min(start + rows.stop, len(examples)))
+        whole = order[start : start + batch_size]
+        index = whole[rows]
         raw, ok = examples.read(index)
-        padding = len(rows) - len(index)
-        batch = HostBatch(index.astype(np.int32), None if resident else raw, ok)
+        padding = rows.stop - rows.start - len(index)
+        batch = HostBatch(index, None if resident else _cut(raw, cuts, whole), ok)
         if not padding:
             return batch
         return jax.tree.map(
@@ -194,15 +215,42 @@ def evaluation_batches(
                 future.cancel()
 
 
-def given_batches(raw: Raw, size: int) -> Iterator[HostBatch]:
-    """Yields examples in memory in batches of one size; the last one's padding is not counted."""
+def _by_length(
+    lengths: np.ndarray | None, number: int, size: int
+) -> tuple[np.ndarray, np.ndarray | None]:
+    """Returns the order [N] in which examples are evaluated, and to what each may be cut [N]."""
+    if lengths is None:
+        return np.arange(number, dtype=np.int32), None
+    order = np.argsort(-lengths, kind="stable").astype(np.int32)
+    cuts = np.empty_like(lengths)
+    cuts[order] = np.repeat(rounded(lengths[order[::size]]), size)[:number]
+    return order, cuts
+
+
+def given_batches(raw: Raw, size: int, lengths: np.ndarray | None = None) -> Iterator[HostBatch]:
+    """Yields examples in memory in batches of one size; the last one's padding is not counted.
+
+    Args:
+      raw: N examples.
+      size: the number of examples in a batch.
+      lengths: [N], where they are ragged; the longest come first.
+    """
     number = len(raw.values)
+    order, cuts = _by_length(lengths, number, size)
+    raw = raw if cuts is None else raw.at(order)
     for start in range(0, number, size):
-        index = np.arange(start, start + size, dtype=np.int32)
-        yield HostBatch(index, _batch(raw, start, size), counted=index < number)
+        index = np.arange(start, start + size)
+        here = order[np.minimum(index, number - 1)]
+        yield HostBatch(here, _cut(_batch(raw, start, size), cuts, here), index < number)
 
 
-def apply_in_batches(function: Callable[[Any], Any], inputs: Any, size: int, doing: str) -> Any:
+def apply_in_batches(
+    function: Callable[[Any], Any],
+    inputs: Any,
+    size: int,
+    doing: str,
+    lengths: np.ndarray | None = None,
+) -> Any:
     """Applies a compiled function to leaves [N, ...] in batches of one shape.
 
     Args:
@@ -210,21 +258,29 @@ def apply_in_batches(function: Callable[[Any], Any], inputs: Any, size: int, doi
       inputs: a tree of leaves [N, ...].
       size: the most examples a call.
       doing: what it does, for the progress line.
+      lengths: [N], if the inputs are ragged examples, `Raw`: they are then cut, see above.
 
     Returns:
       The function's outputs on the host, leaves [N, ...].
     """
     number = len(jax.tree.leaves(inputs)[0])
     size = min(size, number)
+    order, cuts = _by_length(lengths, number, size)
+    if cuts is not None:
+        inputs = inputs.at(order)
     parts = []
     # One batch is soon done: many calls of one batch each do not show a line each.
     shown = terminal.Progress(doing, number, "examples") if number > size else None
     with shown or contextlib.nullcontext():
         for start in range(0, number, size):
-            parts.append(jax.device_get(function(_batch(inputs, start, size))))
+            some = _batch(inputs, start, size)
+            if cuts is not None:
+                some = _cut(some, cuts, order[start : start + size])
+            parts.append(jax.device_get(function(some)))
             if shown:
                 shown.at(min(start + size, number))
-    return jax.tree.map(lambda *x: np.concatenate(x)[:number], *parts)
+    made = jax.tree.map(lambda *x: np.concatenate(x)[:number], *parts)
+    return made if cuts is None else jax.tree.map(lambda x: x[np.argsort(order)], made)
 
 
 def _batch(tree: Any, start: int, size: int) -> Any:

@@ -13,13 +13,14 @@ import threading
 from abc import abstractmethod
 from collections.abc import Hashable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple, Protocol, Self
 
 import jax
 import numpy as np
 
 from vae import terminal
+from vae.data.lengths import lengths_of
 from vae.data.scales import Scales, unit_scales
 from vae.data.splits import digests
 from vae.errors import InputError
@@ -54,10 +55,13 @@ class Examples(Protocol):
       shape: (*places, C).
       identities: [N] int32, whose each example is (who is in a picture), or None where that is not
         known. Models are not given it.
+      lengths: [N] int32, the positions along the first axis that each ragged example has; None
+        where all have as many as the shape, or where that is not known.
     """
 
     shape: tuple[int, ...]
     identities: np.ndarray | None
+    lengths: np.ndarray | None = None
 
     @abstractmethod
     def __len__(self) -> int: ...
@@ -101,6 +105,10 @@ class Examples(Protocol):
         """Returns all examples for the device to hold; None where they are too large for it."""
         return None
 
+    def measured(self) -> Self:
+        """Returns ragged examples with their lengths, if these can be told without reading them."""
+        return self
+
 
 @dataclass(frozen=True)
 class ArrayExamples(Examples):
@@ -114,6 +122,7 @@ class ArrayExamples(Examples):
     ok: np.ndarray
     resident: bool = False  # small enough for the device, see `table`
     identities: np.ndarray | None = None
+    lengths: np.ndarray | None = None
 
     @property
     def values(self) -> np.ndarray:
@@ -153,11 +162,16 @@ class ArrayExamples(Examples):
         start, stop = (int(indices[0]), int(indices[-1]) + 1) if len(indices) else (0, 0)
         consecutive = np.array_equal(indices, np.arange(start, stop))
         at = slice(start, stop) if consecutive else indices  # a view
-        identities = None if self.identities is None else self.identities[at]
-        return ArrayExamples(self.raw.at(at), self.ok[at], self.resident, identities)
+        known = (None if each is None else each[at] for each in (self.identities, self.lengths))
+        return ArrayExamples(self.raw.at(at), self.ok[at], self.resident, *known)
 
     def table(self) -> Raw | None:
-        return self.raw if self.resident else None
+        """Returns all examples, unless they are ragged: the host cuts their batches."""
+        return self.raw if self.resident and self.lengths is None else None
+
+    def measured(self) -> ArrayExamples:
+        """Returns them with their lengths, as the marks of missing positions tell them."""
+        return replace(self, lengths=lengths_of(self.values))
 
 
 def in_memory(values: np.ndarray, labels: np.ndarray | None = None) -> ArrayExamples:
@@ -297,4 +311,4 @@ def load_in_memory(examples: Examples, threads: int) -> ArrayExamples:
             pool.shutdown(wait=False, cancel_futures=True)
             raise
     raw, ok = jax.tree.map(lambda *columns: np.concatenate(columns), *parts)
-    return ArrayExamples(raw, ok, identities=examples.identities)
+    return ArrayExamples(raw, ok, identities=examples.identities, lengths=examples.lengths)

@@ -56,10 +56,8 @@ def off_centre(mean: np.ndarray) -> float:
     return float(max(0.0, excess))
 
 
-def bits_per_dim(
-    nats: np.ndarray, dimensions: np.ndarray, *, log_levels: float = 0.0
-) -> tuple[float, float]:
-    """Returns the bits of a whole set per value, -log2 p(x), and their standard error.
+def per_value(nats: np.ndarray, dimensions: np.ndarray) -> tuple[float, float]:
+    """Returns the nats of a whole set per value, and their standard error.
 
     Examples of different sizes count by their number of values. The error is that of a ratio of two
     means, to first order (Cochran 1977, "Sampling techniques", chapter 6).
@@ -67,13 +65,32 @@ def bits_per_dim(
     Args:
       nats: [N] negative log-likelihood.
       dimensions: [N] the number of values of each example.
+    """
+    ratio = nats.sum() / dimensions.sum()
+    _, error = mean_and_error(nats - ratio * dimensions)
+    return float(ratio), float(error / dimensions.mean())
+
+
+def bits_per_dim(
+    nats: np.ndarray, dimensions: np.ndarray, *, log_levels: float = 0.0
+) -> tuple[float, float]:
+    """Returns the bits of a whole set per value, -log2 p(x), and their standard error.
+
+    Args:
+      nats: [N] negative log-likelihood.
+      dimensions: [N] the number of values of each example.
       log_levels: if p is a density of dequantised values in [0, 1], the logarithm of the number of
         levels: the probability of a level is the density integrated over a width of 1 / levels.
     """
-    per_value = nats.sum() / dimensions.sum()
-    _, error = mean_and_error(nats - per_value * dimensions)
+    ratio, error = per_value(nats, dimensions)
     bit = math.log(2)
-    return float((per_value + log_levels) / bit), float(error / dimensions.mean() / bit)
+    return (ratio + log_levels) / bit, error / bit
+
+
+def perplexity(nats: np.ndarray, dimensions: np.ndarray) -> tuple[float, float]:
+    """Returns exp(nats per value) of a whole set, and its standard error, to first order."""
+    ratio, error = per_value(nats, dimensions)
+    return float(np.exp(ratio)), float(np.exp(ratio)) * error
 
 
 def summary(
@@ -84,6 +101,7 @@ def summary(
     with_nll: bool,
     log_levels: float | None,
     standard: bool,
+    tokens: bool,
 ) -> dict[str, float]:
     """Returns the metrics of a split by name, nats per example unless the name says otherwise.
 
@@ -95,6 +113,7 @@ def summary(
       log_levels: see `bits_per_dim`; None if bits per dimension have no meaning (a density of
         values that were not dequantised, a Bernoulli's cross-entropy of grey values).
       standard: whether the prior is N(0, I), which gives `off_centre` a meaning.
+      tokens: whether x are tokens, which have a perplexity: by the NLL, or else by the ELBO.
     """
     nll = -estimate.log_likelihood
     with_errors = {"elbo": mean_and_error(estimate.elbo)}
@@ -105,6 +124,9 @@ def summary(
     if log_levels is not None:
         bits = bits_per_dim(nll, estimate.dimensions, log_levels=log_levels)
         with_errors["bits_per_dim"] = bits
+    if tokens:
+        bound = nll if with_nll else -estimate.elbo
+        with_errors["perplexity"] = perplexity(bound, estimate.dimensions)
     figures = {}
     for name, (value, error) in with_errors.items():
         figures[name], figures[f"{name}_stderr"] = value, error

@@ -31,6 +31,7 @@ logger = logging.getLogger(__name__)
 
 NO_DENSITY = "a model without p(x): the figures are of its discriminator"
 NO_BOUND = "q(z | x) has no density: elbo is log p(x, z) and kl is -log p(z) at one z, no bounds"
+PERPLEXITY = "exp({} / tokens), with the KL inside"
 CERTAIN = "q(z | x) is certain: nll is -elbo, an upper bound on -log p(x) from one sample"
 
 
@@ -91,6 +92,7 @@ def make_evaluator(
     batch_size = divisible(min(config.evaluation.batch_size, len(examples)), mesh)
     log_levels = model.likelihood.log_levels(model.event.values) if bounded else None
 
+    tokens = bounded and model.event.values.kind == "tokens"
     prior = model.prior
     standard = isinstance(prior, Fixed) and isinstance(prior.p, StandardNormal)
 
@@ -129,14 +131,18 @@ def make_evaluator(
             with_nll=with_nll,
             log_levels=log_levels,
             standard=standard,
+            tokens=tokens,
         )
         if warn and (warning := off_centre_warning(named.get(f"{split}/off_centre", 0.0))):
             logger.warning(warning)
         return named | own
 
+    size = f"{len(examples)} examples"
+    if examples.lengths is not None:
+        size += f", {examples.lengths.sum() * dataset.event.channels:,} values"
     protocol = {
         "data": dataset.description,
-        "split": f"{config.data[split]} ({len(examples)} examples)",
+        "split": f"{config.data[split]} ({size})",
         "binarize": config.data.binarize,
         "num_samples": num_samples,
         "seed": config.evaluation.seed,
@@ -148,6 +154,10 @@ def make_evaluator(
             "(raw - offset) / scale, see provenance.json; log p of raw values is less by "
             f"{event.log_scale:.6g} nats"
         )
+    if tokens:
+        protocol["perplexity"] = PERPLEXITY.format("nll" if with_nll else "-elbo")
+        if event.values.end is not None:
+            protocol["perplexity"] += "; the token that ends an example counts as well"
     if not bounded:
         protocol["bound"] = NO_BOUND if explains else NO_DENSITY
     elif model.certain:

@@ -25,6 +25,7 @@ from jax.sharding import PartitionSpec as P
 from vae import terminal
 from vae.data.batches import HostBatch
 from vae.probability.distributions import example_keys, sample_keys, split
+from vae.probability.event import Event
 from vae.probability.terms import Batch, log_weights
 from vae.training.devices import AXIS, MEMBER, fetch, map_shards, shard
 
@@ -107,7 +108,8 @@ def make_estimator(
 
     Returns:
       `estimate(variables, table, batches, key=key)` over batches as `evaluation_batches` gives
-      them. Its arrays leave out examples that are not counted, and are [M, N, ...] with M members.
+      them. Its arrays leave out examples that are not counted, are in the order of their indices,
+      and are [M, N, ...] with M members.
       Each process gives its slices, and gets the estimates of all. `num_batches`, the number of
       batches, is for the progress line. `ask` is called before each chunk of samples; an exception
       that it raises ends the estimate.
@@ -139,12 +141,12 @@ def make_estimator(
             measured=model.measure(variables, examples, keys=noise_keys),
         )
 
-    compiled: dict[int, Callable[..., _Chunk]] = {}
     of_members = P(MEMBER) if members else P()
     of_examples = P(*of_members, AXIS)
     axis = len(of_examples) - 1  # the axis of the examples
     held = math.ceil(members / mesh.shape[MEMBER]) if members else 1  # models on one device
 
+    @functools.cache
     def compile_chunk(size: int) -> Callable[..., _Chunk]:
         body = functools.partial(chunk, size=size)
         if members:
@@ -152,6 +154,12 @@ def make_estimator(
         return map_shards(
             body, mesh, in_specs=(of_members, P(AXIS), P(), P(), P()), out_specs=of_examples
         )
+
+    compute = terminal.first(
+        COMPILING,
+        lambda size, *given: compile_chunk(size)(*given),
+        lambda size, _, batch, *others: f"{batch.positions}, {size} samples at once",
+    )
 
     def estimate(
         variables: Any,
@@ -163,29 +171,39 @@ def make_estimator(
         ask: Callable[[], None] = lambda: None,
     ) -> Estimate:
         results: list[Estimate] = []
+        indices: list[np.ndarray] = []
+        done = 0
         with terminal.Progress("evaluating", num_batches) as progress:
             for batch in batches:
                 examples = math.ceil(len(batch.index) * jax.process_count() / mesh.shape[AXIS])
-                number, size = chunks(num_samples, held * examples, bytes_per_example, max_bytes)
-                progress.total = num_batches * number
-                if size not in compiled:
-                    compiled[size] = terminal.first(COMPILING, compile_chunk(size))
+                each = bytes_per_example * _share(batch, model.event)
+                number, size = chunks(num_samples, held * examples, math.ceil(each), max_bytes)
+                progress.total = done + (num_batches - len(results)) * number
                 batch = shard(batch, mesh, P(AXIS))
                 counted, batch = batch.counted, batch._replace(counted=None)
                 parts: list[Any] = []
                 for i in range(number):
                     ask()
-                    parts.append(compiled[size](variables, batch, table, key, np.int32(i * size)))
+                    start = np.int32(i * size)
+                    parts.append(compute(size, variables, batch, table, key, start))
                     jax.block_until_ready(parts[-2:-1])  # so that at most two are in flight
-                    progress.at(len(results) * number + i + 1)
-                parts, counted = fetch((parts, counted))
+                    progress.at(done + i + 1)
+                done += number
+                parts, counted, index = fetch((parts, counted, batch.index))
                 whole = _combine(parts, num_samples)
                 results.append(
                     jax.tree.map(lambda x, counted=counted: np.compress(counted, x, axis), whole)
                 )
-        return jax.tree.map(lambda *parts: np.concatenate(parts, axis), *results)
+                indices.append(index[counted])
+        order = np.argsort(np.concatenate(indices), kind="stable")
+        return jax.tree.map(lambda *parts: np.concatenate(parts, axis).take(order, axis), *results)
 
     return estimate
+
+
+def _share(batch: HostBatch, event: Event) -> float:
+    """Returns the share of an event's values that examples cut to a batch's longest have."""
+    return 1.0 if batch.raw is None else math.prod(batch.raw.values.shape[1:]) / event.size
 
 
 def _dimensions(batch: Batch) -> Array:

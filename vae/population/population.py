@@ -147,7 +147,11 @@ class _Population:
         self._members, self._records = members, records
         self._mesh, self._batches = mesh, batches
         self._stop_requested = stop_requested
-        self._step = terminal.first("compiling the step", make_step(experiment, mesh))
+        self._step = terminal.first(
+            "compiling the step",
+            make_step(experiment, mesh),
+            lambda _, batch, table: batch.positions,
+        )
         stacked = devices.layout(mesh, P(devices.MEMBER))
         self._one = devices.jit(lambda tree, m: jax.tree.map(lambda x: x[m], tree))
         self._put = devices.jit(

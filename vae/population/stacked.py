@@ -17,7 +17,7 @@ import numpy as np
 from jax.sharding import Mesh
 from jax.sharding import PartitionSpec as P
 
-from vae.data.batches import Batches
+from vae.data.batches import Batches, stack
 from vae.experiment import Experiment
 from vae.train import call_batch
 from vae.training import devices
@@ -47,7 +47,7 @@ def make_batch(
         return call_batch(batches, config, step)
 
     parts = list(map(of_call, batches, steps))
-    return devices.shard(jax.tree.map(lambda *x: np.stack(x), *parts), mesh, BATCH)
+    return devices.shard(stack(parts), mesh, BATCH)
 
 
 def initial_states(

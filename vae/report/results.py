@@ -226,7 +226,7 @@ def _cells(group: list[Trial], metric: str, known: str) -> tuple[str, ...]:
     binarised = " binarised anew at every visit," if protocol["binarize"] == "dynamic" else ""
     data = f"{source},{binarised} {protocol['split']}"
     number = protocol.get("num_samples", "unknown")
-    samples = f", K = {number}" if name in ("nll", "bits_per_dim") else ""
+    samples = f", K = {number}" if name in ("nll", "bits_per_dim", "perplexity") else ""
     digits = 3 if name == "bits_per_dim" else 2
     return (
         data,

@@ -166,18 +166,26 @@ def shown(doing: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     return decorate
 
 
-def first(doing: str, function: Callable[..., Any]) -> Callable[..., Any]:
-    """Returns the function, whose first call, which compiles it, is shown as a task."""
-    called = False
+def first(
+    doing: str, function: Callable[..., Any], form: Callable[..., str] = lambda *_: ""
+) -> Callable[..., Any]:
+    """Returns the function, whose first call, which compiles it, is shown as a task.
 
-    def call(*args: Any, **kwargs: Any) -> Any:
-        nonlocal called
-        if called:
-            return function(*args, **kwargs)
-        called = True
-        with Progress(doing) as progress:
+    Args:
+      doing: the task.
+      function: is compiled for each form of its arguments.
+      form: names that of the arguments; the first call of every other form is shown, too.
+    """
+    forms: set[str] = set()
+
+    def call(*args: Any) -> Any:
+        named = form(*args)
+        if named in forms:
+            return function(*args)
+        with Progress(f"{doing} for {named}" if forms else doing) as progress:
+            forms.add(named)
             progress.tell()
-            return function(*args, **kwargs)
+            return function(*args)
 
     return call
 

@@ -200,7 +200,7 @@ def run(
     else:
         logger.info(sizes(state.params))
     flight, report = Flight(), None
-    take = terminal.first("compiling the step", program.step)
+    take = terminal.first("compiling the step", program.step, lambda _, batch: batch.positions)
     with Progress(config, start) as progress:
         requests = order(config, start, log, progress)
         answer: Any = None
