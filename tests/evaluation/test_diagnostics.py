@@ -17,7 +17,8 @@ from vae.evaluation.likelihood import Estimate
 
 def estimate(mean, group_kl):
     one = np.zeros(len(mean))
-    fields = dict.fromkeys(Estimate._fields, one) | {"mean": mean, "group_kl": group_kl}
+    fields = dict.fromkeys(Estimate._fields, one) | {"q": None, "z": None}
+    fields |= {"mean": mean, "group_kl": group_kl}
     return Estimate(**fields)
 
 

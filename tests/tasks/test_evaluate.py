@@ -13,6 +13,8 @@ from vae.modalities.images import likeness
 from vae.tasks.evaluate import evaluate
 from vae.tasks.reconstruct import reconstruct
 
+INFORMED = ("mutual_information", "mutual_information_stderr", "kl", "examples")
+
 
 def test_the_groups_of_a_ladder_share_its_divergence(ladder):
     result = evaluate(ladder, num_samples=1).figures
@@ -34,6 +36,15 @@ def test_a_mean_beside_the_priors_is_said_in_nats_and_costs_as_many(run, caplog)
     assert cost["kl"] == pytest.approx(cost["off_centre"], abs=0.05)
     assert cost["elbo"] == pytest.approx(-cost["kl"], abs=0.05)
     assert "The mean of the latents lies" in caplog.text
+
+
+def test_the_information_is_below_the_divergence_and_the_log_of_the_examples(run):
+    result = evaluate(run, num_samples=1).figures
+    found = {name: result["metrics"][f"test/{name}"] for name in INFORMED}
+    below = min(found["kl"], np.log(found["examples"]))
+    assert 0.5 < found["mutual_information"] < below
+    assert 0 < found["mutual_information_stderr"] < 0.2
+    assert f"{np.log(found['examples']):.4g}" in result["protocol"]["mutual_information"]
 
 
 def as_files(run, folder, number=6):

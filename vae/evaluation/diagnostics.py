@@ -6,6 +6,7 @@ import math
 
 import numpy as np
 
+from vae.evaluation.information import information
 from vae.evaluation.likelihood import Estimate
 
 # A dimension is active if the posterior's mean moves with x (Burda et al. 2016, section 5.3). Where
@@ -121,6 +122,9 @@ def summary(
         with_errors["nll"] = mean_and_error(nll)
     if num_samples > 1:
         with_errors["ess"] = mean_and_error(estimate.ess)
+    if estimate.q is not None:
+        terms = information(estimate.q, estimate.z)
+        with_errors["mutual_information"] = mean_and_error(terms)
     if log_levels is not None:
         bits = bits_per_dim(nll, estimate.dimensions, log_levels=log_levels)
         with_errors["bits_per_dim"] = bits

@@ -22,6 +22,7 @@ from vae.evaluation.diagnostics import (
     off_centre_warning,
     summary,
 )
+from vae.evaluation.information import has_information
 from vae.evaluation.likelihood import Estimate, make_estimator, useful_samples
 from vae.models.priors.fixed import Fixed
 from vae.probability.distributions import StandardNormal
@@ -32,6 +33,7 @@ logger = logging.getLogger(__name__)
 NO_DENSITY = "a model without p(x): the figures are of its discriminator"
 NO_BOUND = "q(z | x) has no density: elbo is log p(x, z) and kl is -log p(z) at one z, no bounds"
 PERPLEXITY = "exp({} / tokens), with the KL inside"
+INFORMATION = "E[log q(z | x) - log q(z)], q(z) the mixture of the split's examples: at most {:.4g}"
 CERTAIN = "q(z | x) is certain: nll is -elbo, an upper bound on -log p(x) from one sample"
 
 
@@ -162,4 +164,6 @@ def make_evaluator(
         protocol["bound"] = NO_BOUND if explains else NO_DENSITY
     elif model.certain:
         protocol["bound"] = CERTAIN
+    if has_information(model):
+        protocol["mutual_information"] = INFORMATION.format(math.log(len(examples)))
     return Evaluator(estimate, figures, protocol)

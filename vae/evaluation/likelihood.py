@@ -24,6 +24,7 @@ from jax.sharding import PartitionSpec as P
 
 from vae import terminal
 from vae.data.batches import HostBatch
+from vae.evaluation.information import has_information
 from vae.probability.distributions import example_keys, sample_keys, split
 from vae.probability.event import Event
 from vae.probability.terms import Batch, log_weights
@@ -47,6 +48,8 @@ class Estimate(NamedTuple):
       mean: [N, D] mean of the posterior.
       dimensions: [N] how many values x has, at the positions where its mask is True.
       measured: what else the model measures, arrays [N, ...] by name.
+      q, z: q(z | x) with arrays [N, ...], and a sample [N, D] from it, both float32; None where it
+        has no density in closed form at the latents of other examples.
     """
 
     elbo: np.ndarray
@@ -58,10 +61,15 @@ class Estimate(NamedTuple):
     mean: np.ndarray
     dimensions: np.ndarray
     measured: dict[str, np.ndarray]
+    q: Any = None
+    z: np.ndarray | None = None
 
 
 class _Chunk(NamedTuple):
-    """Sums over one chunk of samples, [B] each, and what does not depend on the samples."""
+    """Sums over one chunk of samples, [B] each, and what does not depend on the samples.
+
+    `pair` is (q, a sample of it), or None.
+    """
 
     log_sum: Array
     log_sum_squares: Array
@@ -71,6 +79,7 @@ class _Chunk(NamedTuple):
     mean: Array
     dimensions: Array
     measured: dict[str, Array]
+    pair: tuple[Any, Array] | None
 
 
 def useful_samples(model: Any, num_samples: int) -> int:
@@ -139,6 +148,7 @@ def make_estimator(
             mean=terms.mean,
             dimensions=_dimensions(examples),
             measured=model.measure(variables, examples, keys=noise_keys),
+            pair=(terms.q, terms.z[0]) if has_information(model) else None,
         )
 
     of_members = P(MEMBER) if members else P()
@@ -186,6 +196,8 @@ def make_estimator(
                     ask()
                     start = np.int32(i * size)
                     parts.append(compute(size, variables, batch, table, key, start))
+                    if i:
+                        parts[i] = parts[i]._replace(pair=None)  # one for each example is enough
                     jax.block_until_ready(parts[-2:-1])  # so that at most two are in flight
                     progress.at(done + i + 1)
                 done += number
@@ -216,6 +228,8 @@ def _dimensions(batch: Batch) -> Array:
 
 @np.errstate(invalid="ignore", over="ignore")  # the estimates are NaN if the model diverged
 def _combine(parts: list[Any], num_samples: int) -> Estimate:
+    q, z = parts[0].pair or (None, None)
+    parts = [part._replace(pair=None) for part in parts]
     parts = jax.tree.map(lambda field: np.asarray(field, np.float64), parts)
     log_sum = np.logaddexp.reduce([part.log_sum for part in parts])
     log_sum_squares = np.logaddexp.reduce([part.log_sum_squares for part in parts])
@@ -231,4 +245,6 @@ def _combine(parts: list[Any], num_samples: int) -> Estimate:
         mean=parts[0].mean,
         dimensions=parts[0].dimensions,
         measured=parts[0].measured,
+        q=q,
+        z=z,
     )

@@ -17,7 +17,8 @@ SHOWN = 8  # numbers of a list; a longer one is shown by its range
 LONGEST = 60  # characters of a text in a line of the table
 STDERR = "_stderr"
 UNITS = {
-    **dict.fromkeys(("loss", "elbo", "nll", "kl", "off_centre", "negative_elbo", "ratio"), "nats"),
+    **dict.fromkeys(("loss", "elbo", "nll", "kl", "mutual_information", "off_centre"), "nats"),
+    **dict.fromkeys(("negative_elbo", "ratio"), "nats"),
     "psnr": "dB",
     "seconds": "s",
 }

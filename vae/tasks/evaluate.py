@@ -34,7 +34,8 @@ EXAMPLES = 5000  # the most training examples that figures of a condition are ma
 HELD_OUT = 2000  # the most examples of the evaluated split
 NUMBERS = 2048  # the largest z that a linear probe reads
 MAX_BYTES = 2**28  # the most bytes of these training examples
-OF_A_SET = ("active_", "off_centre")  # figures of how latents vary, which a few files do not tell
+# Figures of how latents vary over a set, which a few files do not tell.
+OF_A_SET = ("active_", "mutual_information", "off_centre")
 CLASSES = 100  # only the first so many classes are measured
 
 

@@ -30,7 +30,12 @@ logger = logging.getLogger(__name__)
 # Validation metrics that are not shown: the number of examples, the difference of two others, what
 # a warning reports where it matters, and standard errors.
 ASIDE = ("/examples", "/reconstruction", "/off_centre", "_stderr")
-SHORT = {"bits_per_dim": "bits/dim", "active_units": "active", "active_groups": "active"}
+SHORT = {
+    "bits_per_dim": "bits/dim",
+    "active_units": "active",
+    "active_groups": "active",
+    "mutual_information": "MI",
+}
 
 
 class Log:

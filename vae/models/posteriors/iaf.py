@@ -37,6 +37,10 @@ class IAF(Posterior):
     any_density = True
 
     @property
+    def density_passes(self) -> int:  # type: ignore[override]  # a field of others
+        return self.size * self.flows
+
+    @property
     def outputs(self) -> int:
         return 2 * self.size + self.width
 

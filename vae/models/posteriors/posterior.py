@@ -30,6 +30,8 @@ class Posterior(Protocol):
       space: where z is: "real" (R^size), "sphere" (unit vectors) or "categorical" (one-hot
         blocks); the prior's must be the same.
       any_density: whether q answers `log_prob` at any z, not only at its own samples.
+      density_passes: how many passes of a network that takes; with 0 the arrays of q are [B, ...],
+        and the mutual information of x and z is measured.
       is_density: whether log q(z | x) exists; without it no figure is a bound.
     """
 
@@ -44,6 +46,7 @@ class Posterior(Protocol):
         outputs: int
     space: str = "real"
     any_density: bool = False
+    density_passes: int = 0
     is_density: bool = True
 
     def init(self, *, key: Array) -> parts.Variables:
