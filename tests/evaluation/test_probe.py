@@ -44,7 +44,7 @@ def test_digits_are_told_apart_and_the_file_is_read_again(digits, tmp_path):
     path = tmp_path / "probe.npz"
     probe = fit_probe(digits, path=path, key=jax.random.key(0))
     assert probe.exclusive and probe.names == tuple("0123456789")
-    (images, labels, _), _ = digits.test.read(np.arange(len(digits.test)))
+    (images, labels), _ = digits.test.read(np.arange(len(digits.test)))
     images = images / np.float32(16)
     predicted = probe.predict(images)
     np.testing.assert_allclose(predicted.sum(1), 1, atol=1e-5)

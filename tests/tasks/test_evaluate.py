@@ -49,7 +49,7 @@ def test_the_information_is_below_the_divergence_and_the_log_of_the_examples(run
 
 def as_files(run, folder, number=6):
     """The first test images as files; returns them as x."""
-    (images, _, _), _ = modalities.load(run.config.data).test.read(np.arange(number))
+    (images, _), _ = modalities.load(run.config.data).test.read(np.arange(number))
     for i, image in enumerate(images):
         pixels = np.rint(image[..., 0] * (255 / 16)).astype(np.uint8)
         Image.fromarray(pixels).save(folder / f"{i}.png")

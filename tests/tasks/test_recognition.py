@@ -109,7 +109,7 @@ def test_a_simple_image_has_a_shorter_code():
 def test_a_training_image_is_found_as_its_own_nearest(run, monkeypatch):
     from vae import modalities
 
-    (images, _, _), _ = modalities.load(run.config.data).train.read(np.array([7, 1200]))
+    (images, _), _ = modalities.load(run.config.data).train.read(np.array([7, 1200]))
     x = np.where(images, images / np.float32(16), np.float32(-0.2))  # as a Gaussian's mean may be
     monkeypatch.setattr(type(run), "sample", lambda self, num, **options: x)
     paths, result, _ = nearest(run, num=2)
@@ -124,7 +124,7 @@ def test_a_training_image_is_found_as_its_own_nearest(run, monkeypatch):
 def test_a_mirrored_training_image_is_found_where_training_mirrors(run, monkeypatch):
     from vae import modalities
 
-    (images, _, _), _ = modalities.load(run.config.data).train.read(np.array([7, 1200]))
+    (images, _), _ = modalities.load(run.config.data).train.read(np.array([7, 1200]))
     x = images[:, :, ::-1] / np.float32(16)
     monkeypatch.setattr(type(run), "sample", lambda self, num, **options: x)
     assert min(nearest(run, num=2).figures["values"]["samples"]) > 0.1
