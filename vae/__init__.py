@@ -12,11 +12,12 @@ import types
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from vae.models.one_by_one import Decoding
     from vae.run import Run, load
     from vae.tasks.output import Output
     from vae.train import train
 
-__all__ = ["Output", "Run", "load", "train"]
+__all__ = ["Decoding", "Output", "Run", "load", "train"]
 
 
 def __getattr__(name: str) -> Any:
@@ -26,6 +27,7 @@ def __getattr__(name: str) -> Any:
         "load": "vae.run",
         "Run": "vae.run",
         "Output": "vae.tasks.output",
+        "Decoding": "vae.models.one_by_one",
     }
     if name not in modules:
         raise AttributeError(f"module 'vae' has no attribute {name!r}")

@@ -10,6 +10,7 @@ import jax
 
 from vae.evaluation.likelihood import make_estimator
 from vae.evaluation.posterior import Posterior, make_sampler
+from vae.models.one_by_one import Decoding
 from vae.models.parts import tempered
 from vae.probability.distributions import split
 from vae.probability.terms import Batch
@@ -38,7 +39,9 @@ class Compiled:
         self._sampler: Callable[..., Posterior] | None = None
         self._latents: Any = None
         self.encode = jit(lambda variables, batch: model.encode(variables, known(*batch)))
-        self.decode = jit(lambda variables, inputs: model.decode(variables, *inputs))
+        self.decode = jit(
+            lambda variables, inputs: model.decode(variables, *inputs[:2], keys=inputs[2])
+        )
         self.sample = jit(functools.partial(sample, draw=False))
         self.draw = jit(functools.partial(sample, draw=True))
         # See `make_estimator`; the `raw` examples of its batches are in the model's units.
@@ -46,6 +49,11 @@ class Compiled:
             make_estimator, model, lambda batch, table, keys: known(*batch.raw), self.mesh
         )
         self.estimator = functools.cache(estimator)
+        self._decoding = functools.cache(lambda decoding: Compiled(model.with_decoding(decoding)))
+
+    def decoding(self, decoding: Decoding | None) -> Compiled:
+        """Returns these functions for a model that decodes so."""
+        return self if decoding is None else self._decoding(decoding)
 
     def sampler(self, variables: Any) -> Callable[..., Posterior]:
         """Returns the posterior's sampler, see `make_sampler`."""

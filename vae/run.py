@@ -31,6 +31,7 @@ from vae.errors import InputError
 from vae.evaluation.likelihood import Estimate
 from vae.evaluation.posterior import SWEEPS, Posterior, why_not
 from vae.files import user_path
+from vae.models.one_by_one import Decoding
 from vae.probability.distributions import example_keys
 from vae.probability.event import Event
 from vae.probability.observations import number_observed
@@ -121,6 +122,7 @@ class Run:
         seed: int = 0,
         prior: Any = None,
         temperature: float | None = None,
+        decoding: Decoding | None = None,
     ) -> np.ndarray:
         """Returns examples [num, *places, C] float32, decoded from draws of the prior.
 
@@ -133,9 +135,11 @@ class Run:
           seed: seed of the draws; example i of a seed is the same whatever `num`.
           prior: a distribution to draw latents from instead, from `vae.tasks.fit_prior`.
           temperature: scales the prior's standard deviation; below 1 samples are more alike.
+          decoding: how a decoder that reads x takes its values, see `vae.Decoding`.
 
         Raises:
-          InputError: the labels are not the model's, or its prior has no temperature.
+          InputError: the labels are not the model's, its prior has no temperature, or its decoder
+            no `decoding`.
         """
         num = given.whole_number(num, "num", 1)
         scale = None if temperature is None else given.temperature(temperature)
@@ -143,7 +147,8 @@ class Run:
         condition = self.model.condition
         if labels is None and condition and condition.kind == "label":
             labels = np.arange(num) % condition.size
-        function = self.compiled.draw if draw or self.model.causal else self.compiled.sample
+        compiled = self.compiled.decoding(decoding)
+        function = compiled.draw if draw or self.model.causal else compiled.sample
         function = functools.partial(function, prior=prior, temperature=scale)
         return self._in_batches("sampling", function, (keys, self._labels(labels, num)))
 
@@ -156,21 +161,39 @@ class Run:
         inputs = Raw(self.modality.check(x, self.event), self._labels(labels, len(x)))
         return self._in_batches("encoding", self.compiled.encode, inputs)
 
-    def decode(self, z: Any, labels: np.ndarray | None = None) -> np.ndarray:
+    def decode(
+        self,
+        z: Any,
+        labels: np.ndarray | None = None,
+        *,
+        decoding: Decoding | None = None,
+        seed: int = 0,
+    ) -> np.ndarray:
         """Returns the mean of p(x | z) for latents [N, D], as [N, *places, C].
 
-        If the decoder reads x, each value is the one nearest to its mean given those before it.
+        If the decoder reads x, each value is the one nearest to its mean given those before it, and
+        a token is the most probable one; or they are taken by `decoding`, drawn from the seed.
         """
         z = given.latents(z, self.compiled.latents(self.variables))
-        labels = self._labels(labels, len(jax.tree.leaves(z)[0]))
-        return self._in_batches("decoding", self.compiled.decode, (z, labels))
+        num = len(jax.tree.leaves(z)[0])
+        keys = decoding and example_keys(given.key(seed), np.arange(num))
+        inputs = z, self._labels(labels, num), keys
+        return self._in_batches("decoding", self.compiled.decoding(decoding).decode, inputs)
 
-    def reconstruct(self, x: np.ndarray, labels: np.ndarray | None = None) -> np.ndarray:
-        """Returns the mean of p(x | z) at the posterior's mean, for x [N, *places, C].
+    def reconstruct(
+        self,
+        x: np.ndarray,
+        labels: np.ndarray | None = None,
+        *,
+        decoding: Decoding | None = None,
+        seed: int = 0,
+    ) -> np.ndarray:
+        """Returns x [N, *places, C], encoded and decoded; see `decode`.
 
         Positions that are missing in x are missing in it, too, unless tokens say where it ends.
         """
-        made, values = self.decode(self.encode(x, labels).mean, labels), self.event.values
+        z, values = self.encode(x, labels).mean, self.event.values
+        made = self.decode(z, labels, decoding=decoding, seed=seed)
         if not values.missing or values.end is not None:
             return made
         return values.marked(made, values.there(self.modality.check(x, self.event)))

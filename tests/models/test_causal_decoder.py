@@ -163,6 +163,14 @@ def test_a_run_stops_goes_on_and_is_used(tmp_path):
     np.testing.assert_array_equal(np.rint(16 * same), 16 * same)
     assert np.isfinite(run.log_likelihood(drawn)).all()
 
+    # A nucleus of one value is greedy, as is one beam.
+    narrow, one = (vae.Decoding(top_p=1e-6), vae.Decoding(beam=1))
+    np.testing.assert_array_equal(run.sample(2, decoding=narrow), run.sample(2, decoding=one))
+    z, half = run.encode(drawn).mean, vae.Decoding(top_p=0.5)
+    made = run.decode(z, decoding=half, seed=1)
+    np.testing.assert_array_equal(run.reconstruct(drawn, decoding=half, seed=1), made)
+    assert (run.decode(z, decoding=half, seed=2) != made).any()
+
 
 @pytest.mark.parametrize(
     ("settings", "data", "reason"),

@@ -14,6 +14,7 @@ from vae.models.emission import Emission
 from vae.models.losses.drawn import Drawn
 from vae.models.losses.loss import Loss
 from vae.models.model import Model
+from vae.models.one_by_one import Decoding
 from vae.models.parts import Variables
 from vae.probability.event import Event
 from vae.probability.likelihoods import Likelihood
@@ -58,6 +59,9 @@ class Autoencoder(Model):
     def loss_names(self) -> tuple[str, ...]:
         """The names of the losses of `terms` in training."""
         return losses.names(self.losses)
+
+    def with_decoding(self, decoding: Decoding) -> Autoencoder:
+        return dataclasses.replace(self, emission=self.emission.with_decoding(decoding))
 
     def _blank(self) -> Batch:
         """Returns one example with an unknown y, from which networks learn their shapes."""

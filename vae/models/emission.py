@@ -12,7 +12,9 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
+from vae.errors import InputError
 from vae.models import parts
+from vae.models.one_by_one import AT_ONCE, Decoding, beam_search, in_turn
 from vae.models.parts import Variables, part
 from vae.networks.ladder import TopDown
 from vae.networks.network import Decoder
@@ -37,11 +39,13 @@ class Emission:
       decoder: makes the likelihood's outputs [..., B, *places, P].
       likelihood: see `probability/likelihoods/`.
       event: the shape of an x and what its values mean.
+      decoding: how a causal decoder's values are taken; drawn from p(x | z) as it is if None.
     """
 
     decoder: Decoder | TopDown
     likelihood: Likelihood
     event: Event
+    decoding: Decoding | None = None
 
     def init(self, *inputs: Any, key: Array) -> dict[str, Variables]:
         """Returns the initial variables of the two parts, for inputs of one example."""
@@ -70,6 +74,22 @@ class Emission:
             return self._one_by_one(variables, *inputs, keys=keys)
         return self._chosen(variables, self.outputs(variables, *inputs), keys)
 
+    def with_decoding(self, decoding: Decoding) -> Emission:
+        """Returns the same p(x | z), whose values are taken by `decoding`.
+
+        Raises:
+          InputError: its values are not found one by one, or have no probabilities.
+        """
+        if not self.decoder.causal:
+            raise InputError(AT_ONCE)
+        if self.likelihood.log_levels(self.event.values) is None:
+            raise InputError(
+                "top_p, beam and the decoder's temperature choose by the probability of each "
+                "value, but this model's likelihood has a density; one with "
+                "model.likelihood='categorical' has probabilities."
+            )
+        return dataclasses.replace(self, decoding=decoding)
+
     def _chosen(self, variables: Variables, outputs: Array, keys: Array | None) -> Array:
         if keys is None:
             return self.likelihood.typical(outputs)
@@ -84,27 +104,31 @@ class Emission:
         Where tokens have an end, the positions after it are missing.
         """
         decoder: Any = self.decoder
-        read = functools.partial(decoder.apply, {"params": variables["params"]["decoder"]})
+        apply = functools.partial(decoder.apply, {"params": variables["params"]["decoder"]})
 
-        end = self.event.values.end
+        def read(before: Array, memory: Any, index: Array) -> tuple[Array, Any]:
+            outputs, memory = apply(before[:, None], memory, index, method="read")
+            return outputs.reshape(len(before), *(1 for _ in self.event.places), -1), memory
 
-        def step(carry: tuple, index: Array) -> tuple[tuple, Array]:
-            before, memory, ended = carry
-            outputs, memory = read(before[:, None], memory, index, method="read")
-            outputs = outputs.reshape(len(z), *(1 for _ in self.event.places), -1)  # of one value
+        def choose(outputs: Array, index: Array) -> Array:
             own = keys if keys is None else jax.vmap(jax.random.fold_in, (0, None))(keys, index)
-            x = self._chosen(variables, outputs, own)
-            number = decoder.to_numbers(x.reshape(-1))
-            if end is not None:
-                number = jnp.where(ended, -1, number)
-                ended |= number == end
-            return (number, memory, ended), number
+            if self.decoding and own is not None:
+                return self.decoding.draw(self._log_each(variables, outputs), own)
+            return decoder.to_numbers(self._chosen(variables, outputs, own).reshape(-1))
 
-        assert self.event.values.levels is not None  # by the rules of a causal decoder
-        nothing = jnp.full(len(z), self.event.values.levels)
-        start = nothing, read(z, code, method="begin"), jnp.zeros(len(z), bool)
-        _, numbers = jax.lax.scan(step, start, jnp.arange(self.event.size))
-        return decoder.from_numbers(numbers.T).reshape(-1, *self.event.shape)
+        memory = apply(z, code, method="begin")
+        if self.decoding and self.decoding.beam:
+            score = functools.partial(self._log_each, variables)
+            numbers = beam_search(read, memory, score, self.decoding.beam, self.event)
+        else:
+            numbers = in_turn(read, memory, choose, self.event)
+        return decoder.from_numbers(numbers).reshape(-1, *self.event.shape)
+
+    def _log_each(self, variables: Variables, outputs: Array) -> Array:
+        """Returns log p of each of V values [N, V], for the outputs of one, [N, 1, ..., O]."""
+        decoder: Any = self.decoder
+        x = decoder.from_numbers(jnp.arange(decoder.number))
+        return self.likelihood.log_each(outputs, x, part(variables, "likelihood"))
 
     def _read(self, x: Array | None) -> dict[str, Any]:
         return {"x": x} if self.decoder.causal else {}

@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING, Any, Protocol
 import jax
 import numpy as np
 
+from vae.errors import InputError
 from vae.models.condition import Condition
+from vae.models.one_by_one import AT_ONCE, Decoding
 from vae.models.parts import Variables
 from vae.models.posteriors import Posterior
 from vae.models.priors import Prior
@@ -149,6 +151,16 @@ class Model(Protocol):
         self, variables: Variables, z: Any, y: Array | None = None, *, keys: Array | None = None
     ) -> Array:
         """Returns x as p(x | z) is shown, [B, *places, C]; draws from it with keys [B]."""
+
+    def with_decoding(self, decoding: Decoding) -> Model:
+        """Returns the same model, whose `decode` takes each value of x by `decoding`.
+
+        With keys it draws by it; beam search needs none.
+
+        Raises:
+          InputError: its decoder does not find the values of x one by one.
+        """
+        raise InputError(AT_ONCE)
 
     def joint(self, variables: Variables, z: Any, y: Array | None = None) -> tuple[Array, Array]:
         """Returns log p(z) [N] and the outputs of p(x | z) [N, *places, P] at any z."""

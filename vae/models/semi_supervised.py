@@ -28,6 +28,7 @@ from vae.models.architecture import make_encoder
 from vae.models.condition import Condition
 from vae.models.data import Data
 from vae.models.model import Model
+from vae.models.one_by_one import Decoding
 from vae.models.parts import Variables
 from vae.models.priors import Prior
 from vae.models.vae import VAE
@@ -118,6 +119,9 @@ class SemiSupervised(Model):
     def condition(self) -> Condition:
         assert self.vae.condition is not None  # `build` sets it
         return self.vae.condition
+
+    def with_decoding(self, decoding: Decoding) -> SemiSupervised:
+        return dataclasses.replace(self, vae=self.vae.with_decoding(decoding))
 
     @property
     def num_classes(self) -> int:

@@ -11,6 +11,7 @@ import numpy as np
 
 from vae.annotations import Count
 from vae.errors import InputError, not_one_of
+from vae.models.one_by_one import Decoding
 from vae.run import Run
 from vae.tasks import names
 from vae.tasks.inputs import given
@@ -67,6 +68,7 @@ def interpolate(
     steps: Count = STEPS,
     labels: Sequence[int | str] = (),
     attributes: Sequence[Mapping[str, float]] = (),
+    beam: Count | None = None,
 ) -> Output:
     """Draws the way from one example to the next along the latents, as a strip and an animation.
 
@@ -87,6 +89,8 @@ def interpolate(
       labels: classes of your own examples, by number or name, or one for all.
       attributes: attributes of your own examples: Smiling=1,Hat=0 for all, or a set for each, with
         / between; an attribute not named gets its median over test examples.
+      beam: a decoder that reads x keeps this many most probable beginnings, and shows the most
+        probable x that it finds (beam search).
 
     Returns:
       The paths of the strip, the animation and the figures, and the figures: the ends of each pair,
@@ -107,15 +111,16 @@ def interpolate(
     t = np.linspace(0, 1, steps, dtype=np.float32)
     mean = run.encode(ends.x, ends.y).mean
     z = jax.tree.map(lambda leaf: _between(leaf, t, METHODS[method]), mean)
-    shown = run.decode(z, None if ends.y is None else _told(ends.y, t))
+    told = None if ends.y is None else _told(ends.y, t)
+    decoding = Decoding(beam=beam) if beam else None
+    shown = run.decode(z, told, decoding=decoding)
     shown = shown.reshape(number, steps, *shown.shape[1:])
 
-    settings = {"steps": (steps, STEPS), "num": (num or NUM, NUM)}
+    settings = {"steps": (steps, STEPS), "num": (num or NUM, NUM), "beam": (beam, None)}
     path = names.picture(run, "interpolation", method, ends.tag, **settings)
-    title = (
-        f"{method.capitalize()} interpolation of the latents, step {run.step:,}: the share of the "
-        "way from one example to the other"
-    )
+    what = f"{method.capitalize()} interpolation of the latents"
+    what += f" ({decoding.named})" if decoding else ""
+    title = f"{what}, step {run.step:,}: the share of the way from one example to the other"
     ways = [f"{a} to {b}" for a, b in zip(ends.names[::2], ends.names[1::2], strict=True)]
     first, last = {"from": ends.x[::2]}, {"to": ends.x[1::2]}
     columns = [f"{share:.3g}" for share in t]
@@ -123,7 +128,7 @@ def interpolate(
         shown, run.event, title, columns=columns, rows=ways, before=first, after=last
     )
     paths = sheet.save(path)
-    title = f"{method.capitalize()} interpolation of the latents, step {run.step:,}"
+    title = f"{what}, step {run.step:,}"
     paths += run.modality.animate(shown, run.event, path.with_suffix(".gif"), title, ways)
     change = np.diff(shown, axis=1).reshape(number, steps - 1, -1)
     change = np.sqrt(np.mean(change**2, axis=-1))

@@ -8,6 +8,7 @@ from pathlib import Path
 from vae.annotations import Count, Split
 from vae.data.labels import called
 from vae.data.prepare import first_examples
+from vae.models.one_by_one import Decoding
 from vae.run import Run
 from vae.tasks import names
 from vae.tasks.inputs import OF_FILES, OF_THE_DATA, as_data, given, refuse
@@ -25,6 +26,7 @@ def reconstruct(
     files: Sequence[str | Path] = (),
     labels: Sequence[int | str] = (),
     attributes: Sequence[Mapping[str, float]] = (),
+    beam: Count | None = None,
 ) -> Output:
     """Draws examples, each with its reconstruction beside it, and says how alike they are.
 
@@ -43,6 +45,8 @@ def reconstruct(
       labels: classes of your own examples, by number or name, or one for all.
       attributes: attributes of your own examples: Smiling=1,Hat=0 for all, or a set for each, with
         / between; an attribute not named gets its median over test examples.
+      beam: a decoder that reads x keeps this many most probable beginnings, and shows the most
+        probable x that it finds (beam search).
 
     Returns:
       The paths, and the figures, means over the examples: "mse", the squared error per value, and
@@ -60,13 +64,15 @@ def reconstruct(
         what = split or "test"
         x, y, *_ = first_examples(run.dataset(), what, num or NUM, run.config)
         captions = called(y, run.classes) if run.model.condition else []
-    reconstructions = run.reconstruct(x, y)
+    decoding = Decoding(beam=beam) if beam else None
+    reconstructions = run.reconstruct(x, y, decoding=decoding)
     figures = run.modality.likeness(x, reconstructions)
     whose = "Your own examples" if files else f"{what.capitalize()} examples"
     units = {"psnr": " dB"}
     alike = (f"{k.upper()} {value:.4g}{units.get(k, '')}" for k, value in figures.items())
-    title = f"{whose} and their reconstructions, step {run.step:,}: {', '.join(alike)}"
-    path = names.picture(run, "reconstructions", what, num=(num or NUM, NUM))
+    how = f" ({decoding.named})" if decoding else ""
+    title = f"{whose} and their reconstructions{how}, step {run.step:,}: {', '.join(alike)}"
+    path = names.picture(run, "reconstructions", what, num=(num or NUM, NUM), beam=(beam, None))
     sheet = run.modality.sheet(x, run.event, title, beside=reconstructions, captions=captions)
     paths = sheet.save(path)
     about = {"files": list(map(str, files))} if files else {"split": what}

@@ -12,6 +12,7 @@ from vae.annotations import Count, Seed
 from vae.data.labels import called
 from vae.data.prepare import first_examples
 from vae.errors import InputError
+from vae.models.one_by_one import Decoding
 from vae.run import Run
 from vae.tasks import names
 from vae.tasks.fit_prior import fit_prior
@@ -34,6 +35,9 @@ def sample(
     seed: Seed = 0,
     prior: Literal["mixture", "flow", "vae"] | None = None,
     temperature: float | None = None,
+    top_p: float = 1.0,
+    decoder_temperature: float = 1.0,
+    beam: Count | None = None,
 ) -> Output:
     """Draws samples from the prior, as one picture.
 
@@ -43,6 +47,7 @@ def sample(
     Examples:
       vae sample --workdir=runs/digits --num=16
       vae sample --workdir=runs/digits --prior=mixture --temperature=0.8
+      vae sample --workdir=runs/sentences --top_p=0.9
 
     Args:
       run: the run.
@@ -54,15 +59,21 @@ def sample(
       seed: seed of the latents and of x.
       prior: fits this density to the latents of the training set, and samples from it instead.
       temperature: scales the standard deviation of the prior; below 1, samples are more alike.
+      top_p: a decoder that reads x draws each value from the fewest that have this probability
+        together (nucleus sampling).
+      decoder_temperature: divides the logits of each value that such a decoder draws; at 0 it takes
+        the most probable value.
+      beam: such a decoder keeps this many most probable beginnings, and shows the most probable x
+        that it finds (beam search); 1 is greedy.
 
     Returns:
       The paths of the picture and of what is beside it.
 
     Raises:
-      InputError: the model takes no labels or attributes, or not these, or its prior has no
-        temperature.
+      InputError: the model takes no labels or attributes, or not these, its prior has no
+        temperature, or its decoder finds all values at once.
     """
-    condition = run.model.condition
+    condition, decoding = run.model.condition, Decoding(decoder_temperature, top_p, beam)
     if labels and not (condition and condition.kind == "label"):
         raise InputError("this model takes no labels; one with model.condition='label' does.")
     labels = run.class_numbers(labels)
@@ -75,6 +86,9 @@ def sample(
         "-".join("_".join(f"{key}{value:g}" for key, value in one.items()) for one in attributes),
         temperature=(temperature, None),
         num=(num, NUM),
+        top_p=(top_p, 1),
+        decoder_temperature=(decoder_temperature, 1),
+        beam=(beam, None),
     )
     fitted = fit_prior(run, prior) if prior else None
     given = np.resize(labels, num) if labels else None
@@ -87,10 +101,20 @@ def sample(
         raise InputError(
             "this model takes no attributes; one with model.condition='attributes' does."
         )
-    x = run.sample(num, labels=given, draw=draw, seed=seed, prior=fitted, temperature=temperature)
+    x = run.sample(
+        num,
+        labels=given,
+        draw=draw,
+        seed=seed,
+        prior=fitted,
+        temperature=temperature,
+        decoding=None if decoding == Decoding() else decoding,
+    )
     data = _data(run) if run.modality.COMPARES else None
     told = given if given is not None or not condition else np.arange(num) % condition.size
-    title = _title(run, draw or run.model.causal, seed, prior, temperature, attributes)
+    how = "x drawn from p(x | z)" if draw or run.model.causal else "shown as the mean of p(x | z)"
+    how = decoding.named or how
+    title = _title(run, how, seed, prior, temperature, attributes)
     captions = called(told, run.classes)
     sheet = run.modality.sheet(x, run.event, title, data=data, captions=captions)
     return Output(sheet.save(path), text=sheet.text)
@@ -98,7 +122,7 @@ def sample(
 
 def _title(
     run: Run,
-    drawn: bool,
+    how: str,
     seed: int,
     prior: str | None,
     temperature: float | None,
@@ -110,7 +134,7 @@ def _title(
     parts = [
         f"Samples, step {run.step:,}: z drawn from {of}",
         f"temperature {temperature:g}" if temperature is not None else "",
-        "x drawn from p(x | z)" if drawn else "shown as the mean of p(x | z)",
+        how,
         " / ".join(sets),
         f"seed {seed}",
     ]

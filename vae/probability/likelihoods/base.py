@@ -78,6 +78,15 @@ class Likelihood(Protocol):
           mask: [B, *places], True at the positions whose values are summed; None sums all.
         """
 
+    def log_each(self, outputs: Array, x: Array, variables: Variables) -> Array:
+        """Returns log p [N, V] of each of the values x [V], for one value's outputs [N, 1.., O].
+
+        There is one position, and one channel.
+        """
+        x = x.reshape(-1, *(1 for _ in outputs.shape[1:]))
+        outputs = jnp.broadcast_to(outputs[:, None], (len(outputs), len(x), *outputs.shape[1:]))
+        return self.log_prob(outputs, x, variables)
+
     def update(
         self, outputs: Array, x: Array, variables: Variables, mask: Array | None = None
     ) -> dict[str, Array]:

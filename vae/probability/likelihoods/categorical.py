@@ -54,6 +54,9 @@ class Categorical(Likelihood):
             each = jnp.where(mask[..., None], each, 0.0)
         return each.sum(tuple(range(1 - x.ndim, 0)))
 
+    def log_each(self, outputs: Array, x: Array, variables: Variables) -> Array:
+        return jax.nn.log_softmax(outputs.reshape(len(outputs), -1))
+
     def mean(self, outputs: Array) -> Array:
         probabilities = jax.nn.softmax(self._logits(outputs), axis=-2)
         return (probabilities * jnp.linspace(0, 1, self.levels)[:, None]).sum(-2)
