@@ -55,6 +55,7 @@ class Experiment(NamedTuple):
             batch_size=data.batch_size,
             seed=data.seed if seed is None else seed,
             together=self.config.training.steps_per_call,
+            cut=self.model.any_length,
             threads=data.threads,
             process_index=jax.process_index(),
             process_count=jax.process_count(),

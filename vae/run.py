@@ -25,6 +25,7 @@ from vae.data import given
 from vae.data.batches import apply_in_batches, given_batches
 from vae.data.examples import Dataset, Raw
 from vae.data.identity import check_identity
+from vae.data.lengths import lengths_of
 from vae.data.prepare import on_levels
 from vae.data.scales import Scales
 from vae.errors import InputError
@@ -159,7 +160,8 @@ class Run:
         """
         self._check_encodes()
         inputs = Raw(self.modality.check(x, self.event), self._labels(labels, len(x)))
-        return self._in_batches("encoding", self.compiled.encode, inputs)
+        lengths = self._lengths(inputs.values)
+        return self._in_batches("encoding", self.compiled.encode, inputs, lengths)
 
     def decode(
         self,
@@ -237,11 +239,13 @@ class Run:
         samples = evaluation.num_samples if num_samples is None else num_samples
         samples = given.whole_number(samples, "num_samples", 1)
         x, labels = self.modality.check(x, self.event), self._labels(labels, len(x))
-        if (levels := self.model.event.values.levels) and self.model.likelihood.discrete:
-            x = on_levels(x, levels)
+        values = self.model.event.values
+        if values.levels and values.kind != "tokens" and self.model.likelihood.discrete:
+            x = on_levels(x, values.levels)
         estimator = self.compiled.estimator(num_samples=samples, max_bytes=evaluation.max_bytes)
         size = divisible(min(BATCH, len(x)), mesh)
-        batches, number = given_batches(Raw(x, labels), size), math.ceil(len(x) / size)
+        batches = given_batches(Raw(x, labels), size, self._lengths(x))
+        number = math.ceil(len(x) / size)
         variables, key = replicate(self.variables, mesh), given.key(seed)
         return estimator(variables, {}, batches, key=key, num_batches=number)
 
@@ -300,8 +304,18 @@ class Run:
             workdir=self.workdir,
         )
 
-    def _in_batches(self, doing: str, function: Callable[..., Any], inputs: Any) -> Any:
-        return apply_in_batches(functools.partial(function, self.variables), inputs, BATCH, doing)
+    def _lengths(self, x: np.ndarray) -> np.ndarray | None:
+        return lengths_of(x) if self.event.ragged and self.model.any_length else None
+
+    def _in_batches(
+        self,
+        doing: str,
+        function: Callable[..., Any],
+        inputs: Any,
+        lengths: np.ndarray | None = None,
+    ) -> Any:
+        function = functools.partial(function, self.variables)
+        return apply_in_batches(function, inputs, BATCH, doing, lengths)
 
 
 def load(

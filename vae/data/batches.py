@@ -1,7 +1,7 @@
 """Batches of examples: for training, read ahead; for evaluation; and of what is in memory.
 
 Ragged examples (those with `Examples.lengths`) are batched with others of like lengths, and a batch
-is cut to one of a few lengths that none of its examples exceeds.
+is cut to one of a few lengths that none of its examples exceeds, if the model takes any length.
 """
 
 from __future__ import annotations
@@ -78,6 +78,7 @@ class Batches:
       batch_size: examples in a batch, over all processes.
       seed: the seed of their order.
       together: steps of one call; ragged examples of these steps have like lengths.
+      cut: whether ragged examples are cut.
       threads: threads that read.
       depth: steps read ahead; 0 for the threads and 2 more.
       process_index, process_count: this process, and how many there are.
@@ -93,6 +94,7 @@ class Batches:
         batch_size: int,
         seed: int,
         together: int = 1,
+        cut: bool = True,
         threads: int = 4,
         depth: int = 0,
         process_index: int = 0,
@@ -104,7 +106,7 @@ class Batches:
         self._rows = _rows(batch_size, process_index, process_count)
         self._cuts: np.ndarray | None = None
         self._indices: Callable[[int], np.ndarray]
-        if examples.lengths is None:
+        if examples.lengths is None or not cut:
             self._indices = functools.partial(
                 indices, num_examples=len(examples), batch_size=batch_size, seed=seed
             )
@@ -170,13 +172,14 @@ def evaluation_batches(
     examples: Examples,
     batch_size: int,
     *,
+    cut: bool = True,
     threads: int = 4,
     process_index: int = 0,
     process_count: int = 1,
 ) -> Iterator[HostBatch]:
     """Yields every example once, in batches of as many examples, b = batch_size / processes.
 
-    Examples are in order, and ragged ones in the order of their length, the longest first.
+    Examples are in order; ragged ones that are cut in that of their length, the longest first.
 
     `raw` is None where the examples have a table. `counted` is False for the padding of the last
     batch (index 0, values 0) and for examples that cannot be decoded: leave those out of every
@@ -184,7 +187,7 @@ def evaluation_batches(
     """
     rows = _rows(batch_size, process_index, process_count)
     resident = examples.table() is not None
-    order, cuts = _by_length(examples.lengths, len(examples), batch_size)
+    order, cuts = _by_length(examples.lengths if cut else None, len(examples), batch_size)
 
     def read(start: int) -> HostBatch:
         whole = order[start : start + batch_size]

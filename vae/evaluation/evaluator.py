@@ -102,6 +102,7 @@ def make_evaluator(
         batches = evaluation_batches(
             examples,
             batch_size,
+            cut=model.any_length,
             process_index=jax.process_index(),
             process_count=jax.process_count(),
         )

@@ -174,11 +174,14 @@ def load(config: ConfigDict, *, whole: bool = True) -> Dataset:
         values = replace(fitted, missing=values.missing)
         if whole:
             check_far({name: chosen[name] for name in ("valid", "test")}, values, source.names)
+    event = Event(shape, values, source.names, source.codec)
+    if event.ragged:
+        chosen = {name: examples.measured() for name, examples in chosen.items()}
     sizes = ", ".join(f"{name} {len(examples)}" for name, examples in chosen.items())
     by = f", split by {config.split_by}" if config.split_by else ""
     return Dataset(
         **chosen,
-        event=Event(shape, values, source.names, source.codec),
+        event=event,
         num_classes=source.num_classes,
         attributes=source.attributes,
         digest=digest,

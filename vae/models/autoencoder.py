@@ -16,6 +16,8 @@ from vae.models.losses.loss import Loss
 from vae.models.model import Model
 from vae.models.one_by_one import Decoding
 from vae.models.parts import Variables
+from vae.networks.ladder import BottomUp
+from vae.networks.network import Encoder
 from vae.probability.event import Event
 from vae.probability.likelihoods import Likelihood
 from vae.probability.terms import Batch
@@ -28,11 +30,13 @@ class Autoencoder(Model):
     """A model of x with latents.
 
     Attributes:
+      encoder: reads x; what it makes of it, the model says.
       emission: p(x | z), or p(x | z, y).
       condition: what y is, or None.
       losses: the losses beside the likelihood, see `losses/`.
     """
 
+    encoder: Encoder | BottomUp
     emission: Emission
     condition: Condition | None = None
     losses: tuple[Loss, ...] = ()
@@ -49,6 +53,11 @@ class Autoencoder(Model):
     def causal(self) -> bool:
         """Whether p(x | z) is a product over the values, each given those before it."""
         return self.emission.decoder.causal
+
+    @property
+    def any_length(self) -> bool:
+        """Whether x may be cut: its encoder takes any length, and so does a causal decoder."""
+        return self.encoder.any_length and self.causal
 
     @property
     def sample_bytes(self) -> int:
@@ -73,7 +82,7 @@ class Autoencoder(Model):
 
     def _told(self, batch: Batch) -> Array:
         """Returns what the encoder is given, see `with_planes`."""
-        return with_planes(self.condition, batch.x, batch.y)
+        return with_planes(self.condition, parts.as_read(self.encoder, batch), batch.y)
 
     def _charge(
         self,

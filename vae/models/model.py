@@ -47,6 +47,8 @@ class Model(Protocol):
       certain: whether q has all its mass at one z, so that one sample is enough.
       causal: whether the decoder reads x. p(x | z) then has no mean: without keys, `decode` chooses
         each value as the one nearest to its mean given those before it.
+      any_length: whether x may have fewer positions along its first axis than the event, and what
+        is said of an example does not depend on how many are missing.
       takes_unlabelled: whether a label may be -1, unknown.
       sample_bytes: about how many bytes `terms` holds for one sample of one example beside the
         decoder's outputs, where that is much.
@@ -80,12 +82,17 @@ class Model(Protocol):
             return False
 
         @property
+        def any_length(self) -> bool:
+            return False
+
+        @property
         def sample_bytes(self) -> int:
             return 0
     else:
         event: Event
         likelihood: Likelihood
-        condition, prior, loss_names, causal, sample_bytes = None, None, (), False, 0
+        condition, prior, loss_names = None, None, ()
+        causal, any_length, sample_bytes = False, False, 0
 
     @property
     def encodes(self) -> bool:

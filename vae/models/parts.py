@@ -18,6 +18,7 @@ import numpy as np
 from vae.errors import InputError
 from vae.probability.density import Density
 from vae.probability.event import Event
+from vae.probability.terms import Batch
 
 Array = jax.Array
 Variables = dict[str, dict[str, Any]]
@@ -43,6 +44,14 @@ def blank(event: Event) -> Array:
     """Returns an x [1, *places, C] of zeros, from which networks learn their shapes."""
     dtype = jnp.int32 if event.values.kind == "tokens" else jnp.float32
     return jnp.zeros((1, *event.shape), dtype)
+
+
+def as_read(encoder: Any, batch: Batch) -> Array:
+    """Returns x as an encoder reads it: one of any length sees what is missing, as NaN or -1."""
+    x, mask = batch.x, batch.mask
+    if mask is None or not encoder.any_length or not jnp.issubdtype(x.dtype, jnp.floating):
+        return x
+    return jnp.where(mask[..., None], x, jnp.nan)
 
 
 def shapes(tree: Any) -> dict[str, tuple[int, ...]]:

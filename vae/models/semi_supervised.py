@@ -108,6 +108,10 @@ class SemiSupervised(Model):
         return self.vae.causal
 
     @property
+    def any_length(self) -> bool:
+        return self.vae.any_length and self.classifier.any_length
+
+    @property
     def sample_bytes(self) -> int:
         return self.vae.sample_bytes
 
@@ -135,14 +139,15 @@ class SemiSupervised(Model):
         variables = self.vae.init(key=vae_key)
         return {name: variables[name] | own[name] for name in variables}
 
-    def classify(self, variables: Variables, x: Array) -> Array:
-        """Returns log q(y | x) [B, C] for x [B, *places, C]."""
+    def classify(self, variables: Variables, batch: Batch) -> Array:
+        """Returns log q(y | x) [B, C]."""
+        x = parts.as_read(self.classifier, batch)
         logits = parts.apply(self.classifier, variables["params"]["classifier"], x)
         return jax.nn.log_softmax(logits)
 
     def encode(self, variables: Variables, batch: Batch) -> Encoded:
         """Returns the label, or the most probable one where it is unknown, and z given it."""
-        log_prob = self.classify(variables, batch.x)
+        log_prob = self.classify(variables, batch)
         y = jnp.where(batch.y >= 0, batch.y, log_prob.argmax(-1))
         q = self.vae.encode(variables, batch._replace(y=y))
         return Encoded((jax.nn.one_hot(y, self.num_classes), q.mean), log_prob)
@@ -194,7 +199,7 @@ class SemiSupervised(Model):
         num_samples, batch_size = keys.shape
         unknown = jnp.full((batch_size,), -1)
         y = batch.y if train else unknown
-        log_prob = self.classify(variables, batch.x)
+        log_prob = self.classify(variables, batch)
         known = jax.nn.one_hot(y, self.num_classes)  # 0 everywhere at -1
         weights = jnp.where((y >= 0)[:, None], known, jnp.exp(log_prob)).T
 
@@ -249,7 +254,7 @@ class SemiSupervised(Model):
 
     def measure(self, variables: Variables, batch: Batch, *, keys: Array) -> dict[str, Array]:
         """Returns the true labels and the classifier's, [B]."""
-        return {"label": batch.y, "classified": self.classify(variables, batch.x).argmax(-1)}
+        return {"label": batch.y, "classified": self.classify(variables, batch).argmax(-1)}
 
     def figures(self, measured: Mapping[str, np.ndarray]) -> dict[str, float]:
         """Returns the share of labelled examples classified right, and its standard error."""

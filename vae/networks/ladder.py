@@ -55,6 +55,7 @@ class BottomUp(nn.Module):
     dtype: jnp.dtype = jnp.float32
 
     ranks = (1, 2, 3)
+    any_length = False
 
     @nn.compact
     def __call__(self, x: Array) -> list[Array]:

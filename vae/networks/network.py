@@ -30,9 +30,12 @@ class Encoder(nn.Module):
     Attributes:
       ranks: the numbers of axes of places that it takes: an image has two, a sound one, a row of a
         table none.
+      any_length: whether it takes x of any length, the first axis of the places, and leaves out
+        positions that are missing. It then finds NaN there, and in tokens -1.
     """
 
     ranks: ClassVar[tuple[int, ...]] = (0, 1, 2, 3)
+    any_length: ClassVar[bool] = False
 
     @abstractmethod
     def __call__(self, x: Array) -> Array:

@@ -139,6 +139,11 @@ class Event:
         return self.shape[-1]
 
     @property
+    def ragged(self) -> bool:
+        """Returns whether examples may be shorter than the shape, along the first axis."""
+        return self.values.missing and len(self.shape) > 1
+
+    @property
     def log_scale(self) -> float:
         """Returns the sum of log scale over all values: log p(raw) = log p(x) - this, if real."""
         scales = np.broadcast_to(np.log(np.asarray(self.values.scale)), self.shape)

@@ -84,9 +84,11 @@ def encode(run: Run, dataset: Dataset, examples: Examples) -> Encodings:
     table = jax.device_put(examples.table())
     parts = []
     with terminal.Progress("encoding", len(examples), "examples") as progress:
-        for batch in evaluation_batches(examples, BATCH, threads=run.config.data.threads):
+        threads, cut = run.config.data.threads, run.model.any_length
+        for batch in evaluation_batches(examples, BATCH, cut=cut, threads=threads):
             columns = step(run.variables, batch._replace(counted=None), table)
-            parts.append((*jax.device_get(columns), batch.counted))
+            parts.append((*jax.device_get(columns), batch.counted, batch.index))
             progress.at(min(len(parts) * BATCH, len(examples)))
-    columns = (np.concatenate(column)[: len(examples)] for column in zip(*parts, strict=True))
-    return Encodings(*columns)
+    *columns, index = (np.concatenate(column) for column in zip(*parts, strict=True))
+    order = np.argsort(index[: len(examples)])
+    return Encodings(*(column[order] for column in columns))

@@ -125,6 +125,8 @@ def _of_files(
         Raw(run.event.values.to_raw(own.x), unlabelled if own.y is None else own.y),
         np.ones(len(own.x), bool),
     )
+    if run.event.ragged:
+        examples = examples.measured()
     dataset = Dataset(
         train=examples,
         valid=examples,

@@ -18,6 +18,7 @@ import ml_collections
 
 from vae.errors import InputError
 from vae.probability.distributions import example_keys, sample_keys
+from vae.probability.event import Event
 from vae.probability.loops import held_bytes
 from vae.probability.terms import Batch
 from vae.training.state import initial_state
@@ -53,29 +54,24 @@ def check_fits(
     samples = config.objective.backward_samples or config.objective.num_samples
     if _small(config.model, model, batch_size * samples, present):
         return
-    x = jax.ShapeDtypeStruct((batch_size, *model.event.shape), jnp.float32)
+    batch = _batch(model.event, label, batch_size)
     try:
         state = jax.eval_shape(lambda: initial_state(model, config))
         trace = jax.make_jaxpr(
-            lambda variables, *batch: model.terms(
+            lambda variables, batch: model.terms(
                 variables,
-                Batch(batch[0], batch[1], index=batch[2]),
-                keys=sample_keys(example_keys(jax.random.key(0), batch[-1]), samples),
+                batch,
+                keys=sample_keys(example_keys(jax.random.key(0), batch.index), samples),
                 train=True,
             )
-        )(
-            {"params": state.params, "statistics": state.statistics},
-            x,
-            jax.ShapeDtypeStruct((batch_size, *label.shape), label.dtype),
-            jax.ShapeDtypeStruct((batch_size,), jnp.int32),
-        )
+        )({"params": state.params, "statistics": state.statistics}, batch)
     except (MemoryError, OverflowError) as error:
         raise InputError(
             f"a model of these sizes cannot be built: {error}; reduce the largest of model.*."
         ) from None
     copies = 1 if config.training.shard_state else jax.local_device_count()
     weights = (_bytes(state) + _bytes(state.params)) * copies  # and the gradient
-    step = held_bytes(trace) + _bytes(x)
+    step = held_bytes(trace) + _bytes(batch.x)
     if weights + step > present:
         number = sum(x.size for x in jax.tree.leaves(state.params))
         raise InputError(
@@ -86,10 +82,23 @@ def check_fits(
         )
 
 
+def _batch(event: Event, label: jax.ShapeDtypeStruct, number: int) -> Batch:
+    """Returns the shapes and types of a batch; ragged examples have their greatest length."""
+    dtype = jnp.int32 if event.values.kind == "tokens" else jnp.float32
+    mask = jax.ShapeDtypeStruct((number, *event.places), bool) if event.values.missing else None
+    return Batch(
+        jax.ShapeDtypeStruct((number, *event.shape), dtype),
+        jax.ShapeDtypeStruct((number, *label.shape), label.dtype),
+        mask,
+        jax.ShapeDtypeStruct((number,), jnp.int32),
+    )
+
+
 def _small(config: ml_collections.ConfigDict, model: Any, examples: int, present: int) -> bool:
     """Returns whether a model is so small that it needs no trace, as nearly all are."""
     sizes = [n for value in config.values() for n in (value if _is_tuple(value) else (value,))]
-    sizes = [n for n in sizes if isinstance(n, int)] + [model.event.size]
+    sizes = [n for n in sizes if isinstance(n, int)]
+    sizes += [model.event.size, model.likelihood.outputs(model.event.channels)]
     classes = model.condition.size if model.condition else 1
     layers = 36 * config.blocks * max(len(config.encoder_widths), len(config.decoder_widths), 1)
     return 4 * max(sizes) ** 2 * (layers + examples * classes) < present / 64
