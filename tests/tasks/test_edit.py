@@ -5,6 +5,8 @@ from PIL import Image
 from vae.errors import InputError
 from vae.evaluation import probe
 from vae.tasks.edit import as_table, edit, edit_figures
+from vae.tasks.editor import Editor
+from vae.tasks.encodings import encodings
 
 
 def read_halves(images):
@@ -56,11 +58,26 @@ def test_the_users_own_photo(plain, told, halves_read, tmp_path):
         assert path.is_file() and record.is_file()
         assert figures["strengths"] == [0.5, 1.0]
         assert figures["examples"][0]["example"] == "mine"
-        small, large = figures["examples"][0]["change_rms"]
+        small, large = figures["examples"][0]["change"]
         assert large > small > 0 and large > 0.05
     own = {"files": [tmp_path / "mine.png"], "residual": True}
     figures = edit(plain, attribute="Upper", **own).figures
-    assert figures["examples"][0]["change_rms"][-1] > 0
+    assert figures["examples"][0]["change"][-1] > 0
+
+
+def test_a_class_is_led_to_from_the_mean_of_the_others(run):
+    known = encodings(run)
+    own = known.label == 3
+    expected = known.z[own].mean(0) - known.z[~own].mean(0)
+    np.testing.assert_allclose(Editor(run).step("3"), expected, rtol=1e-3, atol=1e-5)
+    (picture, _), figures, _ = edit(run, attribute="3", num=2, steps=2)
+    assert picture.name == "edit_00000300_class_3_2_means_steps2_num2.png"
+    small, large = figures["examples"][0]["change"]
+    assert large > small > 0
+    with pytest.raises(InputError, match="no class 'three'; there are 0, 1, 2"):
+        edit(run, attribute="three")
+    with pytest.raises(InputError, match="--keep is for attributes"):
+        edit(run, attribute="3", keep=["4"])
 
 
 def test_mistakes_are_one_sentence(plain, told, ladder, halves_read, tmp_path):

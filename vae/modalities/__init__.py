@@ -34,6 +34,8 @@ and the functions
         `across` [C] and, from the top, `up` [R].
     animate(x, event, path, title, captions)
         Writes an animation over the C columns, if it can. Returns the paths written.
+    texts(x, event)
+        Returns an array [...] of str, the examples as they are read; None where they are not read.
     likeness(x, others)
         Returns figures of how alike examples are, pair by pair.
     code_length(x)
@@ -84,7 +86,7 @@ _REMARKING = ("vae.data", __name__)  # loggers, with those of the modules below 
 MODALITIES: dict[str, ModuleType] = {modality.NAME: modality for modality in (tables, images)}
 ANSWERS = (  # what the docstring lists
     *("NAME", "READS", "SETS", "COMPARES", "read", "from_arrays", "fitted", "read_files", "check"),
-    *("sheet", "table", "surface", "animate", "likeness", "code_length"),
+    *("sheet", "table", "surface", "animate", "texts", "likeness", "code_length"),
 )
 
 

@@ -2,11 +2,13 @@
 
     negative_elbo   nats
     nll             -log p(x), importance-weighted, nats
+    nll_per_value   the same over the number of values; only where examples are ragged, for the
+                    longest have the highest nll
     ratio           -log p(x) minus the length of a universal code for x (an image's as PNG), nats:
                     a likelihood ratio, since simple examples have a high likelihood under any model
                     (Serra et al., "Input complexity and out-of-distribution detection with
                     likelihood-based generative models", 2020); only where the modality has a code
-    reconstruction  the mean squared error per value
+    reconstruction  the mean squared error per value; for tokens, the share that differs
 
 A model whose q(z | x) has no density has the last score only. A conditional model p(x | y) scores
 examples with unknown y by p(x) = E_y[p(x | y)], with y from the training set.
@@ -24,6 +26,7 @@ import numpy as np
 from scipy.special import logsumexp
 
 from vae.annotations import Count, Seed
+from vae.data.distance import errors
 from vae.data.prepare import first_examples
 from vae.evaluation.detection import auroc, roc
 from vae.files import user_path, whole
@@ -40,10 +43,13 @@ logger = logging.getLogger(__name__)
 UNITS = {
     "negative_elbo": "nats",
     "nll": "nats",
+    "nll_per_value": "nats",
     "ratio": "nats",
     "reconstruction": "mean squared error per value",
 }
+OF_TOKENS = {"reconstruction": "share of tokens that differ"}
 DRAWS = 10  # draws of y where it is not known
+PRINTED = 10  # examples that are read
 
 
 def anomaly(
@@ -58,8 +64,9 @@ def anomaly(
     """Scores how unusual examples are, and how well the scores tell outliers from them.
 
     It draws the histogram of each score and, with outliers, the ROCs. It writes a CSV with a line
-    for each example (its file or index, whether it is an outlier, and its scores) and a JSON of
-    figures, both named after the outliers or your files.
+    for each example (its file or index, whether it is an outlier, its scores, and the example if it
+    is text) and a JSON of figures, both named after the outliers or your files. The most unusual
+    texts are printed.
 
     Examples:
       vae anomaly --workdir=runs/digits --outliers=DIR
@@ -117,12 +124,15 @@ def anomaly(
         stems = [Path(path).stem for path in outliers]
         parts.append(stems[0] if len(stems) == 1 else tag(stems, x[given:]))
     path = run.out / f"{plain('_'.join(parts))}.csv"
+    texts = run.modality.texts(x, run.event)
+    read = {} if texts is None else {"text": texts}
     with whole(path, "w") as file:
         writer = csv.writer(file)
-        writer.writerow(["example", "outlier", *scored])
+        writer.writerow(["example", "outlier", *scored, *read])
         for row, name in enumerate(names):
             cells = (f"{column[row]:.6g}" for column in scored.values())
-            writer.writerow([name, int(row >= given), *cells])
+            text = (column[row] for column in read.values())
+            writer.writerow([name, int(row >= given), *cells, *text])
     result = {
         "step": run.step,
         "num_samples": num_samples,
@@ -142,7 +152,35 @@ def anomaly(
         sets[f"{Path(outliers[0]).name}{more}"] = slice(given, None)
     picture = run.out / run.modality.NAME / f"{path.stem}_{run.step:08d}.png"
     pictures.save(_page(run, scored, sets), picture)
-    return Output([picture, path, path.with_suffix(".json")], result)
+    shown = "" if texts is None else _printed(run, scored, sets, names, texts)
+    return Output([picture, path, path.with_suffix(".json")], result, shown)
+
+
+def _printed(
+    run: Run,
+    scored: Mapping[str, np.ndarray],
+    sets: Mapping[str, slice],
+    names: Sequence[str],
+    texts: np.ndarray,
+) -> str:
+    """Returns the mean scores of each set, and the examples with the highest scores, as text."""
+    units, lines = _units(run), []
+    for name, values in scored.items():
+        own = [values[rows] for rows in sets.values()]
+        means = (f"{each} {part.mean():.4g}" for each, part in zip(sets, own, strict=True))
+        told = f", AUROC {auroc(*own):.3f}" if len(own) > 1 else ""
+        lines.append(f"{name.replace('_', ' ')} ({units[name]}): {', '.join(means)}{told}")
+    by = "nll_per_value" if "nll_per_value" in scored else next(iter(scored))
+    most = np.argsort(-scored[by], kind="stable")[:PRINTED]
+    width = max(len(names[row]) for row in most)
+    lines += ["", f"Most unusual, by {by.replace('_', ' ')} ({units[by]}):"]
+    lines += [f"{scored[by][row]:8.3f}  {names[row]:{width}}  {texts[row]}" for row in most]
+    return "\n".join(lines)
+
+
+def _units(run: Run) -> dict[str, str]:
+    """Returns the unit of each score."""
+    return UNITS | (OF_TOKENS if run.event.values.kind == "tokens" else {})
 
 
 def _page(run: Run, scored: Mapping[str, np.ndarray], sets: Mapping[str, slice]) -> np.ndarray:
@@ -157,7 +195,7 @@ def _page(run: Run, scored: Mapping[str, np.ndarray], sets: Mapping[str, slice])
         if len(own) > 1 and not np.isnan(values).any():
             rocs[f"{name.replace('_', ' ')}: AUROC {auroc(*own):.3f}"] = roc(*own)
     title = f"How unusual examples are, step {run.step:,}: a higher score is less like the data"
-    return charts.detection(parts, rocs, UNITS, title)
+    return charts.detection(parts, rocs, _units(run), title)
 
 
 def scores(
@@ -179,9 +217,9 @@ def scores(
       seed: seed of the samples.
     """
     wide = x.astype(np.float64)  # the square of an outlier may overflow float32
-    errors = [((wide - run.reconstruct(x, y)) ** 2).reshape(len(x), -1).mean(1) for y in ys]
+    reconstruction = np.mean([errors(wide, run.reconstruct(x, y), run.event) for y in ys], axis=0)
     if not run.model.is_density:
-        return {"reconstruction": np.mean(errors, axis=0)}
+        return {"reconstruction": reconstruction}
     share = math.ceil(num_samples / len(ys))
     estimates = [run.estimate(x, y, num_samples=share, seed=seed) for y in ys]
     nll = math.log(len(ys)) - logsumexp([each.log_likelihood for each in estimates], axis=0)
@@ -189,9 +227,16 @@ def scores(
     return {
         "negative_elbo": -np.mean([each.elbo for each in estimates], axis=0),
         "nll": nll,
+        **({"nll_per_value": nll / _number(x, run)} if run.event.values.missing else {}),
         **({} if code is None else {"ratio": nll - code}),
-        "reconstruction": np.mean(errors, axis=0),
+        "reconstruction": reconstruction,
     }
+
+
+def _number(x: np.ndarray, run: Run) -> np.ndarray:
+    """Returns how many values [N] of examples are not missing."""
+    there = run.event.values.there(x).reshape(len(x), -1)
+    return there.sum(-1) * run.event.channels
 
 
 def read_outliers(paths: Sequence[str | Path], run: Run, num: int) -> tuple[np.ndarray, list[str]]:

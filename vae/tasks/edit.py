@@ -1,10 +1,4 @@
-"""Turns an attribute on or off, by a step in latent space or by another condition.
-
-    z' = z + strength d_a,    x' = decode(z')
-
-The step d_a of the attribute is found in the labelled training set, see `directions.py`; it leaves
-other attributes as they are. A conditional model is given another y instead, and z stays.
-"""
+"""Turns an attribute on or off, and measures what that changes, see `editor.py`."""
 
 from __future__ import annotations
 
@@ -16,13 +10,13 @@ from typing import Any, Literal
 import numpy as np
 
 from vae.annotations import Count
+from vae.data.distance import distance
 from vae.data.prepare import first_examples
-from vae.errors import InputError, not_one_of
+from vae.errors import InputError
 from vae.evaluation.probe import Probe
 from vae.run import Run
 from vae.tasks import names
-from vae.tasks.directions import METHODS
-from vae.tasks.encodings import encodings
+from vae.tasks.editor import Editor, column_of
 from vae.tasks.fidelity import classifier
 from vae.tasks.inputs import attribute_columns, given, refuse
 from vae.tasks.output import Output
@@ -36,65 +30,6 @@ HOW = {
     "linear": "the latents move along the normal of a linear classifier",
 }
 ON = 0.5  # an attribute is off below this share of its range
-
-
-class Editor:
-    """Edits the latents, or the condition, of a run's examples.
-
-    Args:
-      run: a run whose data have attributes.
-      method: "means" or "linear", see `directions.py`; a conditional model does not use it.
-      keep: attributes that stay as they are; all others where None.
-
-    Raises:
-      InputError: the data have no attributes or not these, or the model's latents are not one
-        vector in R^D.
-    """
-
-    def __init__(
-        self, run: Run, *, method: str = "means", keep: Sequence[str] | None = None
-    ) -> None:
-        if method not in METHODS:
-            raise InputError(not_one_of(f"--method={method}", method, METHODS))
-        kept = attribute_columns(run.attributes if keep is None else keep, run)
-        condition = run.model.condition
-        self.conditional = bool(condition and condition.kind == "attributes")
-        self._run = run
-        if not self.conditional:
-            known = encodings(run)
-            self._steps = METHODS[method](known.z, run.scales.share(known.label), kept)
-
-    def step(self, attribute: str) -> np.ndarray:
-        """Returns the step [D] of strength 1 of an attribute.
-
-        Raises:
-          InputError: there is no such attribute, or the training set does not tell it from the
-            attributes that stay.
-        """
-        (column,) = attribute_columns([attribute], self._run)
-        if not self._steps[column].any():
-            raise InputError(
-                f"the training data do not tell {attribute} from the attributes that stay; give "
-                "fewer as --keep, if it varies at all."
-            )
-        return self._steps[column]
-
-    def __call__(
-        self, z: Any, y: np.ndarray | None, attribute: str, strength: float
-    ) -> tuple[Any, np.ndarray | None]:
-        """Returns the edited latents and condition.
-
-        A conditional model is given a y_a that moves the share |strength| of the way to its high (1
-        for an attribute between 0 and 1), or to its low where the strength is negative.
-        """
-        if not self.conditional:
-            return z + np.float32(strength) * self.step(attribute), y
-        (column,) = attribute_columns([attribute], self._run)
-        y = np.array(y, np.float32)
-        scales = self._run.scales
-        end = (scales.high if strength > 0 else scales.low)[column]
-        y[:, column] += abs(strength) * (end - y[:, column])
-        return z, y
 
 
 def edit(
@@ -122,8 +57,8 @@ def edit(
       vae edit --workdir=runs/faces --measure
 
     Args:
-      run: a run whose data have attributes.
-      attribute: the attribute to edit.
+      run: a run whose data have attributes or classes.
+      attribute: the attribute to edit, or the class to lead to, where the data have classes.
       measure: measures what the edit of each attribute does to all attributes.
       strength: how far the last column goes; 2 if absent, 1 with measure. 1 turns the attribute on,
         from its low to its high; negative values turn it off.
@@ -139,8 +74,8 @@ def edit(
 
     Returns:
       The paths of the sheet and the figures, and the figures: by how much each edit changed each
-      example (root mean squared difference from the reconstruction, in units of x), and the error
-      of the reconstruction. With `measure` see `edit_figures`.
+      example (the distance of x from the reconstruction, see `vae/data/distance.py`), and the
+      distance of the reconstruction. With `measure` see `edit_figures`.
 
     Raises:
       InputError: the model does not encode; or as `Editor` and `given`.
@@ -155,12 +90,14 @@ def edit(
     if attribute is None:
         raise InputError("--attribute=NAME is missing: what edit is to change.")
     strength, steps = 2.0 if strength is None else strength, steps or STEPS
-    attribute_columns([attribute], run)
+    column_of(attribute, run)
+    if residual and run.event.values.kind == "tokens":
+        raise InputError("--residual adds values, but tokens are no numbers: leave it out.")
     editor = Editor(run, method=method, keep=keep)
     shown = given(run, files=files, num=num, usual=NUM, labels=labels, attributes=attributes)
     z = run.encode(shown.x, shown.y).mean
     reconstructed = run.decode(z, shown.y)
-    missing = shown.x - reconstructed if residual else 0.0
+    missing = shown.x - reconstructed if residual else np.zeros_like(shown.x)
     strengths = [strength * (i + 1) / steps for i in range(steps)]
     edited = np.stack(
         [run.decode(*editor(z, shown.y, attribute, s)) + missing for s in strengths], axis=1
@@ -169,15 +106,16 @@ def edit(
     path = names.picture(
         run,
         "edit",
-        f"{attribute}{strength:g}",
+        f"{attribute}{strength:g}" if run.attributes else f"class_{attribute}_{strength:g}",
         how + "_residual" * residual,
         shown.tag,
         keep=(keep, None),
         steps=(steps, STEPS),
         num=(num or NUM, NUM),
     )
+    called = attribute if run.attributes else f"class {attribute}"
     title = (
-        f"{attribute} edited, step {run.step:,}: strength 1 goes from without it to with it; "
+        f"{called} edited, step {run.step:,}: strength 1 goes from without it to with it; "
         + HOW[how]
         + ("; what the reconstruction lacks is added" if residual else "")
     )
@@ -185,12 +123,13 @@ def edit(
         edited,
         run.event,
         title,
-        columns=[f"{attribute} {s:+.3g}" for s in strengths],
+        columns=[f"{called} {s:+.3g}" for s in strengths],
         rows=shown.names,
         before={"given": shown.x, "decoded": reconstructed},
     )
     paths = sheet.save(path)
-    change = edited - (reconstructed + missing)[:, None]
+    change = distance(edited, (reconstructed + missing)[:, None], run.event)
+    lacking = distance(shown.x, reconstructed, run.event)
     figures = {
         "step": run.step,
         "attribute": attribute,
@@ -199,8 +138,8 @@ def edit(
         "examples": [
             {
                 "example": shown.names[i],
-                "reconstruction_rmse": _rms(shown.x[i] - reconstructed[i]),
-                "change_rms": [_rms(one) for one in change[i]],
+                "reconstruction": float(lacking[i]),
+                "change": change[i].tolist(),
             }
             for i in range(len(shown.x))
         ],
@@ -301,7 +240,3 @@ def as_table(figures: Mapping[str, Any]) -> str:
         others = np.mean(np.abs(np.delete(row, i)))
         lines.append(f"{name:<{width}}" + "".join(f"  {v:+6.2f}" for v in row) + f"   {others:.3f}")
     return "\n".join(lines)
-
-
-def _rms(difference: np.ndarray) -> float:
-    return float(np.sqrt(np.mean(difference**2)))

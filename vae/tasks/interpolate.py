@@ -10,6 +10,7 @@ import jax
 import numpy as np
 
 from vae.annotations import Count
+from vae.data.distance import distance
 from vae.errors import InputError, not_one_of
 from vae.models.one_by_one import Decoding
 from vae.run import Run
@@ -94,7 +95,8 @@ def interpolate(
 
     Returns:
       The paths of the strip, the animation and the figures, and the figures: the ends of each pair,
-      and by how much each example differs from the one before (root mean squared difference of x).
+      and by how much each example differs from the one before (the distance of x, see
+      `vae/data/distance.py`).
 
     Raises:
       InputError: the number of examples is odd, or the model does not encode; or as `given`.
@@ -130,8 +132,7 @@ def interpolate(
     paths = sheet.save(path)
     title = f"{what}, step {run.step:,}"
     paths += run.modality.animate(shown, run.event, path.with_suffix(".gif"), title, ways)
-    change = np.diff(shown, axis=1).reshape(number, steps - 1, -1)
-    change = np.sqrt(np.mean(change**2, axis=-1))
+    change = distance(shown[:, 1:], shown[:, :-1], run.event)
     figures = {
         "step": run.step,
         "method": method,

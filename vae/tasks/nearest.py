@@ -8,6 +8,7 @@ import numpy as np
 
 from vae import terminal
 from vae.annotations import Count, Seed
+from vae.data.distance import distance
 from vae.data.examples import Dataset, read_complete
 from vae.data.prepare import first_examples
 from vae.evaluation.fidelity import squared_distances
@@ -51,8 +52,9 @@ def nearest(
 
     Returns:
       The paths of the sheets and the figures, and {"step", "seed", "prior", "values" and
-      "latents": {"samples": [num], "test": [...]}}, the Euclidean distances to the nearest example;
-      if training mirrored, also "mirrored", whether the nearest to a sample is a mirrored one.
+      "latents": {"samples": [num], "test": [...]}}, the distances to the nearest example: Euclidean
+      ones, or where values are tokens or may be missing, those of `vae/data/distance.py`; if
+      training mirrored, also "mirrored", whether the nearest to a sample is a mirrored one.
     """
     dataset = run.dataset()
     fitted = fit_prior(run, prior) if prior else None
@@ -122,14 +124,23 @@ def _search(
       examples are mirrored, each [N, k].
     """
 
-    def flat(x: np.ndarray, y: np.ndarray | None) -> np.ndarray:
+    def flat(x: np.ndarray) -> np.ndarray:
         return x.reshape(len(x), -1).astype(np.float64)
 
     def latents(x: np.ndarray, y: np.ndarray | None) -> np.ndarray:
         return embed(run, x, y).astype(np.float64)
 
-    spaces = {"values": flat} | ({"latents": latents} if run.model.encodes else {})
-    wanted = {space: vectors(queries, labels) for space, vectors in spaces.items()}
+    def by_values(x: np.ndarray, y: np.ndarray | None) -> np.ndarray:
+        if values.missing or values.kind == "tokens":
+            return np.stack([distance(query, x, dataset.event) for query in queries]) ** 2
+        return squared_distances(flat(queries), flat(x))
+
+    def by_latents(x: np.ndarray, y: np.ndarray | None) -> np.ndarray:
+        return squared_distances(wanted, latents(x, y))
+
+    values, spaces = dataset.event.values, {"values": by_values}
+    if run.model.encodes:
+        wanted, spaces = latents(queries, labels), spaces | {"latents": by_latents}
     none = np.empty((len(queries), 0))
     kept: dict[str, tuple[np.ndarray, ...]] = dict.fromkeys(
         spaces, (none, none.astype(int), none.astype(bool))
@@ -138,13 +149,13 @@ def _search(
         for start in range(0, len(dataset.train), ROWS):
             index = np.arange(start, min(start + ROWS, len(dataset.train)))
             raw, _ = read_complete(dataset.train, index)
-            values, y = dataset.event.values.to_x(raw.values), raw.labels
-            for space, vectors in spaces.items():
-                x = as_data(values, run) if space == "latents" else values
-                distances = squared_distances(wanted[space], vectors(x, y))
+            plain, y = values.to_x(raw.values), raw.labels
+            for space, squared in spaces.items():
+                x = as_data(plain, run) if space == "latents" else plain
+                distances = squared(x, y)
                 mirrored = np.zeros(distances.shape, bool)
                 if run.config.data.flip:
-                    other = squared_distances(wanted[space], vectors(_mirror(x), y))
+                    other = squared(_mirror(x), y)
                     mirrored, distances = other < distances, np.minimum(distances, other)
                 new = distances, np.broadcast_to(index, distances.shape), mirrored
                 both = [np.concatenate(pair, axis=1) for pair in zip(kept[space], new, strict=True)]

@@ -16,6 +16,7 @@ import jax
 import numpy as np
 
 from vae.annotations import Count
+from vae.data.distance import distance
 from vae.data.labels import called
 from vae.errors import InputError
 from vae.modalities.sheets import Sheet
@@ -57,8 +58,8 @@ def transfer(
 
     Returns:
       The paths of the sheet and the figures, and the figures: the distance of each result to the
-      reconstruction of its content (for a ladder: of both examples), a root mean squared difference
-      of x.
+      reconstruction of its content (for a ladder: of both examples), that of x, see
+      `vae/data/distance.py`.
 
     Raises:
       InputError: the model is neither, or the number of examples for a ladder is odd; or as
@@ -97,9 +98,14 @@ def _swap(run: Run, shown: Given) -> tuple[Sheet, dict[str, Any]]:
         "with the condition of the one above; reconstructions on the diagonal",
         columns=styles,
         rows=["style", *shown.names],
-        before={"content": np.concatenate([np.full_like(shown.x[:1], np.nan), shown.x])},
+        before={"content": np.concatenate([_nothing(shown.x[:1]), shown.x])},
     )
-    return sheet, {"distance": _distance(made, own[:, None]).tolist()}
+    return sheet, {"distance": distance(made, own[:, None], run.event).tolist()}
+
+
+def _nothing(like: np.ndarray) -> np.ndarray:
+    """Returns examples that are missing at all positions."""
+    return np.full_like(like, -1 if like.dtype.kind == "i" else np.nan)
 
 
 def _mix_groups(run: Run, shown: Given) -> tuple[Sheet, dict[str, Any]]:
@@ -135,12 +141,6 @@ def _mix_groups(run: Run, shown: Given) -> tuple[Sheet, dict[str, Any]]:
     )
     return sheet, {
         "groups": len(mean),
-        "distance_to_first": _distance(made, made[:, -1:]).tolist(),
-        "distance_to_second": _distance(made, made[:, :1]).tolist(),
+        "distance_to_first": distance(made, made[:, -1:], run.event).tolist(),
+        "distance_to_second": distance(made, made[:, :1], run.event).tolist(),
     }
-
-
-def _distance(a: np.ndarray, b: np.ndarray) -> np.ndarray:
-    """Returns the root mean squared difference [R, N] of x [R, N, *places, C]."""
-    difference = (a - b).reshape(*a.shape[:2], -1)
-    return np.sqrt(np.mean(difference**2, axis=-1))

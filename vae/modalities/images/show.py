@@ -164,6 +164,11 @@ def animate(
     return [path]
 
 
+def texts(x: np.ndarray, event: Event) -> None:
+    """Returns None: images are not read."""
+    return
+
+
 def likeness(x: np.ndarray, others: np.ndarray) -> dict[str, float]:
     """Returns the mean squared error, PSNR and SSIM of pairs of images and others [N, H, W, C]."""
     alike = jax.jit(

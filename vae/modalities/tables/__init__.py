@@ -30,6 +30,7 @@ from vae.modalities.tables.show import (
     sheet,
     surface,
     table,
+    texts,
 )
 from vae.probability.event import Event
 

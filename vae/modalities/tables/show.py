@@ -108,6 +108,11 @@ def _csv(x: np.ndarray, event: Event) -> dict[str, bytes]:
     return {".csv": text.getvalue().encode()}
 
 
+def texts(x: np.ndarray, event: Event) -> None:
+    """Returns None: rows are not read as text."""
+    return
+
+
 def likeness(x: np.ndarray, others: np.ndarray) -> dict[str, float]:
     """Returns the mean squared error of pairs of x and others [N, F], and the mean R^2 of columns.
 
