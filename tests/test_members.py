@@ -17,6 +17,7 @@ from vae.tasks.sample import sample
 
 POSTERIORS = {
     "gaussian": {},
+    "batch_normalized": {"model__posterior": "batch_normalized"},
     "full_gaussian": {"model__posterior": "full_gaussian"},
     "planar": {"model__posterior": "planar"},
     "sylvester": {"model__posterior": "sylvester", "model__posterior_flows": 2},

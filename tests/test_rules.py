@@ -152,6 +152,14 @@ def test_the_rules_name_the_parts_that_are_such():
     ("overrides", "message"),
     [
         ({"model__name": "semi_supervised", "model__posterior": "point"}, "no density to weigh"),
+        (
+            {"model__name": "semi_supervised", "model__posterior": "batch_normalized"},
+            "one for each class",
+        ),
+        (
+            {"model__posterior": "batch_normalized", "training__accumulate": 32},
+            "compares the examples of a batch",
+        ),
         ({"model__prior": "exemplar", "model__prior_components": 1}, "must be at least 2"),
         ({"model__prior": "conditional"}, "needs model.condition='label' or 'attributes'"),
         ({"model__name": "vq", "model__transformer_width": 6}, "transformer_width=6 must be a mul"),

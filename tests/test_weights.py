@@ -68,6 +68,7 @@ OTHERS = {
         "objective__beta": 0.0,
     },
     "full_gaussian": {"model__posterior": "full_gaussian"},
+    "batch_normalized": {"model__posterior": "batch_normalized"},
     "mixture": {"model__prior": "mixture", "model__prior_components": 3},
     "maf": {"model__prior": "maf", "model__prior_flows": 2, "model__prior_widths": (8,)},
     "conditional": {"model__prior": "conditional", "model__condition": "label"},

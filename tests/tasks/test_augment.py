@@ -19,7 +19,7 @@ def augmented(run, out, **options):
 
 
 def test_each_is_near_its_source_or_between_two_of_its_class(run):
-    (images, labels, _), _ = modalities.load(run.config.data).train.read(np.arange(40))
+    (images, labels), _ = modalities.load(run.config.data).train.read(np.arange(40))
     x = images / np.float32(16)
     new = new_images(run, x, labels, 160)
     np.testing.assert_array_equal(new.labels, labels[new.source])
@@ -70,7 +70,7 @@ def test_what_is_written_is_what_a_folder_reads(run, told, halves_read, tmp_path
     _, halves = augmented(told, tmp_path / "halves", num=20, num_given=10)
     source = read(halves)
     assert source.attributes == ("Upper", "Lower") and source.num_classes == 0
-    (_, known, _), _ = modalities.load(told.config.data).train.read(np.arange(10))
+    (_, known), _ = modalities.load(told.config.data).train.read(np.arange(10))
     found = np.array(sorted(map(tuple, source.splits["train"].labels)))
     np.testing.assert_array_equal(found, np.array(sorted(map(tuple, known.repeat(2, 0)))))
 

@@ -68,7 +68,7 @@ def test_cosine_of_known_vectors():
 def people(run, tmp_path_factory):
     """Folders of the first six test images of four digits, and a file of pairs in two folds."""
     folder = tmp_path_factory.mktemp("people")
-    (images, labels, _), _ = modalities.load(run.config.data).test.read(np.arange(180))
+    (images, labels), _ = modalities.load(run.config.data).test.read(np.arange(180))
     for digit, name in enumerate(("Ada", "Bert", "Cy", "Di")):
         (folder / name).mkdir()
         for i, image in enumerate(images[labels == digit][:6], 1):

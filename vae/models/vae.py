@@ -96,10 +96,7 @@ class VAE(Autoencoder):
 
     def encode(self, variables: Variables, batch: Batch, *, train: bool = False) -> Variational:
         """Returns q(z | x), whose `mean` [B, D] is a z that `decode` takes."""
-        outputs = parts.apply(self.encoder, variables["params"]["encoder"], self._told(batch))
-        own = part(variables, "posterior")
-        q = self.posterior.distribution(outputs, own, train=train)
-        return origin.shifted(q, own["statistics"], self._code(batch.y))
+        return self._posterior(variables, batch, train=train, fit=False)[0]
 
     def decode(
         self, variables: Variables, z: Array, y: Array | None = None, *, keys: Array | None = None
@@ -139,7 +136,7 @@ class VAE(Autoencoder):
         With `train`, a discrete q is relaxed, p(z) may leave the batch's own examples out, and the
         adversary takes part. Without it, q and p are the distributions that figures are about.
         """
-        q = self.encode(variables, batch, train=train)
+        q, tracked = self._posterior(variables, batch, train=train, fit=train, axis=axis)
         p = self._prior(variables, batch, train=train)
         z, log_qz = q.sample_and_log_prob(keys=keys)
 
@@ -158,7 +155,6 @@ class VAE(Autoencoder):
             train=train,
             axis=axis,
         )
-        posterior = variables["statistics"]["posterior"]
         return Terms(
             log_px=log_px,
             log_pz=p.log_prob(z),
@@ -169,8 +165,24 @@ class VAE(Autoencoder):
             q=q,
             p=p,
             losses=lost,
-            statistics=statistics | {"posterior": origin.update(posterior, z, self._code(batch.y))},
+            statistics=statistics | {"posterior": origin.update(tracked, z, self._code(batch.y))},
         )
+
+    def _posterior(
+        self,
+        variables: Variables,
+        batch: Batch,
+        *,
+        train: bool,
+        fit: bool,
+        axis: str | None = None,
+    ) -> tuple[Variational, dict[str, Any]]:
+        """Returns q(z | x), and the statistics of its family, after this batch if they `fit` it."""
+        outputs = parts.apply(self.encoder, variables["params"]["encoder"], self._told(batch))
+        own = part(variables, "posterior")
+        outputs, tracked = self.posterior.normalised(outputs, own, train=fit, axis=axis)
+        q = self.posterior.distribution(outputs, own, train=train)
+        return origin.shifted(q, own["statistics"], self._code(batch.y)), tracked
 
     def _prior(self, variables: Variables, batch: Batch, *, train: bool) -> Density:
         def encode(others: Batch) -> Variational:

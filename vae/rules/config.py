@@ -14,6 +14,11 @@ from vae.config.values import HEADS, LAYERS
 from vae.errors import InputError
 
 COUPLED = ("beta_tc", "dip_i", "dip_ii", "info_vae", "wae")  # objectives of a whole batch
+OF_BATCH = {  # choices that compare the examples of a batch
+    "objective.name": COUPLED,
+    "model.adversary": ("factors",),
+    "model.posterior": ("batch_normalized",),
+}
 CAUSAL = ("causal_transformer", "lstm", "gru")  # decoders that read the example
 OF_MEAN = {  # choices that need x to be a differentiable function of z alone
     "model.name": ("gan",),
@@ -66,7 +71,7 @@ def _micro_batches(config: ConfigDict) -> None:
         )
     if batch_size > accumulate:
         return
-    for key, those in {"objective.name": COUPLED, "model.adversary": ("factors",)}.items():
+    for key, those in OF_BATCH.items():
         if (value := get(config, key)) in those:
             raise InputError(
                 f"{key}={value!r} compares the examples of a batch, so data.batch_size / "
@@ -221,6 +226,11 @@ def _semi_supervised(config: ConfigDict) -> None:
         raise InputError(
             "model.posterior='point' has no density to weigh against that of the labels; "
             "choose another with model.name='semi_supervised'."
+        )
+    if model.posterior == "batch_normalized":
+        raise InputError(
+            "model.posterior='batch_normalized' has the moments of one posterior, but "
+            "model.name='semi_supervised' has one for each class; choose 'gaussian'."
         )
     if model.scale == "optimal":
         raise InputError(

@@ -8,6 +8,11 @@ AXES: dict[str, dict[str, Choice]] = {
             "A Gaussian with a standard deviation for each dimension.",
             "vae.models.posteriors.gaussian:Gaussian",
         ),
+        "batch_normalized": Choice(
+            "A Gaussian whose means are normalised over the batch, so that the KL cannot vanish.",
+            "vae.models.posteriors.batch_normalized:BatchNormalized",
+            ("posterior_scale",),
+        ),
         "full_gaussian": Choice(
             "A Gaussian with a full covariance.", "vae.models.posteriors.full_gaussian:Full"
         ),

@@ -98,6 +98,13 @@ KEYS = {
     "model.posterior": axis("model.posterior", "gaussian", "The family of q(z | x)."),
     "model.posterior_flows": Key(4, DEPTH, "Transformations of the posterior."),
     "model.posterior_width": Key(64, SOME, "Width of the flows' context and hidden layers."),
+    "model.posterior_scale": Key(
+        0.5,
+        ABOVE_ZERO,
+        "The spread of normalised means.\n"
+        "It is their standard deviation over a batch, gamma. "
+        "With a prior N(0, I) and D latents the KL of a batch is at least D / 2 times its square.",
+    ),
     "model.categories": Key(10, SOME, "Values of each one-hot variable."),
     "model.temperature": Key(0.5, ABOVE_ZERO, "Temperature of relaxed samples in training."),
     "model.straight_through": Key(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import jax
 
@@ -53,11 +53,27 @@ class Posterior(Protocol):
         """Returns the family's own initial variables, such as the weights of a flow."""
         return parts.nothing()
 
+    def normalised(
+        self, outputs: Array, variables: parts.Variables, *, train: bool, axis: str | None = None
+    ) -> tuple[Array, dict[str, Any]]:
+        """Returns the encoder's outputs as `distribution` takes them, and the family's statistics.
+
+        A family that compares the examples of a training batch, or tracks something over training,
+        does so here.
+
+        Args:
+          outputs: [B, outputs].
+          variables: the family's own; `statistics` holds further ones, which are to be returned.
+          train: whether these are the examples of a training batch.
+          axis: the name of the mapped axis over which the batch is spread, or None.
+        """
+        return outputs, variables["statistics"]
+
     @abstractmethod
     def distribution(
         self, outputs: Array, variables: parts.Variables, *, train: bool
     ) -> Variational:
-        """Returns q(z | x) for the encoder's outputs [B, outputs].
+        """Returns q(z | x) for the encoder's outputs [B, outputs], which are `normalised`.
 
         Args:
           outputs: [B, outputs].
