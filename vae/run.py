@@ -118,7 +118,7 @@ class Run:
         self,
         num: int,
         *,
-        labels: np.ndarray | None = None,
+        labels: Any = None,
         draw: bool = False,
         seed: int = 0,
         prior: Any = None,
@@ -129,8 +129,9 @@ class Run:
 
         Args:
           num: the number of examples.
-          labels: for a conditional model: classes [num], if None each class in turn; or attributes
-            [num, A].
+          labels: for a conditional model: classes [num], if None each class in turn; attributes
+            [num, A]; or classes of several fields, {"digit": 7}, or a list of such sets, used in
+            turn, in which a field that is not named runs through its classes.
           draw: draws x ~ p(x | z), with the likelihood's noise, instead of the mean of p(x | z). A
             decoder that reads x has no such mean, so x is always drawn.
           seed: seed of the draws; example i of a seed is the same whatever `num`.
@@ -145,16 +146,17 @@ class Run:
         num = given.whole_number(num, "num", 1)
         scale = None if temperature is None else given.temperature(temperature)
         keys = example_keys(given.key(seed), np.arange(num))
-        condition = self.model.condition
-        if labels is None and condition and condition.kind == "label":
-            labels = np.arange(num) % condition.size
+        labels = self._labels(labels, num, in_turn=True)
         compiled = self.compiled.decoding(decoding)
         function = compiled.draw if draw or self.model.causal else compiled.sample
         function = functools.partial(function, prior=prior, temperature=scale)
-        return self._in_batches("sampling", function, (keys, self._labels(labels, num)))
+        return self._in_batches("sampling", function, (keys, labels))
 
-    def encode(self, x: np.ndarray, labels: np.ndarray | None = None) -> Any:
-        """Returns q(z | x) of x [N, *places, C], and labels [N] or attributes [N, A] if needed.
+    def encode(self, x: np.ndarray, labels: Any = None) -> Any:
+        """Returns q(z | x) of x [N, *places, C] and, if needed, of its condition.
+
+        `labels` are classes [N]; attributes [N, A]; or classes of several fields, as {"digit": 7,
+        "speaker": "jackson"} for all or a list of such sets.
 
         It has numpy arrays: the `mean` [N, D] that `decode` takes, and `log_std` for a Gaussian.
         """
@@ -166,7 +168,7 @@ class Run:
     def decode(
         self,
         z: Any,
-        labels: np.ndarray | None = None,
+        labels: Any = None,
         *,
         decoding: Decoding | None = None,
         seed: int = 0,
@@ -185,7 +187,7 @@ class Run:
     def reconstruct(
         self,
         x: np.ndarray,
-        labels: np.ndarray | None = None,
+        labels: Any = None,
         *,
         decoding: Decoding | None = None,
         seed: int = 0,
@@ -203,7 +205,7 @@ class Run:
     def log_likelihood(
         self,
         x: np.ndarray,
-        labels: np.ndarray | None = None,
+        labels: Any = None,
         *,
         num_samples: int | None = None,
         seed: int = 0,
@@ -214,7 +216,7 @@ class Run:
     def estimate(
         self,
         x: np.ndarray,
-        labels: np.ndarray | None = None,
+        labels: Any = None,
         *,
         num_samples: int | None = None,
         seed: int = 0,
@@ -223,7 +225,7 @@ class Run:
 
         Args:
           x: examples [N, *places, C].
-          labels: [N], or attributes [N, A], if the model takes any.
+          labels: as for `encode`, if the model takes any.
           num_samples: K; `evaluation.num_samples` of the config if None.
           seed: seed of the samples.
 
@@ -252,7 +254,7 @@ class Run:
     def posterior(
         self,
         observation: Any,
-        labels: np.ndarray | None = None,
+        labels: Any = None,
         *,
         chains: int = 4,
         sweeps: int = SWEEPS,
@@ -262,7 +264,7 @@ class Run:
 
         Args:
           observation: a `Masked` or `Averaged` of `vae.probability.observations`, of N examples.
-          labels: [N], or attributes [N, A], if the model takes any.
+          labels: as for `encode`, if the model takes any.
           chains: M, the number of possible examples for each.
           sweeps: trajectories of each chain; no result uses the first half.
           seed: seed of the chains; chain m of example n is the same whatever else there is.
@@ -294,7 +296,7 @@ class Run:
         size = self.model.condition.size if self.model.condition else 0
         return given.class_numbers(labels, size=size, names=self.classes, workdir=self.workdir)
 
-    def _labels(self, labels: np.ndarray | None, num: int) -> np.ndarray:
+    def _labels(self, labels: Any, num: int, *, in_turn: bool = False) -> np.ndarray:
         return given.labels_of(
             self.model.condition,
             labels,
@@ -302,6 +304,7 @@ class Run:
             names=self.attributes or self.classes,
             unlabelled=self.model.takes_unlabelled,
             workdir=self.workdir,
+            in_turn=in_turn,
         )
 
     def _lengths(self, x: np.ndarray) -> np.ndarray | None:

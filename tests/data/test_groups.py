@@ -52,6 +52,32 @@ def test_by_an_attribute_and_by_label(configure, people, write_images, tmp_path)
     assert sum(map(len, labels)) == len(set.union(*labels)) == 6
 
 
+def test_groups_in_increasing_order():
+    """Whole groups, the first ones by number whatever lies where; unknown ones come last."""
+    groups = np.array([10, 2, -1, 2, 0, 10, 1, 0])
+    assert of_groups(groups, range(5), in_order=True).tolist() == [1, 3, 4, 6, 7]
+    assert of_groups(groups, range(5, 8), in_order=True).tolist() == [0, 2, 5]
+
+
+def test_takes_are_split_in_their_order(configure, write_images, tmp_path):
+    """A pattern's identity is a number, and its fields are columns to split by."""
+    write_images(tmp_path, 60)
+    for i, file in enumerate(sorted(tmp_path.glob("*.png"))):
+        file.rename(tmp_path / f"{i % 3}_{'ab'[i // 3 % 2]}_{i // 6}.png")
+    pattern = "{digit:label}_{who:label}_{identity}.png"
+    tenths = {"train": "train[20%:]", "valid": "train[10%:20%]", "test": "train[:10%]"}
+    keys = {"path": tmp_path, "label_pattern": pattern, **tenths}
+    found = modalities.load(configure(split_by="identity:sorted", **keys))
+    assert set(found.test.identities.tolist()) == {0}
+    assert set(found.valid.identities.tolist()) == {1}
+    assert found.attributes == ("digit=0", "digit=1", "digit=2", "who=a", "who=b")
+    assert (found.train.labels.sum(0) == [16, 16, 16, 24, 24]).all()
+    thirds = {"train": "train[:33%]", "valid": "train[33%:66%]", "test": "train[66%:]"}
+    found = modalities.load(configure(split_by="digit:sorted", **keys | thirds))
+    for k, split in enumerate((found.train, found.valid, found.test)):
+        assert (split.labels[:, :3].argmax(1) == k).all() and len(split) == 20
+
+
 def test_what_cannot_be_split_so_is_a_sentence(configure, people, write_images, tmp_path):
     with pytest.raises(InputError, match=r"there are identity, Camera; did you mean 'identity'\?"):
         modalities.load(configure(path=people, split_by="identiy", **THREE))

@@ -38,6 +38,20 @@ def test_other_names_are_attributes():
     assert named.labels.tolist() == [[31, 0], [4.5, 1]]  # -1 and 1 alone are no and yes
 
 
+def test_classes_with_names_are_one_hot():
+    names = [f"{d}_{s}_{t}.wav" for d in (10, 9) for s in ("bert", "anna") for t in (10, 9)]
+    named = read_names("{digit:label}_{speaker:label}_{identity}.wav", names, "x")
+    assert named.attributes == ("digit=9", "digit=10", "speaker=anna", "speaker=bert")
+    assert named.labels.tolist() == [
+        [float(d == "9"), float(d == "10"), float(s == "anna"), float(s == "bert")]
+        for d, s, _ in (name.removesuffix(".wav").split("_") for name in names)
+    ]
+    assert named.identities.tolist() == [1, 0] * 4 and (named.number, named.classes) == (0, ())
+    mixed = read_names("{sex:label}_{age}", ["m_31", "f_4"], "x")
+    assert mixed.attributes == ("sex=f", "sex=m", "age")
+    assert mixed.labels.tolist() == [[0, 1, 31], [1, 0, 4]]
+
+
 def test_characters_of_regular_expressions_are_themselves():
     assert read_names("({label}).+{*}", ["(a).+1"], "x").classes == ("a",)
     with pytest.raises(InputError, match="does not fit 1 of 1"):
@@ -52,14 +66,17 @@ def test_characters_of_regular_expressions_are_themselves():
         ("{*}.png", "has no field to read: write it like"),
         ("photos", "has no field to read"),
         ("{label}_{label}.png", "has a field twice"),
-        ("{label}_{age}.png", "has a label and attributes, but"),
+        ("{label}_{age}.png", r"has a label and attributes, but .* as \{kind:label\}: write it"),
+        ("{a:label}_{a}.png", "has a field twice"),
+        ("{a:labels}_{*}.png", r"has the field \{a:labels\}"),
+        ("{identity:label}_{*}.png", r"has the field \{identity:label\}"),
         ("{label_{*}.png", "has a brace too many"),
         ("{label}}_{*}.png", "has a brace too many"),
         ("{}_{*}.png", r"has the field \{\}"),
         ("{two words}.png", r"has the field \{two words\}"),
         (
             "{letter}_{*}.png",
-            r"letter of a_1\.png is 'a', which is no finite number: call it",
+            r"letter of a_1\.png is 'a', which is no finite number: write",
         ),
     ],
 )

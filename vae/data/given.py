@@ -9,6 +9,7 @@ from typing import Any
 import jax
 import numpy as np
 
+from vae.data import fields
 from vae.data.labels import class_name
 from vae.errors import InputError
 
@@ -95,16 +96,18 @@ def labels_of(
     names: Sequence[str],
     unlabelled: bool,
     workdir: Path,
+    in_turn: bool = False,
 ) -> np.ndarray:
     """Returns the labels that a model is given, classes [num] or attributes [num, A].
 
     Args:
       condition: the model's condition; None where it takes no labels: all are then -1.
-      labels: what the user gives, see `class_labels` and `attribute_values`.
+      labels: what the user gives, see `class_labels`, `attribute_values` and `vae/data/fields.py`.
       num: how many examples there are.
       names: the names of the attributes or of the classes.
       unlabelled: whether a class may be unknown.
       workdir: the run directory, for the message.
+      in_turn: classes that are not given are all of them in turn.
 
     Raises:
       InputError: the labels do not fit the condition.
@@ -112,7 +115,11 @@ def labels_of(
     if not condition:
         return np.full(num, -1, np.int32)
     if condition.kind == "attributes":
+        if fields.by_name(labels) or (in_turn and labels is None and fields.fields_of(names)):
+            return fields.told(labels, num, names, in_turn=in_turn)
         return attribute_values(labels, num, names)
+    if labels is None and in_turn:
+        labels = np.arange(num) % condition.size
     return class_labels(
         labels, num, size=condition.size, names=names, unlabelled=unlabelled, workdir=workdir
     )

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 
 from vae.data.examples import Source
+from vae.data.fields import fields_of
 from vae.data.splits import digest, order
 from vae.errors import InputError, did_you_mean
+
+SORTED = ":sorted"  # ends a column whose groups come in increasing order
 
 
 def together(
@@ -17,18 +21,19 @@ def together(
     """Returns the indices of each slice's examples, such that no group is in two slices.
 
     Args:
-      column: what makes a group (`data.split_by`): "identity", "label" or an attribute's name.
+      column: what makes a group (`data.split_by`): "identity", "label" or the name of an attribute
+        or of a field. With ":sorted", groups are in increasing order; else they are shuffled.
       source: the base splits.
       selected: the slices, as `splits.select` gives them.
 
     Raises:
       InputError: the column is not known, a slice is left empty, or a group is in two base splits.
     """
-    groups = _groups(column, source)
+    groups = _groups(column.removesuffix(SORTED), source)
     chosen: dict[str, np.ndarray] = {}
     seen: dict[str, set[int]] = {}
     for key, (name, span) in selected.items():
-        chosen[key] = of_groups(groups[name], span)
+        chosen[key] = of_groups(groups[name], span, in_order=column.endswith(SORTED))
         own = set(groups[name][chosen[key]].tolist()) - {-1}
         if not len(chosen[key]):
             raise InputError(
@@ -45,7 +50,7 @@ def together(
     return chosen
 
 
-def of_groups(groups: np.ndarray, span: range) -> np.ndarray:
+def of_groups(groups: np.ndarray, span: range, *, in_order: bool = False) -> np.ndarray:
     """Returns the indices, in increasing order, of a slice of whole groups.
 
     The groups are put into an order that depends on their numbers alone, and the slice's bounds
@@ -54,10 +59,13 @@ def of_groups(groups: np.ndarray, span: range) -> np.ndarray:
     Args:
       groups: [N], the group of each example, -1 for an example on its own.
       span: the slice, in examples.
+      in_order: takes groups by increasing number, examples on their own last; else shuffled.
     """
     alone = groups < 0
     names = np.where(alone, np.arange(len(groups)), groups)
-    keys = [digest(f"{kind} {name}".encode()) for kind, name in zip(alone, names, strict=True)]
+    keys: list[Any] = list(zip(alone.tolist(), names.tolist(), strict=True))
+    if not in_order:
+        keys = [digest(f"{kind} {name}".encode()) for kind, name in keys]
     ordered = order(keys)
     changes = [i for i in range(1, len(keys)) if keys[ordered[i]] != keys[ordered[i - 1]]]
     bounds = np.array([0, *changes, len(keys)])
@@ -81,6 +89,8 @@ def _groups(column: str, source: Source) -> dict[str, np.ndarray]:
         if labels is not None:
             for name, values in zip(source.attributes, labels.T, strict=False):
                 columns.setdefault(name, []).append(values)
+            for field in fields_of(source.attributes):
+                columns.setdefault(field.name, []).append(labels[:, field.columns].argmax(1))
     if column not in columns:
         there = f"there are {', '.join(columns)}" if columns else "nothing is known of its examples"
         hint = did_you_mean(column, columns)

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from vae.data.examples import ArrayExamples, Examples, Source
+from vae.data.fields import classes_told
 from vae.errors import InputError
 
 logger = logging.getLogger(__name__)
@@ -107,12 +108,15 @@ def class_name(label: int, names: Sequence[str]) -> str:
 
 
 def called(labels: np.ndarray | None, names: Sequence[str]) -> list[str]:
-    """Returns captions for a picture of examples, from their classes [N] (-1: none).
+    """Returns captions for a picture of examples, given the names of all classes or attributes.
 
-    Returns [] for attributes [N, A], which are too many for a caption, and without labels.
+    They are from classes [N] (-1: none), or from the fields of attributes [N, A]. Other attributes
+    are too many for a caption: without fields it returns [], as without labels.
     """
-    if labels is None or labels.ndim > 1:
+    if labels is None:
         return []
+    if labels.ndim > 1:
+        return classes_told(labels, names)
     found = [class_name(int(label), names) if label >= 0 else "" for label in labels]
     return [f"class {name}" if name.isdecimal() else name for name in found]
 

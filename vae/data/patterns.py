@@ -1,17 +1,20 @@
 """Labels, identities and attributes from the names of files, by a pattern (`data.label_pattern`).
 
-    {label}_{*}.png              cat_0012.png
-    {identity}/{*}.jpg           anna/7.jpg: a field may be the name of a folder
-    {label}_{identity}_{*}.wav   7_jackson_32.wav
-    {age}_{sex}_{*}.jpg          31_0_20170104.jpg
+    {label}_{*}.png                             cat_0012.png
+    {identity}/{*}.jpg                          anna/7.jpg: a field may be the name of a folder
+    {label}_{identity}_{*}.wav                  7_jackson_32.wav
+    {age}_{sex}_{*}.jpg                         31_0_20170104.jpg
+    {digit:label}_{speaker:label}_{identity}    7_jackson_32: two classes, and which take it is
 
 A field stands for any text without a "/", as short as the rest of the pattern allows. `label` is
-the class, `identity` whose the example is, and `*` is ignored; any other field is an attribute,
-which is a number. Folders above those in the pattern may have any name.
+the class, `identity` whose the example is, and `*` is ignored. `NAME:label` is a class that has a
+name, of which there may be several (`vae/data/fields.py`). Any other field is an attribute, which
+is a number. Folders above those in the pattern may have any name.
 """
 
 from __future__ import annotations
 
+import logging
 import re
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -19,10 +22,14 @@ from typing import NamedTuple
 import numpy as np
 
 from vae.data.attributes import as_number, from_signs
-from vae.data.labels import classes_of
+from vae.data.fields import one_hot
+from vae.data.labels import MANY, class_name, classes_of
 from vae.errors import InputError, readable
 
+logger = logging.getLogger(__name__)
+
 KEY = "data.label_pattern"
+_CLASS = ":label"  # ends the field of a class with a name
 _FIELD = re.compile(r"\{([^{}]*)\}")
 
 
@@ -64,23 +71,35 @@ def read_names(pattern: str, files: Sequence[str], what: str) -> Named:
             f"{KEY} = {pattern!r} does not fit {len(others)} of {len(files)} files of {what}, "
             f"{readable(others[0])} for one: change it, or move them away."
         )
-    columns = {field: [match[field] for match in matches if match] for field in fields}
+    texts = {
+        field: np.array([match[i + 1] for match in matches if match])
+        for i, field in enumerate(fields)
+    }
     identities = None
-    if "identity" in columns:
-        _, identities = np.unique(columns.pop("identity"), return_inverse=True)
+    if "identity" in texts:
+        _, identities = np.unique(_values(texts.pop("identity")), return_inverse=True)
         identities = identities.astype(np.int32)
-    if "label" in columns:
-        texts = np.array(columns["label"])
-        try:
-            values = texts.astype(np.int64)
-        except (ValueError, OverflowError):
-            values = texts
-        labels, _, classes, number = classes_of({"": values}, {"": texts}, what)
-        return Named(labels[""], tuple(map(readable, classes)), number, (), identities)
-    if not columns:
+    if "label" in texts:
+        labels, classes, number = _classes(texts["label"], what)
+        return Named(labels, classes, number, (), identities)
+    if not texts:
         return Named(np.full(len(files), -1, np.int32), (), 0, (), identities)
-    values = np.stack([_numbers(column, files, field) for field, column in columns.items()], 1)
-    return Named(from_signs(values), (), 0, tuple(columns), identities)
+    names: list[str] = []
+    columns: list[np.ndarray] = []
+    for field, column in texts.items():
+        name = field.removesuffix(_CLASS)
+        if name == field:
+            names.append(field)
+            columns.append(from_signs(_numbers(column, files, field)))
+            continue
+        labels, classes, number = _classes(column, f"{what}, {name}")
+        known = [class_name(i, classes) for i in range(number)]
+        if number > MANY:
+            logger.warning("%s: %s has %d classes: are they classes?", what, name, number)
+        attributes, values = one_hot(name, known, labels)
+        names += attributes
+        columns.append(values)
+    return Named(np.concatenate(columns, axis=1), (), 0, tuple(names), identities)
 
 
 def _compiled(pattern: str) -> tuple[list[str], re.Pattern]:
@@ -88,31 +107,57 @@ def _compiled(pattern: str) -> tuple[list[str], re.Pattern]:
     text, *rest = _FIELD.split(pattern)
     named, literals = rest[::2], rest[1::2]
     fields = [field for field in named if field != "*"]
-    wrong = next((field for field in fields if not field.isidentifier()), None)
+    names = [field.removesuffix(_CLASS) for field in fields]
+    wrong = next(
+        (
+            field
+            for field, name in zip(fields, names, strict=True)
+            if not name.isidentifier() or (field != name and name in ("label", "identity"))
+        ),
+        None,
+    )
     if wrong is not None or any(mark in "".join((text, *literals)) for mark in "{}"):
         reason = "has a brace too many" if wrong is None else f"has the field {{{wrong}}}"
     elif not fields:
         reason = "has no field to read"
-    elif len(set(fields)) < len(fields):
+    elif len(set(names)) < len(names):
         reason = "has a field twice"
     elif "label" in fields and {*fields} - {"label", "identity"}:
-        reason = "has a label and attributes, but a model's condition is either"
+        reason = (
+            "has a label and attributes, but a model's condition is either, so that this label "
+            "needs a name, as {kind:label}"
+        )
     else:
-        groups = ("([^/]+?)" if f == "*" else f"(?P<{f}>[^/]+?)" for f in named)
+        groups = ("[^/]+?" if f == "*" else "([^/]+?)" for f in named)
         parts = zip(groups, map(re.escape, literals), strict=True)
         return fields, re.compile(re.escape(text) + "".join(map("".join, parts)), re.DOTALL)
     raise InputError(
-        f"{KEY} = {pattern!r} {reason}: write it like {{label}}_{{*}}.png or "
-        "{identity}/{*}.jpg."
+        f"{KEY} = {pattern!r} {reason}: write it like {{label}}_{{*}}.png, "
+        "{identity}/{*}.jpg or {digit:label}_{speaker:label}_{*}.wav."
     )
 
 
-def _numbers(column: Sequence[str], files: Sequence[str], field: str) -> np.ndarray:
-    """Returns an attribute [N] float32."""
-    numbers = np.array([as_number(text) for text in column], np.float32)
+def _values(texts: np.ndarray) -> np.ndarray:
+    """Returns texts [N] as whole numbers where all are such, else as they are."""
+    try:
+        return texts.astype(np.int64)
+    except (ValueError, OverflowError):
+        return texts
+
+
+def _classes(texts: np.ndarray, what: str) -> tuple[np.ndarray, tuple[str, ...], int]:
+    """Returns classes [N] int32, their names (none where these are their numbers), and how many."""
+    labels, _, classes, number = classes_of({"": _values(texts)}, {"": texts}, what)
+    return labels[""], tuple(map(readable, classes)), number
+
+
+def _numbers(column: np.ndarray, files: Sequence[str], field: str) -> np.ndarray:
+    """Returns an attribute [N, 1] float32."""
+    numbers = np.array([as_number(text) for text in column.tolist()], np.float32)
     if len(bad := np.flatnonzero(~np.isfinite(numbers))):
         raise InputError(
-            f"{KEY}: {field} of {readable(files[bad[0]])} is {readable(column[bad[0]])!r}, which "
-            "is no finite number: call it label or identity, or write {*} for it."
+            f"{KEY}: {field} of {readable(files[bad[0]])} is {readable(str(column[bad[0]]))!r}, "
+            f"which is no finite number: write {{{field}:label}} for a class, {{identity}}, or "
+            "{*} for what says nothing."
         )
-    return numbers
+    return numbers[:, None]

@@ -2,7 +2,8 @@
 
 Latents z [N, D] and their attributes y [N, A], as shares of their ranges, give a step d_a [D] for
 each attribute a: z + d_a is z with the attribute turned on, from 0 to 1, and z + 2 d_a goes twice
-as far. The attributes `keep` stay as they are. There are two methods:
+as far. The attributes `keep` stay as they are, but for the others of a's own field, of which an
+example has one (`fields`, the columns of each). There are two methods:
 
     means    E[z | y_a = 1, y_keep] - E[z | y_a = 0, y_keep]: the difference between the means of
              latents with and without the attribute, at fixed values of the attributes to keep. It
@@ -28,20 +29,24 @@ SMALLEST = 1e-3  # a smaller share of a direction's length counts as nothing
 NARROWEST = 1e-6  # the least variance that z is taken to have, as a share of its largest
 
 
-def means(z: np.ndarray, y: np.ndarray, keep: Sequence[int]) -> np.ndarray:
+def means(
+    z: np.ndarray, y: np.ndarray, keep: Sequence[int], fields: Sequence[Sequence[int]] = ()
+) -> np.ndarray:
     """Returns the steps [A, D] by means; zeros where the kept attributes determine an attribute."""
     z, y = (z - z.mean(0)).astype(np.float64), (y - y.mean(0)).astype(np.float64)
     steps = np.zeros((y.shape[1], z.shape[1]), np.float32)
     for a in range(len(steps)):
-        own = apart(y[:, a], y[:, _others(a, keep)].T)
+        own = apart(y[:, a], y[:, _others(a, keep, fields)].T)
         if own.any():
             steps[a] = own @ z / (own @ own)
     return steps
 
 
-def linear(z: np.ndarray, y: np.ndarray, keep: Sequence[int]) -> np.ndarray:
+def linear(
+    z: np.ndarray, y: np.ndarray, keep: Sequence[int], fields: Sequence[Sequence[int]] = ()
+) -> np.ndarray:
     """Returns the steps [A, D] by classifiers; zeros where the kept normals span an attribute's."""
-    slopes = means(z, y, keep)
+    slopes = means(z, y, keep, fields)
     centred = (z - z.mean(0)).astype(np.float64)
     variances, axes = np.linalg.eigh(centred.T @ centred / len(z))
     stds = np.sqrt(np.maximum(variances, NARROWEST * variances[-1]))
@@ -49,7 +54,7 @@ def linear(z: np.ndarray, y: np.ndarray, keep: Sequence[int]) -> np.ndarray:
     normals = np.stack([_normal(whitened, values) for values in y.T])
     steps = np.zeros_like(slopes)
     for a, normal in enumerate(normals):
-        left = apart(normal, normals[_others(a, keep)])
+        left = apart(normal, normals[_others(a, keep, fields)])
         if left.any():
             moved = normal @ (slopes[a] @ axes / stds)  # how far the step by means moves its score
             steps[a] = axes @ (stds * left) * moved / (normal @ left)
@@ -72,8 +77,9 @@ def apart(direction: np.ndarray, others: np.ndarray) -> np.ndarray:
     return left
 
 
-def _others(a: int, keep: Sequence[int]) -> list[int]:
-    return [k for k in keep if k != a]
+def _others(a: int, keep: Sequence[int], fields: Sequence[Sequence[int]]) -> list[int]:
+    own = next((columns for columns in fields if a in columns), (a,))
+    return [k for k in keep if k not in own]
 
 
 def _normal(z: np.ndarray, values: np.ndarray) -> np.ndarray:

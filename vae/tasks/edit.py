@@ -11,6 +11,7 @@ import numpy as np
 
 from vae.annotations import Count
 from vae.data.distance import distance
+from vae.data.fields import field_with
 from vae.data.prepare import first_examples
 from vae.errors import InputError
 from vae.evaluation.probe import Probe
@@ -60,8 +61,9 @@ def edit(
       run: a run whose data have attributes or classes.
       attribute: the attribute to edit, or the class to lead to, where the data have classes.
       measure: measures what the edit of each attribute does to all attributes.
-      strength: how far the last column goes; 2 if absent, 1 with measure. 1 turns the attribute on,
-        from its low to its high; negative values turn it off.
+      strength: how far the last column goes; 2 if absent, 1 with measure or where the attribute is
+        a class of a conditional model. 1 turns the attribute on, from its low to its high; negative
+        values turn it off.
       files: files and folders of your own examples; test examples if absent.
       num: the number of test examples; 8 if absent (256 with measure).
       method: finds directions by differences of means, or by linear classifiers.
@@ -89,11 +91,12 @@ def edit(
         return _measured(run, method=method, keep=keep, **chosen)
     if attribute is None:
         raise InputError("--attribute=NAME is missing: what edit is to change.")
-    strength, steps = 2.0 if strength is None else strength, steps or STEPS
-    column_of(attribute, run)
+    column, steps = column_of(attribute, run), steps or STEPS
     if residual and run.event.values.kind == "tokens":
         raise InputError("--residual adds values, but tokens are no numbers: leave it out.")
     editor = Editor(run, method=method, keep=keep)
+    if strength is None:  # beyond 1 a condition would have less than nothing of another class
+        strength = 1.0 if editor.conditional and field_with(column, run.attributes) else 2.0
     shown = given(run, files=files, num=num, usual=NUM, labels=labels, attributes=attributes)
     z = run.encode(shown.x, shown.y).mean
     reconstructed = run.decode(z, shown.y)

@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 
+from vae.data.fields import field_with, fields_of
 from vae.data.labels import class_name
 from vae.errors import InputError, did_you_mean, not_one_of
 from vae.run import Run
@@ -59,7 +60,8 @@ class Editor:
         kept = attribute_columns(run.attributes if keep is None else keep, run)
         if not self.conditional:
             known = encodings(run)
-            self._steps = METHODS[method](known.z, run.scales.share(known.label), kept)
+            fields = [field.columns for field in fields_of(run.attributes)]
+            self._steps = METHODS[method](known.z, run.scales.share(known.label), kept, fields)
 
     def step(self, name: str) -> np.ndarray:
         """Returns the step [D] of strength 1 of an attribute or towards a class.
@@ -82,15 +84,22 @@ class Editor:
         """Returns the edited latents and condition.
 
         A conditional model is given a y_a that moves the share |strength| of the way to its high (1
-        for an attribute between 0 and 1), or to its low where the strength is negative.
+        for an attribute between 0 and 1), or to its low where the strength is negative. A class of
+        a field is turned on as the others of that field are turned off.
         """
         if not self.conditional:
             return z + np.float32(strength) * self.step(name), y
-        column = column_of(name, self._run)
+        column, scales = column_of(name, self._run), self._run.scales
+        columns, ends = [column], [(scales.high if strength > 0 else scales.low)[column]]
+        if field := field_with(column, self._run.attributes):
+            if strength < 0:
+                raise InputError(
+                    f"{name} is one of {len(field.classes)}, and an example has one of them: turn "
+                    f"on another {field.name}, with a strength above 0."
+                )
+            columns, ends = list(field.columns), [float(c == column) for c in field.columns]
         y = np.array(y, np.float32)
-        scales = self._run.scales
-        end = (scales.high if strength > 0 else scales.low)[column]
-        y[:, column] += abs(strength) * (end - y[:, column])
+        y[:, columns] += abs(strength) * (np.array(ends, np.float32) - y[:, columns])
         return z, y
 
 

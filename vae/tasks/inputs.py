@@ -14,6 +14,7 @@ from vae import modalities
 from vae.data.attributes import FILE
 from vae.data.batches import HostBatch
 from vae.data.examples import Dataset, Raw, read_complete
+from vae.data.fields import field_with, fields_of, told, without_field
 from vae.data.labels import class_name
 from vae.data.prepare import first_examples, prepare
 from vae.errors import InputError, did_you_mean, readable
@@ -149,6 +150,11 @@ def with_attributes(y: np.ndarray, values: Mapping[str, float], run: Run) -> np.
                 "%s=%g is far from the training data, where it goes from %g to %g",
                 *(name, value, low, high),
             )
+        if field := field_with(column, run.attributes):
+            raise InputError(
+                f"{name} is a class of {field.name}, one of {len(field.classes)}: give it as "
+                f"--labels={name}."
+            )
         y[:, column] = value
     return y
 
@@ -192,7 +198,8 @@ def given(
       num: the number of test examples, where there are no `files`; `usual` where None.
       usual: see `num`.
       labels: for a model with the condition "label": a label for each of the user's examples, or
-        one for all.
+        one for all; where the attributes of a model have fields, a class of each field, as
+        digit=7 and speaker=jackson.
       attributes: for a model with the condition "attributes": values by name for each of the user's
         examples, or once for all. Others are medians over the first test examples.
       event: what the files are read as; the run's event where None.
@@ -202,13 +209,17 @@ def given(
         does not take.
     """
     condition = run.model.condition
-    told = {"label": labels, "attributes": attributes}
-    for kind, values in told.items():
-        if values and not (files and condition and condition.kind == kind):
-            raise InputError(
-                f"--{kind.rstrip('s')}s is for the user's own --files and a run of "
-                f"model.condition={kind!r}."
-            )
+    kind = condition.kind if condition else ""
+    fields = kind == "attributes" and fields_of(run.attributes)
+    if labels and not (files and (kind == "label" or fields)):
+        raise InputError(
+            "--labels is for the user's own --files and a run of model.condition='label', or of "
+            "'attributes' that have classes."
+        )
+    if attributes and not (files and kind == "attributes"):
+        raise InputError(
+            "--attributes is for the user's own --files and a run of model.condition='attributes'."
+        )
     if not files:
         dataset = run.dataset()
         batch = first_examples(dataset, "test", num or usual, run.config)
@@ -217,7 +228,7 @@ def given(
     refuse(OF_THE_DATA, num=num)
     x, names = run.modality.read_files(files, event or run.event, run.config.data)
     y = None
-    if condition and condition.kind == "label":
+    if kind == "label":
         if len(labels) not in (1, len(x)) and not run.model.takes_unlabelled:
             raise InputError(
                 f"this model is conditional: give --labels={','.join('0' * len(x))}, one for "
@@ -230,11 +241,14 @@ def given(
                 f"--attributes has {len(attributes)} sets for {len(x)} examples; give one for "
                 "each, with / between, or one for all."
             )
-        known = first_examples(run.dataset(), "test", USUAL, run.config).y
-        median = np.median(known, axis=0, keepdims=True)
-        sets = list(attributes) or [{}]
-        y = np.concatenate([with_attributes(median, one, run) for one in sets])
-        y = y[np.arange(len(x)) % len(y)]
+        if attributes or without_field(run.attributes):
+            known = first_examples(run.dataset(), "test", USUAL, run.config).y
+            median = np.median(known, axis=0, keepdims=True)
+            sets = list(attributes) or [{}]
+            y = np.concatenate([with_attributes(median, one, run) for one in sets])
+            y = y[np.arange(len(x)) % len(y)]
+        if fields:
+            y = told(labels, len(x), run.attributes, y)
     return Given(x, y, [readable(Path(name).stem) for name in names], None)
 
 

@@ -63,7 +63,7 @@ def reconstruct(
         refuse(OF_FILES, labels=labels, attributes=attributes)
         what = split or "test"
         x, y, *_ = first_examples(run.dataset(), what, num or NUM, run.config)
-        captions = called(y, run.classes) if run.model.condition else []
+        captions = called(y, run.attributes or run.classes) if run.model.condition else []
     decoding = Decoding(beam=beam) if beam else None
     reconstructions = run.reconstruct(x, y, decoding=decoding)
     figures = run.modality.likeness(x, reconstructions)

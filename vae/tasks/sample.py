@@ -9,6 +9,7 @@ from typing import Literal
 import numpy as np
 
 from vae.annotations import Count, Seed
+from vae.data.fields import as_text, fields_of, read_sets, told, without_field
 from vae.data.labels import called
 from vae.data.prepare import first_examples
 from vae.errors import InputError
@@ -48,11 +49,14 @@ def sample(
       vae sample --workdir=runs/digits --num=16
       vae sample --workdir=runs/digits --prior=mixture --temperature=0.8
       vae sample --workdir=runs/sentences --top_p=0.9
+      vae sample --workdir=runs/speech --labels=digit=7,speaker=jackson
 
     Args:
       run: the run.
       num: the number of samples.
-      labels: classes of the samples, by number or name, in turn; all classes if absent.
+      labels: classes of the samples, by number or name, in turn; all classes if absent. For data
+        with several classes digit=7,speaker=jackson; one that is not named runs through all, and
+        one that is named again begins another set.
       attributes: attributes of the samples: Smiling=1,Hat=0, or several such sets, used in turn,
         with / between; an attribute not named is as in the test examples.
       draw: draws x from p(x | z) instead of showing its mean.
@@ -73,16 +77,25 @@ def sample(
       InputError: the model takes no labels or attributes, or not these, its prior has no
         temperature, or its decoder finds all values at once.
     """
-    condition, decoding = run.model.condition, Decoding(decoder_temperature, top_p, beam)
-    if labels and not (condition and condition.kind == "label"):
+    kind = run.model.condition.kind if run.model.condition else ""
+    decoding = Decoding(decoder_temperature, top_p, beam)
+    fields = fields_of(run.attributes) if kind == "attributes" else ()
+    if labels and not (kind == "label" or fields):
         raise InputError("this model takes no labels; one with model.condition='label' does.")
-    labels = run.class_numbers(labels)
-    kind = "draws" if draw else "samples"
+    if attributes and kind != "attributes":
+        raise InputError(
+            "this model takes no attributes; one with model.condition='attributes' does."
+        )
+    classes = (
+        [as_text(each) for each in read_sets(labels, run.attributes)]
+        if fields
+        else list(map(str, run.class_numbers(labels)))
+    )
     path = names.picture(
         run,
-        f"{kind}_{prior}" if prior else kind,
+        ("draws" if draw else "samples") + (f"_{prior}" if prior else ""),
         f"seed{seed}",
-        f"labels{'-'.join(map(str, labels))}" if labels else "",
+        f"labels{'-'.join(classes)}" if labels else "",
         "-".join("_".join(f"{key}{value:g}" for key, value in one.items()) for one in attributes),
         temperature=(temperature, None),
         num=(num, NUM),
@@ -91,16 +104,16 @@ def sample(
         beam=(beam, None),
     )
     fitted = fit_prior(run, prior) if prior else None
-    given = np.resize(labels, num) if labels else None
-    if condition and condition.kind == "attributes":
+    given = np.arange(num) % run.model.condition.size if kind == "label" else None
+    if kind == "label" and labels:
+        given = np.resize(run.class_numbers(labels), num)
+    if kind == "attributes" and (attributes or without_field(run.attributes)):
         y = first_examples(run.dataset(), "test", num, run.config).y
         given = np.array(y[np.arange(num) % len(y)], np.float32)
         for i, one in enumerate(attributes):
             given[i :: len(attributes)] = with_attributes(given[i :: len(attributes)], one, run)
-    elif attributes:
-        raise InputError(
-            "this model takes no attributes; one with model.condition='attributes' does."
-        )
+    if fields:
+        given = told(labels, num, run.attributes, given, in_turn=True)
     x = run.sample(
         num,
         labels=given,
@@ -111,11 +124,10 @@ def sample(
         decoding=None if decoding == Decoding() else decoding,
     )
     data = _data(run) if run.modality.COMPARES else None
-    told = given if given is not None or not condition else np.arange(num) % condition.size
     how = "x drawn from p(x | z)" if draw or run.model.causal else "shown as the mean of p(x | z)"
     how = decoding.named or how
     title = _title(run, how, seed, prior, temperature, attributes)
-    captions = called(told, run.classes)
+    captions = called(given, run.attributes or run.classes)
     sheet = run.modality.sheet(x, run.event, title, data=data, captions=captions)
     return Output(sheet.save(path), text=sheet.text)
 

@@ -8,6 +8,7 @@ x is decoded from the topmost g groups of one example and the others of another,
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, cast
@@ -17,8 +18,9 @@ import numpy as np
 
 from vae.annotations import Count
 from vae.data.distance import distance
+from vae.data.fields import fields_of, without_field
 from vae.data.labels import called
-from vae.errors import InputError
+from vae.errors import InputError, not_one_of
 from vae.modalities.sheets import Sheet
 from vae.models.ladder import Ladder
 from vae.run import Run
@@ -37,6 +39,7 @@ def transfer(
     num: Count | None = None,
     labels: Sequence[int | str] = (),
     attributes: Sequence[Mapping[str, float]] = (),
+    style: Sequence[str] = (),
 ) -> Output:
     """Draws each example's content in each other's style, with a conditional model or a ladder.
 
@@ -46,6 +49,7 @@ def transfer(
 
     Examples:
       vae transfer --workdir=runs/celeba_cvae
+      vae transfer --workdir=runs/speech --style=speaker
       vae transfer --workdir=runs/ladder --files=A.png,B.png
 
     Args:
@@ -55,6 +59,8 @@ def transfer(
       labels: classes of your own examples, by number or name, or one for all.
       attributes: attributes of your own examples: Smiling=1,Hat=0 for all, or a set for each, with
         / between; an attribute not named gets its median over test examples.
+      style: the attributes or classes (digit, speaker) that are style; the others stay with the
+        content; all are style if absent.
 
     Returns:
       The paths of the sheet and the figures, and the figures: the distance of each result to the
@@ -73,30 +79,59 @@ def transfer(
         )
     if ladder and num and num % 2:
         num += 1
+    columns = _columns(style, run)
     shown = given(run, files=files, num=num, usual=NUM, labels=labels, attributes=attributes)
-    sheet, figures = _mix_groups(run, shown) if ladder else _swap(run, shown)
-    path = names.picture(run, "transfer", shown.tag, num=(num or NUM, NUM))
+    sheet, figures = _mix_groups(run, shown) if ladder else _swap(run, shown, columns)
+    path = names.picture(run, "transfer", shown.tag, style=(style, ()), num=(num or NUM, NUM))
     paths = sheet.save(path)
     figures = {"step": run.step, "examples": shown.names} | figures
     write_json(path.with_suffix(".json"), figures)
     return Output([*paths, path.with_suffix(".json")], figures, sheet.text)
 
 
-def _swap(run: Run, shown: Given) -> tuple[Sheet, dict[str, Any]]:
-    """Combines all contents and styles; returns the sheet and the figures."""
+def _columns(style: Sequence[str], run: Run) -> list[int]:
+    """Returns the columns of a run's attributes that are style; [] where the whole condition is.
+
+    Raises:
+      InputError: the model's condition is a class, or has no such attributes or fields.
+    """
+    if not style:
+        return []
+    if not (run.model.condition and run.model.condition.kind == "attributes"):
+        raise InputError(
+            "--style chooses among attributes, which this model is not conditional on."
+        )
+    columns = {field.name: list(field.columns) for field in fields_of(run.attributes)}
+    columns |= {name: [run.attributes.index(name)] for name in without_field(run.attributes)}
+    for name in style:
+        if name not in columns:
+            raise InputError(not_one_of(f"--style={name}", name, columns))
+    return list(itertools.chain.from_iterable(columns[name] for name in style))
+
+
+def _swap(run: Run, shown: Given, columns: Sequence[int]) -> tuple[Sheet, dict[str, Any]]:
+    """Combines all contents and styles; returns the sheet and the figures.
+
+    Args:
+      run: the run.
+      shown: the examples.
+      columns: the columns of y that are style; all where empty.
+    """
     number, y = len(shown.x), cast(np.ndarray, shown.y)
     mean = run.encode(shown.x, shown.y).mean
     content, style = np.divmod(np.arange(number**2), number)
-    made = run.decode(jax.tree.map(lambda leaf: leaf[content], mean), y[style])
+    told = y[content if columns else style]
+    told[..., columns] = y[style][..., columns]
+    made = run.decode(jax.tree.map(lambda leaf: leaf[content], mean), told)
     made = made.reshape(number, number, *made.shape[1:])
     own = made[np.arange(number), np.arange(number)]
-    styles = called(shown.y, run.classes) or [f"as {name}" for name in shown.names]
+    classes = called(shown.y, run.attributes or run.classes)
     sheet = run.modality.table(
         np.concatenate([shown.x[None], made]),
         run.event,
         f"Content and style, step {run.step:,}: the latents of the example on the left, decoded "
         "with the condition of the one above; reconstructions on the diagonal",
-        columns=styles,
+        columns=classes or [f"as {name}" for name in shown.names],
         rows=["style", *shown.names],
         before={"content": np.concatenate([_nothing(shown.x[:1]), shown.x])},
     )

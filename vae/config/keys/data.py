@@ -37,15 +37,17 @@ KEYS = {
         "",
         PATH,
         "Keeps examples that share it in one split.\n"
-        "identity (of CelebA, or of attributes.csv), label, or an attribute's name; empty "
-        "splits by example.",
+        "identity (of CelebA, attributes.csv or data.label_pattern), label, or the name of an "
+        "attribute or a field; identity:sorted slices them in increasing order, where groups are "
+        "shuffled otherwise; empty splits by example.",
     ),
     "data.label_pattern": Key(
         "",
         Text(200),
-        "What the names of image files say.\n"
-        "{label}_{*}.png, {identity}/{*}.jpg or {age}_{sex}_{*}.jpg: a name other than label and "
-        "identity is an attribute's; empty takes folders as labels.",
+        "What the names of files say.\n"
+        "{label}_{*}.png, {identity}/{*}.jpg, {age}_{sex}_{*}.jpg or "
+        "{digit:label}_{speaker:label}_{*}.wav: a name other than label and identity is an "
+        "attribute's, with :label that of several classes; empty takes folders as labels.",
     ),
     "data.batch_size": Key(128, POSITIVE, "Examples in a batch, over all devices."),
     "data.seed": Key(0, Whole(0, SEED), "Decides the order of the training examples."),
