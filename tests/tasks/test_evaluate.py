@@ -75,7 +75,7 @@ def test_images_of_ones_own_are_reconstructed(run, tmp_path):
     x = as_files(run, tmp_path)
     (path, _), record, _ = reconstruct(run, files=[tmp_path])
     assert path.name.startswith("reconstructions_00000300_0+5_") and path.is_file()
-    expected = likeness(x, run.reconstruct(x))
+    expected = likeness(x, run.reconstruct(x), run.event)
     assert record["metrics"] == pytest.approx(expected)
     (test, _), shown, _ = reconstruct(run, num=6)
     assert test != path and shown["metrics"] == pytest.approx(expected)

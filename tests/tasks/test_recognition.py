@@ -13,6 +13,7 @@ import vae
 from vae.errors import InputError
 from vae.evaluation import probe
 from vae.modalities.images import code_length, likeness
+from vae.probability.event import BYTES, Event
 from vae.tasks.anomaly import anomaly, scores
 from vae.tasks.fidelity import fidelity
 from vae.tasks.nearest import nearest
@@ -138,7 +139,7 @@ def test_a_mirrored_training_image_is_found_where_training_mirrors(run, monkeypa
 
 def test_likeness_of_a_known_error():
     x = np.zeros((2, 12, 12, 1), np.float32)
-    figures = likeness(x, x + np.float32(0.1))
+    figures = likeness(x, x + np.float32(0.1), Event(x.shape[1:], BYTES))
     assert figures["mse"] == pytest.approx(0.01)
     assert figures["psnr"] == pytest.approx(20, abs=1e-3)
     assert figures["ssim"] == pytest.approx(1e-4 / (0.01 + 1e-4), rel=1e-2)

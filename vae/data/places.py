@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import collections
 import functools
+import itertools
 import logging
 import os
 import tarfile
@@ -19,13 +20,14 @@ from typing import NamedTuple
 
 from vae.data.attributes import FILE as TABLE
 from vae.data.splits import FILES
-from vae.data.walk import Kind, files_in
+from vae.data.walk import Kind, files_in, has_files
 from vae.errors import InputError, readable
 from vae.files import check_file, check_memory, user_path
 
 logger = logging.getLogger(__name__)
 
 ARCHIVES = (".zip", ".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tbz2", ".tar.xz", ".txz")
+_FIRST = 1000  # files of a tar that are looked at, to know what is in it
 _LARGEST = 2**28  # bytes of a file in an archive: very few may unpack to very many
 
 
@@ -68,6 +70,32 @@ class Place(NamedTuple):
 def is_archive(path: Path) -> bool:
     """Returns whether a file's name is that of an archive."""
     return path.name.lower().endswith(ARCHIVES)
+
+
+def holds(path: Path, kind: Kind) -> bool:
+    """Returns whether there are files of a kind in a folder, or among the first in an archive."""
+    if path.is_dir():
+        return has_files(path, kind)
+    if not (path.is_file() and is_archive(path)):
+        return False
+    try:
+        if path.suffix.lower() == ".zip":
+            with zipfile.ZipFile(path) as archive:
+                return any(kind.has(os.path.basename(name)) for name in archive.namelist())
+        with tarfile.open(path, "r|*") as members:
+            first = itertools.islice(members, _FIRST)
+            return any(kind.has(os.path.basename(member.name)) for member in first)
+    except Exception:  # zipfile, tarfile and zlib raise many kinds; reading gives the error
+        return False
+
+
+def open_place(path: Path, kind: Kind) -> Place:
+    """Returns the files of a kind in a folder or an archive.
+
+    Raises:
+      InputError: as `in_archive`.
+    """
+    return in_folder(path, kind) if path.is_dir() else in_archive(path, kind)
 
 
 def in_folder(directory: Path, kind: Kind) -> Place:
@@ -122,7 +150,7 @@ def files_at(
         if not path.exists():
             raise InputError(f"{path} does not exist: give {kind.name} or a folder of them.")
         if path.is_dir() or is_archive(path):
-            place = in_folder(path, kind) if path.is_dir() else in_archive(path, kind)
+            place = open_place(path, kind)
             if not place.files:
                 raise InputError(f"{path} has no {kind.name} in it: give files or a folder.")
             files += [

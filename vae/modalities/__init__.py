@@ -36,7 +36,7 @@ and the functions
         Writes an animation over the C columns, if it can. Returns the paths written.
     texts(x, event)
         Returns an array [...] of str, the examples as they are read; None where they are not read.
-    likeness(x, others)
+    likeness(x, others, event)
         Returns figures of how alike examples are, pair by pair.
     code_length(x)
         Returns the nats [N] of a universal code for x; None where there is no such code.
@@ -75,7 +75,7 @@ from vae.data.scales import scales_of
 from vae.data.standardise import check_far, standardised
 from vae.errors import InputError
 from vae.files import user_path
-from vae.modalities import images, tables
+from vae.modalities import images, sound, tables
 from vae.probability.event import Event
 
 logger = logging.getLogger(__name__)
@@ -83,7 +83,9 @@ logger = logging.getLogger(__name__)
 AXIS = "data.modality"
 _REMARKING = ("vae.data", __name__)  # loggers, with those of the modules below them
 
-MODALITIES: dict[str, ModuleType] = {modality.NAME: modality for modality in (tables, images)}
+MODALITIES: dict[str, ModuleType] = {
+    modality.NAME: modality for modality in (tables, sound, images)
+}
 ANSWERS = (  # what the docstring lists
     *("NAME", "READS", "SETS", "COMPARES", "read", "from_arrays", "fitted", "read_files", "check"),
     *("sheet", "table", "surface", "animate", "texts", "likeness", "code_length"),
@@ -251,7 +253,9 @@ def _check_keys(config: ConfigDict, name: str, source: Source) -> None:
       InputError: there is such a key.
     """
     for key, readers in READERS.items():
-        names = readers.get(AXIS, ())
+        # The choice that reads a key may itself be for some modalities only.
+        found = (READERS.get(each, {}).get(AXIS) for each in (key, *readers))
+        names: tuple[str, ...] = next(filter(None, found), ())
         unread = names and name in AXES[AXIS] and name not in names
         if unread and config[key.partition(".")[2]] != KEYS[key].default:
             raise InputError(

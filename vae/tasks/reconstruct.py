@@ -66,9 +66,9 @@ def reconstruct(
         captions = called(y, run.attributes or run.classes) if run.model.condition else []
     decoding = Decoding(beam=beam) if beam else None
     reconstructions = run.reconstruct(x, y, decoding=decoding)
-    figures = run.modality.likeness(x, reconstructions)
+    figures = run.modality.likeness(x, reconstructions, run.event)
     whose = "Your own examples" if files else f"{what.capitalize()} examples"
-    units = {"psnr": " dB"}
+    units = {"psnr": " dB", "lsd": " dB", "snr": " dB"}
     alike = (f"{k.upper()} {value:.4g}{units.get(k, '')}" for k, value in figures.items())
     how = f" ({decoding.named})" if decoding else ""
     title = f"{whose} and their reconstructions{how}, step {run.step:,}: {', '.join(alike)}"

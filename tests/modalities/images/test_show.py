@@ -5,7 +5,8 @@ import pytest
 from matplotlib.figure import Figure
 from PIL import Image
 
-from vae.modalities.images.show import GAP, animate, grid, sheet, table
+from vae.modalities.grids import GAP, grid
+from vae.modalities.images.show import animate, sheet, table
 from vae.modalities.page import GROUND, LINE, NARROWEST, cut, extent, wrapped
 from vae.modalities.pictures import save, save_animation
 from vae.probability.event import BYTES, Event

@@ -7,12 +7,28 @@ _DIP = (*_BETA, "dip_diagonal", "dip_off_diagonal")
 _MMD = ("mmd_weight", "kernel")
 _ADAM = ("b1", "b2", "eps")
 _IMAGES = ("crop", "image_size", "channels", "flip")  # keys of the data that images read
+_SOUND = ("channels", "sample_rate", "seconds", "padding", "representation")
 
 AXES: dict[str, dict[str, Choice]] = {
     "data.modality": {
-        "auto": Choice("The first kind of data that takes what is there.", reads=(*_IMAGES,)),
+        "auto": Choice(
+            "The first kind of data that takes what is there.", reads=(*_IMAGES, *_SOUND)
+        ),
         "tables": Choice("Rows of numbers.", "vae.modalities:tables"),
         "images": Choice("Images.", "vae.modalities:images", _IMAGES),
+        "sound": Choice("Recordings.", "vae.modalities:sound", _SOUND),
+    },
+    "data.representation": {
+        "log_mel": Choice(
+            "Mel spectrograms in dB; a likelihood is a density of these, not of sound.",
+            "",
+            ("mels", "window", "hop"),
+        ),
+        "mu_law": Choice("Waveforms in 256 levels; p(x) is a probability of the sound itself."),
+    },
+    "data.padding": {
+        "mask": Choice("Nothing: no figure counts what is after the end of a recording."),
+        "silence": Choice("Silence that counts, so that a model learns when sounds end."),
     },
     "data.binarize": {
         "none": Choice("The values as they are."),

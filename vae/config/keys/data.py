@@ -17,7 +17,8 @@ KEYS = {
         "",
         PATH,
         "Local files, in place of data.name.\n"
-        "idx files, .amat, .npz, .mat, images in a folder, a zip or a tar, or a table as .csv.",
+        "idx files, .amat, .npz, .mat, images or recordings in a folder, a zip or "
+        "a tar, or a table as .csv.",
     ),
     "data.modality": axis("data.modality", "auto", "Which kind of data they are."),
     "data.manual_dir": Key(
@@ -72,7 +73,33 @@ KEYS = {
     "data.channels": Key(
         0,
         Whole(0, 3),
-        "Channels: 1 for grey, 3 for colour.\n0 keeps those of the source.",
+        "Channels; 0 keeps those of the source.\n"
+        "Images have 1 (grey) or 3 (colour), recordings 1 (mono) or 2 (stereo).",
+    ),
+    "data.representation": axis("data.representation", "log_mel", "What a recording becomes."),
+    "data.sample_rate": Key(
+        0,
+        Whole(0, 2**20),
+        "Samples a second to which recordings are resampled.\n0 takes the rate that most have.",
+    ),
+    "data.seconds": Key(
+        0.0,
+        Real(0, 3600),
+        "The length of an example of sound.\n"
+        "Longer recordings are cut; 0 takes the length of the longest training recording.",
+    ),
+    "data.padding": axis("data.padding", "mask", "What is after the end of a recording."),
+    "data.mels": Key(64, Whole(1, 1024), "Bands of a mel spectrogram."),
+    "data.window": Key(
+        0,
+        Whole(0, 2**16),
+        "Samples of a window of the spectrogram.\n"
+        "0 takes the power of two that is nearest to 50 ms, or four times data.hop.",
+    ),
+    "data.hop": Key(
+        0,
+        Whole(0, 2**16),
+        "Samples from one spectrogram frame to the next.\n0 takes a quarter of a window.",
     ),
     "data.binarize": axis("data.binarize", "none", "How grey values become 0 and 1."),
     "data.flip": Key(

@@ -113,7 +113,7 @@ def texts(x: np.ndarray, event: Event) -> None:
     return
 
 
-def likeness(x: np.ndarray, others: np.ndarray) -> dict[str, float]:
+def likeness(x: np.ndarray, others: np.ndarray, event: Event) -> dict[str, float]:
     """Returns the mean squared error of pairs of x and others [N, F], and the mean R^2 of columns.
 
     Columns that are constant in x have no R^2 and are left out of the mean.

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from vae.data.uniform import uniform
+
 # Name -> the probability of 1 if the factor is 0 or 1; None if it is uniform in [0, 1].
 FACTORS: dict[str, float | None] = {
     "Bald": 0.1,  # hides the other factors of the hair, but for its colour in the brows
@@ -36,27 +38,11 @@ FACTORS: dict[str, float | None] = {
 }
 NAMES = tuple(FACTORS)
 
-_GOLDEN = np.uint64(0x9E3779B97F4A7C15)
-
 
 def factors(indices: np.ndarray) -> np.ndarray:
-    """Returns the factors of the faces at `indices`, float32 [N, A] in [0, 1], in NAMES' order.
-
-    A value is a pure function of index and factor, by the mixing function of SplitMix64 (Steele,
-    Lea and Flood 2014, "Fast splittable pseudorandom number generators").
-    """
-    with np.errstate(over="ignore"):  # modulo 2^64
-        state = np.asarray(indices).astype(np.uint64) * _GOLDEN
-        columns = np.arange(1, len(NAMES) + 1, dtype=np.uint64) * _GOLDEN
-        bits = _mix(_mix(state)[:, None] + columns)
-    uniform = ((bits >> np.uint64(40)).astype(np.float32) + np.float32(0.5)) / np.float32(2**24)
+    """Returns the factors of the faces at `indices`, float32 [N, A] in [0, 1], in NAMES' order."""
+    values = uniform(indices, len(NAMES))
     for column, probability in enumerate(FACTORS.values()):
         if probability is not None:
-            uniform[:, column] = uniform[:, column] < probability
-    return uniform
-
-
-def _mix(bits: np.ndarray) -> np.ndarray:
-    bits = (bits ^ (bits >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-    bits = (bits ^ (bits >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    return bits ^ (bits >> np.uint64(31))
+            values[:, column] = values[:, column] < probability
+    return values

@@ -17,7 +17,7 @@ from vae.data.prepare import first_examples
 from vae.errors import InputError
 from vae.evaluation.convergence import MIXED
 from vae.evaluation.posterior import SWEEPS, Posterior, why_not
-from vae.modalities import pictures
+from vae.modalities import grids, pictures
 from vae.modalities.images import show
 from vae.modalities.images.tasks import check_images
 from vae.probability import similarity
@@ -174,7 +174,7 @@ def repair(
         for i, own in enumerate(given.names):
             which = {"mean": posterior.mean[i]} | dict(enumerate(posterior.samples[i]))
             for ending, image in which.items():
-                pictures.save(show.as_bytes(image), folder / f"{i:04d}_{own}_{ending}.png")
+                pictures.save(grids.as_bytes(image), folder / f"{i:04d}_{own}_{ending}.png")
     sheet = show.table(
         posterior.samples[:SHOWN],
         run.event,
