@@ -157,7 +157,8 @@ def collapse_warning(estimate: Estimate) -> str | None:
     return (
         f"Posterior collapse: {active} of {total} latent {counted} are active and the KL is "
         f"{estimate.kl.mean():.3g} nats; a lower objective.beta, objective.beta_warmup_steps, "
-        "objective.free_bits or model.posterior='batch_normalized' keeps the latents in use."
+        "objective.free_bits, training.aggressive_steps or model.posterior='batch_normalized' "
+        "keeps the latents in use."
     )
 
 

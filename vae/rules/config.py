@@ -8,6 +8,7 @@ from ml_collections import ConfigDict
 
 from vae.config import check_values, get
 from vae.config.axes.sets import EMBEDDED
+from vae.config.keys import KEYS
 from vae.config.own import is_own
 from vae.config.reads import check_read, is_read
 from vae.config.values import HEADS, LAYERS
@@ -112,6 +113,15 @@ def _schedule_of_beta(config: ConfigDict) -> None:
         raise InputError(
             f"objective.beta_schedule={objective.beta_schedule!r} has no effect with "
             "objective.beta_warmup_steps=0."
+        )
+
+
+def _encoder_updates(config: ConfigDict) -> None:
+    training = config.training
+    key, usual = "training.encoder_updates", KEYS["training.encoder_updates"].default
+    if training.encoder_updates != usual and not training.aggressive_steps:
+        raise InputError(
+            f"{key}={training.encoder_updates} has no effect with training.aggressive_steps=0."
         )
 
 
@@ -282,6 +292,7 @@ CONFIG: tuple[Callable[[ConfigDict], None], ...] = (
     _whole_matrices,
     _groups_of_samples,
     _schedule_of_beta,
+    _encoder_updates,
     _rewarded_mismatch,
     _scale_of_levels,
     _two_dimensions,

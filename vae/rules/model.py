@@ -54,7 +54,7 @@ def check_model(config: ConfigDict, model: Any, example: Callable[[], Batch]) ->
     _keywords(config.objective, objective)
     _losses_of_samples(config.objective, model)
     _answers(config.objective, objective, model, example)
-    _encoder_apart(config.objective, objective, model)
+    _encoder_apart(config, objective, model)
 
 
 def check_grids(config: ConfigDict, places: tuple[int, ...], size: int) -> None:
@@ -180,9 +180,16 @@ def _answers(
 
 
 def _encoder_apart(config: ConfigDict, objective: Objective, model: Any) -> None:
+    steps = config.training.aggressive_steps
+    if steps and (not model.inference or "decoder" in model.inference):
+        made = "has a q(z | x) of the decoder, too" if model.inference else "has no q(z | x)"
+        raise InputError(
+            f"training.aggressive_steps={steps} updates the encoder more often than the rest, but "
+            f"this model {made}; leave it at 0."
+        )
     if not objective.inference_loss:
         return
-    apart = f"objective.name={config.name!r} trains the encoder apart from the rest, but"
+    apart = f"objective.name={config.objective.name!r} trains the encoder apart from the rest, but"
     if model.prior and model.prior.uses_encoder:
         raise InputError(f"{apart} the prior is made of the encoder; choose another model.prior.")
     if "decoder" in model.inference:

@@ -43,6 +43,47 @@ def gradient_transformation(config: ml_collections.ConfigDict) -> optax.Gradient
     return optax.chain(*clip, chosen, *sign)
 
 
+def encoder_first(
+    chosen: optax.GradientTransformation, inference: tuple[str, ...]
+) -> optax.GradientTransformationExtraArgs:
+    """Lets the parts that q is made of be updated while the others wait.
+
+    Each group has a state of its own, so that the moments and the count of updates of those that
+    wait stay what they were.
+
+    Args:
+      chosen: the optimizer of both groups.
+      inference: the names of the parts that never wait.
+
+    Returns:
+      A transformation whose `update` also takes `turn`, whether the others are updated. If they are
+      not, their directions have no meaning.
+    """
+
+    def grouped(tree: Any) -> dict[str, Any]:
+        groups: dict[str, Any] = {"inference": {}, "others": {}}
+        for part, leaves in tree.items():
+            groups["inference" if part in inference else "others"][part] = leaves
+        return groups
+
+    def init(params: Any) -> Any:
+        return {name: chosen.init(group) for name, group in grouped(params).items()}
+
+    def update(grads: Any, state: Any, params: Any, *, turn: Array, **more: Any) -> tuple[Any, Any]:
+        grads, params = grouped(grads), grouped(params)
+
+        def moved(name: str) -> tuple[Any, Any]:
+            return chosen.update(grads[name], state[name], params[name], **more)
+
+        first, first_state = moved("inference")
+        others, others_state = jax.lax.cond(
+            turn, lambda: moved("others"), lambda: (grads["others"], state["others"])
+        )
+        return first | others, {"inference": first_state, "others": others_state}
+
+    return optax.GradientTransformationExtraArgs(init, update)
+
+
 def decays(config: ml_collections.ConfigDict) -> bool:
     """Returns whether the step draws weights to 0, by `weight_decay` of section `optimizer`."""
     return "weight_decay" in choice("optimizer", config, "name").reads

@@ -16,7 +16,7 @@ from jax.typing import ArrayLike
 from vae.config import get
 from vae.config.traced import traced
 from vae.training import devices
-from vae.training.optimizers import gradient_transformation
+from vae.training.optimizers import encoder_first, gradient_transformation
 
 Array = jax.Array
 
@@ -108,11 +108,19 @@ def new_state(
         params=params,
         statistics=variables["statistics"],
         ema=jax.tree.map(jnp.copy, params) if config.training.ema_decay else None,
-        opt_state=gradient_transformation(config.optimizer).init(params),
+        opt_state=transformation_of(model, config).init(params),
         hyper={name: jnp.asarray(value) for name, value in hyper.items()},
         guard=Guard(skipped=zero, streak=zero, diverged_at=zero - 1, retries=zero),
         metrics=train_metrics(model, {}, counted=False),
     )
+
+
+def transformation_of(model: Any, config: ml_collections.ConfigDict) -> Any:
+    """Returns the optimizer of a whole config for a model, an optax transformation."""
+    chosen = gradient_transformation(config.optimizer)
+    if not config.training.aggressive_steps:
+        return chosen
+    return encoder_first(chosen, model.inference)
 
 
 def metric_names(model: Any) -> tuple[str, ...]:

@@ -10,6 +10,13 @@
 An update with a non-finite loss or gradient is counted and not applied. So is one whose gradient is
 larger than `optimizer.skip_norm` (Child, "Very deep VAEs", 2021, appendix), but that is no sign of
 divergence.
+
+In the first `training.aggressive_steps` steps only every `training.encoder_updates`-th updates the
+parts that q is not made of (after He et al., "Lagging inference networks and posterior collapse in
+variational autoencoders", 2019). In the paper the encoder is updated until its loss on fresh
+batches stops falling, at most 100 times, before each update of the decoder alone, and all this ends
+when the mutual information on the validation set stops rising. Here both numbers are given, so that
+a step stays a pure function of its number, and the encoder takes part in the update of the rest.
 """
 
 from __future__ import annotations
@@ -34,13 +41,14 @@ from vae.probability.objectives.objective import reading
 from vae.probability.objectives.variational import divergence
 from vae.probability.terms import Terms, log_weights
 from vae.training.devices import WHOLE, gather, mean, norm
-from vae.training.optimizers import decays, gradient_transformation
+from vae.training.optimizers import decays
 from vae.training.state import (
     RATES,
     Guard,
     State,
     metric_names,
     train_metrics,
+    transformation_of,
 )
 
 Array = jax.Array
@@ -64,6 +72,11 @@ def objective_settings(
         "capacity": hyper["capacity"] * schedules.warmup(step, config.capacity_steps),
     }
     return dict(config.items()) | settings_of(config, "name") | hyper | scheduled
+
+
+def decoder_turn(config: ml_collections.ConfigDict, step: Array) -> Array:
+    """Returns whether a step updates the parts that q is not made of; `config` is `training`."""
+    return (step >= config.aggressive_steps) | ((step + 1) % config.encoder_updates == 0)
 
 
 def make_step(
@@ -90,7 +103,7 @@ def make_step(
       of this device's b examples, and `table` the data set where it lives on the device, else None.
     """
     objective = objective_of(config.objective)
-    transformation = gradient_transformation(config.optimizer)
+    transformation = transformation_of(model, config)
     training = config.training
     logged = [name for name in metric_names(model) if name != "grad_norm"]
 
@@ -152,15 +165,17 @@ def make_step(
     def update(
         state: State, grads: Any, grad_norm: Array, statistics: Any, rates: dict[str, Array]
     ) -> State:
-        directions, opt_state = transformation.update(
-            grads, state.opt_state, state.params, norm=grad_norm
-        )
+        more, share = {"norm": grad_norm}, dict.fromkeys(state.params, 1.0)
+        if training.aggressive_steps:
+            more["turn"] = turn = decoder_turn(training, state.step)
+            share |= {part: 1.0 * turn for part in share if part not in model.inference}
+        directions, opt_state = transformation.update(grads, state.opt_state, state.params, **more)
         if decays(config.optimizer):
             decay = state.hyper["weight_decay"]
             directions = jax.tree.map(lambda d, p: d + decay * p, directions, state.params)
 
         def moved(part: str) -> Any:
-            rate = rates[RATES[part == "discriminator"]]
+            rate = share[part] * rates[RATES[part == "discriminator"]]
             return jax.tree.map(lambda p, d: p - rate * d, state.params[part], directions[part])
 
         params = {part: moved(part) for part in state.params}

@@ -36,6 +36,18 @@ KEYS = {
         FLAG,
         "Spreads weights and optimizer over devices.\nThe memory of both falls by their number.",
     ),
+    "training.aggressive_steps": Key(
+        0,
+        STEPS,
+        "Steps in which the decoder mostly waits.\n"
+        "The first so many update the encoder each time, and all other parts every "
+        "training.encoder_updates-th time.",
+    ),
+    "training.encoder_updates": Key(
+        10,
+        Whole(2, 10**5),
+        "Updates of the encoder for one of the rest.\nThey are made in training.aggressive_steps.",
+    ),
     "training.pretrained": Key(
         "",
         PATH,
