@@ -26,12 +26,23 @@ from vae.tasks.traverse import traverse
 SPLITS = {"data__train": "train[:60]", "data__valid": "train[60:80]", "data__test": "train[80:100]"}
 GAUSSIAN = {"model__likelihood": "gaussian", "model__scale": "per_channel"}
 TINY = {
+    "text": {
+        "data__name": "topics",
+        "data__max_length": 12,
+        "data__vocabulary": 8,
+        "model__likelihood": "categorical",
+        "model__decoder": "lstm",
+    },
     "tables": {"data__name": "wine", **GAUSSIAN},
     "images": {"data__name": "digits"},
     "sound": {"data__name": "notes", "data__mels": 8, "data__seconds": 0.128, **GAUSSIAN},
 }
-# A set that is read as the run's.
-OTHERS = {"tables": "wine:class_2", "images": "faces", "sound": "notes"}
+OTHERS = {  # a set that is read as the run's
+    "text": "topics",
+    "tables": "wine:class_2",
+    "images": "faces",
+    "sound": "notes",
+}
 OF_IMAGES = {  # they need two axes of places
     "augment": augment,
     "fidelity": fidelity,
@@ -45,6 +56,9 @@ def write_files(name, run, folder):
         Image.fromarray(np.full((9, 9), 70, np.uint8)).save(folder / "a.png")
         Image.fromarray(np.eye(9, dtype=np.uint8) * 200).save(folder / "b.png")
         return [folder / "a.png", folder / "b.png"]
+    if name == "text":
+        (folder / "own.txt").write_text("The end of a name.\n\nA word\n")
+        return [folder / "own.txt"]
     x = np.eye(2, run.event.size).reshape(2, *run.event.shape)
     sheet = MODALITIES[name].sheet(x, run.event, "Own")
     return sheet.save(folder / "own.png")[1:]
@@ -81,7 +95,7 @@ def test_what_a_run_is_told_and_tells_in_python(trained):
     assert run.modality.NAME == name == run.data["modality"]
     dataset = run.dataset()
     x = first_examples(dataset, "test", len(dataset.test), run.config).x
-    assert run.event == dataset.event and run.modality.check(x, run.event).dtype == np.float32
+    assert run.event == dataset.event and run.modality.check(x, run.event).dtype == x.dtype
     assert run.sample(5).shape == (5, *run.event.shape) == run.reconstruct(x[:5]).shape
     nll = -run.log_likelihood(x, num_samples=4).mean()
     assert nll == pytest.approx(evaluate(run).figures["metrics"]["test/nll"], rel=1e-5)

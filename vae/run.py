@@ -105,7 +105,7 @@ class Run:
 
     @functools.cached_property
     def _dataset(self) -> Dataset:
-        dataset = modalities.load(self.config.data, whole=False)
+        dataset = modalities.load(self.config.data, like=self.event, whole=False)
         check_identity(dataset, self.data, self.workdir)
         return dataclasses.replace(dataset, scales=self.scales)
 

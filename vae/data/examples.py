@@ -11,10 +11,10 @@ import logging
 import math
 import threading
 from abc import abstractmethod
-from collections.abc import Hashable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
-from typing import Any, NamedTuple, Protocol, Self
+from typing import Any, NamedTuple, Protocol, Self, cast
 
 import jax
 import numpy as np
@@ -181,6 +181,25 @@ def in_memory(values: np.ndarray, labels: np.ndarray | None = None) -> ArrayExam
     return ArrayExamples(Raw(values, labels.astype(np.int32)), np.ones(len(values), bool))
 
 
+class Fitted(NamedTuple):
+    """Examples as they are once what depends on the training set is known.
+
+    Attributes:
+      splits: the examples by the names of their splits.
+      values: what their raw values mean.
+      codec: see `Event`.
+    """
+
+    splits: Mapping[str, Examples]
+    values: Values
+    codec: str = ""
+
+
+# Standardises numbers, or makes tokens of text. It is given the splits of an experiment, "train"
+# among them, or else the event of a trained run, which says how they were fitted then.
+Fit = Callable[[Mapping[str, Examples], Event | None], Fitted]
+
+
 @dataclass(frozen=True)
 class Source:
     """What a reader found: base splits by name, each in its canonical order."""
@@ -193,9 +212,15 @@ class Source:
     classes: tuple[str, ...] = ()  # names of the classes; none where these are the numbers
     names: tuple[str, ...] = ()  # names of the channels, where they have any
     codec: str = ""  # see `Event`
-    standardise: bool = False  # by the training set, see `vae/data/standardise.py`
+    fit: Fit | None = None  # to the training set, once splits are cut
     modality: str = ""  # its name, see `vae/modalities`
     named: bool = False  # labels come from file names, see `vae/data/patterns.py`
+
+    def fitted(self, splits: Mapping[str, Examples], like: Event | None) -> Source:
+        """Returns the source with `splits` that are fitted to one of them, or as `like` was."""
+        made = cast(Fit, self.fit)(splits, like)
+        values, codec = replace(made.values, missing=self.values.missing), made.codec or self.codec
+        return replace(self, splits=made.splits, values=values, codec=codec, fit=None)
 
 
 @dataclass(frozen=True)

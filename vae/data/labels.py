@@ -76,6 +76,20 @@ def classes_of(
     return Classes(labels, keys, names, len(ordered))
 
 
+def numbered(given: Mapping[str, np.ndarray | None]) -> dict[str, np.ndarray | None]:
+    """Returns labels of splits as numbers (NaN: none) where all are numbers written as text."""
+    texts = [x for x in given.values() if x is not None and x.dtype.kind == "U"]
+    try:
+        numbers = [np.array([float(t) if t else np.nan for t in text.tolist()]) for text in texts]
+    except ValueError:
+        return dict(given)
+    of = iter(numbers)
+    return {
+        split: next(of) if x is not None and x.dtype.kind == "U" else x
+        for split, x in given.items()
+    }
+
+
 def _column(values: np.ndarray | None, count: int, what: str) -> np.ndarray:
     """Returns labels [N], numbers or text; NaN where there are none."""
     if values is None:

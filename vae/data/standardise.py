@@ -13,8 +13,8 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from vae.data.checks import check_outliers
-from vae.data.examples import Examples
-from vae.probability.event import Values
+from vae.data.examples import Examples, Fitted
+from vae.probability.event import Event, Values
 
 logger = logging.getLogger(__name__)
 
@@ -71,6 +71,24 @@ def standardised(train: Examples, names: Sequence[str], what: str) -> Values:
         low=float(((low - mean) / std).min()),
         high=float(((high - mean) / std).max()),
     )
+
+
+def fit(
+    splits: Mapping[str, Examples], like: Event | None, *, names: Sequence[str], what: str
+) -> Fitted:
+    """Returns the splits with the meaning of their values, by the training set or as in `like`.
+
+    Args:
+      splits: the splits.
+      like: an event with the mean and standard deviation of the training set, if they are known.
+      names: the names of the channels.
+      what: the data, for warnings.
+    """
+    if like:
+        return Fitted(splits, like.values)
+    values = standardised(splits["train"], names, what)
+    check_far({name: x for name, x in splits.items() if name != "train"}, values, names)
+    return Fitted(splits, values)
 
 
 def check_far(splits: Mapping[str, Examples], values: Values, names: Sequence[str]) -> None:

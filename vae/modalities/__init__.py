@@ -20,7 +20,8 @@ and the functions
     read_files(paths, event, config)
         Returns the user's files as x [N, *places, C] of an event, and their names.
     check(x, event)
-        Returns arrays given from Python as x, float32. Raises InputError for others.
+        Returns what is given from Python as x, float32 or, for tokens, int32. Raises InputError
+        for anything else.
     sheet(x, event, title, ...)
         Returns a `Sheet` (`sheets.py`: a picture, text, files) of N examples, with `captions`.
         `beside` is shown beside each of them; `names` are the names of the two. `data`, given where
@@ -72,10 +73,9 @@ from vae.data.examples import ArrayExamples, Dataset, Source, load_in_memory
 from vae.data.identity import identity
 from vae.data.labels import check_classes, with_labels
 from vae.data.scales import scales_of
-from vae.data.standardise import check_far, standardised
 from vae.errors import InputError
 from vae.files import user_path
-from vae.modalities import images, sound, tables
+from vae.modalities import images, sound, tables, text
 from vae.probability.event import Event
 
 logger = logging.getLogger(__name__)
@@ -84,7 +84,7 @@ AXIS = "data.modality"
 _REMARKING = ("vae.data", __name__)  # loggers, with those of the modules below them
 
 MODALITIES: dict[str, ModuleType] = {
-    modality.NAME: modality for modality in (tables, sound, images)
+    modality.NAME: modality for modality in (text, tables, sound, images)
 }
 ANSWERS = (  # what the docstring lists
     *("NAME", "READS", "SETS", "COMPARES", "read", "from_arrays", "fitted", "read_files", "check"),
@@ -117,7 +117,7 @@ def _candidates(config: ConfigDict) -> dict[str, Any]:
 
 
 @terminal.shown("reading the data")
-def load(config: ConfigDict, *, whole: bool = True) -> Dataset:
+def load(config: ConfigDict, *, like: Event | None = None, whole: bool = True) -> Dataset:
     """Reads the data set that `config` (the section `data`) names.
 
     If the three splits together have up to `data.device_bytes`, they are in memory when this
@@ -125,6 +125,8 @@ def load(config: ConfigDict, *, whole: bool = True) -> Dataset:
 
     Args:
       config: the section.
+      like: what the examples of a trained run are; what was fitted to its training set is not
+        fitted again.
       whole: False for a trained run, which may need four examples of 20,000: image files and drawn
         faces are then left where they are, whatever their size, and warnings that the data gave
         when the run was trained (few examples, duplicates, labels that are no classes) are not
@@ -159,7 +161,13 @@ def load(config: ConfigDict, *, whole: bool = True) -> Dataset:
         key.removeprefix("data."): source.splits[name].take(indices[key])
         for key, (name, _) in selected.items()
     }
-    digest = identity(chosen, (*source.attributes, *source.classes, *source.names))
+    cut = chosen
+    if source.fit:
+        with said():
+            source = source.fitted(cut, like)
+        chosen = dict(source.splits)
+    named = (*source.attributes, *source.classes, *source.names)
+    digest = identity(cut, (*named, source.codec) if source.codec else named)
     if sum(examples.nbytes for examples in chosen.values()) <= config.device_bytes:
         chosen = {
             name: replace(load_in_memory(examples, config.threads), resident=True)
@@ -171,14 +179,8 @@ def load(config: ConfigDict, *, whole: bool = True) -> Dataset:
         check_splits(chosen, source.description)
         check_classes(source)
     chosen["train"] = with_labels(chosen["train"], config.labelled, seed=config.seed)
-    shape, values = chosen["train"].shape, source.values
-    if source.standardise:
-        with said():
-            fitted = standardised(chosen["train"], source.names, source.description)
-        values = replace(fitted, missing=values.missing)
-        if whole:
-            check_far({name: chosen[name] for name in ("valid", "test")}, values, source.names)
-    event = Event(shape, values, source.names, source.codec)
+    shape = chosen["train"].shape
+    event = Event(shape, source.values, source.names, source.codec)
     if event.ragged:
         chosen = {name: examples.measured() for name, examples in chosen.items()}
     sizes = ", ".join(f"{name} {len(examples)}" for name, examples in chosen.items())
@@ -231,7 +233,7 @@ def read(config: ConfigDict, like: Event | None = None) -> Source:
         for name, modality in candidates.items():
             if source := modality.read(config, like):
                 _check_keys(config, name, source)
-                return replace(source, modality=name)
+                return _taken(source, name, like)
         there = user_path(config.path).exists()
     except OSError as error:
         raise InputError(
@@ -264,6 +266,12 @@ def _check_keys(config: ConfigDict, name: str, source: Source) -> None:
             )
 
 
+def _taken(source: Source, modality: str, like: Event | None) -> Source:
+    """Returns the source that a modality has read, as such examples as `like` if that is given."""
+    fitted = source.fitted(source.splits, like) if like and source.fit else source
+    return replace(fitted, modality=modality)
+
+
 def _made(config: ConfigDict, like: Event | None) -> Source:
     """Returns the data of a user's own function, which returns a `Source` or a dict of arrays."""
     what = f"data.name={config.name!r}"
@@ -279,7 +287,7 @@ def _made(config: ConfigDict, like: Event | None) -> Source:
     for name, modality in _candidates(config).items():
         if source := modality.from_arrays(found, config.name, config, like):
             _check_keys(config, name, source)
-            return replace(source, modality=name)
+            return _taken(source, name, like)
     shape = next(iter(found.values())).examples.shape
     raise InputError(
         f"{what} gives examples of the shape {shape}: give rows [N, F], or images [N, H, W] or "

@@ -196,7 +196,7 @@ def test_own_files_are_matched_by_the_names_of_columns(configure, tmp_path):
 def test_another_set_is_read_in_the_units_of_the_run(configure):
     own = modalities.load(configure(name="breast_cancer:benign", **THIRDS)).event
     other = modalities.read(configure(name="breast_cancer:malignant"), own)
-    assert other.values == own.values and not other.standardise
+    assert other.values == own.values and other.fit is None
 
 
 def test_arrays_from_python():

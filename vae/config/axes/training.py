@@ -8,12 +8,14 @@ _MMD = ("mmd_weight", "kernel")
 _ADAM = ("b1", "b2", "eps")
 _IMAGES = ("crop", "image_size", "channels", "flip")  # keys of the data that images read
 _SOUND = ("channels", "sample_rate", "seconds", "padding", "representation")
+_TEXT = ("text_column", "label_column", "unit", "tokens", "vocabulary", "max_length")
 
 AXES: dict[str, dict[str, Choice]] = {
     "data.modality": {
         "auto": Choice(
-            "The first kind of data that takes what is there.", reads=(*_IMAGES, *_SOUND)
+            "The first kind of data that takes what is there.", reads=(*_IMAGES, *_SOUND, *_TEXT)
         ),
+        "text": Choice("Sentences, or lines of text.", "vae.modalities:text", _TEXT),
         "tables": Choice("Rows of numbers.", "vae.modalities:tables"),
         "images": Choice("Images.", "vae.modalities:images", _IMAGES),
         "sound": Choice("Recordings.", "vae.modalities:sound", _SOUND),
@@ -29,6 +31,15 @@ AXES: dict[str, dict[str, Choice]] = {
     "data.padding": {
         "mask": Choice("Nothing: no figure counts what is after the end of a recording."),
         "silence": Choice("Silence that counts, so that a model learns when sounds end."),
+    },
+    "data.unit": {
+        "line": Choice("A line."),
+        "sentence": Choice("A sentence, wherever lines end."),
+    },
+    "data.tokens": {
+        "words": Choice("What stands between white space; the most frequent ones."),
+        "bpe": Choice("Sequences of bytes that are frequent (byte-pair encoding)."),
+        "bytes": Choice("Bytes of UTF-8."),
     },
     "data.binarize": {
         "none": Choice("The values as they are."),

@@ -2,7 +2,7 @@
 
 from vae.config.axes.sets import EMBEDDED
 from vae.config.keys.key import Key, axis, settings
-from vae.config.values import FLAG, PATH, POSITIVE, SEED, SPLIT, Each, Real, Text, Whole
+from vae.config.values import FLAG, PATH, POSITIVE, SEED, SIZE, SPLIT, Each, Real, Text, Whole
 
 KEYS = {
     "data.name": Key(
@@ -17,8 +17,8 @@ KEYS = {
         "",
         PATH,
         "Local files, in place of data.name.\n"
-        "idx files, .amat, .npz, .mat, images or recordings in a folder, a zip or "
-        "a tar, or a table as .csv.",
+        "idx files, .amat, .npz, .mat, images or recordings in a folder, a zip or a tar, a table "
+        "as .csv, or text as .txt, .csv or .tsv.",
     ),
     "data.modality": axis("data.modality", "auto", "Which kind of data they are."),
     "data.manual_dir": Key(
@@ -49,6 +49,31 @@ KEYS = {
         "{label}_{*}.png, {identity}/{*}.jpg, {age}_{sex}_{*}.jpg or "
         "{digit:label}_{speaker:label}_{*}.wav: a name other than label and identity is an "
         "attribute's, with :label that of several classes; empty takes folders as labels.",
+    ),
+    "data.text_column": Key(
+        "",
+        Text(200),
+        "The column of a table that has texts.\nEmpty takes one named text or sentence.",
+    ),
+    "data.label_column": Key(
+        "label",
+        Text(200),
+        "The column with the classes of texts.\nA table without it has no labels.",
+    ),
+    "data.unit": axis("data.unit", "line", "What an example of a .txt file is."),
+    "data.tokens": axis("data.tokens", "words", "What a token is."),
+    "data.vocabulary": Key(
+        10_000,
+        Whole(3, SIZE),
+        "The most tokens that there are.\n"
+        "The training set decides which. Two are the end of a text and the unknown word; bytes are "
+        "258, and byte pairs no fewer.",
+    ),
+    "data.max_length": Key(
+        0,
+        Whole(0, SIZE),
+        "The most tokens of an example, which is cut there.\n"
+        "Its end counts; 0 takes the length of the longest training example.",
     ),
     "data.batch_size": Key(128, POSITIVE, "Examples in a batch, over all devices."),
     "data.seed": Key(0, Whole(0, SEED), "Decides the order of the training examples."),

@@ -80,7 +80,7 @@ def _source(
     found: Mapping[str, rows.Rows], description: str, config: ConfigDict, like: Event | None
 ) -> Source:
     source = rows.source(found, description)
-    return replace(source, values=like.values, standardise=False) if like else source
+    return replace(source, values=like.values, fit=None) if like else source
 
 
 def fitted(config: ConfigDict, event: Event) -> ConfigDict:

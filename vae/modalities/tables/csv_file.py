@@ -177,5 +177,6 @@ def _complaint(cell: str, place: str) -> str:
         return f"{place} is {text!r}: write numbers without a mark of thousands, {plain}."
     return (
         f"{place} is {text[:40]!r}, which is no number: leave the column out, call it "
-        f"{LABEL!r} if it is the class of a row, or give a column of 0 and 1 for each of its words."
+        f"{LABEL!r} if it is the class of a row, give a column of 0 and 1 for each of its words, "
+        "or, if its texts are the examples, name it as data.text_column."
     )

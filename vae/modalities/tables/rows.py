@@ -6,6 +6,7 @@ set, whatever their type and range. A table of nothing but 0 and 1 is binary.
 
 from __future__ import annotations
 
+import functools
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -14,8 +15,9 @@ from pathlib import Path
 import numpy as np
 
 from vae.data import arrays as saved
+from vae.data import standardise
 from vae.data.examples import Source, in_memory
-from vae.data.labels import classes_of
+from vae.data.labels import classes_of, numbered
 from vae.data.splits import digests, files_by_split, order
 from vae.errors import InputError, did_you_mean, readable
 from vae.modalities.tables.csv_file import LARGEST, Rows, read_csv
@@ -94,7 +96,7 @@ def source(splits: Mapping[str, Rows], description: str) -> Source:
         split: in_order(rows, names, f"{description}: {split}").astype(np.float32)
         for split, rows in splits.items()
     }
-    given = _labels({split: rows.labels for split, rows in splits.items()})
+    given = numbered({split: rows.labels for split, rows in splits.items()})
     labels, keys, classes, number = classes_of(given, arrays, description)
     people = _identities({split: rows.identities for split, rows in splits.items()})
     binary = all(((x == 0) | (x == 1)).all() for x in arrays.values())
@@ -112,7 +114,7 @@ def source(splits: Mapping[str, Rows], description: str) -> Source:
         description=description,
         classes=classes,
         names=names,
-        standardise=not binary,
+        fit=None if binary else functools.partial(standardise.fit, names=names, what=description),
     )
 
 
@@ -156,20 +158,6 @@ def read_files(paths: Sequence[Path], event: Event) -> tuple[np.ndarray, list[st
             x.append(event.values.to_x(values.astype(np.float32)))
             called += [f"{readable(path)} row {row}" for row in rows.where]
     return np.concatenate(x), called
-
-
-def _labels(given: Mapping[str, np.ndarray | None]) -> dict[str, np.ndarray | None]:
-    """Returns labels as numbers (NaN: none) where all of them are numbers written as text."""
-    texts = [x for x in given.values() if x is not None and x.dtype.kind == "U"]
-    try:
-        numbers = [np.array([float(t) if t else np.nan for t in text.tolist()]) for text in texts]
-    except ValueError:
-        return dict(given)
-    of = iter(numbers)
-    return {
-        split: next(of) if x is not None and x.dtype.kind == "U" else x
-        for split, x in given.items()
-    }
 
 
 def _identities(given: Mapping[str, np.ndarray | None]) -> dict[str, np.ndarray | None]:

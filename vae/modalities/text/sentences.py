@@ -12,7 +12,7 @@ _CONTROL = {code: " " for code in (*range(32), *range(127, 160))}
 _BROKEN = dict.fromkeys(range(0xD800, 0xE000), "�")
 
 # A sentence ends with one of these marks, and quotes or brackets behind it, before a space.
-_END = re.compile(r"""[.!?…]+["'”’)\]]*(?=\s)|[。！？]""")
+_END = re.compile(r"""(?<![.!?…])[.!?…]++["'”’)\]]*+(?=\s)|[。！？]""")
 # What ends with a point and goes on: a single letter, an abbreviation.
 _GOES_ON = re.compile(
     r"""(?:^|[\s("'“‘[])(?:[^\W\d_]|[^\W\d_]\.[^\W\d_]|Mr|Mrs|Ms|Dr|Prof|St|Jr|Sr|vs|etc|cf|Fig|No|Vol"""

@@ -17,6 +17,7 @@ and pairs write any text, so nothing is unknown to them.
 from __future__ import annotations
 
 import functools
+import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import Any
@@ -32,6 +33,7 @@ EOS, UNK, MISSING = 0, 1, -1
 SPECIAL = ("<eos>", "<unk>")
 BYTES = len(SPECIAL) + 256  # the tokens of any text
 CHUNK = 4096  # texts encoded at once
+_LONG = re.compile(r"(\S{256})")
 
 
 def trained(texts: Iterable[str], kind: str, vocabulary: int) -> Tokenizer:
@@ -56,7 +58,9 @@ def trained(texts: Iterable[str], kind: str, vocabulary: int) -> Tokenizer:
         initial_alphabet=sorted(pre_tokenizers.ByteLevel.alphabet()),
         show_progress=False,
     )
-    tokenizer.train_from_iterator(texts if kind == "bpe" else (), trainer)
+    # Counting the pairs of a word takes the square of its length: long ones are taught in pieces.
+    taught = (_LONG.sub(r"\1 ", text) for text in texts) if kind == "bpe" else ()
+    tokenizer.train_from_iterator(taught, trainer)
     return tokenizer
 
 

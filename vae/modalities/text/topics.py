@@ -11,6 +11,7 @@ import re
 
 from vae.modalities.text import sentences
 
+NAME = "topics"
 FEWEST, MOST = 3, 40  # words
 
 _RULE = re.compile(r"[*=\-~^+#\"]{3,}")  # a line below a title
