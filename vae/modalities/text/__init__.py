@@ -87,7 +87,7 @@ def fitted(config: ConfigDict, event: Event) -> ConfigDict:
     return config
 
 
-def likeness(x: np.ndarray, others: np.ndarray) -> dict[str, float]:
+def likeness(x: np.ndarray, others: np.ndarray, event: Event) -> dict[str, float]:
     """Returns the share of the tokens of x that others [N, T, 1] have at the same position.
 
     The token <eos> counts, positions after it do not. With `data.tokens="words"` it is the accuracy
