@@ -59,7 +59,7 @@ def test_the_paths_come_last_and_json_has_all_digits():
     found = json.loads(as_text(output, as_json=True))
     assert found == {"paths": ["a.png", "b.json"], "nll": 1 / 3, "none": None}
     assert as_text(Output([Path("a.png")])) == "a.png" and as_text(Output([])) == ""
-    assert as_text(Output([Path("a.png")], {"x": 1}, "told so")) == "told so\na.png"
+    assert as_text(Output([Path("a.png")], {"x": 1}, "told so")) == "told so\n\na.png"
 
 
 def test_sentences_wrap_where_the_terminal_ends(monkeypatch):

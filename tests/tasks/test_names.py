@@ -61,3 +61,18 @@ def test_names_are_plain_and_short(plain):
     assert "Male-Female-1" in path.name and len(path.name) < 200
     other = names.picture(plain, "edit", "Male/Female 1", keep=([f"a{i}" for i in range(98)], None))
     assert other != path
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("/a/b.c/own.txt line 4", "own line 4"),
+        ("my table.csv row 12", "my table row 12"),
+        ("photos/my.photo row 3.png", "my.photo row 3"),
+        ("a.png", "a"),
+        (".hidden", ".hidden"),
+        ("/data/snli test 17", "snli test 17"),
+    ],
+)
+def test_a_short_name_tells_the_examples_of_a_file_apart(name, expected):
+    assert names.short(name) == expected

@@ -30,7 +30,8 @@ def as_text(output: Output, *, as_json: bool = False) -> str:
         figures = {"paths": [str(path) for path in output.paths]} | dict(output.figures)
         return directory.as_json(figures, indent=2)
     shown = output.text or table(output.figures)
-    return "\n".join([*([shown] if shown else []), *map(str, output.paths)])
+    apart = [""] if output.text and output.paths else []  # no path is taken for a line of the text
+    return "\n".join([*([shown] if shown else []), *apart, *map(str, output.paths)])
 
 
 def table(figures: Mapping[str, Any]) -> str:

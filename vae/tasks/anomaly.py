@@ -34,7 +34,7 @@ from vae.modalities import pictures
 from vae.run import Run
 from vae.tasks import charts
 from vae.tasks.inputs import as_data, read_set
-from vae.tasks.names import plain, tag
+from vae.tasks.names import plain, short, tag
 from vae.tasks.output import Output
 from vae.training.directory import write_json
 
@@ -172,9 +172,10 @@ def _printed(
         lines.append(f"{name.replace('_', ' ')} ({units[name]}): {', '.join(means)}{told}")
     by = "nll_per_value" if "nll_per_value" in scored else next(iter(scored))
     most = np.argsort(-scored[by], kind="stable")[:PRINTED]
-    width = max(len(names[row]) for row in most)
+    called = {row: short(names[row]) for row in most}
+    width = max(map(len, called.values()))
     lines += ["", f"Most unusual, by {by.replace('_', ' ')} ({units[by]}):"]
-    lines += [f"{scored[by][row]:8.3f}  {names[row]:{width}}  {texts[row]}" for row in most]
+    lines += [f"{scored[by][row]:8.3f}  {called[row]:{width}}  {texts[row]}" for row in most]
     return "\n".join(lines)
 
 

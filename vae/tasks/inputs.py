@@ -17,12 +17,13 @@ from vae.data.examples import Dataset, Raw, read_complete
 from vae.data.fields import field_with, fields_of, told, without_field
 from vae.data.labels import class_name
 from vae.data.prepare import first_examples, prepare
-from vae.errors import InputError, did_you_mean, readable
+from vae.errors import InputError, did_you_mean
 from vae.files import user_path
 from vae.probability.distributions import example_keys
 from vae.probability.event import Event
 from vae.run import Run
 from vae.tasks import names
+from vae.tasks.names import short
 from vae.training.directory import read_json
 
 logger = logging.getLogger(__name__)
@@ -249,7 +250,7 @@ def given(
             y = y[np.arange(len(x)) % len(y)]
         if fields:
             y = told(labels, len(x), run.attributes, y)
-    return Given(x, y, [readable(Path(name).stem) for name in names], None)
+    return Given(x, y, list(map(short, names)), None)
 
 
 def check_vectors(run: Run) -> None:

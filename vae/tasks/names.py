@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from vae.errors import readable
 from vae.run import Run
 
 LONGEST = 150  # characters: a digest stands for the rest of a longer name
@@ -49,6 +50,12 @@ def tag(names: Sequence[str], *arrays: np.ndarray | None) -> str:
         hashed.update(b"" if array is None else np.asarray(array).tobytes())
     more = f"+{len(names) - 1}" if names[1:] else ""
     return plain(f"{names[0]}{more}_{hashed.hexdigest()}")
+
+
+def short(name: str) -> str:
+    """Returns an example's name without its folder and its file's ending, "own line 4"."""
+    found = re.fullmatch(r"(.+?)\.\w+((?: \w+ \d+)?)", Path(name).name)
+    return readable("".join(found.groups()) if found else Path(name).stem)
 
 
 def plain(name: str) -> str:

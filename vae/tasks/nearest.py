@@ -95,11 +95,12 @@ def _sheet(
 ) -> Sheet:
     """Draws a row for each sample, with the nearest training examples and their distances."""
     num, k = found.shape[:2]
-    of = "posterior means" if space == "latents" else "values"
+    of = "tokens" if run.event.values.kind == "tokens" else "values"
+    of = "posterior means" if space == "latents" else of
     own, test = np.median(distances[:num, 0]), np.median(distances[num:, 0])
     title = (
         f"Samples and the training examples nearest to them, step {run.step:,}, by the distance of "
-        f"the {of} (under each); the median distance to the nearest is {own:.3g}, and of test "
+        f"the {of} (with each); the median distance to the nearest is {own:.3g}, and of test "
         f"examples, of which none is a copy, {test:.3g}"
     )
     ways = np.where(mirrored, ", mirrored", "")

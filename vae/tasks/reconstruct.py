@@ -69,7 +69,8 @@ def reconstruct(
     figures = run.modality.likeness(x, reconstructions, run.event)
     whose = "Your own examples" if files else f"{what.capitalize()} examples"
     units = {"psnr": " dB", "lsd": " dB", "snr": " dB"}
-    alike = (f"{k.upper()} {value:.4g}{units.get(k, '')}" for k, value in figures.items())
+    written = {k: k.upper() for k in figures} | {"accuracy": "accuracy"}
+    alike = (f"{written[k]} {value:.4g}{units.get(k, '')}" for k, value in figures.items())
     how = f" ({decoding.named})" if decoding else ""
     title = f"{whose} and their reconstructions{how}, step {run.step:,}: {', '.join(alike)}"
     path = names.picture(run, "reconstructions", what, num=(num or NUM, NUM), beam=(beam, None))
