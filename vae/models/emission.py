@@ -18,6 +18,7 @@ from vae.models.one_by_one import AT_ONCE, Decoding, beam_search, in_turn
 from vae.models.parts import Variables, part
 from vae.networks.ladder import TopDown
 from vae.networks.network import Decoder
+from vae.probability.distributions import other_keys
 from vae.probability.event import Event
 from vae.probability.likelihoods import Likelihood
 from vae.probability.terms import Batch
@@ -53,10 +54,24 @@ class Emission:
         decoder = parts.of_module(self.decoder, *inputs, key=key, **read)
         return {"decoder": decoder, "likelihood": self.likelihood.init()}
 
-    def outputs(self, variables: Variables, *inputs: Any, x: Array | None = None) -> Array:
-        """Returns the decoder's outputs for p(x | z) at every position, [..., B, *places, P]."""
+    def outputs(
+        self,
+        variables: Variables,
+        *inputs: Any,
+        x: Array | None = None,
+        keys: Array | None = None,
+    ) -> Array:
+        """Returns the decoder's outputs for p(x | z) at every position, [..., B, *places, P].
+
+        A decoder that is `random` has noise from keys [B] in training.
+        """
         params = variables["params"]["decoder"]
-        return parts.apply(self.decoder, params, *inputs, **self._read(x))
+        noise = {} if keys is None else {"keys": keys}
+        return parts.apply(self.decoder, params, *inputs, **self._read(x), **noise)
+
+    def noise(self, keys: Array, *, train: bool) -> Array | None:
+        """Returns the keys [B] of a random decoder in training, from those of samples [K, B]."""
+        return other_keys(keys[0], 2) if train and self.decoder.random else None
 
     def log_prob(self, variables: Variables, outputs: Array, batch: Batch) -> Array:
         """Returns log p(x | z) [..., B] of a batch, summed over the positions of its mask."""

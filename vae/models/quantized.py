@@ -165,10 +165,10 @@ class Quantized(Autoencoder):
         z = u + jax.lax.stop_gradient(nearest - u)
         code = self._code(batch.y)
 
-        def decode(z: Array, x: Array | None = None) -> Array:
-            return self.emission.outputs(variables, _flat(z), code, x=x)
+        def decode(z: Array, x: Array | None = None, keys: Array | None = None) -> Array:
+            return self.emission.outputs(variables, _flat(z), code, x=x, keys=keys)
 
-        outputs = decode(z, batch.x)
+        outputs = decode(z, batch.x, self.emission.noise(keys, train=train))
         log_px, lost, statistics = self._charge(
             variables,
             batch,

@@ -152,7 +152,8 @@ class TwoLayer(Autoencoder):
         q2 = self._normal(variables, "top_encoder", z1)
         z2, log_q2 = q2.sample_and_log_prob(keys=layers[1])
         p1 = self._normal(variables, "top_decoder", z2)
-        outputs = self.emission.outputs(variables, z1, code, x=batch.x)
+        noise = self.emission.noise(keys, train=train)
+        outputs = self.emission.outputs(variables, z1, code, x=batch.x, keys=noise)
         log_px, lost, statistics = self._charge(
             variables,
             batch,

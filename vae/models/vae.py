@@ -140,10 +140,11 @@ class VAE(Autoencoder):
         p = self._prior(variables, batch, train=train)
         z, log_qz = q.sample_and_log_prob(keys=keys)
 
-        def decode(z: Array, x: Array | None = None) -> Array:
-            return self.emission.outputs(variables, *self._inputs(variables, z, batch.y), x=x)
+        def decode(z: Array, x: Array | None = None, keys: Array | None = None) -> Array:
+            inputs = self._inputs(variables, z, batch.y)
+            return self.emission.outputs(variables, *inputs, x=x, keys=keys)
 
-        outputs = decode(z, batch.x)
+        outputs = decode(z, batch.x, self.emission.noise(keys, train=train))
         log_px, lost, statistics = self._charge(
             variables,
             batch,

@@ -3,13 +3,14 @@
 The L values of an example are in order: position after position, and within each the channels one
 after the other. In training all of them are known, and one pass gives all outputs ("teacher
 forcing"); in sampling a value is drawn when those before it have been (`models/emission.py`). Both
-are `read`, of L values at once or of one. Every step is given z, so that the decoder uses it beside
-what it reads (Bowman et al., "Generating sentences from a continuous space", 2016; images:
-Gulrajani et al., "PixelVAE", 2017).
+are `read`, of L values at once or of one. Usually every step is given z, so that the decoder uses
+it beside what it reads (Bowman et al., "Generating sentences from a continuous space", 2016;
+images: Gulrajani et al., "PixelVAE", 2017).
 """
 
 from __future__ import annotations
 
+import itertools
 from abc import abstractmethod
 from collections.abc import Callable
 from typing import Any, cast
@@ -21,12 +22,14 @@ import jax.numpy as jnp
 from vae.networks import network
 from vae.networks.blocks import SMALL, with_code
 from vae.networks.transformer import HEADS, Block
+from vae.networks.vocabulary import SCALE, Embedding
+from vae.probability.distributions import draw_each
 from vae.probability.event import Event
 
 Array = jax.Array
 
-# The share of z has a variance of about 1 at first; a smaller embedding would be drowned by it.
-EMBEDDING = nn.initializers.normal(0.5)
+EMBEDDING = nn.initializers.normal(SCALE)
+MISSING = -1  # a number whose vector is zeros
 SIZES = {"lstm": (2, 4), "gru": (1, 3)}  # states and gates of a recurrent cell
 
 
@@ -39,6 +42,10 @@ class Decoder(network.Decoder):
       outputs: P, the numbers at a position, O for each of its channels.
       dtype: the type of the arithmetic.
       output_bias: [*places, P], or None: the head's bias starts at its mean over the values.
+      dropout: the share of the numbers that `Dropout` drops in and after the layers.
+      word_dropout: the share of the values that it does not read (Bowman et al., 2016).
+      tied_embeddings: whether values are read and answered by one table, see `vocabulary.py`.
+      latent_input: where z is given: "everywhere", as "state", at all "steps", or as "prefix".
     """
 
     widths: tuple[int, ...]
@@ -47,16 +54,30 @@ class Decoder(network.Decoder):
     dtype: jnp.dtype = jnp.float32
     blocks: int = 1
     output_bias: Array | None = None
+    dropout: float = 0.0
+    word_dropout: float = 0.0
+    tied_embeddings: bool = False
+    latent_input: str = "everywhere"
 
     causal = True
 
     @abstractmethod
     def make_layers(self, widths: list[int]) -> list[nn.Module]:
-        """Returns a layer per width: (h [N, T, F], memory, start) to h [N, T, width], memory."""
+        """Returns a layer per width: (h [N, T, F], memory, start) to h [N, T, width], memory.
+
+        Each is given `drop`, which it applies where it drops numbers.
+        """
 
     @abstractmethod
-    def first(self, given: Array) -> list[Any]:
-        """Returns each layer's memory before the first value, for z and code [N, D + c]."""
+    def first(self, given: Array, length: int) -> list[Any]:
+        """Returns each layer's memory before the first of `length` values.
+
+        It is made from z and code [N, D + c] where these are the first state.
+        """
+
+    @property
+    def random(self) -> bool:
+        return self.dropout > 0 or self.word_dropout > 0
 
     @property
     def sample_bytes(self) -> int:
@@ -69,9 +90,10 @@ class Decoder(network.Decoder):
         return cast(int, self.event.values.levels)
 
     def setup(self) -> None:
-        width = self.widths[0]
+        width, tied = self.widths[0], self.tied_embeddings
         self.positions = self.param("positions", EMBEDDING, (self.event.size, width))
-        self.values = nn.Dense(width, use_bias=False, kernel_init=EMBEDDING, dtype=self.dtype)
+        # Before the first value stands V, a number of its own; a tied table has none.
+        self.values = Embedding(self.number + (not tied), width, tied, self.dtype)
         self.given = nn.Dense(width, dtype=self.dtype)
         self.layers = self.make_layers([w for w in self.widths for _ in range(self.blocks)])
         self.norm = nn.LayerNorm(dtype=self.dtype)
@@ -79,25 +101,33 @@ class Decoder(network.Decoder):
         bias = jnp.zeros(each)
         if self.output_bias is not None:
             bias = jnp.asarray(self.output_bias).reshape(-1, each, self.event.channels).mean((0, 2))
-        self.head = nn.Dense(
-            each, kernel_init=SMALL, bias_init=nn.initializers.constant(bias), dtype=jnp.float32
-        )
+        start = nn.initializers.constant(bias)
+        if tied:
+            self.bias = self.param("bias", start, (each,))
+        else:
+            self.head = nn.Dense(each, kernel_init=SMALL, bias_init=start, dtype=jnp.float32)
 
     def __call__(  # type: ignore[override]  # it reads x
-        self, z: Array, code: Array | None = None, *, x: Array
+        self, z: Array, code: Array | None = None, *, x: Array, keys: Array | None = None
     ) -> Array:
         """Returns the outputs of all values, each given those of x before it.
 
         Args:
           z: [..., B, D].
           code: [B, c], the code of the condition, or None.
-          x: [B, *places, C].
+          x: [B, *places, C]; these may be fewer places than the event's.
+          keys: [B], with which values and numbers are dropped; None drops none.
         """
-        leading = z.shape[:-1]
         before = self.to_numbers(x).reshape(len(x), -1)[:, :-1]
         before = jnp.pad(before, ((0, 0), (1, 0)), constant_values=self.number)
-        outputs, _ = self.read(before, self.begin(z, code), 0)
-        return self.assemble(outputs).reshape(*leading, *self.event.places, self.outputs)
+        memory = self.begin(z, code, before.shape[1])
+        if keys is not None and self.word_dropout:
+            kept = _kept(self.word_dropout, keys, 0, before.shape[1:])
+            before = jnp.where(kept | (before == self.number), before, MISSING)
+        outputs, _ = self.read(before, memory, 0, keys)
+        outputs = outputs.reshape(len(outputs), *x.shape[1:], -1)
+        outputs = jnp.swapaxes(outputs, -1, -2)
+        return outputs.reshape(*z.shape[:-1], *x.shape[1:-1], self.outputs)
 
     def to_numbers(self, x: Array) -> Array:
         """Returns the numbers 0, ..., V - 1 of the values nearest to x, int32."""
@@ -112,39 +142,61 @@ class Decoder(network.Decoder):
             return numbers
         return numbers / (self.number - 1)
 
-    def begin(self, z: Array, code: Array | None = None) -> Any:
-        """Returns the memory before the first value, of N = K B examples; code is [B, c]."""
+    def begin(self, z: Array, code: Array | None = None, length: int | None = None) -> Any:
+        """Returns the memory before the first value, of N = K B examples.
+
+        Args:
+          z: [..., B, D].
+          code: [B, c], or None.
+          length: how many values are read; those of the event if None.
+        """
         given = with_code(z, code)
         given = given.reshape(-1, given.shape[-1])
-        return self.given(given)[:, None], self.first(given)
+        memory = self.first(given, (length or self.event.size) + self._prefix)
+        if self.latent_input == "state":
+            return jnp.zeros((len(given), 1, self.widths[0]), self.dtype), memory
+        h = self.given(given)[:, None]
+        if not self._prefix:
+            return h, memory
+        return jnp.zeros_like(h), self._pass(h, memory, 0, Dropout(0.0))[1]
 
-    def read(self, before: Array, memory: Any, start: Array | int) -> tuple[Array, Any]:
+    @property
+    def _prefix(self) -> int:
+        return int(self.latent_input == "prefix")
+
+    def read(
+        self, before: Array, memory: Any, start: Array | int, keys: Array | None = None
+    ) -> tuple[Array, Any]:
         """Reads what precedes the values start, ..., start + T - 1.
 
         Args:
           before: [B, T], the number of the value before each of them; V before the first of all.
           memory: the memory of N = K B examples, their z apart, from `begin` or the last call.
           start: [] the first value.
+          keys: [B], with which numbers are dropped; None drops none.
 
         Returns:
           Outputs [N, T, O] of these values, float32, and the memory with them.
         """
         given, layers = memory
         positions = jax.lax.dynamic_slice_in_dim(self.positions, start, before.shape[1])
-        # One product: an accelerator would sum the gradient of a look-up in any order.
-        h = self.values(jax.nn.one_hot(before, self.number + 1, dtype=self.dtype))
-        h = h + positions.astype(self.dtype)
+        h = self.values(before) + positions.astype(self.dtype)
         h = (given.reshape(-1, *h.shape[:1], *given.shape[1:]) + h).reshape(-1, *h.shape[1:])
-        grown = []
-        for layer, past in zip(self.layers, layers, strict=True):
-            h, past = layer(h, past, start)
-            grown.append(past)
-        return self.head(self.norm(h).astype(jnp.float32)), (given, grown)
+        drop = Dropout(self.dropout, keys)
+        h, layers = self._pass(h, layers, start + self._prefix, drop)
+        h = drop(self.norm(h))
+        if self.tied_embeddings:
+            return self.values.logits(h) + self.bias, (given, layers)
+        return self.head(h.astype(jnp.float32)), (given, layers)
 
-    def assemble(self, outputs: Array) -> Array:
-        """Returns the outputs [N, L, O] of all values as [N, *places, O C]."""
-        outputs = outputs.reshape(len(outputs), *self.event.places, self.event.channels, -1)
-        return jnp.swapaxes(outputs, -1, -2).reshape(len(outputs), *self.event.places, -1)
+    def _pass(
+        self, h: Array, memory: list[Any], start: Array | int, drop: Callable[[Array], Array]
+    ) -> tuple[Array, list[Any]]:
+        grown = []
+        for layer, past in zip(self.layers, memory, strict=True):
+            h, past = layer(h, past, start, drop=drop)
+            grown.append(past)
+        return h, grown
 
 
 class Transformer(Decoder):
@@ -153,8 +205,8 @@ class Transformer(Decoder):
     def make_layers(self, widths: list[int]) -> list[nn.Module]:
         return [Block(self.dtype) for _ in widths]
 
-    def first(self, given: Array) -> list[Any]:
-        shape = (len(given), self.event.size, HEADS, self.widths[0] // HEADS)
+    def first(self, given: Array, length: int) -> list[Any]:
+        shape = (len(given), length, HEADS, self.widths[0] // HEADS)
         return [(jnp.zeros(shape, self.dtype),) * 2 for _ in self.layers]
 
     @property
@@ -163,15 +215,43 @@ class Transformer(Decoder):
 
 
 class Recurrent(Decoder):
-    """Layers that carry a state from value to value; z gives the first state."""
+    """Layers that carry a state from value to value."""
 
     cell: str = "lstm"
 
     def make_layers(self, widths: list[int]) -> list[nn.Module]:
         return [Layer(width, self.cell, self.dtype) for width in widths]
 
-    def first(self, given: Array) -> list[Any]:
-        return [layer.first(given) for layer in self.layers]
+    def first(self, given: Array, length: int) -> list[Any]:
+        told = self.latent_input in ("everywhere", "state")
+        return [layer.first(given) if told else layer.blank(len(given)) for layer in self.layers]
+
+
+class Dropout:
+    """Drops numbers of h [N, T, F]: the same at all positions and in all samples of an example.
+
+    (Gal and Ghahramani, "A theoretically grounded application of dropout in recurrent neural
+    networks", 2016.) Each call drops others. Noise belongs to an example: N = K B.
+    """
+
+    def __init__(self, rate: float, keys: Array | None = None):
+        self._rate, self._keys, self._calls = rate, keys, itertools.count(1)
+
+    def __call__(self, h: Array) -> Array:
+        if self._keys is None or not self._rate:
+            return h
+        kept = _kept(self._rate, self._keys, next(self._calls), h.shape[-1:])
+        scale = (kept / (1 - self._rate)).astype(h.dtype)[:, None]
+        return (h.reshape(-1, len(kept), *h.shape[1:]) * scale).reshape(h.shape)
+
+
+def _kept(rate: float, keys: Array, call: int, shape: tuple[int, ...]) -> Array:
+    """Draws which are kept, [B, *shape], from keys [B]."""
+
+    def draw(key: Array) -> Array:
+        return jax.random.bernoulli(jax.random.fold_in(key, call), 1 - rate, shape)
+
+    return draw_each(draw, keys)
 
 
 class Layer(nn.Module):
@@ -200,18 +280,35 @@ class Layer(nn.Module):
         h, *c = jnp.split(state, SIZES[self.cell][0], axis=-1)
         return (jnp.tanh(h), *c)
 
-    def __call__(self, x: Array, state: tuple, start: Array | int) -> tuple[Array, tuple]:
+    def blank(self, number: int) -> tuple[Array, ...]:
+        """Returns a state of zeros, [number, width] each."""
+        return (jnp.zeros((number, self.width)),) * SIZES[self.cell][0]
+
+    def __call__(
+        self,
+        x: Array,
+        state: tuple,
+        start: Array | int = 0,
+        *,
+        present: Array | None = None,
+        drop: Callable[[Array], Array] = lambda h: h,
+    ) -> tuple[Array, tuple]:
+        """Reads x [N, T, F]; the state stays as it is where `present` [N, T] is False."""
         turns: dict[str, Callable[..., tuple]] = {"lstm": lstm, "gru": gru}
         turn = turns[self.cell]
         kernel = self.recurrent.astype(self.dtype)
 
-        def step(state: tuple, inputs: Array) -> tuple[tuple, Array]:
+        def step(state: tuple, read: tuple[Array, Array | None]) -> tuple[tuple, Array]:
+            inputs, there = read
             product = (state[0].astype(self.dtype) @ kernel).astype(jnp.float32)
-            state = turn(state, inputs.astype(jnp.float32), product)
-            return state, state[0].astype(self.dtype)
+            after = turn(state, inputs.astype(jnp.float32), product)
+            if there is not None:
+                after = jax.tree.map(lambda new, old: jnp.where(there, new, old), after, state)
+            return after, after[0].astype(self.dtype)
 
-        inputs = jnp.swapaxes(self.inputs(x), 0, 1)  # of all values in one product
-        state, h = jax.lax.scan(step, state, inputs)
+        inputs = jnp.swapaxes(self.inputs(drop(x)), 0, 1)  # of all values in one product
+        there = None if present is None else present.T[..., None]
+        state, h = jax.lax.scan(step, state, (inputs, there))
         return jnp.swapaxes(h, 0, 1), state
 
 

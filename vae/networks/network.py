@@ -54,6 +54,11 @@ class Decoder(nn.Module):
     causal: ClassVar[bool] = False
 
     @property
+    def random(self) -> bool:
+        """Whether it takes `keys` [B], an example's own, and has noise with them: in training."""
+        return False
+
+    @property
     def sample_bytes(self) -> int:
         """Returns about how many bytes it holds per sample of an example beside its outputs."""
         return 0

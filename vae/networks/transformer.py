@@ -8,6 +8,8 @@ Radford et al., "Language models are unsupervised multitask learners", 2019).
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
@@ -90,16 +92,43 @@ class Block(nn.Module):
     dtype: jnp.dtype
 
     @nn.compact
-    def __call__(self, h: Array, memory: Memory, start: Array | int) -> tuple[Array, Memory]:
+    def __call__(
+        self,
+        h: Array,
+        memory: Memory | None = None,
+        start: Array | int = 0,
+        *,
+        present: Array | None = None,
+        drop: Callable[[Array], Array] = lambda h: h,
+    ) -> tuple[Array, Memory | None]:
+        """Reads the positions start, ..., start + T - 1.
+
+        Args:
+          h: [B, T, width].
+          memory: keys and values of the positions before `start`, which each position sees beside
+            those up to its own; None where every position sees all.
+          start: [] the first position.
+          present: [B, T], the positions that are seen; None if all are. It goes without a memory.
+          drop: the dropout of what is added to h.
+
+        Returns:
+          The new h, and the memory with these positions.
+        """
         batch, number, width = h.shape
         asked = nn.Dense(3 * width, dtype=self.dtype)(nn.LayerNorm(dtype=self.dtype)(h))
         query, *new = jnp.split(asked.reshape(batch, number, 3 * HEADS, -1), 3, axis=2)
-        keys, values = (
-            jax.lax.dynamic_update_slice_in_dim(old, part, start, axis=1)
-            for old, part in zip(memory, new, strict=True)
-        )
-        seen = jnp.arange(keys.shape[1]) <= start + jnp.arange(number)[:, None]
-        found = jax.nn.dot_product_attention(query, keys, values, mask=seen[None, None])
-        h = h + nn.Dense(width, dtype=self.dtype)(found.reshape(h.shape))
+        if memory is None:
+            keys, values = new
+            mask = None if present is None else present[:, None, None]
+        else:
+            keys, values = (
+                jax.lax.dynamic_update_slice_in_dim(old, part, start, axis=1)
+                for old, part in zip(memory, new, strict=True)
+            )
+            memory = keys, values
+            seen = jnp.arange(keys.shape[1]) <= start + jnp.arange(number)[:, None]
+            mask = seen[None, None]
+        found = jax.nn.dot_product_attention(query, keys, values, mask=mask)
+        h = h + drop(nn.Dense(width, dtype=self.dtype)(found.reshape(h.shape)))
         inner = nn.Dense(4 * width, dtype=self.dtype)(nn.LayerNorm(dtype=self.dtype)(h))
-        return h + nn.Dense(width, dtype=self.dtype)(nn.gelu(inner)), (keys, values)
+        return h + drop(nn.Dense(width, dtype=self.dtype)(nn.gelu(inner))), memory

@@ -49,9 +49,12 @@ def split(keys: Array, num: int = 2) -> Array:
     return parts.reshape(num, *keys.shape)
 
 
-def other_keys(keys: Array) -> Array:
-    """Returns keys [...] for noise that is independent of what `keys` [...] draw."""
-    return draw_each(lambda key: jax.random.fold_in(key, 1), keys)
+def other_keys(keys: Array, number: int = 1) -> Array:
+    """Returns keys [...] for noise that is independent of what `keys` [...] draw.
+
+    With another `number` it is independent of the noise of that one, too.
+    """
+    return draw_each(lambda key: jax.random.fold_in(key, number), keys)
 
 
 def draw_each(draw: Callable[[Array], Array], keys: Array) -> Array:

@@ -267,21 +267,42 @@ def _priors(config: ConfigDict) -> None:
         raise InputError("model.prior='conditional' needs model.condition='label' or 'attributes'.")
 
 
-def _heads(config: ConfigDict) -> None:
-    model, widths = config.model, config.model.decoder_widths
+def _sequences(config: ConfigDict) -> None:
+    model = config.model
     if is_read(config, "model.transformer_width") and model.transformer_width % HEADS:
         raise InputError(
             f"model.transformer_width={model.transformer_width} must be a multiple of {HEADS}."
         )
-    if model.decoder in CAUSAL and not widths:
+    for key, those in {"encoder": ("lstm", "transformer"), "decoder": CAUSAL}.items():
+        name, widths = model[key], model[f"{key}_widths"]
+        if name in those and not widths:
+            raise InputError(f"model.{key}={name!r} needs at least one of model.{key}_widths.")
+        attends = name in ("transformer", "causal_transformer")
+        if attends and (len(set(widths)) > 1 or widths[0] % HEADS):
+            raise InputError(
+                f"model.{key}_widths={widths} must be equal and multiples of {HEADS} with "
+                f"model.{key}={name!r}."
+            )
+
+
+def _causal_decoders(config: ConfigDict) -> None:
+    model, widths = config.model, config.model.decoder_widths
+    if model.tied_embeddings and widths[0] != widths[-1]:
         raise InputError(
-            f"model.decoder={model.decoder!r} needs at least one of model.decoder_widths."
+            "model.tied_embeddings=True needs a last layer as wide as the first, but "
+            f"model.decoder_widths={widths}."
         )
-    if model.decoder == "causal_transformer" and (len(set(widths)) > 1 or widths[0] % HEADS):
+    if model.latent_input == "state" and model.decoder == "causal_transformer":
         raise InputError(
-            f"model.decoder_widths={widths} must be equal and multiples of {HEADS} with "
-            f"model.decoder={model.decoder!r}."
+            "model.latent_input='state' is of recurrent layers, which model.decoder="
+            "'causal_transformer' has not; choose 'steps' or 'prefix'."
         )
+    for key in ("dropout", "word_dropout"):
+        if model[key] and config.objective.backward_samples:
+            raise InputError(
+                f"model.{key}={model[key]} drops others in the pass that objective."
+                f"backward_samples={config.objective.backward_samples} adds; leave one at 0."
+            )
 
 
 CONFIG: tuple[Callable[[ConfigDict], None], ...] = (
@@ -303,5 +324,6 @@ CONFIG: tuple[Callable[[ConfigDict], None], ...] = (
     lambda config: check_mean_of_causal(config, causal=config.model.decoder in CAUSAL),
     _semi_supervised,
     _priors,
-    _heads,
+    _sequences,
+    _causal_decoders,
 )

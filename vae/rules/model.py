@@ -132,6 +132,12 @@ def _causal(config: ConfigDict, model: Any) -> None:
             f"model.likelihood={config.model.likelihood!r} has one for the {channels} channels "
             "together; choose 'categorical'."
         )
+    if config.model.tied_embeddings and model.likelihood.outputs(1) != values.levels:
+        raise InputError(
+            "model.tied_embeddings=True answers with a number for each of the "
+            f"{values.levels} values, but model.likelihood={config.model.likelihood!r} takes "
+            f"{model.likelihood.outputs(1)}; choose 'categorical'."
+        )
 
 
 def _keywords(config: ConfigDict, objective: Objective) -> None:

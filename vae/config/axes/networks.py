@@ -2,6 +2,8 @@
 
 from vae.config.axes.choice import Choice
 
+_CAUSAL = ("dropout", "word_dropout", "tied_embeddings", "latent_input")
+
 AXES: dict[str, dict[str, Choice]] = {
     "model.encoder": {
         "mlp": Choice("Dense layers.", "vae.networks.mlp:Encoder"),
@@ -18,6 +20,14 @@ AXES: dict[str, dict[str, Choice]] = {
             "vae.networks.resnet:Encoder",
         ),
         "grid": Choice("Residual blocks without a dense layer.", "vae.networks.grid:Encoder"),
+        "lstm": Choice(
+            "LSTM layers over a sequence, whose last state is used.",
+            "vae.networks.sequence:Recurrent",
+        ),
+        "transformer": Choice(
+            "Attention between all positions of a sequence, whose mean is used.",
+            "vae.networks.sequence:Transformer",
+        ),
     },
     "model.decoder": {
         "mlp": Choice("Dense layers.", "vae.networks.mlp:Decoder"),
@@ -37,19 +47,26 @@ AXES: dict[str, dict[str, Choice]] = {
         "causal_transformer": Choice(
             "A Transformer that reads x value after value, beside z.",
             "vae.networks.causal:Transformer",
+            _CAUSAL,
         ),
         "lstm": Choice(
             "LSTM layers that read x value after value, beside z.",
             "vae.networks.causal:Recurrent",
-            (),
+            _CAUSAL,
             {"cell": "lstm"},
         ),
         "gru": Choice(
             "GRU layers that read x value after value, beside z.",
             "vae.networks.causal:Recurrent",
-            (),
+            _CAUSAL,
             {"cell": "gru"},
         ),
+    },
+    "model.latent_input": {
+        "everywhere": Choice("At every step, and as the first state of recurrent layers."),
+        "steps": Choice("At every step."),
+        "state": Choice("As the first state of recurrent layers."),
+        "prefix": Choice("As a step of its own before the first value."),
     },
     "model.activation": {
         "relu": Choice("max(x, 0).", "vae.networks.fast_cpu:relu"),

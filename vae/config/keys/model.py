@@ -3,6 +3,7 @@
 from vae.config.keys.key import Key, axis, settings
 from vae.config.values import (
     ABOVE_ZERO,
+    BELOW_ONE,
     DEPTH,
     FLAG,
     LAYERS,
@@ -11,6 +12,7 @@ from vae.config.values import (
     WEIGHT,
     WIDTHS,
     Each,
+    Real,
     Whole,
 )
 
@@ -36,7 +38,8 @@ KEYS = {
         "Widths of the encoder, from x to z.\n"
         "mlp, gated_mlp: width of each hidden layer.\n"
         "conv, normalized_conv: channels of each convolution of stride 2.\n"
-        "resnet, grid, ladder: channels at each resolution.",
+        "resnet, grid, ladder: channels at each resolution.\n"
+        "lstm, transformer: width of each layer.",
     ),
     "model.decoder": axis(
         "model.decoder",
@@ -50,6 +53,27 @@ KEYS = {
         "Widths of the decoder, from z to x.\n"
         "Each means the same as in the encoder.\n"
         "causal_transformer, lstm, gru: width of each layer.",
+    ),
+    "model.dropout": Key(
+        0.0,
+        Real(0, BELOW_ONE),
+        "The share of numbers dropped around the decoder's layers.\n"
+        "In training alone, and the same ones at all positions of an example.",
+    ),
+    "model.word_dropout": Key(
+        0.0,
+        Real(0, BELOW_ONE),
+        "The share of the values that the decoder does not read.\n"
+        "In training alone; what it cannot read has to come from z.",
+    ),
+    "model.tied_embeddings": Key(
+        False,
+        FLAG,
+        "Reads and answers values by one table.\n"
+        "The first and the last of decoder_widths must be equal.",
+    ),
+    "model.latent_input": axis(
+        "model.latent_input", "everywhere", "Where a decoder that reads x is given z."
     ),
     "model.blocks": Key(
         1,
