@@ -46,10 +46,7 @@ class Categorical(Likelihood):
         self, outputs: Array, x: Array, variables: Variables, mask: Array | None = None
     ) -> Array:
         logits = self._logits(outputs)
-        level = self._level(x)[..., None, :]
-        # Comparing with every level keeps a scatter out of the gradient.
-        own = jnp.where(level == jnp.arange(self.levels)[:, None], logits, 0.0).sum(-2)
-        each = own - jax.nn.logsumexp(logits, axis=-2)
+        each = self._each(logits, x)
         if mask is not None:
             each = jnp.where(mask[..., None], each, 0.0)
         return each.sum(tuple(range(1 - x.ndim, 0)))
@@ -69,8 +66,12 @@ class Categorical(Likelihood):
     def sample(self, outputs: Array, variables: Variables, *, key: Array) -> Array:
         return jax.random.categorical(key, self._logits(outputs), axis=-2) / (self.levels - 1)
 
-    def _level(self, x: Array) -> Array:
-        return jnp.round(x * (self.levels - 1))
+    def _each(self, logits: Array, x: Array) -> Array:
+        """Returns the log-probability of every value of x [B, *places, C], [..., *places, C]."""
+        level = jnp.round(x * (self.levels - 1))[..., None, :]
+        # Comparing with every level keeps a scatter out of the gradient.
+        own = jnp.where(level == jnp.arange(self.levels)[:, None], logits, 0.0).sum(-2)
+        return own - jax.nn.logsumexp(logits, axis=-2)
 
     def _logits(self, outputs: Array) -> Array:
         """Returns the outputs as [..., *places, L, C]."""
@@ -103,5 +104,33 @@ class Tokens(Categorical):
     def sample(self, outputs: Array, variables: Variables, *, key: Array) -> Array:
         return jax.random.categorical(key, self._logits(outputs), axis=-2).astype(jnp.int32)
 
-    def _level(self, x: Array) -> Array:
-        return x
+    def _each(self, logits: Array, x: Array) -> Array:
+        # A CPU is many times slower along another axis than the last.
+        logits = jnp.moveaxis(logits, -2, -1)
+        return log_softmax_at(logits, jnp.broadcast_to(x, logits.shape[:-1]))
+
+
+@jax.custom_vjp
+def log_softmax_at(logits: Array, number: Array) -> Array:
+    """Returns log softmax(logits)_n [...] for logits [..., L] and numbers n [...].
+
+    With thousands of tokens each pass over the logits counts. The gradient, one-hot(n) - softmax,
+    is one pass, from nothing that is kept but the logits and their sum.
+    """
+    return _log_softmax_at(logits, number)[0]
+
+
+def _log_softmax_at(logits: Array, number: Array) -> tuple[Array, tuple[Array, ...]]:
+    largest = logits.max(-1)
+    log_sum = jnp.log(jnp.exp(logits - largest[..., None]).sum(-1)) + largest
+    own = jnp.take_along_axis(logits, jnp.maximum(number, 0)[..., None], -1)[..., 0]
+    return own - log_sum, (logits, number, log_sum)
+
+
+def _slope(kept: tuple[Array, ...], slope: Array) -> tuple[Array, None]:
+    logits, number, log_sum = kept
+    one_hot = number[..., None] == jnp.arange(logits.shape[-1])
+    return slope[..., None] * (one_hot - jnp.exp(logits - log_sum[..., None])), None
+
+
+log_softmax_at.defvjp(_log_softmax_at, _slope)
