@@ -1,8 +1,9 @@
 """Encoders of sequences: x [B, T, C] of any length T to one vector for q(z | x).
 
 Tokens are read through an embedding, numbers through a dense layer; the code of a condition comes
-as further channels beside either. A token that is missing (-1) is not seen: a recurrent network
-keeps its state there, and attention leaves it out, so that outputs do not depend on the padding.
+as further channels beside either. A position that is missing (-1 in tokens, NaN in numbers) is not
+seen: a recurrent network keeps its state there, and attention leaves it out, so that outputs do not
+depend on the padding.
 """
 
 from __future__ import annotations
@@ -35,10 +36,12 @@ class Stem(nn.Module):
     dtype: jnp.dtype
 
     @nn.compact
-    def __call__(self, x: Array) -> tuple[Array, Array | None]:
-        if self.event.values.kind != "tokens":
-            return nn.Dense(self.width, dtype=self.dtype, name="inputs")(x), None
+    def __call__(self, x: Array) -> tuple[Array, Array]:
         channels, number = self.event.channels, self.event.values.levels
+        if self.event.values.kind != "tokens":
+            there = ~jnp.isnan(x[..., :channels]).any(-1)
+            x = jnp.where(there[..., None], x, 0.0)
+            return nn.Dense(self.width, dtype=self.dtype, name="inputs")(x), there
         assert number is not None  # tokens are counted
         tokens, code = x[..., :channels].astype(jnp.int32), x[..., channels:]
         there = tokens >= 0
@@ -69,6 +72,7 @@ class Recurrent(network.Encoder):
     cell: str = "lstm"
 
     ranks = (1,)
+    any_length = True
 
     @nn.compact
     def __call__(self, x: Array) -> Array:
@@ -92,6 +96,7 @@ class Transformer(network.Encoder):
     blocks: int = 1
 
     ranks = (1,)
+    any_length = True
 
     @nn.compact
     def __call__(self, x: Array) -> Array:
@@ -102,6 +107,6 @@ class Transformer(network.Encoder):
         for number in range(len(self.widths) * self.blocks):
             h, _ = Block(self.dtype, name=f"block_{number}")(h, present=there)
         h = nn.LayerNorm(dtype=self.dtype)(h).astype(jnp.float32)
-        weight = jnp.ones(h.shape[:2]) if there is None else there.astype(jnp.float32)
+        weight = there.astype(jnp.float32)
         mean = jnp.einsum("btf,bt->bf", h, weight) / jnp.maximum(weight.sum(1), 1)[:, None]
         return nn.Dense(self.outputs, kernel_init=SMALL, dtype=jnp.float32, name="head")(mean)
