@@ -180,6 +180,12 @@ def test_a_run_stops_goes_on_and_is_used(tmp_path):
         ({"model__decoder": "causal_transformer", "model__decoder_widths": (8, 4)}, BITS, "equal"),
         ({"model__decoder": "causal_transformer", "model__decoder_widths": (6,)}, BITS, "of 4"),
         ({"model__decoder_widths": ()}, BITS, "at least one"),
+        ({"model__decoder": "wavenet", "model__decoder_widths": (8, 4)}, BITS, "must be equal"),
+        (
+            {"model__decoder": "wavenet", "model__decoder_widths": (8,) * 3},
+            BITS,
+            r"2\^2 values back, but",
+        ),
     ],
 )
 def test_what_a_decoder_cannot_read_is_refused(settings, data, reason):

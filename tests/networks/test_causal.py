@@ -8,12 +8,14 @@ import numpy as np
 import pytest
 
 from vae.networks import causal
+from vae.networks.wavenet import WaveNet
 from vae.probability.event import Event, Values
 
 KINDS = {
     "transformer": causal.Transformer,
     "lstm": functools.partial(causal.Recurrent, cell="lstm"),
     "gru": functools.partial(causal.Recurrent, cell="gru"),
+    "wavenet": functools.partial(WaveNet, blocks=2),
 }
 Z, CODE = jnp.array([[0.3, -1.0]]), jnp.array([[1.0]])
 TOKENS = Event((3, 1), Values("tokens", levels=4))

@@ -1,65 +1,39 @@
-"""Decoders that read the example itself: p(x | z) = prod_i p(x_i | z, x_1, ..., x_{i-1}).
-
-The L values of an example are in order: position after position, and within each the channels one
-after the other. In training all of them are known, and one pass gives all outputs ("teacher
-forcing"); in sampling a value is drawn when those before it have been (`models/emission.py`). Both
-are `read`, of L values at once or of one. Usually every step is given z, so that the decoder uses
-it beside what it reads (Bowman et al., "Generating sentences from a continuous space", 2016;
-images: Gulrajani et al., "PixelVAE", 2017).
-"""
+"""Causal decoders of recurrent layers and of attention, see `in_order.py`."""
 
 from __future__ import annotations
 
 import itertools
 from abc import abstractmethod
 from collections.abc import Callable
-from typing import Any, cast
+from typing import Any
 
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
-from vae.networks import network
 from vae.networks.blocks import SMALL, with_code
+from vae.networks.in_order import Causal, kept
 from vae.networks.transformer import HEADS, Block
 from vae.networks.vocabulary import SCALE, Embedding
-from vae.probability.distributions import draw_each
-from vae.probability.event import Event
 
 Array = jax.Array
 
 EMBEDDING = nn.initializers.normal(SCALE)
-MISSING = -1  # a number whose vector is zeros
 SIZES = {"lstm": (2, 4), "gru": (1, 3)}  # states and gates of a recurrent cell
 
 
-class Decoder(network.Decoder):
-    """z [..., B, D] and x [B, *places, C] to outputs [..., B, *places, P], float32.
+class Decoder(Causal):
+    """Layers that each have a memory; a learned vector tells them the position.
 
     Attributes:
-      widths: widths of the layers, `blocks` layers of each.
-      event: its values are binary, levels or tokens, V of them.
-      outputs: P, the numbers at a position, O for each of its channels.
-      dtype: the type of the arithmetic.
-      output_bias: [*places, P], or None: the head's bias starts at its mean over the values.
       dropout: the share of the numbers that `Dropout` drops in and after the layers.
-      word_dropout: the share of the values that it does not read (Bowman et al., 2016).
       tied_embeddings: whether values are read and answered by one table, see `vocabulary.py`.
       latent_input: where z is given: "everywhere", as "state", at all "steps", or as "prefix".
     """
 
-    widths: tuple[int, ...]
-    event: Event
-    outputs: int
-    dtype: jnp.dtype = jnp.float32
-    blocks: int = 1
-    output_bias: Array | None = None
     dropout: float = 0.0
-    word_dropout: float = 0.0
     tied_embeddings: bool = False
     latent_input: str = "everywhere"
-
-    causal = True
 
     @abstractmethod
     def make_layers(self, widths: list[int]) -> list[nn.Module]:
@@ -77,17 +51,12 @@ class Decoder(network.Decoder):
 
     @property
     def random(self) -> bool:
-        return self.dropout > 0 or self.word_dropout > 0
+        return super().random or self.dropout > 0
 
     @property
     def sample_bytes(self) -> int:
         """Returns about how many bytes `__call__` holds for one z."""
         return 4 * self.event.size * (8 * max(self.widths) + self.outputs // self.event.channels)
-
-    @property
-    def number(self) -> int:
-        """Returns V, the number of different values."""
-        return cast(int, self.event.values.levels)
 
     def setup(self) -> None:
         width, tied = self.widths[0], self.tied_embeddings
@@ -98,58 +67,14 @@ class Decoder(network.Decoder):
         self.layers = self.make_layers([w for w in self.widths for _ in range(self.blocks)])
         self.norm = nn.LayerNorm(dtype=self.dtype)
         each = self.outputs // self.event.channels
-        bias = jnp.zeros(each)
-        if self.output_bias is not None:
-            bias = jnp.asarray(self.output_bias).reshape(-1, each, self.event.channels).mean((0, 2))
-        start = nn.initializers.constant(bias)
         if tied:
-            self.bias = self.param("bias", start, (each,))
+            self.bias = self.param("bias", self.first_bias, (each,))
         else:
-            self.head = nn.Dense(each, kernel_init=SMALL, bias_init=start, dtype=jnp.float32)
-
-    def __call__(  # type: ignore[override]  # it reads x
-        self, z: Array, code: Array | None = None, *, x: Array, keys: Array | None = None
-    ) -> Array:
-        """Returns the outputs of all values, each given those of x before it.
-
-        Args:
-          z: [..., B, D].
-          code: [B, c], the code of the condition, or None.
-          x: [B, *places, C]; these may be fewer places than the event's.
-          keys: [B], with which values and numbers are dropped; None drops none.
-        """
-        before = self.to_numbers(x).reshape(len(x), -1)[:, :-1]
-        before = jnp.pad(before, ((0, 0), (1, 0)), constant_values=self.number)
-        memory = self.begin(z, code, before.shape[1])
-        if keys is not None and self.word_dropout:
-            kept = _kept(self.word_dropout, keys, 0, before.shape[1:])
-            before = jnp.where(kept | (before == self.number), before, MISSING)
-        outputs, _ = self.read(before, memory, 0, keys)
-        outputs = outputs.reshape(len(outputs), *x.shape[1:], -1)
-        outputs = jnp.swapaxes(outputs, -1, -2)
-        return outputs.reshape(*z.shape[:-1], *x.shape[1:-1], self.outputs)
-
-    def to_numbers(self, x: Array) -> Array:
-        """Returns the numbers 0, ..., V - 1 of the values nearest to x, int32."""
-        if self.event.values.kind == "tokens":
-            return x
-        last = self.number - 1
-        return jnp.round(jnp.clip(x, 0, 1) * last).astype(jnp.int32)
-
-    def from_numbers(self, numbers: Array) -> Array:
-        """Returns the values x of these numbers."""
-        if self.event.values.kind == "tokens":
-            return numbers
-        return numbers / (self.number - 1)
+            self.head = nn.Dense(
+                each, kernel_init=SMALL, bias_init=self.first_bias, dtype=jnp.float32
+            )
 
     def begin(self, z: Array, code: Array | None = None, length: int | None = None) -> Any:
-        """Returns the memory before the first value, of N = K B examples.
-
-        Args:
-          z: [..., B, D].
-          code: [B, c], or None.
-          length: how many values are read; those of the event if None.
-        """
         given = with_code(z, code)
         given = given.reshape(-1, given.shape[-1])
         memory = self.first(given, (length or self.event.size) + self._prefix)
@@ -167,17 +92,6 @@ class Decoder(network.Decoder):
     def read(
         self, before: Array, memory: Any, start: Array | int, keys: Array | None = None
     ) -> tuple[Array, Any]:
-        """Reads what precedes the values start, ..., start + T - 1.
-
-        Args:
-          before: [B, T], the number of the value before each of them; V before the first of all.
-          memory: the memory of N = K B examples, their z apart, from `begin` or the last call.
-          start: [] the first value.
-          keys: [B], with which numbers are dropped; None drops none.
-
-        Returns:
-          Outputs [N, T, O] of these values, float32, and the memory with them.
-        """
         given, layers = memory
         positions = jax.lax.dynamic_slice_in_dim(self.positions, start, before.shape[1])
         h = self.values(before) + positions.astype(self.dtype)
@@ -240,18 +154,9 @@ class Dropout:
     def __call__(self, h: Array) -> Array:
         if self._keys is None or not self._rate:
             return h
-        kept = _kept(self._rate, self._keys, next(self._calls), h.shape[-1:])
-        scale = (kept / (1 - self._rate)).astype(h.dtype)[:, None]
-        return (h.reshape(-1, len(kept), *h.shape[1:]) * scale).reshape(h.shape)
-
-
-def _kept(rate: float, keys: Array, call: int, shape: tuple[int, ...]) -> Array:
-    """Draws which are kept, [B, *shape], from keys [B]."""
-
-    def draw(key: Array) -> Array:
-        return jax.random.bernoulli(jax.random.fold_in(key, call), 1 - rate, shape)
-
-    return draw_each(draw, keys)
+        there = kept(self._rate, self._keys, next(self._calls), h.shape[-1:])
+        scale = (there / (1 - self._rate)).astype(h.dtype)[:, None]
+        return (h.reshape(-1, len(there), *h.shape[1:]) * scale).reshape(h.shape)
 
 
 class Layer(nn.Module):

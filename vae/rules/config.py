@@ -20,7 +20,7 @@ OF_BATCH = {  # choices that compare the examples of a batch
     "model.adversary": ("factors",),
     "model.posterior": ("batch_normalized",),
 }
-CAUSAL = ("causal_transformer", "lstm", "gru")  # decoders that read the example
+CAUSAL = ("causal_transformer", "lstm", "gru", "wavenet")  # decoders that read the example
 OF_MEAN = {  # choices that need x to be a differentiable function of z alone
     "model.name": ("gan",),
     "model.adversary": ("images",),
@@ -282,6 +282,10 @@ def _sequences(config: ConfigDict) -> None:
             raise InputError(
                 f"model.{key}_widths={widths} must be equal and multiples of {HEADS} with "
                 f"model.{key}={name!r}."
+            )
+        if name == "wavenet" and len(set(widths)) > 1:
+            raise InputError(
+                f"model.{key}_widths={widths} must be equal with model.{key}={name!r}."
             )
 
 

@@ -132,6 +132,13 @@ def _causal(config: ConfigDict, model: Any) -> None:
             f"model.likelihood={config.model.likelihood!r} has one for the {channels} channels "
             "together; choose 'categorical'."
         )
+    last = len(config.model.decoder_widths) - 1
+    last = len(config.model.decoder_widths) - 1
+    if decoder == "wavenet" and 2**last >= model.event.size:
+        raise InputError(
+            f"model.decoder_widths of {last + 1} let model.decoder='wavenet' look 2^{last} values "
+            f"back, but an example has {model.event.size:,}; choose fewer."
+        )
     if config.model.tied_embeddings and model.likelihood.outputs(1) != values.levels:
         raise InputError(
             "model.tied_embeddings=True answers with a number for each of the "

@@ -61,6 +61,11 @@ AXES: dict[str, dict[str, Choice]] = {
             _CAUSAL,
             {"cell": "gru"},
         ),
+        "wavenet": Choice(
+            "Dilated convolutions that read x value after value, beside z.",
+            "vae.networks.wavenet:WaveNet",
+            ("word_dropout",),
+        ),
     },
     "model.latent_input": {
         "everywhere": Choice("At every step, and as the first state of recurrent layers."),

@@ -52,7 +52,8 @@ KEYS = {
         WIDTHS,
         "Widths of the decoder, from z to x.\n"
         "Each means the same as in the encoder.\n"
-        "causal_transformer, lstm, gru: width of each layer.",
+        "causal_transformer, lstm, gru: width of each layer.\n"
+        "wavenet: channels of each convolution, with dilations 1, 2, 4, ...",
     ),
     "model.dropout": Key(
         0.0,
@@ -82,7 +83,8 @@ KEYS = {
         "mlp, gated_mlp: hidden layers.\n"
         "conv, normalized_conv: convolutions.\n"
         "resnet, grid: residual blocks.\n"
-        "ladder: residual blocks for each group and path.",
+        "ladder: residual blocks for each group and path.\n"
+        "wavenet: stacks of convolutions, each with all dilations.",
     ),
     "model.activation": axis(
         "model.activation",
