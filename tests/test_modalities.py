@@ -15,6 +15,7 @@ from vae.modalities import MODALITIES
 from vae.modalities.images.tasks.augment import augment
 from vae.modalities.images.tasks.inpaint import inpaint
 from vae.tasks.anomaly import anomaly
+from vae.tasks.denoise import denoise
 from vae.tasks.evaluate import evaluate
 from vae.tasks.fidelity import fidelity
 from vae.tasks.interpolate import interpolate
@@ -133,6 +134,18 @@ def test_own_files_and_other_sets_are_read(trained, tmp_path):
     assert found["outliers"] == 2 and found["auroc"].keys() == found["mean"].keys()
     found = anomaly(run, outliers=[OTHERS[name]], num=5, num_samples=4).figures
     assert found["outliers"] == 5
+
+
+def test_noise_is_taken_from_sounds(trained):
+    name, _, run = trained
+    if name != "sound":
+        pytest.skip("tests/tasks/test_repair.py has images")
+    paths, figures, _ = denoise(run, num=2, sigma=0.2, samples=2, sweeps=8)
+    assert all(path.exists() for path in paths) and (
+        paths[0].with_suffix("") / "000_test_0.wav"
+    ) in (paths[0].with_suffix("").iterdir())
+    assert figures["mse"]["posterior_mean"] < figures["mse"]["noisy"]
+    assert 0 < figures["lsd"]["posterior_mean"] < figures["lsd"]["noisy"]
 
 
 def test_what_only_images_have_is_refused_in_a_sentence(trained):

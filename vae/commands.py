@@ -52,7 +52,7 @@ GROUPS = {
     },
     "What it repairs": {
         "inpaint": f"{OF_IMAGES}.inpaint:inpaint",
-        "denoise": f"{OF_IMAGES}.denoise:denoise",
+        "denoise": f"{TASKS}.denoise:denoise",
         "super_resolve": f"{OF_IMAGES}.super_resolve:super_resolve",
     },
     "What it is worth": {

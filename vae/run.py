@@ -263,7 +263,8 @@ class Run:
         """Samples p(z | observed): what partly known examples may be.
 
         Args:
-          observation: a `Masked` or `Averaged` of `vae.probability.observations`, of N examples.
+          observation: a `Masked`, `Noisy` or `Averaged` of `vae.probability.observations`, of N
+            examples.
           labels: as for `encode`, if the model takes any.
           chains: M, the number of possible examples for each.
           sweeps: trajectories of each chain; no result uses the first half.

@@ -22,6 +22,7 @@ from vae.probability.likelihoods import (
 from vae.probability.observations import (
     Averaged,
     Masked,
+    Noisy,
     block_means,
     enlarged,
     independent_share,
@@ -154,3 +155,19 @@ def test_blocks():
     small = block_means(x, 2)
     assert small.shape == (2, 2, 3, 1) and small[0, 0, 0, 0] == np.mean([0, 1, 6, 7])
     np.testing.assert_array_equal(block_means(enlarged(small, 2), 2), small)
+
+
+def test_values_with_noise_are_observed_as_gaussians_where_they_are_not_missing():
+    likelihood, sigma = Gaussian("per_pixel", 0.3), 0.2
+    outputs, x = example(likelihood, (4, 3))
+    there = np.array([[True] * 4, [True] * 3 + [False], [True, False, False, False]])
+    observation = Noisy(np.where(there[..., None], x, 0).astype(np.float32), there, sigma)
+    given = likelihood, outputs, None
+    mean, variance = outputs[..., :3], likelihood.variance(outputs, None)
+    each = scipy.stats.norm.logpdf(x, mean, np.sqrt(variance + sigma**2))
+    wanted = np.where(there[..., None], each, 0).sum((-1, -2))
+    np.testing.assert_allclose(observation.log_prob(*given), wanted, rtol=1e-4)
+    precise = (mean / variance + x / sigma**2) / (1 / variance + 1 / sigma**2)
+    wanted = np.where(there[..., None], precise, mean)
+    np.testing.assert_allclose(observation.expected(*given), wanted, atol=1e-5)
+    assert np.isinf(observation.moments(*given)[1][:, ~there]).all()

@@ -131,7 +131,7 @@ def test_numbers_and_arrays_from_python_that_are_none_are_refused(run):
         (lambda: run.posterior(Masked(x * np.nan, mask)), "has NaN"),
         (lambda: run.posterior(Averaged(x, 0.1, 3)), "blocks of 3 by 3 pixels, which do not"),
         (lambda: run.posterior(Averaged(x, 0.1, 2)), r"not float32 \[N, 4, 4, 1\]"),
-        (lambda: run.posterior(Averaged(x, 0.0)), "sigma=0, which must be above 0"),
+        (lambda: run.posterior(Averaged(x, 0.0, 2)), "sigma=0, which must be above 0"),
         (lambda: run.posterior(Masked(x, mask), chains=0), "chains=0 must be a whole"),
         (lambda: run.posterior(Masked(x, mask), sweeps=0), "sweeps=0 must be a whole"),
     ):

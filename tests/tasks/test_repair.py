@@ -12,9 +12,9 @@ from PIL import Image
 import vae
 from vae import models
 from vae.errors import InputError
-from vae.modalities.images.tasks.denoise import denoise
 from vae.modalities.images.tasks.inpaint import inpaint
 from vae.modalities.images.tasks.super_resolve import super_resolve
+from vae.tasks.denoise import denoise
 
 
 @pytest.fixture(scope="module")
@@ -42,19 +42,19 @@ def shown(path):
 
 def test_what_is_filled_in_is_closer_than_the_mean_and_varies(run, laid_out):
     (path, _), figures, _ = inpaint(run, num=8, samples=3, box=(0, 2, 4, 5))
-    assert figures["missing_pixels"] == 20 and figures["images"] == 8
+    assert figures["missing_pixels"] == 20 and figures["num"] == 8
     mse = figures["mse"]
     assert mse["posterior_mean"] < 0.7 * mse["mean"] and mse["best_sample"] < 0.7 * mse["mean"]
     assert mse["best_sample"] < mse["samples"]
     assert figures["psnr"]["mean"] == pytest.approx(-10 * np.log10(mse["mean"]))
     assert 0.6 < figures["acceptance"] < 1 and figures["ess"] > 4
     written = json.loads(path.with_suffix(".json").read_text())
-    assert [row["name"] for row in written["per_image"][:2]] == ["test 0", "test 1"]
-    rhats = [row["rhat"] for row in written["per_image"]]
+    assert [row["name"] for row in written["per_example"][:2]] == ["test 0", "test 1"]
+    rhats = [row["rhat"] for row in written["per_example"]]
     assert figures["rhat"] == max(rhats) and 1 <= np.median(rhats) < 1.1
     assert figures["unmixed"] == sum(rhat > 1.1 for rhat in rhats)
     assert figures["ssim"]["posterior_mean"] > figures["ssim"]["mean"]
-    rows = [row["mse"]["samples"] for row in written["per_image"]]
+    rows = [row["mse"]["samples"] for row in written["per_example"]]
     assert np.mean(rows) == pytest.approx(mse["samples"])
 
     assert shown(path).ndim == 3
@@ -101,7 +101,7 @@ def test_images_of_ones_own_are_taken_as_damaged(run, tmp_path):
     images = [tmp_path / "photo.png"] * 2
     given = {"files": images, "mask": tmp_path / "mask.png", "sweeps": 8}
     (path, *_), figures, _ = inpaint(run, **given, samples=1)
-    assert figures["missing_pixels"] == 32 and figures["images"] == 2 and "mse" not in figures
+    assert figures["missing_pixels"] == 32 and figures["num"] == 2 and "mse" not in figures
     assert shown(path.with_suffix("") / "0001_photo_mean.png").shape == (8, 8, 3)
 
 

@@ -35,6 +35,8 @@ and the functions
         `across` [C] and, from the top, `up` [R].
     animate(x, event, path, title, captions)
         Writes an animation over the C columns, if it can. Returns the paths written.
+    file(x, event)
+        Returns one example as a file of its own: the end of its name, and its content.
     texts(x, event)
         Returns an array [...] of str, the examples as they are read; None where they are not read.
     likeness(x, others, event)
@@ -88,7 +90,7 @@ MODALITIES: dict[str, ModuleType] = {
 }
 ANSWERS = (  # what the docstring lists
     *("NAME", "READS", "SETS", "COMPARES", "read", "from_arrays", "fitted", "read_files", "check"),
-    *("sheet", "table", "surface", "animate", "texts", "likeness", "code_length"),
+    *("sheet", "table", "surface", "animate", "file", "texts", "likeness", "code_length"),
 )
 
 

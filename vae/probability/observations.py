@@ -1,25 +1,25 @@
-"""What is observed of an example: some of its positions, or block means of an image with noise.
+"""What is observed of an example: some of its positions, all with noise, or an image's block means.
 
 Given z, positions are independent, and the log-likelihood of an example is the sum over them:
 
     masked     log p(observed positions | z) = the sum over these alone, times a weight w
+    noisy      y = x + sigma noise; p(y | z) = N(y; mean(z), sigma^2 + var(z))
     averaged   y = A x + sigma noise, A the mean over blocks of f by f pixels;
                p(y | z) = N(y; A mean(z), sigma^2 + (1 - c) A var(z) / f^2 + c (A sd(z))^2)
 
 with the mean and variance of p(x | z). This is exact for a Gaussian likelihood; any other is
-replaced by the Gaussian of the same moments. With f = 1 the observation is an image with noise. A
-likelihood says that positions are independent, so w = 1 and c = 0; but the errors of a trained
-decoder are smooth. Neighbouring pixels then say less about z than independent ones would: they
-count as the share w of their number (see `independent_share`), and those of a block have the
-correlation c > 0.
+replaced by the Gaussian of the same moments. A likelihood says that positions are independent, so
+w = 1 and c = 0; but the errors of a trained decoder are smooth. Neighbouring pixels then say less
+about z than independent ones would: they count as the share w of their number (see
+`independent_share`), and those of a block have the correlation c > 0.
 
 An observation is a dataclass of arrays [B, ...], registered as a pytree, that answers
 
     log_prob(likelihood, outputs, variables)   log p(observed | z) [..., B] in nats, given the
                                                decoder's outputs [..., B, *places, P]
-    moments(likelihood, outputs, variables)    mean and variance of what is observed, given z; if
-                                               masked [..., B, *places, C], infinite where nothing
-                                               is; if averaged [..., B, H / f, W / f, C]
+    moments(likelihood, outputs, variables)    mean and variance of what is observed, given z,
+                                               [..., B, *places, C], infinite where nothing is; if
+                                               averaged [..., B, H / f, W / f, C]
     expected(likelihood, outputs, variables)   E[x | observed, z], [..., B, *places, C]; averages
                                                are interpolated between blocks
     unknown                                    [B, *places], the positions that z still decides
@@ -79,6 +79,50 @@ class Masked(flax.struct.PyTreeNode):
         return jnp.where(self.observed[..., None], self.x, likelihood.mean(outputs))
 
 
+class Noisy(flax.struct.PyTreeNode):
+    """Values y [B, *places, C] with noise where `there` [B, *places]; other positions are missing.
+
+    The noise is Gaussian with standard deviation `sigma` > 0 in units of x.
+    """
+
+    y: Any
+    there: Any
+    sigma: float = flax.struct.field(pytree_node=False)
+
+    def log_prob(self, likelihood: Any, outputs: Array, variables: Any) -> Array:
+        mean = likelihood.mean(outputs)
+        variance = self.sigma**2 + likelihood.variance(outputs, variables)
+        log_prob = normal_log_prob(self.y, mean, 0.5 * jnp.log(variance))
+        log_prob = jnp.where(self.there[..., None], log_prob, 0.0)
+        return log_prob.sum(tuple(range(-self.y.ndim + 1, 0)))
+
+    def moments(self, likelihood: Any, outputs: Array, variables: Any) -> tuple[Array, Array]:
+        variance = self.sigma**2 + likelihood.variance(outputs, variables)
+        return likelihood.mean(outputs), jnp.where(self.there[..., None], variance, jnp.inf)
+
+    def expected(self, likelihood: Any, outputs: Array, variables: Any) -> Array:
+        # The conditional mean of two Gaussians.
+        mean, variance = likelihood.mean(outputs), likelihood.variance(outputs, variables)
+        share = jnp.where(self.there[..., None], variance / (self.sigma**2 + variance), 0.0)
+        return mean + share * (self.y - mean)
+
+    @property
+    def unknown(self) -> Array:
+        return jnp.asarray(self.there)
+
+    def does_not_fit(self, event: Event) -> str | None:
+        y, there = np.asarray(self.y), np.asarray(self.there)
+        if event.values.kind == "tokens":
+            return "is numbers with noise, but such examples are tokens"
+        if not 0 < self.sigma < np.inf:
+            return f"has sigma={self.sigma:g}, which must be above 0"
+        if reason := _does_not_fit(y, event.shape, "y"):
+            return reason
+        if there.dtype != bool or there.shape != y.shape[:-1]:
+            return f"has a mask {there.dtype} {there.shape}, not bool {y.shape[:-1]}"
+        return None if np.isfinite(y).all() else "has NaN or infinity"
+
+
 class Averaged(flax.struct.PyTreeNode):
     """Means y [B, H / f, W / f, C] over blocks of f = `factor` by f pixels, with noise.
 
@@ -88,7 +132,7 @@ class Averaged(flax.struct.PyTreeNode):
 
     y: Any
     sigma: float = flax.struct.field(pytree_node=False)
-    factor: int = flax.struct.field(pytree_node=False, default=1)
+    factor: int = flax.struct.field(pytree_node=False)
     correlation: float = flax.struct.field(pytree_node=False, default=0.0)
 
     def log_prob(self, likelihood: Any, outputs: Array, variables: Any) -> Array:
@@ -138,10 +182,10 @@ def number_observed(observation: Any, event: Event) -> int:
     Raises:
       InputError: it is no observation, or does not fit such examples.
     """
-    if not isinstance(observation, Masked | Averaged):
+    if not isinstance(observation, Masked | Noisy | Averaged):
         raise InputError(
-            f"what is observed is a {type(observation).__name__}: give a Masked or an Averaged of "
-            "vae.probability.observations."
+            f"what is observed is a {type(observation).__name__}: give a Masked, a Noisy or an "
+            "Averaged of vae.probability.observations."
         )
     if reason := observation.does_not_fit(event):
         raise InputError(f"what is observed {reason}.")

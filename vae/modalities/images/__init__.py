@@ -32,7 +32,16 @@ from vae.modalities.images import amat, celeba, digits, faces, folder, idx, tfds
 from vae.modalities.images.decoding import IMAGES, Fit, fit_of
 from vae.modalities.images.pixels import arrays_source
 from vae.modalities.images.pixels import as_x as check
-from vae.modalities.images.show import animate, code_length, likeness, sheet, surface, table, texts
+from vae.modalities.images.show import (
+    animate,
+    code_length,
+    file,
+    likeness,
+    sheet,
+    surface,
+    table,
+    texts,
+)
 from vae.modalities.images.user_files import fitted, read_files
 from vae.probability.event import Event
 

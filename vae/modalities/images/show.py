@@ -66,6 +66,13 @@ def animate(
     return [path]
 
 
+def file(x: np.ndarray, event: Event) -> tuple[str, bytes]:
+    """See `vae/modalities`: an image [H, W, C] as a PNG file, pixel by pixel."""
+    png = io.BytesIO()
+    Image.fromarray(grids.as_bytes(x)).save(png, "PNG")
+    return ".png", png.getvalue()
+
+
 def texts(x: np.ndarray, event: Event) -> None:
     """Returns None: images are not read."""
     return
@@ -73,15 +80,15 @@ def texts(x: np.ndarray, event: Event) -> None:
 
 def likeness(x: np.ndarray, others: np.ndarray, event: Event) -> dict[str, float]:
     """Returns the mean squared error, PSNR and SSIM of pairs of images and others [N, H, W, C]."""
-    alike = jax.jit(
-        lambda x, y: (((x - y) ** 2).mean(), similarity.psnr(x, y), similarity.ssim(x, y))
-    )
     return {
-        name: float(np.mean(value))
-        for name, value in zip(
-            ("mse", "psnr", "ssim"), jax.device_get(alike(x, others)), strict=True
-        )
+        name: float(np.mean(value)) for name, value in jax.device_get(_alike(x, others)).items()
     }
+
+
+@jax.jit
+def _alike(x: jax.Array, others: jax.Array) -> dict[str, jax.Array]:
+    mse, psnr = ((x - others) ** 2).mean(), similarity.psnr(x, others)
+    return {"mse": mse, "psnr": psnr, "ssim": similarity.ssim(x, others)}
 
 
 def code_length(x: np.ndarray) -> np.ndarray:

@@ -23,7 +23,16 @@ from vae.files import user_path
 from vae.modalities.sound import codec as codecs
 from vae.modalities.sound import folder, notes, user_files
 from vae.modalities.sound.recordings import RECORDINGS
-from vae.modalities.sound.show import animate, code_length, likeness, sheet, surface, table, texts
+from vae.modalities.sound.show import (
+    animate,
+    code_length,
+    file,
+    likeness,
+    sheet,
+    surface,
+    table,
+    texts,
+)
 from vae.modalities.sound.user_files import check, decode, encode, fitted, read_files
 from vae.probability.event import Event
 

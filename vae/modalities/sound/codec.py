@@ -122,6 +122,16 @@ class Codec:
             for sound, end in zip(sounds, ends.tolist(), strict=True)
         ]
 
+    def __str__(self) -> str:
+        """Returns what examples are, and of what p(x) is a probability."""
+        if self.mels:
+            return (
+                f"mel spectrograms in dB ({self.mels} bands, a frame each "
+                f"{1000 * self.hop / self.sample_rate:.3g} ms, {self.sample_rate} Hz), whose "
+                "density is none of sound"
+            )
+        return f"mu-law waveforms of 256 levels at {self.sample_rate} Hz"
+
     def as_json(self) -> str:
         return json.dumps(dataclasses.asdict(self))
 

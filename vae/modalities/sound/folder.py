@@ -153,7 +153,7 @@ def read(place: Place, config: ConfigDict, like: Codec | None) -> Source:
         {name: examples.take(indices) for name, indices in found.items()},
         codec.values,
         named.number,
-        f"recordings of {root}",
+        f"recordings of {root} as {codec}",
         named.attributes,
         named.classes,
         named=bool(config.label_pattern),

@@ -41,7 +41,7 @@ ATTACK = 0.002  # seconds in which a struck note rises
 # Ratios to the pitch and strengths of the modes; a higher mode also fades sooner.
 MODES = {
     "bar": ((1, 1.0), (3.932, 0.5), (9.238, 0.3)),
-    "bell": ((1, 0.6), (2, 1.0), (2.4, 0.7), (3, 0.4), (4, 0.7), (5, 0.3), (6, 0.3)),
+    "bell": ((1, 1.0), (2, 0.6), (2.4, 0.4), (3, 0.3), (4, 0.3), (5, 0.15), (6, 0.1)),
 }
 
 
@@ -163,4 +163,4 @@ class PlayedExamples(Examples):
 def read(codec: Codec) -> Source:
     """Returns 8,000 notes for training and 1,000 each for valid and test, with all factors."""
     splits = {name: PlayedExamples(np.array(span), codec) for name, span in SPLITS.items()}
-    return Source(splits, codec.values, 0, "played notes", NAMES, codec=codec.as_json())
+    return Source(splits, codec.values, 0, f"notes as {codec}", NAMES, codec=codec.as_json())

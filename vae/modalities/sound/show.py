@@ -143,6 +143,13 @@ def animate(
     return []
 
 
+def file(x: np.ndarray, event: Event) -> tuple[str, bytes]:
+    """See `vae/modalities`: a sound as a .wav file."""
+    codec = of_event(event)
+    (sound,) = codec.decode(event.values.to_raw(x[None]))
+    return ".wav", wav(sound, codec.sample_rate)
+
+
 def texts(x: np.ndarray, event: Event) -> None:
     """Returns None: sounds are not read."""
     return

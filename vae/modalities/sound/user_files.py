@@ -80,7 +80,12 @@ def from_arrays(
             rows = order(digests(raw[name], keys[name]))
             splits[name] = in_memory(raw[name][rows], labels[name][rows])
     return Source(
-        splits, codec.values, number, f"sounds of {what}", classes=classes, codec=codec.as_json()
+        splits,
+        codec.values,
+        number,
+        f"sounds of {what} as {codec}",
+        classes=classes,
+        codec=codec.as_json(),
     )
 
 

@@ -26,6 +26,7 @@ from vae.modalities.tables.show import (
     animate,
     check,
     code_length,
+    file,
     likeness,
     sheet,
     surface,

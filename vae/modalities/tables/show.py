@@ -108,6 +108,12 @@ def _csv(x: np.ndarray, event: Event) -> dict[str, bytes]:
     return {".csv": text.getvalue().encode()}
 
 
+def file(x: np.ndarray, event: Event) -> tuple[str, bytes]:
+    """See `vae/modalities`: a row [F] as a CSV file."""
+    ((end, content),) = _csv(x[None], event).items()
+    return end, content
+
+
 def texts(x: np.ndarray, event: Event) -> None:
     """Returns None: rows are not read as text."""
     return

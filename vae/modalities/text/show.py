@@ -29,6 +29,11 @@ class Block(NamedTuple):
     lines: list[tuple[str, str]]
 
 
+def file(x: np.ndarray, event: Event) -> tuple[str, bytes]:
+    """See `vae/modalities`: a text as a .txt file."""
+    return ".txt", f"{_shown(x[None], event)[0]}\n".encode()
+
+
 def sheet(
     x: np.ndarray,
     event: Event,

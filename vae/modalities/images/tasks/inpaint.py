@@ -9,10 +9,11 @@ import numpy as np
 
 from vae.annotations import Count, Seed
 from vae.errors import InputError
-from vae.modalities.images.tasks import repair
+from vae.modalities.images.tasks import check_images
 from vae.modalities.images.user_files import read_files
 from vae.probability.observations import Masked
 from vae.run import Run
+from vae.tasks import repair
 from vae.tasks.output import Output
 
 GREY = 0.5  # missing pixels on the sheet
@@ -62,6 +63,7 @@ def inpaint(
     Raises:
       InputError: no pixel is missing, or none is known; or as `repair.read`.
     """
+    check_images(run, "repairs")
     given = repair.read(run, files, num, labels, attributes)
     missing, what = _missing(run, mask, box)
     x = np.where(missing[..., None], np.float32(GREY), given.x)

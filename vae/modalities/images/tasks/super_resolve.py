@@ -11,9 +11,11 @@ from PIL import Image
 
 from vae.annotations import Count, Seed
 from vae.errors import InputError
-from vae.modalities.images.tasks import check_images, repair
+from vae.modalities.images.tasks import check_images
+from vae.probability.event import Event
 from vae.probability.observations import Averaged, block_means, enlarged
 from vae.run import Run
+from vae.tasks import repair
 from vae.tasks.output import Output
 
 SIGMA = 0.01  # standard deviation of the noise on a small image: rounding, and earlier processing
@@ -67,13 +69,14 @@ def super_resolve(
       InputError: the factor does not divide the model's images; or as `repair.read`.
     """
     check_images(run, "repairs")
-    height, width, _ = run.model.event.shape
+    height, width, channels = run.model.event.shape
     if factor < 2 or height % factor or width % factor:
         raise InputError(
             f"--factor={factor} must be at least 2 and divide the {height}x{width} pixels of the "
             "model's images."
         )
-    given = repair.read(run, files, num, labels, attributes, factor=factor)
+    small = Event((height // factor, width // factor, channels), run.event.values)
+    given = repair.read(run, files, num, labels, attributes, event=small)
     y: Any = given.x if given.dataset is None else block_means(given.x, factor)
     large = {
         "nearest": np.asarray(enlarged(y, factor)),

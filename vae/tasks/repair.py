@@ -1,7 +1,7 @@
-"""What inpainting, denoising and super-resolution share: a model completes images known in part.
+"""What inpainting, denoising and super-resolution share: a model completes what is known in part.
 
-Without `--files` the first test images are damaged, and repairs are measured against the originals.
-The user's own images are taken as already damaged: there is nothing to measure against.
+Without `--files` the first test examples are damaged, and repairs are measured against them. The
+user's own examples are taken as already damaged: there is nothing to measure against.
 """
 
 from __future__ import annotations
@@ -17,23 +17,18 @@ from vae.data.prepare import first_examples
 from vae.errors import InputError
 from vae.evaluation.convergence import MIXED
 from vae.evaluation.posterior import SWEEPS, Posterior, why_not
-from vae.modalities import grids, pictures
-from vae.modalities.images import show
-from vae.modalities.images.tasks import check_images
-from vae.probability import similarity
 from vae.probability.event import Event
 from vae.probability.observations import independent_share
 from vae.run import Run
 from vae.tasks import names
 from vae.tasks.inputs import Given, given
 from vae.tasks.output import Output
-from vae.training.devices import jit
 from vae.training.directory import write_json
 
 logger = logging.getLogger(__name__)
 
-MEASURED = 256  # validation images whose reconstruction errors are measured
-SHOWN = 32  # the most images on a sheet; figures cover all
+MEASURED = 256  # validation examples whose reconstruction errors are measured
+SHOWN = 32  # the most examples on a sheet; figures cover all
 
 
 def read(
@@ -43,20 +38,17 @@ def read(
     labels: Sequence[int | str],
     attributes: Sequence[Mapping[str, float]],
     *,
-    factor: int = 1,
+    event: Event | None = None,
 ) -> Given:
-    """Returns the images to repair: whole test images, or the user's own, see `inputs.given`.
+    """Returns the examples to repair: whole test examples, or the user's own, see `inputs.given`.
 
-    The user's own images are read at H / factor by W / factor pixels.
+    The user's own are read as `event`, the run's if None.
 
     Raises:
       InputError: the model cannot repair; or as `inputs.given`.
     """
-    check_images(run, "repairs")
     if reason := why_not(run.model):
-        raise InputError(f"{run.workdir} cannot repair images: its model {reason}.")
-    height, width, channels = run.event.shape
-    event = Event((height // factor, width // factor, channels), run.event.values)
+        raise InputError(f"{run.workdir} cannot repair {run.modality.NAME}: its model {reason}.")
     return given(run, files=files, num=num, labels=labels, attributes=attributes, event=event)
 
 
@@ -93,36 +85,37 @@ def repair(
     sweeps: int | None,
     seed: int,
 ) -> Output:
-    """Samples what the images may be, and writes a sheet and figures.
+    """Samples what the examples may be, and writes a sheet and figures.
 
-    A row of the sheet is the original (where it is known), the damaged image, the samples and their
-    mean. For the user's own images, each picture is also written into a folder beside the sheet.
+    A row of the sheet is the original (where it is known), the damaged example, the samples and
+    their mean. Of the user's own examples, each repair is also a file in a folder beside the sheet.
 
     Args:
       run: the run.
-      given: the images.
-      observation: what is known of the images.
+      given: the examples.
+      observation: what is known of the examples.
       task: the command, with which the names of files begin.
       how: the settings of the command, which follow in the names of files.
       title: what was done, with which the title of the sheet begins.
-      damaged: name -> the damaged images [N, H, W, C] as shown.
-      region: [H, W], the pixels over which errors are measured; all where None.
-      baselines: name -> another repair, [N, H, W, C] or [H, W, C].
+      damaged: name -> the damaged examples [N, *places, C] as shown.
+      region: [*places], the positions over which errors are measured; all where None.
+      baselines: name -> another repair, [N, *places, C] or [*places, C].
       facts: more entries of the figures.
-      samples: the number of samples of each image.
+      samples: the number of samples of each example.
       sweeps: sweeps of each chain; the default of `Run.posterior` where None.
       seed: seed of the chains.
 
     Returns:
       The paths of the sheet and the figures, and the figures:
 
-        rhat, ess     the largest R-hat and the smallest effective sample size of an unknown pixel
-        unmixed       number of images with R-hat above 1.1; if any, `note` is a sentence about it
+        rhat, ess     the largest R-hat and the smallest effective sample size of an unknown value
+        unmixed       number of examples with R-hat above 1.1; if any, `note` says so in a sentence
         acceptance    the mean acceptance rate of trajectories, in [0, 1]
-        mse, psnr     mean squared error over the region, and the PSNR of that mean in dB
-        ssim          the mean SSIM of the images with the region replaced
+        mse           mean squared error over the region
+        psnr          for images, the PSNR of that mean in dB
+        ...           the modality's other figures of likeness, with the region replaced
 
-      mse, psnr and ssim are given for `posterior_mean`, the least-squares estimate; for `samples`,
+      mse and likenesses are given for `posterior_mean`, the least-squares estimate; for `samples`,
       the mean over single samples; for `best_sample`, the sample nearest to the original; and for
       the baselines.
 
@@ -133,12 +126,19 @@ def repair(
     if sweeps < 1:
         raise InputError(f"--sweeps={sweeps} must be at least 1; {SWEEPS} is the default.")
     posterior = run.posterior(observation, given.y, chains=samples, sweeps=sweeps, seed=seed)
+    there = run.event.values.there(given.x) if run.event.values.missing else None
+    posterior = posterior._replace(
+        mean=run.event.values.marked(posterior.mean, there),
+        samples=run.event.values.marked(
+            posterior.samples, None if there is None else there[:, None]
+        ),
+    )
     path = names.picture(run, task, how, f"seed{seed}", given.tag)
     number, chains = posterior.samples.shape[:2]
     unmixed = int((posterior.rhat > MIXED).sum())
     figures: dict[str, Any] = {"seed": seed, **facts} | {
         "step": run.step,
-        "images": number,
+        "num": number,
         "samples": chains,
         "acceptance": float(posterior.acceptance.mean()),
         "rhat": _number(posterior.rhat.max()),
@@ -147,7 +147,7 @@ def repair(
     }
     if unmixed:
         figures["note"] = (
-            f"The samples of {unmixed} of {number} images have not mixed (R-hat up to "
+            f"The samples of {unmixed} of {number} examples have not mixed (R-hat up to "
             f"{figures['rhat']:.2f}, wanted {MIXED:g}): they and their mean may depend on where "
             f"the chains started; raise --sweeps, here {sweeps}."
         )
@@ -158,24 +158,26 @@ def repair(
         {"name": name, "acceptance": float(a), "rhat": _number(r), "ess": _number(e)}
         for name, a, r, e in each
     ]
-    before, folder = dict(damaged), path.with_suffix("")
+    before = dict(damaged)
+    files: dict[str, bytes] = {}
     if given.dataset:
         before = {"original": given.x, **damaged}
-        region = np.ones(given.x.shape[1:3], bool) if region is None else region
-        errors, alike = _likeness(given.x, posterior, baselines, region)
+        measured = _measured(run, given.x, posterior, baselines, region)
         for i, row in enumerate(rows):
-            row["mse"] = {key: float(values[i]) for key, values in errors.items()}
-            row["ssim"] = {key: float(values[i]) for key, values in alike.items()}
-        means = {key: float(values.mean()) for key, values in errors.items()}
-        figures["mse"] = means
-        figures["psnr"] = {key: float(-10 * np.log10(max(m, 1e-12))) for key, m in means.items()}
-        figures["ssim"] = {key: float(values.mean()) for key, values in alike.items()}
+            for measure, found in measured.items():
+                row[measure] = {key: float(values[i]) for key, values in found.items()}
+        for measure, found in measured.items():
+            figures[measure] = {key: float(values.mean()) for key, values in found.items()}
+        if "psnr" in figures:
+            mse = figures["mse"].items()
+            figures["psnr"] = {key: float(-10 * np.log10(max(m, 1e-12))) for key, m in mse}
     else:
         for i, own in enumerate(given.names):
             which = {"mean": posterior.mean[i]} | dict(enumerate(posterior.samples[i]))
-            for ending, image in which.items():
-                pictures.save(grids.as_bytes(image), folder / f"{i:04d}_{own}_{ending}.png")
-    sheet = show.table(
+            for ending, x in which.items():
+                end, content = run.modality.file(x, run.event)
+                files[f"/{i:04d}_{own}_{ending}{end}"] = content
+    sheet = run.modality.table(
         posterior.samples[:SHOWN],
         run.event,
         f"{title}, step {run.step:,}: possible repairs, drawn from p(z | what is known), and the "
@@ -185,31 +187,41 @@ def repair(
         before={name: images[:SHOWN] for name, images in before.items()},
         after={"mean": posterior.mean[:SHOWN]},
     )
-    sheet.save(path)
-    write_json(path.with_suffix(".json"), figures | {"per_image": rows})
-    folders = [] if given.dataset else [folder]
-    return Output([path, *folders, path.with_suffix(".json")], figures)
+    paths = sheet._replace(files={**sheet.files, **files}).save(path)
+    write_json(path.with_suffix(".json"), figures | {"per_example": rows})
+    return Output([*paths, path.with_suffix(".json")], figures)
 
 
-def _likeness(
-    x: np.ndarray, posterior: Posterior, baselines: Mapping[str, np.ndarray], region: np.ndarray
-) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
-    """Returns mean squared errors [N] over the region, and SSIM [N], each by name."""
-    ssim = jit(similarity.ssim)
+def _measured(
+    run: Run,
+    x: np.ndarray,
+    posterior: Posterior,
+    baselines: Mapping[str, np.ndarray],
+    region: np.ndarray | None,
+) -> dict[str, dict[str, np.ndarray]]:
+    """Returns how alike repairs and originals are, [N] by measure and by the name of the repair."""
+    region = np.ones(x.shape[1:-1], bool) if region is None else region
 
-    def both(other: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        error = ((x - other) ** 2)[:, region].mean((1, 2), dtype=np.float64)
-        return error, np.asarray(ssim(x, np.where(region[..., None], other, x)))
+    def of(other: np.ndarray) -> dict[str, np.ndarray]:
+        other = np.where(region[..., None], other, x)
+        each = [
+            run.modality.likeness(a[None], b[None], run.event)
+            for a, b in zip(x, other, strict=True)
+        ]
+        found = {measure: np.array([one[measure] for one in each]) for measure in each[0]}
+        return found | {"mse": found["mse"] / region.mean()}
 
-    singles = np.stack([both(sample) for sample in np.moveaxis(posterior.samples, 1, 0)])
+    singles = [of(sample) for sample in np.moveaxis(posterior.samples, 1, 0)]
+    stacked = {measure: np.stack([one[measure] for one in singles]) for measure in singles[0]}
+    best = stacked["mse"].argmin(0)
     named = {
-        "posterior_mean": both(posterior.mean),
-        "samples": singles.mean(0),
-        "best_sample": (singles[:, 0].min(0), singles[:, 1].max(0)),
-    } | {key: both(other) for key, other in baselines.items()}
-    return {key: pair[0] for key, pair in named.items()}, {
-        key: pair[1] for key, pair in named.items()
-    }
+        "posterior_mean": of(posterior.mean),
+        "samples": {measure: values.mean(0) for measure, values in stacked.items()},
+        "best_sample": {
+            measure: values[best, np.arange(len(x))] for measure, values in stacked.items()
+        },
+    } | {key: of(np.broadcast_to(other, x.shape)) for key, other in baselines.items()}
+    return {measure: {key: found[measure] for key, found in named.items()} for measure in stacked}
 
 
 def _number(value: float) -> float | None:
