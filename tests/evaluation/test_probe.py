@@ -13,7 +13,7 @@ from vae.data.scales import unit_scales
 from vae.errors import InputError
 from vae.evaluation import probe as probes
 from vae.evaluation.probe import agreement, fit_probe
-from vae.probability.event import BYTES, Event
+from vae.probability.event import BYTES, Event, Values
 
 
 @pytest.fixture(scope="module")
@@ -82,9 +82,45 @@ def test_factors_and_attributes_of_colour_images():
     assert probe.figures["correlation"]["Height"] > 0.9
 
 
+def tones(number, seed):
+    """Sounds-like [T, C] of one of three channels, in the first or the second half, and missing."""
+    rng = np.random.default_rng(seed)
+    channel, late = rng.integers(0, 3, number), rng.integers(0, 2, number)
+    x = rng.uniform(0, 0.3, (number, 40, 3)).astype(np.float32)
+    for row, c, half in zip(x, channel, late, strict=True):
+        row[20 * half : 20 * half + 15, c] += 0.5
+    x[:, 37:] = np.nan
+    y = np.concatenate([np.eye(3)[channel], np.eye(2)[late]], axis=1).astype(np.float32)
+    return ArrayExamples(Raw(x, y), np.ones(number, bool))
+
+
+def test_several_classes_of_one_axis_of_places_under_a_mask():
+    names = ("tone=a", "tone=b", "tone=c", "when=early", "when=late")
+    dataset = Dataset(
+        train=tones(600, 0),
+        valid=tones(100, 1),
+        test=tones(200, 2),
+        event=Event((40, 3), Values("real", missing=True)),
+        num_classes=0,
+        description="tones",
+        attributes=names,
+        scales=unit_scales(5),
+    )
+    probe = fit_probe(dataset, key=jax.random.key(0))
+    assert set(probe.figures["accuracy"]) == {"tone", "when"}
+    assert min(probe.figures["accuracy"].values()) > 0.95
+    x, y = probes.labelled(dataset, dataset.test, 50)
+    predicted = probe.predict(x)
+    np.testing.assert_allclose(predicted[:, :3].sum(1), 1, atol=1e-5)
+    np.testing.assert_allclose(predicted[:, 3:].sum(1), 1, atol=1e-5)
+    wrong = np.roll(y[:, :3], 1, axis=1)
+    found = probes.right(probe, predicted, np.concatenate([wrong, y[:, 3:]], axis=1))
+    assert found["tone"].mean() < 0.05 and found["when"].mean() > 0.95
+
+
 def test_agreement_of_known_predictions():
     class Known:
-        names, exclusive = ("a", "b"), False
+        names, exclusive, fields = ("a", "b"), False, ()
 
         def predict(self, images):
             return images

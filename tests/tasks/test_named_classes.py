@@ -8,11 +8,13 @@ from configs import tiny
 
 import vae
 from vae.errors import InputError
+from vae.evaluation import probe
 from vae.tasks.anomaly import anomaly
 from vae.tasks.directions import means
 from vae.tasks.edit import edit
 from vae.tasks.editor import Editor
 from vae.tasks.evaluate import evaluate
+from vae.tasks.fidelity import fidelity
 from vae.tasks.interpolate import interpolate
 from vae.tasks.reconstruct import reconstruct
 from vae.tasks.sample import sample
@@ -125,6 +127,22 @@ def test_other_tasks_are_told_of_files(lit):
     assert np.isfinite(
         list(anomaly(lit, files=files, num_samples=2).figures["mean"].values())
     ).all()
+
+
+def test_a_classifier_says_whether_samples_show_what_was_asked_for(lit, monkeypatch):
+    monkeypatch.setattr(probe, "STEPS", 100)
+    monkeypatch.setattr(probe, "WIDTHS", (16, 32))
+    figures = fidelity(lit, num=48, temperature=0.5).figures
+    assert (lit.workdir / "fidelity_temperature0.5.json").is_file()
+    assert figures["extractor"]["test"]["accuracy"]["side"] > 0.9
+    shown, of = figures["samples"], figures["shown"]
+    assert set(of) == set(lit.attributes)
+    assert (
+        min(shown["shown_side"], figures["valid"]["shown_side"], of["tone=2"]["shown_side"]) > 0.9
+    )
+    tones = [of[f"side={side}"]["shown_tone"] for side in SIDES]
+    assert shown["shown_tone"] == pytest.approx(np.mean(tones))
+    assert set(figures["samples"]["entropy"]) == {"side", "tone"}
 
 
 def test_a_direction_leaves_another_field_as_it_is_and_not_its_own():

@@ -41,6 +41,9 @@ and the functions
         Returns an array [...] of str, the examples as they are read; None where they are not read.
     likeness(x, others, event)
         Returns figures of how alike examples are, pair by pair.
+    perceived(x, event)
+        Returns x as people perceive what is shown or written of it: pixels clipped to [0, 1], a
+        sound by way of its waveform.
     code_length(x)
         Returns the nats [N] of a universal code for x; None where there is no such code.
 
@@ -90,7 +93,8 @@ MODALITIES: dict[str, ModuleType] = {
 }
 ANSWERS = (  # what the docstring lists
     *("NAME", "READS", "SETS", "COMPARES", "read", "from_arrays", "fitted", "read_files", "check"),
-    *("sheet", "table", "surface", "animate", "file", "texts", "likeness", "code_length"),
+    *("sheet", "table", "surface", "animate", "file", "texts", "likeness", "perceived"),
+    "code_length",
 )
 
 

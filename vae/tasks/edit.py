@@ -228,7 +228,11 @@ def _measured(run: Run, **settings: Any) -> Output:
     def probe() -> Probe:  # trained only after the run is known to be editable
         return classifier(run, run.dataset())
 
-    return edit_figures(run, lambda x: probe().predict(x), **settings)
+    def read(x: np.ndarray) -> np.ndarray:
+        x = run.modality.perceived(x, run.event)
+        return probe().predict(np.nan_to_num(x) if run.event.values.missing else x)
+
+    return edit_figures(run, read, **settings)
 
 
 def as_table(figures: Mapping[str, Any]) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+from collections.abc import Mapping
 from typing import Any, Literal
 
 import jax
@@ -11,7 +13,7 @@ from vae.annotations import Count, Seed
 from vae.data.examples import Dataset
 from vae.errors import InputError
 from vae.evaluation import fidelity as measures
-from vae.evaluation.probe import Probe, fit_probe, labelled
+from vae.evaluation.probe import Probe, fit_probe, labelled, right
 from vae.modalities import pictures
 from vae.run import Run
 from vae.tasks import charts, names
@@ -27,12 +29,12 @@ def classifier(run: Run, dataset: Dataset) -> Probe:
     Where it is kept, see `kept.place`.
 
     Raises:
-      InputError: the data have no labels, or are not images.
+      InputError: the data have no labels, or are rows of a table or tokens.
     """
-    if len(run.event.places) != 2:
+    if not run.event.places or run.event.values.kind == "tokens":
         raise InputError(
-            f"the classifier of the data is a network for images, and those of {run.workdir} are "
-            f"{run.modality.NAME}."
+            "the classifier of the data is a network for images, sounds and the like, and those of "
+            f"{run.workdir} are {run.modality.NAME}."
         )
     config = run.config.data
     drawn = (config.labelled, config.seed) if config.labelled else ()  # which labels are known
@@ -47,11 +49,14 @@ def fidelity(
     num: Count = 2000,
     seed: Seed = 0,
     prior: Literal["mixture", "flow", "vae"] | None = None,
+    temperature: float | None = None,
 ) -> Output:
     """Measures how close samples come to test examples, by features of a classifier of the data.
 
     It writes `fidelity.json` or `fidelity_PRIOR.json`. Samples are means of p(x | z); those of a
-    conditional model have the labels or attributes of the test examples. Validation examples are
+    conditional model have the labels or attributes of the test examples, and the classifier says
+    how many of them show these. It sees samples as people do: pixels clipped to [0, 1], sounds by
+    way of their waveform. Validation examples are
     compared with the same test examples, which shows the figures of a perfect model. (Training
     examples would not show that: the classifier has learned from them.) Frechet distances compare
     only between sets of one size.
@@ -65,12 +70,16 @@ def fidelity(
       num: the number of samples, and the most examples of each split.
       seed: seed of the samples.
       prior: fits this density to the latents of the training set, and samples from it instead.
+      temperature: scales the standard deviation of the prior; below 1, samples are more alike.
 
     Returns:
-      The paths, and {"step", "num", "images", "seed", "prior", "extractor": {"name", "digest",
+      The paths, and {"step", "num", "images", "seed", "prior",
+      "temperature", "extractor": {"name", "digest",
       "test"}, "samples": figures, "valid": figures}. The figures are "frechet", "kernel",
       "precision", "recall" and "entropy" (nats; one for each attribute, for data with attributes),
-      to be compared with "test_entropy".
+      to be compared with "test_entropy". For a conditional model there are "shown_NAME", the share
+      that the classifier takes for what was asked for, of each field of classes and attribute of
+      two values; and "shown", the same of the samples of each class alone.
 
     Raises:
       InputError: the data have no labels for the classifier to learn from, or are too few.
@@ -82,26 +91,38 @@ def fidelity(
     if min(num, len(x)) <= measures.NEIGHBOURS:
         raise InputError(f"--num={num} with {len(x)} test examples is too few to compare.")
     given = y[np.arange(num) % len(y)] if run.model.condition else None
-    samples = run.sample(num, labels=given, seed=seed, prior=fitted)
-    valid, _ = labelled(dataset, dataset.valid, num)
-    figures = compare(probe, x, np.clip(samples, 0, 1))
+    samples = run.sample(num, labels=given, seed=seed, prior=fitted, temperature=temperature)
+    samples = run.modality.perceived(samples, run.event)
+    samples = np.nan_to_num(samples) if run.event.values.missing else samples
+    valid, truth = labelled(dataset, dataset.valid, num)
+    figures, others = compare(probe, x, samples), compare(probe, x, valid)
+    by_class = {}
+    if given is not None:
+        shown = _shown(probe, samples, given)
+        figures |= {name: float(each.mean()) for name, each in shown.items()}
+        known = _shown(probe, valid, truth).items()
+        others |= {name: float(each.mean()) for name, each in known}
+        by_class = {"shown": _by_class(probe, shown, given)}
     result = {
         "step": run.step,
         "num": num,
         "images": len(x),  # the name in the files of every run
         "seed": seed,
         "prior": prior,
+        "temperature": temperature,
         "extractor": {
             "name": "probe of the run's data",
             "digest": probe.digest,
             "test": probe.figures,
         },
         "samples": figures,
-        "valid": compare(probe, x, valid),
+        "valid": others,
+        **by_class,
     }
-    name = f"fidelity_{prior}.json" if prior else "fidelity.json"
+    set_ = names.differing(temperature=(temperature, None))
+    name = (f"fidelity_{prior}" if prior else "fidelity") + f"{set_}.json"
     write_json(run.out / name, result)
-    picture = names.picture(run, "fidelity", prior or "")
+    picture = names.picture(run, "fidelity", prior or "", temperature=(temperature, None))
     pictures.save(_page(run, probe, x, samples, figures), picture)
     return Output([picture, run.out / name], result)
 
@@ -110,7 +131,7 @@ def _page(
     run: Run, probe: Probe, x: np.ndarray, samples: np.ndarray, figures: dict[str, Any]
 ) -> np.ndarray:
     """Draws test examples and samples in the plane in which features of the examples vary most."""
-    a, b = (probe.features(each).astype(np.float64) for each in (x, np.clip(samples, 0, 1)))
+    a, b = (probe.features(each).astype(np.float64) for each in (x, samples))
     centre = a.mean(0)
     _, spread, axes = np.linalg.svd(a - centre, full_matrices=False)
     share = spread[:2] ** 2 / max(float((spread**2).sum()), 1e-12)
@@ -125,8 +146,25 @@ def _page(
     return charts.scatter(placed, (first, second), title)
 
 
+def _shown(probe: Probe, x: np.ndarray, y: np.ndarray) -> dict[str, np.ndarray]:
+    """Returns which examples the classifier takes for what y says, [N] bool, by metric."""
+    found = right(probe, probe.predict(x), y)
+    return {f"shown_{name}": each for name, each in found.items()}
+
+
+def _by_class(probe: Probe, shown: Mapping[str, np.ndarray], y: np.ndarray) -> dict[str, Any]:
+    """Returns the means of what is shown, for the examples of each class alone."""
+    asked = y[:, None] == np.arange(len(probe.names)) if probe.exclusive else y == 1
+    fields = [range(len(probe.names))] if probe.exclusive else [f.columns for f in probe.fields]
+    return {
+        probe.names[c]: {name: float(each[asked[:, c]].mean()) for name, each in shown.items()}
+        for c in itertools.chain.from_iterable(fields)
+        if asked[:, c].any()
+    }
+
+
 def compare(probe: Probe, x: np.ndarray, samples: np.ndarray) -> dict[str, Any]:
-    """Returns the figures of samples [M, H, W, C] in [0, 1] against examples [N, H, W, C]."""
+    """Returns the figures of samples [M, *places, C] in [0, 1] against examples [N, *places, C]."""
     a, b = (probe.features(each).astype(np.float64) for each in (x, samples))
     precision, recall = measures.precision_recall(a, b)
     return {
@@ -140,13 +178,13 @@ def compare(probe: Probe, x: np.ndarray, samples: np.ndarray) -> dict[str, Any]:
 
 
 def entropies(probe: Probe, x: np.ndarray) -> float | dict[str, float]:
-    """Returns the entropy of the predicted classes of x [N, H, W, C], or of each attribute."""
+    """Returns the entropy of the predicted classes of x, or of each field and other attribute."""
     predicted = probe.predict(x)
     if probe.exclusive:
         return measures.class_entropy(predicted)
-    return {
-        name: measures.attribute_entropy(
-            predicted[:, i], 2 if name in probe.figures["accuracy"] else measures.BINS
-        )
-        for i, name in enumerate(probe.names)
-    }
+    found = {f.name: measures.class_entropy(predicted[:, list(f.columns)]) for f in probe.fields}
+    for i, name in enumerate(probe.names):
+        if not any(i in field.columns for field in probe.fields):
+            values = 2 if name in probe.figures["accuracy"] else measures.BINS
+            found[name] = measures.attribute_entropy(predicted[:, i], values)
+    return found

@@ -37,6 +37,7 @@ from vae.modalities.images.show import (
     code_length,
     file,
     likeness,
+    perceived,
     sheet,
     surface,
     table,

@@ -91,6 +91,11 @@ def _alike(x: jax.Array, others: jax.Array) -> dict[str, jax.Array]:
     return {"mse": mse, "psnr": psnr, "ssim": similarity.ssim(x, others)}
 
 
+def perceived(x: np.ndarray, event: Event) -> np.ndarray:
+    """Returns images x clipped to [0, 1]."""
+    return np.clip(x, 0, 1)
+
+
 def code_length(x: np.ndarray) -> np.ndarray:
     """Returns the lengths [N] in nats of images [N, H, W, C] in [0, 1] as PNG files.
 

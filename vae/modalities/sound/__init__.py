@@ -33,7 +33,7 @@ from vae.modalities.sound.show import (
     table,
     texts,
 )
-from vae.modalities.sound.user_files import check, decode, encode, fitted, read_files
+from vae.modalities.sound.user_files import check, decode, encode, fitted, perceived, read_files
 from vae.probability.event import Event
 
 NAME = "sound"

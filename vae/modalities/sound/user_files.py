@@ -157,3 +157,9 @@ def encode(sounds: Sequence[np.ndarray], rate: int, event: Event) -> np.ndarray:
 def decode(x: np.ndarray, event: Event) -> list[np.ndarray]:
     """Returns x [N, T, C] of an event as sounds [L, channels] at its sample rate."""
     return of_event(event).decode(event.values.to_raw(np.asarray(x)))
+
+
+def perceived(x: np.ndarray, event: Event) -> np.ndarray:
+    """See `vae/modalities`: x of the sounds that x [N, T, C] make, within full scale."""
+    heard = [np.clip(sound, -1, 1) for sound in decode(x, event)]
+    return encode(heard, of_event(event).sample_rate, event)

@@ -97,6 +97,11 @@ def likeness(x: np.ndarray, others: np.ndarray, event: Event) -> dict[str, float
     return {"accuracy": float((x == others)[there].mean())}
 
 
+def perceived(x: np.ndarray, event: Event) -> np.ndarray:
+    """Returns x: tokens are read as they are."""
+    return x
+
+
 def code_length(x: np.ndarray) -> None:
     """Returns None: what a universal code of a sentence takes is mostly its beginning."""
     return
