@@ -148,6 +148,13 @@ def test_the_rules_name_the_parts_that_are_such():
         assert own.resolve(choice.part).causal == (name in CAUSAL)
 
 
+CAUSAL_NOISE = {
+    "model__decoder": "gru",
+    "model__word_dropout": 0.5,
+    "objective__backward_samples": 2,
+}
+
+
 @pytest.mark.parametrize(
     ("overrides", "message"),
     [
@@ -166,6 +173,35 @@ def test_the_rules_name_the_parts_that_are_such():
         ({"model__decoder": "gru", "model__decoder_widths": ()}, "needs at least one of model.dec"),
         ({"model__decoder": "causal_transformer", "model__decoder_widths": (8, 4)}, "be equal and"),
         ({"model__decoder": "lstm", "model__image_loss": "ms_ssim"}, "choose another decoder"),
+        (
+            {"model__encoder": "lstm", "model__encoder_widths": ()},
+            "needs at least one of model.enc",
+        ),
+        (
+            {"model__encoder": "transformer", "model__encoder_widths": (6,)},
+            "multiples of 4 with mo",
+        ),
+        ({"model__dropout": 0.5}, "model.dropout=0.5 has no effect with model.decoder='mlp'"),
+        (
+            {**CAUSAL_NOISE, "objective__name": "iwae", "objective__num_samples": 4},
+            "leave one at 0",
+        ),
+        (
+            {
+                "model__decoder": "gru",
+                "model__tied_embeddings": True,
+                "model__decoder_widths": (8, 4),
+            },
+            "a last layer as wide as the first",
+        ),
+        (
+            {
+                "model__decoder": "causal_transformer",
+                "model__decoder_widths": (8,),
+                "model__latent_input": "state",
+            },
+            "is of recurrent layers",
+        ),
         ({"data__binarize": "dynamic", "data__dequantize": True}, "choose one"),
         ({"data__settings": {"a": 1}}, "data.settings.a has no effect with data.name='digits'"),
     ],

@@ -144,6 +144,34 @@ def test_examples_are_drawn_with_the_probabilities_of_the_terms(name):
     np.testing.assert_array_equal(typical.reshape(-1), chosen)
 
 
+NOISY = {
+    "vae": {"model__decoder": "lstm", "model__dropout": 0.5},
+    "two_layer": {**MODELS["two_layer"], "model__word_dropout": 0.9},
+    "fsq": {**MODELS["fsq"], "model__dropout": 0.5},
+}
+
+
+@pytest.mark.parametrize("name", NOISY)
+def test_figures_are_of_the_model_without_noise_and_noise_is_an_example_s_own(name):
+    model, variables = model_of(model__name=name, **NOISY[name])
+    quiet, _ = model_of(
+        model__name=name, **NOISY[name] | {"model__dropout": 0.0, "model__word_dropout": 0.0}
+    )
+    batch = Batch(EVERY_X[:6], index=jnp.arange(6))
+    keys = jax.random.split(jax.random.key(2), (2, 6))
+
+    def terms(model, batch, keys, train):
+        of = jax.jit(lambda: model.terms(variables, batch, keys=keys, train=train))
+        return of().log_px
+
+    expected = terms(quiet, batch, keys, False)
+    np.testing.assert_array_equal(terms(model, batch, keys, False), expected)
+    noisy = terms(model, batch, keys, True)
+    assert (np.abs(noisy - expected).max(0) > 1e-3).all()
+    part = Batch(batch.x[3:], index=batch.index[3:])
+    np.testing.assert_allclose(terms(model, part, keys[:, 3:], True), noisy[:, 3:], rtol=1e-4)
+
+
 def test_a_run_stops_goes_on_and_is_used(tmp_path):
     settings = {**GRU, "model__likelihood": "categorical", "evaluation__every_steps": 2}
     settings |= {"checkpoint__every_steps": 2, "log__every_steps": 2}
@@ -185,6 +213,11 @@ def test_a_run_stops_goes_on_and_is_used(tmp_path):
             {"model__decoder": "wavenet", "model__decoder_widths": (8,) * 3},
             BITS,
             r"2\^2 values back, but",
+        ),
+        (
+            {"model__tied_embeddings": True, "model__likelihood": "bernoulli"},
+            BITS,
+            "answers with a number for each of the 2 values",
         ),
     ],
 )

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from vae.networks import causal
+from vae.networks.in_order import MISSING
 from vae.networks.wavenet import WaveNet
 from vae.probability.event import Event, Values
 
@@ -16,11 +17,21 @@ KINDS = {
     "lstm": functools.partial(causal.Recurrent, cell="lstm"),
     "gru": functools.partial(causal.Recurrent, cell="gru"),
     "wavenet": functools.partial(WaveNet, blocks=2),
+    "lstm, z as state": functools.partial(
+        causal.Recurrent, latent_input="state", tied_embeddings=True
+    ),
+    "transformer, z as prefix": functools.partial(
+        causal.Transformer, latent_input="prefix", tied_embeddings=True
+    ),
+    "gru, z as prefix": functools.partial(causal.Recurrent, cell="gru", latent_input="prefix"),
+    "lstm, z at steps": functools.partial(causal.Recurrent, latent_input="steps"),
 }
 Z, CODE = jnp.array([[0.3, -1.0]]), jnp.array([[1.0]])
 TOKENS = Event((3, 1), Values("tokens", levels=4))
 COLOUR = Event((2, 1, 2), Values("levels", scale=2.0, levels=3))
-CASES = [(kind, event) for kind in KINDS for event in (TOKENS, COLOUR)]
+CASES = [(kind, event) for kind in KINDS for event in (TOKENS, COLOUR)][:12] + [
+    (kind, TOKENS) for kind in list(KINDS)[6:]
+]
 
 
 @functools.cache
@@ -115,3 +126,52 @@ def test_half_precision_is_near(kind):
     half = jax.jit(lambda: half.apply({"params": params}, z, CODE, x=x))()
     assert half.dtype == jnp.float32
     assert 0 < np.abs(half - outputs(Z, CODE, x)).max() < 0.5
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_fewer_places_give_what_they_give_among_all(kind):
+    network, params, outputs = make(kind, TOKENS)
+    x, z = jnp.array([[[2], [0], [1]]]), jnp.broadcast_to(Z, (2, 1, 2))
+    fewer = jax.jit(lambda x: network.apply({"params": params}, z, CODE, x=x))(x[:, :2])
+    assert fewer.shape == (2, 1, 2, 4)
+    np.testing.assert_allclose(fewer, outputs(z, CODE, x)[:, :, :2], rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize("kind", ["transformer", "lstm, z as state"])
+def test_what_is_dropped_belongs_to_an_example_and_is_for_training(kind):
+    network, params, outputs = make(kind, TOKENS)
+    noisy = network.clone(dropout=0.5, word_dropout=0.3)
+    assert noisy.random and not network.random
+    x = jax.random.randint(jax.random.key(4), (6, 3, 1), 0, 4)
+    z = jnp.broadcast_to(Z, (2, 6, 2))  # two samples of six examples
+    keys = jax.random.split(jax.random.key(5), 6)
+    drop = jax.jit(lambda x, z, keys: noisy.apply({"params": params}, z, CODE, x=x, keys=keys))
+    dropped, plain = drop(x, z, keys), outputs(z, CODE, x)
+    np.testing.assert_array_equal(noisy.apply({"params": params}, z, CODE, x=x), plain)
+    assert (np.abs(dropped - plain).max((0, 2, 3)) > 1e-3).all()
+    np.testing.assert_array_equal(dropped[0], dropped[1])
+    half = drop(x[3:], z[:, 3:], keys[3:])
+    np.testing.assert_allclose(half, dropped[:, 3:], rtol=1e-5, atol=1e-5)
+
+
+def test_dropout_keeps_the_mean_and_drops_the_same_numbers_at_all_positions():
+    keys = jax.random.split(jax.random.key(0), 200)
+    drop = causal.Dropout(0.25, keys)
+    first, second = (np.asarray(drop(jnp.ones((400, 2, 50)))) for _ in range(2))
+    np.testing.assert_allclose(np.unique(first), [0, 4 / 3], rtol=1e-6)
+    assert abs(first[:200].mean() - 1) < 5 * np.sqrt(1 / 3 / 10_000)
+    assert (first != second).mean() > 0.3
+    np.testing.assert_array_equal(first[:, 0], first[:, 1])
+    np.testing.assert_array_equal(first[:200], first[200:])
+
+
+def test_words_that_are_dropped_are_not_read():
+    network, params, _ = make("lstm", TOKENS)
+    blind = network.clone(word_dropout=1 - 1e-6)
+    keys = jax.random.split(jax.random.key(5), 1)
+    x = jnp.array([[[2], [0], [1]]])
+    read = jax.jit(lambda x, keys: blind.apply({"params": params}, Z, CODE, x=x, keys=keys))
+    np.testing.assert_array_equal(read(x, keys), read((x + 1) % 4, keys))
+    missing = read(x.at[:, :2].set(MISSING), None)
+    np.testing.assert_allclose(read(x, keys), missing, rtol=1e-6)
+    assert np.abs(read(x, None) - missing).max() > 1e-2

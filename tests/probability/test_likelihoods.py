@@ -392,6 +392,25 @@ def test_categorical_is_the_softmax():
     np.testing.assert_allclose(log_prob, [expected], rtol=1e-5)
 
 
+def test_the_slopes_of_tokens_are_those_of_the_softmax_and_none_where_there_is_no_token():
+    likelihood, logits = Tokens(7), 3 * jax.random.normal(jax.random.key(0), (2, 1, 3, 14))
+    tokens = jnp.array([[[3, 0], [6, 5], [-1, -1]]])
+    mask = jnp.array([[True, True, False]])
+
+    def ours(logits):
+        return (weights * likelihood.log_prob(logits, tokens, likelihood.init(), mask)).sum()
+
+    def theirs(logits):
+        log_p = jax.nn.log_softmax(logits.reshape(2, 1, 3, 7, 2), axis=-2)
+        own = jnp.einsum("kblvc,blcv->kblc", log_p, jax.nn.one_hot(tokens, 7))
+        return (weights[..., None, None] * own).sum()
+
+    weights = jnp.array([[1.0], [-0.5]])
+    for a, b in zip(*(jax.value_and_grad(f)(logits) for f in (ours, theirs)), strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-6)
+    assert (jax.grad(ours)(logits)[:, :, 2] == 0).all()
+
+
 def test_tokens_are_the_softmax_over_the_vocabulary():
     likelihood = Tokens(7)
     raw = random_outputs(likelihood, (2, 3, 1), 2.0)

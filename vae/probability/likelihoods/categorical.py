@@ -107,7 +107,9 @@ class Tokens(Categorical):
     def _each(self, logits: Array, x: Array) -> Array:
         # A CPU is many times slower along another axis than the last.
         logits = jnp.moveaxis(logits, -2, -1)
-        return log_softmax_at(logits, jnp.broadcast_to(x, logits.shape[:-1]))
+        shape = jnp.broadcast_shapes(x.shape, logits.shape[:-1])
+        logits = jnp.broadcast_to(logits, (*shape, self.levels))
+        return log_softmax_at(logits, jnp.broadcast_to(x, shape))
 
 
 @jax.custom_vjp
