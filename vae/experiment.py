@@ -47,15 +47,20 @@ class Experiment(NamedTuple):
     model: Any
     pretrained: Callable[[], Any]
 
-    def batches(self, seed: int | None = None) -> Batches:
-        """Returns the training batches; a `seed` gives another order than `data.seed`."""
+    def batches(self, seed: int | None = None, *, cut: bool = True) -> Batches:
+        """Returns the training batches.
+
+        Args:
+          seed: the seed of their order, if it is not `data.seed`.
+          cut: whether ragged examples are cut, if the model takes any length.
+        """
         data = self.config.data
         return Batches(
             self.dataset.train,
             batch_size=data.batch_size,
             seed=data.seed if seed is None else seed,
             together=self.config.training.steps_per_call,
-            cut=self.model.any_length,
+            cut=cut and self.model.any_length,
             threads=data.threads,
             process_index=jax.process_index(),
             process_count=jax.process_count(),

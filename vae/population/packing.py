@@ -106,7 +106,7 @@ def _timed(experiment: Experiment, members: int) -> Packing:
     mesh = devices.make_mesh(max(members, 1))
     table = devices.replicate(experiment.dataset.train.table(), mesh)
     config = experiment.config
-    with experiment.batches() as batches:
+    with experiment.batches(cut=False) as batches:  # of the greatest length, which has to fit
         if members:
             step: Any = stacked.make_step(experiment, mesh)
             state = stacked.initial_states(experiment, mesh, [config] * members)
