@@ -77,13 +77,12 @@ class Decoder(Causal):
     def begin(self, z: Array, code: Array | None = None, length: int | None = None) -> Any:
         given = with_code(z, code)
         given = given.reshape(-1, given.shape[-1])
+        nothing = jnp.zeros((len(given), 1, self.widths[0]), self.dtype)
+        h = nothing if self.latent_input == "state" else self.given(given)[:, None]
         memory = self.first(given, (length or self.event.size) + self._prefix)
-        if self.latent_input == "state":
-            return jnp.zeros((len(given), 1, self.widths[0]), self.dtype), memory
-        h = self.given(given)[:, None]
         if not self._prefix:
             return h, memory
-        return jnp.zeros_like(h), self._pass(h, memory, 0, Dropout(0.0))[1]
+        return nothing, self._pass(h, memory, 0, Dropout(0.0))[1]
 
     @property
     def _prefix(self) -> int:
