@@ -30,8 +30,9 @@ TINY = {
     "text": {
         "data__name": "topics",
         "data__max_length": 12,
-        "data__vocabulary": 8,
+        "data__vocabulary": 300,
         "model__likelihood": "categorical",
+        "model__encoder": "lstm",
         "model__decoder": "lstm",
     },
     "tables": {"data__name": "wine", **GAUSSIAN},

@@ -95,7 +95,7 @@ class Examples(Protocol):
 
     @staticmethod
     def marks(splits: Sequence[Any]) -> Sequence[Sequence[Hashable]] | None:
-        """Returns a mark for each example of each split, equal for equal examples.
+        """Returns marks of the examples of each split, equal for equal examples.
 
         Returns None where marks are not known or take too long to compute.
         """

@@ -191,3 +191,12 @@ def test_a_line_of_a_megabyte_is_one_example(load, tmp_path):
         write(tmp_path / "set" / f"{name}.txt", content)
     with pytest.raises(InputError, match=r"filled up to 1,000,001 tokens \(data.max_length\)"):
         load(tmp_path / "set", tokens="bytes", **OWN)
+
+
+def test_only_long_texts_that_two_sets_share_are_duplicates(load, tmp_path, said):
+    long = " ".join(WORDS * 3)
+    for name in OWN:
+        write(tmp_path / f"{name}.txt", "\n".join([*LINES, *([long] if name != "test" else [])]))
+    load(tmp_path, **OWN)
+    (message,) = [x for x in said() if "share" in x]
+    assert "data.train and data.valid share 1 example(s)" in message

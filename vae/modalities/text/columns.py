@@ -101,7 +101,8 @@ def _read(file: Path, config: ConfigDict) -> tuple[list[str], np.ndarray | None]
     found = _parsed(text, file)
     name = _column(found, config)
     if not name:
-        known = ", ".join(found.header)
+        few = [name if len(name) <= 40 else f"{name[:40]}..." for name in found.header[:8]]
+        known = ", ".join([*few, "..."] if len(found.header) > 8 else few)
         hint = did_you_mean(config.text_column, found.header) if config.text_column else "."
         wanted = config.text_column or "text"
         raise InputError(

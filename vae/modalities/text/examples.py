@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import functools
 import logging
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -27,6 +27,7 @@ from vae.probability.event import Event, Values
 logger = logging.getLogger(__name__)
 
 SPLITS = ("train", "valid", "test")
+CHANCE = 20  # tokens of a text that two people may write
 
 
 @dataclass(frozen=True)
@@ -66,6 +67,22 @@ class TextExamples(Examples):
             for text, label in zip(self.texts, self.labels, strict=True)
         ]
         return self.take(order(marks))
+
+
+@dataclass(frozen=True)
+class TokenExamples(ArrayExamples):
+    """Texts as tokens [N, T, 1]. Short ones that two sets share are chance, and no duplicates."""
+
+    @staticmethod
+    def marks(splits: Sequence[ArrayExamples]) -> Sequence[Sequence[Hashable]] | None:
+        found = ArrayExamples.marks(splits)
+        if found is None:
+            return None
+        long = [(examples.values[..., 0] >= 0).sum(1) > CHANCE for examples in splits]
+        return [
+            [mark for mark, kept in zip(marks, chosen, strict=True) if kept]
+            for marks, chosen in zip(found, long, strict=True)
+        ]
 
 
 def as_texts(lines: Sequence[str]) -> np.ndarray:
@@ -164,7 +181,7 @@ def fit(
         _report(tokens, kind, levels, what)
         _report_cut(tokens, length, what)
     made = {
-        name: ArrayExamples(
+        name: TokenExamples(
             Raw(padded(tokens[name], length, levels, f"{what}: {name}"), examples.labels),
             np.ones(len(examples), bool),
             identities=examples.identities,
