@@ -61,6 +61,14 @@ def celeba(folder):
     return folder
 
 
+def sentences(folder):
+    """A file of lines: the sentences of `topics` depend on the version of Python."""
+    words = ["a", "name", "refers", "to", "the", "object", "that", "it", "has", "in", "use"]
+    lines = [" ".join(words[i % 7 : 3 + i % 9]) + f" {i}." for i in range(100)]
+    (folder / "lines.txt").write_text("\n".join(lines))
+    return folder / "lines.txt"
+
+
 OWN_DATA = {  # the others are of 28x28 grey images
     "digits": None,
     "faces": None,
@@ -72,6 +80,7 @@ OWN_DATA = {  # the others are of 28x28 grey images
     "celeba_vae_gan": celeba,
     "cifar10": lambda folder: npz(folder, (32, 32, 3), 256),
     "folder": images,
+    "text": sentences,
     "celeba_vae": celeba,
     "celeba_cvae": celeba,
     "celeba_hierarchical": celeba,
