@@ -58,13 +58,13 @@ KEYS = {
     "model.dropout": Key(
         0.0,
         Real(0, BELOW_ONE),
-        "The share of numbers dropped around the decoder's layers.\n"
+        "The share dropped around the decoder's layers.\n"
         "In training alone, and the same ones at all positions of an example.",
     ),
     "model.word_dropout": Key(
         0.0,
         Real(0, BELOW_ONE),
-        "The share of the values that the decoder does not read.\n"
+        "The share of values the decoder does not read.\n"
         "In training alone; what it cannot read has to come from z.",
     ),
     "model.tied_embeddings": Key(
