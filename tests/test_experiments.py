@@ -69,6 +69,15 @@ def sentences(folder):
     return folder / "lines.txt"
 
 
+def hypotheses(folder):
+    rng = np.random.default_rng(0)
+    words = np.array(["a", "the", "dog", "cat", "man", "runs", "sleeps", "on", "in", "grass", "."])
+    for split, number in (("valid", 60), ("test", 12)):
+        lines = [" ".join(rng.choice(words, rng.integers(2, 9))) for _ in range(number)]
+        (folder / f"snli.{split}.txt").write_text("\n".join(lines) + "\n")
+    return folder
+
+
 OWN_DATA = {  # the others are of 28x28 grey images
     "digits": None,
     "faces": None,
@@ -81,6 +90,7 @@ OWN_DATA = {  # the others are of 28x28 grey images
     "cifar10": lambda folder: npz(folder, (32, 32, 3), 256),
     "folder": images,
     "text": sentences,
+    "snli": hypotheses,
     "celeba_vae": celeba,
     "celeba_cvae": celeba,
     "celeba_hierarchical": celeba,
