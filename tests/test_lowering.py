@@ -58,7 +58,8 @@ def lowered(monkeypatch):
 def _zeros(leaf):
     if jax.dtypes.issubdtype(leaf.dtype, jax.dtypes.prng_key):
         return jax.random.key(0)
-    return jnp.zeros(leaf.shape, leaf.dtype)
+    # No position is missing: examples without any are refused.
+    return jnp.full(leaf.shape, leaf.dtype == bool, leaf.dtype)
 
 
 def programs(config, folder):
