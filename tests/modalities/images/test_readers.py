@@ -322,9 +322,9 @@ def test_nothing_there(configure, tmp_path):
         modalities.load(configure(path=tmp_path / "missing"))
     with pytest.raises(InputError, match="holds nothing that can be read"):
         modalities.load(configure(path=tmp_path))
-    (tmp_path / "notes.txt").write_text("hello")
+    (tmp_path / "notes.doc").write_text("hello")
     with pytest.raises(InputError, match="holds nothing that can be read"):
-        modalities.load(configure(path=tmp_path / "notes.txt"))
+        modalities.load(configure(path=tmp_path / "notes.doc"))
 
 
 @pytest.mark.parametrize(

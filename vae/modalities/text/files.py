@@ -30,6 +30,7 @@ from vae.data.splits import FILES
 from vae.data.walk import Kind
 from vae.errors import InputError, readable
 from vae.files import check_file, check_memory
+from vae.modalities.images import celeba
 from vae.modalities.text import sentences
 from vae.modalities.text.examples import TextExamples, as_texts, source
 
@@ -176,9 +177,11 @@ def only_text(directory: Path) -> bool:
     """Returns whether a directory has text files, and no other kind at any depth.
 
     Hidden files, a table of attributes, and files without an extension or in Markdown (README,
-    LICENSE) do not count.
+    LICENSE) do not count. CelebA's tables are .txt files, too, and no text.
     """
     found = False
+    if celeba.has_tables(directory):
+        return False
     for _, inside, names in os.walk(directory):
         inside[:] = [name for name in inside if not name.startswith(".")]
         for name in names:
