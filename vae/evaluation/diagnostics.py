@@ -122,7 +122,7 @@ def summary(
         with_errors["nll"] = mean_and_error(nll)
     if num_samples > 1:
         with_errors["ess"] = mean_and_error(estimate.ess)
-    if estimate.q is not None:
+    if estimate.q is not None and estimate.z is not None:
         terms = information(estimate.q, estimate.z)
         with_errors["mutual_information"] = mean_and_error(terms)
     if log_levels is not None:

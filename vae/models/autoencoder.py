@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Self
 
 import jax
 
@@ -69,7 +69,7 @@ class Autoencoder(Model):
         """The names of the losses of `terms` in training."""
         return losses.names(self.losses)
 
-    def with_decoding(self, decoding: Decoding) -> Autoencoder:
+    def with_decoding(self, decoding: Decoding) -> Self:
         return dataclasses.replace(self, emission=self.emission.with_decoding(decoding))
 
     def _blank(self) -> Batch:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, Self
 
 import jax
 import numpy as np
@@ -159,7 +159,7 @@ class Model(Protocol):
     ) -> Array:
         """Returns x as p(x | z) is shown, [B, *places, C]; draws from it with keys [B]."""
 
-    def with_decoding(self, decoding: Decoding) -> Model:
+    def with_decoding(self, decoding: Decoding) -> Self:
         """Returns the same model, whose `decode` takes each value of x by `decoding`.
 
         With keys it draws by it; beam search needs none.

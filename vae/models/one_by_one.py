@@ -168,6 +168,7 @@ def beam_search(
       The numbers [N, L] of the values; -1 after the end.
     """
     length, end, levels = event.size, event.values.end, event.values.levels
+    assert levels is not None  # by the rules of a causal decoder
     count = len(jax.tree.leaves(memory)[0])
     rows = jnp.arange(count)[:, None]
     stay = jnp.where(jnp.arange(levels) == 0, 0.0, -jnp.inf)  # what has ended goes on in one way

@@ -16,6 +16,7 @@ from __future__ import annotations
 import dataclasses
 import math
 from collections.abc import Mapping
+from typing import Self
 
 import flax.struct
 import jax
@@ -124,7 +125,7 @@ class SemiSupervised(Model):
         assert self.vae.condition is not None  # `build` sets it
         return self.vae.condition
 
-    def with_decoding(self, decoding: Decoding) -> SemiSupervised:
+    def with_decoding(self, decoding: Decoding) -> Self:
         return dataclasses.replace(self, vae=self.vae.with_decoding(decoding))
 
     @property

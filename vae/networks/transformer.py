@@ -9,6 +9,7 @@ Radford et al., "Language models are unsupervised multitask learners", 2019).
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import flax.linen as nn
 import jax
@@ -76,10 +77,10 @@ class Transformer(nn.Module):
                 self.width, use_bias=False, kernel_init=SMALL, dtype=self.dtype, name="code"
             )
             h = h + condition(told)[:, None]
-        grown = []
+        grown: list[Any] = []
         for layer, past in enumerate(memory):
-            h, past = Block(self.dtype, name=f"block_{layer}")(h, past, start)
-            grown.append(past)
+            h, new = Block(self.dtype, name=f"block_{layer}")(h, past, start)
+            grown.append(new)
         h = nn.LayerNorm(dtype=self.dtype)(h)
         # All codes are equally probable at first.
         head = nn.Dense(self.vocabulary, kernel_init=nn.initializers.zeros, name="head")

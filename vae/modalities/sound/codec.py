@@ -61,9 +61,9 @@ class Codec:
         return spectral.frames(self.samples, self.hop), self.channels * max(self.mels, 1)
 
     @property
-    def dtype(self) -> type:
+    def dtype(self) -> np.dtype:
         """Returns the type of raw values."""
-        return np.float32 if self.mels else np.int16
+        return np.dtype(np.float32 if self.mels else np.int16)
 
     @property
     def padded(self) -> float:
@@ -103,7 +103,8 @@ class Codec:
 
         A sound ends with the last position that is not missing. It need not be in [-1, 1].
         """
-        there = ~np.isnan(raw).any(-1) if self.mels else (raw >= 0).all(-1)
+        missing = np.isnan(raw) if self.mels else raw < 0
+        there = np.logical_not(missing.any(-1))
         ends = raw.shape[1] - np.argmax(there[:, ::-1], axis=1)
         ends = np.where(there.any(1), ends, 0) * self.hop
         known = np.where(there[..., None], raw, spectral.FLOOR if self.mels else mu_law.SILENCE)

@@ -12,6 +12,7 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import numpy as np
 from ml_collections import ConfigDict
@@ -54,7 +55,7 @@ class FileExamples(Examples):
         return len(self.paths)
 
     def take(self, indices: np.ndarray) -> FileExamples:
-        known = {
+        known: dict[str, Any] = {
             name: None if (each := getattr(self, name)) is None else each[indices]
             for name in ("identities", "lengths")
         }

@@ -22,6 +22,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from scipy import signal
@@ -75,7 +76,7 @@ def play(factors: np.ndarray, seeds: np.ndarray, rate: int, samples: int) -> np.
     return notes
 
 
-def frequency_of(pitch: float | np.ndarray) -> float | np.ndarray:
+def frequency_of(pitch: Any) -> Any:
     """Returns the frequency in Hz of a pitch in semitones."""
     return 440 * 2 ** ((pitch - 69) / 12)
 
@@ -117,8 +118,8 @@ def _struck(
     hardness = 0.1 + 0.9 * brightness  # of the mallet: how much of high modes it excites
     strength = strength * hardness ** np.maximum(np.log2(ratio), 0)
     fading = 10 ** (-3 * time / (decay / np.maximum(ratio, 1) ** 0.5))
-    modes = strength * fading * np.sin(2 * np.pi * ratio * frequency * time)
-    return modes.sum(0) * np.minimum(time / ATTACK, 1)
+    sines = strength * fading * np.sin(2 * np.pi * ratio * frequency * time)
+    return sines.sum(0) * np.minimum(time / ATTACK, 1)
 
 
 @dataclass(frozen=True)

@@ -92,7 +92,8 @@ def sheet(
             files[_name(i, f"{titles[i]} {name}")] = sound
     both = Sounds([*shown.heard, *others.heard], np.concatenate([shown.bands, others.bands]))
     tiles, about = _tiles(both, event)
-    page = grids.pairs(*np.split(tiles, 2), f"{title}. {about}", names, captions)
+    originals, made_of_them = np.split(tiles, 2)
+    page = grids.pairs(originals, made_of_them, f"{title}. {about}", names, captions)
     return Sheet(page, files=_wav(files, event))
 
 
@@ -206,7 +207,7 @@ def _wav(files: Mapping[str, np.ndarray], event: Event) -> dict[str, bytes]:
     """Returns sounds as files in a folder, by their names; one alone has no folder."""
     rate = of_event(event).sample_rate
     if len(files) == 1:
-        return {".wav": wav(*files.values(), rate)}
+        return {".wav": wav(next(iter(files.values())), rate)}
     return {f"/{name}.wav": wav(sound, rate) for name, sound in files.items()}
 
 

@@ -57,14 +57,14 @@ def from_arrays(
     """
     if not (like or config.sample_rate):
         raise InputError(f"{what} has no sample rate: give it as data.sample_rate, in Hz.")
-    rate = config.sample_rate or like.sample_rate
+    rate = like.sample_rate if like and not config.sample_rate else config.sample_rate
     sounds = {name: _sounds(arrays) for name, arrays in found.items()}
     every = [sound for each in sounds.values() for sound in each]
     seconds = [len(sound) / rate for sound in every]
     longest = max(len(sound) for sound in sounds.get("train", every)) / rate
     channels = every[0].shape[1]
     codec = like or codecs.of_config(config, rate, channels, longest, min(seconds))
-    raw = {}
+    raw: dict[str, np.ndarray] = {}
     for name, each in sounds.items():
         raw[name] = np.empty((len(each), *codec.shape), codec.dtype)
         for row, sound in enumerate(each):
