@@ -102,6 +102,7 @@ OWN_DATA = {  # the others are of 28x28 grey images
     "text": sentences,
     "snli": hypotheses,
     "waveform": recordings,
+    "speech": recordings,
     "celeba_vae": celeba,
     "celeba_cvae": celeba,
     "celeba_hierarchical": celeba,

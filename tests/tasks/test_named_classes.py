@@ -144,6 +144,11 @@ def test_a_classifier_says_whether_samples_show_what_was_asked_for(lit, monkeypa
     assert shown["shown_tone"] == pytest.approx(np.mean(tones))
     assert set(figures["samples"]["entropy"]) == {"side", "tone"}
 
+    found = transfer(lit, style=["side"], measure=True).figures
+    assert 0 < found["examples"] < 24 and found["style"] == ["side"]
+    for name in ("transferred", "reconstructed"):
+        assert found[name]["shown_side"] > 0.9 and found[name]["shown_tone"] > 0.7
+
 
 def test_a_direction_leaves_another_field_as_it_is_and_not_its_own():
     """z = the classes of two fields that go together, and noise: the step is their difference."""

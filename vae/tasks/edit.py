@@ -18,7 +18,7 @@ from vae.evaluation.probe import Probe
 from vae.run import Run
 from vae.tasks import names
 from vae.tasks.editor import Editor, column_of
-from vae.tasks.fidelity import classifier
+from vae.tasks.fidelity import classifier, seen
 from vae.tasks.inputs import attribute_columns, given, refuse
 from vae.tasks.output import Output
 from vae.training.directory import write_json
@@ -229,8 +229,7 @@ def _measured(run: Run, **settings: Any) -> Output:
         return classifier(run, run.dataset())
 
     def read(x: np.ndarray) -> np.ndarray:
-        x = run.modality.perceived(x, run.event)
-        return probe().predict(np.nan_to_num(x) if run.event.values.missing else x)
+        return probe().predict(seen(run, x))
 
     return edit_figures(run, read, **settings)
 

@@ -43,6 +43,12 @@ def classifier(run: Run, dataset: Dataset) -> Probe:
     return fit_probe(dataset, path=path, source=source, key=key)
 
 
+def seen(run: Run, x: np.ndarray) -> np.ndarray:
+    """Returns what a run made, x, as the classifier is given it: as people perceive it."""
+    x = run.modality.perceived(x, run.event)
+    return np.nan_to_num(x) if run.event.values.missing else x
+
+
 def fidelity(
     run: Run,
     *,
@@ -92,15 +98,14 @@ def fidelity(
         raise InputError(f"--num={num} with {len(x)} test examples is too few to compare.")
     given = y[np.arange(num) % len(y)] if run.model.condition else None
     samples = run.sample(num, labels=given, seed=seed, prior=fitted, temperature=temperature)
-    samples = run.modality.perceived(samples, run.event)
-    samples = np.nan_to_num(samples) if run.event.values.missing else samples
+    samples = seen(run, samples)
     valid, truth = labelled(dataset, dataset.valid, num)
     figures, others = compare(probe, x, samples), compare(probe, x, valid)
     by_class = {}
     if given is not None:
-        shown = _shown(probe, samples, given)
+        shown = shown_by(probe, samples, given)
         figures |= {name: float(each.mean()) for name, each in shown.items()}
-        known = _shown(probe, valid, truth).items()
+        known = shown_by(probe, valid, truth).items()
         others |= {name: float(each.mean()) for name, each in known}
         by_class = {"shown": _by_class(probe, shown, given)}
     result = {
@@ -146,7 +151,7 @@ def _page(
     return charts.scatter(placed, (first, second), title)
 
 
-def _shown(probe: Probe, x: np.ndarray, y: np.ndarray) -> dict[str, np.ndarray]:
+def shown_by(probe: Probe, x: np.ndarray, y: np.ndarray) -> dict[str, np.ndarray]:
     """Returns which examples the classifier takes for what y says, [N] bool, by metric."""
     found = right(probe, probe.predict(x), y)
     return {f"shown_{name}": each for name, each in found.items()}
