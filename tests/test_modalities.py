@@ -1,5 +1,6 @@
 """Every modality of the table: trained, stopped, gone on with, evaluated, sampled, put to use."""
 
+import csv
 import json
 
 import jax
@@ -148,6 +149,21 @@ def test_noise_is_taken_from_sounds(trained):
     ) in (paths[0].with_suffix("").iterdir())
     assert figures["mse"]["posterior_mean"] < figures["mse"]["noisy"]
     assert 0 < figures["lsd"]["posterior_mean"] < figures["lsd"]["noisy"]
+
+
+def test_what_is_read_is_printed_and_kept_as_text(trained):
+    name, _, run = trained
+    if name != "text":
+        pytest.skip("only text is read")
+    (_, kept), _, printed = sample(run, num=6)
+    assert kept.read_text("utf-8") == f"{printed}\n" and len(printed.splitlines()) == 6
+    (_, table, _), _, printed = anomaly(run, num=20, num_samples=4)
+    lines = list(csv.DictReader(table.read_text("utf-8").splitlines()))
+    most = max(lines, key=lambda line: float(line["nll_per_value"]))
+    first = printed.splitlines()[printed.splitlines().index("") + 2]
+    assert most["text"] in first and most["example"] in first
+    drawn = (run.workdir / name / "samples_00000040.txt").read_text("utf-8")  # in training
+    assert drawn.count("\n") == 6
 
 
 def test_what_only_images_have_is_refused_in_a_sentence(trained):

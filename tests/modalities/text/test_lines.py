@@ -53,7 +53,7 @@ def test_a_row_of_a_table_is_a_block_and_what_is_missing_no_line():
         captions=[["near", ""], ["", ""]],
     ).text
     assert found.splitlines() == [
-        *("Way", "", "a to b", "  0     near  the cat sat", "  0.5         a dog"),
+        *("Way", "", "a to b", "  0    near  the cat sat", "  0.5        a dog"),
         *("", "c to d", "  from  the cat sat", "  0     the dog sat down here", "  0.5   ∅"),
     ]
 

@@ -6,6 +6,7 @@ as that of a model which ends at once, is shown as ∅, so that it is seen.
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -19,14 +20,14 @@ from vae.probability.event import Event
 EMPTY = "∅"
 WIDTH = 900  # pixels of a page,
 LINES = 4  # and the most of its lines that a text takes
-INDENT = 2  # characters
+INDENT, WRAPPED = 2, 100  # characters
 
 
 class Block(NamedTuple):
-    """Texts that belong together: a heading, which may be "", and (title, text) line by line."""
+    """Texts that belong together: a heading, which may be "", and (title, note, text) of each."""
 
     heading: str
-    lines: list[tuple[str, str]]
+    lines: list[tuple[str, str, str]]
 
 
 def file(x: np.ndarray, event: Event) -> tuple[str, bytes]:
@@ -51,9 +52,10 @@ def sheet(
     captions = captions or [""] * len(x)
     if beside is not None:
         pairs = zip(captions, _shown(x, event), _shown(beside, event), strict=True)
-        blocks = [Block(each, [(names[0], a), (names[1], b)]) for each, a, b in pairs]
+        blocks = [Block(each, [(names[0], "", a), (names[1], "", b)]) for each, a, b in pairs]
         return _sheet(blocks, title)
-    block = Block("", list(zip(captions, _shown(x, event), strict=True)))
+    lines = [(name, "", text) for name, text in zip(captions, _shown(x, event), strict=True)]
+    block = Block("", lines)
     return Sheet(_page([block], title), "\n".join(_lines(block)))
 
 
@@ -72,14 +74,11 @@ def table(
     before, after = before or {}, after or {}
     every = np.stack([*before.values(), *np.moveaxis(x, 1, 0), *after.values()], axis=1)
     titles = [*before, *columns, *after]
-    width, blocks = max(map(len, titles)), []
+    blocks = []
     for i, found in enumerate(_shown(every, event)):
         under = captions[i] if captions else ()
         notes = [*[""] * len(before), *under, *[""] * (len(titles) - len(before) - len(under))]
-        named = [
-            f"{name:{width}}  {note}".rstrip() for name, note in zip(titles, notes, strict=True)
-        ]
-        lines = [line for line in zip(named, found, strict=True) if line[1]]
+        lines = [line for line in zip(titles, notes, found, strict=True) if line[-1]]
         blocks.append(Block(rows[i] if rows else "", lines))
     return _sheet(blocks, title)
 
@@ -105,27 +104,30 @@ def _shown(x: np.ndarray, event: Event) -> list:
 
 
 def _sheet(blocks: Sequence[Block], title: str) -> Sheet:
-    parts = [title, *("\n".join(_lines(block)) for block in blocks)]
+    parts = [textwrap.fill(title, WRAPPED), *("\n".join(_lines(block)) for block in blocks)]
     return Sheet(_page(blocks, title), "\n\n".join(parts))
 
 
 def _lines(block: Block) -> Iterable[str]:
-    """Yields the heading, and the lines with their titles in one column."""
+    """Yields the heading, and the lines with their titles and notes in columns."""
     if block.heading:
         yield block.heading
-    width = max((len(name) for name, _ in block.lines), default=0)
-    before = " " * INDENT * bool(block.heading)
-    for name, text in block.lines:
-        yield f"{before}{name:{width}}  {text}" if width else f"{before}{text}"
+    columns = [[" " * INDENT * bool(block.heading)] * len(block.lines)]
+    for parts in list(zip(*block.lines, strict=True))[:-1]:
+        width = max(map(len, parts))
+        columns.append([f"{part:{width}}  " if width else "" for part in parts])
+    for *before, (_, _, text) in zip(*columns, block.lines, strict=True):
+        yield "".join([*before, text])
 
 
 def _page(blocks: Sequence[Block], title: str) -> np.ndarray:
     """Returns a page [H, W, 3] uint8 with the blocks below each other."""
     from vae.modalities import page  # whose library takes half a second to import
 
-    names = [name for block in blocks for name, _ in block.lines]
-    beside = max((page.extent(name) for name in names), default=0.0)
-    left = 2 * page.MARGIN + (beside + 2 * page.MARGIN if beside else 0.0)
+    lefts = [2.0 * page.MARGIN]  # of titles, notes and texts
+    for each in list(zip(*(line for block in blocks for line in block.lines), strict=True))[:-1]:
+        width = max(map(page.extent, each))
+        lefts.append(lefts[-1] + (width + 2 * page.MARGIN if width else 0.0))
     labels: list[page.Label] = []
     y = float(page.MARGIN)
 
@@ -136,12 +138,13 @@ def _page(blocks: Sequence[Block], title: str) -> np.ndarray:
         if block.heading:
             write(page.MARGIN, block.heading)
             y += page.LINE
-        for name, text in block.lines:
-            write(2 * page.MARGIN, name)
-            lines = page.wrapped(text, WIDTH - left - 2 * page.MARGIN, page.SMALL)
+        for name, note, text in block.lines:
+            write(lefts[0], name)
+            write(lefts[1], note)
+            lines = page.wrapped(text, WIDTH - lefts[2] - 2 * page.MARGIN, page.SMALL)
             more = len(lines) > LINES
             for i, line in enumerate(lines[:LINES]):
-                write(left, f"{line} …" if more and i == LINES - 1 else line)
+                write(lefts[2], f"{line} …" if more and i == LINES - 1 else line)
                 y += page.LINE
         y += page.LINE / 2
     return page.composed([], labels, title, WIDTH, int(y), ground=255)
