@@ -70,13 +70,18 @@ def sentences(folder):
     return folder / "lines.txt"
 
 
-def hypotheses(folder):
-    rng = np.random.default_rng(0)
-    words = np.array(["a", "the", "dog", "cat", "man", "runs", "sleeps", "on", "in", "grass", "."])
-    for split, number in (("valid", 60), ("test", 12)):
-        lines = [" ".join(rng.choice(words, rng.integers(2, 9))) for _ in range(number)]
-        (folder / f"snli.{split}.txt").write_text("\n".join(lines) + "\n")
-    return folder
+def sets_of_sentences(**files):
+    """Returns what writes files NAME_SPLIT=n of n sentences: `snli.valid.txt`."""
+
+    def make(folder):
+        rng = np.random.default_rng(0)
+        words = ["a", "the", "dog", "cat", "man", "runs", "sleeps", "on", "in", "grass", "."]
+        for file, number in files.items():
+            lines = [" ".join(rng.choice(words, rng.integers(2, 9))) for _ in range(number)]
+            (folder / f"{file.replace('_', '.')}.txt").write_text("\n".join(lines) + "\n")
+        return folder
+
+    return make
 
 
 def recordings(folder):
@@ -100,7 +105,8 @@ OWN_DATA = {  # the others are of 28x28 grey images
     "cifar10": lambda folder: npz(folder, (32, 32, 3), 256),
     "folder": images,
     "text": sentences,
-    "snli": hypotheses,
+    "snli": sets_of_sentences(snli_valid=60, snli_test=12),
+    "ptb": sets_of_sentences(ptb_train=60, ptb_valid=12, ptb_test=12),
     "waveform": recordings,
     "speech": recordings,
     "celeba_vae": celeba,
