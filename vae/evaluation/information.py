@@ -45,7 +45,7 @@ def has_information(model: Model) -> bool:
     return posterior is not None and posterior.any_density and not posterior.density_passes
 
 
-def information(q: Variational, z: Array) -> np.ndarray:
+def information(q: Variational, z: Array | np.ndarray) -> np.ndarray:
     """Returns log q(z | x) - log q(z) [M], in nats, of M of N examples.
 
     Args:

@@ -144,6 +144,7 @@ def in_turn(
         return index + 1, numbers, number, ended, memory
 
     count = len(jax.tree.leaves(memory)[0])
+    assert event.values.levels is not None  # by the rules of a causal decoder
     before = jnp.full(count, event.values.levels, jnp.int32)
     numbers = jnp.full((count, length), -1, jnp.int32)
     start = jnp.int32(0), numbers, before, jnp.zeros(count, bool), memory
