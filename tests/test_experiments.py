@@ -100,6 +100,7 @@ OWN_DATA = {  # the others are of 28x28 grey images
     "factor_vae": None,
     "pixel_vae": None,
     "tables": None,
+    "sound": None,
     "celeba_gan": celeba,
     "celeba_vae_gan": celeba,
     "cifar10": lambda folder: npz(folder, (32, 32, 3), 256),

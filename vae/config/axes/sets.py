@@ -7,6 +7,6 @@ EMBEDDED = {
     "faces": Choice("Faces that are drawn as they are read, with 22 known factors, 64x64."),
     "wine": Choice("178 wines of three cultivars, 13 measurements; wine:class_0 is one of them."),
     "breast_cancer": Choice("569 tumours, 30 measurements; breast_cancer:benign is one class."),
-    "notes": Choice("Notes of three instruments, played as they are read, with 7 known factors."),
+    "notes": Choice("Notes of three instruments, played as they are read, with known factors."),
     "topics": Choice("Sentences about Python, from the reference that comes with it."),
 }

@@ -28,6 +28,7 @@ from vae.errors import InputError
 from vae.modalities.sound import mu_law, spectral
 from vae.probability.event import Event, Values
 
+_LOUDEST = 3.0  # dB: a square wave at full scale has no more in a band
 _BYTES = 2**28  # of the transforms that are turned into waveforms at once
 
 
@@ -111,8 +112,7 @@ class Codec:
         if not self.mels:
             sounds = mu_law.waveform(known)
         else:
-            # Parts of a dB more than full scale are what a poor model makes.
-            bands = np.clip(known, spectral.FLOOR, -spectral.FLOOR).astype(np.float32)
+            bands = np.clip(known, spectral.FLOOR, _LOUDEST).astype(np.float32)
             bands = bands.reshape(*bands.shape[:2], self.channels, self.mels)
             size = max(1, _BYTES // (bands.shape[1] * self.channels * self.window * 16))
             make = _waveforms(self.sample_rate, self.window, self.hop)

@@ -233,14 +233,15 @@ def _tiles(shown: Sounds, event: Event) -> tuple[np.ndarray, str]:
     from matplotlib import colormaps  # takes half a second to import
 
     codec, bands = of_event(event), shown.bands
-    loud = int(np.ceil(np.nanmax(bands, initial=QUIET + 10) / 10)) * 10
+    loud = int(np.clip(np.ceil(np.nanmax(bands, initial=QUIET) / 10) * 10, QUIET + 10, 0))
     lit = (bands - QUIET) / (loud - QUIET)
     coloured = colormaps["magma"](np.clip(np.nan_to_num(lit), 0, 1))[..., :3]
     coloured[np.isnan(bands).any(-1)] = NOTHING
     pictures = np.moveaxis(coloured, 1, 2)[:, ::-1]  # bands upwards, time to the right
     pictures = (pictures * 255).astype(np.uint8)
     resized = [Image.fromarray(p).resize((WIDE, HIGH), Image.Resampling.BOX) for p in pictures]
-    peak = max(*(float(np.abs(sound).max(initial=0)) for sound in shown.heard), LEAST)
+    peaks = (float(np.abs(sound).max(initial=0)) for sound in shown.heard)
+    peak = float(np.clip(max(peaks, default=0), LEAST, 1))  # what is beyond full scale is cut
     waves = [_wave(sound.mean(1) / peak, codec.samples) for sound in shown.heard]
     tiles = np.stack(
         [np.concatenate([w, np.asarray(p)]) for w, p in zip(waves, resized, strict=True)]
