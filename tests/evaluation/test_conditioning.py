@@ -56,6 +56,36 @@ def test_the_response_is_the_share_of_the_difference_of_means_that_is_decoded(of
     np.testing.assert_allclose(found.r2[told], 0, atol=0.03)
 
 
+@pytest.mark.parametrize("share", [1.0, 0.5])
+def test_a_class_of_a_field_takes_the_place_of_another(share):
+    """Two fields that go together: an example is never told two classes of one, nor none."""
+    names = ("a=0", "a=1", "b=0", "b=1", "b=2")
+    effects = np.random.default_rng(3).normal(size=(5, 6))
+
+    def fields(number, seed):
+        rng = np.random.default_rng(seed)
+        a = rng.integers(0, 2, number)
+        b = np.where(rng.random(number) < 0.5, a, rng.integers(0, 3, number))
+        y = np.concatenate([np.eye(2)[a], np.eye(3)[b]], axis=1).astype(np.float32)
+        x = 0.5 * rng.normal(size=(number, 6)) + y @ effects
+        return np.float32(x).reshape(-1, *SHAPE), y
+
+    def encode(x, y):
+        assert (y[:, :2].sum(1) == 1).all() and (y[:, 2:].sum(1) == 1).all()
+        z = np.concatenate([x.reshape(-1, 6) - y @ effects, y], axis=1)
+        return z, z
+
+    def decode(z, y):
+        assert (y[:, :2].sum(1) == 1).all() and (y[:, 2:].sum(1) == 1).all()
+        return (z[:, :6] + share * y @ effects).reshape(-1, *SHAPE)
+
+    found = measure(encode, decode, fields(3000, 1), fields(1000, 2), names, exclusive=False)
+    np.testing.assert_allclose(found.response, share, atol=0.05)
+    assert abs(found.overall - share) < 0.02
+    np.testing.assert_array_equal(found.accuracy, 1)  # z has a copy of what the encoder is told
+    np.testing.assert_array_equal(found.accuracy_opposite, 0)
+
+
 def test_changes_are_of_two_values_or_between_percentiles():
     found = figures(content, lambda z, y: (z + effect(y)).reshape(-1, *SHAPE))
     rms = np.sqrt((EFFECT[:2] ** 2).mean(1)) * [1, 0.9 * 50 / 50]  # from 5% to 95% of a range of 50

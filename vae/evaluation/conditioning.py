@@ -7,7 +7,9 @@ nothing. Two measurements on held-out examples show this:
                against B_a, the difference of the data's means: the coefficient of y_a in the least
                squares of x on y, times the distance from low to high (for one attribute alone, and
                for classes, a plain difference of means). <D_a, B_a> / <B_a, B_a> is 1 where y moves
-               the example as it does in the data, and 0 where the decoder ignores it.
+               the example as it does in the data, and 0 where the decoder ignores it. A class of a
+               field (`vae/data/fields.py`) is told instead of the example's own, and compared with
+               the mean over these, other fields and attributes held.
 
     in z       a linear probe, by least squares on training examples, reads y from samples of z: R2
                of attributes; the accuracy of classes and of attributes of two values, where the
@@ -23,6 +25,8 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
+
+from vae.data.fields import fields_of
 
 TURNED = 8192  # examples decoded under another condition, over all attributes
 LEAST = 32  # such examples for each attribute
@@ -138,7 +142,7 @@ def measure(
       names: names of the attributes, or of the classes.
       exclusive: y are classes [N], all of them known; else attributes [N, A].
     """
-    kind = (_Classes if exclusive else _Attributes)(train[1], len(names))
+    kind = _Classes(train[1], len(names)) if exclusive else _Attributes(train[1], names)
     difference, noise = kind.differences(train[0].reshape(len(train[0]), -1))
     read = linear_probe(encode(*train)[1], kind.code(train[1]))
     x, y = held_out
@@ -198,9 +202,13 @@ def _mean(values: np.ndarray) -> float:
 
 
 class _Attributes:
-    """Attributes y [N, A]: each is moved alone, between its two values or its outer percentiles."""
+    """Attributes y [N, A]: each is moved alone, between its two values or its outer percentiles.
 
-    def __init__(self, y: np.ndarray, number: int) -> None:
+    A class of a field takes the place of the example's own.
+    """
+
+    def __init__(self, y: np.ndarray, names: Sequence[str]) -> None:
+        self._fields = [np.array(field.columns) for field in fields_of(names)]
         ends = y.min(0), y.max(0)
         self._binary = ((y == ends[0]) | (y == ends[1])).all(0) & (ends[0] < ends[1])
         self._low, self._high = np.where(self._binary, ends, np.percentile(y, TAILS, axis=0))
@@ -214,28 +222,46 @@ class _Attributes:
         slopes = _least_squares(self._y, x)
         centred = self._y - self._y.mean(0)
         explained = ((centred.T @ centred @ slopes) * slopes).sum()
-        freedom = max(1, len(x) - 1 - len(slopes))
+        freedom = max(1, len(x) - 1 - len(slopes) + len(self._fields))
         residual = (len(x) * x.var(0, dtype=np.float64).sum() - explained) / freedom
         range_ = self._high - self._low
-        noise = residual * np.diag(np.linalg.pinv(centred.T @ centred)) * range_**2
-        return slopes * range_[:, None], np.where(range_ > 0, noise, np.inf)
+        contrasts = np.diag(range_)  # what is compared, a row for each attribute
+        for columns in self._fields:
+            mean = self._y[:, columns].mean(0)
+            contrasts[np.ix_(columns, columns)] = np.eye(len(columns)) - mean
+        noise = residual * ((contrasts @ np.linalg.pinv(centred.T @ centred)) * contrasts).sum(1)
+        return contrasts @ slopes, np.where(range_ > 0, noise, np.inf)
 
     def moves(self, y: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        own = {int(column): columns for columns in self._fields for column in columns}
         for a, (low, high) in enumerate(zip(self._low, self._high, strict=True)):
-            yield _with_column(y, a, low), _with_column(y, a, high)
+            if a in own:
+                yield y, _with_column(y, own[a], own[a] == a)
+            else:
+                yield _with_column(y, a, low), _with_column(y, a, high)
 
     def told_opposite(self, reading: Reading, y: np.ndarray) -> np.ndarray:
-        """Returns readings [N, A] of two-valued attributes, each where it alone is wrong in y."""
+        """Returns readings [N, A] of two-valued attributes, each where it alone is wrong in y.
+
+        Those of a field are of examples that are told the next class of that field.
+        """
         columns = np.zeros(y.shape)
-        for a in np.flatnonzero(self._binary).tolist():
+        of_fields = {int(column) for own in self._fields for column in own}
+        for a in sorted({*np.flatnonzero(self._binary).tolist()} - of_fields):
             wrong = _with_column(y, a, self._low[a] + self._high[a] - y[:, a])
             columns[:, a] = reading(wrong)[:, a]
+        for own in self._fields:
+            wrong = _with_column(y, own, np.roll(y[:, own], 1, axis=1))
+            columns[:, own] = reading(wrong)[:, own]
         return columns
 
     def accuracy(self, read: np.ndarray, truth: np.ndarray) -> np.ndarray:
-        """Returns the accuracy [A] of attributes of two values, NaN of others."""
+        """Returns the accuracy [A] of attributes of two values and of fields, NaN of others."""
         middle = (self._low + self._high) / 2
-        return np.where(self._binary, ((read > middle) == (truth > middle)).mean(0), np.nan)
+        found = np.where(self._binary, ((read > middle) == (truth > middle)).mean(0), np.nan)
+        for own in self._fields:
+            found[own] = (read[:, own].argmax(1) == truth[:, own].argmax(1)).mean()
+        return found
 
 
 class _Classes:
@@ -269,8 +295,8 @@ class _Classes:
         return np.array([(read.argmax(1) == truth.argmax(1)).mean()])
 
 
-def _with_column(y: np.ndarray, column: int, values: Any) -> np.ndarray:
-    """Returns y [N, A] with other values in one column."""
+def _with_column(y: np.ndarray, column: Any, values: Any) -> np.ndarray:
+    """Returns y [N, A] with other values in one column, or in several."""
     y = y.copy()
     y[:, column] = values
     return y
