@@ -30,6 +30,9 @@ the classifier heard of samples: 63% of the digits with beta = 1 and 32 latents,
 77% with beta = 5 and 91% with beta = 15 (83% on these spectrograms, 94% at a temperature of 0.7). A
 large beta brings q(z | x) near the prior, which samples are drawn from, and blurs little that is
 heard; the validation ELBO is better with beta = 15, 9,094 nats in place of 8,874.
+
+`evaluate` finds no digit and no voice in the latents, where a linear probe is right as often as by
+chance; decoded with another, a spectrogram changes 0.94 times as much as the means of the data.
 """
 
 import ml_collections
