@@ -16,14 +16,22 @@ first quarter of a second is kept, as in training.
         --config.data.path=recordings
     python launch.py sample --workdir=runs/waveform --decoder_temperature=0.9
 
-`no_latent` is the same causal network without a latent: one number, and a beta of 10 so that
+`no_latent` is the same causal network without a latent: one number, and a beta so large that
 q(z | x) becomes the prior. In bits a sample of the same quarters of a second: the entropy of the
 levels 7.25, zlib 6.58 and FLAC 6.26 of the levels file by file, FLAC of all files as one 5.92.
+
+2026-11-27, two busy cores of an AMD EPYC, 39 minutes for 700 steps (75 ms a step where the machine
+is quiet): test 5.043 +- 0.066 bits a sample by the ELBO, -6,923 +- 94 nats a recording, of which
+the KL is 14.9, in all 16 numbers of z. Samples have the loudness and the spectral tilt of speech,
+and no words: so few steps are a start. One sample of 2,000 values takes 0.06 s of a core, 64 take
+1.7 s. The variant `no_latent` has not been trained to the end.
 """
 
 import ml_collections
 
 from vae.config import base
+
+PUBLISHED = {"": ("test/bits_per_dim", None, ""), "no_latent": ("test/bits_per_dim", None, "")}
 
 
 def get_config(variant: str = "") -> ml_collections.ConfigDict:
@@ -48,7 +56,7 @@ def get_config(variant: str = "") -> ml_collections.ConfigDict:
 
     config.objective.free_bits = 0.5
     if variant == "no_latent":
-        config.model.latent_dim, config.objective.beta = 1, 10.0
+        config.model.latent_dim, config.objective.beta = 1, 1_000.0
         config.objective.free_bits = 0.0
     config.optimizer.learning_rate = 4e-3
     config.optimizer.schedule = "cosine"
