@@ -64,6 +64,6 @@ def test_a_tied_table_reads_at_the_scale_of_another_and_answers_modestly():
         table = Embedding(500, 256, tied)
         vectors, variables = table.init_with_output(jax.random.key(0), jnp.arange(500))
         assert abs(float(vectors.std()) - 0.5) < 0.01
-    logits = table.apply(variables, h, method="logits")
+    logits = table.apply(variables, h, jnp.zeros(500), method="logits")
     np.testing.assert_allclose(logits, 16 * h @ vectors.T / 256, rtol=1e-3, atol=1e-3)
     assert abs(float(logits.std()) - 0.5) < 0.05

@@ -99,7 +99,7 @@ class Decoder(Causal):
         h, layers = self._pass(h, layers, start + self._prefix, drop)
         h = drop(self.norm(h))
         if self.tied_embeddings:
-            return self.values.logits(h) + self.bias, (given, layers)
+            return self.values.logits(h, self.bias), (given, layers)
         return self.head(h.astype(jnp.float32)), (given, layers)
 
     def _pass(

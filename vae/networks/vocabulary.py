@@ -50,10 +50,11 @@ class Embedding(nn.Module):
         vectors = look_up(self.kernel, numbers, self.dtype)
         return vectors * math.sqrt(self.width) if self.tied else vectors
 
-    def logits(self, h: Array) -> Array:
-        """Returns the logits [..., V] for h [..., width], float32."""
-        flat = scores(h.reshape(-1, self.width).astype(jnp.float32), self.kernel, self.dtype)
-        return flat.reshape(*h.shape[:-1], self.number)
+    def logits(self, h: Array, bias: Array) -> Array:
+        """Returns the logits [..., V] for h [..., width] and a bias [V], float32."""
+        flat = h.reshape(-1, self.width).astype(jnp.float32)
+        logits = scores(flat, self.kernel, self.dtype) + bias
+        return logits.reshape(*h.shape[:-1], self.number)
 
 
 def look_up(table: Array, numbers: Array, dtype: jnp.dtype = jnp.float32) -> Array:

@@ -108,13 +108,13 @@ class Tokens(Categorical):
         # A CPU is many times slower along another axis than the last.
         logits = jnp.moveaxis(logits, -2, -1)
         shape = jnp.broadcast_shapes(x.shape, logits.shape[:-1])
-        logits = jnp.broadcast_to(logits, (*shape, self.levels))
-        return log_softmax_at(logits, jnp.broadcast_to(x, shape))
+        logits = jnp.broadcast_to(logits, (*shape, self.levels)).reshape(-1, self.levels)
+        return log_softmax_at(logits, jnp.broadcast_to(x, shape).reshape(-1)).reshape(shape)
 
 
 @jax.custom_vjp
 def log_softmax_at(logits: Array, number: Array) -> Array:
-    """Returns log softmax(logits)_n [...] for logits [..., L] and numbers n [...].
+    """Returns log softmax(logits)_n [N] for logits [N, L] and numbers n [N].
 
     With thousands of tokens each pass over the logits counts. The gradient, one-hot(n) - softmax,
     is one pass, from nothing that is kept but the logits and their sum.
