@@ -13,6 +13,11 @@ table of words (Press and Wolf, 2017), and its dropout is the same at all words 
 and Ghahramani, 2016); a step takes .3 s on one core. By default z is left to itself, and its KL
 falls to a few tenths of a nat; `informative` goes on from such a run with free bits, .2 nats for
 each of 32 numbers.
+
+2026-11-27, one core of a busy machine, the first command, stopped at step 5,918 of 12,000 (4.5 of 9
+epochs) after 45 min, long before its learning rate has fallen: valid -ELBO, of one sample, after
+each 1,000 steps 118.0, 113.8, 111.9, 110.5, 109.6 (perplexity 149.5, KL .31). Neither variant has
+been trained to the end, and Texar's figures are not reached.
 """
 
 import ml_collections
