@@ -15,6 +15,7 @@ from vae.models.emission import Emission
 from vae.models.posteriors.gaussian import Gaussian as GaussianPosterior
 from vae.models.priors.fixed import standard_normal
 from vae.models.vae import VAE
+from vae.networks import network
 from vae.probability.event import Event, Values
 from vae.probability.likelihoods import Gaussian
 
@@ -31,7 +32,7 @@ class Decoder(nn.Module):
         return (z @ W.T).reshape(*z.shape[:-1], *SHAPE)
 
 
-class Encoder(nn.Module):
+class Encoder(network.Encoder):
     wrong: float = 0.0  # shift of the mean and of the log-variance away from the exact posterior
 
     @nn.compact

@@ -27,6 +27,11 @@ def make_encoder(config: ml_collections.ConfigDict, data: Data, outputs: int) ->
       InputError: it does not take such data.
     """
     encoder = _make("encoder", Encoder, config, data, outputs=outputs)
+    if data.event.values.kind == "tokens" and not encoder.reads_tokens:
+        raise InputError(
+            f"model.encoder={config.encoder!r} reads numbers, but the data are tokens, which have "
+            "no order: choose 'lstm' or 'transformer'."
+        )
     if own.is_own(config.encoder):
         _check_outputs(config, data, encoder, outputs)
     return encoder

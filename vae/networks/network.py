@@ -32,10 +32,12 @@ class Encoder(nn.Module):
         table none.
       any_length: whether it takes x of any length, the first axis of the places, and leaves out
         positions that are missing. It then finds NaN there, and in tokens -1.
+      reads_tokens: whether it takes tokens for names, not for numbers.
     """
 
     ranks: ClassVar[tuple[int, ...]] = (0, 1, 2, 3)
     any_length: ClassVar[bool] = False
+    reads_tokens: ClassVar[bool] = False
 
     @abstractmethod
     def __call__(self, x: Array) -> Array:

@@ -73,6 +73,7 @@ class Recurrent(network.Encoder):
 
     ranks = (1,)
     any_length = True
+    reads_tokens = True
 
     @nn.compact
     def __call__(self, x: Array) -> Array:
@@ -97,6 +98,7 @@ class Transformer(network.Encoder):
 
     ranks = (1,)
     any_length = True
+    reads_tokens = True
 
     @nn.compact
     def __call__(self, x: Array) -> Array:
