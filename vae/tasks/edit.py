@@ -61,9 +61,8 @@ def edit(
       run: a run whose data have attributes or classes.
       attribute: the attribute to edit, or the class to lead to, where the data have classes.
       measure: measures what the edit of each attribute does to all attributes.
-      strength: how far the last column goes; 2 if absent, 1 with measure or where the attribute is
-        a class of a conditional model. 1 turns the attribute on, from its low to its high; negative
-        values turn it off.
+      strength: how far the last column goes; 2 if absent, 1 with measure or for a class of a
+        conditional model. 1 turns the attribute on, from its low to its high; -1 off.
       files: files and folders of your own examples; test examples if absent.
       num: the number of test examples; 8 if absent (256 with measure).
       method: finds directions by differences of means, or by linear classifiers.

@@ -42,11 +42,10 @@ def sample(
 ) -> Output:
     """Draws samples from the prior, as one picture.
 
-    Samples that a picture cannot hold (rows of a table) are also written into a file beside it, and
-    samples that are read are printed.
+    What a picture cannot hold (rows of a table, text, sounds) is also written into files beside it,
+    and text is printed. The last three flags are for decoders that read x value after value.
 
     Examples:
-      vae sample --workdir=runs/digits --num=16
       vae sample --workdir=runs/digits --prior=mixture --temperature=0.8
       vae sample --workdir=runs/sentences --top_p=0.9
       vae sample --workdir=runs/speech --labels=digit=7,speaker=jackson
@@ -54,21 +53,17 @@ def sample(
     Args:
       run: the run.
       num: the number of samples.
-      labels: classes of the samples, by number or name, in turn; all classes if absent. For data
-        with several classes digit=7,speaker=jackson; one that is not named runs through all, and
-        one that is named again begins another set.
+      labels: classes of the samples, by number or name, in turn (digit=7,speaker=jackson where an
+        example has several); all classes if absent.
       attributes: attributes of the samples: Smiling=1,Hat=0, or several such sets, used in turn,
         with / between; an attribute not named is as in the test examples.
       draw: draws x from p(x | z) instead of showing its mean.
       seed: seed of the latents and of x.
       prior: fits this density to the latents of the training set, and samples from it instead.
       temperature: scales the standard deviation of the prior; below 1, samples are more alike.
-      top_p: a decoder that reads x draws each value from the fewest that have this probability
-        together (nucleus sampling).
-      decoder_temperature: divides the logits of each value that such a decoder draws; at 0 it takes
-        the most probable value.
-      beam: such a decoder keeps this many most probable beginnings, and shows the most probable x
-        that it finds (beam search); 1 is greedy.
+      top_p: draws each value from the fewest with this probability (nucleus sampling).
+      decoder_temperature: divides the logits of each value; 0 takes the most probable.
+      beam: keeps so many most probable beginnings (beam search); 1 is greedy.
 
     Returns:
       The paths of the picture and of what is beside it.

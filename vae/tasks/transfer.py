@@ -54,7 +54,6 @@ def transfer(
 
     Examples:
       vae transfer --workdir=runs/celeba_cvae
-      vae transfer --workdir=runs/speech --style=speaker
       vae transfer --workdir=runs/speech --style=speaker --measure
       vae transfer --workdir=runs/ladder --files=A.png,B.png
 
