@@ -131,6 +131,7 @@ def test_a_run_is_the_same_when_it_was_stopped_and_on_other_devices(
     assert "ends an example counts" in whole["protocol"]["perplexity"]
 
 
+@pytest.mark.slow
 def test_the_steps_of_a_call_and_all_members_have_one_length(data, traces, tmp_path):
     variants = {"optimizer__learning_rate": 1e-3}, {"data__seed": 2}
     members = [

@@ -22,6 +22,7 @@ def told(tmp_path_factory):
     config = tiny(
         data__path=str(folder / "animals.csv"),
         model__likelihood="categorical",
+        model__encoder="lstm",
         model__decoder="lstm",
         model__condition="label",
         training__steps=150,
