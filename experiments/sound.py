@@ -17,8 +17,8 @@ the autocorrelation of its waveform, which knows nothing of the model:
     python -m experiments.sound runs/sound runs/conditional
 
 2026-11-27, 2 cores of an AMD EPYC: 112 s for the first, with start-up, playing the notes, pictures
-and evaluation (the second was trained on a busy machine, in 179 s of a processor's time); 1,000 test notes, nats of a density of
-spectrograms (protocol in result.json); of 500 of them:
+and evaluation (the second was trained on a busy machine, in 179 s of a processor's time); 1,000
+test notes, nats of a density of spectrograms (protocol in result.json); of 500 of them:
 
 |                                             | sound.py | sound.py:conditional | the notes |
 |---------------------------------------------|----------|----------------------|-----------|
