@@ -10,6 +10,8 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
+from vae.modalities.sheets import in_rows
+
 GAP = 2  # pixels between images
 APART = 10  # pixels between groups of images
 SMALLEST = 56  # pixels: smaller images are enlarged by a whole factor
@@ -72,7 +74,7 @@ def rows_of(
       captions: for each row, a line under each of its K images; or none.
     """
     before, after = before or {}, after or {}
-    every = np.stack([*before.values(), *np.moveaxis(images, 1, 0), *after.values()], axis=1)
+    every = in_rows(images, before, after)
     under = [text for row in captions for text in (*[""] * len(before), *row, *[""] * len(after))]
     return grid(
         every.reshape(-1, *every.shape[2:]),

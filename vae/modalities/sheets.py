@@ -40,3 +40,10 @@ class Sheet(NamedTuple):
                 file.write(content)
             paths.append(path.parent / f"{path.stem}{end.split('/')[0]}")
         return list(dict.fromkeys(paths))
+
+
+def in_rows(
+    x: np.ndarray, before: Mapping[str, np.ndarray], after: Mapping[str, np.ndarray]
+) -> np.ndarray:
+    """Returns x [R, C, *shape] with the examples [R, *shape] that stand at either end of a row."""
+    return np.stack([*before.values(), *np.moveaxis(x, 1, 0), *after.values()], axis=1)

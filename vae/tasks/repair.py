@@ -88,7 +88,7 @@ def repair(
     """Samples what the examples may be, and writes a sheet and figures.
 
     A row of the sheet is the original (where it is known), the damaged example, the samples and
-    their mean. Of the user's own examples, each repair is also a file in a folder beside the sheet.
+    their mean. Each repair of the user's own examples is also a file in a folder beside the sheet.
 
     Args:
       run: the run.

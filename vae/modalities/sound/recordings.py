@@ -46,7 +46,7 @@ def header(content: str | bytes) -> Header:
 def read(content: str | bytes, codec: Codec) -> np.ndarray:
     """Returns the sound of a file at the rate and with the channels of a codec, [L, channels].
 
-    Of a longer sound, only the beginning that the codec keeps is read.
+    A longer sound is read only up to the length that the codec keeps.
 
     Raises:
       Exception: as `header`; the sound has no samples, or values that are no sound.

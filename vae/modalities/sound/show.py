@@ -13,7 +13,7 @@ from PIL import Image
 
 from vae.data.distance import errors
 from vae.modalities import grids
-from vae.modalities.sheets import Sheet
+from vae.modalities.sheets import Sheet, in_rows
 from vae.modalities.sound import spectral
 from vae.modalities.sound.codec import Codec, of_event
 from vae.probability.event import Event
@@ -110,7 +110,7 @@ def table(
 ) -> Sheet:
     """See `vae/modalities`: R rows of sounds; a .wav file has the sounds of a row, with gaps."""
     before, after = before or {}, after or {}
-    every = np.stack([*before.values(), *np.moveaxis(x, 1, 0), *after.values()], axis=1)
+    every = in_rows(x, before, after)
     number, across = every.shape[:2]
     shown = sounds_of(every.reshape(-1, *every.shape[2:]), event)
     tiles, about = _tiles(shown, event)

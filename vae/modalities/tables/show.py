@@ -10,7 +10,7 @@ import numpy as np
 
 from vae.data.given import as_array
 from vae.errors import InputError
-from vae.modalities.sheets import Sheet
+from vae.modalities.sheets import Sheet, in_rows
 from vae.modalities.tables.csv_file import write_csv
 from vae.probability.event import Event
 
@@ -74,7 +74,7 @@ def table(
     from vae.modalities.tables import plots
 
     before, after = before or {}, after or {}
-    every = np.stack([*before.values(), *np.moveaxis(x, 1, 0), *after.values()], axis=1)
+    every = in_rows(x, before, after)
     raw, columns = _raw(every, event), [*before, *columns, *after]
     groups = [size for size in (len(before), x.shape[1], len(after)) if size]
     page = plots.moves(raw, event.names, title, columns, rows, groups)

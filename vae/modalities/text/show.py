@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from vae.modalities.sheets import Sheet
+from vae.modalities.sheets import Sheet, in_rows
 from vae.modalities.text.tokens import texts
 from vae.probability.event import Event
 
@@ -72,7 +72,7 @@ def table(
 ) -> Sheet:
     """See `vae/modalities`: a block for each row, with a line for each column."""
     before, after = before or {}, after or {}
-    every = np.stack([*before.values(), *np.moveaxis(x, 1, 0), *after.values()], axis=1)
+    every = in_rows(x, before, after)
     titles = [*before, *columns, *after]
     blocks = []
     for i, found in enumerate(_shown(every, event)):
