@@ -13,11 +13,12 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from vae.models.one_by_one import Decoding
+    from vae.probability.solver import Solver
     from vae.run import Run, load
     from vae.tasks.output import Output
     from vae.train import train
 
-__all__ = ["Decoding", "Output", "Run", "load", "train"]
+__all__ = ["Decoding", "Output", "Run", "Solver", "load", "train"]
 
 
 def __getattr__(name: str) -> Any:
@@ -28,6 +29,7 @@ def __getattr__(name: str) -> Any:
         "Run": "vae.run",
         "Output": "vae.tasks.output",
         "Decoding": "vae.models.one_by_one",
+        "Solver": "vae.probability.solver",
     }
     if name not in modules:
         raise AttributeError(f"module 'vae' has no attribute {name!r}")

@@ -13,6 +13,7 @@ from vae.evaluation.posterior import Posterior, make_sampler
 from vae.models.one_by_one import Decoding
 from vae.models.parts import tempered
 from vae.probability.distributions import split
+from vae.probability.solver import Solver
 from vae.probability.terms import Batch
 from vae.training.devices import jit, make_mesh
 
@@ -50,10 +51,15 @@ class Compiled:
         )
         self.estimator = functools.cache(estimator)
         self._decoding = functools.cache(lambda decoding: Compiled(model.with_decoding(decoding)))
+        self._solver = functools.cache(lambda solver: Compiled(model.with_solver(solver)))
 
     def decoding(self, decoding: Decoding | None) -> Compiled:
         """Returns these functions for a model that decodes so."""
         return self if decoding is None else self._decoding(decoding)
+
+    def solver(self, solver: Solver | None) -> Compiled:
+        """Returns these functions for a model whose prior is followed so."""
+        return self if solver is None else self._solver(solver)
 
     def sampler(self, variables: Any) -> Callable[..., Posterior]:
         """Returns the posterior's sampler, see `make_sampler`."""

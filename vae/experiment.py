@@ -24,6 +24,7 @@ from vae.models.data import Data
 from vae.models.likelihoods import grey_warning
 from vae.models.parts import shapes
 from vae.models.traced import check_traced
+from vae.probability.objectives import objective_of
 from vae.rules.data import check_data, check_labels
 from vae.rules.model import check_model
 from vae.run import load
@@ -142,7 +143,8 @@ def prepare(config: ml_collections.ConfigDict, *, started: bool = False) -> Expe
     check_traced(config, model, lambda: first_examples(dataset, "train", 2, config))
     check_model(config, model, lambda: first_examples(dataset, "train", 1, config))
     check_fits(model, config, _label(dataset), len(dataset.train))
-    pretrained = functools.cache(lambda: _pretrained(config.training.pretrained, model))
+    learns = objective_of(config.objective).learns
+    pretrained = functools.cache(lambda: _pretrained(config.training.pretrained, model, learns))
     if not started:
         pretrained()
     experiment = Experiment(config, dataset, model, pretrained)
@@ -173,8 +175,11 @@ def _label(dataset: Dataset) -> jax.ShapeDtypeStruct:
     return jax.ShapeDtypeStruct((), np.int32)
 
 
-def _pretrained(workdir: str, model: Any) -> Any:
+def _pretrained(workdir: str, model: Any, learns: tuple[str, ...]) -> Any:
     """Returns the weights of another run, on the host; None if there is no `workdir`.
+
+    Parts that are trained alone may be others there, and are then left out; so are parts that this
+    model does not have, such as an adversary, if nothing else is trained.
 
     Raises:
       InputError: there is no such run, or its weights are not for this model.
@@ -182,8 +187,13 @@ def _pretrained(workdir: str, model: Any) -> Any:
     if not workdir:
         return None
     variables = jax.device_get(load(workdir).variables)
-    there = shapes(variables)
-    needed = shapes(jax.eval_shape(lambda: model.init(key=jax.random.key(0))))
+    wanted = jax.eval_shape(lambda: model.init(key=jax.random.key(0)))
+    if learns:
+        other = {name for name in learns if _shapes_of(variables, name) != _shapes_of(wanted, name)}
+        kept = wanted["params"].keys() - other
+        variables = {c: {n: v[n] for n in v if n in kept} for c, v in variables.items()}
+        wanted = {c: {n: v[n] for n in v if n in kept} for c, v in wanted.items()}
+    there, needed = shapes(variables), shapes(wanted)
     for name in sorted(there.keys() | needed.keys()):
         if there.get(name) != needed.get(name):
             raise InputError(
@@ -191,6 +201,11 @@ def _pretrained(workdir: str, model: Any) -> Any:
                 f"{there.get(name, 'missing')} there, and {needed.get(name, 'missing')} here."
             )
     return variables
+
+
+def _shapes_of(variables: Any, name: str) -> dict[str, tuple[int, ...]]:
+    """Returns the shapes of one part's arrays; none where there is no such part."""
+    return shapes({c: parts.get(name, {}) for c, parts in variables.items()})
 
 
 def _model_data(dataset: Dataset, config: ml_collections.ConfigDict) -> Data:

@@ -36,6 +36,7 @@ from vae.models.one_by_one import Decoding
 from vae.probability.distributions import example_keys
 from vae.probability.event import Event
 from vae.probability.observations import number_observed
+from vae.probability.solver import Solver
 from vae.training import facts
 from vae.training.arrays import digest, sizes
 from vae.training.devices import divisible, replicate
@@ -124,6 +125,7 @@ class Run:
         prior: Any = None,
         temperature: float | None = None,
         decoding: Decoding | None = None,
+        solver: Solver | None = None,
     ) -> np.ndarray:
         """Returns examples [num, *places, C] float32, decoded from draws of the prior.
 
@@ -138,16 +140,17 @@ class Run:
           prior: a distribution to draw latents from instead, from `vae.tasks.fit_prior`.
           temperature: scales the prior's standard deviation; below 1 samples are more alike.
           decoding: how a decoder that reads x takes its values, see `vae.Decoding`.
+          solver: how the path of a prior that has one is followed, see `vae.Solver`.
 
         Raises:
-          InputError: the labels are not the model's, its prior has no temperature, or its decoder
-            no `decoding`.
+          InputError: the labels are not the model's, its prior has no temperature or no path, or
+            its decoder no `decoding`.
         """
         num = given.whole_number(num, "num", 1)
         scale = None if temperature is None else given.temperature(temperature)
         keys = example_keys(given.key(seed), np.arange(num))
         labels = self._labels(labels, num, in_turn=True)
-        compiled = self.compiled.decoding(decoding)
+        compiled = self.compiled.decoding(decoding).solver(solver)
         function = compiled.draw if draw or self.model.causal else compiled.sample
         function = functools.partial(function, prior=prior, temperature=scale)
         return self._in_batches("sampling", function, (keys, labels))

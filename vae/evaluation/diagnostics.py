@@ -120,7 +120,7 @@ def summary(
     with_errors = {"elbo": mean_and_error(estimate.elbo)}
     if with_nll:
         with_errors["nll"] = mean_and_error(nll)
-    if num_samples > 1:
+    if num_samples > 1 and not np.isnan(estimate.ess).all():
         with_errors["ess"] = mean_and_error(estimate.ess)
     if estimate.q is not None and estimate.z is not None:
         terms = information(estimate.q, estimate.z)

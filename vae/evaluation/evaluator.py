@@ -23,7 +23,7 @@ from vae.evaluation.diagnostics import (
     summary,
 )
 from vae.evaluation.information import has_information
-from vae.evaluation.likelihood import Estimate, make_estimator, useful_samples
+from vae.evaluation.likelihood import Estimate, make_estimator, useful_samples, weighs
 from vae.models.priors.fixed import Fixed
 from vae.probability.distributions import StandardNormal
 from vae.training.devices import divisible, replicate
@@ -34,6 +34,7 @@ NO_DENSITY = "a model without p(x): the figures are of its discriminator"
 NO_BOUND = "q(z | x) has no density: elbo is log p(x, z) and kl is -log p(z) at one z, no bounds"
 PERPLEXITY = "exp({} / tokens), with the KL inside"
 INFORMATION = "E[log q(z | x) - log q(z)], q(z) the mixture of the split's examples: at most {:.4g}"
+RANDOM = "log p(z) is itself a bound: nll is -elbo, an upper bound on -log p(x)"
 CERTAIN = "q(z | x) is certain: nll is -elbo, an upper bound on -log p(x) from one sample"
 
 
@@ -78,6 +79,7 @@ def make_evaluator(
     """
     explains, bounded = model.encodes, model.is_density
     with_nll, num_samples = bounded and num_samples > 1, useful_samples(model, num_samples)
+    weighed = with_nll and weighs(model)
     examples = getattr(dataset, split)
     preprocess = functools.partial(
         prepare, values=dataset.event.values, config=config.data, train=False
@@ -123,7 +125,7 @@ def make_evaluator(
             return own | {f"{split}/examples": len(estimated.elbo)}
         if warn and (warning := collapse_warning(estimated)):
             logger.warning(warning)
-        if warn and with_nll and (warning := few_samples_warning(estimated, num_samples)):
+        if warn and weighed and (warning := few_samples_warning(estimated, num_samples)):
             logger.warning(warning)
         if warn and not bounded:
             logger.warning("%s.", NO_BOUND)
@@ -165,6 +167,8 @@ def make_evaluator(
         protocol["bound"] = NO_BOUND if explains else NO_DENSITY
     elif model.certain:
         protocol["bound"] = CERTAIN
+    elif not weighs(model):
+        protocol["bound"] = RANDOM
     if has_information(model):
         protocol["mutual_information"] = INFORMATION.format(math.log(len(examples)))
     return Evaluator(estimate, figures, protocol)

@@ -4,6 +4,9 @@
     log p(x) >= log 1/K sum_k w_k,   w_k = p(x, z_k) / q(z_k | x)               (Burda et al. 2016)
     ESS    = (sum_k w_k)^2 / sum_k w_k^2                                        in [1, K]
 
+Where log p(z) is a random number, only known to be at most log p(z) in the mean, its exponential
+says nothing: the bound on log p(x) is then the ELBO, whatever K.
+
 The K samples are drawn in chunks that fit the memory. Each chunk gives log-sums per example, which
 are combined in float64 on the host. Every sample of an example has a key of its own, so an estimate
 depends neither on the chunks, nor on the batch size, nor on the devices.
@@ -42,8 +45,8 @@ class Estimate(NamedTuple):
       elbo: [N] the evidence lower bound.
       reconstruction: [N] E_q[log p(x | z)].
       kl: [N] the divergence in the ELBO.
-      log_likelihood: [N] the importance-weighted bound with K samples.
-      ess: [N] effective sample size.
+      log_likelihood: [N] the importance-weighted bound with K samples, or the ELBO.
+      ess: [N] effective sample size; NaN without weights.
       group_kl: [N, G] closed-form divergence per latent group, or [N, 0].
       mean: [N, D] mean of the posterior.
       dimensions: [N] how many values x has, at the positions where its mask is True.
@@ -85,6 +88,11 @@ class _Chunk(NamedTuple):
 def useful_samples(model: Any, num_samples: int) -> int:
     """Returns K, or 1 if all samples would be equal: without a density, or if q is certain."""
     return num_samples if model.is_density and not model.certain else 1
+
+
+def weighs(model: Any) -> bool:
+    """Returns whether p(z) is exact, so that samples can be weighed by it."""
+    return model.prior is None or model.prior.exact
 
 
 def chunks(
@@ -202,7 +210,7 @@ def make_estimator(
                     progress.at(done + i + 1)
                 done += number
                 parts, counted, index = fetch((parts, counted, batch.index))
-                whole = _combine(parts, num_samples)
+                whole = _combine(parts, num_samples, weighs(model))
                 results.append(
                     jax.tree.map(lambda x, counted=counted: np.compress(counted, x, axis), whole)
                 )
@@ -227,7 +235,7 @@ def _dimensions(batch: Batch) -> Array:
 
 
 @np.errstate(invalid="ignore", over="ignore")  # the estimates are NaN if the model diverged
-def _combine(parts: list[Any], num_samples: int) -> Estimate:
+def _combine(parts: list[Any], num_samples: int, weighed: bool) -> Estimate:
     q, z = parts[0].pair or (None, None)
     parts = [part._replace(pair=None) for part in parts]
     parts = jax.tree.map(lambda field: np.asarray(field, np.float64), parts)
@@ -235,12 +243,13 @@ def _combine(parts: list[Any], num_samples: int) -> Estimate:
     log_sum_squares = np.logaddexp.reduce([part.log_sum_squares for part in parts])
     reconstruction = sum(part.reconstruction for part in parts) / num_samples
     kl = sum(part.kl for part in parts) / num_samples
+    elbo, ess = reconstruction - kl, np.exp(2 * log_sum - log_sum_squares)
     return Estimate(
-        elbo=reconstruction - kl,
+        elbo=elbo,
         reconstruction=reconstruction,
         kl=kl,
-        log_likelihood=log_sum - math.log(num_samples),
-        ess=np.exp(2 * log_sum - log_sum_squares),
+        log_likelihood=log_sum - math.log(num_samples) if weighed else elbo,
+        ess=ess if weighed else np.full_like(ess, np.nan),
         group_kl=parts[0].group_kl,
         mean=parts[0].mean,
         dimensions=parts[0].dimensions,

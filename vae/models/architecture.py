@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import jax
@@ -18,6 +19,59 @@ from vae.networks.network import Decoder, Encoder
 from vae.probability.likelihoods import Likelihood
 
 Array = jax.Array
+
+KINDS: tuple[tuple[str, type], ...] = (("encoder", Encoder), ("decoder", Decoder))
+
+
+def grid_of(
+    config: ml_collections.ConfigDict,
+    data: Data,
+    keys: tuple[str, ...] = ("encoder", "decoder"),
+) -> tuple[int, ...]:
+    """Returns the places of z, () where it is one vector, by the networks that `keys` name.
+
+    Raises:
+      InputError: two networks have different grids.
+    """
+    places = data.event.places
+    networks = [_make(key, kind, config, data, outputs=1) for key, kind in KINDS if key in keys]
+    grids = {grid for network in networks if (grid := network.grid(places))}
+    if len(grids) > 1:
+        raise InputError(
+            "model.encoder_widths and model.decoder_widths must have the same length, so that the "
+            "two grids are equal."
+        )
+    return grids.pop() if grids else ()
+
+
+def latents_of(config: ml_collections.ConfigDict, grid: tuple[int, ...]) -> int:
+    """Returns how many numbers z has, for the places of its grid, () without one.
+
+    Raises:
+      InputError: they are to fill a grid, and there is none.
+    """
+    if not config.latent_channels:
+        return config.latent_dim
+    if not grid:
+        raise InputError(
+            f"model.latent_channels={config.latent_channels} are numbers at each place of a grid, "
+            f"which model.encoder={config.encoder!r} and model.decoder={config.decoder!r} do not "
+            "have: set model.latent_dim, or choose 'grid'."
+        )
+    return config.latent_channels * math.prod(grid)
+
+
+def check_fills(size: int, grid: tuple[int, ...]) -> None:
+    """Refuses a z of `size` numbers that does not fill its grid.
+
+    Raises:
+      InputError: it has another number at some places than at others.
+    """
+    if size % math.prod(grid):
+        raise InputError(
+            f"the grid of the networks has {'x'.join(map(str, grid))} positions, which do not "
+            f"divide the {size} numbers of z."
+        )
 
 
 def make_encoder(config: ml_collections.ConfigDict, data: Data, outputs: int) -> Encoder:
@@ -105,6 +159,7 @@ def _make(
     key: str, kind: type, config: ml_collections.ConfigDict, data: Data, **context: Any
 ) -> Any:
     event = data.event
+    context = {"output_bias": None} | context
     network = build(
         "model",
         config,

@@ -77,8 +77,13 @@ class Autoencoder(Model):
         return Batch(parts.blank(self.event), self.condition.unknown(1) if self.condition else None)
 
     def _code(self, y: Array | None) -> Array | None:
-        """Returns the code [B, C] of y, or None without a condition."""
-        return code_of(self.condition, y)
+        """Returns the code [B, C] of y as decoders are given it, or None."""
+        return code_of(self._decoded, y)
+
+    @property
+    def _decoded(self) -> Condition | None:
+        """The condition that decoders are given, or None."""
+        return self.condition if self.condition and self.condition.to_decoder else None
 
     def _told(self, batch: Batch) -> Array:
         """Returns what the encoder is given, see `with_planes`."""

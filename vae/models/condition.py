@@ -25,12 +25,14 @@ class Condition:
       size: the number of classes or attributes.
       scales: the attributes' units.
       to_encoder: whether encoders are given y, too.
+      to_decoder: whether decoders are, or the prior alone.
     """
 
     kind: str
     size: int
     scales: Scales
     to_encoder: bool = True
+    to_decoder: bool = True
 
     def code(self, y: Array | None) -> Array:
         """Returns y as networks are given it, [B, size].
@@ -75,4 +77,4 @@ def condition_of(config: ml_collections.ConfigDict, data: Data) -> Condition | N
     sizes = {"label": data.num_classes, "attributes": data.num_attributes}
     size = sizes[config.condition]
     scales = data.scales or unit_scales(size)
-    return Condition(config.condition, size, scales, config.encoder_told)
+    return Condition(config.condition, size, scales, config.encoder_told, config.decoder_told)

@@ -21,7 +21,7 @@ import numpy as np
 
 from vae.config.build import build
 from vae.models import parts
-from vae.models.architecture import make_decoder
+from vae.models.architecture import check_fills, grid_of, latents_of, make_decoder
 from vae.models.condition import Condition, code_of, condition_of
 from vae.models.data import Data
 from vae.models.losses import losses_of
@@ -33,7 +33,6 @@ from vae.networks.network import Decoder
 from vae.probability.event import Event
 from vae.probability.likelihoods import Bernoulli
 from vae.probability.terms import Batch, Terms
-from vae.rules.model import check_grids
 
 Array = jax.Array
 
@@ -64,21 +63,22 @@ class GAN(Model):
     def build(cls, config: ml_collections.ConfigDict, data: Data) -> GAN:
         """Returns the model of a config's `model` section with `name` "gan"."""
         condition = condition_of(config, data)
+        grid = grid_of(config, data, ("decoder",))
+        size = latents_of(config, grid)
+        check_fills(size, grid)
         prior = build(
             *("model", config, "prior", Prior),
-            size=config.latent_dim,
+            size=size,
+            grid=grid,
             condition=condition,
             data=data,
         )
-        check_grids(config, data.event.places, config.latent_dim)
-        (adversary,) = losses_of(
-            config, data.event, condition, space=prior.space, size=config.latent_dim
-        )
+        (adversary,) = losses_of(config, data.event, condition, space=prior.space, size=size)
         return cls(
             generator=make_decoder(config, data, GAN.likelihood),
             prior=prior,
             adversary=cast(Realism, adversary),  # by the rules, no GAN has another
-            latent_dim=config.latent_dim,
+            latent_dim=size,
             event=data.event,
             condition=condition,
         )

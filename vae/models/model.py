@@ -17,6 +17,8 @@ from vae.models.posteriors import Posterior
 from vae.models.priors import Prior
 from vae.probability.event import Event
 from vae.probability.likelihoods import Likelihood
+from vae.probability.solver import AT_ONCE as SOLVED_AT_ONCE
+from vae.probability.solver import Solver
 from vae.probability.terms import Batch, Terms
 
 Array = jax.Array
@@ -168,6 +170,14 @@ class Model(Protocol):
           InputError: its decoder does not find the values of x one by one.
         """
         raise InputError(AT_ONCE)
+
+    def with_solver(self, solver: Solver) -> Self:
+        """Returns the same model, whose `sample` follows the path of its prior by `solver`.
+
+        Raises:
+          InputError: its prior has no path.
+        """
+        raise InputError(SOLVED_AT_ONCE)
 
     def joint(self, variables: Variables, z: Any, y: Array | None = None) -> tuple[Array, Array]:
         """Returns log p(z) [N] and the outputs of p(x | z) [N, *places, P] at any z."""

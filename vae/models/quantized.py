@@ -23,7 +23,7 @@ import ml_collections
 import numpy as np
 
 from vae.models import losses, parts
-from vae.models.architecture import make_decoder, make_encoder
+from vae.models.architecture import check_fills, grid_of, make_decoder, make_encoder
 from vae.models.autoencoder import Autoencoder
 from vae.models.code_prior import CodePrior
 from vae.models.condition import condition_of
@@ -33,10 +33,8 @@ from vae.models.likelihoods import likelihood_of
 from vae.models.parts import Variables, part
 from vae.models.quantizers import Codebook, Quantizer, Scalars
 from vae.networks.network import Encoder
-from vae.networks.strided import halvings
 from vae.networks.transformer import Transformer
 from vae.probability.terms import Batch, Terms
-from vae.rules.model import check_grids
 
 Array = jax.Array
 
@@ -74,11 +72,9 @@ class Quantized(Autoencoder):
         Raises:
           InputError: its sizes do not go together.
         """
-        places: tuple[int, ...] = (config.num_latents,)
-        if config.encoder == "grid":
-            places = halvings(data.event.places, len(config.encoder_widths))[-1]
+        places = grid_of(config, data, ("encoder",)) or (config.num_latents,)
         size = quantizer.size * math.prod(places)
-        check_grids(config, data.event.places, size)
+        check_fills(size, grid_of(config, data))
         likelihood, condition = likelihood_of(config, data.event), condition_of(config, data)
         transformer = Transformer(
             vocabulary=quantizer.num_codes,

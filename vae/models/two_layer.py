@@ -20,7 +20,14 @@ import jax.numpy as jnp
 import ml_collections
 
 from vae.models import losses, parts
-from vae.models.architecture import activation_of, make_decoder, make_encoder
+from vae.models.architecture import (
+    activation_of,
+    check_fills,
+    grid_of,
+    latents_of,
+    make_decoder,
+    make_encoder,
+)
 from vae.models.autoencoder import Autoencoder
 from vae.models.condition import condition_of
 from vae.models.data import Data
@@ -31,7 +38,6 @@ from vae.networks import mlp
 from vae.networks.network import Encoder
 from vae.probability.distributions import DiagonalGaussian, StandardNormal, split
 from vae.probability.terms import Batch, Terms
-from vae.rules.model import check_grids
 
 Array = jax.Array
 Latents = tuple[Array, Array]  # z1 [..., D1], z2 [..., D2]
@@ -71,20 +77,22 @@ class TwoLayer(Autoencoder):
         likelihood = likelihood_of(config, data.event)
         common = {"activation": activation_of(config), "dtype": config.dtype}
         widths, condition = tuple(config.top_widths), condition_of(config, data)
-        check_grids(config, data.event.places, config.latent_dim)
+        grid = grid_of(config, data)
+        size = latents_of(config, grid)
+        check_fills(size, grid)
         return cls(
-            encoder=make_encoder(config, data, 2 * config.latent_dim),
+            encoder=make_encoder(config, data, 2 * size),
             top_encoder=mlp.Encoder(widths, 2 * config.top_dim, **common),
-            top_decoder=mlp.Encoder(widths[::-1], 2 * config.latent_dim, **common),
+            top_decoder=mlp.Encoder(widths[::-1], 2 * size, **common),
             emission=Emission(make_decoder(config, data, likelihood), likelihood, data.event),
-            dims=(config.latent_dim, config.top_dim),
+            dims=(size, config.top_dim),
             condition=condition,
             losses=losses.losses_of(
                 config,
                 data.event,
                 condition,
                 space="layers",
-                size=config.latent_dim + config.top_dim,
+                size=size + config.top_dim,
             ),
         )
 

@@ -19,7 +19,14 @@ import ml_collections
 
 from vae.config.build import build
 from vae.models import losses, origin, parts
-from vae.models.architecture import activation_of, make_decoder, make_encoder
+from vae.models.architecture import (
+    activation_of,
+    check_fills,
+    grid_of,
+    latents_of,
+    make_decoder,
+    make_encoder,
+)
 from vae.models.autoencoder import Autoencoder
 from vae.models.condition import condition_of
 from vae.models.data import Data
@@ -30,10 +37,13 @@ from vae.models.posteriors import Posterior
 from vae.models.priors import Prior
 from vae.networks.network import Encoder
 from vae.probability.density import Density, Variational
+from vae.probability.distributions import other_keys
+from vae.probability.solver import Solver
 from vae.probability.terms import Batch, Terms
-from vae.rules.model import check_grids
 
 Array = jax.Array
+
+PRIOR = 3  # names the noise of an estimate of log p(z), see `other_keys`
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -57,15 +67,20 @@ class VAE(Autoencoder):
         """Returns the model of a config's `model` section with `name` "vae"."""
         likelihood = likelihood_of(config, data.event)
         condition = condition_of(config, data)
+        grid = grid_of(config, data)
         posterior = build(
             *("model", config, "posterior", Posterior),
-            size=config.latent_dim,
+            size=latents_of(config, grid),
             activation=activation_of(config),
         )
+        check_fills(posterior.size, grid)
         prior = build(
-            *("model", config, "prior", Prior), size=posterior.size, condition=condition, data=data
+            *("model", config, "prior", Prior),
+            size=posterior.size,
+            grid=grid,
+            condition=condition,
+            data=data,
         )
-        check_grids(config, data.event.places, posterior.size)
         return cls(
             encoder=make_encoder(config, data, posterior.outputs),
             emission=Emission(make_decoder(config, data, likelihood), likelihood, data.event),
@@ -83,7 +98,7 @@ class VAE(Autoencoder):
         blank, z = self._blank(), jnp.zeros((1, self.posterior.size))
         posterior = self.posterior.init(key=keys[2])
         if self.posterior.space == "real":
-            posterior["statistics"] |= origin.start(self.posterior.size, self.condition)
+            posterior["statistics"] |= origin.start(self.posterior.size, self._decoded)
         return parts.join(
             {
                 "encoder": parts.of_module(self.encoder, self._told(blank), key=keys[0]),
@@ -97,6 +112,9 @@ class VAE(Autoencoder):
     def encode(self, variables: Variables, batch: Batch, *, train: bool = False) -> Variational:
         """Returns q(z | x), whose `mean` [B, D] is a z that `decode` takes."""
         return self._posterior(variables, batch, train=train, fit=False)[0]
+
+    def with_solver(self, solver: Solver) -> VAE:
+        return dataclasses.replace(self, prior=self.prior.with_solver(solver))
 
     def decode(
         self, variables: Variables, z: Array, y: Array | None = None, *, keys: Array | None = None
@@ -158,7 +176,7 @@ class VAE(Autoencoder):
         )
         return Terms(
             log_px=log_px,
-            log_pz=p.log_prob(z),
+            log_pz=p.estimate(z, keys=other_keys(keys, PRIOR)),
             log_qz=log_qz,
             kl=q.kl(p),
             z=z,
@@ -166,7 +184,11 @@ class VAE(Autoencoder):
             q=q,
             p=p,
             losses=lost,
-            statistics=statistics | {"posterior": origin.update(tracked, z, self._code(batch.y))},
+            statistics=statistics
+            | {
+                "posterior": origin.update(tracked, z, self._code(batch.y)),
+                "prior": self.prior.tracked(part(variables, "prior"), z),
+            },
         )
 
     def _posterior(

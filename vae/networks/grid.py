@@ -36,6 +36,9 @@ class Encoder(network.Encoder):
     normalized = False
     ranks = (1, 2, 3)
 
+    def grid(self, places: tuple[int, ...]) -> tuple[int, ...]:
+        return halvings(places, len(self.widths))[-1]
+
     @nn.compact
     def __call__(self, x: Array) -> Array:
         x = halve(self, x)
@@ -61,9 +64,12 @@ class Decoder(network.Decoder):
     normalized = False
     ranks = (1, 2, 3)
 
+    def grid(self, places: tuple[int, ...]) -> tuple[int, ...]:
+        return halvings(places, len(self.widths))[-1]
+
     @nn.compact
     def __call__(self, z: Array, code: Array | None = None) -> Array:
-        grid = halvings(self.places, len(self.widths))[-1]
+        grid = self.grid(self.places)
         h = jnp.moveaxis(z.reshape(*z.shape[:-1], -1, *grid), z.ndim - 1, -1)
         h = with_code(h, code, len(grid))
         h = h.reshape(-1, *h.shape[z.ndim - 1 :])

@@ -39,6 +39,13 @@ class Encoder(nn.Module):
     any_length: ClassVar[bool] = False
     reads_tokens: ClassVar[bool] = False
 
+    def grid(self, places: tuple[int, ...]) -> tuple[int, ...]:
+        """Returns the places of z for x of these places, () where z is one vector.
+
+        Where z has places, the outputs are laid out channel by channel: [E, *grid], flattened.
+        """
+        return ()
+
     @abstractmethod
     def __call__(self, x: Array) -> Array:
         """Returns the numbers of which q(z | x) is made, [B, outputs], for x [B, *places, C]."""
@@ -64,6 +71,10 @@ class Decoder(nn.Module):
     def sample_bytes(self) -> int:
         """Returns about how many bytes it holds per sample of an example beside its outputs."""
         return 0
+
+    def grid(self, places: tuple[int, ...]) -> tuple[int, ...]:
+        """Returns the places of z, as an encoder's."""
+        return ()
 
     @abstractmethod
     def __call__(self, z: Array, code: Array | None = None) -> Array:

@@ -32,6 +32,15 @@ class Density(Protocol):
     def sample(self, *, keys: Array) -> Array:
         """Draws z [B, size], one from each key [B]."""
 
+    def estimate(self, z: Array, *, keys: Array) -> Array:
+        """Returns what stands for log p(z) [K, B] in training and figures, with noise from keys.
+
+        Where log p(z) takes an integral that is too long to compute, this is a random number whose
+        mean over the keys [K, B] is at most log p(z). In training it may be another random number,
+        which rises as p comes closer to the latents.
+        """
+        return self.log_prob(z)
+
     def tempered(self, temperature: Array) -> Any:
         """Returns p with `temperature` times its standard deviation; None if that means nothing.
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from typing import Any
 
@@ -14,7 +13,6 @@ from vae.config.own import is_own
 from vae.config.reads import READERS
 from vae.config.values import shown
 from vae.errors import InputError, did_you_mean
-from vae.networks.strided import halvings
 from vae.probability.density import SPACES
 from vae.probability.distributions import example_keys
 from vae.probability.objectives import objective_of
@@ -55,36 +53,8 @@ def check_model(config: ConfigDict, model: Any, example: Callable[[], Batch]) ->
     _losses_of_samples(config.objective, model)
     _answers(config.objective, objective, model, example)
     _encoder_apart(config, objective, model)
-
-
-def check_grids(config: ConfigDict, places: tuple[int, ...], size: int) -> None:
-    """Refuses latents of `size` numbers that do not fill the grids of the networks.
-
-    Args:
-      config: the section `model`.
-      places: the axes of x beside its channels.
-      size: how many numbers z has.
-
-    Raises:
-      InputError: the sizes do not go together.
-    """
-    grids = {
-        key: halvings(places, len(config[f"{key}_widths"]))[-1]
-        for key in ("encoder", "decoder")
-        if config[key] == "grid"
-    }
-    for key, grid in grids.items():
-        if size % math.prod(grid):
-            raise InputError(
-                f"model.{key}='grid' with model.{key}_widths of {len(config[f'{key}_widths'])} has "
-                f"{'x'.join(map(str, grid))} positions, which do not divide the {size} "
-                "numbers of z."
-            )
-    if len(set(grids.values())) > 1:
-        raise InputError(
-            "model.encoder_widths and model.decoder_widths must have the same length, so that the "
-            "two grids are equal."
-        )
+    _random_priors(config, objective, model)
+    _parts_alone(config, objective, model)
 
 
 def _latents(config: ConfigDict, model: Any) -> None:
@@ -94,6 +64,12 @@ def _latents(config: ConfigDict, model: Any) -> None:
         raise InputError(
             f"model.prior={config.prior!r} does not go with model.name={config.name!r}, which has "
             "no posterior; choose 'standard_normal'."
+        )
+    condition = model.conditional.condition
+    if condition and not condition.to_decoder and not (prior and prior.reads_condition):
+        raise InputError(
+            "model.decoder_told=False leaves the condition to a prior that reads it, such as "
+            "model.prior='conditional' or 'flow_matching'."
         )
     if not (posterior and prior):
         return
@@ -107,6 +83,11 @@ def _latents(config: ConfigDict, model: Any) -> None:
         raise InputError(
             f"model.prior={config.prior!r} is made of densities q(z | x) at any z, which "
             f"model.posterior={config.posterior!r} does not have; 'gaussian' has it."
+        )
+    if not prior.exact and not model.encodes:
+        raise InputError(
+            f"model.prior={config.prior!r} learns from encoded examples, which model.name="
+            f"{config.name!r} has not; choose 'standard_normal'."
         )
     if prior.uses_encoder and model.conditional.condition:
         raise InputError(
@@ -209,4 +190,37 @@ def _encoder_apart(config: ConfigDict, objective: Objective, model: Any) -> None
         raise InputError(
             f"{apart} this model's q(z | x) is made of the decoder, too; choose "
             "objective.name='iwae'."
+        )
+
+
+def _random_priors(config: ConfigDict, objective: Objective, model: Any) -> None:
+    """Refuses an objective that log p(z) is not exact enough for."""
+    prior = model.prior
+    if objective.weighs and prior and not prior.exact:
+        raise InputError(
+            f"objective.name={config.objective.name!r} weighs samples by p(z), which "
+            f"model.prior={config.model.prior!r} only gives a bound on; choose 'elbo'."
+        )
+
+
+def _parts_alone(config: ConfigDict, objective: Objective, model: Any) -> None:
+    """Refuses an objective of parts alone where they have nothing to learn, or nothing stands."""
+    if not objective.learns:
+        return
+    name = f"objective.name={config.objective.name!r}"
+    learned = jax.eval_shape(lambda: model.init(key=jax.random.key(0))["params"])
+    if not all(jax.tree.leaves(learned.get(part, {})) for part in objective.learns):
+        raise InputError(
+            f"{name} trains the prior alone, but model.prior={config.model.prior!r} of model.name="
+            f"{config.model.name!r} has no weights; choose 'flow_matching', 'diffusion' or 'maf'."
+        )
+    if not config.training.pretrained:
+        raise InputError(
+            f"{name} trains the prior of a model that stands: name its run directory as "
+            "training.pretrained."
+        )
+    if config.training.aggressive_steps:
+        raise InputError(
+            f"training.aggressive_steps={config.training.aggressive_steps} has no effect with "
+            f"{name}, which does not train the encoder; leave it at 0."
         )

@@ -15,6 +15,7 @@ from jax.typing import ArrayLike
 
 from vae.config import get
 from vae.config.traced import traced
+from vae.probability.objectives import objective_of
 from vae.training import devices
 from vae.training.optimizers import encoder_first, gradient_transformation
 
@@ -95,12 +96,14 @@ def new_state(
 ) -> State:
     """Returns the state before the first step, for a `starting_point`; it may be traced.
 
-    Runs that differ in nothing else then share what is compiled. The `variables` are drawn if None
-    are given.
+    Runs that differ in nothing else then share what is compiled. Parts that the given `variables`
+    lack are drawn.
     """
     init_key, noise_key = jax.random.split(jax.random.wrap_key_data(jnp.asarray(key)))
-    variables = variables or model.init(key=init_key)
+    drawn = model.init(key=init_key)
+    variables = {c: parts | (variables or drawn)[c] for c, parts in drawn.items()}
     params = variables["params"]
+    names = metric_names(model, objective_of(config.objective).learns)
     zero = jnp.zeros((), jnp.int32)
     return State(
         step=zero,
@@ -111,7 +114,7 @@ def new_state(
         opt_state=transformation_of(model, config).init(params),
         hyper={name: jnp.asarray(value) for name, value in hyper.items()},
         guard=Guard(skipped=zero, streak=zero, diverged_at=zero - 1, retries=zero),
-        metrics=train_metrics(model, {}, counted=False),
+        metrics=train_metrics(names, {}, counted=False),
     )
 
 
@@ -123,8 +126,14 @@ def transformation_of(model: Any, config: ml_collections.ConfigDict) -> Any:
     return encoder_first(chosen, model.inference)
 
 
-def metric_names(model: Any) -> tuple[str, ...]:
-    """Returns the names of a model's training metrics: its losses, and its ELBO if it has one."""
+def metric_names(model: Any, learns: tuple[str, ...] = ()) -> tuple[str, ...]:
+    """Returns the names of a model's training metrics.
+
+    They are its losses, and its ELBO if it has one. Where an objective `learns` a part alone,
+    nothing is decoded, and of these there is the KL.
+    """
+    if learns:
+        return ("loss", "kl", "grad_norm")
     bound = ("elbo", "reconstruction", "kl") if model.encodes else ()
     return ("loss", *bound, *model.loss_names, "grad_norm")
 
@@ -137,10 +146,9 @@ def _averages(names: tuple[str, ...]) -> type[clu_metrics.Collection]:
 
 
 def train_metrics(
-    model: Any, values: dict[str, Array], *, counted: Array | bool
+    names: tuple[str, ...], values: dict[str, Array], *, counted: Array | bool
 ) -> clu_metrics.Collection:
     """Returns the metrics of one step from scalars; they are empty if it is not `counted`."""
-    names = metric_names(model)
     values = {name: jnp.zeros((1,)) for name in names} | {
         name: jnp.reshape(value, (1,)) for name, value in values.items()
     }

@@ -105,7 +105,9 @@ def make_step(
     objective = objective_of(config.objective)
     transformation = transformation_of(model, config)
     training = config.training
-    logged = [name for name in metric_names(model) if name != "grad_norm"]
+    names = metric_names(model, objective.learns)
+    logged = [name for name in names if name != "grad_norm"]
+    learns = objective.learns
 
     def mean_over_devices(tree: Any) -> Any:
         return tree if axis is None else mean(tree, (specs, WHOLE, WHOLE))
@@ -117,21 +119,23 @@ def make_step(
         examples = prepare(batch, table, values, config.data, keys=data_keys, train=True)
         sampled = sample_keys(noise_keys, config.objective.num_samples)
 
-        def terms_of(params: Any, keys: Array) -> Terms:
-            variables = {"params": params, "statistics": state.statistics}
+        learned = {name: state.params[name] for name in learns or state.params}
+
+        def terms_of(learned: Any, keys: Array) -> Terms:
+            variables = {"params": state.params | learned, "statistics": state.statistics}
             return model.terms(variables, examples, keys=keys, train=True, axis=axis)
 
         settings = objective_settings(config.objective, state.hyper, state.step)
         settings |= {"axis": axis, "keys": own_keys, "num_examples": num_examples}
         number = config.objective.backward_samples
         if number:
-            terms = terms_of(state.params, sampled)
+            terms = terms_of(learned, sampled)
             weights = log_weights(terms)
             chosen = resample(weights, keys=own_keys, number=number)
             sampled = sampled[chosen, jnp.arange(len(keys))]
-            _, pull_back = jax.vjp(lambda params: terms_of(params, sampled), state.params)
+            _, pull_back = jax.vjp(lambda learned: terms_of(learned, sampled), learned)
         else:
-            terms, pull_back = jax.vjp(lambda params: terms_of(params, sampled), state.params)
+            terms, pull_back = jax.vjp(lambda learned: terms_of(learned, sampled), learned)
 
         def gradient_of(objective: Callable[..., Array]) -> tuple[Array, Any]:
             loss_of = reading(objective, settings)
@@ -149,7 +153,11 @@ def make_step(
         reconstruction, kl = terms.log_px.mean(), divergence(terms).sum(0).mean()
         known = {"elbo": reconstruction - kl, "reconstruction": reconstruction, "kl": kl}
         known |= {"loss": loss} | {name: value.mean() for name, value in terms.losses.items()}
-        return grads, {name: known[name] for name in logged}, terms.statistics
+        statistics = terms.statistics
+        if learns:
+            grads = jax.tree.map(jnp.zeros_like, state.params) | grads
+            statistics = state.statistics | {name: statistics[name] for name in learns}
+        return grads, {name: known[name] for name in logged}, statistics
 
     def gradient(state: State, batch: Any, table: Any) -> tuple[Any, dict[str, Array], Any]:
         def add(sums: Any, micro_batch: Any) -> tuple[Any, None]:
@@ -165,7 +173,7 @@ def make_step(
     def update(
         state: State, grads: Any, grad_norm: Array, statistics: Any, rates: dict[str, Array]
     ) -> State:
-        more, share = {"norm": grad_norm}, dict.fromkeys(state.params, 1.0)
+        more, share = {"norm": grad_norm}, dict.fromkeys(learns or state.params, 1.0)
         if training.aggressive_steps:
             more["turn"] = turn = decoder_turn(training, state.step)
             share |= {part: 1.0 * turn for part in share if part not in model.inference}
@@ -178,7 +186,7 @@ def make_step(
             rate = share[part] * rates[RATES[part == "discriminator"]]
             return jax.tree.map(lambda p, d: p - rate * d, state.params[part], directions[part])
 
-        params = {part: moved(part) for part in state.params}
+        params = state.params | {part: moved(part) for part in share}
         ema = state.ema
         if ema is not None:
             # The average is short at first, so that it forgets the initial weights.
@@ -217,9 +225,9 @@ def make_step(
         window_starts = state.step % config.log.every_steps == 0
         metrics = jax.tree.map(
             lambda zero, total: jnp.where(window_starts, zero, total),
-            train_metrics(model, {}, counted=False),
+            train_metrics(names, {}, counted=False),
             state.metrics,
-        ).merge(train_metrics(model, {**outputs, "grad_norm": grad_norm}, counted=applied))
+        ).merge(train_metrics(names, {**outputs, "grad_norm": grad_norm}, counted=applied))
         return state.replace(step=state.step + 1, guard=guard, metrics=metrics), rates[RATES[0]]
 
     def step(state: State, batch: Any, table: Any) -> tuple[State, Report]:

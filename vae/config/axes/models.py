@@ -4,10 +4,12 @@ from vae.config.axes.choice import Choice
 
 _ENCODER = ("encoder", "encoder_widths")
 _DECODER = ("decoder",)
+_CHANNELS = "latent_channels"
 _OBSERVED = (  # of models with a p(x | z), which have a bound to train on
     *("likelihood", "regularizer", "image_loss"),
     *("objective.name", "objective.num_samples"),
 )
+_TOLD = ("encoder_told", "decoder_told")
 _QUANTIZED = ("num_latents", "transformer_width", "transformer_layers")
 
 AXES: dict[str, dict[str, Choice]] = {
@@ -15,12 +17,12 @@ AXES: dict[str, dict[str, Choice]] = {
         "vae": Choice(
             "One layer of latents.",
             "vae.models.vae:VAE",
-            ("condition", *_ENCODER, *_DECODER, "posterior", "prior", *_OBSERVED),
+            ("condition", *_ENCODER, *_DECODER, "posterior", "prior", *_OBSERVED, _CHANNELS),
         ),
         "two_layer": Choice(
             "Two layers of latents, the lower one given the upper.",
             "vae.models.two_layer:TwoLayer",
-            ("condition", *_ENCODER, *_DECODER, "top_dim", "top_widths", *_OBSERVED),
+            ("condition", *_ENCODER, *_DECODER, "top_dim", "top_widths", *_OBSERVED, _CHANNELS),
         ),
         "ladder": Choice(
             "Many groups of latents on grids, from coarse to fine (hierarchical).",
@@ -45,18 +47,18 @@ AXES: dict[str, dict[str, Choice]] = {
             "vae.models.semi_supervised:SemiSupervised",
             (
                 *(*_ENCODER, *_DECODER, "posterior", "prior", *_OBSERVED),
-                *("classification_weight", "data.labelled"),
+                *("classification_weight", "data.labelled", _CHANNELS),
             ),
         ),
         "gan": Choice(
             "A decoder, a prior and an adversary of examples, without p(x).",
             "vae.models.gan:GAN",
-            ("condition", *_DECODER, "prior"),
+            ("condition", *_DECODER, "prior", _CHANNELS),
         ),
     },
     "model.condition": {
         "none": Choice("The model is unconditional."),
-        "label": Choice("The model is conditioned on the class.", reads=("encoder_told",)),
-        "attributes": Choice("The model is conditioned on attributes.", reads=("encoder_told",)),
+        "label": Choice("The model is conditioned on the class.", reads=_TOLD),
+        "attributes": Choice("The model is conditioned on attributes.", reads=_TOLD),
     },
 }

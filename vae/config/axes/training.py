@@ -73,7 +73,7 @@ AXES: dict[str, dict[str, Choice]] = {
         ),
         "miwae": Choice(
             "The mean of M bounds of K / M samples.",
-            "vae.probability.objectives.importance:miwae",
+            "vae.probability.objectives.importance:MIWAE",
             ("groups",),
         ),
         "piwae": Choice(
@@ -83,7 +83,7 @@ AXES: dict[str, dict[str, Choice]] = {
         ),
         "ciwae": Choice(
             "A weighted mean of the ELBO and IWAE.",
-            "vae.probability.objectives.importance:ciwae",
+            "vae.probability.objectives.importance:CIWAE",
             ("ciwae_weight",),
         ),
         "beta_tc": Choice(
@@ -105,6 +105,10 @@ AXES: dict[str, dict[str, Choice]] = {
             "The ELBO plus a maximum mean discrepancy between q(z) and p(z).",
             "vae.probability.objectives.aggregate:INFO_VAE",
             ("alpha", *_MMD),
+        ),
+        "prior": Choice(
+            "log p(z) of a model that stands: the prior alone is trained, on latents.",
+            "vae.probability.objectives.variational:PRIOR",
         ),
         "wae": Choice(
             "The reconstruction plus a maximum mean discrepancy.",

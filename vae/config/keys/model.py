@@ -31,6 +31,12 @@ KEYS = {
         "Gives the encoder the condition, too.\n"
         "It comes as constant channels; many of them drown x.",
     ),
+    "model.decoder_told": Key(
+        True,
+        FLAG,
+        "Gives the decoder and the origin of z the condition.\n"
+        "Without, the prior alone depends on it.",
+    ),
     "model.encoder": axis("model.encoder", "mlp", "The network from x to q(z | x)."),
     "model.encoder_widths": Key(
         (512,),
@@ -100,6 +106,13 @@ KEYS = {
         "two_layer: numbers in the lower z.\n"
         "ladder: numbers at each position of a group's grid.\n"
         "vq: numbers in each code.",
+    ),
+    "model.latent_channels": Key(
+        0,
+        Whole(0, SIZE),
+        "Numbers of z at each place of its grid.\n"
+        "With 0, model.latent_dim says how many numbers z has. Networks without dense layers, such "
+        "as grid, have one.",
     ),
     "model.top_dim": Key(16, SOME, "Numbers in the upper z of two layers."),
     "model.top_widths": Key(

@@ -28,6 +28,8 @@ class Conditional(Prior):
     size: int
     condition: Condition
 
+    reads_condition = True
+
     def init(self, *, key: Array) -> parts.Variables:
         table = jnp.zeros((self.condition.size, self.size))
         return {"params": {"mean": table, "log_std": table}, "statistics": {}}

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Callable
-from typing import Protocol
+from typing import Any, Protocol, Self
 
 import jax
 
+from vae.errors import InputError
 from vae.models import parts
 from vae.probability.density import Density, Variational
+from vae.probability.solver import AT_ONCE, Solver
 from vae.probability.terms import Batch
 
 Array = jax.Array
@@ -22,6 +24,8 @@ class Prior(Protocol):
     of
 
         size       how many numbers z has
+        grid       the places of z where it has a place at each, channel by channel: z is then
+                   [E, *grid], flattened; () where z is one vector
         condition  the model's condition, or None, see `vae.models.condition`
         data       the facts about the data, see `vae.models.data`
 
@@ -31,10 +35,14 @@ class Prior(Protocol):
       space: where z is: "real" (R^size), "sphere" (unit vectors) or "categorical" (one-hot
         blocks); the posterior's must be the same.
       uses_encoder: whether p(z) is made of the posteriors of other examples.
+      exact: whether `estimate` of its densities is log p(z) itself, without noise.
+      reads_condition: whether p(z) depends on the model's condition.
     """
 
     space: str = "real"
     uses_encoder: bool = False
+    exact: bool = True
+    reads_condition: bool = False
 
     def init(self, *, key: Array) -> parts.Variables:
         """Returns the family's own initial variables.
@@ -42,6 +50,21 @@ class Prior(Protocol):
         `params` are learned by gradient descent, `statistics` are kept beside them.
         """
         return parts.nothing()
+
+    def tracked(self, variables: parts.Variables, z: Array) -> dict[str, Any]:
+        """Returns the family's statistics after a training batch with latents z [K, B, size].
+
+        They are averaged over the devices, so that they must be linear in what each device sees.
+        """
+        return variables["statistics"]
+
+    def with_solver(self, solver: Solver) -> Self:
+        """Returns the same family, whose samples are found by `solver`.
+
+        Raises:
+          InputError: its samples are drawn at once.
+        """
+        raise InputError(AT_ONCE)
 
     @abstractmethod
     def distribution(

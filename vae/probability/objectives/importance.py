@@ -61,9 +61,11 @@ def dreg(terms: Terms) -> Array:
     return sum(terms.losses.values()) - (normalised**2 * log_w).sum(0)
 
 
-IWAE = Objective(iwae, resampled=True)
-DREG = Objective(iwae, inference_loss=dreg, needs=("log_prob",), resampled=True)
-PIWAE = Objective(iwae, inference_loss=miwae)  # (Rainforth et al. 2018)
+IWAE = Objective(iwae, resampled=True, weighs=True)
+DREG = IWAE._replace(inference_loss=dreg, needs=("log_prob",))
+MIWAE = Objective(miwae, weighs=True)
+CIWAE = Objective(ciwae, weighs=True)
+PIWAE = Objective(iwae, inference_loss=miwae, weighs=True)  # (Rainforth et al. 2018)
 
 
 def resample(weights: Array, *, keys: Array, number: int) -> Array:

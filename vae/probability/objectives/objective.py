@@ -23,12 +23,16 @@ class Objective(NamedTuple):
       inference_loss: what the parameters of q(z | x) minimise instead, where the two differ.
       needs: names of what it needs of `terms.q`, see `density.py`.
       resampled: whether `backward_samples` of the K may be drawn, see `importance.resample`.
+      weighs: whether it exponentiates the log importance weights, which log p(z) must be exact for.
+      learns: names of the parts that it trains, where it leaves the others as they are.
     """
 
     loss: Callable[..., Array]
     inference_loss: Callable[..., Array] | None = None
     needs: tuple[str, ...] = ()
     resampled: bool = False
+    weighs: bool = False
+    learns: tuple[str, ...] = ()
 
     @property
     def reads(self) -> set[str]:

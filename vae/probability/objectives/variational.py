@@ -72,4 +72,15 @@ def stl(terms: Terms, *, beta: Array | float = 1.0) -> Array:
     return beta * kl - terms.log_px.mean(0) + sum(terms.losses.values())
 
 
+def prior(terms: Terms) -> Array:
+    """Returns -E_q[log p(z)] per example, [B]: the cross-entropy of the latents and the prior.
+
+    As a second stage, with encoder and decoder as they are, it makes p(z) the aggregate posterior
+    (Dai & Wipf 2019; Rombach et al., "High-resolution image synthesis with latent diffusion
+    models", 2022).
+    """
+    return -terms.log_pz.mean(0)
+
+
+PRIOR = Objective(prior, learns=("prior",))
 STL = Objective(stl, needs=("log_prob",))
