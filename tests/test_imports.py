@@ -30,6 +30,7 @@ ORDER = (
     "evaluation",
     "compiled",
     "run",
+    "loading",
     "experiment",
     "train",
     "population",

@@ -12,9 +12,10 @@ import types
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from vae.loading import load
     from vae.models.one_by_one import Decoding
     from vae.probability.solver import Solver
-    from vae.run import Run, load
+    from vae.run import Run
     from vae.tasks.output import Output
     from vae.train import train
 
@@ -25,7 +26,7 @@ def __getattr__(name: str) -> Any:
     # A config file imports vae.config; it need not wait for JAX.
     modules = {
         "train": "vae.train",
-        "load": "vae.run",
+        "load": "vae.loading",
         "Run": "vae.run",
         "Output": "vae.tasks.output",
         "Decoding": "vae.models.one_by_one",

@@ -261,7 +261,7 @@ def _load(
       out: Where to write what is made; the run directory if absent.
       cpu_devices: Makes the CPU appear as so many devices.
     """
-    from vae.run import load
+    from vae.loading import load
     from vae.training.directory import check_writable
 
     prepare(cpu_devices)

@@ -20,6 +20,7 @@ from vae.data.examples import Dataset
 from vae.data.prepare import first_examples, prepared_values
 from vae.errors import InputError
 from vae.evaluation.evaluator import Evaluator, make_evaluator
+from vae.loading import load
 from vae.models.data import Data
 from vae.models.likelihoods import grey_warning
 from vae.models.parts import shapes
@@ -27,7 +28,6 @@ from vae.models.traced import check_traced
 from vae.probability.objectives import objective_of
 from vae.rules.data import check_data, check_labels
 from vae.rules.model import check_model
-from vae.run import load
 from vae.training import devices
 from vae.training.allocation import check_fits
 from vae.training.state import State, initial_state, new_state, starting_point, state_specs
