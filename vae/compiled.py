@@ -7,11 +7,13 @@ from collections.abc import Callable
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 
 from vae.evaluation.likelihood import make_estimator
 from vae.evaluation.posterior import Posterior, make_sampler
 from vae.models.one_by_one import Decoding
 from vae.models.parts import tempered
+from vae.models.resized import resized
 from vae.probability.distributions import split
 from vae.probability.solver import Solver
 from vae.probability.terms import Batch
@@ -51,6 +53,7 @@ class Compiled:
         )
         self.estimator = functools.cache(estimator)
         self._decoding = functools.cache(lambda decoding: Compiled(model.with_decoding(decoding)))
+        self._resized = functools.cache(lambda places: Compiled(resized(model, places)))
         self._solver = functools.cache(lambda solver: Compiled(model.with_solver(solver)))
 
     def decoding(self, decoding: Decoding | None) -> Compiled:
@@ -61,6 +64,10 @@ class Compiled:
         """Returns these functions for a model whose prior is followed so."""
         return self if solver is None else self._solver(solver)
 
+    def resized(self, places: tuple[int, ...]) -> Compiled:
+        """Returns these functions for examples of other places, see `vae/models/resized.py`."""
+        return self._resized(places)
+
     def sampler(self, variables: Any) -> Callable[..., Posterior]:
         """Returns the posterior's sampler, see `make_sampler`."""
         self._sampler = self._sampler or make_sampler(self.model, variables)
@@ -68,6 +75,8 @@ class Compiled:
 
     def latents(self, variables: Any) -> Any:
         """Returns the shapes and types of one example's latents, a tree with leaves [1, ...]."""
+        if self.model.posterior:
+            return jax.ShapeDtypeStruct((1, self.model.posterior.size), jnp.float32)
         if self._latents is None:
             condition, keys = self.model.condition, jax.random.split(jax.random.key(0), 1)
             y = condition.unknown(1) if condition else None

@@ -31,6 +31,7 @@ from vae.errors import InputError
 from vae.evaluation.likelihood import Estimate
 from vae.evaluation.posterior import SWEEPS, Posterior, why_not
 from vae.models.one_by_one import Decoding
+from vae.models.resized import of_places
 from vae.probability.distributions import example_keys
 from vae.probability.event import Event
 from vae.probability.observations import number_observed
@@ -198,6 +199,19 @@ class Run:
         if not values.missing or values.end is not None:
             return made
         return values.marked(made, values.there(self.modality.check(x, self.event)))
+
+    def resized(self, places: tuple[int, ...]) -> Run:
+        """Returns the same run for examples of other places, see `vae/models/resized.py`.
+
+        Raises:
+          InputError: its networks are for examples of one size only.
+        """
+        compiled = self.compiled.resized(places)
+        variables = of_places(self.model, self.variables, places)
+        event = dataclasses.replace(self.event, shape=(*places, self.event.channels))
+        return dataclasses.replace(
+            self, model=compiled.model, variables=variables, event=event, compiled=compiled
+        )
 
     def log_likelihood(
         self,

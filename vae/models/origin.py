@@ -73,6 +73,20 @@ def update(statistics: dict[str, Array], z: Array, code: Array | None = None) ->
     return statistics | new
 
 
+def at_places(statistics: dict[str, Array], each: int, places: int) -> dict[str, Array]:
+    """Returns the statistics of latents [each, places], flattened, from those of other places.
+
+    The origin of a number is the same at all places: the mean over those that it was tracked at.
+    """
+    of_latents = ("origin", "origin_latents", "origin_products")
+
+    def spread(tracked: Array) -> Array:
+        mean = tracked.reshape(*tracked.shape[:-1], each, -1).mean(-1)
+        return jnp.repeat(mean, places, axis=-1)
+
+    return {name: spread(x) if name in of_latents else x for name, x in statistics.items()}
+
+
 def _origin(statistics: dict[str, Array], code: Array | None) -> Array:
     """Returns o(y), [size] or [B, size]."""
     shift = 0.0 if code is None else regression.shift(_moments(statistics), code)

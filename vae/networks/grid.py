@@ -39,6 +39,10 @@ class Encoder(network.Encoder):
     def grid(self, places: tuple[int, ...]) -> tuple[int, ...]:
         return halvings(places, len(self.widths))[-1]
 
+    @property
+    def reach(self) -> int:
+        return _reach(self, at_grid=0)
+
     @nn.compact
     def __call__(self, x: Array) -> Array:
         x = halve(self, x)
@@ -67,6 +71,10 @@ class Decoder(network.Decoder):
     def grid(self, places: tuple[int, ...]) -> tuple[int, ...]:
         return halvings(places, len(self.widths))[-1]
 
+    @property
+    def reach(self) -> int:
+        return _reach(self, at_grid=1)
+
     @nn.compact
     def __call__(self, z: Array, code: Array | None = None) -> Array:
         grid = self.grid(self.places)
@@ -75,3 +83,14 @@ class Decoder(network.Decoder):
         h = h.reshape(-1, *h.shape[z.ndim - 1 :])
         h = self.activation(Conv(self.widths[0], kernel_size=3, stride=1, dtype=self.dtype)(h))
         return double(self, h).reshape(*z.shape[:-1], *self.places, self.outputs)
+
+
+def _reach(module: Encoder | Decoder, at_grid: int) -> int:
+    """Returns how many positions a place sees around its own, with `at_grid` places on the grid.
+
+    Three taps see one position more. Four that halve see one more than the two of their own.
+    """
+    reach = at_grid
+    for _ in module.widths:
+        reach = 2 * (reach + module.blocks - 1) + 1
+    return reach

@@ -46,6 +46,15 @@ class Encoder(nn.Module):
         """
         return ()
 
+    @property
+    def reach(self) -> int | None:
+        """How many positions around those of its own place a number of z sees; None: all of x.
+
+        A network with a reach computes the same at every place, for x of any places: it is cloned
+        with other `outputs`, and keeps its parameters. See `vae/models/resized.py`.
+        """
+        return None
+
     @abstractmethod
     def __call__(self, x: Array) -> Array:
         """Returns the numbers of which q(z | x) is made, [B, outputs], for x [B, *places, C]."""
@@ -75,6 +84,14 @@ class Decoder(nn.Module):
     def grid(self, places: tuple[int, ...]) -> tuple[int, ...]:
         """Returns the places of z, as an encoder's."""
         return ()
+
+    @property
+    def reach(self) -> int | None:
+        """How many positions around its own a place of z changes, see `Encoder.reach`.
+
+        A decoder is cloned with other `places` and without its `output_bias`.
+        """
+        return None
 
     @abstractmethod
     def __call__(self, z: Array, code: Array | None = None) -> Array:
