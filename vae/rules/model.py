@@ -8,6 +8,7 @@ from typing import Any
 import jax
 from ml_collections import ConfigDict
 
+from vae.config import get
 from vae.config.keys import KEYS
 from vae.config.own import is_own
 from vae.config.reads import READERS
@@ -21,6 +22,10 @@ from vae.probability.terms import Batch
 from vae.rules.config import check_mean_of_causal
 
 READ = ("binary", "levels", "tokens")  # the kinds of values that a causal decoder reads
+OF_DRAWS = {  # choices that draw from the prior in training
+    "objective.name": ("info_vae", "wae"),
+    "model.adversary": ("images", "latents"),
+}
 
 # What an objective may need of q(z | x), see `vae.probability.density`: its name in messages, and
 # how to get it.
@@ -53,7 +58,7 @@ def check_model(config: ConfigDict, model: Any, example: Callable[[], Batch]) ->
     _losses_of_samples(config.objective, model)
     _answers(config.objective, objective, model, example)
     _encoder_apart(config, objective, model)
-    _random_priors(config, objective, model)
+    _estimated_priors(config, objective, model)
     _parts_alone(config, objective, model)
 
 
@@ -193,14 +198,40 @@ def _encoder_apart(config: ConfigDict, objective: Objective, model: Any) -> None
         )
 
 
-def _random_priors(config: ConfigDict, objective: Objective, model: Any) -> None:
-    """Refuses an objective that log p(z) is not exact enough for."""
-    prior = model.prior
-    if objective.weighs and prior and not prior.exact:
+def _estimated_priors(config: ConfigDict, objective: Objective, model: Any) -> None:
+    """Refuses what a prior that is at the end of a path cannot do, in training with the rest."""
+    prior, name = model.prior, f"model.prior={config.model.prior!r}"
+    if not prior or prior.exact:
+        return
+    if config.model.name == "semi_supervised":
         raise InputError(
-            f"objective.name={config.objective.name!r} weighs samples by p(z), which "
-            f"model.prior={config.model.prior!r} only gives a bound on; choose 'elbo'."
+            f"{name} does not go with model.name='semi_supervised', which asks for p(z) of all "
+            "classes at once; choose 'conditional' or 'mixture'."
         )
+    if objective.learns:
+        return
+    if config.model.prior == "flow_matching":
+        raise InputError(
+            f"{name} is trained by a matching loss, which is no bound for objective.name="
+            f"{config.objective.name!r}: choose objective.name='prior', or model.prior='diffusion'."
+        )
+    if not model.is_density:
+        raise InputError(
+            f"{name} would shrink latents to a point, for model.posterior="
+            f"{config.model.posterior!r} has no density; train it alone, with objective.name="
+            "'prior', or choose 'gaussian'."
+        )
+    if objective.weighs:
+        raise InputError(
+            f"objective.name={config.objective.name!r} weighs samples by p(z), which {name} only "
+            "gives a bound on; choose 'elbo'."
+        )
+    for key, those in OF_DRAWS.items():
+        if (value := get(config, key)) in those:
+            raise InputError(
+                f"{key}={value!r} draws from the prior at every step, which takes {name} tens of "
+                "passes through its network; choose another."
+            )
 
 
 def _parts_alone(config: ConfigDict, objective: Objective, model: Any) -> None:

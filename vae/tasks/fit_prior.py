@@ -124,7 +124,7 @@ def fit_prior(run: Run, name: str) -> Standardised:
         are too few training examples.
     """
     check_vectors(run)
-    if run.config.model.prior == "conditional":
+    if run.model.condition and run.model.prior.reads_condition:
         raise InputError(f"--prior={name} knows no labels, but this run's prior depends on them.")
     if name not in FITS:
         raise InputError(not_one_of(f"--prior={name}", name, FITS))

@@ -72,6 +72,16 @@ AXES: dict[str, dict[str, Choice]] = {
             "vae.models.priors.flow:maf",
             ("prior_flows", "prior_widths"),
         ),
+        "diffusion": Choice(
+            "Diffusion, trained with the rest or alone; log p(z) is a bound.",
+            "vae.models.priors.paths:diffusion",
+            ("prior_blocks", "prior_widths"),
+        ),
+        "flow_matching": Choice(
+            "Flow matching, trained alone on latents of a model that stands.",
+            "vae.models.priors.paths:flow_matching",
+            ("prior_blocks", "prior_widths"),
+        ),
         "uniform_sphere": Choice(
             "Uniform on the unit sphere.", "vae.models.priors.fixed:uniform_sphere"
         ),

@@ -167,7 +167,15 @@ KEYS = {
         "exemplar: training examples.",
     ),
     "model.prior_flows": Key(4, DEPTH, "Layers of the prior's flow."),
-    "model.prior_widths": Key((128, 128), WIDTHS, "Hidden widths in the prior's flow."),
+    "model.prior_widths": Key(
+        (128, 128),
+        WIDTHS,
+        "Widths of the prior's networks.\n"
+        "coupling, maf: hidden widths of each layer's network.\n"
+        "diffusion, flow_matching: channels at each resolution of a U-Net, each half the one "
+        "before; hidden widths where z is one vector.",
+    ),
+    "model.prior_blocks": Key(2, DEPTH, "Residual blocks for each of the prior's widths."),
     "model.likelihood": axis(
         "model.likelihood", "bernoulli", "The family of p(x | z), by the kind of values."
     ),
