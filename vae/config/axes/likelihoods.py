@@ -103,8 +103,13 @@ AXES: dict[str, dict[str, Choice]] = {
             ("image_loss_weight",),
         ),
         "perceptual": Choice(
-            "The distance of features of the mean of p(x | z).",
+            "The distance of untrained features of the mean of p(x | z).",
             "vae.models.losses.perceptual:Perceptual",
+            ("image_loss_weight",),
+        ),
+        "lite0": Choice(
+            "The distance of features of EfficientNet-Lite0, trained on ImageNet.",
+            "vae.models.losses.perceptual:Lite0",
             ("image_loss_weight",),
         ),
     },

@@ -12,11 +12,14 @@ import jax.numpy as jnp
 from vae.models import parts
 from vae.models.losses.drawn import Charge, Drawn
 from vae.models.losses.loss import Loss
+from vae.networks import efficientnet
 from vae.networks.random_features import random_features
 from vae.probability import similarity
 from vae.probability.event import Event
 
 Array = jax.Array
+
+LITE0 = (1, 3, 5, 11)  # blocks of EfficientNet-Lite0, counted from 1
 
 
 @dataclasses.dataclass(frozen=True)
@@ -73,13 +76,39 @@ class Perceptual(ImageLoss):
 
     The features at each position are first scaled to length 1 (Zhang et al., "The unreasonable
     effectiveness of deep features as a perceptual metric", 2018, eq. 1; Hou et al., "Deep feature
-    consistent variational autoencoder", 2017). See `networks/random_features.py`.
+    consistent variational autoencoder", 2017). These are those of a network that was never trained,
+    see `networks/random_features.py`.
     """
 
+    def features(self, x: Array) -> list[Array]:
+        """Returns the features [B, h, w, F] of images [B, H, W, C], layer by layer."""
+        return random_features(x)
+
     def each(self, mean: Array, x: Array) -> Array:
-        layers = zip(random_features(mean), random_features(x), strict=True)
+        layers = zip(self.features(mean), self.features(x), strict=True)
         distances = [((_unit(a) - _unit(b)) ** 2).sum(-1).mean((1, 2)) for a, b in layers]
         return math.prod(x.shape[1:]) * sum(distances, jnp.zeros(())) / len(distances)
+
+
+class Lite0(Perceptual):
+    """The same distance, of features of EfficientNet-Lite0, trained on ImageNet.
+
+    They are the outputs of the last block of each size, a half to a sixteenth of the image's, see
+    `networks/efficientnet.py`. The network's weights are constants: they are neither parameters nor
+    in checkpoints.
+    """
+
+    def takes(self, event: Event, space: str) -> str | None:
+        if (reason := super().takes(event, space)) or event.shape[-1] in (1, 3):
+            return reason
+        return (
+            f"is of grey or coloured images, but these have {event.shape[-1]} channels; choose "
+            "'perceptual', which takes any."
+        )
+
+    def features(self, x: Array) -> list[Array]:
+        found = efficientnet.features(x, depth=LITE0[-1])
+        return [found[block - 1] for block in LITE0]
 
 
 def _unit(features: Array) -> Array:
