@@ -14,8 +14,8 @@ from vae.networks.strided import halvings
 ENCODERS, DECODERS = parts("model.encoder"), parts("model.decoder")
 ACTIVATIONS = parts("model.activation")
 SHAPES = [(13,), (21, 3), (13, 10, 3), (28, 28, 1), (5, 4, 3, 2)]
-# A grid takes what fits it (test_grid.py), and the others read sequences (test_sequence.py).
-NAMES = sorted(set(ENCODERS) - {"grid", "lstm", "transformer"})
+# Two take z of a grid (test_grid.py, test_spatial.py), two read sequences (test_sequence.py).
+NAMES = sorted(set(ENCODERS) - {"grid", "spatial", "lstm", "transformer"})
 
 
 @pytest.mark.parametrize(

@@ -60,6 +60,7 @@ class Ladder(Autoencoder):
         common: dict[str, Any] = {
             "groups": tuple(config.groups),
             "stem_stride": config.stem_stride,
+            "remat": config.remat,
             "blocks": config.blocks,
             "activation": activation_of(config),
             "dtype": config.dtype,

@@ -77,6 +77,19 @@ class DenseLayer(nn.Module):
         return self.activation(nn.Dense(self.features, kernel_init=HE, dtype=self.dtype)(x))
 
 
+def block_of(block: type[nn.Module], remat: bool) -> type[nn.Module]:
+    """Returns a class of blocks that, with `remat`, keep nothing but their inputs for the gradient.
+
+    What is inside is computed once more in the backward pass (Chen et al., "Training deep nets with
+    sublinear memory cost", 2016). The layers have the same names either way.
+    """
+    if not remat:
+        return block
+    forgetful = nn.remat(block)
+    forgetful.__name__ = block.__name__  # of which Linen makes the names of layers
+    return forgetful
+
+
 def num_groups(channels: int) -> int:
     """Returns the largest number of groups, up to 32, that divides C into groups of 8 or more.
 
@@ -146,11 +159,13 @@ class Stage(nn.Module):
     blocks: int = 1
     activation: Callable[[Array], Array] = nn.relu
     dtype: jnp.dtype = jnp.float32
+    remat: bool = False
 
     @nn.compact
     def __call__(self, x: Array) -> Array:
+        block = block_of(ResidualBlock, self.remat)
         for _ in range(self.blocks):
-            x = ResidualBlock(self.features, self.activation, self.dtype)(x)
+            x = block(self.features, self.activation, self.dtype)(x)
         if 1 < math.prod(x.shape[1:-1]) <= ATTENTION_PLACES:
             x = Attention(self.dtype)(x)
         return x

@@ -25,6 +25,7 @@ from vae.networks.blocks import (
     LINEAR,
     SMALL,
     ResidualBlock,
+    block_of,
     group_norm,
     over_places,
     starting_bias,
@@ -53,19 +54,20 @@ class BottomUp(nn.Module):
     blocks: int = 1
     activation: Callable[[Array], Array] = nn.relu
     dtype: jnp.dtype = jnp.float32
+    remat: bool = False
 
     ranks = (1, 2, 3)
     any_length = False
 
     @nn.compact
     def __call__(self, x: Array) -> list[Array]:
-        contexts = []
+        contexts, block = [], block_of(ResidualBlock, self.remat)
         stride = self.stem_stride
         for width, groups in zip(self.widths, reversed(self.groups), strict=True):
             x = Conv(width, stride + 2, stride, self.dtype, LINEAR)(x)
             for _ in range(groups):
                 for _ in range(self.blocks):
-                    x = ResidualBlock(width, self.activation, self.dtype)(x)
+                    x = block(width, self.activation, self.dtype)(x)
                 contexts.append(x)
             stride = 2
         return contexts[::-1]
@@ -83,22 +85,23 @@ class Group(nn.Module):
     blocks: int
     activation: Callable[[Array], Array]
     dtype: jnp.dtype
+    remat: bool
 
     @nn.compact
     def __call__(self, h: Array, context: Array | None, choose: Choose) -> Array:
-        width = h.shape[-1]
+        width, block = h.shape[-1], block_of(ResidualBlock, self.remat)
         mean, log_std = self._head(h, "prior")
         p = DiagonalGaussian(mean, log_std)
         q = None
         if context is not None:
-            seen = ResidualBlock(width, self.activation, self.dtype, name="posterior_block")
+            seen = block(width, self.activation, self.dtype, name="posterior_block")
             shift, log_ratio = self._head(seen(h, context), "posterior")
             q = DiagonalGaussian(mean + shift, log_std + log_ratio)
         z = choose(p, q).reshape(*h.shape[:-1], self.channels)
         project = nn.Dense(width, kernel_init=self.latent_init, dtype=self.dtype, name="latent")
         h = h + project(z)
         for i in range(self.blocks):
-            h = ResidualBlock(width, self.activation, self.dtype, name=f"block_{i}")(h)
+            h = block(width, self.activation, self.dtype, name=f"block_{i}")(h)
         return h
 
     def _head(self, h: Array, name: str) -> tuple[Array, Array]:
@@ -127,6 +130,7 @@ class TopDown(nn.Module):
     blocks: int = 1
     activation: Callable[[Array], Array] = nn.relu
     dtype: jnp.dtype = jnp.float32
+    remat: bool = False
     output_bias: Array | None = None
 
     ranks = (1, 2, 3)
@@ -166,7 +170,10 @@ class TopDown(nn.Module):
                     h, self.grids[i]
                 )
             for _ in range(groups):
-                group = Group(self.channels, latent_init, self.blocks, self.activation, self.dtype)
+                group = Group(
+                    *(self.channels, latent_init, self.blocks),
+                    *(self.activation, self.dtype, self.remat),
+                )
                 h = group(h, next(of_groups), choose)
 
         bias = starting_bias(self.output_bias, (*self.places, self.outputs))

@@ -37,6 +37,7 @@ class Encoder(network.Encoder):
     activation: Callable[[Array], Array] = nn.relu
     dtype: jnp.dtype = jnp.float32
     blocks: int = 1
+    remat: bool = False
 
     ranks = (1, 2, 3)
 
@@ -45,7 +46,7 @@ class Encoder(network.Encoder):
         for i, width in enumerate(self.widths):
             kernel_size, stride = (4, 2) if i > 0 else (3, 1)
             x = Conv(width, kernel_size, stride, self.dtype, LINEAR)(x)
-            x = Stage(width, self.blocks, self.activation, self.dtype)(x)
+            x = Stage(width, self.blocks, self.activation, self.dtype, self.remat)(x)
         x = self.activation(group_norm(x, self.dtype)).reshape(x.shape[0], -1)
         return nn.Dense(self.outputs, kernel_init=SMALL, dtype=jnp.float32, name="head")(x)
 
@@ -63,6 +64,7 @@ class Decoder(network.Decoder):
     activation: Callable[[Array], Array] = nn.relu
     dtype: jnp.dtype = jnp.float32
     blocks: int = 1
+    remat: bool = False
     output_bias: Array | None = None
 
     ranks = (1, 2, 3)
@@ -79,7 +81,7 @@ class Decoder(network.Decoder):
             if i > 0:
                 kernel_init = he_normal_transposed(2, scale=1.0)
                 h = ConvTranspose(width, dtype=self.dtype, kernel_init=kernel_init)(h, grids.pop())
-            h = Stage(width, self.blocks, self.activation, self.dtype)(h)
+            h = Stage(width, self.blocks, self.activation, self.dtype, self.remat)(h)
         h = self.activation(group_norm(h, self.dtype))
 
         bias = starting_bias(self.output_bias, (*self.places, self.outputs))

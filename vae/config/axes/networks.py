@@ -18,8 +18,16 @@ AXES: dict[str, dict[str, Choice]] = {
         "resnet": Choice(
             "Residual blocks at several resolutions, with attention at the small ones.",
             "vae.networks.resnet:Encoder",
+            ("remat",),
         ),
-        "grid": Choice("Residual blocks without a dense layer.", "vae.networks.grid:Encoder"),
+        "grid": Choice(
+            "Convolutions without a dense layer, whose z has places.", "vae.networks.grid:Encoder"
+        ),
+        "spatial": Choice(
+            "Residual blocks at several resolutions, whose z has places: for large images.",
+            "vae.networks.spatial:Encoder",
+            ("stem_stride", "remat"),
+        ),
         "lstm": Choice(
             "LSTM layers over a sequence, whose last state is used.",
             "vae.networks.sequence:Recurrent",
@@ -42,8 +50,16 @@ AXES: dict[str, dict[str, Choice]] = {
         "resnet": Choice(
             "Residual blocks at several resolutions, with attention at the small ones.",
             "vae.networks.resnet:Decoder",
+            ("remat",),
         ),
-        "grid": Choice("Residual blocks without a dense layer.", "vae.networks.grid:Decoder"),
+        "grid": Choice(
+            "Convolutions without a dense layer, whose z has places.", "vae.networks.grid:Decoder"
+        ),
+        "spatial": Choice(
+            "Residual blocks at several resolutions, whose z has places: for large images.",
+            "vae.networks.spatial:Decoder",
+            ("stem_stride", "remat"),
+        ),
         "causal_transformer": Choice(
             "A Transformer that reads x value after value, beside z.",
             "vae.networks.causal:Transformer",

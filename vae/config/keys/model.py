@@ -44,7 +44,7 @@ KEYS = {
         "Widths of the encoder, from x to z.\n"
         "mlp, gated_mlp: width of each hidden layer.\n"
         "conv, normalized_conv: channels of each convolution of stride 2.\n"
-        "resnet, grid, ladder: channels at each resolution.\n"
+        "resnet, grid, spatial, ladder: channels at each resolution.\n"
         "lstm, transformer: width of each layer.",
     ),
     "model.decoder": axis(
@@ -88,7 +88,8 @@ KEYS = {
         "Blocks for each of the widths.\n"
         "mlp, gated_mlp: hidden layers.\n"
         "conv, normalized_conv: convolutions.\n"
-        "resnet, grid: residual blocks.\n"
+        "resnet, spatial: residual blocks.\n"
+        "grid: convolutions.\n"
         "ladder: residual blocks for each group and path.\n"
         "wavenet: stacks of convolutions, each with all dilations.",
     ),
@@ -250,6 +251,12 @@ KEYS = {
         "The weight of the classifier's loss.\nThe loss is that of each labelled example.",
     ),
     "model.dtype": axis("model.dtype", "float32", "The arithmetic of the networks."),
+    "model.remat": Key(
+        False,
+        FLAG,
+        "Computes residual blocks anew in the backward pass.\n"
+        "Training takes about a third longer, and the memory of one block instead of all.",
+    ),
     **settings(
         "model.name",
         "model.encoder",
