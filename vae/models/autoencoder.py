@@ -107,12 +107,14 @@ class Autoencoder(Model):
         The arguments are those of `Drawn`. log p(x | z) is [K, B], or [B] for a certain q. The
         statistics are the model's after this batch, except those of its latents.
         """
+        outputs, judged = losses.judged(self.losses, outputs, axis)
         one = outputs[0] if self.certain else outputs  # all samples of a certain q are equal
         log_px = self.emission.log_prob(variables, one, batch)
         drawn = Drawn(
             batch=batch,
             z=z,
             outputs=outputs,
+            judged=judged,
             decode=decode,
             draw=draw,
             likelihood=self.likelihood,

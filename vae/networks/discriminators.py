@@ -3,10 +3,10 @@
     Discriminator(widths, dtype)
         x [B, ...], code [B, C] or None -> features [B, F], logit [B], both float32
 
-The logit is linear in the features. A code of the condition adds an inner product of its embedding
-with the features, averaged over positions (projection: Miyato & Koyama, "cGANs with projection
-discriminator", 2018, who sum). Nothing normalises across examples, so an example's logit is its
-own.
+One of patches has logits [B, P], one for each of P windows. A logit is linear in the features. A
+code of the condition adds an inner product of its embedding with the features, averaged over
+positions (projection: Miyato & Koyama, "cGANs with projection discriminator", 2018, who sum).
+Nothing normalises across examples, so an example's logit is its own.
 """
 
 from __future__ import annotations
@@ -55,6 +55,32 @@ class GridDiscriminator(nn.Module):
         x = x.astype(jnp.float32)
         features = x.reshape(len(x), -1)
         return features, _logit(features, x.mean(tuple(range(1, x.ndim - 1))), code)
+
+
+class PatchDiscriminator(nn.Module):
+    """A logit for each position of the last convolution of a `GridDiscriminator`, [B, P].
+
+    (PatchGAN: Isola et al. 2017.) Each is linear in the 3 positions along each axis around its own.
+    """
+
+    widths: tuple[int, ...]
+    dtype: jnp.dtype = jnp.float32
+
+    ranks = (1, 2, 3)
+
+    @nn.compact
+    def __call__(self, x: Array, code: Array | None = None) -> tuple[Array, Array]:
+        for width in self.widths:
+            x = nn.leaky_relu(Conv(width, dtype=self.dtype)(x), SLOPE)
+        x = x.astype(jnp.float32)
+        logits = Conv(1, 3, 1, kernel_init=SMALL, name="head")(x)
+        if code is not None:
+            projection = nn.Dense(
+                x.shape[-1], use_bias=False, kernel_init=SMALL, dtype=jnp.float32, name="projection"
+            )
+            told = projection(code).reshape(len(x), *(1,) * (x.ndim - 2), -1)
+            logits += (told * x).sum(-1, keepdims=True)
+        return x.reshape(len(x), -1), logits.reshape(len(x), -1)
 
 
 class VectorDiscriminator(nn.Module):

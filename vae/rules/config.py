@@ -24,7 +24,7 @@ OF_BATCH = {  # choices that compare the examples of a batch
 CAUSAL = ("causal_transformer", "lstm", "gru", "wavenet")  # decoders that read the example
 OF_MEAN = {  # choices that need x to be a differentiable function of z alone
     "model.name": ("gan",),
-    "model.adversary": ("images",),
+    "model.adversary": ("images", "patches"),
     "model.image_loss": ("ms_ssim", "perceptual", "lite0"),
     "model.regularizer": ("gradient_penalty",),
 }
@@ -209,10 +209,16 @@ def _gan(config: ConfigDict) -> None:
         raise InputError(
             "model.similarity=True has no effect with model.name='gan', which reconstructs nothing."
         )
+    if model.adversarial_start:
+        raise InputError("model.adversarial_start must be 0 with model.name='gan'.")
 
 
-def _scale_of_features(config: ConfigDict) -> None:
+def _features(config: ConfigDict) -> None:
     model = config.model
+    if model.similarity and model.adversarial_start:
+        raise InputError(
+            "model.similarity needs a trained discriminator: model.adversarial_start=0."
+        )
     scaled = is_read(config, "model.scale") and model.scale not in UNTRAINED
     if model.similarity and scaled:
         raise InputError(
@@ -333,7 +339,7 @@ CONFIG: tuple[Callable[[ConfigDict], None], ...] = (
     _layers,
     _ladder,
     _gan,
-    _scale_of_features,
+    _features,
     lambda config: check_mean_of_causal(config, causal=config.model.decoder in CAUSAL),
     _semi_supervised,
     _priors,

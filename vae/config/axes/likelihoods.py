@@ -8,7 +8,7 @@ _ADVERSARY = (
     "discriminator_widths",
     "optimizer.discriminator_learning_rate",
 )
-_DISCRIMINATOR = (*_ADVERSARY, "gan_loss", "r1_weight", "spectral_norm")
+_DISCRIMINATOR = (*_ADVERSARY, "gan_loss", "r1_weight", "spectral_norm", "adversarial_start")
 
 AXES: dict[str, dict[str, Choice]] = {
     "model.likelihood": {
@@ -73,6 +73,11 @@ AXES: dict[str, dict[str, Choice]] = {
             "A discriminator of examples: VAE-GAN, VQ-GAN, GAN.",
             "vae.models.losses.realism:Realism",
             (*_DISCRIMINATOR, "similarity"),
+        ),
+        "patches": Choice(
+            "A discriminator of the windows of reconstructions (PatchGAN), for first stages.",
+            "vae.models.losses.patches:Patches",
+            (*_DISCRIMINATOR, "adversarial_balance"),
         ),
         "latents": Choice(
             "A discriminator between q(z) and p(z) instead of the KL (adversarial autoencoder).",

@@ -9,6 +9,7 @@ from vae.config.values import (
     LAYERS,
     SIZE,
     SOME,
+    STEPS,
     WEIGHT,
     WIDTHS,
     Each,
@@ -196,11 +197,24 @@ KEYS = {
         WEIGHT,
         "The weight of the adversarial loss.\nfactors: the weight of the total correlation.",
     ),
+    "model.adversarial_start": Key(
+        0,
+        STEPS,
+        "Updates of the model before the adversary takes part.\n"
+        "Until then neither the adversary nor its loss changes anything.",
+    ),
+    "model.adversarial_balance": Key(
+        False,
+        FLAG,
+        "Scales the adversarial gradient to that of the rest.\n"
+        "Where both meet, at the decoder's outputs, adversarial_weight is the ratio of their norms "
+        "over a batch.",
+    ),
     "model.discriminator_widths": Key(
         (64, 128, 256),
         WIDTHS,
         "Widths of the adversary.\n"
-        "images: channels of each convolution of stride 2.\n"
+        "images, patches: channels of each convolution of stride 2.\n"
         "latents, factors: width of each hidden layer.",
     ),
     "model.gan_loss": axis("model.gan_loss", "non_saturating", "The losses of both players."),

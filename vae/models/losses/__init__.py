@@ -15,6 +15,7 @@ from vae.config.build import build
 from vae.errors import InputError
 from vae.models import parts
 from vae.models.condition import Condition
+from vae.models.losses.balance import balanced
 from vae.models.losses.drawn import Charge, Drawn
 from vae.models.losses.loss import Loss
 from vae.probability.event import Event
@@ -62,6 +63,12 @@ def init(losses: tuple[Loss, ...], *, key: Array) -> dict[str, parts.Variables]:
     """Returns the initial variables of the losses that have some, by part; `key` is the model's."""
     key = jax.random.fold_in(key, 4)  # a model splits its own key into 0 to 3
     return {loss.part: loss.init(key=key) for loss in losses if loss.part}
+
+
+def judged(losses: tuple[Loss, ...], outputs: Array, axis: str | None) -> tuple[Array, Array]:
+    """Returns the decoder's outputs for what compares them with x, and for an adversary."""
+    weights = [loss.balance for loss in losses if loss.balance]
+    return balanced(outputs, weights[0], axis) if weights else (outputs, outputs)
 
 
 def charge(

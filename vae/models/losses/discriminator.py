@@ -24,6 +24,7 @@ Array = jax.Array
 
 NAMES = ("adversarial", "discriminator")
 PART = "discriminator"  # its name in a model's variables
+UPDATES = "updates"  # those of the model so far, in the statistics of one that starts late
 
 
 @dataclasses.dataclass(frozen=True)
@@ -31,11 +32,14 @@ class Discriminator:
     """A network that tells real examples from fakes, and the losses of both players.
 
     Attributes:
-      module: (x [B, ...], code [B, C] or None) to features [B, F] and logit [B].
+      module: (x [B, ...], code [B, C] or None) to features [B, F] and logit [B], or logits [B, P]
+        of P windows, over which losses are averaged.
       loss: the losses of both players as functions of logits.
       weight: the weight of the adversarial loss.
       r1_weight: the weight of half the squared slope at real examples.
       spectral_norm: whether the module's kernels are normalised.
+      start: the updates of the model before it takes part. Until then both losses are 0, and so are
+        their gradients.
     """
 
     module: nn.Module
@@ -43,6 +47,7 @@ class Discriminator:
     weight: float
     r1_weight: float
     spectral_norm: bool
+    start: int = 0
 
     @classmethod
     def build(
@@ -55,6 +60,7 @@ class Discriminator:
             weight=config.adversarial_weight,
             r1_weight=config.r1_weight,
             spectral_norm=config.spectral_norm,
+            start=config.adversarial_start,
         )
 
     def init(self, *inputs: Array | None, key: Array) -> parts.Variables:
@@ -63,6 +69,8 @@ class Discriminator:
         variables = parts.of_module(self.module, *inputs, key=module_key)
         if self.spectral_norm:
             variables["statistics"] = spectral.start(variables["params"], key=vectors_key)
+        if self.start:
+            variables["statistics"] |= {UPDATES: jnp.zeros(())}
         return variables
 
     def ready(self, variables: parts.Variables) -> parts.Variables:
@@ -70,13 +78,14 @@ class Discriminator:
 
         Their params are normalised, if they are to be; their statistics are those after the step.
         """
-        if not self.spectral_norm:
-            return variables
-        params, vectors = spectral.normalised(variables["params"], variables["statistics"])
-        return {"params": params, "statistics": vectors}
+        params, statistics = variables["params"], variables["statistics"]
+        counted = {UPDATES: statistics[UPDATES] + 1} if self.start else {}
+        if self.spectral_norm:
+            params, statistics = spectral.normalised(params, statistics)
+        return {"params": params, "statistics": statistics | counted}
 
     def judge(self, ready: parts.Variables, x: Array, code: Array | None) -> tuple[Array, Array]:
-        """Returns features [B, F] and logits [B] for x [B, ...] and code [B, C] or None."""
+        """Returns the module's features and logits for x [B, ...] and code [B, C] or None."""
         return parts.apply(self.module, ready["params"], x, code)
 
     def contest(
@@ -100,12 +109,24 @@ class Discriminator:
 
         def over_fakes(loss: Callable[[Array], Array], ready: parts.Variables) -> Array:
             logits = [jax.vmap(lambda x: score(ready, x))(fake) for fake in fakes]
-            return sum((loss(logit).mean(0) for logit in logits), jnp.zeros(())) / len(logits)
+            each = (_averaged(loss(logit).mean(0)) for logit in logits)
+            return sum(each, jnp.zeros(())) / len(logits)
 
         adversarial = over_fakes(self.loss.generator, jax.lax.stop_gradient(ready))
         real, fakes = jax.lax.stop_gradient((real, tuple(fakes)))
-        discriminator = self.loss.real(score(ready, real)) + over_fakes(self.loss.fake, ready)
+        logits = score(ready, real)
+        discriminator = _averaged(self.loss.real(logits)) + over_fakes(self.loss.fake, ready)
         if self.r1_weight:
-            slope = squared_slope(lambda x: score(ready, x), real)
+            # The windows' average, as if they did not overlap.
+            slope = squared_slope(lambda x: score(ready, x), real) / logits[0].size
             discriminator += 0.5 * self.r1_weight * slope
-        return {"adversarial": self.weight * adversarial, "discriminator": discriminator}
+        losses = {"adversarial": self.weight * adversarial, "discriminator": discriminator}
+        if self.start:
+            started = ready["statistics"][UPDATES] > self.start
+            losses = {name: jnp.where(started, loss, 0.0) for name, loss in losses.items()}
+        return losses
+
+
+def _averaged(losses: Array) -> Array:
+    """Returns losses [B] from [B], or from [B, P] of P windows."""
+    return losses if losses.ndim == 1 else losses.mean(1)

@@ -22,6 +22,7 @@ class Drawn:
       batch: B examples.
       z: samples from q(z | x), leaves [K, B, ...].
       outputs: the decoder's outputs at z, [K, B, *places, P].
+      judged: the same outputs for an adversary, whose gradient may be scaled, see `balance.py`.
       decode: the function from z to outputs.
       draw: the function from keys [B] to z ~ p(z), leaves [B, ...]; None where p(z) is fitted to
         the encoder's codes.
@@ -34,6 +35,7 @@ class Drawn:
     batch: Batch
     z: Any
     outputs: Array
+    judged: Array
     decode: Callable[[Any], Array]
     draw: Callable[[Array], Any] | None
     likelihood: Likelihood

@@ -30,10 +30,13 @@ class Loss(Protocol):
       names: the names of the terms that it adds to the loss.
       part: the name of its entry in the model's variables, or None. A loss with variables is an
         adversary of the model, which takes part in training only.
+      balance: of an adversary; above 0, the gradient of `Drawn.judged` is scaled to so many times
+        that of all that compares the outputs with x.
     """
 
     names: tuple[str, ...]
     part: str | None = None
+    balance: float = 0.0
 
     def takes(self, event: Event, space: str) -> str | None:
         """Returns why it does not take such examples or latents, or None where it does.

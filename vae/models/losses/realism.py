@@ -47,12 +47,14 @@ class Realism(Loss):
       event: the shape of an x and what its values mean.
       condition: the condition that it is given, or None.
       similarity: whether its features replace the values in the likelihood.
+      balance: see `Loss`.
     """
 
     discriminator: Discriminator
     event: Event
     condition: Condition | None
     similarity: bool
+    balance: float = 0.0
 
     names = NAMES
     part = PART
