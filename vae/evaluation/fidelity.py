@@ -4,7 +4,8 @@ With features a, b [N, F] of data and samples, float64 numpy:
 
     Frechet distance     |m_a - m_b|^2 + tr(C_a + C_b - 2 (C_a C_b)^(1/2)), between the Gaussians of
                          their means and covariances (Heusel et al. 2017); biased upwards, the less
-                         the more samples there are, so compare it at equal N only
+                         the more samples there are, so compare it at equal N only; the bias is
+                         large where N is not many times F
     kernel distance      the squared maximum mean discrepancy with k(u, v) = (u'v / F + 1)^3,
                          unbiased (Binkowski et al. 2018): 0 in the mean for samples of the data
     precision            the share of samples within the data's manifold
@@ -29,25 +30,24 @@ BINS = 10  # of the histogram whose entropy is that of a continuous attribute
 ROWS = 1000  # rows of a distance matrix that are held at once
 
 
-def frechet_of_gaussians(
-    mean_a: np.ndarray, cov_a: np.ndarray, mean_b: np.ndarray, cov_b: np.ndarray
-) -> float:
-    """Returns the squared 2-Wasserstein distance of N(mean_a, cov_a) and N(mean_b, cov_b)."""
-    # tr (A B)^(1/2) is the sum of the roots of the eigenvalues of A^(1/2) B A^(1/2), symmetric.
-    values, vectors = np.linalg.eigh(cov_a)
-    root = (vectors * np.sqrt(np.maximum(values, 0))) @ vectors.T
-    between = np.linalg.eigvalsh(root @ cov_b @ root)
-    overlap = np.sqrt(np.maximum(between, 0)).sum()
-    distance = ((mean_a - mean_b) ** 2).sum() + np.trace(cov_a) + np.trace(cov_b) - 2 * overlap
-    return float(max(distance, 0.0))
-
-
 def frechet(a: np.ndarray, b: np.ndarray) -> float:
-    """Returns the Frechet distance of features [N, F] and [M, F]."""
+    """Returns the Frechet distance of features [N, F] and [M, F].
+
+    With A and B the centred features over sqrt(N - 1) and sqrt(M - 1), C_a = A'A and C_b = B'B, so
+    the trace of (C_a C_b)^(1/2) is the sum of the singular values of A B'. This also holds where
+    there are fewer examples than features and no covariance has full rank. A and B are first turned
+    into triangles, which leaves the singular values as they are.
+    """
     if not _finite(a, b):
         return math.nan
-    moments = [(x.mean(0), np.atleast_2d(np.cov(x, rowvar=False))) for x in (a, b)]
-    return frechet_of_gaussians(*moments[0], *moments[1])
+    moved = ((a.mean(0) - b.mean(0)) ** 2).sum()
+    a, b = ((x - x.mean(0)) / math.sqrt(len(x) - 1) for x in (a, b))
+    overlap = np.linalg.svd(_triangle(a) @ _triangle(b).T, compute_uv=False).sum()
+    return float(max(moved + (a**2).sum() + (b**2).sum() - 2 * overlap, 0.0))
+
+
+def _triangle(x: np.ndarray) -> np.ndarray:
+    return np.asarray(np.linalg.qr(x, mode="r"))
 
 
 def kernel_distance(a: np.ndarray, b: np.ndarray) -> float:

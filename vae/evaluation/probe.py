@@ -226,20 +226,27 @@ def _columns(field: Field) -> np.ndarray:
     return np.array(field.columns)
 
 
-def labelled(dataset: Dataset, examples: Examples, most: int) -> tuple[np.ndarray, np.ndarray]:
-    """Returns the first `most` readable, labelled x [N, *places, C] in [0, 1], and their labels.
+def first(dataset: Dataset, examples: Examples, most: int) -> tuple[np.ndarray, np.ndarray]:
+    """Returns the readable ones of the first `most` x [N, *places, C] in [0, 1], and their labels.
 
     Where positions are missing, x is 0, as models are given it.
+    """
+    held = load_in_memory(examples.take(np.arange(min(most, len(examples)))), threads=4)
+    x = dataset.event.values.to_x(held.values[held.ok])
+    return (np.nan_to_num(x) if dataset.event.values.missing else x), held.labels[held.ok]
+
+
+def labelled(dataset: Dataset, examples: Examples, most: int) -> tuple[np.ndarray, np.ndarray]:
+    """Returns what `first` does, of the examples that have a label.
 
     Raises:
       InputError: none of them has a label.
     """
-    held = load_in_memory(examples.take(np.arange(min(most, len(examples)))), threads=4)
-    known = held.ok & (held.labels >= 0 if held.labels.ndim == 1 else True)
+    x, labels = first(dataset, examples, most)
+    known = labels >= 0 if labels.ndim == 1 else np.ones(len(labels), bool)
     if not known.any():
         raise InputError(f"the data ({dataset.description}) have a split without labels.")
-    x = dataset.event.values.to_x(held.values[known])
-    return (np.nan_to_num(x) if dataset.event.values.missing else x), held.labels[known]
+    return x[known], labels[known]
 
 
 def _loss(logits: Array, y: Array, *, exclusive: bool, fields: Sequence[Field]) -> Array:
