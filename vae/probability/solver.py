@@ -41,3 +41,16 @@ class Solver:
             raise InputError(f"steps={self.steps} must be a whole number from 1.")
         if not 0 <= self.guidance < float("inf"):
             raise InputError(f"guidance={self.guidance} must be from 0.")
+
+    @property
+    def named(self) -> str:
+        """Returns what is said of it in titles, "32 steps of heun, guidance 2"."""
+        guidance = f", guidance {self.guidance:g}" if self.guidance != 1 else ""
+        return f"{self.steps} steps of {self.method}{guidance}"
+
+
+def solver_of(method: str | None, steps: int | None, guidance: float | None) -> Solver | None:
+    """Returns the solver of what is given, with defaults for the rest; None where nothing is."""
+    given = {"method": method, "steps": steps, "guidance": guidance}
+    given = {name: value for name, value in given.items() if value is not None}
+    return Solver(**given) if given else None  # type: ignore[arg-type]  # by their names

@@ -14,10 +14,11 @@ from vae.data.labels import called
 from vae.data.prepare import first_examples
 from vae.errors import InputError
 from vae.models.one_by_one import Decoding
+from vae.probability.solver import solver_of
 from vae.run import Run
 from vae.tasks import names
 from vae.tasks.fit_prior import fit_prior
-from vae.tasks.inputs import with_attributes
+from vae.tasks.inputs import refuse, with_attributes
 from vae.tasks.output import Output
 
 logger = logging.getLogger(__name__)
@@ -36,31 +37,37 @@ def sample(
     seed: Seed = 0,
     prior: Literal["mixture", "flow", "vae"] | None = None,
     temperature: float | None = None,
+    steps: Count | None = None,
+    solver: Literal["euler", "heun"] | None = None,
+    guidance: float | None = None,
     top_p: float = 1.0,
     decoder_temperature: float = 1.0,
     beam: Count | None = None,
 ) -> Output:
     """Draws samples from the prior, as one picture.
 
-    What a picture cannot hold (rows of a table, text, sounds) is also written into files beside it,
-    and text is printed. The last three flags are for decoders that read x value after value.
+    What a picture cannot hold (rows, text, sounds) is also written into files beside it. Steps,
+    solver and guidance are for priors by flow matching and diffusion, the last three flags for
+    decoders that read x value after value.
 
     Examples:
       vae sample --workdir=runs/digits --prior=mixture --temperature=0.8
-      vae sample --workdir=runs/sentences --top_p=0.9
-      vae sample --workdir=runs/speech --labels=digit=7,speaker=jackson
+      vae sample --workdir=runs/faces --attributes=Smiling=1 --guidance=2
 
     Args:
       run: the run.
       num: the number of samples.
-      labels: classes of the samples, by number or name, in turn (digit=7,speaker=jackson where an
-        example has several); all classes if absent.
-      attributes: attributes of the samples: Smiling=1,Hat=0, or several such sets, used in turn,
-        with / between; an attribute not named is as in the test examples.
+      labels: classes in turn, by number or name (digit=7,speaker=jackson where an example has
+        several); all if absent.
+      attributes: attributes, Smiling=1,Hat=0, or several such sets in turn, with / between; others
+        are as in the test examples.
       draw: draws x from p(x | z) instead of showing its mean.
       seed: seed of the latents and of x.
       prior: fits this density to the latents of the training set, and samples from it instead.
       temperature: scales the standard deviation of the prior; below 1, samples are more alike.
+      steps: steps from noise to a sample (32).
+      solver: euler takes one pass through the network a step, heun two.
+      guidance: weight of the condition; above 1 it shows more clearly.
       top_p: draws each value from the fewest with this probability (nucleus sampling).
       decoder_temperature: divides the logits of each value; 0 takes the most probable.
       beam: keeps so many most probable beginnings (beam search); 1 is greedy.
@@ -70,10 +77,14 @@ def sample(
 
     Raises:
       InputError: the model takes no labels or attributes, or not these, its prior has no
-        temperature, or its decoder finds all values at once.
+        temperature or no path, or its decoder finds all values at once.
     """
     kind = run.model.condition.kind if run.model.condition else ""
     decoding = Decoding(decoder_temperature, top_p, beam)
+    path_solver = solver_of(solver, steps, guidance)
+    if prior:
+        why = "is for the run's own prior: leave it out with --prior."
+        refuse(why, steps=steps, solver=solver, guidance=guidance)
     fields = fields_of(run.attributes) if kind == "attributes" else ()
     if labels and not (kind == "label" or fields):
         raise InputError("this model takes no labels; one with model.condition='label' does.")
@@ -94,6 +105,9 @@ def sample(
         "-".join("_".join(f"{key}{value:g}" for key, value in one.items()) for one in attributes),
         temperature=(temperature, None),
         num=(num, NUM),
+        steps=(steps, None),
+        solver=(solver, None),
+        guidance=(guidance, None),
         top_p=(top_p, 1),
         decoder_temperature=(decoder_temperature, 1),
         beam=(beam, None),
@@ -117,10 +131,12 @@ def sample(
         prior=fitted,
         temperature=temperature,
         decoding=None if decoding == Decoding() else decoding,
+        solver=path_solver,
     )
     data = _data(run) if run.modality.COMPARES else None
     how = "x drawn from p(x | z)" if draw or run.model.causal else "shown as the mean of p(x | z)"
     how = decoding.named or how
+    how = f"{path_solver.named}, {how}" if path_solver else how
     title = _title(run, how, seed, prior, temperature, attributes)
     captions = called(given, run.attributes or run.classes)
     sheet = run.modality.sheet(x, run.event, title, data=data, captions=captions)
