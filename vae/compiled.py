@@ -9,6 +9,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
+from vae.evaluation.guided import make_guided
 from vae.evaluation.likelihood import make_estimator
 from vae.evaluation.posterior import Posterior, make_sampler
 from vae.models.one_by_one import Decoding
@@ -69,8 +70,13 @@ class Compiled:
         return self._resized(places)
 
     def sampler(self, variables: Any) -> Callable[..., Posterior]:
-        """Returns the posterior's sampler, see `make_sampler`."""
-        self._sampler = self._sampler or make_sampler(self.model, variables)
+        """Returns the posterior's sampler, see `make_sampler` and `make_guided`."""
+        if not self._sampler:
+            prior = self.model.prior
+            guided = prior and prior.path
+            self._sampler = (
+                make_guided(self.model) if guided else make_sampler(self.model, variables)
+            )
         return self._sampler
 
     def latents(self, variables: Any) -> Any:

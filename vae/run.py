@@ -29,7 +29,7 @@ from vae.data.prepare import on_levels
 from vae.data.scales import Scales
 from vae.errors import InputError
 from vae.evaluation.likelihood import Estimate
-from vae.evaluation.posterior import SWEEPS, Posterior, why_not
+from vae.evaluation.posterior import Posterior, why_not
 from vae.models.one_by_one import Decoding
 from vae.models.resized import of_places
 from vae.probability.distributions import example_keys
@@ -268,7 +268,7 @@ class Run:
         labels: Any = None,
         *,
         chains: int = 4,
-        sweeps: int = SWEEPS,
+        sweeps: int | None = None,
         seed: int = 0,
     ) -> Posterior:
         """Samples p(z | observed): what partly known examples may be.
@@ -278,7 +278,8 @@ class Run:
             examples.
           labels: as for `encode`, if the model takes any.
           chains: M, the number of possible examples for each.
-          sweeps: trajectories of each chain; no result uses the first half.
+          sweeps: trajectories of each chain, of which no result uses the first half; 200 if None.
+            Where the prior is the end of a path, the number of steps along it; 50 if None.
           seed: seed of the chains; chain m of example n is the same whatever else there is.
 
         Raises:
@@ -292,7 +293,7 @@ class Run:
             observation,
             self._labels(labels, num) if self.model.condition else None,
             chains=given.whole_number(chains, "chains", 1),
-            sweeps=given.whole_number(sweeps, "sweeps", 1),
+            sweeps=sweeps and given.whole_number(sweeps, "sweeps", 1),
             key=given.key(seed),
         )
 

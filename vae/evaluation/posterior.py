@@ -69,7 +69,10 @@ BYTES = 2**28  # of their Jacobians
 
 
 class Posterior(NamedTuple):
-    """The results of M chains for each of N examples, as numpy arrays.
+    """M samples for each of N examples, as numpy arrays: the results of chains.
+
+    Where they are found along the path of a prior (`guided.py`), they are no chains: S is 1, the
+    mean is theirs, and what tells how chains have mixed is None.
 
     Attributes:
       mean: [N, *places, C] E[x | observed], over the chains and the second half of their sweeps.
@@ -84,9 +87,9 @@ class Posterior(NamedTuple):
     mean: np.ndarray
     samples: np.ndarray
     z: np.ndarray
-    acceptance: np.ndarray
-    rhat: np.ndarray
-    ess: np.ndarray
+    acceptance: np.ndarray | None = None
+    rhat: np.ndarray | None = None
+    ess: np.ndarray | None = None
 
 
 def why_not(model: Any) -> str | None:
@@ -99,7 +102,7 @@ def why_not(model: Any) -> str | None:
         return "has latents that are not vectors of real numbers, which a 'gaussian' posterior has"
     if not model.is_density:
         return "has a q(z | x) without a density; a 'gaussian' posterior has one"
-    if model.prior and not model.prior.exact:
+    if model.prior and not (model.prior.exact or model.prior.path):
         return "has a prior whose log p(z) is only estimated; a 'mixture' or 'maf' has it"
     return None
 
@@ -114,7 +117,7 @@ def make_sampler(model: Any, variables: Any) -> Callable[..., Posterior]:
     Returns:
       `sample(variables, observation, y, chains=M, sweeps=T, key=key)` for an observation
       (`probability/observations.py`) of N examples and their y [N, ...], as a model is given it; T
-      is the number of sweeps of each chain.
+      is the number of sweeps of each chain, `SWEEPS` where None.
     """
     ends, structure = _groups(model, variables)
     dim = int(ends[-1])
@@ -286,9 +289,10 @@ def make_sampler(model: Any, variables: Any) -> Callable[..., Posterior]:
         y: np.ndarray | None,
         *,
         chains: int,
-        sweeps: int,
+        sweeps: int | None,
         key: Array,
     ) -> Posterior:
+        sweeps = SWEEPS if sweeps is None else sweeps
         number = len(jax.tree.leaves(observation)[0])
         jacobian = 4 * min(dim, DENSE) * model.event.size
         size = min(number, max(1, min(CHAINS, BYTES // jacobian) // chains))

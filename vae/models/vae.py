@@ -131,14 +131,19 @@ class VAE(Autoencoder):
         temperature: Array | None = None,
     ) -> Array:
         """Draws latents z ~ p(z) [B, D], one from each key [B]; see `parts.tempered`."""
-        p = self._prior(variables, Batch(None, y), train=False)
-        return parts.tempered(p, temperature).sample(keys=keys)
+        return parts.tempered(self.latents(variables, y), temperature).sample(keys=keys)
+
+    def latents(self, variables: Variables, y: Array | None = None) -> Density:
+        """Returns p(z) from which `sample` draws."""
+        return self._prior(variables, Batch(None, y), train=False)
+
+    def outputs(self, variables: Variables, z: Array, y: Array | None = None) -> Array:
+        """Returns the outputs of p(x | z) [N, *places, P] at any z [N, D]."""
+        return self.emission.outputs(variables, *self._inputs(variables, z, y))
 
     def joint(self, variables: Variables, z: Array, y: Array | None = None) -> tuple[Array, Array]:
         """Returns log p(z) [N] and the outputs of p(x | z) [N, *places, P] at any z [N, D]."""
-        p = self._prior(variables, Batch(None, y), train=False)
-        inputs = self._inputs(variables, z, y)
-        return p.log_prob(z), self.emission.outputs(variables, *inputs)
+        return self.latents(variables, y).log_prob(z), self.outputs(variables, z, y)
 
     def terms(
         self,

@@ -22,6 +22,7 @@ An observation is a dataclass of arrays [B, ...], registered as a pytree, that a
                                                averaged [..., B, H / f, W / f, C]
     expected(likelihood, outputs, variables)   E[x | observed, z], [..., B, *places, C]; averages
                                                are interpolated between blocks
+    seen                                       what is observed, of which `moments` has the mean
     unknown                                    [B, *places], the positions that z still decides
     does_not_fit(event)                        why it does not fit such examples, or None
 """
@@ -59,6 +60,10 @@ class Masked(flax.struct.PyTreeNode):
     def moments(self, likelihood: Any, outputs: Array, variables: Any) -> tuple[Array, Array]:
         variance = likelihood.variance(outputs, variables) / self.weight
         return likelihood.mean(outputs), jnp.where(self.observed[..., None], variance, jnp.inf)
+
+    @property
+    def seen(self) -> Array:
+        return self.x
 
     @property
     def unknown(self) -> Array:
@@ -105,6 +110,10 @@ class Noisy(flax.struct.PyTreeNode):
         mean, variance = likelihood.mean(outputs), likelihood.variance(outputs, variables)
         share = jnp.where(self.there[..., None], variance / (self.sigma**2 + variance), 0.0)
         return mean + share * (self.y - mean)
+
+    @property
+    def seen(self) -> Array:
+        return self.y
 
     @property
     def unknown(self) -> Array:
@@ -158,6 +167,10 @@ class Averaged(flax.struct.PyTreeNode):
         together = block_means(jnp.sqrt(variance), self.factor) ** 2
         variance = (1 - self.correlation) * alone + self.correlation * together
         return block_means(likelihood.mean(outputs), self.factor), self.sigma**2 + variance
+
+    @property
+    def seen(self) -> Array:
+        return self.y
 
     @property
     def unknown(self) -> Array:

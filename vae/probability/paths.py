@@ -136,6 +136,11 @@ class PathDensity(Density, flax.struct.PyTreeNode):
         x = self._followed(self._guided(self.code), x, self.path.end, 0.0)
         return self.mean + self.std * x
 
+    def denoised(self, x: Array, t: Array) -> Array:
+        """Returns E[u | x_t] [B, D] for x [B, D] at a time t, with the solver's guidance."""
+        _, sigma, _, d_sigma = self.path.at(t)
+        return d_sigma * x - sigma * self._guided(self.code)(x, t)
+
     def log_prob(self, z: Array) -> Array:
         """Returns log p(z) [...] of z [..., D] by the ODE, with the trace in full.
 

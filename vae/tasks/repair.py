@@ -111,6 +111,7 @@ def repair(
         rhat, ess     the largest R-hat and the smallest effective sample size of an unknown value
         unmixed       number of examples with R-hat above 1.1; if any, `note` says so in a sentence
         acceptance    the mean acceptance rate of trajectories, in [0, 1]
+        (these where samples are those of chains, see `evaluation.guided` for others)
         mse           mean squared error over the region
         psnr          for images, the PSNR of that mean in dB
         ...           the modality's other figures of likeness, with the region replaced
@@ -122,8 +123,7 @@ def repair(
     Raises:
       InputError: sweeps are not positive.
     """
-    sweeps = SWEEPS if sweeps is None else sweeps
-    if sweeps < 1:
+    if sweeps is not None and sweeps < 1:
         raise InputError(f"--sweeps={sweeps} must be at least 1; {SWEEPS} is the default.")
     posterior = run.posterior(observation, given.y, chains=samples, sweeps=sweeps, seed=seed)
     there = run.event.values.there(given.x) if run.event.values.missing else None
@@ -135,29 +135,16 @@ def repair(
     )
     path = names.picture(run, task, how, f"seed{seed}", given.tag)
     number, chains = posterior.samples.shape[:2]
-    unmixed = int((posterior.rhat > MIXED).sum())
     figures: dict[str, Any] = {"seed": seed, **facts} | {
         "step": run.step,
         "num": number,
         "samples": chains,
-        "acceptance": float(posterior.acceptance.mean()),
-        "rhat": _number(posterior.rhat.max()),
-        "ess": _number(posterior.ess.min()),
-        "unmixed": unmixed,
     }
-    if unmixed:
-        figures["note"] = (
-            f"The samples of {unmixed} of {number} examples have not mixed (R-hat up to "
-            f"{figures['rhat']:.2f}, wanted {MIXED:g}): they and their mean may depend on where "
-            f"the chains started; raise --sweeps, here {sweeps}."
-        )
-    each = zip(
-        given.names, posterior.acceptance.mean(1), posterior.rhat, posterior.ess, strict=True
-    )
-    rows: list[dict[str, Any]] = [
-        {"name": name, "acceptance": float(a), "rhat": _number(r), "ess": _number(e)}
-        for name, a, r, e in each
-    ]
+    rows: list[dict[str, Any]] = [{"name": name} for name in given.names]
+    if posterior.rhat is not None:
+        found, each = _mixing(posterior, SWEEPS if sweeps is None else sweeps)
+        figures |= found
+        rows = [row | one for row, one in zip(rows, each, strict=True)]
     before = dict(damaged)
     files: dict[str, bytes] = {}
     if given.dataset:
@@ -190,6 +177,28 @@ def repair(
     paths = sheet._replace(files={**sheet.files, **files}).save(path)
     write_json(path.with_suffix(".json"), figures | {"per_example": rows})
     return Output([*paths, path.with_suffix(".json")], figures)
+
+
+def _mixing(posterior: Any, sweeps: int) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+    """Returns what tells how the chains have mixed, over all examples and for each."""
+    acceptance, rhat, ess = posterior.acceptance, posterior.rhat, posterior.ess
+    unmixed = int((rhat > MIXED).sum())
+    figures: dict[str, Any] = {
+        "acceptance": float(acceptance.mean()),
+        "rhat": _number(rhat.max()),
+        "ess": _number(ess.min()),
+        "unmixed": unmixed,
+    }
+    if unmixed:
+        figures["note"] = (
+            f"The samples of {unmixed} of {len(rhat)} examples have not mixed (R-hat up to "
+            f"{figures['rhat']:.2f}, wanted {MIXED:g}): they and their mean may depend on where "
+            f"the chains started; raise --sweeps, here {sweeps}."
+        )
+    each = zip(acceptance.mean(1), rhat, ess, strict=True)
+    return figures, [
+        {"acceptance": float(a), "rhat": _number(r), "ess": _number(e)} for a, r, e in each
+    ]
 
 
 def _measured(

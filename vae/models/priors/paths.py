@@ -21,7 +21,7 @@ from vae.models.condition import Condition
 from vae.models.priors.prior import Prior
 from vae.networks.velocity import ResidualMLP, UNet
 from vae.probability.density import Variational
-from vae.probability.paths import Diffusion, Matched, PathDensity
+from vae.probability.paths import Diffusion, Matched, Path, PathDensity
 from vae.probability.solver import Solver
 from vae.probability.terms import Batch
 
@@ -102,6 +102,10 @@ class PathPrior(Prior):
             solver=self.solver,
             train=train,
         )
+
+    @property
+    def path(self) -> Path:  # type: ignore[override]  # None, where there is none
+        return self.density.path
 
     @property
     def _channels(self) -> int:

@@ -11,6 +11,7 @@ import jax
 from vae.errors import InputError
 from vae.models import parts
 from vae.probability.density import Density, Variational
+from vae.probability.paths import Path
 from vae.probability.solver import AT_ONCE, Solver
 from vae.probability.terms import Batch
 
@@ -37,12 +38,14 @@ class Prior(Protocol):
       uses_encoder: whether p(z) is made of the posteriors of other examples.
       exact: whether `estimate` of its densities is log p(z) itself, without noise.
       reads_condition: whether p(z) depends on the model's condition.
+      path: the path from noise at whose end p(z) is, as a `PathDensity`; None where there is none.
     """
 
     space: str = "real"
     uses_encoder: bool = False
     exact: bool = True
     reads_condition: bool = False
+    path: Path | None = None
 
     def init(self, *, key: Array) -> parts.Variables:
         """Returns the family's own initial variables.

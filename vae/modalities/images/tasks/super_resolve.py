@@ -58,7 +58,8 @@ def super_resolve(
       attributes: attributes of your own images: Smiling=1,Hat=0 for all, or a set for each, with
         / between; an attribute not named gets its median over test images.
       samples: the number of repairs of each image.
-      sweeps: sweeps of the Markov chain of each repair, 200 if absent: more where R-hat says so.
+      sweeps: sweeps of the Markov chain of each repair, 200 if absent: more where R-hat says so;
+        steps along the path of a prior by flow matching or diffusion, 50 if absent.
       seed: seed of the samples.
 
     Returns:
