@@ -49,6 +49,8 @@ GROUPS = {
         "edit": f"{TASKS}.edit:edit",
         "transfer": f"{TASKS}.transfer:transfer",
         "augment": f"{OF_IMAGES}.augment:augment",
+        "encode": f"{TASKS}.encode:encode",
+        "decode": f"{TASKS}.decode:decode",
     },
     "What it repairs": {
         "inpaint": f"{OF_IMAGES}.inpaint:inpaint",

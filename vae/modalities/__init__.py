@@ -47,6 +47,11 @@ and the functions
     code_length(x)
         Returns the nats [N] of a universal code for x; None where there is no such code.
 
+One whose examples have no size of their own may also have
+
+    read_whole(paths, event, config)
+        Yields the user's files as x [*places, C], each with the places that it has.
+
 x is [..., *shape], as a model makes it. The first modality that takes the data has them, unless
 `data.modality` names one of the table, or one's own by "module:Name", a class or a module that has
 all of these.

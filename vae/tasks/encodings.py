@@ -5,14 +5,16 @@ They tell the directions of attributes, and which dimensions of the latents are 
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 
 from vae import terminal
 from vae.data.batches import HostBatch, evaluation_batches
-from vae.data.examples import Dataset, Examples, Raw
+from vae.data.examples import Dataset, Examples
 from vae.data.prepare import prepare
 from vae.probability.distributions import example_keys, split
 from vae.run import BATCH, Run
@@ -71,24 +73,61 @@ def encodings(run: Run) -> Encodings:
 
 def encode(run: Run, dataset: Dataset, examples: Examples) -> Encodings:
     """Returns the encodings of examples of the run's data."""
+    parts = list(make_encoder(run, dataset)(examples, cut=run.model.any_length))
+    *columns, index = (
+        np.concatenate(column)
+        for column in zip(*((p.mean, p.z, p.label, p.ok, p.row) for p in parts), strict=True)
+    )
+    order = np.argsort(index)
+    return Encodings(*(column[order] for column in columns))
+
+
+class Encoded(NamedTuple):
+    """Encodings of a batch of examples, the columns as in `Encodings`.
+
+    Attributes:
+      log_std: [n, D], the logarithms of the standard deviations of q(z | x); None where it has
+        none.
+      row: [n], the examples' indices.
+    """
+
+    mean: np.ndarray
+    z: np.ndarray
+    log_std: np.ndarray | None
+    label: np.ndarray
+    ok: np.ndarray
+    row: np.ndarray
+
+
+def make_encoder(run: Run, dataset: Dataset) -> Callable[..., Iterator[Encoded]]:
+    """Compiles what encodes examples of a run's data.
+
+    Returns:
+      `encoded(examples, cut=False)`, which yields their encodings batch by batch. With `cut`,
+      ragged examples are cut, and come in the order of their lengths.
+    """
     key = jax.random.key(run.config.seed)
 
     @jit
-    def step(variables: Any, batch: HostBatch, table: Raw | None) -> tuple[Array, Array, Array]:
+    def step(variables: Any, batch: HostBatch) -> Any:
         data_keys, z_keys = split(example_keys(key, batch.index))
         values = dataset.event.values
-        given = prepare(batch, table, values, run.config.data, train=False, keys=data_keys)
+        given = prepare(batch, None, values, run.config.data, train=False, keys=data_keys)
         q = run.model.encode(variables, given)
-        return q.mean, q.sample_and_log_prob(keys=z_keys[None])[0][0], given.y
+        z = q.sample_and_log_prob(keys=z_keys[None])[0][0]
+        log_std = None if q.log_std is None else jnp.broadcast_to(q.log_std, z.shape)
+        return q.mean, z, log_std, given.y
 
-    table = jax.device_put(examples.table())
-    parts = []
-    with terminal.Progress("encoding", len(examples), "examples") as progress:
-        threads, cut = run.config.data.threads, run.model.any_length
-        for batch in evaluation_batches(examples, BATCH, cut=cut, threads=threads):
-            columns = step(run.variables, batch._replace(counted=None), table)
-            parts.append((*jax.device_get(columns), batch.counted, batch.index))
-            progress.at(min(len(parts) * BATCH, len(examples)))
-    *columns, index = (np.concatenate(column) for column in zip(*parts, strict=True))
-    order = np.argsort(index[: len(examples)])
-    return Encodings(*(column[order] for column in columns))
+    def encoded(examples: Examples, *, cut: bool = False) -> Iterator[Encoded]:
+        table, threads, done = examples.table(), run.config.data.threads, 0
+        with terminal.Progress("encoding", len(examples), "examples") as progress:
+            for batch in evaluation_batches(examples, BATCH, cut=cut, threads=threads):
+                raw = batch.raw if table is None else table.at(batch.index)
+                made = jax.device_get(step(run.variables, HostBatch(batch.index, raw)))
+                rows = slice(len(examples) - done)  # the last batch is filled up
+                columns = (*made, batch.counted, batch.index)
+                yield Encoded(*jax.tree.map(lambda x, rows=rows: x[rows], columns))
+                done = min(done + BATCH, len(examples))
+                progress.at(done)
+
+    return encoded

@@ -15,7 +15,8 @@ from __future__ import annotations
 import functools
 import itertools
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
 from typing import Any, NamedTuple, cast
 
 import numpy as np
@@ -24,6 +25,8 @@ from vae import terminal
 from vae.errors import InputError
 from vae.models import resized
 from vae.run import Run
+from vae.tasks import latents
+from vae.tasks.inputs import as_data
 
 POSITIONS = 2**17  # of x, in the tiles of one call: eight tiles of 128 by 128 pixels
 
@@ -69,6 +72,21 @@ def axis_of(length: int, tile: int, overlap: int, *, reach: int, each: int) -> A
     return Axis(tuple(starts.tolist()), tile, weights.astype(np.float32))
 
 
+def read(run: Run, files: Sequence[str | Path]) -> Iterator[np.ndarray]:
+    """Yields the user's own pictures at their own size, [*places, C], as the model is given data.
+
+    Raises:
+      InputError: a file cannot be read, or examples of this kind of data have one size.
+    """
+    if not hasattr(run.modality, "read_whole"):
+        raise InputError(
+            f"--tile is for pictures of any size, but the data of {run.workdir} are "
+            f"{run.modality.NAME}: leave it out."
+        )
+    for x in run.modality.read_whole(files, run.event, run.config.data):
+        yield as_data(x[None], run)[0]
+
+
 def encode(
     run: Run, x: np.ndarray, labels: Any = None, *, tile: int, overlap: int | None = None
 ) -> np.ndarray:
@@ -95,8 +113,7 @@ def encode(
     grid, part = [axis.tile for axis in axes], _at(run, axes, strides)
 
     def encoded(tiles: np.ndarray, labels: Any) -> np.ndarray:
-        z = part.encode(tiles, labels).mean.reshape(len(tiles), -1, *grid)
-        return np.moveaxis(z, 1, -1)
+        return latents.in_places(part.encode(tiles, labels).mean, grid)
 
     return _blended(x, labels, axes, encoded, read=strides, each=(1,) * len(strides))
 
@@ -114,7 +131,7 @@ def decode(
     part = _at(run, axes, strides)
 
     def decoded(tiles: np.ndarray, labels: Any) -> np.ndarray:
-        return part.decode(np.moveaxis(tiles, -1, 1).reshape(len(tiles), -1), labels)
+        return part.decode(latents.as_vectors(tiles), labels)
 
     return _blended(z, labels, axes, decoded, read=(1,) * len(strides), each=strides)
 

@@ -43,7 +43,7 @@ from vae.modalities.images.show import (
     table,
     texts,
 )
-from vae.modalities.images.user_files import fitted, read_files
+from vae.modalities.images.user_files import fitted, read_files, read_whole
 from vae.probability.event import Event
 
 logger = logging.getLogger(__name__)

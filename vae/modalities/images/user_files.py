@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 from ml_collections import ConfigDict
+from PIL import Image
 
 from vae.data.places import files_at
 from vae.errors import InputError
 from vae.modalities.images.decoding import IMAGES, Fit, fit_image, fit_of, open_image
-from vae.probability.event import BYTES, Event
+from vae.probability.event import BYTES, Event, Values
 
 
 def read_files(
@@ -60,14 +61,34 @@ def read_images(
     if values.levels == BYTES.levels:  # deep files have the range of the run's own files
         cropped = replace(cropped, black=values.black, white=values.white)
     for row, (name, content) in enumerate(files):
-        try:
-            image = open_image(content(), cropped)
-        except Exception as error:  # Pillow's decoders raise nearly anything on bad bytes
-            raise InputError(f"{name} cannot be read as an image: {error}.") from None
+        image = _opened(name, content, cropped)
         like = _like_training(cropped, image.height, image.width)
         images[row] = fit_image(image, cropped if like else whole)
-    x = images / 255
-    levels = values.levels
+    return _as_x(images, values)
+
+
+def read_whole(
+    paths: Sequence[str | Path], event: Event, config: ConfigDict
+) -> Iterator[np.ndarray]:
+    """See `vae/modalities`: the images in files and folders, neither cropped nor resized."""
+    fit = Fit(channels=event.channels)
+    if event.values.levels == BYTES.levels:
+        fit = replace(fit, black=event.values.black, white=event.values.white)
+    for name, content in files_at(paths, IMAGES):
+        image = fit_image(_opened(name, content, fit), fit)
+        yield _as_x(image.astype(np.float32), event.values)
+
+
+def _opened(name: str, content: Callable[[], str | bytes], fit: Fit) -> Image.Image:
+    try:
+        return open_image(content(), fit)
+    except Exception as error:  # Pillow's decoders raise nearly anything on bad bytes
+        raise InputError(f"{name} cannot be read as an image: {error}.") from None
+
+
+def _as_x(images: np.ndarray, values: Values) -> np.ndarray:
+    """Returns images [..., H, W, C] of 0 to 255 as x, on the levels of the values."""
+    x, levels = images / 255, values.levels
     return x if levels is None else np.rint(x * (levels - 1)) / np.float32(levels - 1)
 
 

@@ -1,0 +1,141 @@
+"""Latents of a data set in a file, and back."""
+
+import dataclasses
+import json
+
+import jax
+import numpy as np
+import pytest
+from configs import tiny
+from facts import facts
+from PIL import Image
+
+from vae import modalities, models
+from vae.compiled import Compiled
+from vae.data.scales import unit_scales
+from vae.errors import InputError
+from vae.run import Run
+from vae.tasks import latents
+from vae.tasks.decode import decode
+from vae.tasks.encode import encode
+from vae.tasks.reconstruct import reconstruct
+
+
+@pytest.fixture(scope="module")
+def spatial(tmp_path_factory):
+    """A run of the digits, not trained, whose z has 3 numbers at each of 2 x 2 places."""
+    config = tiny(
+        model__encoder="grid",
+        model__decoder="grid",
+        model__encoder_widths=(4, 4),
+        model__decoder_widths=(4, 4),
+        model__latent_channels=3,
+        model__likelihood="gaussian",
+    )
+    config.data.name = "digits"
+    config.data.update(train="train[:300]", valid="train[300:310]", test="train[310:350]")
+    dataset = modalities.load(config.data)
+    model = models.build(config.model, facts(np.full((8, 8, 1), 0.5, np.float32), num_classes=10))
+    rng = np.random.default_rng(0)
+    variables = jax.tree.map(
+        lambda x: rng.normal(0, 0.3, x.shape).astype(x.dtype),
+        jax.eval_shape(lambda: model.init(key=jax.random.key(0))),
+    )
+    workdir = tmp_path_factory.mktemp("latents")
+    run = Run(
+        config=config,
+        model=model,
+        variables=variables,
+        event=dataset.event,
+        step=0,
+        workdir=workdir,
+        out=workdir,
+        attributes=(),
+        scales=unit_scales(0),
+        compiled=Compiled(model),
+        data={"modality": "images", "digest": dataset.digest},
+    )
+    run.__dict__["_dataset"] = dataset
+    return run
+
+
+def test_a_file_has_the_latents_of_every_example_in_order(spatial, tmp_path):
+    path = tmp_path / "all.npz"
+    output = encode(spatial, split="all", log_std=True, out=path)
+    assert output.figures == {"step": 0, "examples": 350, "z": [2, 2, 3]}
+    found, dataset = latents.read(path), spatial.dataset()
+    assert [len(found[name]) for name in ("z", "log_std", "labels", "split", "index")] == [350] * 5
+    raw, _ = dataset.test.read(np.arange(40))
+    q = spatial.encode(raw.values / np.float32(16))
+    test = found["split"] == "test"
+    np.testing.assert_array_equal(found["index"][test], np.arange(40))
+    np.testing.assert_array_equal(found["labels"][test], raw.labels)
+    for name, vectors in (("z", q.mean), ("log_std", q.log_std)):
+        places = vectors.reshape(40, 3, 2, 2).transpose(0, 2, 3, 1)
+        np.testing.assert_allclose(found[name][test], places, atol=1e-5)
+    train = found["split"] == "train"
+    z, spread = found["z"][train], np.exp(2 * found["log_std"][train])
+    std = np.sqrt(z.var((0, 1, 2)) + spread.mean((0, 1, 2)))  # of samples: 1,200 a channel
+    np.testing.assert_allclose(found["mean"], z.mean((0, 1, 2)), atol=4 * std.max() / 1200**0.5)
+    np.testing.assert_allclose(found["std"], std, rtol=0.1)
+    assert len(str(found["params_sha256"])) == 64 and found["step"] == 0
+
+    folder = decode(spatial, latents=path).paths[1]
+    files = sorted(folder.iterdir())
+    assert len(files) == 350
+    made = np.asarray(Image.open(files[-1]).convert("L"), np.float32) / 255
+    wanted = np.clip(spatial.decode(q.mean[-1:])[0, ..., 0], 0, 1)
+    np.testing.assert_allclose(made, wanted, atol=0.5 / 255 + 1e-4)
+
+
+def test_pictures_of_any_size_are_encoded_decoded_and_reconstructed_in_tiles(spatial, tmp_path):
+    spatial = dataclasses.replace(spatial, out=tmp_path)
+    rng = np.random.default_rng(0)
+    Image.fromarray(rng.integers(0, 256, (30, 44), np.uint8)).save(tmp_path / "photo.png")
+    given = {"files": [tmp_path / "photo.png"], "tile": 24}
+    path = tmp_path / "own.npz"
+    encode(spatial, **given, out=path)
+    found = latents.read(path)
+    assert found["z"].shape == (1, 8, 11, 3) and found["file"].tolist() == ["photo"]
+    (back,) = decode(spatial, latents=path).paths[1].iterdir()
+    folder, record = reconstruct(spatial, **given).paths
+    (made,) = folder.iterdir()
+    back, made = (np.asarray(Image.open(file).convert("L")) for file in (back, made))
+    assert made.shape == (30, 44) and back.shape == (32, 44)  # whole places of z
+    np.testing.assert_array_equal(back[:30], made)
+    figures = json.loads(record.read_text())
+    assert {"psnr", "ssim"} <= set(figures["metrics"]) and figures["tile"] == 24
+    Image.fromarray(rng.integers(0, 256, (40, 44), np.uint8)).save(tmp_path / "other.png")
+    with pytest.raises(InputError, match="other has other latents"):
+        encode(spatial, files=[*given["files"], tmp_path / "other.png"], tile=24, out=path)
+    with pytest.raises(InputError, match="--tile is for your own pictures"):
+        reconstruct(spatial, tile=24)
+
+
+def test_files_that_hold_no_latents_are_refused(spatial, tmp_path):
+    def refused(match, **arrays):
+        path = tmp_path / "given.npz"
+        if arrays:
+            np.savez(path, **arrays)
+        with pytest.raises(InputError, match=match):
+            decode(spatial, latents=path)
+
+    refused("does not exist: give what `encode` wrote")
+    refused("must have an array z of numbers, .* it has x", x=np.zeros(3))
+    refused("latents are \\[5\\] each, but those of the run \\[2, 2, 3\\]", z=np.zeros((4, 5)))
+    refused("latents must be finite", z=np.full((1, 2, 2, 3), np.nan))
+    (tmp_path / "given.npz").write_bytes(b"PK")
+    refused("cannot be read: give an .npz file")
+    with pytest.raises(InputError, match="must end in"):
+        encode(spatial, out=tmp_path / "latents.npy")
+
+
+def test_an_array_is_written_piece_by_piece(tmp_path):
+    rng = np.random.default_rng(0)
+    rows = rng.random((70, 2, 3), np.float32), np.array([f"{i:02}" for i in range(70)])
+    pieces = ({"z": rows[0][i : i + 32], "b": rows[1][i : i + 32]} for i in range(0, 70, 32))
+    latents.write(tmp_path / "a.npz", pieces, {"c": [1, 2]})
+    found = latents.read(tmp_path / "a.npz")
+    np.testing.assert_array_equal(found["z"], rows[0])
+    np.testing.assert_array_equal(found["b"], rows[1])
+    assert found["c"].tolist() == [1, 2] and [p.name for p in tmp_path.iterdir()] == ["a.npz"]
