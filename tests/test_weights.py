@@ -103,6 +103,12 @@ OTHERS = {
         **SMALL,
     },
     "grid": GRID,
+    "patches": {
+        **{"model__encoder": "spatial", "model__decoder": "spatial", "model__latent_channels": 2},
+        **{"model__encoder_widths": (4, 4), "model__decoder_widths": (4, 4)},
+        **{"model__adversary": "patches", "model__likelihood": "laplace", **ADVERSARY},
+        **{"model__adversarial_balance": True, "model__adversarial_start": 1},
+    },
     "gru:label": {"model__condition": "label", "model__decoder": "gru"},
     "lstm:semi_supervised": {
         "model__name": "semi_supervised",

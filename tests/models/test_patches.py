@@ -144,3 +144,27 @@ def test_what_does_not_go_together_is_refused(overrides, message):
         )
     with pytest.raises(InputError, match=message):
         checked(config, DATA)
+
+
+@pytest.mark.slow
+def test_it_goes_with_micro_batches_remat_and_16_bits():
+    spatial = {"model__encoder": "spatial", "model__decoder": "spatial", "model__latent_dim": 64}
+    config, model, _ = built(
+        model__adversarial_start=1,
+        model__adversarial_balance=True,
+        model__dtype="bfloat16",
+        model__remat=True,
+        training__accumulate=2,
+        **spatial,
+        model__encoder_widths=(4,),
+        model__decoder_widths=(4,),
+    )
+    step = jax.jit(make_step(model, config, VALUES, num_examples=4, axis=None))
+    batch = HostBatch(np.arange(4)[None], Raw(RAW[None], np.zeros((1, 4), np.int32)))
+    state = jax.jit(lambda: initial_state(model, config))()
+    for _ in range(2):
+        before, (state, report) = state.params, step(state, batch, None)
+    assert report.metrics.compute()["discriminator"] > 0 and not report.guard.skipped
+    assert state.statistics["discriminator"]["updates"] == 2
+    moved = jax.tree.map(lambda a, b: np.any(a != b), before, state.params)
+    assert all(map(np.all, jax.tree.leaves(moved["discriminator"])))

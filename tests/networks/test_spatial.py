@@ -14,8 +14,9 @@ ENCODER = Encoder((4, 6), 2 * 4 * 16, stem_stride=2, activation=nn.silu)  # 16x6
 DECODER = Decoder((6, 4), (16, 64), 3, stem_stride=2, activation=nn.silu)
 
 
-@pytest.mark.parametrize("shape", [(13, 2), (16, 10, 3), (5, 4, 3, 1)])
-@pytest.mark.parametrize("stem_stride", [1, 2])
+@pytest.mark.parametrize(
+    ("shape", "stem_stride"), [((13, 2), 1), ((16, 10, 3), 2), ((5, 4, 3, 1), 2)]
+)
 def test_shapes(shape, stem_stride):
     decoder = Decoder((6, 4), shape[:-1], 5, stem_stride)
     encoder = Encoder((4, 6), 2 * np.prod(decoder.grid(shape[:-1])), stem_stride)

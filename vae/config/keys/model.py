@@ -134,7 +134,8 @@ KEYS = {
     "model.stem_stride": Key(
         1,
         SOME,
-        "How much smaller than x the finest grid is.\nAlong each axis.",
+        "How much smaller than x the finest grid is.\n"
+        "Along each axis. spatial: 2 makes the layers at the size of x cheap.",
     ),
     "model.posterior": axis("model.posterior", "gaussian", "The family of q(z | x)."),
     "model.posterior_flows": Key(4, DEPTH, "Transformations of the posterior."),
@@ -201,7 +202,8 @@ KEYS = {
         0,
         STEPS,
         "Updates of the model before the adversary takes part.\n"
-        "Until then neither the adversary nor its loss changes anything.",
+        "Until then its losses are 0, though they are computed: a first run without it, named as "
+        "training.pretrained, is faster.",
     ),
     "model.adversarial_balance": Key(
         False,
@@ -269,7 +271,8 @@ KEYS = {
         False,
         FLAG,
         "Computes residual blocks anew in the backward pass.\n"
-        "Training takes about a third longer, and the memory of one block instead of all.",
+        "It saves an accelerator's memory, and costs up to a third more time. On a CPU it saves "
+        "none.",
     ),
     **settings(
         "model.name",
