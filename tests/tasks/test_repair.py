@@ -3,7 +3,6 @@
 import dataclasses
 import json
 
-import jax
 import numpy as np
 import pytest
 from configs import tiny
@@ -12,7 +11,6 @@ from PIL import Image
 
 import vae
 from vae import models
-from vae.compiled import Compiled
 from vae.errors import InputError
 from vae.modalities.images.tasks.inpaint import inpaint
 from vae.modalities.images.tasks.super_resolve import super_resolve
@@ -145,32 +143,3 @@ def test_models_that_cannot_do_it_say_why(run, overrides, message, tmp_path):
     Image.fromarray(np.zeros((8, 8), np.uint8)).save(tmp_path / "photo.png")
     with pytest.raises(InputError, match=message):
         inpaint(other, files=[tmp_path / "photo.png"])
-
-
-def test_repairs_along_the_path_of_a_prior_have_figures_without_chains(run, tmp_path):
-    config = tiny(
-        model__encoder="grid",
-        model__decoder="grid",
-        model__encoder_widths=(4,),
-        model__decoder_widths=(4,),
-        model__latent_channels=1,
-        model__likelihood="gaussian",
-        model__prior="flow_matching",
-        model__prior_widths=(8,),
-        model__prior_blocks=1,
-    )
-    model = models.build(config.model, facts(np.full((8, 8, 1), 0.5, np.float32)))
-    variables = jax.jit(lambda: model.init(key=jax.random.key(0)))()
-    compiled = Compiled(model)
-    guided = dataclasses.replace(
-        run, config=config, model=model, variables=variables, compiled=compiled, out=tmp_path
-    )
-    paths, figures, _ = inpaint(guided, num=3, samples=2, sweeps=2)
-    assert set(figures["mse"]) == {"posterior_mean", "samples", "best_sample", "mean"}
-    assert not {"rhat", "ess", "acceptance", "unmixed"} & set(figures)
-    assert set(json.loads(paths[1].read_text())["per_example"][0]) == {
-        "name",
-        "mse",
-        "psnr",
-        "ssim",
-    }

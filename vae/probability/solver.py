@@ -47,10 +47,3 @@ class Solver:
         """Returns what is said of it in titles, "32 steps of heun, guidance 2"."""
         guidance = f", guidance {self.guidance:g}" if self.guidance != 1 else ""
         return f"{self.steps} steps of {self.method}{guidance}"
-
-
-def solver_of(method: str | None, steps: int | None, guidance: float | None) -> Solver | None:
-    """Returns the solver of what is given, with defaults for the rest; None where nothing is."""
-    given = {"method": method, "steps": steps, "guidance": guidance}
-    given = {name: value for name, value in given.items() if value is not None}
-    return Solver(**given) if given else None  # type: ignore[arg-type]  # by their names

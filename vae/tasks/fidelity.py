@@ -21,6 +21,7 @@ from vae.run import Run
 from vae.tasks import charts, names
 from vae.tasks.fit_prior import fit_prior
 from vae.tasks.output import Output
+from vae.tasks.sample import solver_for
 from vae.training import kept
 from vae.training.directory import write_json
 
@@ -58,14 +59,16 @@ def fidelity(
     seed: Seed = 0,
     prior: Literal["mixture", "flow", "vae"] | None = None,
     temperature: float | None = None,
+    steps: Count | None = None,
+    solver: Literal["euler", "heun"] | None = None,
+    guidance: float | None = None,
     features: Literal["probe", "lite0"] = "probe",
 ) -> Output:
     """Measures how close samples and reconstructions come to test examples, by their features.
 
-    It writes `fidelity.json`, or `fidelity_PRIOR.json`. Samples are means of p(x | z); those of a
-    conditional model have the labels or attributes of the test examples, and a classifier of the
-    data says how many of them show these. It sees samples as people do: pixels clipped to [0, 1],
-    sounds by way of their waveform. Validation examples are
+    Samples are means of p(x | z); those of a conditional model have the labels or attributes of the
+    test examples, and a classifier of the data says how many of them show these. It sees samples as
+    people do: pixels clipped to [0, 1], sounds by way of their waveform. Validation examples are
     compared with the same test examples, which shows the figures of a perfect model. (Training
     examples would not show that: the classifier has learned from them.) Frechet distances compare
     only between sets of one size: they are biased upwards, and with the 1,280 features of "lite0"
@@ -82,13 +85,16 @@ def fidelity(
       seed: seed of the samples.
       prior: fits this density to the latents of the training set, and samples from it instead.
       temperature: scales the standard deviation of the prior; below 1, samples are more alike.
+      steps: steps from noise to a sample (32).
+      solver: euler takes one pass through the network a step, heun two.
+      guidance: weight of the condition; above 1 it shows more clearly.
       features: whose features are compared: "probe", a classifier that learns the labels of the
         data, or "lite0", EfficientNet-Lite0, which has learned ImageNet: for images, with labels or
         without.
 
     Returns:
       The paths, and {"step", "num", "images", "seed", "prior",
-      "temperature", "extractor": {"name", "digest",
+      "temperature", "solver" where one was given, "extractor": {"name", "digest",
       "test"}, "samples": figures, "valid": figures}, and "reconstructions": figures of a model that
       encodes. The figures are "num", how many there are, "frechet", "kernel",
       "precision" and "recall"; of reconstructions also what the modality says of their likeness,
@@ -103,6 +109,7 @@ def fidelity(
       InputError: the data have no labels for the classifier to learn from, or are too few; or
         "lite0" is not installed, or is not for such data.
     """
+    solver_given = solver_for(prior, solver, steps, guidance)
     dataset = run.dataset()
     extractor = lite0(run.event.shape) if features == "lite0" else None
     probe = classifier(run, dataset) if run.model.condition or not extractor else None
@@ -113,7 +120,9 @@ def fidelity(
         raise InputError(f"--num={num} with {len(x)} test examples is too few to compare.")
     of_test, of_valid = _kept_features(run, f"features_{features}.npz", extractor, (x, valid))
     given = y[np.arange(num) % len(y)] if run.model.condition else None
-    samples = run.sample(num, labels=given, seed=seed, prior=fitted, temperature=temperature)
+    samples = run.sample(
+        num, labels=given, seed=seed, prior=fitted, temperature=temperature, solver=solver_given
+    )
     samples = seen(run, samples)
     of_samples = extractor.features(samples)
 
@@ -129,6 +138,7 @@ def fidelity(
         "seed": seed,
         "prior": prior,
         "temperature": temperature,
+        **({"solver": solver_given.named} if solver_given else {}),
         "extractor": {"name": extractor.name, "digest": extractor.digest},
         "samples": figures(samples, of_samples),
         "valid": figures(valid, of_valid),
@@ -146,7 +156,11 @@ def fidelity(
         of_truth = shown_by(probe, valid, truth).items()
         result["valid"] |= {name: float(each.mean()) for name, each in of_truth}
         result["shown"] = _by_class(probe, by_name, given)
-    settings = {"features": (features, "probe"), "temperature": (temperature, None)}
+    settings: dict[str, tuple[Any, Any]] = {
+        "features": (features, "probe"),
+        "temperature": (temperature, None),
+    }
+    settings |= {"steps": (steps, None), "solver": (solver, None), "guidance": (guidance, None)}
     name = (f"fidelity_{prior}" if prior else "fidelity") + f"{names.differing(**settings)}.json"
     write_json(run.out / name, result)
     picture = names.picture(run, "fidelity", prior or "", **settings)

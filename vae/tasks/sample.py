@@ -14,7 +14,7 @@ from vae.data.labels import called
 from vae.data.prepare import first_examples
 from vae.errors import InputError
 from vae.models.one_by_one import Decoding
-from vae.probability.solver import solver_of
+from vae.probability.solver import Solver
 from vae.run import Run
 from vae.tasks import names
 from vae.tasks.fit_prior import fit_prior
@@ -81,10 +81,7 @@ def sample(
     """
     kind = run.model.condition.kind if run.model.condition else ""
     decoding = Decoding(decoder_temperature, top_p, beam)
-    path_solver = solver_of(solver, steps, guidance)
-    if prior:
-        why = "is for the run's own prior: leave it out with --prior."
-        refuse(why, steps=steps, solver=solver, guidance=guidance)
+    path_solver = solver_for(prior, solver, steps, guidance)
     fields = fields_of(run.attributes) if kind == "attributes" else ()
     if labels and not (kind == "label" or fields):
         raise InputError("this model takes no labels; one with model.condition='label' does.")
@@ -141,6 +138,22 @@ def sample(
     captions = called(given, run.attributes or run.classes)
     sheet = run.modality.sheet(x, run.event, title, data=data, captions=captions)
     return Output(sheet.save(path), text=sheet.text)
+
+
+def solver_for(
+    prior: str | None, solver: str | None, steps: int | None, guidance: float | None
+) -> Solver | None:
+    """Returns the solver that flags name, with defaults for the rest; None where none is given.
+
+    Raises:
+      InputError: there is one for another prior than the run's own.
+    """
+    given = {"method": solver, "steps": steps, "guidance": guidance}
+    given = {name: value for name, value in given.items() if value is not None}
+    if prior:
+        why = "is for the path of the run's own prior: leave it out with --prior."
+        refuse(why, solver=solver, steps=steps, guidance=guidance)
+    return Solver(**given) if given else None  # type: ignore[arg-type]  # by their names
 
 
 def _title(
