@@ -23,6 +23,7 @@ from vae.evaluation.evaluator import Evaluator, make_evaluator
 from vae.loading import load
 from vae.models.data import Data
 from vae.models.likelihoods import grey_warning
+from vae.models.losses import discriminator as adversary
 from vae.models.parts import shapes
 from vae.models.traced import check_traced
 from vae.probability.objectives import objective_of
@@ -178,8 +179,8 @@ def _label(dataset: Dataset) -> jax.ShapeDtypeStruct:
 def _pretrained(workdir: str, model: Any, learns: tuple[str, ...]) -> Any:
     """Returns the weights of another run, on the host; None if there is no `workdir`.
 
-    Parts that are trained alone may be others there, and are then left out; so are parts that this
-    model does not have, such as an adversary, if nothing else is trained.
+    An adversary, and parts that are trained alone, may be others there or missing; they are then
+    left out. So are parts that this model does not have, if nothing else is trained.
 
     Raises:
       InputError: there is no such run, or its weights are not for this model.
@@ -188,11 +189,12 @@ def _pretrained(workdir: str, model: Any, learns: tuple[str, ...]) -> Any:
         return None
     variables = jax.device_get(load(workdir).variables)
     wanted = jax.eval_shape(lambda: model.init(key=jax.random.key(0)))
-    if learns:
-        other = {name for name in learns if _shapes_of(variables, name) != _shapes_of(wanted, name)}
-        kept = wanted["params"].keys() - other
-        variables = {c: {n: v[n] for n in v if n in kept} for c, v in variables.items()}
-        wanted = {c: {n: v[n] for n in v if n in kept} for c, v in wanted.items()}
+    names = wanted["params"].keys() if learns else wanted["params"].keys() | variables["params"]
+    apart = {*learns, adversary.PART}
+    other = {name for name in apart if _shapes_of(variables, name) != _shapes_of(wanted, name)}
+    kept = names - other
+    variables = {c: {n: v[n] for n in v if n in kept} for c, v in variables.items()}
+    wanted = {c: {n: v[n] for n in v if n in kept} for c, v in wanted.items()}
     there, needed = shapes(variables), shapes(wanted)
     for name in sorted(there.keys() | needed.keys()):
         if there.get(name) != needed.get(name):

@@ -1,5 +1,7 @@
 """The adversary of a first stage: windows, a late start, and the balance of its gradient."""
 
+from types import SimpleNamespace
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -8,7 +10,7 @@ from configs import tiny
 from drawn import drawn
 from facts import checked, facts
 
-from vae import models
+from vae import experiment, models
 from vae.data.batches import HostBatch
 from vae.data.examples import Raw
 from vae.errors import InputError
@@ -144,6 +146,19 @@ def test_what_does_not_go_together_is_refused(overrides, message):
         )
     with pytest.raises(InputError, match=message):
         checked(config, DATA)
+
+
+def test_a_model_that_stands_may_have_no_adversary_yet(monkeypatch):
+    _, model, variables = built()
+
+    def started_from(*missing):
+        there = {c: {n: v[n] for n in v if n not in missing} for c, v in variables.items()}
+        monkeypatch.setattr(experiment, "load", lambda workdir: SimpleNamespace(variables=there))
+        return experiment._pretrained("runs/first", model, ())
+
+    assert variables["params"].keys() - started_from("discriminator")["params"] == {"discriminator"}
+    with pytest.raises(InputError, match=r"params\.decoder\.\S+ is missing there"):
+        started_from("decoder")
 
 
 @pytest.mark.slow

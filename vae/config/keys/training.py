@@ -52,7 +52,8 @@ KEYS = {
         "",
         PATH,
         "A run directory to take the weights from.\n"
-        "Where that run averaged its weights, the averaged ones are taken.",
+        "Where that run averaged its weights, the averaged ones are taken. An adversary that it "
+        "does not have is drawn.",
     ),
     "training.ema_decay": Key(
         0.0,
