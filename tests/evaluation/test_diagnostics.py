@@ -61,8 +61,10 @@ def test_what_the_mean_of_the_latents_costs_is_half_its_square():
     assert off_centre(np.zeros((5, 3))) == 0 and np.isnan(off_centre(np.ones((1, 3))))
     moving = np.array([[3.0, 1.0], [3.0, -1.0]])
     assert figures(estimate(moving, np.zeros((2, 0))))["valid/off_centre"] == 4.0
-    assert "lies 2.8 from 0" in off_centre_warning(4.0) and "4 nats" in off_centre_warning(4.0)
-    assert off_centre_warning(0.5) is None and off_centre_warning(float("nan")) is None
+    warning = off_centre_warning(4.0, 25.0)
+    assert "lies 2.8 from 0" in warning and "4 nats" in warning
+    assert off_centre_warning(4.0, 1000.0) is None  # little of what a first stage has
+    assert off_centre_warning(0.5, 25.0) is None and off_centre_warning(float("nan"), 1.0) is None
 
 
 def test_a_model_that_diverged_is_not_said_to_have_collapsed():

@@ -16,6 +16,7 @@ ACTIVE_NATS = 0.01
 MANY_SAMPLES = 10  # with fewer samples, few effective ones need no warning
 FEW_SAMPLES = 2.0  # effective samples; an estimate from fewer says little
 OFF_CENTRE = 1.0  # nats: the latents' mean is then 1.4 of the prior's standard deviations off
+SHARE = 0.01  # of the KL; what is less says little of latents with thousands of nats
 
 
 def mean_and_error(values: np.ndarray) -> tuple[float, float]:
@@ -174,9 +175,9 @@ def few_samples_warning(estimate: Estimate, num_samples: int) -> str | None:
     )
 
 
-def off_centre_warning(nats: float) -> str | None:
+def off_centre_warning(nats: float, kl: float) -> str | None:
     """Returns one sentence if the latents lie away from what a prior N(0, I) draws, else None."""
-    if not nats > OFF_CENTRE:
+    if not nats > max(OFF_CENTRE, SHARE * kl):
         return None
     return (
         f"The mean of the latents lies {math.sqrt(2 * nats):.2g} from 0, the prior's mean: "

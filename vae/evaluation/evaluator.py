@@ -138,7 +138,8 @@ def make_evaluator(
             standard=standard,
             tokens=tokens,
         )
-        if warn and (warning := off_centre_warning(named.get(f"{split}/off_centre", 0.0))):
+        nats, kl = named.get(f"{split}/off_centre", 0.0), named[f"{split}/kl"]
+        if warn and (warning := off_centre_warning(nats, kl)):
             logger.warning(warning)
         return named | own
 
