@@ -1,4 +1,4 @@
-"""Paths whose best velocity is known: between noise and Gaussians, and mixtures of them."""
+"""Paths to a mixture of Gaussians, whose best velocity is known."""
 
 import functools
 
@@ -12,15 +12,27 @@ from vae.probability.distributions import example_keys, sample_keys
 from vae.probability.paths import Diffusion, Matched
 from vae.probability.solver import Solver
 
-MEAN = np.array([0.5, -1.0, 0.2])
-AXES, SPREAD = (
-    np.linalg.qr(np.random.default_rng(0).normal(size=(3, 3)))[0],
-    np.array([1.5, 0.2, 0.7]),
-)
-SHIFT, SCALE = np.array([3.0, -2.0, 0.0]), np.array([2.0, 0.5, 1.0])  # of z = shift + scale u
-ROOT = SCALE[:, None] * AXES * SPREAD
-P = scipy.stats.multivariate_normal(SHIFT + SCALE * MEAN, ROOT @ ROOT.T)
+WEIGHTS = np.array([0.3, 0.7])
+MEANS = np.array([[-1.5, 0.5], [0.7, -0.4]])
+ROOTS = np.array([[[0.3, 0.0], [0.2, 0.4]], [[0.6, 0.0], [-0.5, 0.3]]])
+SHIFT, SCALE = np.array([3.0, -2.0]), np.array([2.0, 0.5])  # of z = shift + scale u
+COMPONENTS = [
+    scipy.stats.multivariate_normal(SHIFT + SCALE * mean, SCALE[:, None] * root @ root.T * SCALE)
+    for mean, root in zip(MEANS, ROOTS, strict=True)
+]
+Z = jnp.array([[-0.5, -1.5], [4.5, -2.2], [2.5, -2.0], [6.0, -2.5]])
 KEYS = example_keys(jax.random.key(1), np.arange(20_000))
+BOTH = pytest.mark.parametrize("kind", [Matched, Diffusion])
+
+
+def log_prob(z):
+    return scipy.special.logsumexp([p.logpdf(z) for p in COMPONENTS], axis=0, b=WEIGHTS[:, None])
+
+
+def draws(number):
+    """Draws of the mixture, [number, 2]."""
+    each = zip(COMPONENTS, WEIGHTS, strict=True)
+    return np.concatenate([p.rvs(round(number * w), random_state=0) for p, w in each])
 
 
 def coefficients(kind, log_snr):
@@ -33,47 +45,110 @@ def coefficients(kind, log_snr):
     return jnp.cos(t), jnp.sin(t), -jnp.sin(t), jnp.cos(t)
 
 
-def of_gaussian(kind, x, log_snr, mean=MEAN):
-    """E[v | x_t] [N, D] where u is N(mean, A S^2 A^T), A the axes and S the spread."""
-    alpha, sigma, d_alpha, d_sigma = coefficients(kind, log_snr[:, None])
-    off = (x - alpha * mean) @ AXES
-    off = off / (alpha**2 * SPREAD**2 + sigma**2)
-    return d_alpha * (mean + alpha * (SPREAD**2 * off) @ AXES.T) + d_sigma * sigma * off @ AXES.T
+def of_mixture(kind, x, log_snr, code):
+    """E[v | x_t] [N, 2], where u is of the mixture: each component's, by its probability at x_t."""
+    alpha, sigma, d_alpha, d_sigma = coefficients(kind, log_snr[:, None, None])
+    off = x[:, None] - alpha * MEANS
+    s = alpha[..., None] ** 2 * (ROOTS @ ROOTS.swapaxes(1, 2)) + sigma[..., None] ** 2 * np.eye(2)
+    turned = jnp.stack(
+        [
+            jnp.stack([s[..., 1, 1], -s[..., 0, 1]], -1),
+            jnp.stack([-s[..., 1, 0], s[..., 0, 0]], -1),
+        ],
+        -2,
+    )
+    determinant = s[..., 0, 0] * s[..., 1, 1] - s[..., 0, 1] * s[..., 1, 0]
+    inverse = turned / determinant[..., None, None]
+    white = (inverse @ off[..., None])[..., 0]
+    logits = jnp.log(WEIGHTS) - 0.5 * (jnp.log(determinant) + (off * white).sum(-1))
+    u = MEANS + alpha * (ROOTS @ ROOTS.swapaxes(1, 2) @ white[..., None])[..., 0]
+    v = d_alpha * u + d_sigma * sigma * white
+    return (jax.nn.softmax(logits)[..., None] * v).sum(1)
 
 
-def density(kind, solver=None, **settings):
-    velocity = functools.partial(of_gaussian, kind)
+def density(kind, solver=None, velocity=of_mixture, code=None):
     return kind(
-        velocity=jax.tree_util.Partial(lambda x, log_snr, code: velocity(x, log_snr)),
+        velocity=jax.tree_util.Partial(functools.partial(velocity, kind)),
         mean=jnp.asarray(SHIFT, jnp.float32),
         std=jnp.asarray(SCALE, jnp.float32),
-        code=None,
+        code=code,
         solver=solver or Solver(),
-        **settings,
     )
 
 
 def test_the_bound_of_diffusion_is_log_p_where_the_velocity_is_exact():
-    z = jnp.asarray(P.rvs(4, random_state=0), jnp.float32)
-    keys = sample_keys(KEYS[:4], 20_000)
-    found = np.asarray(
-        jax.jit(lambda z: density(Diffusion).estimate(z, keys=keys))(
-            jnp.broadcast_to(z, (20_000, 4, 3))
-        )
-    )
+    keys = sample_keys(KEYS[:4], 40_000)
+    z = jnp.broadcast_to(Z, (*keys.shape, 2))
+    found = np.asarray(jax.jit(density(Diffusion).estimate)(z, keys=keys))
     error = found.std(0) / np.sqrt(len(found))
-    print(found.mean(0), P.logpdf(z), error)
-    assert (np.abs(found.mean(0) - P.logpdf(z)) < 4 * error + 0.01).all()
-    assert error.max() < 0.2
+    assert (np.abs(found.mean(0) - log_prob(Z)) < 4 * error).all() and error.max() < 0.05
 
 
-@pytest.mark.parametrize("kind", [Matched, Diffusion])
+def test_the_bound_of_a_network_that_is_zero_is_a_gaussian_without_noise():
+    p = density(Diffusion, velocity=lambda kind, x, log_snr, code: 0 * x)
+    gaussian = scipy.stats.multivariate_normal(SHIFT, np.diag(SCALE**2))
+    np.testing.assert_allclose(
+        p.estimate(Z[None], keys=KEYS[None, :4])[0], gaussian.logpdf(Z), rtol=1e-5
+    )
+
+
+def test_a_wrong_velocity_has_a_lower_bound():
+    def wrong(kind, x, log_snr, code):
+        return 1.2 * of_mixture(kind, x, log_snr, code)
+
+    drawn = draws(10_000)
+    keys, z = KEYS[None, : len(drawn)], jnp.asarray(drawn, jnp.float32)[None]
+    right, less = (
+        jax.jit(density(Diffusion, velocity=v).estimate)(z, keys=keys) for v in (of_mixture, wrong)
+    )
+    gap = np.asarray(right - less)
+    assert gap.mean() > 4 * gap.std() / 100 > 0
+
+
+@BOTH
 @pytest.mark.parametrize(("method", "ratio"), [("euler", 2), ("heun", 4)])
 def test_the_error_of_the_likelihood_falls_with_the_order_of_the_solver(kind, method, ratio):
-    z = jnp.asarray(P.rvs(50, random_state=0), jnp.float32)
-    errors = [
-        np.abs(jax.jit(density(kind, Solver(method, steps)).log_prob)(z) - P.logpdf(z)).mean()
+    few, many = (
+        np.abs(jax.jit(density(kind, Solver(method, steps)).log_prob)(Z) - log_prob(Z)).mean()
         for steps in (16, 32)
-    ]
-    print(kind, method, errors)
-    assert errors[0] / errors[1] == pytest.approx(ratio, rel=0.25)
+    )
+    assert few / many == pytest.approx(ratio, rel=0.4)
+
+
+@BOTH
+def test_random_traces_have_the_trace_as_their_mean(kind):
+    p = density(kind, Solver("heun", 8))
+    keys = sample_keys(KEYS[:4], 1_000)
+    found = jax.jit(p.hutchinson)(jnp.broadcast_to(Z, (*keys.shape, 2)), keys=keys)
+    error = found.std(0) / np.sqrt(len(found))
+    assert (jnp.abs(found.mean(0) - p.log_prob(Z)) < 4 * error).all() and error.min() > 0
+
+
+@BOTH
+@pytest.mark.parametrize("method", ["euler", "heun"])
+def test_samples_are_of_both_modes(kind, method):
+    z = np.asarray(jax.jit(density(kind, Solver(method)).sample)(keys=KEYS))
+    drawn = draws(len(z))
+    np.testing.assert_allclose(z.mean(0), drawn.mean(0), atol=0.07)
+    np.testing.assert_allclose(np.cov(z.T), np.cov(drawn.T), atol=0.3 if method == "euler" else 0.1)
+    between = (z[:, 0] < SHIFT[0]).mean(), (drawn[:, 0] < SHIFT[0]).mean()
+    assert between[0] == pytest.approx(between[1], abs=0.015)
+
+
+@BOTH
+def test_guidance_leads_from_one_gaussian_beyond_another(kind):
+    """Velocities of Gaussians are linear in their means: those that are guided have one, too."""
+    free, told = jnp.array([0.2, 0.1]), jnp.array([1.0, -0.5])
+
+    def velocity(kind, x, log_snr, code):
+        mean = jnp.where(code[:, 1:] > 0, told, free)
+        alpha, sigma, d_alpha, d_sigma = coefficients(kind, log_snr[:, None])
+        off = (x - alpha * mean) / (alpha**2 * 0.25 + sigma**2)
+        return d_alpha * (mean + alpha * 0.25 * off) + d_sigma * sigma * off
+
+    code = jnp.ones((len(KEYS), 2))
+    p = density(kind, Solver("heun", 16, guidance=3.0), velocity, code)
+    u = (jax.jit(p.sample)(keys=KEYS) - SHIFT) / SCALE
+    print(u.mean(0), u.std(0))
+    np.testing.assert_allclose(u.mean(0), free + 3.0 * (told - free), atol=0.03)
+    np.testing.assert_allclose(u.std(0), 0.5, rtol=0.03)
