@@ -141,3 +141,18 @@ def test_a_prior_of_posteriors_needs_their_density(monkeypatch):
     monkeypatch.setattr(Gaussian, "any_density", False)
     with pytest.raises(InputError, match="made of densities"):
         checked(tiny(model__prior="vamp", model__prior_components=4), DATA)
+
+
+@pytest.mark.parametrize(
+    ("prior", "overrides", "message"),
+    [
+        ("flow_matching", {}, "no bound for objective.name='elbo'"),
+        ("diffusion", {"model__name": "semi_supervised"}, "p.z. of all classes at once"),
+        ("diffusion", {"model__posterior": "point"}, "would shrink latents to a point"),
+        ("diffusion", {"objective__name": "iwae", "objective__num_samples": 2}, "a bound on"),
+        ("diffusion", {"objective__name": "wae"}, "draws from the prior at every step"),
+    ],
+)
+def test_what_a_prior_at_the_end_of_a_path_cannot_do_is_refused(prior, overrides, message):
+    with pytest.raises(InputError, match=message):
+        checked(tiny(model__prior=prior, **overrides), DATA)

@@ -55,10 +55,10 @@ def check_model(config: ConfigDict, model: Any, example: Callable[[], Batch]) ->
     _latents(config.model, model)
     _causal(config, model)
     _keywords(config.objective, objective)
+    _estimated_priors(config, objective, model)
     _losses_of_samples(config.objective, model)
     _answers(config.objective, objective, model, example)
     _encoder_apart(config, objective, model)
-    _estimated_priors(config, objective, model)
     _parts_alone(config, objective, model)
 
 

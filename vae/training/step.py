@@ -156,7 +156,6 @@ def make_step(
         statistics = terms.statistics
         if learns:
             grads = jax.tree.map(jnp.zeros_like, state.params) | grads
-            statistics = state.statistics | {name: statistics[name] for name in learns}
         return grads, {name: known[name] for name in logged}, statistics
 
     def gradient(state: State, batch: Any, table: Any) -> tuple[Any, dict[str, Array], Any]:
@@ -186,12 +185,17 @@ def make_step(
             rate = share[part] * rates[RATES[part == "discriminator"]]
             return jax.tree.map(lambda p, d: p - rate * d, state.params[part], directions[part])
 
+        def averaged(rate: Array, ema: Any, params: Any) -> Any:
+            return jax.tree.map(lambda e, p: rate * e + (1 - rate) * p, ema, params)
+
         params = state.params | {part: moved(part) for part in share}
+        # What is not learned stays as it is, to the bit: means over devices are rounded.
+        statistics = state.statistics | {part: statistics[part] for part in learns or statistics}
         ema = state.ema
         if ema is not None:
             # The average is short at first, so that it forgets the initial weights.
             rate = jnp.minimum(training.ema_decay, (1 + state.step) / (10 + state.step))
-            ema = jax.tree.map(lambda e, p: rate * e + (1 - rate) * p, ema, params)
+            ema = ema | {part: averaged(rate, ema[part], params[part]) for part in share}
         return state.replace(params=params, statistics=statistics, ema=ema, opt_state=opt_state)
 
     def one_step(state: State, batch: Any, table: Any) -> tuple[State, Array]:
