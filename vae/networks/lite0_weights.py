@@ -47,7 +47,12 @@ def installed() -> bool:
     return importlib.util.find_spec(PACKAGE) is not None
 
 
-def _file() -> Path:
+def file() -> Path:
+    """Returns the path of the file of weights.
+
+    Raises:
+      InputError: the package is missing.
+    """
     spec = importlib.util.find_spec(PACKAGE)
     found = sorted(Path(spec.origin).parent.glob("models/*.pth")) if spec and spec.origin else []
     if not found:
@@ -62,7 +67,7 @@ def digest() -> str:
     Raises:
       InputError: the package is missing.
     """
-    return hashlib.sha256(_file().read_bytes()).hexdigest()
+    return hashlib.sha256(file().read_bytes()).hexdigest()
 
 
 @functools.cache
@@ -72,7 +77,7 @@ def weights() -> Weights:
     Raises:
       InputError: the package is missing or damaged.
     """
-    tensors = read_tensors(_file())
+    tensors = read_tensors(file())
 
     def layer(kernel: str, norm: str) -> Layer:
         values = [tensors[f"{norm}.{part}"].astype(np.float64) for part in ("weight", "bias")]
