@@ -35,8 +35,8 @@ KEYS = {
     "model.decoder_told": Key(
         True,
         FLAG,
-        "Gives the decoder and the origin of z the condition.\n"
-        "Without, the prior alone depends on it.",
+        "Gives the decoder the condition.\n"
+        "The origin of z then depends on it, too. Without, the prior alone does.",
     ),
     "model.encoder": axis("model.encoder", "mlp", "The network from x to q(z | x)."),
     "model.encoder_widths": Key(
@@ -178,7 +178,7 @@ KEYS = {
         "diffusion, flow_matching: channels at each resolution of a U-Net, each half the one "
         "before; hidden widths where z is one vector.",
     ),
-    "model.prior_blocks": Key(2, DEPTH, "Residual blocks for each of the prior's widths."),
+    "model.prior_blocks": Key(2, DEPTH, "Residual blocks for each of prior_widths."),
     "model.likelihood": axis(
         "model.likelihood", "bernoulli", "The family of p(x | z), by the kind of values."
     ),
@@ -201,14 +201,14 @@ KEYS = {
     "model.adversarial_start": Key(
         0,
         STEPS,
-        "Updates of the model before the adversary takes part.\n"
+        "Updates before the adversary takes part.\n"
         "Until then its losses are 0, though they are computed: a first run without it, named as "
         "training.pretrained, is faster.",
     ),
     "model.adversarial_balance": Key(
         False,
         FLAG,
-        "Scales the adversarial gradient to that of the rest.\n"
+        "Scales the adversary's gradient to the rest.\n"
         "Where both meet, at the decoder's outputs, adversarial_weight is the ratio of their norms "
         "over a batch.",
     ),
@@ -270,7 +270,7 @@ KEYS = {
     "model.remat": Key(
         False,
         FLAG,
-        "Computes residual blocks anew in the backward pass.\n"
+        "Computes blocks again for the gradient.\n"
         "It saves an accelerator's memory, and costs up to a third more time. On a CPU it saves "
         "none.",
     ),
