@@ -133,6 +133,8 @@ def shrink(config):
         config.data.image_size = (16, 16)
     if config.model.prior in ("vamp", "exemplar"):
         config.model.prior_components = 4
+    if config.model.prior in ("diffusion", "flow_matching"):
+        config.model.prior_widths, config.model.prior_blocks = (8,), 1
     config.training.steps = 2
     config.training.steps_per_call = 1
     config.evaluation.num_samples = 2

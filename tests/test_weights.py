@@ -72,6 +72,14 @@ OTHERS = {
     "mixture": {"model__prior": "mixture", "model__prior_components": 3},
     "maf": {"model__prior": "maf", "model__prior_flows": 2, "model__prior_widths": (8,)},
     "conditional": {"model__prior": "conditional", "model__condition": "label"},
+    "diffusion:grid": {
+        "model__prior": "diffusion",
+        "model__prior_widths": (8, 8),
+        "model__prior_blocks": 1,
+        "model__condition": "label",
+        "model__decoder_told": False,
+        **GRID,
+    },
     "label:decoder": {"model__condition": "label", "model__encoder_told": False},
     "label:conv": {"model__condition": "label", **CONV},
     "latents:label": {
@@ -132,7 +140,15 @@ SLOW = (  # to compile, or like others
     *("iwae:dreg-5", "iwae:iwae-50", "flows:planar", "ladder:large"),
     *("priors:static-standard_normal", "tiny ladder:levels", "tiny vq:grid", "tiny label:conv"),
     *("tiny categorical:straight_through", "tiny point:gradient_penalty", "tiny conv:11x9"),
-    *("tiny beta_tc", "tiny dip_ii", "tiny info_vae", "tiny ciwae", "tiny piwae", "tiny stl"),
+    *(
+        "tiny diffusion:grid",
+        "tiny beta_tc",
+        "tiny dip_ii",
+        "tiny info_vae",
+        "tiny ciwae",
+        "tiny piwae",
+        "tiny stl",
+    ),
 )
 COUNTS = ("poisson", "negative_binomial")
 CASES = [
