@@ -36,7 +36,7 @@ def prior_of(model, variables, batch, *, train=False):
     )
 
 
-PATHS = ("diffusion", "flow_matching")  # whose last layers start at 0, see test_path_priors.py
+PATHS = ("diffusion", "flow_matching")  # whose last layers start at 0, see test_second_stage.py
 LEARNED = [
     name
     for name in AXES["model.prior"]
