@@ -72,6 +72,8 @@ def encode(
     if files:
         refuse(OF_THE_DATA, split=split)
         refuse("is for the run's data: with --files, leave it out.", log_std=log_std)
+        if tile:
+            tiles.check(run, tile)
         pieces, name = _own(run, files, labels, attributes, tile, grid), "files"
     else:
         refuse(OF_FILES, labels=labels, attributes=attributes, tile=tile)

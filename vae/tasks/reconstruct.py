@@ -107,6 +107,7 @@ def _whole(
     if not files:
         raise InputError("--tile is for your own pictures: give them as --files.")
     refuse(OF_THE_DATA, split=split)
+    tiles.check(run, tile)
     own = given(run, files=files, num=num, labels=labels, attributes=attributes)
     path = names.picture(run, "reconstructions", own.tag, tile=(tile, None))
     folder = path.with_suffix("")

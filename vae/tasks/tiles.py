@@ -72,17 +72,36 @@ def axis_of(length: int, tile: int, overlap: int, *, reach: int, each: int) -> A
     return Axis(tuple(starts.tolist()), tile, weights.astype(np.float32))
 
 
-def read(run: Run, files: Sequence[str | Path]) -> Iterator[np.ndarray]:
-    """Yields the user's own pictures at their own size, [*places, C], as the model is given data.
+def check(run: Run, tile: int) -> None:
+    """Refuses tiles that a run cannot take, before anything is computed.
 
     Raises:
-      InputError: a file cannot be read, or examples of this kind of data have one size.
+      InputError: examples of this kind of data, or of the run's networks, have one size, or the
+        tile is no multiple of what a place of z stands for.
     """
     if not hasattr(run.modality, "read_whole"):
         raise InputError(
             f"--tile is for pictures of any size, but the data of {run.workdir} are "
             f"{run.modality.NAME}: leave it out."
         )
+    for stride in _strides(run):
+        _check(tile, stride)
+
+
+def _check(tile: int, stride: int) -> None:
+    if tile < stride or tile % stride:
+        raise InputError(
+            f"--tile={tile} must be a multiple of the {stride} positions that each place of z "
+            "stands for."
+        )
+
+
+def read(run: Run, files: Sequence[str | Path]) -> Iterator[np.ndarray]:
+    """Yields the user's own pictures at their own size, [*places, C], as the model is given data.
+
+    Raises:
+      InputError: a file cannot be read.
+    """
     for x in run.modality.read_whole(files, run.event, run.config.data):
         yield as_data(x[None], run)[0]
 
@@ -164,11 +183,7 @@ def _axes(
     """Returns the tiles along each axis, from a tile and an overlap in positions of x."""
     axes = []
     for length, stride, reach, positions in zip(lengths, strides, reaches, each, strict=True):
-        if tile < stride or tile % stride:
-            raise InputError(
-                f"--tile={tile} must be a multiple of the {stride} positions that each place of z "
-                "stands for."
-            )
+        _check(tile, stride)
         places = tile // stride
         if overlap is None:
             shared = min(2 * -(-reach // positions) + 1, places // 2)

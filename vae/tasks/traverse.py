@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from vae.evaluation.diagnostics import ACTIVE_VARIANCE
 from vae.run import Run
 from vae.tasks import manifold as plane
 from vae.tasks import names
+from vae.tasks.encode import places_of
 from vae.tasks.encodings import encodings
 from vae.tasks.inputs import given, refuse
 from vae.tasks.output import Output
@@ -89,6 +91,7 @@ def traverse(
     decoded = run.decode(z.reshape(-1, len(centre)), y)
 
     settings = {"steps": (steps, STEPS), "dimensions": (dimensions, DIMENSIONS)}
+    grid = places_of(run.model)
     path = names.picture(run, "traversal", around.tag or "test0", **settings)
     decoded = decoded.reshape(len(shown), steps, *decoded.shape[1:])
     title = (
@@ -103,7 +106,7 @@ def traverse(
         run.event,
         title,
         columns=[f"{r:+.3g}" if r else "0" for r in reach],
-        rows=[f"z{d}, activity {activity[d]:.2f}" for d in shown],
+        rows=[f"{_called(d, grid)}, activity {activity[d]:.2f}" for d in shown],
         before={"given": same, "decoded": found},
     )
     paths = sheet.save(path)
@@ -123,3 +126,11 @@ def traverse(
     }
     write_json(path.with_suffix(".json"), figures)
     return Output([*paths, path.with_suffix(".json")], figures, sheet.text)
+
+
+def _called(dimension: int, grid: tuple[int, ...]) -> str:
+    """Returns the name of a number of z: "z5", or "z channel 1 at 2,0" where z has places."""
+    if not grid:
+        return f"z{dimension}"
+    channel, place = divmod(dimension, math.prod(grid))
+    return f"z channel {channel} at {','.join(map(str, np.unravel_index(place, grid)))}"
