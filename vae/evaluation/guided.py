@@ -33,10 +33,11 @@ import jax.numpy as jnp
 import numpy as np
 
 from vae import terminal
+from vae.evaluation.chains import batches
 from vae.evaluation.posterior import Posterior
 from vae.models.parts import part
 from vae.networks import strided
-from vae.probability.distributions import example_keys, sample_keys, standard_normal
+from vae.probability.distributions import sample_keys, standard_normal
 from vae.training.devices import jit
 
 Array = jax.Array
@@ -169,20 +170,17 @@ def make_guided(model: Any) -> Callable[..., Posterior]:
         steps = STEPS if sweeps is None else sweeps
         number = len(jax.tree.leaves(observation)[0])
         size = min(number, max(1, AT_ONCE // chains))
-        batches, parts = math.ceil(number / size), []
-        keys = sample_keys(example_keys(key, np.arange(number)), chains).T  # [N, M]
-        with terminal.Progress("sampling", batches * steps, "steps") as progress:
-            for i in range(batches):
-                # The last batch is filled up with its last example, so that shapes stay the same.
-                rows = np.minimum(np.arange(i * size, (i + 1) * size), number - 1)
-                each = rows.repeat(chains)
-                seen, known = jax.tree.map(lambda leaf, each=each: leaf[each], (observation, y))
+        parts = []
+        with terminal.Progress("sampling", math.ceil(number / size) * steps, "steps") as progress:
+            for i, (seen, known, part_keys) in enumerate(
+                batches(observation, y, size=size, chains=chains, key=key)
+            ):
                 drawn = sample_some(
                     variables,
                     seen,
                     known,
                     steps,
-                    keys[rows].reshape(-1),
+                    part_keys,
                     lambda step, i=i: progress.at(i * steps + step + 1),
                 )
                 parts.append([np.reshape(a, (size, chains, *a.shape[1:])) for a in drawn])

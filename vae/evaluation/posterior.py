@@ -38,12 +38,12 @@ import jax.numpy as jnp
 import numpy as np
 
 from vae import terminal
+from vae.evaluation.chains import batches
 from vae.evaluation.convergence import bulk_ess, some_values, split_rhat
 from vae.models.parts import part
 from vae.probability import hamiltonian
 from vae.probability.distributions import (
     einsum,
-    example_keys,
     sample_keys,
     split,
     standard_normal,
@@ -296,15 +296,11 @@ def make_sampler(model: Any, variables: Any) -> Callable[..., Posterior]:
         number = len(jax.tree.leaves(observation)[0])
         jacobian = 4 * min(dim, DENSE) * model.event.size
         size = min(number, max(1, min(CHAINS, BYTES // jacobian) // chains))
-        batches, parts = math.ceil(number / size), []
-        keys = sample_keys(example_keys(key, np.arange(number)), chains).T  # [N, M]
-        with terminal.Progress("sampling", batches * sweeps, "sweeps") as progress:
-            for i in range(batches):
-                # The last batch is filled up with its last example, so that shapes stay the same.
-                rows = np.minimum(np.arange(i * size, (i + 1) * size), number - 1)
-                each = rows.repeat(chains)
-                part_keys = keys[rows].reshape(-1)
-                observed, known = jax.tree.map(lambda leaf, each=each: leaf[each], (observation, y))
+        parts = []
+        with terminal.Progress("sampling", math.ceil(number / size) * sweeps, "sweeps") as progress:
+            for i, (observed, known, part_keys) in enumerate(
+                batches(observation, y, size=size, chains=chains, key=key)
+            ):
 
                 def told(sweep: int, probability: Array, i: int = i) -> None:
                     if sweep % 5 == 4 or sweep == sweeps - 1:
