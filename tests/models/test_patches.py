@@ -1,5 +1,6 @@
 """The adversary of a first stage: windows, a late start, and the balance of its gradient."""
 
+import functools
 from types import SimpleNamespace
 
 import jax
@@ -9,6 +10,8 @@ import pytest
 from configs import tiny
 from drawn import drawn
 from facts import checked, facts
+from untrained import small
+from variables import random_variables
 
 from vae import experiment, models
 from vae.data.batches import HostBatch
@@ -36,15 +39,14 @@ PATCHES = {
 
 def built(**overrides):
     config = tiny(**PATCHES | overrides)
-    model = models.build(config.model, DATA)
-    return config, model, jax.jit(model.init)(key=jax.random.key(0))
+    return config, models.build(config.model, DATA)
 
 
 def test_a_logit_is_of_its_window_and_the_loss_their_mean():
     module, x = PatchDiscriminator((4,)), jax.random.uniform(jax.random.key(0), (2, 16, 16, 1))
-    variables = module.init(jax.random.key(1), x)
-    logits = module.apply(variables, x)[1].reshape(2, 8, 8)
-    changed = module.apply(variables, x.at[:, :2, :2].add(1.0))[1].reshape(2, 8, 8)
+    variables, apply = random_variables(module, x), jax.jit(module.apply)
+    logits = apply(variables, x)[1].reshape(2, 8, 8)
+    changed = apply(variables, x.at[:, :2, :2].add(1.0))[1].reshape(2, 8, 8)
     np.testing.assert_array_equal(changed[:, 3:], logits[:, 3:])
     assert (changed[:, 0, 0] != logits[:, 0, 0]).all()
 
@@ -52,7 +54,8 @@ def test_a_logit_is_of_its_window_and_the_loss_their_mean():
 def test_the_balance_is_that_of_two_gradients():
     """Against the gradients of the two losses, each taken by itself."""
     weight = 0.5
-    _, model, variables = built(model__adversarial_weight=weight, model__adversarial_balance=True)
+    _, model = built(model__adversarial_weight=weight, model__adversarial_balance=True)
+    variables = small(model)
     (adversary,), batch = model.losses, Batch(RAW / np.float32(16), None)
 
     def explicit():
@@ -87,6 +90,7 @@ def test_the_balance_is_of_the_whole_batch():
     x = jax.random.normal(jax.random.key(0), (2, 3, 5))
     weights = jax.random.normal(jax.random.key(1), (2, 2, 3, 5))
 
+    @functools.partial(jax.jit, static_argnums=2)
     def slope(x, weights, axis):
         def loss(x):
             own, judged = balanced(x, 2.0, axis)
@@ -108,7 +112,7 @@ def test_before_its_start_an_adversary_changes_nothing():
     batch = HostBatch(np.arange(4)[None], Raw(RAW[None], np.zeros((1, 4), np.int32)))
 
     def states(**overrides):
-        config, model, _ = built(**overrides)
+        config, model = built(**overrides)
         step = jax.jit(make_step(model, config, VALUES, num_examples=4, axis=None))
         found = [jax.jit(lambda: initial_state(model, config))()]
         for _ in range(3):
@@ -149,7 +153,8 @@ def test_what_does_not_go_together_is_refused(overrides, message):
 
 
 def test_a_model_that_stands_may_have_no_adversary_yet(monkeypatch):
-    _, model, variables = built()
+    _, model = built()
+    variables = small(model)
 
     def started_from(*missing):
         there = {c: {n: v[n] for n in v if n not in missing} for c, v in variables.items()}
@@ -164,7 +169,7 @@ def test_a_model_that_stands_may_have_no_adversary_yet(monkeypatch):
 @pytest.mark.slow
 def test_it_goes_with_micro_batches_remat_and_16_bits():
     spatial = {"model__encoder": "spatial", "model__decoder": "spatial", "model__latent_dim": 64}
-    config, model, _ = built(
+    config, model = built(
         model__adversarial_start=1,
         model__adversarial_balance=True,
         model__dtype="bfloat16",

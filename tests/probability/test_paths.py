@@ -76,19 +76,18 @@ def density(kind, solver=None, velocity=of_mixture, code=None):
 
 
 def test_the_bound_of_diffusion_is_log_p_where_the_velocity_is_exact():
-    keys = sample_keys(KEYS[:4], 40_000)
+    keys = sample_keys(KEYS[:4], 10_000)
     z = jnp.broadcast_to(Z, (*keys.shape, 2))
     found = np.asarray(jax.jit(density(Diffusion).estimate)(z, keys=keys))
     error = found.std(0) / np.sqrt(len(found))
-    assert (np.abs(found.mean(0) - log_prob(Z)) < 4 * error).all() and error.max() < 0.05
+    assert (np.abs(found.mean(0) - log_prob(Z)) < 4 * error).all() and error.max() < 0.1
 
 
 def test_the_bound_of_a_network_that_is_zero_is_a_gaussian_without_noise():
     p = density(Diffusion, velocity=lambda kind, x, log_snr, code: 0 * x)
     gaussian = scipy.stats.multivariate_normal(SHIFT, np.diag(SCALE**2))
-    np.testing.assert_allclose(
-        p.estimate(Z[None], keys=KEYS[None, :4])[0], gaussian.logpdf(Z), rtol=1e-5
-    )
+    found = jax.jit(p.estimate)(Z[None], keys=KEYS[None, :4])[0]
+    np.testing.assert_allclose(found, gaussian.logpdf(Z), rtol=1e-5)
 
 
 def test_a_wrong_velocity_has_a_lower_bound():
@@ -101,12 +100,12 @@ def test_a_wrong_velocity_has_a_lower_bound():
         jax.jit(density(Diffusion, velocity=v).estimate)(z, keys=keys) for v in (of_mixture, wrong)
     )
     gap = np.asarray(right - less)
-    assert gap.mean() > 4 * gap.std() / 100 > 0
+    assert gap.mean() > 4 * gap.std() / np.sqrt(gap.size) > 0
 
 
 @pytest.mark.parametrize(
     ("kind", "method", "ratio"),
-    [(Matched, "heun", 4), (Diffusion, "euler", 2), (Diffusion, "heun", 4)],
+    [(Matched, "heun", 4), (Diffusion, "euler", 2)],
 )
 def test_the_error_of_the_likelihood_falls_with_the_order_of_the_solver(kind, method, ratio):
     few, many = (
@@ -118,18 +117,18 @@ def test_the_error_of_the_likelihood_falls_with_the_order_of_the_solver(kind, me
 
 def test_random_traces_have_the_trace_as_their_mean():
     p = density(Matched, Solver("heun", 8))
-    keys = sample_keys(KEYS[:4], 1_000)
+    keys = sample_keys(KEYS[:4], 250)
     found = jax.jit(p.hutchinson)(jnp.broadcast_to(Z, (*keys.shape, 2)), keys=keys)
     error = found.std(0) / np.sqrt(len(found))
-    assert (jnp.abs(found.mean(0) - p.log_prob(Z)) < 4 * error).all() and error.min() > 0
+    expected = jax.jit(p.log_prob)(Z)
+    assert (jnp.abs(found.mean(0) - expected) < 4 * error).all() and error.min() > 0
 
 
-@pytest.mark.parametrize(("kind", "method"), [(Matched, "euler"), (Diffusion, "heun")])
-def test_samples_are_of_both_modes(kind, method):
-    z = np.asarray(jax.jit(density(kind, Solver(method)).sample)(keys=KEYS))
+def test_samples_are_of_both_modes():
+    z = np.asarray(jax.jit(density(Diffusion).sample)(keys=KEYS))
     drawn = draws(len(z))
     np.testing.assert_allclose(z.mean(0), drawn.mean(0), atol=0.07)
-    np.testing.assert_allclose(np.cov(z.T), np.cov(drawn.T), atol=0.3 if method == "euler" else 0.1)
+    np.testing.assert_allclose(np.cov(z.T), np.cov(drawn.T), atol=0.1)
     between = (z[:, 0] < SHIFT[0]).mean(), (drawn[:, 0] < SHIFT[0]).mean()
     assert between[0] == pytest.approx(between[1], abs=0.015)
 

@@ -1,20 +1,18 @@
 """Tiny trained runs that tests of tasks share."""
 
+import dataclasses
+
 import jax
 import numpy as np
 import pytest
 from configs import tiny
-from facts import facts
+from untrained import untrained
 
 import vae
-from vae import models
-from vae.compiled import Compiled
 from vae.data.examples import ArrayExamples, Raw, Source
-from vae.data.scales import unit_scales
 from vae.modalities import images
 from vae.modalities.images import show
-from vae.probability.event import BYTES, Event, Values
-from vae.run import Run
+from vae.probability.event import BYTES
 
 LONG = {
     "model__encoder_widths": (64,),
@@ -115,21 +113,9 @@ def ladder(tmp_path_factory):
         model__decoder_widths=(8, 8),
         model__latent_dim=2,
     )
-    model = models.build(config.model, facts(np.full((8, 8, 1), 0.5), num_classes=10))
-    variables = jax.jit(lambda: model.init(key=jax.random.key(0)))()
+    run = untrained(config, tmp_path_factory.mktemp("ladder"), num_classes=10)
+    variables = jax.jit(lambda: run.model.init(key=jax.random.key(0)))()
     keys = jax.random.split(jax.random.key(1), 1000)
     leaves, tree = jax.tree.flatten(variables)  # at the start nothing comes through
     leaves = [x + 0.1 * jax.random.normal(k, x.shape) for x, k in zip(leaves, keys, strict=False)]
-    workdir = tmp_path_factory.mktemp("ladder")
-    return Run(
-        config=config,
-        model=model,
-        variables=jax.tree.unflatten(tree, leaves),
-        event=Event((8, 8, 1), Values("levels", 16.0, 17)),
-        step=0,
-        workdir=workdir,
-        out=workdir,
-        attributes=(),
-        scales=unit_scales(0),
-        compiled=Compiled(model),
-    )
+    return dataclasses.replace(run, variables=jax.tree.unflatten(tree, leaves))

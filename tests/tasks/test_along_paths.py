@@ -1,23 +1,18 @@
 """Tasks of a run whose prior is the end of a path."""
 
-import dataclasses
 import json
 
-import jax
-import numpy as np
 import pytest
 from configs import tiny
-from facts import facts
+from untrained import untrained
 
-from vae import models
-from vae.compiled import Compiled
 from vae.errors import InputError
 from vae.modalities.images.tasks.inpaint import inpaint
 from vae.tasks.sample import sample
 
 
 @pytest.fixture(scope="module")
-def pathed(run, tmp_path_factory):
+def pathed(tmp_path_factory):
     """A run of the digits with a flow matching prior, not trained."""
     config = tiny(
         model__encoder="grid",
@@ -30,11 +25,7 @@ def pathed(run, tmp_path_factory):
         model__prior_widths=(8,),
         model__prior_blocks=1,
     )
-    model = models.build(config.model, facts(np.full((8, 8, 1), 0.5, np.float32)))
-    variables = jax.jit(lambda: model.init(key=jax.random.key(0)))()
-    out = tmp_path_factory.mktemp("pathed")
-    changed = {"config": config, "model": model, "variables": variables, "out": out}
-    return dataclasses.replace(run, **changed, compiled=Compiled(model))
+    return untrained(config, tmp_path_factory.mktemp("pathed"))
 
 
 def test_repairs_along_a_path_have_figures_without_chains(pathed):
@@ -49,7 +40,8 @@ def test_repairs_along_a_path_have_figures_without_chains(pathed):
     }
 
 
-def test_samples_follow_the_path_as_they_are_told(pathed, run):
+def test_samples_follow_the_path_as_they_are_told(pathed, tmp_path):
+    run = untrained(tiny(), tmp_path)
     (path,), *_ = sample(pathed, num=2, steps=1, solver="euler")
     assert path.name.endswith("_num2_steps1_solvereuler.png")
     for flag, value in (("steps", 3), ("solver", "heun"), ("guidance", 2.0)):

@@ -3,18 +3,13 @@
 import dataclasses
 import json
 
-import jax
 import numpy as np
 import pytest
 from configs import tiny
-from facts import facts
 from PIL import Image
+from untrained import untrained
 
-from vae import modalities, models
-from vae.compiled import Compiled
-from vae.data.scales import unit_scales
 from vae.errors import InputError
-from vae.run import Run
 from vae.tasks import latents
 from vae.tasks.decode import decode
 from vae.tasks.encode import encode
@@ -34,29 +29,7 @@ def spatial(tmp_path_factory):
     )
     config.data.name = "digits"
     config.data.update(train="train[:300]", valid="train[300:310]", test="train[310:350]")
-    dataset = modalities.load(config.data)
-    model = models.build(config.model, facts(np.full((8, 8, 1), 0.5, np.float32), num_classes=10))
-    rng = np.random.default_rng(0)
-    variables = jax.tree.map(
-        lambda x: rng.normal(0, 0.3, x.shape).astype(x.dtype),
-        jax.eval_shape(lambda: model.init(key=jax.random.key(0))),
-    )
-    workdir = tmp_path_factory.mktemp("latents")
-    run = Run(
-        config=config,
-        model=model,
-        variables=variables,
-        event=dataset.event,
-        step=0,
-        workdir=workdir,
-        out=workdir,
-        attributes=(),
-        scales=unit_scales(0),
-        compiled=Compiled(model),
-        data={"modality": "images", "digest": dataset.digest},
-    )
-    run.__dict__["_dataset"] = dataset
-    return run
+    return untrained(config, tmp_path_factory.mktemp("latents"), num_classes=10)
 
 
 def test_a_file_has_the_latents_of_every_example_in_order(spatial, tmp_path):
@@ -88,7 +61,9 @@ def test_a_file_has_the_latents_of_every_example_in_order(spatial, tmp_path):
     np.testing.assert_allclose(made, wanted, atol=0.5 / 255 + 1e-4)
 
 
-def test_pictures_of_any_size_are_encoded_decoded_and_reconstructed_in_tiles(spatial, tmp_path):
+def test_pictures_of_any_size_are_encoded_decoded_and_reconstructed_in_tiles(
+    spatial, tmp_path, monkeypatch
+):
     spatial = dataclasses.replace(spatial, out=tmp_path)
     rng = np.random.default_rng(0)
     Image.fromarray(rng.integers(0, 256, (30, 44), np.uint8)).save(tmp_path / "photo.png")
@@ -110,6 +85,10 @@ def test_pictures_of_any_size_are_encoded_decoded_and_reconstructed_in_tiles(spa
         encode(spatial, files=[*given["files"], tmp_path / "other.png"], tile=24, out=path)
     with pytest.raises(InputError, match="--tile is for your own pictures"):
         reconstruct(spatial, tile=24)
+    monkeypatch.setattr(type(spatial), "dataset", None)  # what is refused computes nothing
+    for task in (encode, reconstruct):
+        with pytest.raises(InputError, match="--tile=30 must be a multiple of the 4 positions"):
+            task(spatial, files=given["files"], tile=30)
 
 
 def test_files_that_hold_no_latents_are_refused(spatial, tmp_path):

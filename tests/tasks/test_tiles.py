@@ -1,64 +1,45 @@
 """Examples larger than those that a run was trained on, in tiles."""
 
-import jax
 import numpy as np
 import pytest
 from configs import tiny
 from facts import facts
+from untrained import untrained
 
 from vae import models
-from vae.compiled import Compiled
-from vae.data.scales import unit_scales
 from vae.errors import InputError
 from vae.models.resized import resized
-from vae.probability.event import Event, Values
-from vae.run import Run
 from vae.tasks import tiles
 
 PLACES, LARGE = (16, 16), (62, 96)
 
 
-def built(**overrides):
-    """A model whose z has 2 numbers at each of 4 x 4 places, and its config."""
-    networks = {
-        "model__encoder": "grid",
-        "model__decoder": "grid",
-        "model__encoder_widths": (4, 4),
-        "model__decoder_widths": (4, 4),
-        "model__latent_channels": 2,
-        "model__likelihood": "gaussian",
-    }
-    config = tiny(**networks | overrides)
-    return models.build(config.model, facts(np.full((*PLACES, 1), 0.5, np.float32))), config
+NETWORKS = {  # z has 2 numbers at each of 4 x 4 places
+    "model__encoder": "grid",
+    "model__decoder": "grid",
+    "model__encoder_widths": (4, 4),
+    "model__decoder_widths": (4, 4),
+    "model__latent_channels": 2,
+    "model__likelihood": "gaussian",
+}
 
 
 @pytest.fixture(scope="module")
 def spatial(tmp_path_factory):
-    """A run with an origin of the latents that was tracked; not trained."""
-    model, config = built()
-    rng = np.random.default_rng(0)
-    variables = jax.tree.map(
-        lambda x: rng.normal(0, 0.3, x.shape).astype(x.dtype),
-        jax.eval_shape(lambda: model.init(key=jax.random.key(0))),
-    )
-    workdir = tmp_path_factory.mktemp("spatial")
-    return Run(
-        config=config,
-        model=model,
-        variables=variables,
-        event=Event((*PLACES, 1), Values("levels", 16.0, 17)),
-        step=0,
-        workdir=workdir,
-        out=workdir,
-        attributes=(),
-        scales=unit_scales(0),
-        compiled=Compiled(model),
-    )
+    """A run with an origin of the latents that is not 0."""
+    return untrained(tiny(**NETWORKS), tmp_path_factory.mktemp("spatial"), shape=(*PLACES, 1))
 
 
 @pytest.fixture(scope="module")
 def large():
     return np.random.default_rng(1).random((1, *LARGE, 1), np.float32)
+
+
+@pytest.fixture(scope="module")
+def whole(spatial, large):
+    """What the run makes of it without tiles."""
+    padded = np.pad(large, ((0, 0), (0, 2), (0, 0), (0, 0)), mode="edge")  # whole places of z
+    return spatial.resized((64, 96)).reconstruct(padded)[:, :62]
 
 
 def test_a_place_sees_as_far_as_the_reach_of_the_network_says(spatial):
@@ -80,11 +61,9 @@ def test_a_place_sees_as_far_as_the_reach_of_the_network_says(spatial):
 
 @pytest.mark.parametrize("overlap, equal", [(24, True), (None, True), (4, False)])
 def test_tiles_that_overlap_twice_the_reach_give_what_the_whole_gives(
-    spatial, large, overlap, equal
+    spatial, large, whole, overlap, equal
 ):
     tiled = tiles.reconstruct(spatial, large, tile=48, overlap=overlap)
-    padded = np.pad(large, ((0, 0), (0, 2), (0, 0), (0, 0)), mode="edge")  # whole places of z
-    whole = spatial.resized((64, 96)).reconstruct(padded)[:, :62]
     assert tiled.shape == large.shape
     error = np.abs(tiled - whole).max()
     assert (error < 1e-5) == equal, error
@@ -126,6 +105,7 @@ def test_what_cannot_be_tiled_is_refused(spatial, large):
     ],
 )
 def test_models_of_one_size_say_why(overrides, reason):
-    model, _ = built(**overrides)
+    mean = np.full((*PLACES, 1), 0.5)
+    model = models.build(tiny(**NETWORKS | overrides).model, facts(mean))
     with pytest.raises(InputError, match=f"the size of the run's own: its model {reason}"):
         resized(model, LARGE)
