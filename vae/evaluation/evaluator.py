@@ -34,7 +34,7 @@ NO_DENSITY = "a model without p(x): the figures are of its discriminator"
 NO_BOUND = "q(z | x) has no density: elbo is log p(x, z) and kl is -log p(z) at one z, no bounds"
 PERPLEXITY = "exp({} / tokens), with the KL inside"
 INFORMATION = "E[log q(z | x) - log q(z)], q(z) the mixture of the split's examples: at most {:.4g}"
-RANDOM = "log p(z) is itself a bound: nll is -elbo, an upper bound on -log p(x)"
+RANDOM = "log p(z) is estimated: nll is -elbo, in the mean an upper bound on -log p(x)"
 CERTAIN = "q(z | x) is certain: nll is -elbo, an upper bound on -log p(x) from one sample"
 
 

@@ -9,7 +9,7 @@ from typing import Any, Self
 import jax
 
 from vae.models import losses, parts
-from vae.models.condition import Condition, code_of, with_planes
+from vae.models.condition import Condition, code_of, of_decoder, with_planes
 from vae.models.emission import Emission
 from vae.models.losses.drawn import Drawn
 from vae.models.losses.loss import Loss
@@ -78,12 +78,7 @@ class Autoencoder(Model):
 
     def _code(self, y: Array | None) -> Array | None:
         """Returns the code [B, C] of y as decoders are given it, or None."""
-        return code_of(self._decoded, y)
-
-    @property
-    def _decoded(self) -> Condition | None:
-        """The condition that decoders are given, or None."""
-        return self.condition if self.condition and self.condition.to_decoder else None
+        return code_of(of_decoder(self.condition), y)
 
     def _told(self, batch: Batch) -> Array:
         """Returns what the encoder is given, see `with_planes`."""

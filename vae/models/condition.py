@@ -55,6 +55,11 @@ class Condition:
         return jnp.tile(jnp.array(self.scales.mean), (num, 1))
 
 
+def of_decoder(condition: Condition | None) -> Condition | None:
+    """Returns the condition where decoders are given it, else None."""
+    return condition if condition and condition.to_decoder else None
+
+
 def code_of(condition: Condition | None, y: Array | None) -> Array | None:
     """Returns the code [B, size] of y, or None where there is no condition."""
     return condition.code(y) if condition else None

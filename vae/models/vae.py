@@ -28,7 +28,7 @@ from vae.models.architecture import (
     make_encoder,
 )
 from vae.models.autoencoder import Autoencoder
-from vae.models.condition import condition_of
+from vae.models.condition import condition_of, of_decoder
 from vae.models.data import Data
 from vae.models.emission import Emission
 from vae.models.likelihoods import likelihood_of
@@ -98,7 +98,7 @@ class VAE(Autoencoder):
         blank, z = self._blank(), jnp.zeros((1, self.posterior.size))
         posterior = self.posterior.init(key=keys[2])
         if self.posterior.space == "real":
-            posterior["statistics"] |= origin.start(self.posterior.size, self._decoded)
+            posterior["statistics"] |= origin.start(self.posterior.size, of_decoder(self.condition))
         return parts.join(
             {
                 "encoder": parts.of_module(self.encoder, self._told(blank), key=keys[0]),

@@ -18,6 +18,7 @@ import numpy as np
 from vae.data.fields import field_with, fields_of
 from vae.data.labels import class_name
 from vae.errors import InputError, did_you_mean, not_one_of
+from vae.models.condition import of_decoder
 from vae.run import Run
 from vae.tasks.directions import METHODS
 from vae.tasks.encodings import encodings
@@ -42,7 +43,7 @@ class Editor:
     ) -> None:
         if method not in METHODS:
             raise InputError(not_one_of(f"--method={method}", method, METHODS))
-        condition = run.model.condition
+        condition = of_decoder(run.model.condition)
         self._run = run
         self.conditional = bool(condition and condition.kind == "attributes")
         if not run.attributes and number_of_classes(run):

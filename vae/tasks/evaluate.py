@@ -19,6 +19,7 @@ from vae.evaluation.conditioning import Conditioning
 from vae.evaluation.diagnostics import activity
 from vae.evaluation.evaluator import make_evaluator
 from vae.evaluation.probe import in_batches
+from vae.models.condition import of_decoder
 from vae.models.parts import unpacked, vectors
 from vae.probability.distributions import example_keys
 from vae.probability.terms import Batch
@@ -165,11 +166,11 @@ def _of_files(
 def measure_condition(run: Run, dataset: Dataset, split: str) -> Conditioning | None:
     """Returns what a conditional model makes of its condition, see `evaluation/conditioning.py`.
 
-    Returns None for a model without a condition, for one that does not encode, for the training
-    split, from which the probe learns, and for latents that are too many for least squares.
+    Returns None where the decoder is given no condition, for a model that does not encode, for the
+    training split, from which the probe learns, and for latents too many for least squares.
     """
     model = run.model.conditional
-    if split == "train" or not (model.condition and model.encodes):
+    if split == "train" or not (of_decoder(model.condition) and model.encodes):
         return None
     y = model.condition.unknown(1)
     like = jax.eval_shape(

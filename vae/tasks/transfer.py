@@ -23,6 +23,7 @@ from vae.data.labels import called
 from vae.data.prepare import first_examples
 from vae.errors import InputError, not_one_of
 from vae.modalities.sheets import Sheet
+from vae.models.condition import of_decoder
 from vae.models.ladder import Ladder
 from vae.run import Run
 from vae.tasks import names
@@ -80,10 +81,10 @@ def transfer(
         `given`.
     """
     ladder = isinstance(run.model, Ladder) and not run.model.condition
-    if not (ladder or run.model.condition):
+    if not (ladder or of_decoder(run.model.condition)):
         raise InputError(
-            f"the model of {run.workdir} has no style apart from content; one with "
-            "model.condition='label' or 'attributes' has, or model.name='ladder'."
+            f"the model of {run.workdir} has no style apart from content; one whose decoder is "
+            "given a model.condition ('label' or 'attributes') has, or model.name='ladder'."
         )
     if ladder and num and num % 2:
         num += 1

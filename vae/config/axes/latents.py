@@ -78,7 +78,8 @@ AXES: dict[str, dict[str, Choice]] = {
             ("prior_blocks", "prior_widths"),
         ),
         "flow_matching": Choice(
-            "Flow matching, trained alone on latents of a model that stands.",
+            "Flow matching, trained alone on latents of a model that stands; an evaluation takes "
+            "64 passes and their gradients for each of evaluation.num_samples.",
             "vae.models.priors.paths:flow_matching",
             ("prior_blocks", "prior_widths"),
         ),
