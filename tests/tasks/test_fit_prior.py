@@ -4,6 +4,7 @@ import jax
 import numpy as np
 import pytest
 from configs import tiny
+from untrained import untrained
 
 import vae
 from vae import modalities
@@ -104,11 +105,7 @@ def test_a_file_is_read_for_its_source_and_shape_only(tmp_path):
     assert kept.read(path, tree, "first") is None and kept.source_of(path) is None
 
 
-def test_a_prior_of_a_label_has_no_other(run):
-    with run.config.unlocked():
-        before, run.config.model.prior = run.config.model.prior, "conditional"
-    try:
-        with pytest.raises(InputError, match="knows no labels"):
-            fit_prior(run, "flow")
-    finally:
-        run.config.model.prior = before
+def test_a_prior_of_a_label_has_no_other(tmp_path):
+    config = tiny(model__prior="conditional", model__condition="label")
+    with pytest.raises(InputError, match="knows no labels"):
+        fit_prior(untrained(config, tmp_path, num_classes=10), "flow")
