@@ -70,7 +70,7 @@ def check_fills(size: int, grid: tuple[int, ...]) -> None:
     if size % math.prod(grid):
         raise InputError(
             f"the grid of the networks has {'x'.join(map(str, grid))} positions, which do not "
-            f"divide the {size} numbers of z."
+            f"divide the {size} numbers of z: set model.latent_channels, numbers at each."
         )
 
 

@@ -113,8 +113,8 @@ KEYS = {
         0,
         Whole(0, SIZE),
         "Numbers of z at each place of its grid.\n"
-        "With 0, model.latent_dim says how many numbers z has. Networks without dense layers, such "
-        "as grid, have one.",
+        "With 0, model.latent_dim says how many numbers z has. Networks without dense layers, "
+        "grid and spatial, have one.",
     ),
     "model.top_dim": Key(16, SOME, "Numbers in the upper z of two layers."),
     "model.top_widths": Key(
