@@ -6,8 +6,9 @@ every example is seen once an epoch and none is dropped. A run saves and restore
 else is needed here.
 
 Examples of different lengths are batched with others of like lengths. Step s belongs to the window
-s // W: the examples of the W batches of a window are sorted by length and cut into batches anew,
-whose order is a permutation keyed by (seed, window). The batches of one call stay neighbours.
+s // W: the examples of the W batches of a window are sorted by (epoch, length) and cut into batches
+anew, whose order is a permutation keyed by (seed, window). The batches of one call stay neighbours.
+The epoch comes first, or an example that a window has from two epochs would be its own neighbour.
 """
 
 from __future__ import annotations
@@ -70,7 +71,8 @@ class LikeLengths:
     def _make_window(self, window: int) -> np.ndarray:
         size = int(np.prod(self._shape))
         index = indices(window, num_examples=len(self._lengths), batch_size=size, seed=self._seed)
-        index = index[np.argsort(self._lengths[index], kind="stable")].reshape(self._shape)
+        epochs = (window * size + np.arange(size, dtype=np.int64)) // len(self._lengths)
+        index = index[np.lexsort((self._lengths[index], epochs))].reshape(self._shape)
         # The other half of the numbers is that of the epochs.
         index = _generator(self._seed, 2**63 + window).permutation(index)
         return index.reshape(-1, self._shape[-1])
