@@ -14,7 +14,8 @@ import numpy as np
 from jax.sharding import PartitionSpec as P
 
 from vae import modalities, models, terminal
-from vae.config import own
+from vae.config import differences, own, to_dict
+from vae.config.reads import read_only_by
 from vae.data.batches import Batches
 from vae.data.examples import Dataset
 from vae.data.prepare import first_examples, prepared_values
@@ -35,6 +36,16 @@ from vae.training.state import State, initial_state, new_state, starting_point, 
 from vae.training.step import Report, make_step
 
 logger = logging.getLogger(__name__)
+
+# Keys that change no function of given weights, or whose change of one shows in its shapes.
+NO_FUNCTION = (
+    "model.condition",
+    "model.adversary",
+    "model.regularizer",
+    "model.image_loss",
+    "model.dtype",
+    "model.remat",
+)
 
 
 class Experiment(NamedTuple):
@@ -145,7 +156,7 @@ def prepare(config: ml_collections.ConfigDict, *, started: bool = False) -> Expe
     check_model(config, model, lambda: first_examples(dataset, "train", 1, config))
     check_fits(model, config, _label(dataset), len(dataset.train))
     learns = objective_of(config.objective).learns
-    pretrained = functools.cache(lambda: _pretrained(config.training.pretrained, model, learns))
+    pretrained = functools.cache(lambda: _pretrained(config, model, learns))
     if not started:
         pretrained()
     experiment = Experiment(config, dataset, model, pretrained)
@@ -176,8 +187,8 @@ def _label(dataset: Dataset) -> jax.ShapeDtypeStruct:
     return jax.ShapeDtypeStruct((), np.int32)
 
 
-def _pretrained(workdir: str, model: Any, learns: tuple[str, ...]) -> Any:
-    """Returns the weights of another run, on the host; None if there is no `workdir`.
+def _pretrained(config: ml_collections.ConfigDict, model: Any, learns: tuple[str, ...]) -> Any:
+    """Returns the weights of another run, on the host; None if none is named.
 
     An adversary, and parts that are trained alone, may be others there or missing; they are then
     left out. So are parts that this model does not have, if nothing else is trained.
@@ -185,13 +196,18 @@ def _pretrained(workdir: str, model: Any, learns: tuple[str, ...]) -> Any:
     Raises:
       InputError: there is no such run, or its weights are not for this model.
     """
+    workdir = config.training.pretrained
     if not workdir:
         return None
-    variables = jax.device_get(load(workdir).variables)
+    run = load(workdir)
+    variables = jax.device_get(run.variables)
+    if learns:
+        _check_same(run.config, config, learns)
     wanted = jax.eval_shape(lambda: model.init(key=jax.random.key(0)))
     names = wanted["params"].keys() if learns else wanted["params"].keys() | variables["params"]
     apart = {*learns, adversary.PART}
     other = {name for name in apart if _shapes_of(variables, name) != _shapes_of(wanted, name)}
+    other |= {name for name in learns if run.config.model.get(name) != config.model.get(name)}
     kept = names - other
     variables = {c: {n: v[n] for n in v if n in kept} for c, v in variables.items()}
     wanted = {c: {n: v[n] for n in v if n in kept} for c, v in wanted.items()}
@@ -203,6 +219,21 @@ def _pretrained(workdir: str, model: Any, learns: tuple[str, ...]) -> Any:
                 f"{there.get(name, 'missing')} there, and {needed.get(name, 'missing')} here."
             )
     return variables
+
+
+def _check_same(
+    there: ml_collections.ConfigDict, here: ml_collections.ConfigDict, learns: tuple[str, ...]
+) -> None:
+    """Refuses a run whose networks compute something else than these, with weights that stand."""
+    free = read_only_by((*NO_FUNCTION, *(f"model.{name}" for name in learns)))
+    for key, change in differences(to_dict(there), to_dict(here)).items():
+        # The settings of a part are keys below one of the model's.
+        if key.startswith("model.") and not {key, key.rpartition(".")[0]} & free:
+            raise InputError(
+                f"training.pretrained={here.training.pretrained!r} has another {key} "
+                f"({change}): what objective.name={here.objective.name!r} does not train must be "
+                "the same."
+            )
 
 
 def _shapes_of(variables: Any, name: str) -> dict[str, tuple[int, ...]]:

@@ -13,6 +13,7 @@ from logged import interrupt_at, lines
 
 import vae
 from vae.errors import InputError
+from vae.experiment import prepare
 from vae.population import population
 from vae.tasks.anomaly import anomaly
 from vae.tasks.edit import edit
@@ -93,6 +94,26 @@ def test_the_second_stage_trains_the_prior_alone(run, second):
     assert 0 < result["metrics"]["train/loss"] < 4  # of numbers with a variance of at most 2
     assert math.isfinite(result["metrics"]["test/elbo"])
     assert result["metrics"]["test/nll"] == -result["metrics"]["test/elbo"]
+
+
+@pytest.mark.parametrize(
+    ("key", "value"), [("activation", "gelu"), ("scale_init", 0.5), ("likelihood", "gaussian")]
+)
+def test_a_second_stage_refuses_weights_of_other_functions(run, key, value):
+    config = tiny(training__pretrained=str(run.workdir), **SECOND | {f"model__{key}": value})
+    with pytest.raises(InputError, match=rf"has another model\.{key} \(.* -> {value!r}\): what"):
+        prepare(config)
+
+
+def test_a_second_stage_takes_what_changes_no_function_and_draws_another_prior_anew(second):
+    config = tiny(
+        training__pretrained=str(second[0]),
+        **SECOND | {"model__prior": "diffusion", "model__dtype": "bfloat16"},
+    )
+    given = prepare(config).pretrained()["params"].keys()
+    assert given >= {"encoder", "decoder"} and "prior" not in given
+    config.model.update({"prior": "flow_matching", "regularizer": "l2"})
+    assert "prior" in prepare(config).pretrained()["params"]
 
 
 def test_samples_follow_the_solver_and_the_condition(run, second):

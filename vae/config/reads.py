@@ -7,6 +7,8 @@ a model of one's own reads is unknown, so every key of the models and their part
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import ml_collections
 
 from vae.config.axes import AXES
@@ -56,6 +58,14 @@ def check_read(config: ml_collections.ConfigDict) -> None:
 def is_read(config: ml_collections.ConfigDict, key: str) -> bool:
     """Returns whether any choice of the config reads a dotted key."""
     return _missed(config, key) is None
+
+
+def read_only_by(axes: Iterable[str]) -> set[str]:
+    """Returns these axes and the keys that their choices alone read."""
+    found = set(axes)
+    while new := {key for key, those in READERS.items() if those.keys() <= found} - found:
+        found |= new
+    return found
 
 
 def _missed(config: ml_collections.ConfigDict, key: str) -> tuple[str, tuple[str, ...]] | None:
