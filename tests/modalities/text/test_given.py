@@ -53,6 +53,8 @@ def test_str_and_tokens_are_taken(run):
         (np.full((1, 4, 1), np.inf), "not in the vocabulary"),
         (np.full((1, 4, 1), -1), "missing before others, or altogether"),
         (np.array([[[2], [-1], [2], [0]]]), "missing before others"),
+        (np.array([[[2], [0], [3], [0]]]), "1 of 1 examples have tokens after the end, which is 0"),
+        (np.array([[[0], [0], [-1], [-1]]]), "after the end"),
         (np.array([object()]), "of shape"),
     ],
 )
@@ -68,11 +70,11 @@ def test_files_are_read_with_the_words_of_the_run(run, tmp_path, caplog):
     event, config = run
     caplog.set_level(logging.INFO)
     (tmp_path / "own.txt").write_text("\nb a\n\nx b c d a\n")
-    (tmp_path / "own.csv").write_text("text,n\na,1\nb,2\n")
+    (tmp_path / "own.csv").write_text('text,n\n\na,1\n ,2\n"\nb",3\n')
     x, names = text.read_files([tmp_path / "own.txt", tmp_path / "own.csv"], event, config)
     assert text.texts(x, event).tolist() == ["b a", "<unk> b c d", "a", "b"]
     assert [name.rpartition("own.")[2] for name in names] == [
-        *("txt line 2", "txt line 4", "csv row 2", "csv row 3"),
+        *("txt line 2", "txt line 4", "csv row 3", "csv row 5"),
     ]
     said = [record.getMessage() for record in caplog.records]
     assert "1 of 4 texts are cut to 4 tokens" in said and "1 of 13 tokens are <unk>" in said

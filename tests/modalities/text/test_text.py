@@ -131,6 +131,11 @@ def test_a_tsv_may_have_no_quotes(load, tmp_path):
     rows = [f'{line} said "no\t1' for line in LINES]
     found = load(write(tmp_path / "t.tsv", "\n".join(["sentence\tlabel", *rows])))
     assert sorted(lines_of(found))[0].endswith('said "no')
+    quotes = ['"', "", '"', ""]  # a quote that begins a cell is closed by that of another row
+    rows = [f"{quotes[i % 4]}{line}\t{i % 3}" for i, line in enumerate(LINES)]
+    path = write(tmp_path / "q.tsv", "\n".join(["text\tlabel", *rows]))
+    found = load(path, tokens="bytes")
+    assert sorted(lines_of(found)) == sorted(row.partition("\t")[0] for row in rows)
 
 
 def test_tables_of_numbers_stay_tables(load, tmp_path):

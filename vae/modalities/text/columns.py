@@ -9,7 +9,8 @@
 - `data.label_column` is the column with the classes, numbers or names; an empty cell is none. A
   table without that column has no labels.
 - Commas, semicolons, tabs or bars stand between the columns of a .csv, tabs between those of a
-  .tsv; quotes are as spreadsheets write them. A .tsv may also have none.
+  .tsv; quotes are as spreadsheets write them. A .tsv may also have none: where a quote that begins
+  a cell would swallow rows, quotes are characters like others.
 - A row without a text is left out. All else is as in `files.py`.
 
 A table without such a column, or with nothing but numbers in it, is one of numbers.
@@ -33,6 +34,7 @@ from vae.data.splits import files_by_split
 from vae.errors import InputError, did_you_mean, readable
 from vae.files import check_file, check_memory
 from vae.modalities.text.examples import labelled
+from vae.modalities.text.sentences import clean
 
 SUFFIXES = (".csv", ".tsv")
 NAMES = ("text", "sentence")
@@ -43,10 +45,11 @@ _UNPACKED = 20  # bytes that cells take in memory for each byte of the file
 
 
 class Columns(NamedTuple):
-    """A table of text: its header and its rows, each with the number of its line."""
+    """A table of text: its header, its rows, and the number of each row; the header is row 1."""
 
     header: list[str]
     rows: list[list[str]]
+    numbers: list[int]
 
 
 def is_text(path: Path, config: ConfigDict) -> bool:
@@ -77,20 +80,22 @@ def read(path: Path, config: ConfigDict) -> Source:
     """
     texts, labels = {}, {}
     for split, file in _files(path).items():
-        texts[split or "train"], labels[split or "train"] = _read(file, config)
+        texts[split or "train"], labels[split or "train"], _ = _read(file, config)
     return labelled(texts, numbered(labels), f"text {readable(path)}", config)
 
 
-def read_file(file: Path, config: ConfigDict) -> list[str]:
-    """Returns the texts of a table, one for each row.
+def read_file(file: Path, config: ConfigDict) -> tuple[list[str], list[str]]:
+    """Returns the texts of a table, one for each row that has one, and a name for each.
 
     Raises:
       InputError: the table cannot be read, or has no column of text.
     """
-    return _read(file, config)[0]
+    texts, _, numbers = _read(file, config)
+    found = [(text, number) for text, number in zip(texts, numbers, strict=True) if clean(text)]
+    return [text for text, _ in found], [f"{readable(file)} row {number}" for _, number in found]
 
 
-def _read(file: Path, config: ConfigDict) -> tuple[list[str], np.ndarray | None]:
+def _read(file: Path, config: ConfigDict) -> tuple[list[str], np.ndarray | None, list[int]]:
     check_file(file)
     check_memory(_UNPACKED * file.stat().st_size, readable(file))
     try:
@@ -114,7 +119,7 @@ def _read(file: Path, config: ConfigDict) -> tuple[list[str], np.ndarray | None]
     if config.label_column in found.header:
         where = found.header.index(config.label_column)
         labels = np.array([row[where].strip() for row in found.rows])
-    return [row[column] for row in found.rows], labels
+    return [row[column] for row in found.rows], labels, found.numbers
 
 
 def _files(path: Path) -> dict[str, Path]:
@@ -138,16 +143,19 @@ def _parsed(text: str, file: Path, most: int | None = None) -> Columns:
     tabs = file.suffix.lower() == ".tsv"
     delimiter = "\t" if tabs else max(DELIMITERS, key=first.count)
     ways = [csv.QUOTE_MINIMAL, csv.QUOTE_NONE] if tabs else [csv.QUOTE_MINIMAL]
+    found = []
     before = csv.field_size_limit(2**31 - 1)
     try:
         for way in ways:
             try:
-                return _rows(text, file, delimiter, way, most)
+                found.append(_rows(text, file, delimiter, way, most))
             except InputError as error:
                 reason = error
-        raise reason
     finally:
         csv.field_size_limit(before)
+    if not found:
+        raise reason
+    return max(found, key=lambda each: len(each.rows))  # with quotes, where both have as many
 
 
 def _rows(text: str, file: Path, delimiter: str, quoting: Any, most: int | None) -> Columns:
@@ -155,9 +163,10 @@ def _rows(text: str, file: Path, delimiter: str, quoting: Any, most: int | None)
         io.StringIO(text, newline=""), delimiter=delimiter, quoting=quoting, strict=True
     )
     rows: list[list[str]] = []
+    numbers = []
     try:
         header = [name.strip() for name in next(reader, [])]
-        for row in reader:
+        for number, row in enumerate(reader, 2):
             if not any(map(str.strip, row)):
                 continue
             if len(row) != len(header):
@@ -166,6 +175,7 @@ def _rows(text: str, file: Path, delimiter: str, quoting: Any, most: int | None)
                     f"{len(header)}: complete it."
                 )
             rows.append(row)
+            numbers.append(number)
             if len(rows) == most:
                 break
     except csv.Error as error:
@@ -175,7 +185,7 @@ def _rows(text: str, file: Path, delimiter: str, quoting: Any, most: int | None)
         ) from None
     if len(set(header)) < len(header):
         raise InputError(f"{file}: two columns have one name: rename one.")
-    return Columns(header, rows)
+    return Columns(header, rows, numbers)
 
 
 def _column(found: Columns, config: ConfigDict) -> str:

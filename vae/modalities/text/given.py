@@ -11,7 +11,7 @@ import numpy as np
 from ml_collections import ConfigDict
 
 from vae.data.given import as_array
-from vae.errors import InputError, readable
+from vae.errors import InputError
 from vae.files import user_path
 from vae.modalities.text import columns, files
 from vae.modalities.text.tokens import MISSING, UNK, encode, padded, tokenizer_of
@@ -26,7 +26,8 @@ def check(x: Any, event: Event) -> np.ndarray:
     Tokens of fewer positions than the event has are filled with -1, which is a missing one.
 
     Raises:
-      InputError: x is neither, or tokens are not in the vocabulary, too long or none.
+      InputError: x is neither, or tokens are not in the vocabulary, too long, none, or after the
+        end.
     """
     x = as_array(x, "texts")
     if x.dtype.kind in "UO" and all(isinstance(text, str) for text in x.ravel()):
@@ -51,6 +52,12 @@ def check(x: Any, event: Event) -> np.ndarray:
     ends = (tokens[..., 0] == MISSING).astype(np.int8)
     if (np.diff(ends, axis=1) < 0).any() or ends[:, 0].any():
         raise InputError("tokens are missing before others, or altogether: fill from the end.")
+    ended = (tokens[:, :-1, 0] == event.values.end).cumsum(1) > 0
+    if (follow := (ended & (tokens[:, 1:, 0] != MISSING)).any(1)).any():
+        raise InputError(
+            f"{int(follow.sum())} of {len(x)} examples have tokens after the end, which is "
+            f"{event.values.end}: give {MISSING} there."
+        )
     filled = np.full((len(x), length, 1), MISSING, np.int32)
     filled[:, : x.shape[1]] = tokens
     return filled
@@ -64,8 +71,7 @@ def read_files(
     names: list[str] = []
     for path in map(user_path, paths):
         if path.suffix.lower() in columns.SUFFIXES and path.is_file():
-            found = columns.read_file(path, config)
-            called = [f"{readable(path)} row {row}" for row in range(2, len(found) + 2)]
+            found, called = columns.read_file(path, config)
         else:
             found, called = files.read_files([path], config.unit)
         texts += found
