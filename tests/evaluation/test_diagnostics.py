@@ -112,9 +112,10 @@ def test_perplexity_is_of_all_tokens_together():
 
 
 @pytest.mark.parametrize(("with_nll", "nats"), [(True, 2.0), (False, 3.0)])
-def test_perplexity_is_by_the_nll_or_else_by_the_elbo(with_nll, nats):
+def test_perplexity_and_bits_are_by_the_nll_or_else_by_the_elbo(with_nll, nats):
     fields = {"elbo": np.full(4, -9.0), "log_likelihood": np.full(4, -6.0)}
     one = estimate(np.zeros((4, 2)), np.zeros((4, 0)))._replace(**fields, dimensions=np.full(4, 3))
     given = {"num_samples": 5, "with_nll": with_nll, "log_levels": 0.0, "standard": False}
     named = summary(one, "test", **given, tokens=True)
     assert named["test/perplexity"] == np.exp(nats) and named["test/perplexity_stderr"] == 0
+    assert named["test/bits_per_dim"] == nats / np.log(2)

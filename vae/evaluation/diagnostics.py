@@ -111,26 +111,27 @@ def summary(
       estimate: per-example estimates.
       split: the first part of the names.
       num_samples: K; with one sample the effective sample size is left out.
-      with_nll: whether the NLL was asked for; with one sample it is just the negative ELBO.
+      with_nll: whether the NLL was asked for; with one sample it is just the negative ELBO. Bits
+        per dimension and perplexity are by the NLL, or else by the ELBO.
       log_levels: see `bits_per_dim`; None if bits per dimension have no meaning (a density of
         values that were not dequantised, a Bernoulli's cross-entropy of grey values).
       standard: whether the prior is N(0, I), which gives `off_centre` a meaning.
-      tokens: whether x are tokens, which have a perplexity: by the NLL, or else by the ELBO.
+      tokens: whether x are tokens, which have a perplexity.
     """
-    nll = -estimate.log_likelihood
+    # One sample's log weight has the ELBO as its mean, and more noise.
+    bound = -estimate.log_likelihood if with_nll else -estimate.elbo
     with_errors = {"elbo": mean_and_error(estimate.elbo)}
     if with_nll:
-        with_errors["nll"] = mean_and_error(nll)
+        with_errors["nll"] = mean_and_error(bound)
     if num_samples > 1 and not np.isnan(estimate.ess).all():
         with_errors["ess"] = mean_and_error(estimate.ess)
     if estimate.q is not None and estimate.z is not None:
         terms = information(estimate.q, estimate.z)
         with_errors["mutual_information"] = mean_and_error(terms)
     if log_levels is not None:
-        bits = bits_per_dim(nll, estimate.dimensions, log_levels=log_levels)
+        bits = bits_per_dim(bound, estimate.dimensions, log_levels=log_levels)
         with_errors["bits_per_dim"] = bits
     if tokens:
-        bound = nll if with_nll else -estimate.elbo
         with_errors["perplexity"] = perplexity(bound, estimate.dimensions)
     figures = {}
     for name, (value, error) in with_errors.items():
@@ -138,9 +139,9 @@ def summary(
     figures |= {
         "reconstruction": float(estimate.reconstruction.mean()),
         "kl": float(estimate.kl.mean()),
-        "examples": len(nll),
+        "examples": len(bound),
     }
-    if standard and len(nll) > 1:
+    if standard and len(bound) > 1:
         figures["off_centre"] = off_centre(estimate.mean)
     counted, active, total = activity(estimate)
     if total:
