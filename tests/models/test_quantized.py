@@ -234,7 +234,15 @@ def test_a_grid_gives_each_code_a_place():
                 "model__latent_dim": 16,
                 "model__decoder_widths": (4, 4),
             },
-            "must have the same length",
+            "has 4x4 positions and that of model.decoder='grid' 2x2, but z has one",
+        ),
+        (
+            {
+                "model__encoder": "spatial",
+                "model__decoder": "grid",
+                "model__latent_dim": 16,
+            },
+            "model.encoder='spatial' has 8x8 positions and that of model.decoder='grid' 4x4",
         ),
     ],
     ids=lambda value: value if isinstance(value, str) else "",

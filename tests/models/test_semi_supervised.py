@@ -125,10 +125,11 @@ def test_the_accuracy_is_of_labelled_images(trained):
     [
         ({}, DATA._replace(num_classes=0), "needs labels, but the data have none"),
         ({"model__encoder": "grid"}, DATA, "model.encoder='grid'"),
+        ({"model__encoder": "spatial"}, DATA, "model.encoder='spatial'"),
         ({"model__posterior": "point"}, DATA, "model.posterior='point'"),
         ({"model__likelihood": "gaussian", "model__scale": "optimal"}, DATA, "model.scale='optim"),
     ],
-    ids=["no labels", "grid", "point", "optimal"],
+    ids=["no labels", "grid", "spatial", "point", "optimal"],
 )
 def test_what_does_not_go_together_is_refused(overrides, data, message):
     with pytest.raises(InputError, match=message):

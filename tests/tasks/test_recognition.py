@@ -8,15 +8,17 @@ import numpy as np
 import pytest
 from configs import tiny
 from PIL import Image
+from untrained import untrained
 
 import vae
+from vae.data.prepare import first_examples
 from vae.errors import InputError
 from vae.evaluation import probe
 from vae.modalities.images import code_length, likeness
 from vae.networks import lite0_weights
 from vae.probability.event import BYTES, Event
 from vae.tasks.anomaly import anomaly, scores
-from vae.tasks.fidelity import fidelity
+from vae.tasks.fidelity import _reconstructed, fidelity
 from vae.tasks.nearest import nearest
 from vae.tasks.verify import verify
 
@@ -45,6 +47,17 @@ def test_fidelity_of_samples_and_of_validation_images(run):
     assert valid["frechet"] < remade["frechet"] and 0 < remade["ssim"] < 1 and remade["psnr"] > 5
     with pytest.raises(InputError, match=r"--num=2 .* too few"):
         fidelity(run, num=2)
+
+
+def test_reconstructions_are_compared_as_they_are_seen(tmp_path):
+    run = untrained(tiny(model__likelihood="gaussian"), tmp_path, num_classes=10)
+    dataset = run.dataset()
+    x = first_examples(dataset, "test", 20, run.config).x
+    made = run.reconstruct(x)
+    assert made.min() < 0
+    remade, alike = _reconstructed(run, dataset, 20)
+    np.testing.assert_array_equal(remade, np.clip(made, 0, 1))
+    assert alike["mse"] == pytest.approx(((x - remade) ** 2).mean())
 
 
 @pytest.mark.skipif(not lite0_weights.installed(), reason="the extra `perceptual` is not installed")

@@ -94,6 +94,7 @@ def test_the_second_stage_trains_the_prior_alone(run, second):
     assert 0 < result["metrics"]["train/loss"] < 4  # of numbers with a variance of at most 2
     assert math.isfinite(result["metrics"]["test/elbo"])
     assert result["metrics"]["test/nll"] == -result["metrics"]["test/elbo"]
+    assert result["protocol"]["bound"].startswith("log p(z) is estimated along an ODE")
 
 
 @pytest.mark.parametrize(
@@ -191,7 +192,9 @@ def test_tasks_of_a_run_with_a_path(second, tmp_path, stage):
         folder = tmp_path
         vae.train(tiny(**STAGES["joint"] | SHORT), folder)
     run = dataclasses.replace(vae.load(folder), out=tmp_path / "out")
-    found = evaluate(run, num_samples=2).figures["metrics"]
+    result = evaluate(run, num_samples=2).figures
+    found = result["metrics"]
+    assert ("in the mean an upper bound" in result["protocol"]["bound"]) == (stage == "joint")
     assert found["test/nll"] == -found["test/elbo"]
     for task, given in {
         anomaly: {"num": 20},

@@ -34,7 +34,6 @@ NO_DENSITY = "a model without p(x): the figures are of its discriminator"
 NO_BOUND = "q(z | x) has no density: elbo is log p(x, z) and kl is -log p(z) at one z, no bounds"
 PERPLEXITY = "exp({} / tokens), with the KL inside"
 INFORMATION = "E[log q(z | x) - log q(z)], q(z) the mixture of the split's examples: at most {:.4g}"
-RANDOM = "log p(z) is estimated: nll is -elbo, in the mean an upper bound on -log p(x)"
 CERTAIN = "q(z | x) is certain: nll is -elbo, an upper bound on -log p(x) from one sample"
 
 
@@ -169,7 +168,7 @@ def make_evaluator(
     elif model.certain:
         protocol["bound"] = CERTAIN
     elif not weighs(model):
-        protocol["bound"] = RANDOM
+        protocol["bound"] = prior.estimated
     if has_information(model):
         protocol["mutual_information"] = INFORMATION.format(math.log(len(examples)))
     return Evaluator(estimate, figures, protocol)

@@ -35,13 +35,15 @@ def grid_of(
     """
     places = data.event.places
     networks = [_make(key, kind, config, data, outputs=1) for key, kind in KINDS if key in keys]
-    grids = {grid for network in networks if (grid := network.grid(places))}
-    if len(grids) > 1:
+    grids = [grid for network in networks if (grid := network.grid(places))]
+    if len(set(grids)) > 1:
+        encoders, decoders = ("x".join(map(str, grid)) for grid in grids)
         raise InputError(
-            "model.encoder_widths and model.decoder_widths must have the same length, so that the "
-            "two grids are equal."
+            f"the grid of model.encoder={config.encoder!r} has {encoders} positions and that of "
+            f"model.decoder={config.decoder!r} {decoders}, but z has one grid: choose one kind of "
+            "network for both, and as many model.decoder_widths as model.encoder_widths."
         )
-    return grids.pop() if grids else ()
+    return grids[0] if grids else ()
 
 
 def latents_of(config: ml_collections.ConfigDict, grid: tuple[int, ...]) -> int:

@@ -24,6 +24,7 @@ import jax.numpy as jnp
 import ml_collections
 import numpy as np
 
+from vae.errors import InputError
 from vae.models import losses, origin, parts
 from vae.models.architecture import make_encoder
 from vae.models.condition import Condition
@@ -79,11 +80,18 @@ class SemiSupervised(Model):
     @classmethod
     def build(cls, config: ml_collections.ConfigDict, data: Data) -> SemiSupervised:
         """Returns the model of a config's `model` section with `name` "semi_supervised"."""
+        classifier = make_encoder(config, data, data.num_classes)
+        if classifier.grid(data.event.places):
+            raise InputError(
+                "model.name='semi_supervised' classifies with the same kind of network, but that "
+                f"of model.encoder={config.encoder!r} has numbers at places, no classes; choose "
+                "'conv'."
+            )
         conditional = config.copy_and_resolve_references()
         conditional.condition = "label"
         return cls(
             vae=VAE.build(conditional, data),
-            classifier=make_encoder(config, data, data.num_classes),
+            classifier=classifier,
             classification_weight=config.classification_weight,
         )
 

@@ -41,7 +41,7 @@ from __future__ import annotations
 import math
 from abc import abstractmethod
 from collections.abc import Callable
-from typing import Any, NamedTuple, Self
+from typing import Any, ClassVar, NamedTuple, Self
 
 import flax.struct
 import jax
@@ -122,6 +122,7 @@ class PathDensity(Density, flax.struct.PyTreeNode):
     train: bool = flax.struct.field(pytree_node=False, default=False)
 
     path = LINE
+    estimated: ClassVar[str]  # see `Prior`
 
     @abstractmethod
     def estimate(self, z: Array, *, keys: Array) -> Array:
@@ -256,6 +257,7 @@ class Matched(PathDensity):
     """p(z) by flow matching along the line."""
 
     path = LINE
+    estimated = "log p(z) is estimated along an ODE: nll is -elbo, an estimate of an upper bound"
 
     def estimate(self, z: Array, *, keys: Array) -> Array:
         """Returns log p(z) [K, B] with a random trace; in training minus the matching loss.
@@ -275,6 +277,7 @@ class Diffusion(PathDensity):
     """p(z) by diffusion along the circle; `log_prob` is of its ODE."""
 
     path = CIRCLE
+    estimated = "log p(z) is a random bound: nll is -elbo, in the mean an upper bound on -log p(x)"
 
     def estimate(self, z: Array, *, keys: Array) -> Array:
         """Returns a random number [K, B] whose mean over keys is a bound on log p(z), see above."""

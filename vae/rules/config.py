@@ -242,11 +242,6 @@ def _semi_supervised(config: ConfigDict) -> None:
     model = config.model
     if model.name != "semi_supervised":
         return
-    if model.encoder == "grid":
-        raise InputError(
-            "model.name='semi_supervised' classifies with the same kind of network, which "
-            "model.encoder='grid' is too small for; choose 'conv'."
-        )
     if model.posterior == "point":
         raise InputError(
             "model.posterior='point' has no density to weigh against that of the labels; "

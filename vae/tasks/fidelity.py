@@ -197,8 +197,8 @@ def _reconstructed(run: Run, dataset: Dataset, num: int) -> tuple[np.ndarray, di
     x, y, *_ = first_examples(dataset, "test", num, run.config)
     if run.model.condition and y.ndim == 1:
         x, y = x[y >= 0], y[y >= 0]
-    remade = run.reconstruct(x, y)
-    return seen(run, remade), run.modality.likeness(x, remade, run.event)
+    remade = seen(run, run.reconstruct(x, y))
+    return remade, run.modality.likeness(x, remade, run.event)
 
 
 def _page(

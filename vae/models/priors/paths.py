@@ -104,6 +104,10 @@ class PathPrior(Prior):
         )
 
     @property
+    def estimated(self) -> str:  # type: ignore[override]
+        return self.density.estimated
+
+    @property
     def path(self) -> Path:  # type: ignore[override]  # None, where there is none
         return self.density.path
 

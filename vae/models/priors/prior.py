@@ -37,6 +37,7 @@ class Prior(Protocol):
         blocks); the posterior's must be the same.
       uses_encoder: whether p(z) is made of the posteriors of other examples.
       exact: whether `estimate` of its densities is log p(z) itself, without noise.
+      estimated: where it is not, what the figures then are, for the protocol of an evaluation.
       reads_condition: whether p(z) depends on the model's condition.
       path: the path from noise at whose end p(z) is, as a `PathDensity`; None where there is none.
     """
@@ -44,6 +45,7 @@ class Prior(Protocol):
     space: str = "real"
     uses_encoder: bool = False
     exact: bool = True
+    estimated: str = "log p(z) is estimated: nll is -elbo"
     reads_condition: bool = False
     path: Path | None = None
 
