@@ -6,7 +6,8 @@ _BETA = ("beta", "beta_schedule", "beta_warmup_steps")
 _DIP = (*_BETA, "dip_diagonal", "dip_off_diagonal")
 _MMD = ("mmd_weight", "kernel")
 _ADAM = ("b1", "b2", "eps")
-_IMAGES = ("crop", "image_size", "channels", "flip")  # keys of the data that images read
+_TABLES = ("binarize",)  # keys of the data that tables read
+_IMAGES = ("crop", "image_size", "channels", "flip", "binarize")
 _SOUND = ("channels", "sample_rate", "seconds", "padding", "representation")
 _TEXT = ("text_column", "label_column", "unit", "tokens", "vocabulary", "max_length")
 
@@ -16,7 +17,7 @@ AXES: dict[str, dict[str, Choice]] = {
             "The first kind of data that takes what is there.", reads=(*_IMAGES, *_SOUND, *_TEXT)
         ),
         "text": Choice("Sentences, or lines of text.", "vae.modalities:text", _TEXT),
-        "tables": Choice("Rows of numbers.", "vae.modalities:tables"),
+        "tables": Choice("Rows of numbers.", "vae.modalities:tables", _TABLES),
         "images": Choice("Images.", "vae.modalities:images", _IMAGES),
         "sound": Choice("Recordings.", "vae.modalities:sound", _SOUND),
     },
