@@ -12,7 +12,9 @@ from vae.evaluation.diagnostics import (
     perplexity,
     summary,
 )
+from vae.evaluation.evaluator import scaled
 from vae.evaluation.likelihood import Estimate
+from vae.probability.event import Event, Values
 
 
 def estimate(mean, group_kl):
@@ -119,3 +121,10 @@ def test_perplexity_and_bits_are_by_the_nll_or_else_by_the_elbo(with_nll, nats):
     named = summary(one, "test", **given, tokens=True)
     assert named["test/perplexity"] == np.exp(nats) and named["test/perplexity_stderr"] == 0
     assert named["test/bits_per_dim"] == nats / np.log(2)
+
+
+def test_missing_positions_add_nothing_to_log_p_of_raw_values():
+    whole = Event((5, 2), Values("real", scale=(np.e, np.e**3)))
+    assert scaled(whole).endswith("is less by 20 nats")
+    ragged = Event((5, 2), Values("real", scale=(np.e, np.e**3), missing=True))
+    assert scaled(ragged).endswith("is less by 2 nats a value")

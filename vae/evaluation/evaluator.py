@@ -26,6 +26,7 @@ from vae.evaluation.information import has_information
 from vae.evaluation.likelihood import Estimate, make_estimator, useful_samples, weighs
 from vae.models.priors.fixed import Fixed
 from vae.probability.distributions import StandardNormal
+from vae.probability.event import Event
 from vae.training.devices import divisible, replicate
 
 logger = logging.getLogger(__name__)
@@ -155,10 +156,7 @@ def make_evaluator(
     }
     event = dataset.event
     if event.values.kind == "real" and (event.values.scale != 1.0 or event.values.offset != 0.0):
-        protocol["values"] = (
-            "(raw - offset) / scale, see provenance.json; log p of raw values is less by "
-            f"{event.log_scale:.6g} nats"
-        )
+        protocol["values"] = scaled(event)
     if tokens:
         protocol["perplexity"] = PERPLEXITY.format("nll" if with_nll else "-elbo")
         if event.values.end is not None:
@@ -172,3 +170,11 @@ def make_evaluator(
     if has_information(model):
         protocol["mutual_information"] = INFORMATION.format(math.log(len(examples)))
     return Evaluator(estimate, figures, protocol)
+
+
+def scaled(event: Event) -> str:
+    """Returns how log p of raw values is told from log p(x) of scaled ones."""
+    less = f"{event.log_scale:.6g} nats"
+    if event.values.missing:  # examples have fewer values than the event
+        less = f"{event.log_scale / event.size:.6g} nats a value"
+    return f"(raw - offset) / scale, see provenance.json; log p of raw values is less by {less}"

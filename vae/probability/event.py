@@ -145,7 +145,10 @@ class Event:
 
     @property
     def log_scale(self) -> float:
-        """Returns the sum of log scale over all values: log p(raw) = log p(x) - this, if real."""
+        """Returns the sum of log scale over all values: log p(raw) = log p(x) - this, if real.
+
+        Missing positions count as well. Every position has the same part of it.
+        """
         scales = np.broadcast_to(np.log(np.asarray(self.values.scale)), self.shape)
         return float(scales.sum())
 
