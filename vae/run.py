@@ -174,13 +174,18 @@ class Run:
         """Returns the mean of p(x | z) for latents [N, D], as [N, *places, C].
 
         If the decoder reads x, each value is the one nearest to its mean given those before it, and
-        a token is the most probable one; or they are taken by `decoding`, drawn from the seed.
+        a token is the most probable one; or they are taken by `decoding`, drawn from the seed. A
+        decoder that is not told the condition needs no labels.
         """
         z = given.latents(z, self.compiled.latents(self.variables))
         num = len(jax.tree.leaves(z)[0])
         keys = decoding and example_keys(given.key(seed), np.arange(num))
-        inputs = z, self._labels(labels, num), keys
-        return self._in_batches("decoding", self.compiled.decoding(decoding).decode, inputs)
+        condition = self.model.condition
+        if labels is None and condition and not condition.to_decoder:
+            y = np.asarray(condition.unknown(num))
+        else:
+            y = self._labels(labels, num)
+        return self._in_batches("decoding", self.compiled.decoding(decoding).decode, (z, y, keys))
 
     def reconstruct(
         self,

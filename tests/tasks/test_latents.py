@@ -15,18 +15,20 @@ from vae.tasks.decode import decode
 from vae.tasks.encode import encode
 from vae.tasks.reconstruct import reconstruct
 
+GRID = {
+    "model__encoder": "grid",
+    "model__decoder": "grid",
+    "model__encoder_widths": (4, 4),
+    "model__decoder_widths": (4, 4),
+    "model__latent_channels": 3,
+    "model__likelihood": "gaussian",
+}
+
 
 @pytest.fixture(scope="module")
 def spatial(tmp_path_factory):
     """A run of the digits, not trained, whose z has 3 numbers at each of 2 x 2 places."""
-    config = tiny(
-        model__encoder="grid",
-        model__decoder="grid",
-        model__encoder_widths=(4, 4),
-        model__decoder_widths=(4, 4),
-        model__latent_channels=3,
-        model__likelihood="gaussian",
-    )
+    config = tiny(**GRID)
     config.data.name = "digits"
     config.data.update(train="train[:300]", valid="train[300:310]", test="train[310:350]")
     return untrained(config, tmp_path_factory.mktemp("latents"), num_classes=10)
@@ -103,10 +105,29 @@ def test_files_that_hold_no_latents_are_refused(spatial, tmp_path):
     refused("must have an array z of numbers, .* it has x", x=np.zeros(3))
     refused("latents are \\[5\\] each, but those of the run \\[2, 2, 3\\]", z=np.zeros((4, 5)))
     refused("latents must be finite", z=np.full((1, 2, 2, 3), np.nan))
+    z = np.zeros((1, 2, 2, 3))
+    refused("has no examples: its z is \\[0, 2, 2, 3\\]", z=z[:0])
+    for tile in ([8, 8], 0.5, 0, "a"):
+        refused("must have one whole number of positions as its tile", z=z, tile=tile)
+    refused("has a tile of 3 positions, which must be a multiple of the 4", z=z, tile=3)
+    assert not (spatial.out / "decoded").exists()
     (tmp_path / "given.npz").write_bytes(b"PK")
     refused("cannot be read: give an .npz file")
     with pytest.raises(InputError, match="must end in"):
         encode(spatial, out=tmp_path / "latents.npy")
+
+
+def test_latents_of_more_places_are_decoded_in_tiles_that_places_fill(tmp_path):
+    keys = {"model__prior": "flow_matching", "model__prior_widths": (4,), "model__prior_blocks": 1}
+    keys |= {
+        "model__condition": "label",
+        "model__encoder_told": False,
+        "model__decoder_told": False,
+    }
+    run = untrained(tiny(**GRID | keys), tmp_path, num_classes=10, shape=(6, 9, 1))
+    np.savez(tmp_path / "own.npz", z=np.ones((1, 3, 4, 3)))  # no labels, no tile
+    (made,) = decode(run, latents=tmp_path / "own.npz").paths[1].iterdir()
+    assert np.asarray(Image.open(made)).shape[:2] == (12, 16)
 
 
 def test_an_array_is_written_piece_by_piece(tmp_path):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from vae import terminal
 from vae.data.labels import called
 from vae.errors import InputError
 from vae.files import named
+from vae.models.condition import of_decoder
 from vae.run import BATCH, Run
 from vae.tasks import names, tiles
 from vae.tasks.encode import places_of
@@ -44,7 +46,7 @@ def decode(run: Run, *, latents: Path) -> Output:
     """
     check_vectors(run)
     found = read(latents)
-    z, condition = found["z"].astype(np.float32), run.model.condition
+    z, condition = found["z"].astype(np.float32), of_decoder(run.model.condition)
     y = None
     if condition:
         key = "attributes" if condition.kind == "attributes" else "labels"
@@ -54,12 +56,13 @@ def decode(run: Run, *, latents: Path) -> Output:
                 f"as many as its {len(z)} latents."
             )
         y = found[key]
+    tile = _tile(run, z, found.get("tile"), latents)
     path = names.picture(run, "decoded", names.tag([Path(latents).stem], z, y))
     folder = path.with_suffix("")
     folder.mkdir(parents=True, exist_ok=True)
     shown: list[np.ndarray] = []
     with terminal.Progress("decoding", len(z), "examples") as progress, named(folder):
-        for i, x in enumerate(_examples(run, z, y, found.get("tile"))):
+        for i, x in enumerate(_examples(run, z, y, tile)):
             end, content = run.modality.file(x, run.event)
             (folder / f"{i:06d}{end}").write_bytes(content)
             if i < SHOWN:
@@ -72,20 +75,38 @@ def decode(run: Run, *, latents: Path) -> Output:
     return Output([*paths, folder], {"step": run.step, "examples": len(z)}, sheet.text)
 
 
-def _examples(
-    run: Run, z: np.ndarray, y: np.ndarray | None, tile: np.ndarray | None
-) -> Iterator[np.ndarray]:
-    """Yields the examples [*places, C] of latents [N, *grid, E], decoded in batches or in tiles."""
+def _tile(run: Run, z: np.ndarray, given: np.ndarray | None, latents: Path) -> int | None:
+    """Returns the positions of x along each axis of a tile; None where z is decoded as a whole.
+
+    Raises:
+      InputError: the latents or the tile are not for the run.
+    """
     size, grid = run.model.posterior.size, places_of(run.model)
     own = in_places(np.zeros((1, size)), grid).shape[1:]
-    if tile is None and z.shape[1:] == own:
-        for start in range(0, len(z), BATCH):
-            rows = slice(start, start + BATCH)
-            yield from run.decode(as_vectors(z[rows]), None if y is None else y[rows])
-        return
+    if given is None and z.shape[1:] == own:
+        return None
     if z.ndim != 1 + len(own) or z.shape[-1] != own[-1] or not grid:
         raise InputError(f"latents are {list(z.shape[1:])} each, but those of the run {list(own)}.")
-    positions = int(tile) if tile is not None else max(run.event.places)
-    for i in range(len(z)):
-        told = None if y is None else y[i : i + 1]
-        yield tiles.decode(run, z[i : i + 1], told, tile=positions)[0]
+    stride = math.lcm(*tiles.strides_of(run))
+    if given is None:
+        return -(-max(run.event.places) // stride) * stride
+    if given.item() % stride:
+        raise InputError(
+            f"--latents={latents} has a tile of {given.item()} positions, which must be a multiple "
+            f"of the {stride} that each place of z stands for."
+        )
+    return given.item()
+
+
+def _examples(
+    run: Run, z: np.ndarray, y: np.ndarray | None, tile: int | None
+) -> Iterator[np.ndarray]:
+    """Yields the examples [*places, C] of latents [N, *grid, E], decoded in batches or in tiles."""
+    step = BATCH if tile is None else 1
+    for start in range(0, len(z), step):
+        rows = slice(start, start + step)
+        told = None if y is None else y[rows]
+        if tile is None:
+            yield from run.decode(as_vectors(z[rows]), told)
+        else:
+            yield from tiles.decode(run, z[rows], told, tile=tile)

@@ -15,6 +15,7 @@ from typing import IO, Any
 
 import numpy as np
 
+from vae.config.values import shown
 from vae.errors import InputError
 from vae.files import check_file, user_path, whole
 
@@ -66,7 +67,8 @@ def read(path: Path) -> dict[str, np.ndarray]:
     """Returns the arrays of a file, `z` among them.
 
     Raises:
-      InputError: there is no such file, or it is no .npz file with latents z of finite numbers.
+      InputError: there is no such file, or it is no .npz file with latents z of numbers and, where
+        it has a tile, one whole number.
     """
     path = user_path(path)
     check_file(path)
@@ -82,5 +84,13 @@ def read(path: Path) -> dict[str, np.ndarray]:
         raise InputError(
             f"--latents={path} must have an array z of numbers, [N, D] or [N, *grid, E]: it has "
             f"{there}."
+        )
+    if not len(arrays["z"]):
+        raise InputError(f"--latents={path} has no examples: its z is {list(arrays['z'].shape)}.")
+    tile = arrays.get("tile", np.array(1))
+    if tile.size != 1 or tile.dtype.kind not in "iu" or tile.item() < 1:
+        raise InputError(
+            f"--latents={path} must have one whole number of positions as its tile, not "
+            f"{shown(tile.tolist())}."
         )
     return arrays

@@ -84,7 +84,7 @@ def check(run: Run, tile: int) -> None:
             f"--tile is for pictures of any size, but the data of {run.workdir} are "
             f"{run.modality.NAME}: leave it out."
         )
-    for stride in _strides(run):
+    for stride in strides_of(run):
         _check(tile, stride)
 
 
@@ -123,7 +123,7 @@ def encode(
       InputError: the networks are for examples of one size, or the tile or the overlap is no
         multiple of what a place of z stands for.
     """
-    strides, network = _strides(run), run.model.encoder
+    strides, network = strides_of(run), run.model.encoder
     lengths = [-(-n // s) for n, s in zip(x.shape[1:-1], strides, strict=True)]
     missing = [(0, n * s - m) for n, s, m in zip(lengths, strides, x.shape[1:-1], strict=True)]
     x = np.pad(x, [(0, 0), *missing, (0, 0)], mode="edge")
@@ -144,7 +144,7 @@ def decode(
 
     The arguments are those of `encode`, and so are the errors.
     """
-    strides, network = _strides(run), run.model.emission.decoder
+    strides, network = strides_of(run), run.model.emission.decoder
     reaches = [network.reach] * len(strides)
     axes = _axes(z.shape[1:-1], strides, tile, overlap, reaches, strides)
     part = _at(run, axes, strides)
@@ -164,7 +164,12 @@ def reconstruct(
     return made[:, *(slice(n) for n in x.shape[1:-1])]
 
 
-def _strides(run: Run) -> tuple[int, ...]:
+def strides_of(run: Run) -> tuple[int, ...]:
+    """Returns how many positions of x, along each axis, one place of z stands for.
+
+    Raises:
+      InputError: the networks are for examples of one size.
+    """
     if reason := resized.why_not(run.model):
         raise InputError(
             f"{run.workdir} cannot take examples of another size than its own: its model {reason}."
