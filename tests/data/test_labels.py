@@ -3,7 +3,7 @@ import pytest
 from configs import tiny
 
 from vae import modalities
-from vae.data.labels import called, keep
+from vae.data.labels import called, classes_of, keep, numbered
 from vae.errors import InputError
 from vae.rules.data import check_labels
 
@@ -49,3 +49,29 @@ def test_a_class_is_called_by_its_name_or_by_its_number_as_a_class():
     assert called(np.array([1, -1, 0]), ("cats", "dogs")) == ["dogs", "", "cats"]
     assert called(np.array([3]), ()) == ["class 3"]
     assert called(np.zeros((2, 4)), ()) == called(None, ()) == []
+
+
+@pytest.mark.parametrize(
+    "labels",
+    [
+        ["01", "1"],
+        ["1", "1.0", "1e0", "+1"],
+        ["10", "1_0"],
+        ["0", "-0"],
+        ["123456789012345678", "123456789012345679"],
+    ],
+)
+def test_different_labels_are_different_classes(labels):
+    given = np.array([*labels, "", labels[0]])
+    classes = classes_of(numbered({"train": given}), {"train": given}, "x")
+    assert classes.names == tuple(sorted(labels)) and classes.number == len(labels)
+    assert [classes.names[i] for i in classes.labels["train"] if i >= 0] == [*labels, labels[0]]
+    assert classes.labels["train"][-2] == -1
+
+
+def test_labels_of_whole_numbers_are_ordered_as_numbers():
+    given = {"train": np.array(["10", "", "9"]), "test": np.array(["-2", "nan", "9"])}
+    classes = classes_of(numbered(given), given, "x")
+    assert classes.names == ("-2", "9", "10")
+    assert classes.labels["train"].tolist() == [2, -1, 1]
+    assert classes.labels["test"].tolist() == [0, -1, 1]

@@ -22,6 +22,8 @@ def test_labels_that_are_numbers_are_ordered_as_such():
     assert named.identities.tolist() == [0, 1, 1]
     digits = read_names("{label}_{*}", [f"{i}_x.wav" for i in range(10)], "x")
     assert digits.classes == () and digits.labels.tolist() == [*range(10)]
+    twice = read_names("{label}/{identity}.png", ["1_0/01.png", "10/1.png"], "x")
+    assert twice.classes == ("10", "1_0") and twice.identities.tolist() == [0, 1]
 
 
 def test_folders_are_parts_of_a_name():

@@ -79,10 +79,10 @@ def read_csv(file: Path, content: bytes, wanted: Sequence[str], others: Collecti
 
 
 def as_number(text: str) -> np.float32:
-    """Returns the number in a text; NaN where it is no number."""
+    """Returns the number in a text; NaN where it is no number, as 1_0, which Python would read."""
     try:
         with np.errstate(over="ignore"):
-            return np.float32(text)
+            return np.float32("nan" if "_" in text else text)
     except ValueError:
         return np.float32(np.nan)
 

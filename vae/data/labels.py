@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any, NamedTuple
@@ -16,6 +17,7 @@ from vae.errors import InputError
 logger = logging.getLogger(__name__)
 
 MANY = 100  # more classes are rarely meant as such
+_WHOLE = re.compile("0|-?[1-9][0-9]{0,14}|(?i:nan)|")  # a number that float64 holds, or no label
 
 
 class Classes(NamedTuple):
@@ -77,15 +79,17 @@ def classes_of(
 
 
 def numbered(given: Mapping[str, np.ndarray | None]) -> dict[str, np.ndarray | None]:
-    """Returns labels of splits as numbers (NaN: none) where all are numbers written as text."""
+    """Returns labels of splits as numbers (NaN: none) where all are whole numbers in text.
+
+    Each must be written as a number is: 01 and 1, or 1 and 1.0, are different labels and stay text.
+    """
     texts = [x for x in given.values() if x is not None and x.dtype.kind == "U"]
-    try:
-        numbers = [np.array([float(t) if t else np.nan for t in text.tolist()]) for text in texts]
-    except ValueError:
+    if not all(map(_WHOLE.fullmatch, {*np.concatenate([np.zeros(0, "U1"), *texts]).tolist()})):
         return dict(given)
-    of = iter(numbers)
     return {
-        split: next(of) if x is not None and x.dtype.kind == "U" else x
+        split: np.array([float(t) if t else np.nan for t in x.tolist()])
+        if x is not None and x.dtype.kind == "U"
+        else x
         for split, x in given.items()
     }
 

@@ -23,7 +23,7 @@ import numpy as np
 
 from vae.data.attributes import as_number, from_signs
 from vae.data.fields import one_hot
-from vae.data.labels import MANY, class_name, classes_of
+from vae.data.labels import MANY, class_name, classes_of, numbered
 from vae.errors import InputError, readable
 
 logger = logging.getLogger(__name__)
@@ -77,7 +77,8 @@ def read_names(pattern: str, files: Sequence[str], what: str) -> Named:
     }
     identities = None
     if "identity" in texts:
-        _, identities = np.unique(_values(texts.pop("identity")), return_inverse=True)
+        people = numbered({"": texts.pop("identity")})[""]
+        _, identities = np.unique(people, return_inverse=True)
         identities = identities.astype(np.int32)
     if "label" in texts:
         labels, classes, number = _classes(texts["label"], what)
@@ -137,17 +138,9 @@ def _compiled(pattern: str) -> tuple[list[str], re.Pattern]:
     )
 
 
-def _values(texts: np.ndarray) -> np.ndarray:
-    """Returns texts [N] as whole numbers where all are such, else as they are."""
-    try:
-        return texts.astype(np.int64)
-    except (ValueError, OverflowError):
-        return texts
-
-
 def _classes(texts: np.ndarray, what: str) -> tuple[np.ndarray, tuple[str, ...], int]:
     """Returns classes [N] int32, their names (none where these are their numbers), and how many."""
-    labels, _, classes, number = classes_of({"": _values(texts)}, {"": texts}, what)
+    labels, _, classes, number = classes_of(numbered({"": texts}), {"": texts}, what)
     return labels[""], tuple(map(readable, classes)), number
 
 
