@@ -7,6 +7,7 @@ from PIL import Image
 from vae.tasks import names
 from vae.tasks.anomaly import anomaly
 from vae.tasks.edit import edit
+from vae.tasks.encode import encode
 from vae.tasks.interpolate import interpolate
 from vae.tasks.sample import sample
 from vae.tasks.transfer import transfer
@@ -29,11 +30,12 @@ def test_other_images_give_other_files(plain, told, halves_read, folders):
     made = []
     for folder in folders:
         made += edit(plain, attribute="Upper", files=[folder], steps=1).paths
+        made += encode(plain, files=[folder]).paths
         made += interpolate(plain, files=[folder], steps=2).paths
         made += traverse(plain, files=[folder / "0.png"], steps=2, dimensions=1).paths
         made += transfer(told, files=[folder]).paths
     made += transfer(told, files=[folders[0]], attributes=[{"Upper": 1.0}]).paths
-    assert len(set(made)) == len(made) == 20 and all(path.is_file() for path in made)
+    assert len(set(made)) == len(made) == 22 and all(path.is_file() for path in made)
     again = edit(plain, attribute="Upper", files=[folders[0]], steps=1).paths
     assert again == made[:2]  # the same command replaces what it made
 
@@ -61,6 +63,8 @@ def test_names_are_plain_and_short(plain):
     assert "Male-Female-1" in path.name and len(path.name) < 200
     other = names.picture(plain, "edit", "Male/Female 1", keep=([f"a{i}" for i in range(98)], None))
     assert other != path
+    long = [names.plain("é" * 120 + end) for end in "ab"]  # of two bytes each
+    assert len(set(long)) == 2 and all(len(name.encode()) < 200 for name in long)
 
 
 @pytest.mark.parametrize(

@@ -14,9 +14,17 @@ from vae.annotations import Count
 from vae.errors import InputError
 from vae.files import user_path
 from vae.run import Run
-from vae.tasks import latents, tiles
+from vae.tasks import latents, names, tiles
 from vae.tasks.encodings import EXAMPLES, make_encoder
-from vae.tasks.inputs import OF_FILES, OF_THE_DATA, as_data, check_vectors, given, refuse
+from vae.tasks.inputs import (
+    OF_FILES,
+    OF_THE_DATA,
+    Given,
+    as_data,
+    check_vectors,
+    given,
+    refuse,
+)
 from vae.tasks.output import Output
 from vae.training.arrays import digest
 
@@ -56,7 +64,8 @@ def encode(
       attributes: attributes of your own examples: Smiling=1,Hat=0 for all, or a set for each, with
         / between; an attribute not named gets its median over test examples.
       tile: encodes your own pictures at their own size, in tiles of so many pixels.
-      out: the file; latents/SPLIT_STEP.npz of the run if absent.
+      out: the file; if absent, latents/SPLIT_STEP.npz of the run, or, for your own examples,
+        latents/TAG_STEP.npz with their names.
 
     Returns:
       The path, and {"step", "examples", "z": the shape of one z}. `mean` and `std` in the file are
@@ -74,7 +83,9 @@ def encode(
         refuse("is for the run's data: with --files, leave it out.", log_std=log_std)
         if tile:
             tiles.check(run, tile)
-        pieces, name = _own(run, files, labels, attributes, tile, grid), "files"
+        own = given(run, files=files, labels=labels, attributes=attributes)
+        pieces = _own(run, own, files, tile, grid)
+        name = own.tag + names.differing(tile=(tile, None))
     else:
         refuse(OF_FILES, labels=labels, attributes=attributes, tile=tile)
         name = split or "train"
@@ -153,21 +164,15 @@ def _splits(
 
 
 def _own(
-    run: Run,
-    files: Sequence[str | Path],
-    labels: Sequence[int | str],
-    attributes: Sequence[Mapping[str, float]],
-    tile: int | None,
-    grid: tuple[int, ...],
+    run: Run, own: Given, files: Sequence[str | Path], tile: int | None, grid: tuple[int, ...]
 ) -> Iterator[dict[str, np.ndarray]]:
-    """Yields the columns of the file for the user's own examples."""
-    own = given(run, files=files, labels=labels, attributes=attributes)
+    """Yields the columns of the file for the user's own examples, which are those of `files`."""
     shape: tuple[int, ...] = ()
     told = {} if own.y is None else {"attributes" if run.attributes else "labels": own.y}
-    names = {"file": np.array(own.names)}
+    told["file"] = np.array(own.names)
     if not tile:
         z = run.encode(as_data(own.x, run), own.y).mean
-        yield {"z": latents.in_places(z, grid), **told, **names}
+        yield {"z": latents.in_places(z, grid), **told}
         return
     for i, x in enumerate(tiles.read(run, files)):
         y = None if own.y is None else own.y[i : i + 1]
@@ -178,4 +183,4 @@ def _own(
                 f"{shape[1:]}: encode pictures of one size into one file."
             )
         shape = z.shape
-        yield {"z": z} | {key: column[i : i + 1] for key, column in (told | names).items()}
+        yield {"z": z} | {key: column[i : i + 1] for key, column in told.items()}

@@ -13,7 +13,7 @@ import numpy as np
 from vae.errors import readable
 from vae.run import Run
 
-LONGEST = 150  # characters: a digest stands for the rest of a longer name
+LONGEST = 150  # bytes: a digest stands for the rest of a longer name
 
 
 def picture(run: Run, task: str, *parts: str, **settings: tuple[Any, Any]) -> Path:
@@ -61,10 +61,11 @@ def short(name: str) -> str:
 def plain(name: str) -> str:
     """Returns a name made of letters, digits and a few signs, short enough for a file system."""
     name = re.sub(r"[^\w.+=-]+", "-", name)
-    if len(name) <= LONGEST:
+    encoded = name.encode()
+    if len(encoded) <= LONGEST:
         return name
-    digest = hashlib.blake2b(name.encode(), digest_size=3).hexdigest()
-    return f"{name[:LONGEST]}_{digest}"
+    digest = hashlib.blake2b(encoded, digest_size=3).hexdigest()
+    return f"{encoded[:LONGEST].decode(errors='ignore')}_{digest}"
 
 
 def _text(value: Any) -> str:
