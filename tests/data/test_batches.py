@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from vae.data.batches import Batches, evaluation_batches, indices
-from vae.data.examples import Raw, in_memory
+from vae.data.examples import Raw, in_memory, read_complete
 
 
 def examples(count):
@@ -101,6 +101,14 @@ def test_stand_in_is_the_next_readable():
     seen = dict(zip(batch.index.tolist(), batch.raw.values.ravel().tolist(), strict=True))
     assert (seen[3], seen[4], seen[9]) == (5, 5, 0)
     assert all(seen[i] == i for i in (0, 1, 2, 5, 6, 7, 8))
+
+
+def test_a_stand_in_is_no_longer_than_what_it_stands_for():
+    fake = Fake(6, bad={1, 4})
+    fake.lengths = np.array([9, 3, 8, 2, 1, 2])
+    raw, ok = read_complete(fake, np.arange(6))
+    assert raw.values.ravel().tolist() == [0, 3, 2, 3, 5, 5]  # 4 is the shortest: 5 is cut
+    assert ok.tolist() == [True, False, True, True, False, True]
 
 
 def test_worker_errors_surface_at_their_step():

@@ -294,8 +294,9 @@ class Unreadable:
 def read_complete(examples: Examples, indices: np.ndarray) -> tuple[Raw, np.ndarray]:
     """Reads examples as `read` does, with a stand-in for each that cannot be decoded.
 
-    The stand-in is the next example that can be decoded. It depends on the index only, so that a
-    batch stays a function of its step, and a set in memory equals the same set read from files.
+    The stand-in is the next example that can be decoded; of ragged ones the next that is no longer,
+    for batches are cut, or else the shortest. It depends on the index only, so that a batch stays a
+    function of its step, and a set in memory equals the same set read from files.
 
     Returns:
       The examples, and ok [n] bool, False for stand-ins.
@@ -307,9 +308,8 @@ def read_complete(examples: Examples, indices: np.ndarray) -> tuple[Raw, np.ndar
     for row in np.flatnonzero(~ok):
         if isinstance(examples, ArrayExamples) and examples.resident:
             break  # they hold their stand-ins already
-        for offset in range(1, len(examples)):
-            other = np.array([(int(indices[row]) + offset) % len(examples)])
-            found, readable = examples.read(other)
+        for other in _stand_ins(examples, int(indices[row])):
+            found, readable = examples.read(np.array([other]))
             if readable[0]:
                 for column, value in zip(raw, found, strict=True):
                     column[row] = value[0]
@@ -317,6 +317,15 @@ def read_complete(examples: Examples, indices: np.ndarray) -> tuple[Raw, np.ndar
         else:
             raise InputError(f"None of the {len(examples)} examples of a split can be read.")
     return raw, ok
+
+
+def _stand_ins(examples: Examples, index: int) -> np.ndarray:
+    """Returns the other examples, in the order in which they may stand in for one."""
+    others = (index + np.arange(1, len(examples))) % len(examples)
+    if examples.lengths is None:
+        return others
+    lengths = np.maximum(examples.lengths[others], examples.lengths[index])
+    return others[np.argsort(lengths, kind="stable")]
 
 
 def load_in_memory(examples: Examples, threads: int) -> ArrayExamples:
