@@ -34,6 +34,7 @@ from vae.data.splits import files_by_split
 from vae.errors import InputError, did_you_mean, readable
 from vae.files import check_file, check_memory
 from vae.modalities.text.examples import labelled
+from vae.modalities.text.files import check_encoding
 from vae.modalities.text.sentences import clean
 
 SUFFIXES = (".csv", ".tsv")
@@ -98,8 +99,10 @@ def read_file(file: Path, config: ConfigDict) -> tuple[list[str], list[str]]:
 def _read(file: Path, config: ConfigDict) -> tuple[list[str], np.ndarray | None, list[int]]:
     check_file(file)
     check_memory(_UNPACKED * file.stat().st_size, readable(file))
+    content = file.read_bytes()
+    check_encoding(content, file)
     try:
-        text = file.read_bytes().decode("utf-8-sig")
+        text = content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         line = error.object.count(b"\n", 0, error.start) + 1
         raise InputError(f"{file}: line {line} is not UTF-8: save it as UTF-8.") from None

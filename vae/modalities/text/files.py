@@ -37,7 +37,12 @@ from vae.modalities.text.examples import TextExamples, as_texts, source
 logger = logging.getLogger(__name__)
 
 TEXT = Kind("text files", (".txt",))
-_UTF16 = (b"\xff\xfe", b"\xfe\xff")
+_ENCODINGS = {  # by the marks at their beginning; that of UTF-32 begins with one of UTF-16
+    b"\xff\xfe\0\0": "UTF-32",
+    b"\0\0\xfe\xff": "UTF-32",
+    b"\xff\xfe": "UTF-16",
+    b"\xfe\xff": "UTF-16",
+}
 _WORDS = re.compile(r"[._\-\s]+")
 UNPACKED = 10  # bytes that lines take in memory for each byte of a file
 
@@ -149,10 +154,9 @@ def lines(content: bytes, file: str, bad: Bad, unit: str) -> Iterator[Line]:
     """Yields the lines of a file that have text, or its sentences, and counts what is no UTF-8.
 
     Raises:
-      InputError: the file is UTF-16, or too large.
+      InputError: the file is UTF-16 or UTF-32, or too large.
     """
-    if content.startswith(_UTF16):
-        raise InputError(f"{file} is UTF-16: save it as UTF-8.")
+    check_encoding(content, file)
     check_memory(UNPACKED * len(content), readable(file))
     content = content.removeprefix(b"\xef\xbb\xbf").replace(b"\r\n", b"\n").replace(b"\r", b"\n")
     found = content.split(b"\n")
@@ -171,6 +175,20 @@ def lines(content: bytes, file: str, bad: Bad, unit: str) -> Iterator[Line]:
         yield from (
             Line(number, text) for number, line in decoded if (text := sentences.clean(line))
         )
+
+
+def check_encoding(content: bytes, file: str | Path) -> None:
+    """Refuses UTF-16 and UTF-32, whose zeros are characters of UTF-8.
+
+    Raises:
+      InputError: the content is one of them.
+    """
+    for mark, encoding in _ENCODINGS.items():
+        if content.startswith(mark):
+            raise InputError(f"{file} is {encoding}: save it as UTF-8.")
+    zeros = content.count(b"\0")
+    if zeros > 1 + content.count(b"\n") + content.count(b"\r"):  # without a mark
+        raise InputError(f"{file} has {zeros} zero bytes, as UTF-16 has: save it as UTF-8.")
 
 
 def only_text(directory: Path) -> bool:
