@@ -21,8 +21,8 @@ def facts(mean, values=None, *, num_classes=0, examples=None, **others):
 def checked(config, data):
     """The model of a config, for which every rule is asked; an objective may need an example."""
     check_config(config)
-    sizes = {"num_classes": data.num_classes, "num_attributes": data.num_attributes}
-    check_data(config, data.event, **sizes)
+    attributes = ["a"] * data.num_attributes
+    check_data(config, data.event, num_classes=data.num_classes, attributes=attributes)
     model = models.build(config.model, data)
     check_model(config, model, example=None)
     return model

@@ -226,9 +226,17 @@ NOISE, DRAWN = {"data__dequantize": True}, {"data__binarize": "dynamic"}
 GAN = {"model__name": "gan"}
 
 
-def asked(values, overrides, num_classes=0, num_attributes=0):
-    sizes = {"num_classes": num_classes, "num_attributes": num_attributes}
-    check_data(tiny(**overrides), Event((2, 2, 1), values), **sizes)
+def asked(values, overrides, num_classes=0, attributes=()):
+    known = {"num_classes": num_classes, "attributes": attributes}
+    check_data(tiny(**overrides), Event((2, 2, 1), values), **known)
+
+
+def test_another_condition_that_the_data_have_is_named():
+    values, names = Values("levels", 16.0, 17), ("digit=0", "digit=1", "who=a", "who=b")
+    with pytest.raises(InputError, match=r"attributes \(digit, who\): choose 'attributes'"):
+        asked(values, {"model__condition": "label"}, attributes=names)
+    with pytest.raises(InputError, match="have 3 classes: choose 'label'"):
+        asked(values, {"model__condition": "attributes"}, num_classes=3)
 
 
 @pytest.mark.parametrize(
@@ -255,5 +263,5 @@ def test_data_that_are_such_are_not_refused():
     for values, overrides in ((BYTES, DRAWN), (BYTES, NOISE), (COUNTS, NOISE), (FLOATS, {})):
         asked(values, overrides)
     asked(BYTES, {"model__condition": "label"}, num_classes=3)
-    asked(BYTES, {"model__condition": "attributes"}, num_attributes=1)
+    asked(BYTES, {"model__condition": "attributes"}, attributes=["a"] * 1)
     asked(BYTES, GAN)

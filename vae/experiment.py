@@ -146,7 +146,7 @@ def prepare(config: ml_collections.ConfigDict, *, started: bool = False) -> Expe
         config,
         dataset.event,
         num_classes=dataset.num_classes,
-        num_attributes=len(dataset.attributes),
+        attributes=dataset.attributes,
     )
     check_labels(config, dataset)
     model = models.build(config.model, _model_data(dataset, config))

@@ -2,30 +2,35 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from ml_collections import ConfigDict
 
 from vae.data.examples import Dataset
+from vae.data.fields import fields_of, without_field
 from vae.data.labels import class_name
 from vae.data.prepare import prepared_values
 from vae.errors import InputError
 from vae.probability.event import Event, Values
 
 
-def check_data(config: ConfigDict, event: Event, *, num_classes: int, num_attributes: int) -> None:
+def check_data(
+    config: ConfigDict, event: Event, *, num_classes: int, attributes: Sequence[str]
+) -> None:
     """Checks whether the data are what the config asks for.
 
     Args:
       config: the experiment.
       event: the shape of an example and what its values mean, before they are prepared.
       num_classes: the number of classes, 0 without labels.
-      num_attributes: the number of attributes, 0 without any.
+      attributes: the names of the attributes.
 
     Raises:
       InputError: they are not.
     """
     _prepared(config.data, event.values)
-    _told(config.model, {"label": num_classes, "attributes": num_attributes})
+    _told(config.model, num_classes, attributes)
     _unit_interval(config.model, prepared_values(event.values, config.data))
 
 
@@ -56,14 +61,21 @@ def check_labels(config: ConfigDict, dataset: Dataset) -> None:
         )
 
 
-def _told(model: ConfigDict, sizes: dict[str, int]) -> None:
-    if model.name == "semi_supervised" and not sizes["label"]:
+def _told(model: ConfigDict, num_classes: int, attributes: Sequence[str]) -> None:
+    """Refuses a model that needs labels or attributes which the data do not have."""
+    if model.name == "semi_supervised" and not num_classes:
         raise InputError("model.name='semi_supervised' needs labels, but the data have none.")
-    if not sizes.get(model.condition, 1):
-        raise InputError(
-            f"model.condition={model.condition!r} needs {model.condition.rstrip('s')}s, but the "
-            "data have none."
-        )
+    if {"label": num_classes, "attributes": len(attributes)}.get(model.condition, 1):
+        return
+    there = "the data have none."
+    if num_classes:
+        there = f"the data have {num_classes} classes: choose 'label'."
+    if attributes:
+        names = [field.name for field in fields_of(attributes)] + without_field(attributes)
+        more = f" and {len(names) - 3} more" if names[3:] else ""
+        there = f"the data have attributes ({', '.join(names[:3])}{more}): choose 'attributes'."
+    needed = model.condition.rstrip("s")
+    raise InputError(f"model.condition={model.condition!r} needs {needed}s, but {there}")
 
 
 def _unit_interval(model: ConfigDict, values: Values) -> None:
