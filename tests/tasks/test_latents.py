@@ -94,6 +94,8 @@ def test_pictures_of_any_size_are_encoded_decoded_and_reconstructed_in_tiles(
 
 
 def test_files_that_hold_no_latents_are_refused(spatial, tmp_path):
+    spatial = dataclasses.replace(spatial, out=tmp_path / "out")
+
     def refused(match, **arrays):
         path = tmp_path / "given.npz"
         if arrays:
@@ -104,15 +106,15 @@ def test_files_that_hold_no_latents_are_refused(spatial, tmp_path):
     refused("does not exist: give what `encode` wrote")
     refused("must have an array z of numbers, .* it has x", x=np.zeros(3))
     refused("latents are \\[5\\] each, but those of the run \\[2, 2, 3\\]", z=np.zeros((4, 5)))
-    refused("latents must be finite", z=np.full((1, 2, 2, 3), np.nan))
     z = np.zeros((1, 2, 2, 3))
     refused("has no examples: its z is \\[0, 2, 2, 3\\]", z=z[:0])
     for tile in ([8, 8], 0.5, 0, "a"):
         refused("must have one whole number of positions as its tile", z=z, tile=tile)
     refused("has a tile of 3 positions, which must be a multiple of the 4", z=z, tile=3)
-    assert not (spatial.out / "decoded").exists()
     (tmp_path / "given.npz").write_bytes(b"PK")
     refused("cannot be read: give an .npz file")
+    assert not spatial.out.exists()
+    refused("latents must be finite", z=np.full((1, 2, 2, 3), np.nan))
     with pytest.raises(InputError, match="must end in"):
         encode(spatial, out=tmp_path / "latents.npy")
 

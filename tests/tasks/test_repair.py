@@ -11,9 +11,11 @@ from PIL import Image
 
 import vae
 from vae import models
+from vae.compiled import Compiled
 from vae.errors import InputError
 from vae.modalities.images.tasks.inpaint import inpaint
 from vae.modalities.images.tasks.super_resolve import super_resolve
+from vae.probability.likelihoods import Laplace
 from vae.tasks.denoise import denoise
 
 
@@ -72,6 +74,15 @@ def test_what_is_filled_in_is_closer_than_the_mean_and_varies(run, laid_out):
 def test_noise_is_taken_away(run):
     figures = denoise(run, num=8, sigma=0.3, samples=2).figures
     assert figures["mse"]["noisy"] == pytest.approx(0.09, rel=0.2)
+    assert figures["mse"]["posterior_mean"] < 0.5 * figures["mse"]["noisy"]
+
+
+def test_a_fixed_scale_that_weighs_the_loss_is_not_taken_for_noise(run):
+    emission = dataclasses.replace(run.model.emission, likelihood=Laplace("fixed", 1.0))
+    model = dataclasses.replace(run.model, emission=emission)
+    fixed = dataclasses.replace(run, model=model, compiled=Compiled(model))
+    figures = denoise(fixed, num=8, sigma=0.3, samples=2, sweeps=40).figures
+    assert 0.05 < figures["deviation"] < 0.25  # that of reconstructions, not 2^0.5
     assert figures["mse"]["posterior_mean"] < 0.5 * figures["mse"]["noisy"]
 
 

@@ -6,6 +6,7 @@ user's own examples are taken as already damaged: there is nothing to measure ag
 
 from __future__ import annotations
 
+import dataclasses
 import logging
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -13,11 +14,13 @@ from typing import Any
 
 import numpy as np
 
+from vae.compiled import Compiled
 from vae.data.prepare import first_examples
 from vae.errors import InputError
 from vae.evaluation.convergence import MIXED
 from vae.evaluation.posterior import SWEEPS, Posterior, why_not
 from vae.probability.event import Event
+from vae.probability.likelihoods.location_scale import LocationScale
 from vae.probability.observations import independent_share
 from vae.run import Run
 from vae.tasks import names
@@ -60,13 +63,43 @@ def known_weight(run: Run, given: Given) -> float:
     worse than the mean image.
     """
     try:
-        dataset = given.dataset or run.dataset()
+        errors = _errors(run, given)
     except InputError as error:
         logger.warning("known pixels are taken to have independent errors, for %s", error)
         return 1.0
-    x, y, *_ = first_examples(dataset, "valid", MEASURED, run.config)
-    errors = x - run.reconstruct(x, y)
-    return independent_share(errors.reshape(len(x), -1))
+    return independent_share(errors.reshape(len(errors), -1))
+
+
+def _errors(run: Run, given: Given) -> np.ndarray:
+    """Returns the errors [N, *places, C] of reconstructions of the first validation examples.
+
+    Raises:
+      InputError: the data of the run are not there.
+    """
+    x, y, *_ = first_examples(given.dataset or run.dataset(), "valid", MEASURED, run.config)
+    return x - run.reconstruct(x, y)
+
+
+def _with_scale(run: Run, given: Given) -> tuple[Run, dict[str, float]]:
+    """Returns the run with a fixed scale of p(x | z) as its errors have it, and that deviation.
+
+    A fixed scale is often only the weight of the loss: one of 1 says of any picture in [0, 1] that
+    it is noise, and that what was observed tells nothing of z. Other scales are learned.
+    """
+    likelihood = run.model.likelihood
+    if not isinstance(likelihood, LocationScale) or likelihood.scale != "fixed":
+        return run, {}
+    try:
+        errors = _errors(run, given)
+    except InputError as error:
+        logger.warning("the scale stays model.scale_init=%g, for %s", likelihood.scale_init, error)
+        return run, {}
+    deviation = float(np.sqrt(np.nanmean(np.square(errors, dtype=np.float64))))
+    measured = likelihood.of_deviation(deviation)
+    emission = dataclasses.replace(run.model.emission, likelihood=measured)
+    model = dataclasses.replace(run.model, emission=emission)
+    measured_run = dataclasses.replace(run, model=model, compiled=Compiled(model))
+    return measured_run, {"deviation": deviation}
 
 
 def repair(
@@ -111,7 +144,9 @@ def repair(
         rhat, ess     the largest R-hat and the smallest effective sample size of an unknown value
         unmixed       number of examples with R-hat above 1.1; if any, `note` says so in a sentence
         acceptance    the mean acceptance rate of trajectories, in [0, 1]
-        (these where samples are those of chains, see `evaluation.guided` for others)
+        deviation     the standard deviation of p(x | z) that was taken, that of the errors of
+                    reconstructions of validation examples, if model.scale is fixed
+      (these where samples are those of chains, see `evaluation.guided` for others)
         mse           mean squared error over the region
         psnr          for images, the PSNR of that mean in dB
         ...           the modality's other figures of likeness, with the region replaced
@@ -125,6 +160,7 @@ def repair(
     """
     if sweeps is not None and sweeps < 1:
         raise InputError(f"--sweeps={sweeps} must be at least 1; {SWEEPS} is the default.")
+    run, measured_scale = _with_scale(run, given)
     posterior = run.posterior(observation, given.y, chains=samples, sweeps=sweeps, seed=seed)
     there = run.event.values.there(given.x) if run.event.values.missing else None
     posterior = posterior._replace(
@@ -135,7 +171,7 @@ def repair(
     )
     path = names.picture(run, task, how, f"seed{seed}", given.tag)
     number, chains = posterior.samples.shape[:2]
-    figures: dict[str, Any] = {"seed": seed, **facts} | {
+    figures: dict[str, Any] = {"seed": seed, **facts, **measured_scale} | {
         "step": run.step,
         "num": number,
         "samples": chains,

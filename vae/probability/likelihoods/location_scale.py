@@ -20,6 +20,7 @@ from __future__ import annotations
 import dataclasses
 import math
 from collections.abc import Callable
+from typing import Self
 
 import jax
 import jax.numpy as jnp
@@ -91,6 +92,11 @@ class LocationScale(Likelihood):
     def variance(self, outputs: Array, variables: Variables) -> Array:
         variance = self._noise_variance * jnp.exp(2 * self._log_scale(outputs, variables))
         return jnp.broadcast_to(variance, self._location(outputs).shape)
+
+    def of_deviation(self, deviation: float) -> Self:
+        """Returns the likelihood of a fixed scale whose noise has this standard deviation."""
+        scale_init = max(deviation / math.sqrt(self._noise_variance), LOWEST)
+        return dataclasses.replace(self, scale="fixed", scale_init=scale_init)  # type: ignore[type-var]
 
     def sample(self, outputs: Array, variables: Variables, *, key: Array) -> Array:
         location = self._location(outputs)
