@@ -76,3 +76,8 @@ def test_help_does_not_wait_for_jax():
 def test_the_page_is_what_the_rows_say():
     committed = Path(__file__).parents[1] / "docs" / "configuration.md"
     assert committed.read_text("utf-8") == page(), "python -m vae.config.page writes it"
+
+
+def test_no_choice_reads_a_key_twice():
+    choices = [choice for axis in AXES.values() for choice in axis.values()]
+    assert all(len(set(choice.reads)) == len(choice.reads) for choice in choices)

@@ -4,8 +4,10 @@ The exit code is 2 if an input was wrong, else 1.
 """
 
 import difflib
+import numbers
 import os
 from collections.abc import Collection
+from typing import Any
 
 
 class InputError(Exception):
@@ -52,3 +54,15 @@ def not_one_of(what: str, given: str, known: Collection[str]) -> str:
       known: the allowed values.
     """
     return f"{what} must be one of {', '.join(known)}{did_you_mean(given, known)}"
+
+
+def whole_number(given: Any, what: str, least: int) -> int:
+    """Returns a value given from Python as a whole number.
+
+    Raises:
+      InputError: it is no whole number, less than `least`, or has more than 63 bits.
+    """
+    whole = isinstance(given, numbers.Integral) and not isinstance(given, bool)
+    if not (whole and least <= given < 2**63):
+        raise InputError(f"{what}={given!r} must be a whole number of at least {least}.")
+    return int(given)

@@ -27,7 +27,7 @@ from vae.data.identity import check_identity
 from vae.data.lengths import lengths_of
 from vae.data.prepare import on_levels
 from vae.data.scales import Scales
-from vae.errors import InputError
+from vae.errors import InputError, whole_number
 from vae.evaluation.likelihood import Estimate
 from vae.evaluation.posterior import Posterior, why_not
 from vae.models.one_by_one import Decoding
@@ -141,7 +141,7 @@ class Run:
           InputError: the labels are not the model's, its prior has no temperature or no path, or
             its decoder no `decoding`.
         """
-        num = given.whole_number(num, "num", 1)
+        num = whole_number(num, "num", 1)
         scale = None if temperature is None else given.temperature(temperature)
         keys = example_keys(given.key(seed), np.arange(num))
         labels = self._labels(labels, num, in_turn=True)
@@ -255,7 +255,7 @@ class Run:
             )
         evaluation, mesh = self.config.evaluation, self.compiled.mesh
         samples = evaluation.num_samples if num_samples is None else num_samples
-        samples = given.whole_number(samples, "num_samples", 1)
+        samples = whole_number(samples, "num_samples", 1)
         x, labels = self.modality.check(x, self.event), self._labels(labels, len(x))
         values = self.model.event.values
         if values.levels and values.kind != "tokens" and self.model.likelihood.discrete:
@@ -297,8 +297,8 @@ class Run:
             self.variables,
             observation,
             self._labels(labels, num) if self.model.condition else None,
-            chains=given.whole_number(chains, "chains", 1),
-            sweeps=sweeps and given.whole_number(sweeps, "sweeps", 1),
+            chains=whole_number(chains, "chains", 1),
+            sweeps=sweeps and whole_number(sweeps, "sweeps", 1),
             key=given.key(seed),
         )
 

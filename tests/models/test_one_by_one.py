@@ -193,7 +193,8 @@ def test_without_temperature_and_nucleus_tokens_are_drawn_as_from_p():
         ({"temperature": float("nan")}, "must be from 0"),
         ({"top_p": 0.0}, "above 0"),
         ({"top_p": 1.5}, "at most 1"),
-        ({"beam": 0}, "from 1"),
+        ({"beam": 0}, "beam=0 must be a whole number of at least 1"),
+        ({"beam": 1.5}, r"beam=1\.5 must be a whole number"),
         ({"beam": 2, "top_p": 0.5}, "draws nothing"),
     ],
 )

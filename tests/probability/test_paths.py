@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import scipy.stats
 
+from vae.errors import InputError
 from vae.probability.distributions import example_keys, sample_keys
 from vae.probability.paths import Diffusion, Matched
 from vae.probability.solver import Solver
@@ -148,3 +149,9 @@ def test_guidance_leads_from_one_gaussian_beyond_another():
     u = (jax.jit(p.sample)(keys=KEYS) - SHIFT) / SCALE
     np.testing.assert_allclose(u.mean(0), free + 3.0 * (told - free), atol=0.03)
     np.testing.assert_allclose(u.std(0), 0.5, rtol=0.03)
+
+
+@pytest.mark.parametrize("steps", [0, 2.5, True])
+def test_steps_are_a_whole_number(steps):
+    with pytest.raises(InputError, match=r"steps=.* must be a whole number of at least 1"):
+        Solver(steps=steps)

@@ -11,7 +11,7 @@ import numpy as np
 
 from vae.data import fields
 from vae.data.labels import class_name
-from vae.errors import InputError
+from vae.errors import InputError, whole_number
 
 
 def as_array(given: Any, what: str) -> np.ndarray:
@@ -24,18 +24,6 @@ def as_array(given: Any, what: str) -> np.ndarray:
         return np.asarray(given)
     except ValueError as error:
         raise InputError(f"{what} are no array: {str(error).split('.')[0]}.") from None
-
-
-def whole_number(given: Any, what: str, least: int) -> int:
-    """Returns a value given from Python as a whole number.
-
-    Raises:
-      InputError: it is no whole number, less than `least`, or has more than 63 bits.
-    """
-    whole = isinstance(given, int | np.integer) and not isinstance(given, bool)
-    if not (whole and least <= given < 2**63):
-        raise InputError(f"{what}={given!r} must be a whole number of at least {least}.")
-    return int(given)
 
 
 def key(seed: Any) -> jax.Array:

@@ -17,7 +17,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from vae.errors import InputError
+from vae.errors import InputError, whole_number
 from vae.probability.event import Event
 
 Array = jax.Array
@@ -54,8 +54,8 @@ class Decoding:
             raise InputError(f"the decoder's temperature={self.temperature} must be from 0.")
         if not 0 < self.top_p <= 1:
             raise InputError(f"top_p={self.top_p} must be above 0 and at most 1.")
-        if self.beam is not None and self.beam < 1:
-            raise InputError(f"beam={self.beam} must be a whole number from 1.")
+        if self.beam is not None:
+            whole_number(self.beam, "beam", 1)
         if self.beam is not None and (self.temperature, self.top_p) != (1, 1):
             raise InputError(
                 "beam search draws nothing, so beam does not go with top_p or the decoder's "

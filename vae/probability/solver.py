@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 
-from vae.errors import InputError
+from vae.errors import InputError, whole_number
 
 METHODS = ("euler", "heun")
 STEPS = 32
@@ -37,8 +37,7 @@ class Solver:
     def __post_init__(self) -> None:
         if self.method not in METHODS:
             raise InputError(f"the solver {self.method!r} is none of {', '.join(METHODS)}.")
-        if self.steps < 1:
-            raise InputError(f"steps={self.steps} must be a whole number from 1.")
+        whole_number(self.steps, "steps", 1)
         if not 0 <= self.guidance < float("inf"):
             raise InputError(f"guidance={self.guidance} must be from 0.")
 

@@ -14,7 +14,8 @@ _TEXT = ("text_column", "label_column", "unit", "tokens", "vocabulary", "max_len
 AXES: dict[str, dict[str, Choice]] = {
     "data.modality": {
         "auto": Choice(
-            "The first kind of data that takes what is there.", reads=(*_IMAGES, *_SOUND, *_TEXT)
+            "The first kind of data that takes what is there.",
+            reads=tuple(dict.fromkeys((*_IMAGES, *_SOUND, *_TEXT))),
         ),
         "text": Choice("Sentences, or lines of text.", "vae.modalities:text", _TEXT),
         "tables": Choice("Rows of numbers.", "vae.modalities:tables", _TABLES),
