@@ -78,7 +78,7 @@ def read_names(pattern: str, files: Sequence[str], what: str) -> Named:
     identities = None
     if "identity" in texts:
         people = numbered({"": texts.pop("identity")})[""]
-        _, identities = np.unique(people, return_inverse=True)
+        _, identities = np.unique(np.asarray(people), return_inverse=True)
         identities = identities.astype(np.int32)
     if "label" in texts:
         labels, classes, number = _classes(texts["label"], what)

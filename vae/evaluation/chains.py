@@ -15,7 +15,7 @@ Array = jax.Array
 
 def batches(
     observation: Any, y: np.ndarray | None, *, size: int, chains: int, key: Array
-) -> Iterator[tuple[Any, np.ndarray | None, Array]]:
+) -> Iterator[tuple[Any, Any, Array]]:
     """Yields the observation, y and keys of `size` examples, every example M times in a row.
 
     The last batch is filled up with the last example, so that shapes stay the same.
