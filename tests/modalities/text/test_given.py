@@ -83,14 +83,17 @@ def test_files_are_read_with_the_words_of_the_run(run, tmp_path, caplog):
         text.read_files([tmp_path / "none.txt"], event, config)
 
 
-def test_a_run_keeps_its_tokenizer_and_another_set_is_read_by_it(run, configure, tmp_path):
+def test_a_run_keeps_its_tokenizer_and_another_set_is_read_by_it(run, configure, tmp_path, caplog):
     event, config = run
+    caplog.set_level(logging.INFO)
     again = modalities.load(config, like=event, whole=False)
     assert again.event == event
     (tmp_path / "other.txt").write_text("a a\nq q q q q q\n")
     source = modalities.read(configure(path=tmp_path / "other.txt"), event)
     values = source.splits["train"].values
     assert source.codec == event.codec and values.shape == (2, *event.shape)
+    assert "1 of 2 examples are longer than 4 tokens and are cut" in caplog.text
+    assert "<unk>" in caplog.text
     assert sorted(text.texts(values, event)) == ["<unk> <unk> <unk> <unk>", "a a"]
     wider = configure(**{**config.to_dict(), "tokens": "bytes"})
     assert modalities.load(wider).digest != again.digest

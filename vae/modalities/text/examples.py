@@ -177,9 +177,8 @@ def fit(
     tokens = {name: encode(examples.texts, tokenizer) for name, examples in splits.items()}
     length = like.places[0] if like else max_length or max(map(len, tokens["train"]))
     levels = tokenizer.get_vocab_size()
-    if not like:
-        _report(tokens, kind, levels, what)
-        _report_cut(tokens, length, what)
+    _report(tokens, kind, levels, what)
+    _report_cut(tokens, length, what, "" if like else "; data.max_length says where")
     made = {
         name: TokenExamples(
             Raw(padded(tokens[name], length, levels, f"{what}: {name}"), examples.labels),
@@ -202,12 +201,12 @@ def _report(tokens: Mapping[str, list[np.ndarray]], kind: str, levels: int, what
     logger.info("%s: a vocabulary of %s %s; tokens: %s", what, f"{levels:,}", kind, "; ".join(said))
 
 
-def _report_cut(tokens: Mapping[str, list[np.ndarray]], length: int, what: str) -> None:
+def _report_cut(tokens: Mapping[str, list[np.ndarray]], length: int, what: str, hint: str) -> None:
     lengths = np.array([len(row) for found in tokens.values() for row in found])
     beyond = np.maximum(lengths - length, 0)
     if beyond.any():
         logger.info(
             "%s: %d of %d examples are longer than %d tokens and are cut, which leaves out %d of "
-            "%d tokens; data.max_length says where",
-            *(what, (beyond > 0).sum(), len(lengths), length, beyond.sum(), lengths.sum()),
+            "%d tokens%s",
+            *(what, (beyond > 0).sum(), len(lengths), length, beyond.sum(), lengths.sum(), hint),
         )
