@@ -6,6 +6,7 @@ The exit code is 2 if an input was wrong, else 1.
 import difflib
 import numbers
 import os
+import re
 from collections.abc import Collection
 from typing import Any
 
@@ -14,11 +15,12 @@ class InputError(Exception):
     """Something given to the program is wrong.
 
     The message is one sentence that names the thing, says what is wrong with it and what to do. It
-    is one line, whatever characters the names of files contain.
+    is one line, whatever characters the names of files contain, and has one full stop where it ends
+    with a library's own sentence.
     """
 
     def __init__(self, message: str):
-        super().__init__(readable(message))
+        super().__init__(re.sub(r"(?<!\.)\.\.$", ".", readable(message)))
 
 
 def readable(text: str | os.PathLike) -> str:

@@ -255,3 +255,16 @@ def test_a_codec_comes_back_from_its_text(write, configure):
     event = load(configure, write(many())).event
     codec = codecs.of_event(event)
     assert codec.shape == event.shape and codec.as_json() == event.codec
+
+
+def test_recordings_without_samples_and_of_many_channels_are_refused(configure, write, tmp_path):
+    empty = write({f"{i}.wav": np.zeros((0, 1)) for i in range(12)}, folder=tmp_path / "empty")
+    with pytest.raises(InputError, match="none of its 12 recordings can be read"):
+        load(configure, empty)
+    many_channels = write(many(channels=7))
+    with pytest.raises(InputError, match=r"have 7 channels, .* set data\.channels to 1"):
+        load(configure, many_channels)
+    (tmp_path / "noise.wav").write_bytes(bytes(range(200)))
+    with pytest.raises(InputError, match=r"as a recording: .*[^.]\.$"):
+        event = load(configure, many_channels, channels=1).event
+        sound.read_files([tmp_path / "noise.wav"], event, configure())

@@ -164,9 +164,13 @@ def of_config(
     """
     rate, channels = config.sample_rate or rate, config.channels or channels
     if channels > 2:
+        if config.channels:
+            raise InputError(
+                f"data.channels={channels} must be 1 (mono) or 2 (stereo) for recordings."
+            )
         raise InputError(
-            f"data.channels={config.channels} must be 1 (mono) or 2 (stereo) for recordings, which "
-            f"have up to {channels} channels here."
+            f"Some recordings have {channels} channels, but examples have 1 or 2: set "
+            "data.channels to 1, their mean."
         )
     samples = max(1, math.ceil(round((config.seconds or longest) * rate, 6)))
     shorter = shortest * rate < samples - 1

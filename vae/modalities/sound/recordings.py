@@ -35,11 +35,14 @@ def header(content: str | bytes) -> Header:
     """Returns the header of a file, given as a path or as its bytes.
 
     Raises:
-      Exception: it has none; libsndfile's errors, `OSError`, `InputError` or `ValueError`.
+      Exception: it has none, or no samples; libsndfile's errors, `OSError`, `InputError` or
+        `ValueError`.
     """
     import soundfile  # a library of its own, which runs without sound do not need
 
     with soundfile.SoundFile(_opened(content)) as file:
+        if not file.frames:
+            raise ValueError("it has no samples")
         return Header(file.samplerate, file.channels, file.frames / file.samplerate)
 
 
