@@ -19,8 +19,8 @@ IMAGES = np.random.default_rng(0).uniform(size=(200, 8, 8, 1)).astype(np.float32
 DATA = facts(IMAGES.mean(0), num_classes=10, examples=lambda num: IMAGES[:num])
 KEYS = [key for key in READERS if key.startswith("model.") and not key.endswith("settings")]
 LOOKED_AT = {  # to find that it is left alone
-    "gan": {"model.encoder", "model.regularizer", "model.image_loss"},
-    "semi_supervised": {"model.condition", "model.encoder_told"},
+    "gan": {"model.regularizer", "model.image_loss"},
+    "semi_supervised": {"model.condition", "model.encoder_told", "model.decoder_told"},
 }
 SEEN = set()
 
