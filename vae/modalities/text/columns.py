@@ -6,8 +6,8 @@
 
 - `data.text_column` is the column with the texts; where it is not given, the one named `text` or
   `sentence`.
-- `data.label_column` is the column with the classes, numbers or names; an empty cell is none. A
-  table without that column has no labels.
+- `data.label_column` is the column with the classes: whole numbers or, if one is written
+  otherwise (01, 1.0), names. An empty cell is none. A table without that column has no labels.
 - Commas, semicolons, tabs or bars stand between the columns of a .csv, tabs between those of a
   .tsv; quotes are as spreadsheets write them. A .tsv may also have none: where a quote that begins
   a cell would swallow rows, quotes are characters like others.
