@@ -58,8 +58,9 @@ def lowered(monkeypatch):
 def _zeros(leaf):
     if jax.dtypes.issubdtype(leaf.dtype, jax.dtypes.prng_key):
         return jax.random.key(0)
-    # No position is missing: examples without any are refused.
-    return jnp.full(leaf.shape, leaf.dtype == bool, leaf.dtype)
+    # No position is missing, and no token is the end: what is empty, or goes on, is refused.
+    tokens = leaf.dtype == np.int32 and len(leaf.shape) > 1
+    return jnp.full(leaf.shape, leaf.dtype == bool or tokens, leaf.dtype)
 
 
 def programs(config, folder):

@@ -298,7 +298,7 @@ class Run:
             observation,
             self._labels(labels, num) if self.model.condition else None,
             chains=whole_number(chains, "chains", 1),
-            sweeps=sweeps and whole_number(sweeps, "sweeps", 1),
+            sweeps=None if sweeps is None else whole_number(sweeps, "sweeps", 1),
             key=given.key(seed),
         )
 

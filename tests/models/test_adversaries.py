@@ -235,7 +235,10 @@ def test_the_discriminator_has_a_time_scale_of_its_own():
         (PLAYERS["gan"][0] | {"model__posterior": "iaf"}, "no effect with model.name='gan'"),
         (PLAYERS["gan"][0] | {"model__prior": "uniform_categorical"}, "has no posterior"),
         (VAE_GAN | {"model__scale": "learned"}, "untrained: choose fixed or optimal"),
-        ({"model__adversary": "factors", "model__r1_weight": 1.0}, "only with images or latents"),
+        (
+            {"model__adversary": "factors", "model__r1_weight": 1.0},
+            "only with images or patches or latents",
+        ),
         ({"model__gan_loss": "hinge"}, "no effect with model.adversary='none'"),
         ({"optimizer__discriminator_learning_rate": 1e-3}, "no effect with model.adversary"),
         ({"model__adversary": "factors", "data__batch_size": 1}, "must be at least 2"),

@@ -107,6 +107,7 @@ def test_the_balance_is_of_the_whole_batch():
     np.testing.assert_array_equal(slope(x, weights.at[0].set(0), None), 0)
 
 
+@pytest.mark.slow
 def test_before_its_start_an_adversary_changes_nothing():
     """Its first step is that of the number `adversarial_start`, also after a stop."""
     batch = HostBatch(np.arange(4)[None], Raw(RAW[None], np.zeros((1, 4), np.int32)))
@@ -153,13 +154,14 @@ def test_what_does_not_go_together_is_refused(overrides, message):
 
 
 def test_a_model_that_stands_may_have_no_adversary_yet(monkeypatch):
-    _, model = built()
+    config, model = built()
+    config.training.pretrained = "runs/first"
     variables = small(model)
 
     def started_from(*missing):
         there = {c: {n: v[n] for n in v if n not in missing} for c, v in variables.items()}
         monkeypatch.setattr(experiment, "load", lambda workdir: SimpleNamespace(variables=there))
-        return experiment._pretrained("runs/first", model, ())
+        return experiment._pretrained(config, model, ())
 
     assert variables["params"].keys() - started_from("discriminator")["params"] == {"discriminator"}
     with pytest.raises(InputError, match=r"params\.decoder\.\S+ is missing there"):

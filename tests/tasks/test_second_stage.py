@@ -106,6 +106,7 @@ def test_a_second_stage_refuses_weights_of_other_functions(run, key, value):
         prepare(config)
 
 
+@pytest.mark.slow
 def test_a_second_stage_takes_what_changes_no_function_and_draws_another_prior_anew(second):
     config = tiny(
         training__pretrained=str(second[0]),
