@@ -10,7 +10,7 @@ from vae.errors import InputError
 from vae.networks import efficientnet, lite0_weights, strided
 from vae.networks.torch_file import read_tensors
 
-# Of the reference's 1,280 numbers these, and their sum.
+# Some of the reference's 1,280 numbers, and the sum of all.
 WHERE = [6, 171, 367, 536, 721, 922, 1108]
 EXPECTED = [0.570717, 5.93862, 2.74551, 1.14108, 0.59724, 0.566305, 6.0]
 SUM = 1064.399

@@ -36,6 +36,13 @@ def _logit(features: Array, averaged: Array, code: Array | None) -> Array:
     return logit + (projection(code) * averaged).sum(-1)
 
 
+def _strided(x: Array, widths: tuple[int, ...], dtype: jnp.dtype) -> Array:
+    """Applies convolutions of stride 2 as layers of the calling module; float32."""
+    for width in widths:
+        x = nn.leaky_relu(Conv(width, dtype=dtype)(x), SLOPE)
+    return x.astype(jnp.float32)
+
+
 class GridDiscriminator(nn.Module):
     """Strided convolutions of 4 taps an axis, one for each of the widths: x [B, *places, C].
 
@@ -50,9 +57,7 @@ class GridDiscriminator(nn.Module):
 
     @nn.compact
     def __call__(self, x: Array, code: Array | None = None) -> tuple[Array, Array]:
-        for width in self.widths:
-            x = nn.leaky_relu(Conv(width, dtype=self.dtype)(x), SLOPE)
-        x = x.astype(jnp.float32)
+        x = _strided(x, self.widths, self.dtype)
         features = x.reshape(len(x), -1)
         return features, _logit(features, x.mean(tuple(range(1, x.ndim - 1))), code)
 
@@ -70,9 +75,7 @@ class PatchDiscriminator(nn.Module):
 
     @nn.compact
     def __call__(self, x: Array, code: Array | None = None) -> tuple[Array, Array]:
-        for width in self.widths:
-            x = nn.leaky_relu(Conv(width, dtype=self.dtype)(x), SLOPE)
-        x = x.astype(jnp.float32)
+        x = _strided(x, self.widths, self.dtype)
         logits = Conv(1, 3, 1, kernel_init=SMALL, name="head")(x)
         if code is not None:
             projection = nn.Dense(

@@ -153,10 +153,9 @@ def make_step(
         reconstruction, kl = terms.log_px.mean(), divergence(terms).sum(0).mean()
         known = {"elbo": reconstruction - kl, "reconstruction": reconstruction, "kl": kl}
         known |= {"loss": loss} | {name: value.mean() for name, value in terms.losses.items()}
-        statistics = terms.statistics
         if learns:
             grads = jax.tree.map(jnp.zeros_like, state.params) | grads
-        return grads, {name: known[name] for name in logged}, statistics
+        return grads, {name: known[name] for name in logged}, terms.statistics
 
     def gradient(state: State, batch: Any, table: Any) -> tuple[Any, dict[str, Array], Any]:
         def add(sums: Any, micro_batch: Any) -> tuple[Any, None]:
