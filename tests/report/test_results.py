@@ -63,6 +63,32 @@ def test_figures_of_tasks_stand_below(tmp_path, experiments):
     )
 
 
+def test_fidelity_of_all_runs_stands_in_one_table(tmp_path, experiments):
+    figures = {"frechet": 12.5, "precision": 0.75, "recall": 1e-05}
+    for name, experiment in (("a", "small"), ("b", "unpublished")):
+        finished(tmp_path / "runs" / name, f"experiments/{experiment}.py", 80.0)
+    (tmp_path / "runs/a/fidelity.json").write_text(json.dumps({"num": 9, "samples": figures}))
+    remade = {"frechet": 3.0, "psnr": 30.25, "ssim": 0.5}
+    for name, prior in (("a", ""), ("b", "mixture_")):
+        of_file = {"num": 8, "samples": figures, "reconstructions": remade}
+        file = tmp_path / f"runs/{name}/fidelity_{prior}featureslite0.json"
+        file.write_text(json.dumps(of_file))
+    out = write(tmp_path / "runs", experiments=experiments)
+    text = out.read_text()
+    columns, _, *rows = text.partition(f"## {table.COMPARED}")[2].strip().splitlines()[3:]
+    assert columns.endswith(
+        "| examples | Frechet distance of samples | precision | recall | Frechet distance of "
+        "reconstructions | PSNR in dB of reconstructions | SSIM of reconstructions |"
+    )
+    assert [row.split(" | ")[3:] for row in rows] == [
+        ["`fidelity`", "9", "12.5", "0.75", "1e-05", "", "", " |"],
+        ["`fidelity_featureslite0`", "8", "12.5", "0.75", "1e-05", "3", "30.25", "0.5 |"],
+        ["`fidelity_mixture_featureslite0`", "8", "12.5", "0.75", "1e-05", "3", "30.25", "0.5 |"],
+    ]
+    write(tmp_path / "runs/b", out, experiments=experiments)  # the rows of the others are kept
+    assert out.read_text() == text
+
+
 @pytest.fixture
 def experiments(tmp_path):
     folder = tmp_path / "experiments"

@@ -45,6 +45,9 @@ TASKS = {
         "the same of validation examples": "valid.frechet",
         "precision": "samples.precision",
         "recall": "samples.recall",
+        "Frechet distance of reconstructions": "reconstructions.frechet",
+        "PSNR in dB of reconstructions": "reconstructions.psnr",
+        "SSIM of reconstructions": "reconstructions.ssim",
     },
     "verify.json": {
         "same person, AUROC": "posterior.auroc",

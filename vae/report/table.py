@@ -2,6 +2,8 @@
 
     ## NAME, a title, a table of rows, a table of what tasks found, the command of each row
 
+and last the fidelity of all runs' samples and reconstructions in one table, made of those above.
+
 The first cell identifies a row. A run replaces the row of the same name, and rows without a run
 here stay as they were: nobody with few of the runs empties the file. A file with other text, which
 would be lost, is refused.
@@ -44,6 +46,12 @@ COLUMNS = (
 HERE, STEPS = COLUMNS.index("here"), COLUMNS.index("steps")
 NOT_RUN = "not run"
 TASK_COLUMNS = ("variant", "of its tasks", "examples", "figures")
+COMPARED = "Samples and reconstructions compared"
+COMPARED_COLUMNS = ("data", "experiment", *TASK_COLUMNS[:3])
+COMPARED_TEXT = """What `vae fidelity` found, by data. Frechet distances compare only between equal
+numbers of examples and equal features; those of validation examples are what a perfect model would
+have."""
+_FIGURE = re.compile(r"([A-Za-z][^,()]*?) (-?[\d.]+(?:e[+-]?\d+)?|nan)(?:, |$)")
 
 
 class Row(NamedTuple):
@@ -138,7 +146,31 @@ def _own(path: Path) -> dict[str, Section]:
 
 def _text(sections: dict[str, Section], date: str) -> str:
     names = sorted(sections, key=lambda name: ("." in name, name))  # your own files at the end
-    return "\n".join([f"{HEADER}\n{date}\n", *(_render(name, sections[name]) for name in names)])
+    rendered = [_render(name, sections[name]) for name in names]
+    return "\n".join([f"{HEADER}\n{date}\n", *rendered, *_compared(sections)])
+
+
+def _compared(sections: dict[str, Section]) -> list[str]:
+    """Returns the lines of the table of fidelity, of what sections hold; none where they hold none.
+
+    Rows of the same data stand together, and within them those of the same features.
+    """
+    found = []
+    for name, section in sections.items():
+        data = {row.of_tasks: row.cells[1] for row in section.rows}
+        for variant, task, examples, figures in section.tasks:
+            of_each = dict(_FIGURE.findall(figures))
+            if task.startswith("`fidelity") and of_each:
+                features = task.partition("features")[2]
+                row = (data.get(variant, ""), name, variant, task, examples)
+                found.append((row[0], features, row, of_each))
+    if not found:
+        return []
+    found.sort(key=lambda each: each[:2])
+    columns = list(dict.fromkeys(figure for *_, of_each in found for figure in of_each))
+    rows = [(*row, *(of_each.get(c, "") for c in columns)) for *_, row, of_each in found]
+    table = _table((*COMPARED_COLUMNS, *columns), rows)
+    return [f"## {COMPARED}", "", COMPARED_TEXT, "", *table, ""]
 
 
 def _render(name: str, section: Section) -> str:
@@ -161,6 +193,8 @@ def _parse(text: str) -> dict[str, Section] | None:
     sections = {}
     for part in text.split("\n## ")[1:]:
         name, _, body = part.partition("\n")
+        if name == COMPARED:
+            continue
         before, _, after = body.partition("\n```\n")
         lines = before.splitlines()
         tables = [tuple(line[2:-2].split(" | ")) for line in lines if line.startswith("| ")]
