@@ -14,6 +14,7 @@ import vae
 from vae.data.prepare import first_examples
 from vae.errors import InputError
 from vae.evaluation import probe
+from vae.evaluation.detection import complexity_warning
 from vae.modalities.images import code_length, likeness
 from vae.networks import lite0_weights
 from vae.probability.event import BYTES, Event
@@ -90,6 +91,10 @@ def test_noise_scores_as_an_outlier_and_so_do_files_of_any_size(run, tmp_path):
     with open(run.workdir / "anomaly_noise.csv", newline="") as file:
         rows = list(csv.DictReader(file))
     assert [row["outlier"] for row in rows] == ["0"] * 60 + ["1"] * 30
+    tests = [row for row in rows if row["outlier"] == "0"]
+    alarms = np.mean([float(row["p of nll"]) <= 0.05 for row in tests])
+    assert result["fpr_5%"]["nll"] == alarms < 0.2 and result["found_5%"]["nll"] == 1
+    assert result["validation"] == 60 and result["ks"]["nll"] < 3 * result["ks_chance"]
     mean = np.mean([float(row["nll"]) for row in rows[:60]])
     assert result["mean"]["nll"][0] == pytest.approx(mean, rel=1e-4)
 
@@ -102,6 +107,16 @@ def test_noise_scores_as_an_outlier_and_so_do_files_of_any_size(run, tmp_path):
         assert "auroc" not in anomaly(run, files=[tmp_path], num_samples=2).figures
     with pytest.raises(InputError, match="does not exist"):
         anomaly(run, outliers=[tmp_path / "nothing"])
+    with pytest.raises(InputError, match="--p_values is for your own --files"):
+        anomaly(run, p_values=True)
+
+
+def test_a_likelihood_that_ranks_simple_images_as_typical_is_said():
+    assert complexity_warning({"nll": 0.4, "ratio": 0.1}, {"nll": 0.6, "ratio": 0.9}) is None
+    said = complexity_warning({"nll": 0.9, "ratio": 0.1}, {})
+    assert said and "(rank correlation 0.90" in said and "(rank correlation 0.10)" in said
+    said = complexity_warning({"nll": 0.3, "ratio": 0.1}, {"nll": 0.2, "ratio": 0.9})
+    assert said and "wrong way round" in said and "AUROC 0.900" in said
 
 
 def test_a_conditional_model_scores_images_of_which_nothing_is_known(told, halves_read, tmp_path):
@@ -125,13 +140,19 @@ def test_a_conditional_model_scores_images_of_which_nothing_is_known(told, halve
 def test_a_score_that_is_no_number_is_said_and_has_no_figure(run, tmp_path, monkeypatch, caplog):
     def scored(run, x, ys, **options):
         values = np.arange(len(x), dtype=float)
-        return {"nll": np.where(values == len(x) - 1, np.nan, values), "ratio": values}
+        return {"nll": np.where(values == 7, np.nan, values), "ratio": -values}
 
     monkeypatch.setattr("vae.tasks.anomaly.scores", scored)
     np.savez(tmp_path / "few.npz", images=np.zeros((3, 8, 8), np.uint8))
     result = anomaly(run, outliers=[tmp_path / "few.npz"], num=5).figures
-    assert np.isnan(result["auroc"]["nll"]) and result["auroc"]["ratio"] == 1
+    assert np.isnan(result["auroc"]["nll"]) and result["auroc"]["ratio"] == 0
     assert "nll is no number for 1 of 8 examples" in caplog.text
+    # The last five are validation examples: all are lower here than test examples.
+    assert result["ks"]["ratio"] == 1 and result["ks"]["ratio_stderr"] == 0
+    with open(run.workdir / "anomaly_few.csv", newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert [float(row["p of ratio"]) for row in rows] == pytest.approx([1 / 6] * 8, abs=1e-5)
+    assert rows[-1]["p of nll"] == "nan"
 
 
 def test_a_simple_image_has_a_shorter_code():

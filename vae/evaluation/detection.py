@@ -14,9 +14,14 @@ Scores that are NaN cannot be ranked: every metric made with one of them is NaN.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
+from scipy.stats import spearmanr
+
+COMPLEX = (
+    0.5  # a rank correlation with the complexity of examples beyond which a score is warned of
+)
 
 
 def roc(
@@ -80,6 +85,42 @@ def auroc_error(negatives: np.ndarray, positives: np.ndarray, groups: np.ndarray
     others = 1 - (ends[low] + ends[high]) / 2
     variance = own.var(ddof=1) / len(own) + others.var(ddof=1) / len(others)
     return float(math.sqrt(variance))
+
+
+def rank_correlation(a: np.ndarray, b: np.ndarray) -> float:
+    """Returns Spearman's correlation of scores [N] and [N]; NaN if one is NaN or never varies."""
+    if np.isnan(a).any() or np.isnan(b).any() or np.ptp(a) == 0 or np.ptp(b) == 0:
+        return math.nan
+    return float(spearmanr(a, b).statistic)
+
+
+def complexity_warning(
+    correlations: Mapping[str, float], aurocs: Mapping[str, float]
+) -> str | None:
+    """Returns one sentence if -log p(x) orders examples by how simple they look, else None.
+
+    A simple image has a high likelihood under a model of other images (Nalisnick et al., "Do deep
+    generative models know what they don't know?", 2019).
+
+    Args:
+      correlations: the rank correlation of "nll", -log p(x), and of "ratio", which is less by the
+        length of a universal code for x, with that length over test examples.
+      aurocs: the AUROC of both; empty where there are no outliers.
+    """
+    nll, ratio = correlations["nll"], correlations["ratio"]
+    told = f"by the length of their code (rank correlation {nll:.2f} over test examples)"
+    if aurocs and aurocs["nll"] < 0.5:
+        return (
+            f"The order is the wrong way round: nll takes the outliers for more typical than test "
+            f"examples (AUROC {aurocs['nll']:.3f}). It orders examples {told}, so that simple ones "
+            f"score low; ratio, which takes that length off, has AUROC {aurocs['ratio']:.3f}."
+        )
+    if nll > COMPLEX:
+        return (
+            f"nll orders examples {told}, so outliers that look simpler than the data score low; "
+            f"ratio takes that length off (rank correlation {ratio:.2f})."
+        )
+    return None
 
 
 def fold_accuracies(negatives: Sequence[np.ndarray], positives: Sequence[np.ndarray]) -> np.ndarray:

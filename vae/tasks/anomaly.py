@@ -10,6 +10,9 @@
                     likelihood-based generative models", 2020); only where the modality has a code
     reconstruction  the mean squared error per value; for tokens, the share that differs
 
+Where the run's data are read, each score has a p-value under validation examples, and what these
+are worth on test examples is measured (`vae/evaluation/calibration.py`).
+
 A model whose q(z | x) has no density has the last score only. A conditional model p(x | y) scores
 examples with unknown y by p(x) = E_y[p(x | y)], with y from the training set.
 """
@@ -21,6 +24,7 @@ import logging
 import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from scipy.special import logsumexp
@@ -28,12 +32,13 @@ from scipy.special import logsumexp
 from vae.annotations import Count, Seed
 from vae.data.distance import errors
 from vae.data.prepare import first_examples
-from vae.evaluation.detection import auroc, roc
+from vae.evaluation import calibration
+from vae.evaluation.detection import auroc, complexity_warning, rank_correlation, roc
 from vae.files import user_path, whole
 from vae.modalities import pictures
 from vae.run import Run
 from vae.tasks import charts
-from vae.tasks.inputs import as_data, read_set
+from vae.tasks.inputs import as_data, read_set, refuse
 from vae.tasks.names import plain, short, tag
 from vae.tasks.output import Output
 from vae.training.directory import write_json
@@ -60,17 +65,19 @@ def anomaly(
     num: Count = 1000,
     num_samples: Count | None = None,
     seed: Seed = 0,
+    p_values: bool = False,
 ) -> Output:
     """Scores how unusual examples are, and how well the scores tell outliers from them.
 
     It draws the histogram of each score and, with outliers, the ROCs. It writes a CSV with a line
-    for each example (its file or index, whether it is an outlier, its scores, and the example if it
-    is text) and a JSON of figures, both named after the outliers or your files. The most unusual
-    texts are printed.
+    for each example (its file or index, whether it is an outlier, its scores with their p-values
+    under validation examples, and the example if it is text) and a JSON of figures, both named
+    after the outliers or your files. Of test examples it also says whether p-values are uniform:
+    how often an alarm at 1% and 5% is false. The most unusual texts are printed.
 
     Examples:
       vae anomaly --workdir=runs/digits --outliers=DIR
-      vae anomaly --workdir=runs/digits --files=DIR --num_samples=100
+      vae anomaly --workdir=runs/digits --files=DIR --num_samples=100 --p_values
 
     Args:
       run: the run.
@@ -80,21 +87,27 @@ def anomaly(
       num: the most examples that are used of a data set.
       num_samples: importance samples K of the NLL; evaluation.num_samples of the run if absent.
       seed: seed of the samples, and of the labels that a conditional model is given.
+      p_values: with your own files, gives p-values too, for which validation examples are scored.
 
     Returns:
       The paths, and the figures {"step", "num_samples", "examples": number, "outliers": number,
       "auroc": {score: ...}, "mean": {score: [of examples, of outliers]}}; without outliers there is
-      no "auroc".
+      no "auroc". With p-values there is "validation", the number of examples that they are under;
+      of test examples also "ks", "ks_chance" and "fpr_1%" and "_5%", see
+      `evaluation/calibration.py`; with outliers "found_5%", the share with p <= 5%; and where there
+      is a code "complexity", the rank correlation of a score with its length over test examples.
 
     Raises:
       InputError: there are no such files.
     """
+    if not files:
+        refuse("is for your own --files: test examples have p-values always.", p_values=p_values)
     condition = run.model.condition
     if run.model.takes_unlabelled:
         condition = None
     unknown = bool(condition and (files or outliers))  # some examples have no y
     labels = None
-    # The user's own files are scored without the data, unless y is drawn from these.
+    # The user's own files are scored without the data, unless y or p-values are drawn from these.
     if files:
         x, names = run.modality.read_files(files, run.event, run.config.data)
         x = as_data(x, run)
@@ -105,14 +118,21 @@ def anomaly(
     if outliers:
         others, other_names = read_outliers(outliers, run, num)
         x, names = np.concatenate([x, as_data(others, run)]), names + other_names
+    every = x
+    if not files or p_values:
+        valid = first_examples(run.dataset(), "valid", num, run.config)
+        every = np.concatenate([x, valid.x])
+        labels = None if labels is None else np.concatenate([labels, valid.y])
     ys = [labels if condition else None]
     if unknown:
         # All examples get the same ones, so that none is favoured by its draws.
         train = run.dataset().train
         rows = np.random.default_rng(seed).integers(len(train), size=DRAWS)
-        ys = [np.tile(y, (len(x), *[1] * y.ndim)) for y in train.read(rows)[0].labels]
+        ys = [np.tile(y, (len(every), *[1] * y.ndim)) for y in train.read(rows)[0].labels]
     num_samples = num_samples or run.config.evaluation.num_samples
-    scored = scores(run, x, ys, num_samples=num_samples, seed=seed)
+    of_every = scores(run, every, ys, num_samples=num_samples, seed=seed)
+    scored = {name: values[: len(x)] for name, values in of_every.items()}
+    known = {name: values[len(x) :] for name, values in of_every.items() if len(values) > len(x)}
 
     for name, values in scored.items():
         if missing := int(np.isnan(values).sum()):
@@ -126,11 +146,13 @@ def anomaly(
     path = run.out / f"{plain('_'.join(parts))}.csv"
     texts = run.modality.texts(x, run.event)
     read = {} if texts is None else {"text": texts}
+    under = {name: calibration.p_values(own, scored[name]) for name, own in known.items()}
+    columns = scored | {f"p of {name}": p for name, p in under.items()}
     with whole(path, "w") as file:
         writer = csv.writer(file)
-        writer.writerow(["example", "outlier", *scored, *read])
+        writer.writerow(["example", "outlier", *columns, *read])
         for row, name in enumerate(names):
-            cells = (f"{column[row]:.6g}" for column in scored.values())
+            cells = (f"{column[row]:.6g}" for column in columns.values())
             text = (column[row] for column in read.values())
             writer.writerow([name, int(row >= given), *cells, *text])
     result = {
@@ -145,15 +167,38 @@ def anomaly(
     }
     if outliers:
         result["auroc"] = {name: auroc(s[:given], s[given:]) for name, s in scored.items()}
+    if known:
+        result["validation"] = len(every) - len(x)
+    if known and outliers:
+        found = {name: float((p[given:] <= 0.05).mean()) for name, p in under.items()}
+        result["found_5%"] = found
+    if not files:
+        tests = {name: values[:given] for name, values in scored.items()}
+        result["ks_chance"] = calibration.ks_chance(len(every) - len(x), given)
+        result |= calibration.measure(known, tests) | _complexity(tests, result.get("auroc", {}))
     write_json(path.with_suffix(".json"), result)
     sets = {"your files" if files else "test examples": slice(given)}
     if outliers:
         more = f" and {len(outliers) - 1} more" if outliers[1:] else ""
         sets[f"{Path(outliers[0]).name}{more}"] = slice(given, None)
     picture = run.out / run.modality.NAME / f"{path.stem}_{run.step:08d}.png"
-    pictures.save(_page(run, scored, sets), picture)
-    shown = "" if texts is None else _printed(run, scored, sets, names, texts)
+    own = {} if files else {name: p[:given] for name, p in under.items()}
+    pictures.save(_page(run, scored, sets, own, result), picture)
+    shown = "" if texts is None else _printed(run, scored, sets, names, texts, result)
     return Output([picture, path, path.with_suffix(".json")], result, shown)
+
+
+def _complexity(
+    scored: Mapping[str, np.ndarray], aurocs: Mapping[str, float]
+) -> dict[str, dict[str, float]]:
+    """Returns the correlations of scores with the code's length, and warns where these are high."""
+    if "ratio" not in scored:
+        return {}
+    code = scored["nll"] - scored["ratio"]
+    found = {name: rank_correlation(values, code) for name, values in scored.items()}
+    if warning := complexity_warning(found, aurocs):
+        logger.warning(warning)
+    return {"complexity": found}
 
 
 def _printed(
@@ -162,14 +207,22 @@ def _printed(
     sets: Mapping[str, slice],
     names: Sequence[str],
     texts: np.ndarray,
+    figures: Mapping[str, Any],
 ) -> str:
-    """Returns the mean scores of each set, and the examples with the highest scores, as text."""
+    """Returns the figures of each score, and the examples with the highest scores, as text."""
     units, lines = _units(run), []
     for name, values in scored.items():
         own = [values[rows] for rows in sets.values()]
         means = (f"{each} {part.mean():.4g}" for each, part in zip(sets, own, strict=True))
         told = f", AUROC {auroc(*own):.3f}" if len(own) > 1 else ""
         lines.append(f"{name.replace('_', ' ')} ({units[name]}): {', '.join(means)}{told}")
+        if "fpr_5%" in figures:
+            alarms = figures["fpr_5%"]
+            lines.append(
+                f"  p <= 5% in {alarms[name]:.1%} ± {alarms[name + '_stderr']:.1%} of the test "
+                f"examples, KS distance {figures['ks'][name]:.3f} (by chance "
+                f"{figures['ks_chance']:.3f})"
+            )
     by = "nll_per_value" if "nll_per_value" in scored else next(iter(scored))
     most = np.argsort(-scored[by], kind="stable")[:PRINTED]
     called = {row: short(names[row]) for row in most}
@@ -184,8 +237,22 @@ def _units(run: Run) -> dict[str, str]:
     return UNITS | (OF_TOKENS if run.event.values.kind == "tokens" else {})
 
 
-def _page(run: Run, scored: Mapping[str, np.ndarray], sets: Mapping[str, slice]) -> np.ndarray:
-    """Draws the histogram of each score of each set and, with outliers, the ROCs."""
+def _page(
+    run: Run,
+    scored: Mapping[str, np.ndarray],
+    sets: Mapping[str, slice],
+    p: Mapping[str, np.ndarray],
+    figures: Mapping[str, Any],
+) -> np.ndarray:
+    """Draws the histogram of each score, with outliers the ROCs, and how uniform p-values are.
+
+    Args:
+      run: the run.
+      scored: the scores of all examples.
+      sets: the rows of each set.
+      p: the p-values of test examples, if there are any.
+      figures: those of the task.
+    """
     parts = {
         name: {f"{each} ({len(values[rows])})": values[rows] for each, rows in sets.items()}
         for name, values in scored.items()
@@ -195,8 +262,18 @@ def _page(run: Run, scored: Mapping[str, np.ndarray], sets: Mapping[str, slice])
         own = [values[rows] for rows in sets.values()]
         if len(own) > 1 and not np.isnan(values).any():
             rocs[f"{name.replace('_', ' ')}: AUROC {auroc(*own):.3f}"] = roc(*own)
+    uniform = {}
+    for name, values in p.items():
+        if not np.isnan(values).any():
+            told = f"{name.replace('_', ' ')}: KS {figures['ks'][name]:.3f}"
+            uniform[told] = calibration.reliability(values)
     title = f"How unusual examples are, step {run.step:,}: a higher score is less like the data"
-    return charts.detection(parts, rocs, _units(run), title)
+    if uniform:
+        title += (
+            f"; p-values are under {figures['validation']:,} validation examples, with a KS "
+            f"distance of about {figures['ks_chance']:.3f} by chance"
+        )
+    return charts.detection(parts, rocs, uniform, _units(run), title)
 
 
 def scores(

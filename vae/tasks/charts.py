@@ -38,21 +38,23 @@ def curves(
 def detection(
     scores: Mapping[str, Mapping[str, np.ndarray]],
     rocs: Mapping[str, tuple[np.ndarray, np.ndarray]],
+    uniform: Mapping[str, tuple[np.ndarray, np.ndarray]],
     units: Mapping[str, str],
     title: str,
 ) -> np.ndarray:
-    """Draws the histogram of each score, and the ROCs where there are any.
+    """Draws the histogram of each score, and the ROCs and p-values where there are any.
 
     Args:
       scores: score -> set -> values [N]; values that are not finite are left out.
       rocs: see `curves`.
+      uniform: name in the legend -> levels, and the share of p-values up to each.
       units: score -> its unit.
       title: the title of the page.
 
     Returns:
       The page, [H, W, 3] uint8.
     """
-    panels = len(scores) + bool(rocs)
+    panels = len(scores) + bool(rocs) + bool(uniform)
     across = min(panels, 3)
     down = math.ceil(panels / across)
     drawn = figure(1.25 * SIDE * across, SIDE * down)
@@ -63,6 +65,9 @@ def detection(
         axes.set_ylabel("share of the examples", fontsize=SMALL)
     if rocs:
         _curves(every[len(scores)], rocs, ("examples taken for outliers", "outliers found"))
+    if uniform:
+        names = ("level a", "share of the test examples with p ≤ a")
+        _curves(every[panels - 1], uniform, names, diagonal="uniform")
     for axes in every[panels:]:
         axes.set_axis_off()
     return titled(pixels(drawn), title)
@@ -99,9 +104,13 @@ def scatter(
 
 
 def _curves(
-    axes: Axes, rocs: Mapping[str, tuple[np.ndarray, np.ndarray]], names: Sequence[str]
+    axes: Axes,
+    rocs: Mapping[str, tuple[np.ndarray, np.ndarray]],
+    names: Sequence[str],
+    *,
+    diagonal: str = "chance",
 ) -> None:
-    axes.plot([0, 1], [0, 1], "--", color=FAINT, linewidth=1, label="chance")
+    axes.plot([0, 1], [0, 1], "--", color=FAINT, linewidth=1, label=diagonal)
     for (name, (false, true)), colour in zip(rocs.items(), COLOURS, strict=False):
         axes.plot(false, true, color=colour, linewidth=1.5, label=_plain(name))
     axes.set_xlabel(names[0], fontsize=SMALL)
