@@ -5,6 +5,7 @@ from vae.config.axes.choice import Choice
 EMBEDDED = {
     "digits": Choice("1,797 handwritten digits of 8x8 pixels (scikit-learn)."),
     "faces": Choice("Faces that are drawn as they are read, with 22 known factors, 64x64."),
+    "dsprites": Choice("The 737,280 images of dSprites, drawn as they are read, 5 known factors."),
     "wine": Choice("178 wines of three cultivars, 13 measurements; wine:class_0 is one of them."),
     "breast_cancer": Choice("569 tumours, 30 measurements; breast_cancer:benign is one class."),
     "notes": Choice("Notes of three instruments, played as they are read, with known factors."),

@@ -1,15 +1,16 @@
 """Images [H, W, C]: one file for each reader, and how images are shown.
 
-| what is there                                       | reader      |
-|-----------------------------------------------------|-------------|
-| name "digits"                                       | `digits.py` |
-| name "faces"                                        | `faces/`    |
-| any other name                                      | `tfds.py`   |
-| a directory with train-images-idx3-ubyte[.gz], ...  | `idx.py`    |
-| an .amat file, or a directory with some             | `amat.py`   |
-| an .npz or .mat file, or a directory with some      | `pixels.py` |
-| a directory with the tables of CelebA               | `celeba.py` |
-| a directory, a zip or a tar with images in it       | `folder.py` |
+| what is there                                       | reader        |
+|-----------------------------------------------------|---------------|
+| name "digits"                                       | `digits.py`   |
+| name "faces"                                        | `faces/`      |
+| name "dsprites"                                     | `dsprites.py` |
+| any other name                                      | `tfds.py`     |
+| a directory with train-images-idx3-ubyte[.gz], ...  | `idx.py`      |
+| an .amat file, or a directory with some             | `amat.py`     |
+| an .npz or .mat file, or a directory with some      | `pixels.py`   |
+| a directory with the tables of CelebA               | `celeba.py`   |
+| a directory, a zip or a tar with images in it       | `folder.py`   |
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ from vae.data.examples import Source
 from vae.data.walk import has_files
 from vae.errors import readable
 from vae.files import user_path
-from vae.modalities.images import amat, celeba, digits, faces, folder, idx, tfds
+from vae.modalities.images import amat, celeba, digits, dsprites, faces, folder, idx, tfds
 from vae.modalities.images.decoding import IMAGES, Fit, fit_of
 from vae.modalities.images.pixels import arrays_source
 from vae.modalities.images.pixels import as_x as check
@@ -66,6 +67,8 @@ def read(config: ConfigDict, like: Event | None = None) -> Source | None:
         return digits.read(fit)
     if config.name == "faces":
         return faces.read(fit)
+    if config.name == "dsprites":
+        return dsprites.read(fit)
     return tfds.read(config.name, fit, config.manual_dir, config.threads)
 
 
