@@ -1,5 +1,8 @@
 """Examples saved as arrays, with or without labels, in one split or several; `KEYS` names them.
 
+In place of labels there may be `factors` [N, A], what is known of each example in numbers, and
+`factor_names` [A]: these are read as attributes.
+
 The arrays are in a numpy archive (.npz), a MATLAB file (.mat) or a directory of such files. The
 modality says what shapes they may have: images have three or four dimensions, a table two.
 """
@@ -14,15 +17,19 @@ from typing import NamedTuple
 
 import numpy as np
 
-from vae.data import matlab
+from vae.data import attributes, matlab
 from vae.data.given import as_array
 from vae.data.splits import FILES, files_by_split
 from vae.errors import InputError, readable
 from vae.files import check_file, check_memory
 
 SUFFIXES = (".npz", ".mat")
-_EXAMPLES, _LABELS, _NAMES = ("images", "x", "data"), ("labels", "y"), "names"
-KEYS = "images, x or data (with labels or y), or train_images, x_train, test_labels, y_test, ..."
+_KINDS = {"examples": ("images", "x", "data"), "labels": ("labels", "y"), "factors": ("factors",)}
+_NAMES, _FACTOR_NAMES = "names", "factor_names"
+KEYS = (
+    "images, x or data (with labels, y or factors), or train_images, x_train, test_labels, y_test, "
+    "..."
+)
 
 
 class Arrays(NamedTuple):
@@ -30,13 +37,13 @@ class Arrays(NamedTuple):
 
     Attributes:
       examples: [N, ...], as saved.
-      labels: [N] or [N, 1] of any type, or None.
+      labels: [N] or [N, 1] of any type; the attributes that factors are; or None.
       names: [C] text, the names of the channels, or None; all splits of an archive share them.
       where: the file and the name of the array, for messages.
     """
 
     examples: np.ndarray
-    labels: np.ndarray | None
+    labels: np.ndarray | attributes.Table | None
     names: np.ndarray | None
     where: str
 
@@ -135,8 +142,9 @@ def _load_mat(file: Path) -> tuple[dict[str, np.ndarray], list[str]]:
 
 def _turned(arrays: Arrays) -> Arrays:
     """Returns the arrays of a MATLAB file with examples on the first axis and labels [N]."""
-    labels = None if arrays.labels is None else arrays.labels.ravel()
-    examples = matlab.examples_first(arrays.examples, labels, arrays.where)
+    labels = arrays.labels.ravel() if isinstance(arrays.labels, np.ndarray) else arrays.labels
+    told = labels.values if isinstance(labels, attributes.Table) else labels
+    examples = matlab.examples_first(arrays.examples, told, arrays.where)
     return arrays._replace(examples=examples, labels=labels)
 
 
@@ -171,26 +179,27 @@ def _load_npz(file: Path) -> tuple[dict[str, np.ndarray], list[str]]:
 
 
 def _is_known(name: str) -> bool:
-    return name == _NAMES or _place(name) is not None
+    return name in (_NAMES, _FACTOR_NAMES) or _place(name) is not None
 
 
 def _place(name: str) -> tuple[str, str] | None:
-    """Returns (split or "", "examples" or "labels") as an array's name says; None if neither."""
+    """Returns (split or "", one of _KINDS) as an array's name says; None if it says none."""
     lower = name.lower()
-    words = "|".join((*_EXAMPLES, *_LABELS))
+    words = "|".join(word for of in _KINDS.values() for word in of)
     splits = "|".join(FILES)
     match = re.fullmatch(rf"(?:({splits})_)?({words})(?:_({splits}))?", lower)
     if not match or (match[1] and match[3]):
         return None
     split = match[1] or match[3]
-    return FILES[split] if split else "", "examples" if match[2] in _EXAMPLES else "labels"
+    kind = next(kind for kind, of in _KINDS.items() if match[2] in of)
+    return FILES[split] if split else "", kind
 
 
 def _by_split(arrays: dict[str, np.ndarray], split: str, what: str) -> dict[str, Arrays]:
     names = arrays.get(_NAMES)
     placed: dict[tuple[str, str], str] = {}
     for name in arrays:
-        if (place := _place(name)) is None:  # `names`
+        if (place := _place(name)) is None:  # the names of columns
             continue
         if place in placed:
             raise InputError(f"{what}: {placed[place]} and {name} say the same: keep one of them.")
@@ -198,8 +207,25 @@ def _by_split(arrays: dict[str, np.ndarray], split: str, what: str) -> dict[str,
     found = {}
     for (part, kind), name in placed.items():
         if kind == "examples":
-            label_name = placed.get((part, "labels"))
-            labels = arrays[label_name] if label_name else None
+            known = [placed[part, kind] for kind in ("labels", "factors") if (part, kind) in placed]
+            labels = _known(arrays, known, what)
             where = f"{what}: {name}"
             found[split or part or "train"] = Arrays(arrays[name], labels, names, where)
     return found
+
+
+def _known(
+    arrays: dict[str, np.ndarray], names: list[str], what: str
+) -> np.ndarray | attributes.Table | None:
+    """Returns the labels or the factors among arrays, given the names of those of a split."""
+    if not names:
+        return None
+    if len(names) > 1:
+        raise InputError(
+            f"{what} has {names[0]} and {names[1]}: make the labels a column of the factors, or "
+            "leave one of the two out."
+        )
+    (_, kind), found = _place(names[0]) or ("", ""), arrays[names[0]]
+    if kind == "labels":
+        return found
+    return attributes.of_array(found, arrays.get(_FACTOR_NAMES), f"{what}: {names[0]}")

@@ -1,4 +1,4 @@
-"""Attributes of examples from a table in text: named numbers, each in its own unit.
+"""Attributes of examples, from a table in text or from an array: named numbers, each in its unit.
 
 A folder of images has its table in attributes.csv:
 
@@ -76,6 +76,37 @@ def read_csv(file: Path, content: bytes, wanted: Sequence[str], others: Collecti
         _, identities = np.unique(people, return_inverse=True)
         identities = np.where(people == "", -1, identities).astype(np.int32)
     return Table(names, from_signs(values), identities)
+
+
+def of_array(values: np.ndarray, names: np.ndarray | None, what: str) -> Table:
+    """Returns an array [N, A] of known factors as attributes.
+
+    Args:
+      values: [N, A] or, of one factor, [N].
+      names: [A] text; None names them factor_0, factor_1, ....
+      what: the array, for messages.
+
+    Raises:
+      InputError: the array has another shape, values that are no finite numbers, or other names.
+    """
+    if values.ndim not in (1, 2) or not values.size:
+        raise InputError(f"{what} has the shape {values.shape}: give factors [N, A].")
+    values = values.reshape(len(values), -1)
+    if values.dtype.kind not in "iufb":
+        raise InputError(f"{what} is {values.dtype}: give numbers, for classes 0, 1, ....")
+    if bad := int((~np.isfinite(values)).any(1).sum()):
+        raise InputError(
+            f"{what} has NaN or infinity in {bad} of {len(values)} rows: leave out the examples "
+            "whose factors are not known."
+        )
+    width = values.shape[1]
+    known = [f"factor_{i}" for i in range(width)] if names is None else np.ravel(names).tolist()
+    if len(set(known)) < width or len(known) > width or not all(isinstance(x, str) for x in known):
+        raise InputError(
+            f"{what} has {width} columns, and `factor_names` are {len(set(known))} different "
+            "ones: give a text for each."
+        )
+    return Table(tuple(known), values.astype(np.float32), None)
 
 
 def as_number(text: str) -> np.float32:

@@ -175,10 +175,16 @@ class ArrayExamples(Examples):
 
 
 def in_memory(values: np.ndarray, labels: np.ndarray | None = None) -> ArrayExamples:
-    """Returns ArrayExamples of values [N, *places, C] and labels [N] (None: unlabelled)."""
+    """Returns ArrayExamples of values [N, *places, C].
+
+    Args:
+      values: the values.
+      labels: classes [N] or attributes [N, A]; None: unlabelled.
+    """
     if labels is None:
         labels = np.full(len(values), -1)
-    return ArrayExamples(Raw(values, labels.astype(np.int32)), np.ones(len(values), bool))
+    labels = labels.astype(np.int32 if labels.ndim == 1 else np.float32)
+    return ArrayExamples(Raw(values, labels), np.ones(len(values), bool))
 
 
 class Fitted(NamedTuple):

@@ -6,12 +6,14 @@ import logging
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import numpy as np
 
+from vae.data.attributes import Table, from_signs
 from vae.data.examples import ArrayExamples, Examples, Source
 from vae.data.fields import classes_told
+from vae.data.splits import digest
 from vae.errors import InputError
 
 logger = logging.getLogger(__name__)
@@ -21,41 +23,47 @@ _WHOLE = re.compile("0|-?[1-9][0-9]{0,14}|(?i:nan)|")  # a number that float64 h
 
 
 class Classes(NamedTuple):
-    """The labels of a data set, as classes.
+    """The labels of a data set, as classes; or else its attributes.
 
     Attributes:
-      labels: for each split, [N] int32 from 0, -1 where an example has none.
+      labels: for each split, [N] int32 from 0, -1 where an example has none; or [N, A] float32.
       keys: for each split, [N] int32 to sort examples by: the given label where that fits int32, so
-        that the order does not depend on which other labels there are; else the class.
+        that the order does not depend on which other labels there are; else the class. Equal rows
+        of attributes have equal keys.
       names: the names of the classes; none where they are the numbers 0, 1, ....
-      number: how many classes there are.
+      number: how many classes there are; 0 for attributes.
+      attributes: the names of the attributes.
     """
 
     labels: dict[str, np.ndarray]
     keys: dict[str, np.ndarray]
     names: tuple[str, ...]
     number: int
+    attributes: tuple[str, ...] = ()
 
 
 def classes_of(
-    given: Mapping[str, np.ndarray | None], examples: Mapping[str, np.ndarray], what: str
+    given: Mapping[str, np.ndarray | Table | None], examples: Mapping[str, np.ndarray], what: str
 ) -> Classes:
     """Maps the sorted distinct labels of all splits to the classes 0, 1, ....
 
-    Logs the names of the classes where they are not their numbers.
+    Logs the names of the classes where they are not their numbers. Attributes stay what they are.
 
     Args:
       given: the labels of each split, numbers or text, one an example; NaN, the empty text and None
-        mean that there is no label.
+        mean that there is no label. Or the attributes of each split.
       examples: the examples of each split.
       what: the data, for messages.
 
     Raises:
-      InputError: labels are neither numbers nor text, or both, or not one an example.
+      InputError: labels are neither numbers nor text, or both, or not one an example; or splits
+        have different attributes.
     """
+    if any(isinstance(values, Table) for values in given.values()):
+        return _attributes(given, examples, what)
     columns = {
         name: _column(values, len(examples[name]), f"{what}: labels of {name}")
-        for name, values in given.items()
+        for name, values in cast(Mapping[str, np.ndarray | None], given).items()
     }
     distinct = {value for column in columns.values() for value in np.unique(column).tolist()}
     distinct -= {value for value in distinct if value == "" or value != value}  # none, or NaN
@@ -78,17 +86,42 @@ def classes_of(
     return Classes(labels, keys, names, len(ordered))
 
 
-def numbered(given: Mapping[str, np.ndarray | None]) -> dict[str, np.ndarray | None]:
+def _attributes(given: Mapping[str, Any], examples: Mapping[str, np.ndarray], what: str) -> Classes:
+    known = {name: table for name, table in given.items() if isinstance(table, Table)}
+    names = next(iter(known.values())).names
+    for name in given:
+        if name not in known or known[name].names != names:
+            other = ", ".join(known[name].names) if name in known else "none"
+            raise InputError(
+                f"{what}: the factors of {name} are {other}, those of another split "
+                f"{', '.join(names)}: give the same of all splits."
+            )
+        if len(known[name].values) != len(examples[name]):
+            raise InputError(
+                f"{what}: the factors of {name} have {len(known[name].values)} rows for "
+                f"{len(examples[name])} examples: give one for each."
+            )
+    whole = from_signs(np.concatenate([table.values for table in known.values()]))
+    starts = np.cumsum([len(table.values) for table in known.values()])[:-1]
+    labels = dict(zip(known, np.split(whole, starts), strict=True))
+    keys = {
+        name: np.array([int.from_bytes(digest(row.tobytes())[:3]) for row in values], np.int32)
+        for name, values in labels.items()
+    }
+    return Classes(labels, keys, (), 0, names)
+
+
+def numbered(given: Mapping[str, Any]) -> dict[str, Any]:
     """Returns labels of splits as numbers (NaN: none) where all are whole numbers in text.
 
     Each must be written as a number is: 01 and 1, or 1 and 1.0, are different labels and stay text.
     """
-    texts = [x for x in given.values() if x is not None and x.dtype.kind == "U"]
+    texts = [x for x in given.values() if isinstance(x, np.ndarray) and x.dtype.kind == "U"]
     if not all(map(_WHOLE.fullmatch, {*np.concatenate([np.zeros(0, "U1"), *texts]).tolist()})):
         return dict(given)
     return {
         split: np.array([float(t) if t else np.nan for t in x.tolist()])
-        if x is not None and x.dtype.kind == "U"
+        if isinstance(x, np.ndarray) and x.dtype.kind == "U"
         else x
         for split, x in given.items()
     }

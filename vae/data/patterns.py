@@ -140,8 +140,8 @@ def _compiled(pattern: str) -> tuple[list[str], re.Pattern]:
 
 def _classes(texts: np.ndarray, what: str) -> tuple[np.ndarray, tuple[str, ...], int]:
     """Returns classes [N] int32, their names (none where these are their numbers), and how many."""
-    labels, _, classes, number = classes_of(numbered({"": texts}), {"": texts}, what)
-    return labels[""], tuple(map(readable, classes)), number
+    found = classes_of(numbered({"": texts}), {"": texts}, what)
+    return found.labels[""], tuple(map(readable, found.names)), found.number
 
 
 def _numbers(column: np.ndarray, files: Sequence[str], field: str) -> np.ndarray:

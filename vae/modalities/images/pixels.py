@@ -23,6 +23,7 @@ from typing import cast
 import numpy as np
 
 from vae.data import arrays as saved
+from vae.data.attributes import Table
 from vae.data.checks import check_outliers
 from vae.data.examples import Source, in_memory
 from vae.data.given import as_array
@@ -42,7 +43,7 @@ _BEYOND = 0.5  # how far x from an unbounded likelihood may lie outside [0, 1]
 
 
 def array_source(
-    splits: Mapping[str, tuple[np.ndarray, np.ndarray | None]],
+    splits: Mapping[str, tuple[np.ndarray, np.ndarray | Table | None]],
     fit: Fit,
     description: str,
     values: Values | None = None,
@@ -51,7 +52,7 @@ def array_source(
 
     Args:
       splits: base split -> images [N, H, W, C] as `image_array` returns them, of one H, W, C and
-        dtype in all splits, and labels [N] of any type, or None.
+        dtype in all splits, and labels [N] of any type, or attributes, or None.
       fit: how images are brought to one shape.
       description: the data, for messages.
       values: what raw values mean; found from the images where None.
@@ -61,13 +62,13 @@ def array_source(
         known = () if fit.black is None or fit.white is None else (fit.black, fit.white)
         arrays, values = to_unit(arrays, description, known)
     given = {name: labels for name, (_, labels) in splits.items()}
-    labels, keys, names, number = classes_of(given, arrays, description)
+    labels, keys, names, number, attributes = classes_of(given, arrays, description)
     ordered = {}
     for name, images in arrays.items():
         # Sort before resizing, so that a split has the same examples at every size.
         rows = order(digests(images, keys[name]))
         ordered[name] = in_memory(fit_images(images[rows], fit), labels[name][rows])
-    return Source(ordered, values, number, description, classes=names)
+    return Source(ordered, values, number, description, attributes, names)
 
 
 def arrays_source(found: Mapping[str, saved.Arrays], what: str, fit: Fit) -> Source:

@@ -73,7 +73,7 @@ def from_arrays(
             except ValueError as error:
                 raise InputError(f"{found[name].where}: row {row}: {error}.") from None
     given = {name: arrays.labels for name, arrays in found.items()}
-    labels, keys, classes, number = classes_of(given, raw, what)
+    labels, keys, classes, number, attributes = classes_of(given, raw, what)
     splits: dict[str, ArrayExamples] = {}
     for name in ("train", "valid", "test"):
         if name in raw:
@@ -84,6 +84,7 @@ def from_arrays(
         codec.values,
         number,
         f"sounds of {what} as {codec}",
+        attributes=attributes,
         classes=classes,
         codec=codec.as_json(),
     )

@@ -24,6 +24,7 @@ from typing import IO, NamedTuple
 
 import numpy as np
 
+from vae.data.attributes import Table
 from vae.errors import InputError, readable
 from vae.files import check_file, check_memory
 
@@ -40,14 +41,14 @@ class Rows(NamedTuple):
     Attributes:
       names: the names of the F columns.
       values: [N, F] float64, finite.
-      labels: [N] of any type, as `vae.data.labels.classes_of` takes them, or None.
+      labels: [N] of any type, or attributes, as `vae.data.labels.classes_of` takes them, or None.
       identities: [N] text, "" where it is not known, or None.
       where: [N], the number of each row in its file, for messages.
     """
 
     names: tuple[str, ...]
     values: np.ndarray
-    labels: np.ndarray | None
+    labels: np.ndarray | Table | None
     identities: np.ndarray | None
     where: tuple[int, ...]
 

@@ -97,7 +97,7 @@ def source(splits: Mapping[str, Rows], description: str) -> Source:
         for split, rows in splits.items()
     }
     given = numbered({split: rows.labels for split, rows in splits.items()})
-    labels, keys, classes, number = classes_of(given, arrays, description)
+    labels, keys, classes, number, attributes = classes_of(given, arrays, description)
     people = _identities({split: rows.identities for split, rows in splits.items()})
     binary = all(((x == 0) | (x == 1)).all() for x in arrays.values())
     ordered = {}
@@ -112,6 +112,7 @@ def source(splits: Mapping[str, Rows], description: str) -> Source:
         values=BINARY if binary else Values("real"),
         num_classes=number,
         description=description,
+        attributes=attributes,
         classes=classes,
         names=names,
         fit=None if binary else functools.partial(standardise.fit, names=names, what=description),

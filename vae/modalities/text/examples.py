@@ -128,22 +128,23 @@ def source(
 
 def labelled(
     texts: Mapping[str, Sequence[str]],
-    labels: Mapping[str, np.ndarray | None],
+    labels: Mapping[str, Any],
     description: str,
     config: ConfigDict,
 ) -> Source:
-    """Returns a source of texts with labels of any type; those without a text are left out.
+    """Returns a source of texts with labels, see `classes_of`; those without a text are left out.
 
     Raises:
       InputError: labels are no classes, or a split has no text.
     """
     cleaned = {name: as_texts([clean(text) for text in found]) for name, found in texts.items()}
-    found, _, classes, number = classes_of(labels, cleaned, description)
+    found, _, classes, number, attributes = classes_of(labels, cleaned, description)
     left_out = sum(int((x == "").sum()) for x in cleaned.values())
     if left_out:
         logger.info("%s: left out %d examples without text", description, left_out)
     splits = {name: TextExamples(x[x != ""], found[name][x != ""]) for name, x in cleaned.items()}
-    return source(splits, description, config, num_classes=number, classes=classes)
+    known = {"num_classes": number, "classes": classes, "attributes": attributes}
+    return source(splits, description, config, **known)
 
 
 def fit(
