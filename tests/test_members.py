@@ -20,13 +20,24 @@ POSTERIORS = {
     "batch_normalized": {"model__posterior": "batch_normalized"},
     "full_gaussian": {"model__posterior": "full_gaussian"},
     "planar": {"model__posterior": "planar"},
+    "radial": {"model__posterior": "radial"},
     "sylvester": {"model__posterior": "sylvester", "model__posterior_flows": 2},
     "iaf": {
         "model__posterior": "iaf",
         "model__posterior_flows": 2,
         "model__posterior_width": 8,
     },
+    "hamiltonian": {"model__posterior": "hamiltonian"},
     "vmf": {"model__posterior": "vmf", "model__prior": "uniform_sphere"},
+    "wrapped_normal": {
+        "model__posterior": "wrapped_normal",
+        "model__prior": "wrapped_normal",
+        "model__curvature": 0.5,
+    },
+    "riemannian_normal": {
+        "model__posterior": "riemannian_normal",
+        "model__prior": "riemannian_normal",
+    },
     "categorical": {
         "model__posterior": "categorical",
         "model__prior": "uniform_categorical",
@@ -186,7 +197,10 @@ def test_every_choice_has_a_member(key):
     assert used | alone.get(key, set()) == set(AXES[key])
 
 
-SLOW = ("iwae_of_a_vamp_prior_and_an_iaf_posterior", "ladder")  # the latter is tested elsewhere
+SLOW = (  # the ladder is tested elsewhere
+    *("iwae_of_a_vamp_prior_and_an_iaf_posterior", "ladder", "radial"),
+    *("hamiltonian", "wrapped_normal", "riemannian_normal"),
+)
 
 
 @pytest.mark.parametrize(

@@ -37,11 +37,8 @@ def prior_of(model, variables, batch, *, train=False):
 
 
 PATHS = ("diffusion", "flow_matching")  # whose last layers start at 0, see test_second_stage.py
-LEARNED = [
-    name
-    for name in AXES["model.prior"]
-    if name not in ("uniform_sphere", "uniform_categorical", *PATHS)
-]
+FIXED = ("uniform_sphere", "wrapped_normal", "riemannian_normal", "uniform_categorical")
+LEARNED = [name for name in AXES["model.prior"] if name not in (*FIXED, *PATHS)]
 
 
 @pytest.mark.parametrize("name", LEARNED)

@@ -7,12 +7,14 @@ import pytest
 
 from vae.models.posteriors.iaf import IAF
 from vae.models.posteriors.planar import Planar
+from vae.models.posteriors.radial import Radial
 from vae.models.posteriors.sylvester import Sylvester
 from vae.probability import flows
 from vae.probability.distributions import normal_log_prob, sample_keys
 
 FAMILIES = {
     "planar": lambda dim: Planar(dim, 3),
+    "radial": lambda dim: Radial(dim, 3),
     "sylvester": lambda dim: Sylvester(dim, 3),
     "iaf": lambda dim: IAF(dim, 3, 6, jnp.tanh),
 }
@@ -67,7 +69,7 @@ def test_samples_carry_the_density_of_the_change_of_variables(name):
     assert q.kl(None) is None
 
 
-@pytest.mark.parametrize("name", ["planar", "sylvester"])
+@pytest.mark.parametrize("name", ["planar", "radial", "sylvester"])
 def test_small_parameters_are_near_the_identity(name):
     q = posterior(name, 3, scale=1e-3)
     u = jax.random.normal(jax.random.key(4), (5, 2, 3))

@@ -6,7 +6,9 @@ import pytest
 from PIL import Image
 
 from vae.errors import InputError
-from vae.tasks.interpolate import interpolate, lerp, slerp
+from vae.models.posteriors.hyperbolic import Wrapped
+from vae.probability.ball import distance
+from vae.tasks.interpolate import _between, interpolate, lerp, slerp
 
 T = np.linspace(0, 1, 7)
 
@@ -37,6 +39,15 @@ def test_where_there_is_no_turn_it_is_straight():
     assert np.isfinite(slerp(0 * a, b, T)).all()
 
 
+def test_hyperbolic_latents_are_joined_at_constant_speed():
+    z = np.random.default_rng(0).normal(scale=0.5, size=(4, 3)).astype(np.float32)
+    way = _between(z, T, Wrapped(3, curvature=0.3).geodesic).reshape(2, 7, 3)
+    np.testing.assert_allclose(way[:, [0, -1]], z.reshape(2, 2, 3), atol=1e-6)
+    steps = distance(way[:, 1:], way[:, :-1], 0.3)
+    whole = distance(z[::2], z[1::2], 0.3)
+    np.testing.assert_allclose(steps, np.tile(whole[:, None] / 6, 6), rtol=1e-4)
+
+
 def test_a_strip_and_an_animation_there_and_back(plain, halves_read):
     (strip, gif, record), figures, _ = interpolate(plain, num=4, steps=5)
     assert strip.is_file() and json.loads(record.read_text()) == figures
@@ -64,8 +75,10 @@ def test_its_ends_are_the_reconstructions(plain, halves_read):
 
 def test_a_ladder_and_what_a_model_is_told(ladder, told, halves_read):
     assert len(interpolate(told, num=2, steps=3).paths) == 3
-    with pytest.raises(InputError, match="must be one of spherical, linear"):
+    with pytest.raises(InputError, match="must be one of geodesic, spherical, linear"):
         interpolate(ladder, method="means")
+    with pytest.raises(InputError, match="is for hyperbolic latents"):
+        interpolate(told, num=2, method="geodesic")
     with pytest.raises(InputError, match="give an even number"):
         interpolate(told, num=3)
 

@@ -11,6 +11,7 @@ variables (`parts.py`). Latents in R^D have their origin at the mean of the enco
 from __future__ import annotations
 
 import dataclasses
+import functools
 from typing import Any
 
 import jax
@@ -60,8 +61,6 @@ class VAE(Autoencoder):
     posterior: Posterior
     prior: Prior
 
-    inference = ("encoder", "posterior")
-
     @classmethod
     def build(cls, config: ml_collections.ConfigDict, data: Data) -> VAE:
         """Returns the model of a config's `model` section with `name` "vae"."""
@@ -91,6 +90,11 @@ class VAE(Autoencoder):
                 config, data.event, condition, space=posterior.space, size=posterior.size
             ),
         )
+
+    @property
+    def inference(self) -> tuple[str, ...]:  # type: ignore[override]  # a constant of others
+        own = ("encoder", "posterior")
+        return (*own, "decoder", "prior") if self.posterior.uses_joint else own
 
     def init(self, *, key: Array) -> Variables:
         """Draws the initial variables."""
@@ -210,7 +214,21 @@ class VAE(Autoencoder):
         own = part(variables, "posterior")
         outputs, tracked = self.posterior.normalised(outputs, own, train=fit, axis=axis)
         q = self.posterior.distribution(outputs, own, train=train)
-        return origin.shifted(q, own["statistics"], self._code(batch.y)), tracked
+        q = origin.shifted(q, own["statistics"], self._code(batch.y))
+        if self.posterior.uses_joint:
+            params = {k: v for k, v in variables["params"].items() if k != "encoder"}
+            shared = jax.tree.map(lambda leaf: leaf[None], variables | {"params": params})
+            log_joint = functools.partial(self._log_joint, train=train)
+            q = self.posterior.moved(q, own, jax.tree_util.Partial(log_joint, shared, batch))
+        return q, tracked
+
+    def _log_joint(self, shared: Any, batch: Batch, z: Array, *, train: bool) -> Array:
+        """Returns log p(x, z) [K, B] of z [K, B, D]; leaves of variables are [1, ...], as in q."""
+        variables = jax.tree.map(lambda leaf: leaf[0], shared)
+        inputs = self._inputs(variables, z, batch.y)
+        outputs = self.emission.outputs(variables, *inputs, x=batch.x)
+        log_pz = self._prior(variables, batch, train=train).log_prob(z)
+        return self.emission.log_prob(variables, outputs, batch) + log_pz
 
     def _prior(self, variables: Variables, batch: Batch, *, train: bool) -> Density:
         def encode(others: Batch) -> Variational:

@@ -15,6 +15,7 @@ Array = jax.Array
 SPACES = {  # where the latents of a model are
     "real": "R^D",
     "sphere": "the unit sphere",
+    "ball": "the Poincare ball",
     "categorical": "one-hot blocks",
     "layers": "layers, each given those above it",
     "codes": "a finite set of codes",

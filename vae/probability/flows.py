@@ -102,6 +102,42 @@ def planar(parameters: tuple[Array, Array, Array], z: Array) -> tuple[Array, Arr
     return z + u * tanh[..., None], _log_one_plus(one_plus_m, tanh)
 
 
+def radial(parameters: tuple[Array, Array, Array], z: Array) -> tuple[Array, Array]:
+    """Returns c + (z - c) (r + s) / (r + a), r = |z - c|, and its log-determinant.
+
+    Source: Rezende & Mohamed 2015, eq. 14, z + beta (z - c) / (a + r) with beta = s - a. The map is
+    invertible if a > 0 and s > 0 (appendix A.2); a softplus makes them from the parameters
+    (c, a, s) [B, D], [B] and [B]. Along the ray from c the slope is (r^2 + 2 a r + a s) /
+    (r + a)^2, across it (r + s) / (r + a): neither form has a difference that could cancel.
+    """
+    centre, a, s = _rays(parameters)
+    r = _length(z - centre)
+    across = jnp.log(r + s) - jnp.log(r + a)
+    along = jnp.log(r**2 + 2 * a * r + a * s) - 2 * jnp.log(r + a)
+    ratio = ((r + s) / (r + a))[..., None]
+    return centre + (z - centre) * ratio, (z.shape[-1] - 1) * across + along
+
+
+def undo_radial(parameters: tuple[Array, Array, Array], z: Array) -> Array:
+    """Returns the z that `radial` maps to z [..., B, D]: r^2 + (s - R) r = a R, R = |z - c|."""
+    centre, a, s = _rays(parameters)
+    whole = _length(z - centre)
+    p, q = s - whole, a * whole
+    root = jnp.sqrt(p**2 + 4 * q)
+    r = jnp.where(p > 0, 2 * q / (jnp.abs(p) + root), (root - p) / 2)
+    return centre + (z - centre) * ((r + a) / (r + s))[..., None]
+
+
+def _rays(parameters: tuple[Array, Array, Array]) -> tuple[Array, Array, Array]:
+    centre, a, s = parameters
+    return centre, jax.nn.softplus(a), jax.nn.softplus(s)
+
+
+def _length(x: Array) -> Array:
+    """Returns |x| [...] of x [..., D], with a gradient at 0."""
+    return jnp.sqrt((x**2).sum(-1) + 1e-12)
+
+
 def sylvester(parameters: tuple[Array, Array, Array, Array], z: Array) -> tuple[Array, Array]:
     """Returns z + Q R1 tanh(R2 Q^T z + b) and its log-determinant.
 

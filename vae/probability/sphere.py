@@ -8,9 +8,8 @@ follows from the density of the angle t between z and the mean, on [0, pi],
 
     g(t) = exp(kappa cos t) sin(t)^(D-2),    L(kappa) = log int g - log int sin(t)^(D-2)
 
-(Poisson's integral of I_v). g is smooth with one peak, so Gauss-Legendre quadrature on a few pieces
-is exact to rounding, for any kappa and D. The integrals up to each piece are the distribution
-function: its inverse draws an angle, without the rejection of the paper.
+(Poisson's integral of I_v). g is smooth with one peak (`one_peak.py`), for any kappa and D; the
+inverse of its distribution function draws an angle, without the rejection of the paper.
 """
 
 from __future__ import annotations
@@ -20,25 +19,21 @@ import math
 import flax.struct
 import jax
 import jax.numpy as jnp
-import numpy as np
 
 from vae.probability.density import Density, Variational
 from vae.probability.distributions import draw_each, einsum, split, standard_normal
+from vae.probability.one_peak import OnePeak, pieces_of
 
 Array = jax.Array
 
-PIECES = 64
 PI = 3.14159  # just below: rounding must not make the sine of an angle negative
 REACH = 12.0  # from the peak to the ends of the range, in widths of the peak
-NODES, WEIGHTS = np.polynomial.legendre.leggauss(4)  # on [-1, 1]
-NEWTON_STEPS = 6
-SMALLEST = 1e-6  # least divisor g / g(peak): what float32 samples of (0, 1) can reach
 
 
 class _Angle:
     """g for concentrations kappa [B], relative to its value at a point near the peak.
 
-    No result depends on the point or the pieces, so they are constants to differentiation.
+    The point and the range are constants to differentiation.
 
         cos = 2 kappa / (D - 2 + r),  sin^2 = 2 (D - 2) / (D - 2 + r),  r^2 = (D - 2)^2 + 4 kappa^2
 
@@ -54,8 +49,8 @@ class _Angle:
         self.peak = jnp.arctan2(self.sin, self.cos)
         reach = REACH / jnp.sqrt(root)
         start = jnp.maximum(self.peak - reach, 0.0)
-        self.piece = (jnp.minimum(self.peak + reach, PI) - start) / PIECES
-        self.starts = start + jnp.arange(PIECES)[:, None] * self.piece  # [PIECES, B]
+        pieces = pieces_of(start, jnp.minimum(self.peak + reach, PI))
+        self.law = OnePeak(self.density, *pieces)
 
     def density(self, t: Array) -> Array:
         """Returns g(t) / g(peak) of t [..., B]."""
@@ -65,12 +60,6 @@ class _Angle:
             exponent += (self.dim - 2) * jnp.log(jnp.sin(t) / self.sin)
         return jnp.exp(exponent)
 
-    def integral(self, start: Array, length: Array) -> Array:
-        """Returns the integral [..., B] of `density` over [start, start + length] in one piece."""
-        points = (start + (1 + x) / 2 * length for x in NODES.tolist())
-        terms = zip(WEIGHTS.tolist(), points, strict=True)
-        return length / 2 * sum(weight * self.density(t) for weight, t in terms)
-
 
 def log_expectation(kappa: Array, dim: int) -> Array:
     """Returns L(kappa) - kappa [B] of kappa [B]: log E exp(kappa (z_1 - 1)), z uniform."""
@@ -78,33 +67,14 @@ def log_expectation(kappa: Array, dim: int) -> Array:
     peak = -kappa * angle.sin**2 / (1 + angle.cos)  # kappa (cos - 1)
     if dim > 2:
         peak += (dim - 2) * jnp.log(angle.sin)
-    integral = angle.integral(angle.starts, angle.piece).sum(0)
+    integral = angle.law.pieces().sum(0)
     beta = math.lgamma((dim - 1) / 2) + math.lgamma(0.5) - math.lgamma(dim / 2)
     return peak + jnp.log(integral) - beta
 
 
 def sample_angle(kappa: Array, dim: int, uniform: Array) -> Array:
-    """Returns the angle t [K, B] at which the distribution function is `uniform` [K, B] in [0, 1).
-
-    Newton's method finds it. The last step starts at a constant, so its gradient is that of the
-    implicit function, dt/dkappa = -(dG/dkappa) / g(t) with G the distribution function (Figurnov et
-    al. 2018, eq. 6).
-    """
-    angle = _Angle(kappa, dim)
-    whole = jnp.cumsum(angle.integral(angle.starts, angle.piece), axis=0)
-    before = jnp.concatenate([jnp.zeros_like(whole[:1]), whole[:-1]])
-    wanted = uniform * whole[-1]
-    index = jnp.minimum((whole[:, None] <= wanted).sum(0), PIECES - 1)  # [K, B]
-    start = jnp.take_along_axis(angle.starts, index, axis=0)
-    rest = wanted - jnp.take_along_axis(before, index, axis=0)
-
-    length = jnp.full_like(rest, 0.5) * angle.piece
-    for _ in range(NEWTON_STEPS):
-        length = jax.lax.stop_gradient(length)
-        slope = jnp.maximum(jax.lax.stop_gradient(angle.density(start + length)), SMALLEST)
-        length -= (angle.integral(start, length) - rest) / slope
-        length = jnp.clip(length, 0.0, angle.piece)
-    return start + length
+    """Returns the angle t [K, B] where the distribution function is `uniform` [K, B] in [0, 1)."""
+    return _Angle(kappa, dim).law.quantile(uniform)
 
 
 def turned_to(mean: Array, x: Array) -> Array:

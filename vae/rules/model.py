@@ -89,6 +89,11 @@ def _latents(config: ConfigDict, model: Any) -> None:
             f"model.prior={config.prior!r} is made of densities q(z | x) at any z, which "
             f"model.posterior={config.posterior!r} does not have; 'gaussian' has it."
         )
+    if posterior.uses_joint and not prior.exact:
+        raise InputError(
+            f"model.posterior={config.posterior!r} follows the gradient of log p(z), which "
+            f"model.prior={config.prior!r} only estimates; choose 'standard_normal' or 'coupling'."
+        )
     if not prior.exact and not model.encodes:
         raise InputError(
             f"model.prior={config.prior!r} learns from encoded examples, which model.name="

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
@@ -57,6 +57,7 @@ def slerp(a: np.ndarray, b: np.ndarray, t: np.ndarray) -> np.ndarray:
     return np.where(turns[..., None], turned, lerp(a, b, t))
 
 
+GEODESIC = "geodesic"
 METHODS = {"spherical": slerp, "linear": lerp}
 
 
@@ -65,7 +66,7 @@ def interpolate(
     *,
     files: Sequence[str | Path] = (),
     num: Count | None = None,
-    method: Literal["spherical", "linear"] = "spherical",
+    method: Literal["geodesic", "spherical", "linear"] | None = None,
     steps: Count = STEPS,
     labels: Sequence[int | str] = (),
     attributes: Sequence[Mapping[str, float]] = (),
@@ -85,7 +86,9 @@ def interpolate(
       files: files and folders of your own examples, an even number; the first test examples if
         absent.
       num: the number of test examples; 8 if absent.
-      method: "spherical" turns about the origin of the latents; "linear" goes straight.
+      method: "geodesic" takes the shortest way in hyperbolic latents; "spherical" turns about the
+        origin of the latents; "linear" goes straight. If absent, geodesic where it is possible,
+        else spherical.
       steps: the number of examples from one end to the other, including both.
       labels: classes of your own examples, by number or name, or one for all.
       attributes: attributes of your own examples: Smiling=1,Hat=0 for all, or a set for each, with
@@ -99,10 +102,11 @@ def interpolate(
       `vae/data/distance.py`).
 
     Raises:
-      InputError: the number of examples is odd, or the model does not encode; or as `given`.
+      InputError: the number of examples is odd, the model does not encode, or its latents have no
+        geodesics; or as `given`.
     """
-    if method not in METHODS:
-        raise InputError(not_one_of(f"--method={method}", method, METHODS))
+    if method is not None and method not in (known := (GEODESIC, *METHODS)):
+        raise InputError(not_one_of(f"--method={method}", method, known))
     ends = given(run, files=files, num=num, usual=NUM, labels=labels, attributes=attributes)
     number = len(ends.x) // 2
     if len(ends.x) % 2 or steps < 2:
@@ -111,16 +115,17 @@ def interpolate(
             f"{len(ends.x)} examples and --steps={steps} are not possible; give an even number."
         )
     t = np.linspace(0, 1, steps, dtype=np.float32)
+    chosen, way = _way(run, method)
     mean = run.encode(ends.x, ends.y).mean
-    z = jax.tree.map(lambda leaf: _between(leaf, t, METHODS[method]), mean)
+    z = jax.tree.map(lambda leaf: _between(leaf, t, way), mean)
     told = None if ends.y is None else _told(ends.y, t)
     decoding = Decoding(beam=beam) if beam else None
     shown = run.decode(z, told, decoding=decoding)
     shown = shown.reshape(number, steps, *shown.shape[1:])
 
     settings = {"steps": (steps, STEPS), "num": (num or NUM, NUM), "beam": (beam, None)}
-    path = names.picture(run, "interpolation", method, ends.tag, **settings)
-    what = f"{method.capitalize()} interpolation of the latents"
+    path = names.picture(run, "interpolation", chosen, ends.tag, **settings)
+    what = f"{chosen.capitalize()} interpolation of the latents"
     what += f" ({decoding.named})" if decoding else ""
     title = f"{what}, step {run.step:,}: the share of the way from one example to the other"
     ways = [f"{a} to {b}" for a, b in zip(ends.names[::2], ends.names[1::2], strict=True)]
@@ -135,7 +140,7 @@ def interpolate(
     change = distance(shown[:, 1:], shown[:, :-1], run.event)
     figures = {
         "step": run.step,
-        "method": method,
+        "method": chosen,
         "pairs": [
             {"from": ends.names[2 * i], "to": ends.names[2 * i + 1], "change": change[i].tolist()}
             for i in range(number)
@@ -143,6 +148,21 @@ def interpolate(
     }
     write_json(path.with_suffix(".json"), figures)
     return Output([*paths, path.with_suffix(".json")], figures, sheet.text)
+
+
+def _way(run: Run, method: str | None) -> tuple[str, Callable[..., np.ndarray]]:
+    """Returns the method and its function, like `slerp`; chooses where the method is None."""
+    posterior = run.model.posterior
+    curved = posterior is not None and posterior.has_geodesics
+    method = method or (GEODESIC if curved else "spherical")
+    if method != GEODESIC:
+        return method, METHODS[method]
+    if not curved:
+        raise InputError(
+            f"--method=geodesic is for hyperbolic latents, which those of {run.workdir} are not; "
+            "'spherical' turns about their origin."
+        )
+    return method, posterior.geodesic
 
 
 def _between(z: np.ndarray, t: np.ndarray, method: Any) -> np.ndarray:

@@ -19,6 +19,9 @@ AXES: dict[str, dict[str, Choice]] = {
         "planar": Choice(
             "Planar flows.", "vae.models.posteriors.planar:Planar", ("posterior_flows",)
         ),
+        "radial": Choice(
+            "Radial flows.", "vae.models.posteriors.radial:Radial", ("posterior_flows",)
+        ),
         "sylvester": Choice(
             "Sylvester flows.", "vae.models.posteriors.sylvester:Sylvester", ("posterior_flows",)
         ),
@@ -27,9 +30,24 @@ AXES: dict[str, dict[str, Choice]] = {
             "vae.models.posteriors.iaf:IAF",
             ("posterior_flows", "posterior_width"),
         ),
+        "hamiltonian": Choice(
+            "A Gaussian whose samples take leapfrog steps by the gradient of log p(x, z).",
+            "vae.models.posteriors.hamiltonian:Hamiltonian",
+            ("leapfrogs",),
+        ),
         "vmf": Choice(
             "Von Mises-Fisher on the unit sphere; its prior is uniform_sphere.",
             "vae.models.posteriors.vmf:VMF",
+        ),
+        "wrapped_normal": Choice(
+            "A Gaussian wrapped onto the Poincare ball (hyperbolic); its prior lies there, too.",
+            "vae.models.posteriors.hyperbolic:Wrapped",
+            ("curvature",),
+        ),
+        "riemannian_normal": Choice(
+            "A Gaussian of the distance in the Poincare ball, the same in all directions.",
+            "vae.models.posteriors.hyperbolic:Riemannian",
+            ("curvature",),
         ),
         "categorical": Choice(
             "One-hot variables, relaxed in training; their prior is uniform_categorical.",
@@ -85,6 +103,16 @@ AXES: dict[str, dict[str, Choice]] = {
         ),
         "uniform_sphere": Choice(
             "Uniform on the unit sphere.", "vae.models.priors.fixed:uniform_sphere"
+        ),
+        "wrapped_normal": Choice(
+            "A Gaussian wrapped onto the Poincare ball, at its origin.",
+            "vae.models.priors.fixed:wrapped_normal",
+            ("curvature",),
+        ),
+        "riemannian_normal": Choice(
+            "A Gaussian of the distance from the origin of the Poincare ball.",
+            "vae.models.priors.fixed:riemannian_normal",
+            ("curvature",),
         ),
         "uniform_categorical": Choice(
             "Uniform over one-hot variables.",

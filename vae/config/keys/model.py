@@ -147,6 +147,16 @@ KEYS = {
         "It is their standard deviation over a batch, gamma. "
         "With a prior N(0, I) and D latents the KL of a batch is at least D / 2 times its square.",
     ),
+    "model.leapfrogs": Key(
+        3,
+        DEPTH,
+        "Leapfrog steps of the posterior.\nEach takes a pass through the decoder, and back.",
+    ),
+    "model.curvature": Key(
+        1.0,
+        ABOVE_ZERO,
+        "How curved the Poincare ball is, c.\nIts curvature is -c, its radius 1 / sqrt(c).",
+    ),
     "model.categories": Key(10, SOME, "Values of each one-hot variable."),
     "model.temperature": Key(0.5, ABOVE_ZERO, "Temperature of relaxed samples in training."),
     "model.straight_through": Key(
@@ -159,7 +169,7 @@ KEYS = {
         "standard_normal",
         "The family of p(z).\n"
         "Posterior and prior lie in one space: vmf goes with uniform_sphere, categorical "
-        "with uniform_categorical.",
+        "with uniform_categorical, and wrapped_normal or riemannian_normal with either of both.",
     ),
     "model.prior_components": Key(
         100,

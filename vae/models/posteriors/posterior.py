@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from abc import abstractmethod
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Protocol
 
 import jax
+import numpy as np
 
 from vae.models import parts
 from vae.probability.density import Variational
@@ -27,12 +29,13 @@ class Posterior(Protocol):
     Attributes:
       size: how many numbers z has.
       outputs: how many numbers the encoder gives for each example.
-      space: where z is: "real" (R^size), "sphere" (unit vectors) or "categorical" (one-hot
-        blocks); the prior's must be the same.
+      space: where z is: "real" (R^size), "sphere" (unit vectors), "ball" (the Poincare ball) or
+        "categorical" (one-hot blocks); the prior's must be the same.
       any_density: whether q answers `log_prob` at any z, not only at its own samples.
       density_passes: how many passes of a network that takes; with 0 the arrays of q are [B, ...],
         and the mutual information of x and z is measured.
       is_density: whether log q(z | x) exists; without it no figure is a bound.
+      uses_joint: whether q is made of log p(x, z), too, by `moved`.
     """
 
     if TYPE_CHECKING:  # fields or properties; a property here would be the default of a field
@@ -48,6 +51,7 @@ class Posterior(Protocol):
     any_density: bool = False
     density_passes: int = 0
     is_density: bool = True
+    uses_joint: bool = False
 
     def init(self, *, key: Array) -> parts.Variables:
         """Returns the family's own initial variables, such as the weights of a flow."""
@@ -80,3 +84,24 @@ class Posterior(Protocol):
           variables: the family's own.
           train: whether a training step asks.
         """
+
+    def moved(
+        self, q: Variational, variables: parts.Variables, log_joint: Callable[[Array], Array]
+    ) -> Variational:
+        """Returns q(z | x) as log p(x, z) improves it, for a family that `uses_joint`.
+
+        Args:
+          q: as `distribution` gives it; the origin of its latents is the prior's.
+          variables: the family's own.
+          log_joint: z [K, B, size] to log p(x, z) [K, B], a pytree.
+        """
+        raise NotImplementedError
+
+    @property
+    def has_geodesics(self) -> bool:
+        """Whether `geodesic` is known, for a space that is neither flat nor a sphere."""
+        return type(self).geodesic is not Posterior.geodesic
+
+    def geodesic(self, a: np.ndarray, b: np.ndarray, shares: np.ndarray) -> np.ndarray:
+        """Returns the shortest way from a to b [N, size] at shares [T], [N, T, size]."""
+        raise NotImplementedError

@@ -33,8 +33,8 @@ class Prior(Protocol):
     and what is set as `model.prior_settings`.
 
     Attributes:
-      space: where z is: "real" (R^size), "sphere" (unit vectors) or "categorical" (one-hot
-        blocks); the posterior's must be the same.
+      space: where z is: "real" (R^size), "sphere" (unit vectors), "ball" (the Poincare ball) or
+        "categorical" (one-hot blocks); the posterior's must be the same.
       uses_encoder: whether p(z) is made of the posteriors of other examples.
       exact: whether `estimate` of its densities is log p(z) itself, without noise.
       estimated: where it is not, what the figures then are, for the protocol of an evaluation.
