@@ -58,6 +58,15 @@ NOTES = {
     "its flows are the same for all x.",
     "direction": "For a given z, which pythae draws by rejection, without the gradient of what is "
     "accepted (Davidson et al. 2018, section 3.3), and ours by the inverse distribution function.",
+    "radial": "The same map, written otherwise; pythae's flows are the same for all x.",
+    "ball": "pythae leaves it to the encoder to give a point of the ball; here the exponential map "
+    "makes it of the encoder's outputs.",
+    "distance": "For a given distance, which pythae draws by rejection and ours by the inverse "
+    "distribution function. Its normaliser is an alternating sum in float64, ours a quadrature.",
+    "hamiltonian": "Ours is right (Caterini et al. 2018, algorithm 1). pythae moves z by the "
+    "momentum before its half step, which does not keep volumes, and the momentum that it cools is "
+    "overwritten; it draws z_0 with the standard deviation softplus(v) and takes its density with "
+    "exp(v / 2); and log p(x | z)'s gradient is a constant to it. It leaves out the squared noise.",
     "decay": "pythae's penalty is its optimizer's weight decay: not in the loss, but in the "
     "gradient, as ours with half the weight. Its trainer gives the encoder twice the loss's "
     "gradient, for the reason in the note on PIWAE.",
@@ -68,8 +77,8 @@ NOTES = {
     "are not compared.",
 }
 ABSENT = (
-    "Adversarial_AE, FactorVAE, HVAE, MSSSIM_VAE, PoincareVAE, RHVAE, VAEGAN; radial flows of "
-    "VAE_LinNF; VQVAE with a codebook learned by gradient"
+    "Adversarial_AE, FactorVAE, MSSSIM_VAE, RHVAE, VAEGAN; VQVAE with a codebook learned by "
+    "gradient"
 )
 
 
@@ -94,6 +103,7 @@ class Member(NamedTuple):
 BCE = {"reconstruction_loss": "bce"}
 UNIT = {"model.likelihood": "gaussian", "model.scale": "fixed", "model.scale_init": 1.0}
 SQUARES = UNIT | {"model.scale_init": 0.5**0.5}
+CURVED = {"model.curvature": 0.2}
 POINT = {"model.posterior": "point"} | SQUARES
 
 
@@ -206,10 +216,40 @@ MEMBERS = (
         notes=("planar",),
     ),
     Member(
+        "VAE_LinNF",
+        BCE | {"flows": ["Radial", "Radial"]},
+        {"model.posterior": "radial", "model.posterior_flows": 2},
+        notes=("radial",),
+    ),
+    Member(
         "SVAE",
         BCE,
         {"model.posterior": "vmf", "model.prior": "uniform_sphere"},
         notes=("direction",),
+    ),
+    Member(
+        "PoincareVAE",
+        BCE | {"curvature": 0.2, "posterior_distribution": "wrapped_normal"},
+        {"model.posterior": "wrapped_normal", "model.prior": "wrapped_normal"} | CURVED,
+        notes=("ball",),
+    ),
+    Member(
+        "PoincareVAE",
+        BCE
+        | {"curvature": 0.2, "prior_distribution": "riemannian_normal"}
+        | {"posterior_distribution": "riemannian_normal"},
+        {"model.posterior": "riemannian_normal", "model.prior": "riemannian_normal"} | CURVED,
+        notes=("ball", "distance"),
+    ),
+    Member(
+        "HVAE",
+        BCE
+        | {"learn_eps_lf": True, "learn_beta_zero": True, "beta_zero": 0.3}
+        | {"eps_lf": 0.05, "n_lf": 3},
+        {"model.posterior": "hamiltonian", "model.leapfrogs": 3},
+        "squared_noise",
+        "steps_apart",
+        notes=("hamiltonian",),
     ),
     Member("AE", {}, {"objective.beta": 0.0} | POINT, "point_constants", notes=("constants",)),
     Member(

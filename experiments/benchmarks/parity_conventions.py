@@ -18,9 +18,10 @@ import ml_collections
 import numpy as np
 
 from vae.models.parts import Variables
+from vae.models.posteriors.hamiltonian import Hamiltonian
 from vae.models.posteriors.iaf import IAF
-from vae.probability import flows
-from vae.probability.distributions import LOG_2PI
+from vae.probability import distributions, flows, hamiltonian_flow
+from vae.probability.distributions import LOG_2PI, DiagonalGaussian
 from vae.probability.objectives import aggregate
 from vae.probability.terms import Batch, Terms, log_weights
 
@@ -98,6 +99,13 @@ def of_ciwae(case: Case) -> Array:
     return (1 - case.objective.ciwae_weight) * of_iwae(case)
 
 
+def squared_noise(case: Case) -> Array:
+    """-1/2 of the squared noise of z_0 and of the momentum, which pythae leaves out."""
+    shape, size = case.terms.log_qz, case.terms.z.shape[-1]  # in the place of keys, see `given`
+    noise = (module.standard_normal(shape, size) for module in (distributions, hamiltonian_flow))
+    return -0.5 * sum((each**2).sum((0, 2)) for each in noise)
+
+
 def unchanged() -> Context:
     return contextlib.nullcontext()
 
@@ -126,6 +134,37 @@ def determinant_off_zero() -> Context:
         return jnp.log(one_plus_r + (1 - one_plus_r) * tanh**2 + 1e-4)
 
     return mock.patch.object(flows, "_log_one_plus", log_det)
+
+
+def steps_apart() -> Context:
+    """A Hamiltonian posterior with pythae's steps, and its standard deviation of z_0."""
+
+    def moved(log_joint, z, noise, step, tempering, *, num):  # type: ignore[no-untyped-def]
+        def slope(z: Array) -> Array:
+            constant = jax.grad(lambda z: log_joint(z).sum())(z) + z  # of log p(x | z)
+            return jax.lax.stop_gradient(constant) - z
+
+        momentum = noise / jnp.sqrt(tempering[0])
+        for _ in range(num):
+            half = momentum + 0.5 * step * slope(z)
+            z = z + step * momentum
+            momentum = half + 0.5 * step * slope(z)
+        return z, momentum
+
+    class Start(DiagonalGaussian):
+        def sample_and_log_prob(self, *, keys: Array) -> tuple[Array, Array]:
+            noise = distributions.standard_normal(keys, self.mean.shape[-1])
+            _, log_prob = super().sample_and_log_prob(keys=keys)
+            return self.mean + jax.nn.softplus(2 * self.log_std) * noise, log_prob
+
+    def distribution(family: Hamiltonian, outputs: Array, variables: Any, *, train: bool) -> Start:
+        mean, log_variance = jnp.split(outputs, 2, axis=-1)
+        return Start(mean, 0.5 * log_variance)
+
+    stack = contextlib.ExitStack()
+    stack.enter_context(mock.patch.object(hamiltonian_flow, "moved", moved))
+    stack.enter_context(mock.patch.object(Hamiltonian, "distribution", distribution))
+    return stack
 
 
 def minibatch_weighted() -> Context:

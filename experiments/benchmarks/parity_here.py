@@ -14,15 +14,19 @@ import jax.numpy as jnp
 import ml_collections
 import numpy as np
 import parity_conventions
+from jax.scipy.special import logit
 from parity_conventions import Case
 
 from vae import models
 from vae.config import base
 from vae.models.data import Data
 from vae.models.parts import Variables
-from vae.probability import distributions
+from vae.models.posteriors.hamiltonian import LARGEST
+from vae.probability import distributions, hamiltonian_flow, hyperbolic
+from vae.probability.ball import exp_map
 from vae.probability.distributions import example_keys, sample_keys
 from vae.probability.event import BINARY, Event
+from vae.probability.hyperbolic import RiemannianNormal
 from vae.probability.objectives import objective_of
 from vae.probability.objectives.objective import reading
 from vae.probability.sphere import VonMisesFisher
@@ -120,7 +124,8 @@ def relative(value: np.ndarray, reference: np.ndarray) -> float:
 def given(draws: dict[str, np.ndarray]) -> Iterator[None]:
     """Noise is what pythae drew: of z first, [B, ..., D], of p(z) last, [B, D].
 
-    A direction on the sphere is drawn apart from q there, so that it has no gradient.
+    A direction on the sphere, or a distance in the ball, is drawn apart from q there, so that it
+    has no gradient.
     """
 
     def standard_normal(keys: Array, dim: int) -> Array:
@@ -135,8 +140,19 @@ def given(draws: dict[str, np.ndarray]) -> Iterator[None]:
         z /= jnp.linalg.norm(z, axis=-1, keepdims=True)
         return z, q.log_prob(z)
 
+    def in_ball(q: RiemannianNormal, *, keys: Array) -> tuple[Array, Array]:
+        v = standard_normal(keys, q.mean.shape[-1])
+        z = exp_map(q.mean, v, q.curvature)
+        return z, q.log_prob(z)
+
+    def momentum(keys: Array, dim: int) -> Array:
+        return jnp.asarray(draws["1"]).reshape(*keys.shape, dim)
+
     with (
         mock.patch.object(distributions, "standard_normal", standard_normal),
+        mock.patch.object(hyperbolic, "standard_normal", standard_normal),
+        mock.patch.object(hamiltonian_flow, "standard_normal", momentum),
+        mock.patch.object(RiemannianNormal, "sample_and_log_prob", in_ball),
         mock.patch.object(VonMisesFisher, "sample_and_log_prob", direction),
     ):
         yield
@@ -152,6 +168,12 @@ def carried(weights: dict[str, Array], variables: Variables) -> Variables:
     head, of_flows = dense("encoder.head"), jnp.zeros(0)
     if "net.0.w" in weights:
         of_flows = planar_outputs(weights)
+    if "net.0.x0" in weights:
+        of_flows = radial_outputs(weights)
+    if "eps_lf" in weights:
+        share = weights["eps_lf"] / LARGEST * jnp.ones(params["posterior"]["step"].shape)
+        cold = weights["beta_zero_sqrt"][0] ** 2
+        params["posterior"] = {"step": logit(share), "tempering": logit(cold)}
     if "iaf_flow.net.0.net.0.weight" in weights:
         params["posterior"] = autoregressive_networks(weights, params["posterior"])
         of_flows = jnp.zeros(len(params["posterior"]["flow_0"]["context"]["kernel"]))
@@ -185,6 +207,15 @@ def planar_outputs(weights: dict[str, Array]) -> Array:
         w, u, b = (weights[f"net.{i}.{name}"].reshape(-1) for name in "wub")
         before = jnp.log(jnp.expm1(1 + w @ u)) - jnp.log(jnp.expm1(1.0))
         outputs += [u + (before - w @ u) / (w @ w) * w, w, b]
+    return jnp.concatenate(outputs)
+
+
+def radial_outputs(weights: dict[str, Array]) -> Array:
+    """What an encoder gives for radial flows, whatever x is: a softplus makes a and s."""
+    outputs = []
+    for i in range(sum(name.endswith(".x0") for name in weights)):
+        centre, log_a, s = (weights[f"net.{i}.{name}"] for name in ("x0", "log_alpha", "beta"))
+        outputs += [centre[0], jnp.log(jnp.expm1(jnp.exp(log_a))), s]
     return jnp.concatenate(outputs)
 
 

@@ -16,6 +16,7 @@ import torch.nn.functional as F
 from pythae import models
 from pythae.models.base.base_utils import ModelOutput
 from pythae.models.nn import BaseDecoder, BaseEncoder
+from pythae.models.pvae import pvae_utils
 from torch import nn
 
 WIDTH = 64
@@ -24,11 +25,14 @@ SPREAD = 8.0  # of the encoder's outputs over torch's start: a divergence of ten
 
 
 class Encoder(BaseEncoder):
-    """x to the `embedding` and, if it has a name and a size, one more output."""
+    """x to the `embedding` and, if it has a name and a size, one more output.
 
-    def __init__(self, pixels: int, second: str = "", size: int = 0) -> None:
+    With a `curvature` the embedding is in the Poincare ball: pythae leaves that to the encoder.
+    """
+
+    def __init__(self, pixels: int, second: str = "", size: int = 0, curvature: float = 0) -> None:
         super().__init__()
-        self.second, self.size = second, size
+        self.second, self.size, self.curvature = second, size, curvature
         self.body = nn.Linear(pixels, WIDTH)
         self.head = nn.Linear(WIDTH, LATENT_DIM + size)
         with torch.no_grad():
@@ -37,6 +41,9 @@ class Encoder(BaseEncoder):
     def forward(self, x: torch.Tensor) -> ModelOutput:
         outputs = self.head(F.relu(self.body(x.flatten(1))))
         embedding, rest = outputs.split((LATENT_DIM, self.size), dim=1)
+        if self.curvature:
+            far = self.curvature**0.5 * embedding.norm(dim=1, keepdim=True)
+            embedding = torch.tanh(far / 2) / far * embedding
         return ModelOutput(embedding=embedding, **({self.second: rest} if self.size else {}))
 
 
@@ -63,12 +70,13 @@ def build(name: str, settings: dict[str, Any], shape: tuple[int, ...]) -> Any:
         input_dim=shape, latent_dim=LATENT_DIM, **settings
     )
     second = ()
-    if issubclass(kind, models.SVAE):
+    if kind is models.SVAE or settings.get("posterior_distribution") == "riemannian_normal":
         second = ("log_concentration", 1)
     elif issubclass(kind, models.VAE):
         second = ("log_covariance", LATENT_DIM)
-    sigmoid = settings.get("reconstruction_loss") == "bce"
-    return kind(config, Encoder(int(np.prod(shape)), *second), Decoder(shape, sigmoid))
+    sigmoid = settings.get("reconstruction_loss") == "bce" and kind is not models.HVAE
+    encoder = Encoder(int(np.prod(shape)), *second, curvature=settings.get("curvature", 0))
+    return kind(config, encoder, Decoder(shape, sigmoid))
 
 
 @torch.no_grad()
@@ -79,7 +87,8 @@ def move_into_common_range(model: Any) -> None:
         model.pseudo_inputs[0].bias.zero_()
     if isinstance(model, models.VAE_LinNF):  # planar flows that are invertible
         for flow in model.net:
-            flow.u *= torch.sign(flow.u @ flow.w.T)
+            if hasattr(flow, "w"):
+                flow.u *= torch.sign(flow.u @ flow.w.T)
 
 
 def evaluate(name: str, settings: dict[str, Any], x: np.ndarray, examples: int, to: Path) -> None:
@@ -98,11 +107,25 @@ def evaluate(name: str, settings: dict[str, Any], x: np.ndarray, examples: int, 
     if isinstance(model, models.SVAE):  # it draws by rejection; any point of the sphere will do
         model._sample_von_mises = lambda loc, concentration: F.normalize(draw(loc), dim=-1)
     weights = {key: value.clone() for key, value in model.state_dict().items()}
-    with mock.patch.object(torch, "randn_like", draw):
+
+    def drawn(shape: tuple[int, ...], **_: Any) -> torch.Tensor:
+        return draw(torch.empty(shape))
+
+    def polar(q: pvae_utils.RiemannianNormal, *_: Any) -> torch.Tensor:  # by rejection, too
+        v = draw(q.loc)
+        return q.manifold.expmap_polar(q.loc, v, v.norm(dim=1, keepdim=True))[None]
+
+    with (
+        mock.patch.object(torch, "randn_like", draw),
+        mock.patch.object(pvae_utils, "_standard_normal", drawn),
+        mock.patch.object(pvae_utils.RiemannianNormal, "rsample", polar),
+    ):
         batch = {"data": torch.from_numpy(x[:, None])}
         output = model(batch, epoch=1000, dataset_size=examples, uses_ddp=False)
     gradients = {}
     for key, value in model.named_parameters():
+        if not value.requires_grad:
+            continue
         part = "encoder_loss" if key.startswith("encoder") else "decoder_loss"
         loss = output.get(part, output.loss)
         (slope,) = torch.autograd.grad(loss, value, retain_graph=True, allow_unused=True)
