@@ -16,7 +16,8 @@ from vae.rules.config import check_config
 
 ROOT = Path(__file__).resolve().parents[1]
 EXPERIMENTS = sorted(path.stem for path in (ROOT / "experiments").glob("*.py"))
-VARIANTS = [(name, None) for name in EXPERIMENTS] + [
+STAGES = ("celeba_first_stage", "celeba_latent_flow")  # of the networks of faces_sharp, in turn
+VARIANTS = [(name, None) for name in EXPERIMENTS if name not in STAGES] + [
     ("binarized_mnist", "tuned"),
     ("celeba_gan", "hinge"),
     ("pixel_vae", "causal_transformer"),
@@ -113,6 +114,7 @@ OWN_DATA = {  # the others are of 28x28 grey images
     "celeba_vae": celeba,
     "celeba_cvae": celeba,
     "celeba_hierarchical": celeba,
+    **dict.fromkeys(STAGES, celeba),
 }
 
 
@@ -178,6 +180,23 @@ def test_an_experiment_trains_two_steps(tmp_path, name, variant):
     sheets = 1 if config.model.name == "gan" else 2  # samples, and reconstructions
     assert len(list((tmp_path / "run").glob("*/*_00000002.png"))) == sheets
     check(case_of(name, variant), vae.load(tmp_path / "run").variables)
+
+
+@pytest.mark.slow
+def test_stages_go_on_from_each_other(tmp_path):
+    before = ""
+    first, flow = STAGES
+    for name, variant in ((first, ""), (first, "patches"), (flow, ""), (flow, "named")):
+        run = tmp_path / (variant or name)
+        run.mkdir()
+        config = tiny_experiment(name, variant, run)
+        config.training.pretrained = str(before)
+        assert vae.train(config, run / "run")["status"] == "completed"
+        if name == first:
+            before = run / "run"
+    asked = np.array([[1.0, 0.0], [0.0, 1.0]], np.float32)
+    told = vae.load(run / "run").sample(2, labels=asked, solver=vae.Solver(steps=2))
+    assert np.isfinite(told).all()
 
 
 @pytest.mark.parametrize(
