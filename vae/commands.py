@@ -59,6 +59,7 @@ GROUPS = {
     },
     "What it is worth": {
         "evaluate": f"{TASKS}.evaluate:evaluate",
+        "udr": "vae.experiment_commands:udr",
         "fidelity": f"{TASKS}.fidelity:fidelity",
         "nearest": f"{TASKS}.nearest:nearest",
         "anomaly": f"{TASKS}.anomaly:anomaly",

@@ -1,10 +1,10 @@
-"""The commands on experiments and their runs: train, list, compare, results."""
+"""The commands on experiments and their runs: train, list, compare, results, udr."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
-from vae.annotations import Count
+from vae.annotations import Count, Split
 from vae.errors import InputError
 from vae.experiments import FOLDER, ExperimentFile, docstring_line
 from vae.files import user_path
@@ -119,6 +119,31 @@ def compare(*workdirs: str) -> Output:
 
     text, figures = compare(workdirs)
     return Output([], figures, text)
+
+
+def udr(*workdirs: str, split: Split = "test", num: Count = 5000) -> Output:
+    """Measures how alike the latents of runs are, which tells without factors what is disentangled.
+
+    The unsupervised disentanglement ranking (Duan et al. 2020), of codes that are the means of
+    q(z | x): models that disentangle find the same latents whatever the seed. A run is compared
+    with the others that differ from it in their seeds alone and, all to all, with all others. Its
+    scores, by lasso weights and by rank correlations, are written into its directory as udr.json;
+    `vae results` shows them. Scores are between 0 and 1 and compare among the runs of one data set.
+
+    Examples:
+      vae udr sweeps/disentanglement
+      vae udr runs/a runs/b runs/c
+
+    Args:
+      *workdirs: directories of sweeps, whose completed trials are taken, or of runs.
+      split: The split whose first examples are encoded.
+      num: The most examples.
+    """
+    from vae.report.udr import measure
+
+    prepare(None)
+    text, paths, figures = measure(workdirs, split=split, num=num)
+    return Output(paths, figures, text)
 
 
 def prepare(cpu_devices: int | None) -> None:
