@@ -62,6 +62,7 @@ GROUPS = {
         "udr": "vae.experiment_commands:udr",
         "fidelity": f"{TASKS}.fidelity:fidelity",
         "nearest": f"{TASKS}.nearest:nearest",
+        "probe": f"{TASKS}.representation:probe",
         "anomaly": f"{TASKS}.anomaly:anomaly",
         "verify": f"{TASKS}.verify:verify",
     },

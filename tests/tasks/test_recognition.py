@@ -11,6 +11,7 @@ from PIL import Image
 from untrained import untrained
 
 import vae
+from vae.data.examples import ArrayExamples
 from vae.data.prepare import first_examples
 from vae.errors import InputError
 from vae.evaluation import probe
@@ -21,6 +22,7 @@ from vae.probability.event import BYTES, Event
 from vae.tasks.anomaly import anomaly, scores
 from vae.tasks.fidelity import _reconstructed, fidelity
 from vae.tasks.nearest import nearest
+from vae.tasks.representation import probe as probe_latents
 from vae.tasks.verify import verify
 
 
@@ -164,6 +166,48 @@ def test_a_simple_image_has_a_shorter_code():
     assert code_length(noise[None, ..., :1]) > 16 * 16 * 8 * np.log(2)
 
 
+def test_classes_are_read_from_latents_and_beside_them_from_values(run):
+    (picture, mapped, _), result, text = probe_latents(run, num=180)
+    assert result == read(run, "probe.json") and picture.is_file() and mapped.is_file()
+    assert result["examples"] == {"train": 180, "valid": 180, "test": 180}
+    assert result["features"] == {"latents": 4, "values": 64, "pca": 4} and not result["told"]
+    own = result["targets"]["class"]
+    for kind in result["features"]:
+        assert own[kind]["linear"]["accuracy"] > own["commonest"] + 0.3
+        assert own[kind]["few"].keys() == {"1", "5", "10"}
+        assert own[kind]["few"]["1"]["accuracy"] < own[kind]["few"]["10"]["accuracy"]
+        assert own[kind]["k_means"]["nmi"] > 0.2 and own[kind]["gaussian_mixture"]["ari"] > 0.1
+    assert own["values"]["nearest"]["accuracy"] > 0.85
+    assert result["mean"]["latents"] == {"accuracy": own["latents"]["linear"]["accuracy"]}
+    assert f"{own['latents']['linear']['accuracy']:.3f} ±" in text.splitlines()[3]
+
+
+def test_attributes_are_read_as_two_classes_or_a_number(told, halves_read, caplog):
+    result = probe_latents(told, num=60).figures
+    upper, lower = (result["targets"][name]["values"]["linear"] for name in ("Upper", "Lower"))
+    assert upper["accuracy"] == 1 and lower["r2"] > 0.95
+    assert "The encoder of" in caplog.text and result["told"]
+    unlabelled = replace_labels(told.dataset(), -1)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(type(told), "dataset", lambda self: unlabelled)
+        with pytest.raises(InputError, match="have no labels, so nothing can be read"):
+            probe_latents(told)
+
+
+def replace_labels(dataset, label):
+    """The data with one class for all examples."""
+    splits = {
+        name: ArrayExamples(
+            getattr(dataset, name).raw._replace(
+                labels=np.full(len(getattr(dataset, name)), label, np.int32)
+            ),
+            np.ones(len(getattr(dataset, name)), bool),
+        )
+        for name in ("train", "valid", "test")
+    }
+    return dataclasses.replace(dataset, **splits, attributes=(), num_classes=0)
+
+
 def test_a_training_image_is_found_as_its_own_nearest(run, monkeypatch):
     from vae import modalities
 
@@ -218,6 +262,6 @@ def test_a_gan_is_judged_by_its_samples_but_recognises_nothing(tmp_path):
     assert result["samples"]["recall"] < result["valid"]["recall"]
     paths = nearest(gan, num=2).paths
     assert [path.stem[:14] for path in paths] == ["nearest_values", "nearest"]
-    for task in (verify, anomaly):
+    for task in (verify, anomaly, probe_latents):
         with pytest.raises(InputError, match="does not encode"):
             task(gan)

@@ -12,8 +12,7 @@ from vae.errors import InputError
 from vae.files import user_path
 from vae.report import runs
 from vae.report.runs import Summary
-from vae.report.table import aligned
-from vae.terminal import number
+from vae.terminal import aligned, number
 from vae.training.directory import read_config
 
 SAME = "(the same configs)"

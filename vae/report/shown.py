@@ -7,9 +7,8 @@ import textwrap
 from collections.abc import Mapping
 from typing import Any
 
-from vae.report.table import aligned
 from vae.tasks.output import Output
-from vae.terminal import number
+from vae.terminal import aligned, number
 from vae.training import directory
 
 WIDTH = 100

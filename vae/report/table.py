@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import datetime
 import re
-from collections.abc import Collection, Sequence
 from itertools import zip_longest
 from pathlib import Path
 from typing import NamedTuple
@@ -80,17 +79,6 @@ class Section(NamedTuple):
     title: str
     rows: list[Row]
     tasks: list[tuple[str, ...]]
-
-
-def aligned(rows: Sequence[Sequence[str]], right: Collection[int]) -> list[str]:
-    """Returns lines of a table for a terminal, the header first; columns `right` end together."""
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    lines = []
-    for row in rows:
-        cells = zip(row, widths, strict=True)
-        padded = (x.rjust(w) if i in right else x.ljust(w) for i, (x, w) in enumerate(cells))
-        lines.append("  ".join(padded).rstrip())
-    return lines
 
 
 def merge(old: Section, new: Section) -> Section:

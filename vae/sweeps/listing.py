@@ -10,9 +10,9 @@ from typing import Any
 
 from vae.errors import InputError
 from vae.report import runs
-from vae.report.table import aligned
 from vae.sweeps import progress, record
 from vae.sweeps.trials import Trial
+from vae.terminal import aligned
 from vae.training.directory import is_owned
 
 HEADER = ("run", "experiment", "data", "status", "step", "figure", "when", "took")

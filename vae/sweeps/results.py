@@ -22,9 +22,9 @@ from typing import Any, NamedTuple
 from vae.errors import InputError
 from vae.report import sweep as report
 from vae.report.results import SEEDS
-from vae.report.table import aligned
 from vae.sweeps import analysis, progress, record
 from vae.sweeps.trials import Trial
+from vae.terminal import aligned
 from vae.training import directory
 
 SHOWN = ("test/nll", "test/elbo", "test/bits_per_dim")  # beside the objective, in the tables

@@ -155,7 +155,7 @@ def anomaly(
             cells = (f"{column[row]:.6g}" for column in columns.values())
             text = (column[row] for column in read.values())
             writer.writerow([name, int(row >= given), *cells, *text])
-    result = {
+    result: dict[str, Any] = {
         "step": run.step,
         "num_samples": num_samples,
         "examples": given,

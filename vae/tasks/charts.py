@@ -89,10 +89,7 @@ def scatter(
     """
     drawn = figure(2.2 * SIDE, 1.8 * SIDE)
     axes = drawn.subplots()
-    few = colormaps["tab10" if len(sets) <= 10 else "tab20"]
-    for i, (name, points) in enumerate(sets.items()):
-        colour = COLOURS[i] if len(sets) <= 2 else few(i % few.N)
-        axes.plot(*points.T, ".", color=colour, markersize=4, alpha=0.7, label=_plain(name))
+    points(axes, sets, legend=False)
     axes.set_xlabel(names[0], fontsize=SMALL)
     axes.set_ylabel(names[1], fontsize=SMALL)
     axes.tick_params(labelsize=SMALL)
@@ -101,6 +98,18 @@ def scatter(
     if 1 < len(sets) <= NAMED:
         drawn.legend(loc="outside right upper", fontsize=SMALL, markerscale=2)
     return titled(pixels(drawn), title)
+
+
+def points(axes: Axes, sets: Mapping[str, np.ndarray], *, legend: bool = True) -> None:
+    """Draws points of several sets into axes, see `scatter`, with a legend beside them."""
+    few = colormaps["tab10" if len(sets) <= 10 else "tab20"]
+    for i, (name, own) in enumerate(sets.items()):
+        colour = COLOURS[i] if len(sets) <= 2 else few(i % few.N)
+        axes.plot(*own.T, ".", color=colour, markersize=4, alpha=0.7, label=_plain(name))
+    if legend and 1 < len(sets) <= NAMED:
+        axes.legend(
+            fontsize=SMALL, markerscale=2, loc="upper left", bbox_to_anchor=(1, 1), frameon=False
+        )
 
 
 def _curves(

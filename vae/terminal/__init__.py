@@ -17,7 +17,7 @@ import numbers
 import sys
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any, NamedTuple, Self
 
 EVERY = 30.0  # seconds between two plain lines of a task
@@ -208,6 +208,17 @@ def number(value: float) -> str:
     if isinstance(value, numbers.Integral) or (math.isfinite(value) and abs(value) >= 999.95):
         return f"{value:,.0f}"
     return f"{value:#.4g}"
+
+
+def aligned(rows: Sequence[Sequence[str]], right: Collection[int]) -> list[str]:
+    """Returns lines of a table for a terminal, the header first; columns `right` end together."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    lines = []
+    for row in rows:
+        cells = zip(row, widths, strict=True)
+        padded = (x.rjust(w) if i in right else x.ljust(w) for i, (x, w) in enumerate(cells))
+        lines.append("  ".join(padded).rstrip())
+    return lines
 
 
 def duration(seconds: float) -> str:
