@@ -42,11 +42,16 @@ def test_fidelity_of_samples_and_of_validation_images(run):
     samples, valid = result["samples"], result["valid"]
     assert valid["frechet"] < samples["frechet"] and valid["kernel"] < samples["kernel"]
     assert valid["precision"] > 0.8 and valid["recall"] > 0.8
+    assert valid["coverage"] > samples["coverage"] and 0.7 < valid["density"] < 1.4
+    assert valid["frechet_unbiased"] < valid["frechet"] and valid["frechet_unbiased_stderr"] > 0
+    assert 1 < samples["classifier_score"] < valid["classifier_score"] < 10 + 1e-6
+    assert samples["diversity"] > 0 and samples["diversity_stderr"] > 0
     assert 0 < samples["entropy"] < np.log(10) + 1e-6
     assert samples["test_entropy"] == valid["test_entropy"] > 2.2
     assert len(result["extractor"]["digest"]) == 64
     remade = result["reconstructions"]
     assert valid["num"] == remade["num"] == result["images"] and samples["num"] == 150
+    assert abs(remade["diversity"] - valid["diversity"]) < valid["diversity"] / 2
     assert valid["frechet"] < remade["frechet"] and 0 < remade["ssim"] < 1 and remade["psnr"] > 5
     with pytest.raises(InputError, match=r"--num=2 .* too few"):
         fidelity(run, num=2)
@@ -71,7 +76,8 @@ def test_fidelity_by_trained_features_needs_no_classifier(run, monkeypatch):
     assert result["extractor"]["digest"] == lite0_weights.digest()
     figures = [result[name] for name in ("samples", "valid", "reconstructions")]
     assert figures[1]["frechet"] < min(figures[0]["frechet"], figures[2]["frechet"])
-    assert not any("entropy" in each for each in figures)
+    assert not any("entropy" in each or "frechet_unbiased" in each for each in figures)
+    assert all(each["diversity"] > 0 for each in figures)
     with np.load(run.workdir / "features_lite0.npz") as kept:
         assert kept["arr_0"].shape == (20, 1280)
 

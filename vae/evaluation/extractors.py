@@ -5,12 +5,16 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable
 
+import jax
 import numpy as np
 
 from vae.errors import InputError
 from vae.evaluation.probe import FEATURES, Probe, in_batches
 from vae.networks import efficientnet, lite0_weights
+from vae.probability import similarity
 from vae.training.devices import jit
+
+Array = jax.Array
 
 
 @dataclasses.dataclass(frozen=True)
@@ -22,17 +26,21 @@ class Extractor:
       digest: SHA-256 of its weights, or of the file that they were read from.
       size: the number of features F.
       features: returns features [N, F], float32, of x [N, *places, C] in [0, 1].
+      distances: returns the distances [N] of x from others of that shape, by the feature maps of
+        the network's layers, see `similarity.of_features`.
     """
 
     name: str
     digest: str
     size: int
     features: Callable[[np.ndarray], np.ndarray]
+    distances: Callable[[np.ndarray, np.ndarray], np.ndarray]
 
 
 def of_probe(probe: Probe) -> Extractor:
     """Returns the last hidden layer of a classifier of the data."""
-    return Extractor("probe of the run's data", probe.digest, FEATURES, probe.features)
+    name = "classifier of the run's data"
+    return Extractor(name, probe.digest, FEATURES, probe.features, _distances(probe.maps))
 
 
 def lite0(shape: tuple[int, ...]) -> Extractor:
@@ -57,4 +65,12 @@ def lite0(shape: tuple[int, ...]) -> Extractor:
         lite0_weights.digest(),
         len(lite0_weights.weights().head.bias),
         lambda x: in_batches(compiled, x),
+        _distances(efficientnet.last_of_each_size),
     )
+
+
+def _distances(
+    maps: Callable[[Array], list[Array]],
+) -> Callable[[np.ndarray, np.ndarray], np.ndarray]:
+    compiled = jit(lambda x, other: similarity.of_features(maps(x), maps(other)))
+    return lambda x, other: in_batches(compiled, x, other)

@@ -6,28 +6,71 @@ With features a, b [N, F] of data and samples, float64 numpy:
                          their means and covariances (Heusel et al. 2017); biased upwards, the less
                          the more samples there are, so compare it at equal N only; the bias is
                          large where N is not many times F
+    the same, unbiased   the value at infinite N if the bias is proportional to 1/N (Chong and
+                         Forsyth 2020), by the jackknife: with d of all examples and d_g of all but
+                         the g-th tenth of both sets, it is the mean of 10 d - 9 d_g, whose spread
+                         over the tenths gives the error (Quenouille 1956, Tukey 1958)
     kernel distance      the squared maximum mean discrepancy with k(u, v) = (u'v / F + 1)^3,
-                         unbiased (Binkowski et al. 2018): 0 in the mean for samples of the data
+                         unbiased (Binkowski et al. 2018): 0 in the mean for samples of the data; of
+                         all pairs at once, which is what random subsets estimate. Its error is by
+                         the jackknife over the examples of both sets; where the two distributions
+                         are one, it is too large, by about sqrt(2)
     precision            the share of samples within the data's manifold
     recall               the share of data within the samples' manifold: the union of balls about
-                         each point that reach to its k-th nearest neighbour (Kynkaanniemi et al.
-                         2019)
+                         each point that reach to its k-th nearest neighbour, k = 3 (Kynkaanniemi et
+                         al. 2019)
+    density              how many of the data's balls a sample is in, over k = 5 (Naeem et al.
+                         2020): 1 in the mean for samples of the data, and it may be larger
+    coverage             the share of the data's balls, k = 5, that hold a sample (the same): for M
+                         samples of the data 1 - C(N - 1, k) / C(N + M - 1, k) in the mean
+    diversity            the mean distance of two samples, see `similarity.of_features`
 
-and the entropy, in nats, of the labels that a classifier predicts: if samples have less of it than
-data, modes are missing.
+Errors of the last five are those of a mean over so many points, the other set being as it is.
+
+With probabilities [N, C] of classes for each sample:
+
+    Inception score      exp E KL(p(y | x) | p(y)), of each of ten splits (Salimans et al. 2016):
+                         their mean, and their standard deviation, as is usual; biased downwards, so
+                         compare it at equal N only
+    entropy              in nats, of the labels that a classifier predicts: if samples have less of
+                         it than data, modes are missing
 
 A metric of features or predictions that are not all finite is NaN.
 """
 
 from __future__ import annotations
 
+import itertools
 import math
+from concurrent.futures import ThreadPoolExecutor
+from typing import NamedTuple
 
 import numpy as np
+from threadpoolctl import threadpool_limits
 
-NEIGHBOURS = 3
+NEIGHBOURS = 3  # of precision and recall
+NEAREST = 5  # of density and coverage
+GROUPS = 10  # of the jackknife of the Frechet distance
+SPLITS = 10  # of the Inception score
 BINS = 10  # of the histogram whose entropy is that of a continuous attribute
 ROWS = 1000  # rows of a distance matrix that are held at once
+
+
+class Estimate(NamedTuple):
+    """A figure and its standard error."""
+
+    value: float
+    stderr: float
+
+
+UNKNOWN = Estimate(math.nan, math.nan)
+
+
+def mean(values: np.ndarray) -> Estimate:
+    """Returns the mean of independent values [N], and its error."""
+    if not _finite(values) or len(values) < 2:
+        return UNKNOWN
+    return Estimate(float(values.mean()), float(values.std(ddof=1) / math.sqrt(len(values))))
 
 
 def frechet(a: np.ndarray, b: np.ndarray) -> float:
@@ -40,6 +83,12 @@ def frechet(a: np.ndarray, b: np.ndarray) -> float:
     """
     if not _finite(a, b):
         return math.nan
+    with threadpool_limits(1, "blas"):
+        return _frechet(a, b)
+
+
+def _frechet(a: np.ndarray, b: np.ndarray) -> float:
+    """Returns the distance. On more threads than one OpenBLAS spends most of its time waiting."""
     moved = ((a.mean(0) - b.mean(0)) ** 2).sum()
     a, b = ((x - x.mean(0)) / math.sqrt(len(x) - 1) for x in (a, b))
     overlap = np.linalg.svd(_triangle(a) @ _triangle(b).T, compute_uv=False).sum()
@@ -50,17 +99,55 @@ def _triangle(x: np.ndarray) -> np.ndarray:
     return np.asarray(np.linalg.qr(x, mode="r"))
 
 
-def kernel_distance(a: np.ndarray, b: np.ndarray) -> float:
-    """Returns the kernel distance of features [N, F] and [M, F]; it may be negative."""
+def frechet_unbiased(a: np.ndarray, b: np.ndarray) -> Estimate:
+    """Returns the Frechet distance without its bias, and the error; it may be negative.
 
-    def kernel(u: np.ndarray, v: np.ndarray) -> np.ndarray:
-        return (u @ v.T / u.shape[1] + 1) ** 3
+    It is unknown for sets that are not larger than the number of features: what is left of the bias
+    is not proportional to 1 / N then.
+    """
+    if not _finite(a, b) or min(len(a), len(b)) <= max(a.shape[1], GROUPS):
+        return UNKNOWN
+    # In random order, for examples in a row may be alike; in the same one, for they may be pairs.
+    of_a, of_b = (np.random.default_rng(0).permutation(len(x)) % GROUPS for x in (a, b))
+    with threadpool_limits(1, "blas"), ThreadPoolExecutor() as pool:
+        whole = pool.submit(_frechet, a, b)
+        parts = pool.map(lambda g: _frechet(a[of_a != g], b[of_b != g]), range(GROUPS))
+        return mean(GROUPS * whole.result() - (GROUPS - 1) * np.array([*parts]))
 
-    def within(x: np.ndarray) -> float:
-        k = kernel(x, x)
-        return (k.sum() - np.trace(k)) / (len(x) * (len(x) - 1))
 
-    return float(within(a) + within(b) - 2 * kernel(a, b).mean())
+def kernel_distance(a: np.ndarray, b: np.ndarray, *, paired: bool = False) -> Estimate:
+    """Returns the kernel distance of features [N, F] and [M, F]; it may be negative.
+
+    Args:
+      a: features of the data.
+      b: features of the samples.
+      paired: whether a and b are of N pairs, as of examples and their reconstructions. The kernel
+        of the two of one pair is then left out, which would make the distance too small.
+    """
+    if not _finite(a, b) or min(len(a), len(b)) < 3:
+        return UNKNOWN
+    within_a, within_b, between = _kernel(a, a), _kernel(b, b), _kernel(a, b)
+    if paired:
+        value, without = _of_two(within_a + within_b - between - between.T)
+        return Estimate(value, math.sqrt((len(a) - 1) * without.var()))
+    n, m = between.shape
+    (value_a, without_a), (value_b, without_b) = _of_two(within_a), _of_two(within_b)
+    total = between.sum()
+    without_a -= 2 * (total - between.sum(1)) / ((n - 1) * m)
+    without_b -= 2 * (total - between.sum(0)) / (n * (m - 1))
+    variance = (n - 1) * without_a.var() + (m - 1) * without_b.var()
+    return Estimate(float(value_a + value_b - 2 * total / (n * m)), math.sqrt(variance))
+
+
+def _kernel(u: np.ndarray, v: np.ndarray) -> np.ndarray:
+    return (u @ v.T / u.shape[1] + 1) ** 3
+
+
+def _of_two(h: np.ndarray) -> tuple[float, np.ndarray]:
+    """Returns the mean of h [N, N] over two different examples, and the means without each [N]."""
+    n, rest = len(h), h.sum(1) - h.diagonal()
+    total = rest.sum()
+    return float(total / (n * (n - 1))), (total - 2 * rest) / ((n - 1) * (n - 2))
 
 
 def squared_distances(a: np.ndarray, b: np.ndarray) -> np.ndarray:
@@ -71,23 +158,57 @@ def squared_distances(a: np.ndarray, b: np.ndarray) -> np.ndarray:
 
 def precision_recall(
     data: np.ndarray, samples: np.ndarray, *, k: int = NEIGHBOURS
-) -> tuple[float, float]:
+) -> tuple[Estimate, Estimate]:
     """Returns (precision, recall) of samples [M, F] against data [N, F], both more than k."""
     if not _finite(data, samples):
-        return math.nan, math.nan
-    return _share_within(samples, data, k), _share_within(data, samples, k)
+        return UNKNOWN, UNKNOWN
+    of_samples, _ = _in_balls(samples, data, k)
+    of_data, _ = _in_balls(data, samples, k)
+    return mean(of_samples > 0), mean(of_data > 0)
 
 
-def _share_within(points: np.ndarray, others: np.ndarray, k: int) -> float:
-    """Returns the share of `points` in the union of k-nearest-neighbour balls about `others`."""
-    within = np.zeros(len(points), bool)
+def density_coverage(
+    data: np.ndarray, samples: np.ndarray, *, k: int = NEAREST
+) -> tuple[Estimate, Estimate]:
+    """Returns (density, coverage) of samples [M, F] against data [N, F], data more than k."""
+    if not _finite(data, samples):
+        return UNKNOWN, UNKNOWN
+    balls, held = _in_balls(samples, data, k)
+    return mean(balls / k), mean(held > 0)
+
+
+def _in_balls(points: np.ndarray, others: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
+    """Counts which points are in which k-nearest-neighbour balls about `others`.
+
+    Returns:
+      In how many balls each point is [N], and how many points are in each ball [M].
+    """
+    balls, held = np.zeros(len(points), int), []
     for start in range(0, len(others), ROWS):
         centres = others[start : start + ROWS]
         own = squared_distances(centres, others)
         own[np.arange(len(centres)), np.arange(start, start + len(centres))] = -1  # itself, first
         radius = np.partition(own, k, axis=1)[:, k]
-        within |= (squared_distances(centres, points) <= radius[:, None]).any(0)
-    return float(within.mean())
+        within = squared_distances(centres, points) <= radius[:, None]
+        balls += within.sum(0)
+        held.append(within.sum(1))
+    return balls, np.concatenate(held)
+
+
+def inception_score(predicted: np.ndarray, splits: int = SPLITS) -> tuple[float, float]:
+    """Returns the mean and standard deviation over splits of the score of probabilities [N, C]."""
+    if not _finite(predicted) or len(predicted) < splits:
+        return math.nan, math.nan
+    edges = np.arange(splits + 1) * len(predicted) // splits
+    parts = [predicted[a:b].astype(np.float64) for a, b in itertools.pairwise(edges)]
+    scores = [np.exp((_entropies(p.mean(0)) - _entropies(p)).mean()) for p in parts]
+    return float(np.mean(scores)), float(np.std(scores))
+
+
+def _entropies(probabilities: np.ndarray) -> np.ndarray:
+    """Returns the entropies [...] of probabilities [..., C]; 0 log 0 is 0."""
+    logs = np.log(np.where(probabilities > 0, probabilities, 1))
+    return -(probabilities * logs).sum(-1)
 
 
 def class_entropy(predicted: np.ndarray) -> float:
@@ -112,5 +233,4 @@ def _finite(*arrays: np.ndarray) -> bool:
 
 
 def _entropy(counts: np.ndarray) -> float:
-    shares = counts[counts > 0] / counts.sum()
-    return float(-(shares * np.log(shares)).sum() + 0.0)  # of one bin 0, not -0
+    return float(_entropies(counts / counts.sum()) + 0.0)  # of one bin 0, not -0

@@ -69,6 +69,7 @@ class Network(nn.Module):
             width = WIDTHS[min(number, len(WIDTHS) - 1)]
             h = Conv(width, kernel_init=LINEAR if number == 0 else HE)(h)
             h = nn.relu(group_norm(h, jnp.float32))
+            self.sow("intermediates", "maps", h)
             number += 1
         h = nn.relu(group_norm(ResidualBlock(h.shape[-1])(h), jnp.float32))
         h = nn.Dense(FEATURES, kernel_init=LINEAR)(h.reshape(len(h), -1))
@@ -112,6 +113,11 @@ class Probe:
     def features(self, x: np.ndarray) -> np.ndarray:
         """Returns the last hidden layer [N, FEATURES], float32, of x [N, *places, C] in [0, 1]."""
         return self._outputs(x)[1]
+
+    def maps(self, x: Array) -> list[Array]:
+        """Returns the feature maps [B, *positions, width] of x [B, *places, C], largest first."""
+        _, found = self.network.apply({"params": self.params}, x, mutable=["intermediates"])
+        return [*found["intermediates"]["maps"]]
 
     def _outputs(self, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         return in_batches(lambda part: self._compiled(self.params, part), x)
@@ -304,11 +310,11 @@ def _descend(
     return best
 
 
-def in_batches(function: Callable[..., Any], *inputs: np.ndarray) -> Any:
-    """Applies a compiled function to arrays [N, ...], BATCH examples at a time, in one shape."""
+def in_batches(function: Callable[..., Any], *inputs: np.ndarray, size: int = BATCH) -> Any:
+    """Applies a compiled function to arrays [N, ...], `size` examples at a time, in one shape."""
     number = len(inputs[0])
     parts = []
-    for start in range(0, number, BATCH):
-        rows = np.minimum(np.arange(start, start + BATCH), number - 1)  # repeats the last one
+    for start in range(0, number, size):
+        rows = np.minimum(np.arange(start, start + size), number - 1)  # repeats the last one
         parts.append(jax.device_get(function(*(x[rows] for x in inputs))))
     return jax.tree.map(lambda *x: np.concatenate(x)[:number], *parts)

@@ -27,6 +27,7 @@ Array = jax.Array
 
 # Blocks of a stage, the stride of the first one; the kernels tell the rest.
 STAGES = ((1, 1), (2, 2), (2, 2), (3, 2), (3, 1), (4, 2), (1, 1))
+LAST = (1, 3, 5, 11)  # blocks, counted from 1, after which the image becomes smaller
 STRIDES = tuple(stride if n == 0 else 1 for number, stride in STAGES for n in range(number))
 
 
@@ -48,6 +49,16 @@ def features(x: Array, depth: int = len(STRIDES)) -> list[Array]:
         h = out + h if out.shape == h.shape else out
         found.append(h)
     return found
+
+
+def last_of_each_size(x: Array) -> list[Array]:
+    """Returns the outputs of the last blocks of a half to a sixteenth of the size of images x.
+
+    Raises:
+      InputError: the package is missing or damaged.
+    """
+    found = features(x, depth=LAST[-1])
+    return [found[block - 1] for block in LAST]
 
 
 def pooled(x: Array) -> Array:

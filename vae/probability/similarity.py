@@ -9,11 +9,17 @@
     MS-SSIM  cs_1^w1 ... cs_M^wM l_M^wM over M scales, each half as large as the one before, each
              factor the mean over positions (Wang et al., "Multiscale structural similarity", 2003)
 
+    features sum_l mean_p |u_lp - v_lp|^2 of the features u, v of two images at the positions p of a
+             network's layers l, each of length 1 (Zhang et al., "The unreasonable effectiveness of
+             deep features as a perceptual metric", 2018, eq. 1, with all weights 1)
+
 The window is separable and applied as one product with a banded matrix for each axis. With so few
 channels this is cheaper than a convolution, also in a loop on a CPU.
 """
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 import jax
 import jax.numpy as jnp
@@ -40,6 +46,19 @@ def ssim(x: Array, y: Array) -> Array:
     """
     luminance, structure = _comparisons(x, y)
     return (luminance * structure).mean((1, 2, 3))
+
+
+def of_features(u: Sequence[Array], v: Sequence[Array]) -> Array:
+    """Returns the distance [B] of features [B, *positions, F] of two sets, layer by layer."""
+    distances = [
+        ((_unit(a) - _unit(b)) ** 2).sum(-1).mean(tuple(range(1, a.ndim - 1)))
+        for a, b in zip(u, v, strict=True)
+    ]
+    return sum(distances, jnp.zeros(()))
+
+
+def _unit(features: Array) -> Array:
+    return features / jnp.sqrt((features**2).sum(-1, keepdims=True) + 1e-8)
 
 
 def num_scales(height: int, width: int) -> int:

@@ -25,6 +25,15 @@ from vae.tasks.sample import solver_for
 from vae.training import kept
 from vae.training.directory import write_json
 
+PAIRS = 256  # of examples, whose distance says how diverse they are
+PROTOCOL = {
+    "precision and recall": f"{measures.NEIGHBOURS} nearest neighbours",
+    "density and coverage": f"{measures.NEAREST} nearest neighbours",
+    "diversity": f"up to {PAIRS} pairs",
+    "frechet_unbiased": f"jackknife of {measures.GROUPS} groups",
+    "scores": f"{measures.SPLITS} splits",
+}
+
 
 def classifier(run: Run, dataset: Dataset) -> Probe:
     """Returns the probe of a run's data, which is trained once and kept as `probe.npz`.
@@ -72,7 +81,9 @@ def fidelity(
     compared with the same test examples, which shows the figures of a perfect model. (Training
     examples would not show that: the classifier has learned from them.) Frechet distances compare
     only between sets of one size: they are biased upwards, and with the 1,280 features of "lite0"
-    and 1,000 examples most of a good model's distance is bias.
+    and 1,000 examples most of a good model's distance is bias. "frechet_unbiased" compares between
+    sizes; it needs more examples than there are features. `vae/evaluation/fidelity.py` defines the
+    figures and their errors.
 
     Examples:
       vae fidelity --workdir=runs/digits
@@ -96,13 +107,16 @@ def fidelity(
       The paths, and {"step", "num", "images", "seed", "prior",
       "temperature", "solver" where one was given, "extractor": {"name", "digest",
       "test"}, "samples": figures, "valid": figures}, and "reconstructions": figures of a model that
-      encodes. The figures are "num", how many there are, "frechet", "kernel",
-      "precision" and "recall"; of reconstructions also what the modality says of their likeness,
-      for images "psnr" (decibels) and "ssim"; and, by the classifier, "entropy" (nats; one for each
-      attribute, for data with attributes), to be compared with "test_entropy". For a conditional
-      model there are "shown_NAME", the share
-      that the classifier takes for what was asked for, of each field of classes and attribute of
-      two values; and "shown", the same of the samples of each class alone. With "lite0" there is a
+      encodes; "protocol" says what the figures were measured with. The figures are "num", how many
+      there are, "frechet", and, with an error "NAME_stderr", "frechet_unbiased", "kernel",
+      "precision", "recall", "density", "coverage" and "diversity"; of reconstructions also what the
+      modality says of their likeness, for images "psnr" (decibels) and "ssim"; and, by the
+      classifier, "entropy" (nats; one for each attribute, for data with attributes), to be compared
+      with "test_entropy", and "classifier_score", the Inception score of its predictions, with
+      "classifier_score_std" (for data with fields "classifier_score_NAME" of each). For a
+      conditional model there are "shown_NAME", the share that the classifier takes for what was
+      asked for, of each field of classes and attribute of two values; and "shown", the same of the
+      samples of each class alone. With "lite0" there is a
       classifier for conditional models only; its "digest" and "test" are then in "classifier".
 
     Raises:
@@ -116,7 +130,7 @@ def fidelity(
     extractor = extractor or of_probe(cast(Probe, probe))
     fitted = fit_prior(run, prior) if prior else None
     x, y, valid, truth = _held_out(dataset, num, labels=probe is not None)
-    if min(num, len(x)) <= measures.NEIGHBOURS:
+    if min(num, len(x)) <= measures.NEAREST:
         raise InputError(f"--num={num} with {len(x)} test examples is too few to compare.")
     of_test, of_valid = _kept_features(run, f"features_{features}.npz", extractor, (x, valid))
     given = y[np.arange(num) % len(y)] if run.model.condition else None
@@ -126,11 +140,13 @@ def fidelity(
     samples = seen(run, samples)
     of_samples = extractor.features(samples)
 
-    def figures(shown: np.ndarray, found: np.ndarray) -> dict[str, Any]:
-        entropy = {"entropy": entropies(probe, shown), "test_entropy": known} if probe else {}
-        return compare(of_test, found) | entropy
+    def figures(shown: np.ndarray, found: np.ndarray, *, paired: bool = False) -> dict[str, Any]:
+        figures = compare(of_test, found, paired=paired) | diversity(extractor, shown)
+        if probe:
+            figures |= recognised(probe, shown) | {"test_entropy": known}
+        return figures
 
-    known = entropies(probe, x) if probe else None
+    known = entropies(probe, probe.predict(x)) if probe else None
     result: dict[str, Any] = {
         "step": run.step,
         "num": num,
@@ -140,6 +156,7 @@ def fidelity(
         "temperature": temperature,
         **({"solver": solver_given.named} if solver_given else {}),
         "extractor": {"name": extractor.name, "digest": extractor.digest},
+        "protocol": PROTOCOL,
         "samples": figures(samples, of_samples),
         "valid": figures(valid, of_valid),
     }
@@ -149,7 +166,8 @@ def fidelity(
         result["extractor"] |= {"test": probe.figures}
     if run.model.encodes:
         remade, alike = _reconstructed(run, dataset, num)
-        result["reconstructions"] = figures(remade, extractor.features(remade)) | alike
+        found, paired = extractor.features(remade), len(remade) == len(x)
+        result["reconstructions"] = figures(remade, found, paired=paired) | alike
     if probe and given is not None:
         by_name = shown_by(probe, samples, given)
         result["samples"] |= {name: float(each.mean()) for name, each in by_name.items()}
@@ -245,22 +263,50 @@ def _by_class(probe: Probe, shown: Mapping[str, np.ndarray], y: np.ndarray) -> d
     }
 
 
-def compare(a: np.ndarray, b: np.ndarray) -> dict[str, Any]:
-    """Returns the figures of features [M, F] of what a run made against those of examples, a."""
+def compare(a: np.ndarray, b: np.ndarray, *, paired: bool = False) -> dict[str, float]:
+    """Returns the figures of features b [M, F] of what a run made against those of examples, a.
+
+    If they are paired, b[i] was made from the example of a[i]. There is no "frechet_unbiased" where
+    it is unknown, see `measures.frechet_unbiased`.
+    """
     a, b = (each.astype(np.float64) for each in (a, b))
-    precision, recall = measures.precision_recall(a, b)
-    return {
-        "num": len(b),
-        "frechet": measures.frechet(a, b),
-        "kernel": measures.kernel_distance(a, b),
-        "precision": precision,
-        "recall": recall,
+    unbiased = measures.frechet_unbiased(a, b)
+    figures = {"num": len(b), "frechet": measures.frechet(a, b)}
+    if np.isfinite(unbiased.value):
+        figures |= _with_error("frechet_unbiased", unbiased)
+    figures |= _with_error("kernel", measures.kernel_distance(a, b, paired=paired))
+    shares = *measures.precision_recall(a, b), *measures.density_coverage(a, b)
+    for name, share in zip(("precision", "recall", "density", "coverage"), shares, strict=True):
+        figures |= _with_error(name, share)
+    return figures
+
+
+def diversity(extractor: Extractor, x: np.ndarray) -> dict[str, float]:
+    """Returns the mean distance of pairs of x, and its error; each example is of one pair."""
+    pairs = np.random.default_rng(0).permutation(len(x))[: 2 * PAIRS]
+    half = len(pairs) // 2
+    apart = extractor.distances(x[pairs[:half]], x[pairs[half : 2 * half]])
+    return _with_error("diversity", measures.mean(apart))
+
+
+def recognised(probe: Probe, x: np.ndarray) -> dict[str, Any]:
+    """Returns the "entropy" and the Inception scores of what a classifier takes x for."""
+    predicted = probe.predict(x)[np.random.default_rng(0).permutation(len(x))]
+    fields = {f"_{field.name}": predicted[:, list(field.columns)] for field in probe.fields}
+    scores = {
+        f"classifier_score{name}{part}": value
+        for name, each in ({"": predicted} if probe.exclusive else fields).items()
+        for part, value in zip(("", "_std"), measures.inception_score(each), strict=True)
     }
+    return {"entropy": entropies(probe, predicted)} | scores
 
 
-def entropies(probe: Probe, x: np.ndarray) -> float | dict[str, float]:
-    """Returns the entropy of the predicted classes of x, or of each field and other attribute."""
-    predicted = probe.predict(x)
+def _with_error(name: str, estimate: measures.Estimate) -> dict[str, float]:
+    return {name: estimate.value, f"{name}_stderr": estimate.stderr}
+
+
+def entropies(probe: Probe, predicted: np.ndarray) -> float | dict[str, float]:
+    """Returns the entropy of predicted classes, or that of each field and other attribute."""
     if probe.exclusive:
         return measures.class_entropy(predicted)
     found = {f.name: measures.class_entropy(predicted[:, list(f.columns)]) for f in probe.fields}

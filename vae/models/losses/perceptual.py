@@ -7,7 +7,6 @@ import math
 from abc import abstractmethod
 
 import jax
-import jax.numpy as jnp
 
 from vae.models import parts
 from vae.models.losses.drawn import Charge, Drawn
@@ -18,8 +17,6 @@ from vae.probability import similarity
 from vae.probability.event import Event
 
 Array = jax.Array
-
-LITE0 = (1, 3, 5, 11)  # blocks of EfficientNet-Lite0, counted from 1
 
 
 @dataclasses.dataclass(frozen=True)
@@ -85,9 +82,9 @@ class Perceptual(ImageLoss):
         return random_features(x)
 
     def each(self, mean: Array, x: Array) -> Array:
-        layers = zip(self.features(mean), self.features(x), strict=True)
-        distances = [((_unit(a) - _unit(b)) ** 2).sum(-1).mean((1, 2)) for a, b in layers]
-        return math.prod(x.shape[1:]) * sum(distances, jnp.zeros(())) / len(distances)
+        there = self.features(x)
+        distance = similarity.of_features(self.features(mean), there)
+        return math.prod(x.shape[1:]) * distance / len(there)
 
 
 class Lite0(Perceptual):
@@ -108,9 +105,4 @@ class Lite0(Perceptual):
         )
 
     def features(self, x: Array) -> list[Array]:
-        found = efficientnet.features(x, depth=LITE0[-1])
-        return [found[block - 1] for block in LITE0]
-
-
-def _unit(features: Array) -> Array:
-    return features / jnp.sqrt((features**2).sum(-1, keepdims=True) + 1e-8)
+        return efficientnet.last_of_each_size(x)
