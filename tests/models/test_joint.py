@@ -18,6 +18,7 @@ MODELS = {
     "maf": {"model__prior": "maf", "model__prior_flows": 2, "model__prior_widths": (8,)},
     "vamp": {"model__prior": "vamp", "model__prior_components": 3},
     "conditional": {"model__prior": "conditional", "model__condition": "label"},
+    "causal": {"model__decoder": "gru", "model__likelihood": "categorical"},
     "two_layer": {
         "model__name": "two_layer",
         "model__top_dim": 2,
@@ -42,7 +43,9 @@ def test_joint_is_what_terms_say_of_their_samples(name):
         lambda leaf: 0.1 * rng.normal(size=leaf.shape).astype(np.float32),
         jax.eval_shape(lambda: model.init(key=jax.random.key(0))),
     )
-    batch = Batch(rng.uniform(size=(3, 8, 8, 1)).astype(np.float32), jnp.array([1, 5, 9]))
+    x = np.float32(rng.integers(0, 17, (3, 8, 8, 1)) / 16)
+    batch = Batch(x, jnp.array([1, 5, 9]))
+    read = {"x": x} if model.causal else {}
     keys = sample_keys(example_keys(jax.random.key(0), jnp.arange(3)), 2)
 
     @jit
@@ -51,7 +54,7 @@ def test_joint_is_what_terms_say_of_their_samples(name):
         at = []
         for k in range(2):
             z = jax.tree.map(lambda leaf, k=k: leaf[k], terms.z)
-            log_pz, outputs = model.joint(variables, z, batch.y)
+            log_pz, outputs = model.joint(variables, z, batch.y, **read)
             own = part(variables, "likelihood")
             at.append((log_pz, model.likelihood.log_prob(outputs, batch.x, own)))
         return terms, at

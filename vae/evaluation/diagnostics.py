@@ -172,7 +172,8 @@ def few_samples_warning(estimate: Estimate, num_samples: int) -> str | None:
     return (
         f"The NLL rests on {ess:.3g} of {num_samples} samples of each example (the effective "
         "sample size), so it is a bound that may lie far above -log p(x): compare it with others "
-        "of as many samples only, or give a larger evaluation.num_samples."
+        "of as many samples only, give a larger evaluation.num_samples, or measure how far it is "
+        "off by `vae evaluate --method=ais`."
     )
 
 

@@ -40,6 +40,7 @@ import numpy as np
 from vae import terminal
 from vae.evaluation.chains import batches
 from vae.evaluation.convergence import bulk_ess, some_values, split_rhat
+from vae.evaluation.flat_latents import FlatLatents
 from vae.models.parts import part
 from vae.probability import hamiltonian
 from vae.probability.distributions import (
@@ -61,9 +62,9 @@ LONGEST_STEP = 0.35  # a trajectory is then a third of a period: longer ones wou
 RENEWED = 5  # sweeps between new coordinates while beta grows
 RENEWED_LATER = 10  # the same at beta = 1
 DENSE = 256  # latents up to which every direction has a scale; beyond, every dimension
-PROBES = 32  # draws for the estimate of a diagonal, and of the variance of p(z)
+PROBES = 32  # draws for the estimate of a diagonal
 DIFFERENCE = 0.1  # step of the finite differences, in standard deviations of p(z)
-SMALLEST = 1e-4  # least such standard deviation
+SMALLEST = 1e-4  # least standard deviation of what is observed
 CHAINS = 32  # at once
 BYTES = 2**28  # of their Jacobians
 
@@ -94,7 +95,7 @@ class Posterior(NamedTuple):
 
 def why_not(model: Any) -> str | None:
     """Returns why `make_sampler` cannot sample a model; None if it can."""
-    if not model.has_joint:
+    if not (model.has_joint and model.encodes):
         return "has no density of its latents; 'vae', 'two_layer' and 'ladder' have one"
     if model.causal:
         return "has a decoder that reads x, which is known in part only; 'conv' reads z alone"
@@ -119,17 +120,12 @@ def make_sampler(model: Any, variables: Any) -> Callable[..., Posterior]:
       (`probability/observations.py`) of N examples and their y [N, ...], as a model is given it; T
       is the number of sweeps of each chain, `SWEEPS` where None.
     """
-    ends, structure = _groups(model, variables)
-    dim = int(ends[-1])
-
-    def flat(z: Any) -> Array:
-        """Concatenates latents of one or several groups [..., D_g] to [..., D]."""
-        return jnp.concatenate(jax.tree.leaves(z), axis=-1)
+    latents = FlatLatents(model, variables)
+    dim, spread = latents.size, jit(latents.spread)
 
     def decoded(variables: Any, y: Array | None, z: Array) -> tuple[Array, Any]:
         """Returns log p(z) [N] for z [N, D], and the arguments of a likelihood."""
-        groups = jax.tree.unflatten(structure, jnp.split(z, ends[:-1], axis=-1))
-        log_pz, outputs = model.joint(variables, groups, y)
+        log_pz, outputs = latents.joint(variables, z, y)
         return log_pz, (model.likelihood, outputs, part(variables, "likelihood"))
 
     def density(variables: Any, observation: Any, y: Array | None, beta: Array) -> Callable:
@@ -140,14 +136,6 @@ def make_sampler(model: Any, variables: Any) -> Callable[..., Posterior]:
             return log_pz + beta * observation.log_prob(*given)
 
         return log_density
-
-    @jit
-    def start(variables: Any, y: Array | None, keys: Array) -> tuple[Array, Array]:
-        """Draws z [N, D] from p(z), and their standard deviations [N, D]."""
-        keys = sample_keys(keys, PROBES)
-        z = model.sample(variables, _repeated(y, PROBES), keys=keys.reshape(-1))
-        z = flat(z).reshape(*keys.shape, -1)
-        return z[0], jnp.maximum(z.std(0, ddof=1), SMALLEST)
 
     def moments(variables: Any, observation: Any, y: Array | None, z: Array) -> Any:
         """Returns the mean and standard deviation [N, n] of what is observed, given z."""
@@ -210,10 +198,8 @@ def make_sampler(model: Any, variables: Any) -> Callable[..., Posterior]:
     @jit
     def kick(log_step: Array, keys: Array, sweep: Array) -> tuple[Array, Array]:
         """Draws the momentum [N, D] and the step sizes [N] of a trajectory."""
-        momentum_keys, step_keys = split(sample_keys(keys, 1, sweep)[0], 3)[:2]
-        # Lengths vary, so that no trajectory is exactly one period of some dimension.
-        vary = jax.vmap(lambda key: jax.random.uniform(key, minval=0.8, maxval=1.2))(step_keys)
-        return standard_normal(momentum_keys, dim), jnp.exp(log_step) * vary
+        keys = split(sample_keys(keys, 1, sweep)[0], 3)[:2]
+        return hamiltonian.kick(log_step, dim, keys=keys)
 
     @jit
     def leapfrog(
@@ -252,7 +238,7 @@ def make_sampler(model: Any, variables: Any) -> Callable[..., Posterior]:
         """Runs a chain for each of N: mean, last x, z [S, N, D], acceptance, traces of x."""
         given = variables, observation, y
         start_keys, probe_keys, keys = split(keys, 3)
-        z, deviation = start(variables, y, start_keys)
+        z, deviation = spread(variables, y, keys=start_keys)
         betas, burn_in = schedule(sweeps)
         shown = some_values(observation.unknown, model.event.channels)
         log_step, since = jnp.full(len(z), math.log(FIRST_STEP)), 0
@@ -331,19 +317,3 @@ def schedule(sweeps: int) -> tuple[np.ndarray, int]:
     betas = np.ones(sweeps, np.float32)
     betas[:annealed] = np.geomspace(FIRST_BETA, 1, annealed, endpoint=False)
     return betas, burn_in
-
-
-def _groups(model: Any, variables: Any) -> tuple[np.ndarray, Any]:
-    """Returns where the groups of z end when side by side, and the tree that they form."""
-
-    def sample(variables: Any) -> Any:
-        y = model.condition.unknown(1) if model.condition else None
-        return model.sample(variables, y, keys=jax.random.split(jax.random.key(0), 1))
-
-    leaves, structure = jax.tree.flatten(jax.eval_shape(sample, variables))
-    return np.cumsum([leaf.shape[-1] for leaf in leaves]), structure
-
-
-def _repeated(y: Array | None, times: int) -> Array | None:
-    """Returns y [N, ...] repeated as a whole, [times N, ...]."""
-    return None if y is None else jnp.tile(y, (times, *[1] * (y.ndim - 1)))

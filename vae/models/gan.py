@@ -3,7 +3,8 @@
     x = G(z, y), z ~ p(z)
 
 (Goodfellow et al., "Generative adversarial nets", 2014; DCGAN: Radford et al., 2016.) It has no
-density p(x) and no encoder; an evaluation measures how often its discriminator is right.
+density p(x) and no encoder; an evaluation measures how often its discriminator is right. With noise
+stated around x it has a density, which annealing finds (`evaluation/annealing.py`).
 """
 
 from __future__ import annotations
@@ -30,6 +31,7 @@ from vae.models.model import Model
 from vae.models.parts import Variables, part
 from vae.models.priors import Prior
 from vae.networks.network import Decoder
+from vae.probability.density import Density
 from vae.probability.event import Event
 from vae.probability.likelihoods import Bernoulli
 from vae.probability.terms import Batch, Terms
@@ -109,8 +111,7 @@ class GAN(Model):
         self, variables: Variables, z: Array, y: Array | None = None, *, keys: Array | None = None
     ) -> Array:
         """Returns the examples [B, *places, C] of z [B, D]; `keys` are not used."""
-        generator = variables["params"]["generator"]
-        return jax.nn.sigmoid(parts.apply(self.generator, generator, z, self._code(y)))
+        return self.likelihood.mean(self._logits(variables, z, y))
 
     def sample(
         self,
@@ -121,10 +122,13 @@ class GAN(Model):
         temperature: Array | None = None,
     ) -> Array:
         """Draws latents z ~ p(z) [B, D], one from each key [B]; see `parts.tempered`."""
-        encode = functools.partial(self.encode, variables)
-        prior = part(variables, "prior")
-        p = self.prior.distribution(prior, Batch(None, y), encode, train=False)
-        return parts.tempered(p, temperature).sample(keys=keys)
+        return parts.tempered(self._latents(variables, y), temperature).sample(keys=keys)
+
+    def joint(
+        self, variables: Variables, z: Array, y: Array | None = None, x: Array | None = None
+    ) -> tuple[Array, Array]:
+        """Returns log p(z) [N] and the logits of the examples, which have no p(x | z) by itself."""
+        return self._latents(variables, y).log_prob(z), self._logits(variables, z, y)
 
     def terms(
         self,
@@ -173,6 +177,15 @@ class GAN(Model):
             error = math.sqrt(share * (1 - share) / len(right))
             figures[f"{name}_judged_right_stderr"] = error
         return figures
+
+    def _latents(self, variables: Variables, y: Array | None) -> Density:
+        encode = functools.partial(self.encode, variables)
+        own = part(variables, "prior")
+        return self.prior.distribution(own, Batch(None, y), encode, train=False)
+
+    def _logits(self, variables: Variables, z: Array, y: Array | None) -> Array:
+        generator = variables["params"]["generator"]
+        return parts.apply(self.generator, generator, z, self._code(y))
 
     def _code(self, y: Array | None) -> Array | None:
         """Returns the code [B, C] that both players are given, or None without a condition."""

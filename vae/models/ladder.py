@@ -166,7 +166,11 @@ class Ladder(Autoencoder):
         return tuple(drawn)
 
     def joint(
-        self, variables: Variables, z: tuple[Array, ...], y: Array | None = None
+        self,
+        variables: Variables,
+        z: tuple[Array, ...],
+        y: Array | None = None,
+        x: Array | None = None,
     ) -> tuple[Array, Array]:
         """Returns log p(z) [N] and the outputs of p(x | z) [N, *places, P] at any z."""
         latents, log_pz = iter(z), []

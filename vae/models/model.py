@@ -179,8 +179,13 @@ class Model(Protocol):
         """
         raise InputError(SOLVED_AT_ONCE)
 
-    def joint(self, variables: Variables, z: Any, y: Array | None = None) -> tuple[Array, Array]:
-        """Returns log p(z) [N] and the outputs of p(x | z) [N, *places, P] at any z."""
+    def joint(
+        self, variables: Variables, z: Any, y: Array | None = None, x: Array | None = None
+    ) -> tuple[Array, Array]:
+        """Returns log p(z) [N] and the outputs of p(x | z) [N, *places, P] at any z.
+
+        x [N, *places, C] is what a `causal` decoder reads; no other is given it.
+        """
         raise NotImplementedError
 
     def measure(self, variables: Variables, batch: Batch, *, keys: Array) -> dict[str, Array]:

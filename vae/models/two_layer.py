@@ -136,13 +136,13 @@ class TwoLayer(Autoencoder):
         return p1.sample(keys=keys[1]), z2
 
     def joint(
-        self, variables: Variables, z: Latents, y: Array | None = None
+        self, variables: Variables, z: Latents, y: Array | None = None, x: Array | None = None
     ) -> tuple[Array, Array]:
         """Returns log p(z1, z2) [N] and the outputs of p(x | z1) [N, *places, P] at any z."""
         z1, z2 = z
         log_p1 = self._normal(variables, "top_decoder", z2).log_prob(z1)
         log_pz = StandardNormal(self.dims[1]).log_prob(z2) + log_p1
-        return log_pz, self.emission.outputs(variables, z1, self._code(y))
+        return log_pz, self.emission.outputs(variables, z1, self._code(y), x=x)
 
     def terms(
         self,

@@ -141,13 +141,17 @@ class VAE(Autoencoder):
         """Returns p(z) from which `sample` draws."""
         return self._prior(variables, Batch(None, y), train=False)
 
-    def outputs(self, variables: Variables, z: Array, y: Array | None = None) -> Array:
-        """Returns the outputs of p(x | z) [N, *places, P] at any z [N, D]."""
-        return self.emission.outputs(variables, *self._inputs(variables, z, y))
+    def outputs(
+        self, variables: Variables, z: Array, y: Array | None = None, x: Array | None = None
+    ) -> Array:
+        """Returns the outputs of p(x | z) [N, *places, P] at any z [N, D]; see `joint`."""
+        return self.emission.outputs(variables, *self._inputs(variables, z, y), x=x)
 
-    def joint(self, variables: Variables, z: Array, y: Array | None = None) -> tuple[Array, Array]:
+    def joint(
+        self, variables: Variables, z: Array, y: Array | None = None, x: Array | None = None
+    ) -> tuple[Array, Array]:
         """Returns log p(z) [N] and the outputs of p(x | z) [N, *places, P] at any z [N, D]."""
-        return self.latents(variables, y).log_prob(z), self.outputs(variables, z, y)
+        return self.latents(variables, y).log_prob(z), self.outputs(variables, z, y, x)
 
     def terms(
         self,

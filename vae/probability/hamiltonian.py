@@ -20,7 +20,8 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 
-from vae.probability.distributions import einsum
+from vae.probability import loops
+from vae.probability.distributions import einsum, split, standard_normal
 
 Array = jax.Array
 
@@ -73,6 +74,49 @@ def _times(scale: Array, vector: Array, *, transpose: bool = False) -> Array:
     if scale.ndim == 2:
         return scale * vector
     return einsum("nij,ni->nj" if transpose else "nij,nj->ni", scale, vector)
+
+
+def kick(log_step: Array, dim: int, *, keys: Array) -> tuple[Array, Array]:
+    """Draws the momentum [N, D] and the step sizes [N] of trajectories, with keys [2, N].
+
+    Lengths vary by a fifth, so that no trajectory is exactly one period of some dimension.
+    """
+    vary = jax.vmap(lambda key: jax.random.uniform(key, minval=0.8, maxval=1.2))(keys[1])
+    return standard_normal(keys[0], dim), jnp.exp(log_step) * vary
+
+
+def transition(
+    log_density: Callable[[Array], Array],
+    z: Array,
+    log_step: Array,
+    scale: Array,
+    *,
+    leapfrogs: int,
+    keys: Array,
+) -> tuple[Array, Array]:
+    """Moves chains by one trajectory, which leaves p(z) as it is, in one compiled program.
+
+    Args:
+      log_density: see the module.
+      z: [N, D], where the chains are.
+      log_step: [N], the logarithms of the step sizes.
+      scale: S, see `leapfrog`.
+      leapfrogs: the number of leapfrog steps.
+      keys: [N].
+
+    Returns:
+      Where they go on, and the acceptance probabilities [N].
+    """
+    *kick_keys, accept_keys = split(keys, 3)
+    start = point_at(log_density, z)
+    momentum, step = kick(log_step, z.shape[-1], keys=jnp.stack(kick_keys))
+
+    def turn(at: tuple[Point, Array], _: Array) -> tuple[tuple[Point, Array], None]:
+        return leapfrog(log_density, *at, step, scale), None
+
+    end, _ = loops.scan(turn, (start, momentum), jnp.arange(leapfrogs))
+    point, probability = accept(start, momentum, *end, keys=accept_keys)
+    return point.z, probability
 
 
 def accept(

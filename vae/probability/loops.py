@@ -11,7 +11,8 @@ import jax.numpy as jnp
 from jax.extend.core import jaxpr_as_fun
 
 # The operations whose operands and results XLA holds in memory; it fuses the rest.
-PRODUCTS = ("dot_general", "conv_general_dilated", "triangular_solve")
+CONVOLUTION = "conv_general_dilated"
+PRODUCTS = ("dot_general", CONVOLUTION, "triangular_solve")
 
 
 def scan(body: Callable[[Any, Any], tuple[Any, Any]], carry: Any, xs: Any) -> tuple[Any, Any]:
@@ -35,13 +36,20 @@ def scan(body: Callable[[Any, Any], tuple[Any, Any]], carry: Any, xs: Any) -> tu
         def body(carry: Any, x: Any) -> tuple[Any, Any]:
             return jax.tree.unflatten(structure, evaluate(*jax.tree.leaves((carry, x))))
 
-        if "conv_general_dilated" not in str(jaxpr):
+        if CONVOLUTION not in str(jaxpr):
             return jax.lax.scan(body, carry, xs)
     outputs = []
     for i in range(length):
         carry, output = body(carry, turn(i))
         outputs.append(output)
     return carry, jax.tree.map(lambda *leaves: jnp.stack(leaves), *outputs)
+
+
+def unrolls(function: Callable[..., Any], *arguments: Any) -> bool:
+    """Returns whether `scan` unrolls a body that calls this function: what is long is to be cut."""
+    if jax.default_backend() != "cpu":
+        return False
+    return CONVOLUTION in str(jax.make_jaxpr(function)(*arguments))
 
 
 def fits(function: Callable[[Any], Any], xs: Any, *, limit: int) -> bool:

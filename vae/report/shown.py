@@ -18,6 +18,7 @@ STDERR = "_stderr"
 UNITS = {
     **dict.fromkeys(("loss", "elbo", "nll", "kl", "mutual_information", "off_centre"), "nats"),
     **dict.fromkeys(("negative_elbo", "ratio"), "nats"),
+    **dict.fromkeys(("nll_ais", "nll_reverse", "nll_minus_ais", "bracket", "chains_error"), "nats"),
     "psnr": "dB",
     "seconds": "s",
 }

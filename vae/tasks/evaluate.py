@@ -6,7 +6,7 @@ import functools
 import logging
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import jax
 import numpy as np
@@ -24,7 +24,10 @@ from vae.models.parts import unpacked, vectors
 from vae.probability.distributions import example_keys
 from vae.probability.terms import Batch
 from vae.run import Run
+from vae.tasks import annealed
+from vae.tasks.annealed import CHAINS, NUM, TEMPERATURES, Settings
 from vae.tasks.inputs import OF_FILES, OF_THE_DATA, Given, given, refuse
+from vae.tasks.names import differing
 from vae.tasks.output import Output
 from vae.training.devices import jit, make_mesh, replicate
 from vae.training.directory import write_json
@@ -48,15 +51,22 @@ def evaluate(
     num_samples: Count | None = None,
     labels: Sequence[int | str] = (),
     attributes: Sequence[Mapping[str, float]] = (),
+    method: Literal["importance", "ais", "bdmc"] = "importance",
+    num: Count | None = None,
+    chains: Count | None = None,
+    temperatures: Count | None = None,
+    noise: float | None = None,
 ) -> Output:
     """Evaluates a run on a split of its data, or on your own examples.
 
-    It writes `evaluation_SPLIT.json` or `evaluation_FILES.json`. Metrics are in nats per example
-    unless their names say otherwise.
+    It writes `evaluation_SPLIT.json` or `evaluation_FILES.json`; by another method its name is at
+    the end. Metrics are in nats per example unless their names say otherwise.
 
     Examples:
       vae evaluate --workdir=runs/digits --num_samples=5000
       vae evaluate --workdir=runs/digits --files=DIR,FILE
+      vae evaluate --workdir=runs/digits --method=ais --num=20 --temperatures=200
+      vae evaluate --workdir=runs/digits --method=bdmc --num=20 --temperatures=200
 
     Args:
       run: the run.
@@ -66,6 +76,15 @@ def evaluate(
       labels: classes of your own examples, by number or name, or one for all.
       attributes: attributes of your own examples: Smiling=1,Hat=0 for all, or a set for each, with
         / between; an attribute not named gets its median over test examples.
+      method: importance, samples of q(z | x) weighed; ais, annealed importance sampling, which
+        takes longer and needs no q(z | x); bdmc, ais of examples that are drawn from the model, and
+        the same in reverse, between which log p(x) lies.
+      num: examples that ais and bdmc take; 100 if absent.
+      chains: chains of each example of ais and bdmc; 16 if absent.
+      temperatures: steps from the prior to the posterior of ais and bdmc; 1000 if absent. Twice as
+        many are twice as near.
+      noise: states a p(x | z) for ais and bdmc, which a GAN has not: Gaussian noise of this
+        standard deviation, in units of x, around the mean.
 
     Returns:
       The path, and the figures {"step", "metrics", "protocol"}, with
@@ -76,18 +95,51 @@ def evaluate(
                         `evaluation/conditioning.py`
         "per_example"   for files: [{"example", "elbo", "log_likelihood", "ess"}]
 
+      The figures of annealing are
+
+        "nll_ais"       -log p(x) by forward chains, an upper bound in the mean; "nll_reverse" a
+                        lower bound, by reverse chains, and "bracket" what is between them
+        "nll"           of the same examples by importance sampling with K samples, and
+                        "nll_minus_ais" how far it lies above
+        "chains_error"  the error of the mean of "nll_ais" by the noise of the chains alone
+        "chains_ess"    how many chains of equal weight those of an example are worth
+
     Raises:
-      InputError: as `given`.
+      InputError: as `given`; or the model cannot be annealed.
     """
     num_samples = num_samples or run.config.evaluation.num_samples
+    if method == "importance":
+        flags = {"num": num, "chains": chains, "temperatures": temperatures, "noise": noise}
+        refuse("is for --method=ais or --method=bdmc: leave it out.", **flags)
     if files:
-        refuse(OF_THE_DATA, split=split)
+        refuse(OF_THE_DATA, split=split, num=num)
+        drawn = {"method=bdmc": method == "bdmc"}
+        refuse("draws its examples from the model: leave out --files.", **drawn)
         own = given(run, files=files, labels=labels, attributes=attributes)
-        result, name = _of_files(run, own, files, num_samples), own.tag
+        name = own.tag
     else:
         refuse(OF_FILES, labels=labels, attributes=attributes)
-        name = split or "test"
-        result = _of_split(run, name, num_samples)
+        own, name = None, split or "test"
+    if method == "importance":
+        if own:
+            result = _of_files(run, own, files, num_samples)
+        else:
+            result = _of_split(run, name, num_samples)
+    else:
+        settings = Settings(
+            chains=chains or CHAINS,
+            temperatures=temperatures or TEMPERATURES,
+            num_samples=num_samples,
+            noise=noise,
+        )
+        if own:
+            result = annealed.of_files(run, own, files, settings)
+        elif method == "ais":
+            result = annealed.of_split(run, name, num or NUM, settings)
+        else:
+            result = annealed.of_simulated(run, name, num or NUM, settings)
+            name = "simulated"
+        name += f"_{method}" + differing(noise=(noise, None))
     path = run.out / f"evaluation_{name}.json"
     write_json(path, result)
     return Output([path], result)
