@@ -2,6 +2,7 @@
 
 import importlib
 import math
+import re
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +13,7 @@ from PIL import Image
 from weights import check, smooth
 
 import vae
+from vae.config import own
 from vae.rules.config import check_config
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -99,6 +101,7 @@ OWN_DATA = {  # the others are of 28x28 grey images
     "faces": None,
     "aae": None,
     "factor_vae": None,
+    "disentanglement": None,
     "pixel_vae": None,
     "tables": None,
     "sound": None,
@@ -150,6 +153,7 @@ def shrink(config):
 
 def tiny_experiment(name, variant, folder):
     """The config of an experiment, made small, on a few images of its kind that are made here."""
+    own.look_in(ROOT / "experiments")  # as `vae train` does, for parts of their own
     module = importlib.import_module(f"experiments.{name}")
     config = shrink(module.get_config(variant) if variant else module.get_config())
     levels = 2 if config.data.name == "binarized_mnist" else 256
@@ -159,7 +163,7 @@ def tiny_experiment(name, variant, folder):
         config.data.path = str(make(folder / "data"))
     if "train[:" in config.data.train and "%" not in config.data.train:
         config.data.train, config.data.valid = "train[:48]", "train[48:60]"
-    config.data.test = config.data.test.replace("[:1000]", "[:12]")
+    config.data.test = re.sub(r"\[:\d+\]$", "[:12]", config.data.test)
     return config
 
 

@@ -201,6 +201,35 @@ def test_a_sweep_with_little_to_show_has_results_all_the_same(tmp_path, points, 
     assert (workdir / "report.html").exists()
 
 
+def test_figures_of_tasks_stand_beside_published_ones(tmp_path):
+    file = tmp_path / "methods.py"
+    file.write_text('PUBLISHED_SCORES = {"theirs (2019)": {"MIG": 0.102, "SAP": 0.05}}\n')
+    methods = ({"objective.beta": 4.0}, {"objective.name": "dip_i"})
+    points = [(row | {"seed": seed}, -90.0) for row in methods for seed in range(2)]
+    make(tmp_path / "sweep", points)
+    record = json.loads((tmp_path / "sweep" / "sweep.json").read_text())
+    (tmp_path / "sweep" / "sweep.json").write_text(json.dumps(record | {"config": str(file)}))
+    for i, mig in enumerate((0.1, 0.2, 0.4, 0.4)):
+        trial = tmp_path / "sweep" / "trials" / f"{i:04d}"
+        protocol = {"split": "test", "seed": 0, "bins": [20, i], "params_sha256": str(i)}
+        scores = {"scores": {"mig": mig}, "num": 15000, "step": 5, "protocol": protocol}
+        (trial / "disentanglement_test.json").write_text(json.dumps(scores))
+    (trial / "udr.json").write_text(json.dumps({"lasso": {"udr": 0.5}, "spearman": {"udr": None}}))
+    text = results.write(tmp_path / "sweep")
+    page = (tmp_path / "sweep" / "report.html").read_text()
+    header = re.findall("<th>(.*?)</th>", page)
+    rows = [re.findall("<td>(.*?)</td>", row) for row in re.findall("<tr><td>.*</tr>", page)]
+    first, second, published = (dict(zip(header, row, strict=True)) for row in rows)
+    assert header[0] == "point" and header[-5:] == ["MIG", "UDR", "runs", "seconds", "trials"]
+    assert (first["point"], first["MIG"], first["UDR"]) == ("beta=4", "0.15 +- 0.05", "")
+    assert (second["point"], second["MIG"], second["UDR"]) == ("name=dip_i", "0.4 +- 0", "0.5")
+    assert (published["point"], published["MIG"]) == ("theirs (2019)", "0.102")
+    said = "disentanglement_test: num 15000, split test, seed 0, bins 20/0 or 20/1 or 20/2 or 20/3"
+    assert said in text.splitlines() and said in page and "theirs (2019)" in text
+    kept = json.loads((tmp_path / "sweep" / "results.json").read_text())
+    assert kept["points"][0]["metrics"]["MIG"]["mean"] == pytest.approx(0.15)
+
+
 def test_a_directory_that_is_no_sweep_is_refused(tmp_path):
     with pytest.raises(InputError, match="is no sweep"):
         results.write(tmp_path)

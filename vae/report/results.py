@@ -49,6 +49,14 @@ TASKS = {
         "PSNR in dB of reconstructions": "reconstructions.psnr",
         "SSIM of reconstructions": "reconstructions.ssim",
     },
+    "disentanglement_*.json": {
+        "BetaVAE score": "scores.beta_vae",
+        "FactorVAE score": "scores.factor_vae",
+        "MIG": "scores.mig",
+        "DCI disentanglement": "scores.dci_disentanglement",
+        "SAP": "scores.sap",
+    },
+    "udr.json": {"UDR": "lasso.udr", "UDR by ranks": "spearman.udr"},
     "verify.json": {
         "same person, AUROC": "posterior.auroc",
         "the same by pixels": "pixels.auroc",
@@ -195,14 +203,14 @@ def _of_tasks(directory: Path) -> list[tuple[str, str, str]]:
             except Damaged as error:
                 logger.warning("%s It is left out.", error)
                 continue
-            figures = {name: _at(record, path) for name, path in names.items()}
+            figures = {name: at(record, path) for name, path in names.items()}
             shown = [f"{name} {value:.4g}" for name, value in figures.items() if value is not None]
             number = record.get("num", record.get("images", ""))
             found.append((f"`{file.stem}`", str(number), ", ".join(shown)))
     return found
 
 
-def _at(record: dict[str, Any], path: str) -> float | None:
+def at(record: dict[str, Any], path: str) -> float | None:
     """Returns the value in nested dicts at a path "a.b"; None if there is none."""
     for key in path.split("."):
         if not isinstance(record, dict) or key not in record:

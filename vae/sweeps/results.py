@@ -5,7 +5,8 @@
     report.html                 the table and Optuna's plots, on one page that needs no network
 
 Trials that differ only in their seeds make one row, with metrics averaged over seeds and their
-standard errors. A sweep that still runs, or that lost trials, has the rows that it has so far.
+standard errors. Beside metrics are figures that tasks left in the trials, and published ones
+(`measured.py`). A sweep that still runs, or that lost trials, has the rows that it has so far.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from typing import Any, NamedTuple
 from vae.errors import InputError
 from vae.report import sweep as report
 from vae.report.results import SEEDS
-from vae.sweeps import analysis, progress, record
+from vae.sweeps import analysis, measured, progress, record
 from vae.sweeps.trials import Trial
 from vae.terminal import aligned
 from vae.training import directory
@@ -116,13 +117,14 @@ def write(workdir: Path) -> str:
         (workdir / "best.py").write_text(_best(best, workdir, sweep), encoding="utf-8")
     headline = f"{workdir}: {progress.describe(trials, sweep)}"
     header, cells = _cells(ranked, sweep)
+    remarks = [*_remarks(trials), *measured.protocols([trial.workdir for trial in trials])]
     report.write(
         workdir / "report.html",
         title=f"Sweep of {sweep['config']}",
         headline=headline,
         header=header,
         rows=cells,
-        remarks=_remarks(trials),
+        remarks=remarks,
         figures=analysis.figures(study, sweep["objective"]),
     )
     return "\n".join(
@@ -132,7 +134,7 @@ def write(workdir: Path) -> str:
             *aligned([header, *cells[:MAX_SHOWN]], range(len(header))),
             *([f"... and {len(cells) - MAX_SHOWN} more"] if len(cells) > MAX_SHOWN else []),
             "",
-            *_remarks(trials),
+            *remarks,
             *_shares(importances),
             *([f"best: vae train --config={workdir / 'best.py'}"] if best else []),
             f"more: {workdir / 'report.html'}, results.csv, results.json",
@@ -158,6 +160,10 @@ def _row(trials: list[Trial], objective: str) -> Row:
         for name, value in result["metrics"].items():
             main = name.startswith(("valid/", "test/")) and not name.endswith("_stderr")
             if (main or name == objective) and isinstance(value, int | float):
+                metrics[name].append(value)
+    for trial in trials:
+        if trial.status == "completed":
+            for name, value in measured.figures(trial.workdir).items():
                 metrics[name].append(value)
     figures = {name: _figure(v) for name, v in metrics.items() if all(map(math.isfinite, v))}
     return Row(
@@ -244,15 +250,25 @@ def _as_in_config(value: Any) -> Any:
 
 
 def _cells(rows: Sequence[Row], sweep: dict[str, Any]) -> tuple[list[str], list[list[str]]]:
-    """Returns the header and the rows of the table for a person."""
+    """Returns the header and the rows of the table for a person; published figures come last."""
     keys = list(dict.fromkeys(key for row in rows for key in row.values))
-    measured = {name for row in rows for name in row.figures}
-    metrics = [sweep["objective"], *(measured.intersection(SHOWN) - {sweep["objective"]})]
-    metrics[1:] = sorted(metrics[1:], key=SHOWN.index)
-    header = [*keys, *metrics, "runs", "seconds", "trials"]
-    return header, [
+    known = list(dict.fromkeys(name for row in rows for name in row.figures))
+    of_tasks = [name for name in known if "/" not in name]
+    shown = (*SHOWN, *of_tasks)
+    metrics = [sweep["objective"], *(x for x in shown if x in known and x != sweep["objective"])]
+    # Points that differ in other keys than each other, such as methods, say theirs in one cell.
+    apart = any(row.values.keys() != set(keys) for row in rows)
+
+    def point(row: Row) -> list[str]:
+        if apart:
+            return [" ".join(f"{k.rpartition('.')[2]}={_value(v)}" for k, v in row.values.items())]
+        return [_value(row.values[key]) for key in keys]
+
+    columns = ["point"] if apart else keys
+    header = [*columns, *metrics, "runs", "seconds", "trials"]
+    cells = [
         [
-            *(_value(row.values[key]) if key in row.values else "" for key in keys),
+            *point(row),
             *(str(row.figures.get(name, "")) for name in metrics),
             _runs(row),
             "" if row.seconds is None else f"{row.seconds:.1f}",
@@ -260,6 +276,11 @@ def _cells(rows: Sequence[Row], sweep: dict[str, Any]) -> tuple[list[str], list[
         ]
         for row in rows
     ]
+    for source, figures in measured.published(sweep["config"]).items():
+        if columns and any(name in metrics for name in figures):
+            numbers = [f"{figures[name]:.5g}" if name in figures else "" for name in metrics]
+            cells.append([source, *[""] * (len(columns) - 1), *numbers, "", "", ""])
+    return header, cells
 
 
 def _runs(row: Row) -> str:

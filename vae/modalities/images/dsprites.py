@@ -44,7 +44,7 @@ SHAPES = ("square", "ellipse", "heart")
 SIZES = (len(SHAPES), 6, 40, 32, 32)  # of shape, scale, orientation, x and y
 NUMBER = 737_280
 SIZE = 64  # pixels a side
-HELD_OUT = 10_000  # examples each of valid and test
+VALID, TEST = 10_000, 20_000  # examples of these splits
 NAMES = (*one_hot("shape", SHAPES, np.zeros(0))[0], "scale", "orientation", "x", "y")
 
 SCALES = np.linspace(0.5, 1, SIZES[1])
@@ -186,10 +186,10 @@ def _order() -> np.ndarray:
 def read(fit: Fit) -> Source:
     """Returns all images in an order that is always the same, but random, with all factors.
 
-    The last 20,000 are the splits valid and test, of 10,000 each; all others are train. Published
-    figures are of models that were trained on all of them.
+    The last 30,000 are the splits valid and test; all others are train. Published figures are of
+    models that were trained on all of them.
     """
-    train, valid, test = np.split(_order(), [NUMBER - 2 * HELD_OUT, NUMBER - HELD_OUT])
+    train, valid, test = np.split(_order(), [NUMBER - VALID - TEST, NUMBER - TEST])
     parts = {"train": train, "valid": valid, "test": test}
     splits = {name: Sprites(indices, fit) for name, indices in parts.items()}
     return Source(splits, BINARY, 0, "dSprites", NAMES)
