@@ -28,6 +28,11 @@ POSTERIORS = {
         "model__posterior_width": 8,
     },
     "hamiltonian": {"model__posterior": "hamiltonian"},
+    "riemannian_hamiltonian": {
+        "model__posterior": "riemannian_hamiltonian",
+        "model__leapfrogs": 2,
+        "model__centroids": 50,
+    },
     "vmf": {"model__posterior": "vmf", "model__prior": "uniform_sphere"},
     "wrapped_normal": {
         "model__posterior": "wrapped_normal",
@@ -199,7 +204,7 @@ def test_every_choice_has_a_member(key):
 
 SLOW = (  # the ladder is tested elsewhere
     *("iwae_of_a_vamp_prior_and_an_iaf_posterior", "ladder", "radial"),
-    *("hamiltonian", "wrapped_normal", "riemannian_normal"),
+    *("hamiltonian", "riemannian_hamiltonian", "wrapped_normal", "riemannian_normal"),
 )
 
 

@@ -60,5 +60,7 @@ def test_it_is_made_of_the_decoder_and_an_exact_prior():
     assert set(found.inference) == {"encoder", "posterior", "decoder", "prior"}
     with pytest.raises(InputError, match="only estimates"):
         checked(tiny(model__posterior="hamiltonian", model__prior="diffusion"), data)
+    with pytest.raises(InputError, match="no gradient with"):
+        checked(tiny(model__posterior="hamiltonian", objective__name="dip_i"), data)
     with pytest.raises(InputError, match="of the decoder, too"):
         checked(tiny(model__posterior="hamiltonian", training__aggressive_steps=5), data)

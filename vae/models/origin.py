@@ -61,6 +61,11 @@ def restored(z: Array, statistics: dict[str, Array], code: Array | None = None) 
     return z + _origin(statistics, code) if "origin" in statistics else z
 
 
+def removed(u: Array, statistics: dict[str, Array], code: Array | None = None) -> Array:
+    """Returns z = u - o [..., B, size], the inverse of `restored`."""
+    return u - _origin(statistics, code) if "origin" in statistics else u
+
+
 def update(statistics: dict[str, Array], z: Array, code: Array | None = None) -> dict[str, Array]:
     """Returns the statistics after a batch with samples z [K, B, size] and codes [B, C] of y."""
     if "origin" not in statistics:

@@ -199,7 +199,7 @@ class VAE(Autoencoder):
             losses=lost,
             statistics=statistics
             | {
-                "posterior": origin.update(tracked, z, self._code(batch.y)),
+                "posterior": origin.update(jax.lax.stop_gradient(tracked), z, self._code(batch.y)),
                 "prior": self.prior.tracked(part(variables, "prior"), z),
             },
         )
@@ -217,20 +217,20 @@ class VAE(Autoencoder):
         outputs = parts.apply(self.encoder, variables["params"]["encoder"], self._told(batch))
         own = part(variables, "posterior")
         outputs, tracked = self.posterior.normalised(outputs, own, train=fit, axis=axis)
+        own = own | {"statistics": tracked}
         q = self.posterior.distribution(outputs, own, train=train)
-        q = origin.shifted(q, own["statistics"], self._code(batch.y))
         if self.posterior.uses_joint:
             params = {k: v for k, v in variables["params"].items() if k != "encoder"}
             shared = jax.tree.map(lambda leaf: leaf[None], variables | {"params": params})
             log_joint = functools.partial(self._log_joint, train=train)
             q = self.posterior.moved(q, own, jax.tree_util.Partial(log_joint, shared, batch))
-        return q, tracked
+        return origin.shifted(q, own["statistics"], self._code(batch.y)), tracked
 
-    def _log_joint(self, shared: Any, batch: Batch, z: Array, *, train: bool) -> Array:
-        """Returns log p(x, z) [K, B] of z [K, B, D]; leaves of variables are [1, ...], as in q."""
-        variables = jax.tree.map(lambda leaf: leaf[0], shared)
-        inputs = self._inputs(variables, z, batch.y)
-        outputs = self.emission.outputs(variables, *inputs, x=batch.x)
+    def _log_joint(self, shared: Any, batch: Batch, u: Array, *, train: bool) -> Array:
+        """Returns log p(x, z) [K, B] of u = z + o [K, B, D]; variables are [1, ...], as in q."""
+        variables, code = jax.tree.map(lambda leaf: leaf[0], shared), self._code(batch.y)
+        z = origin.removed(u, variables["statistics"]["posterior"], code)
+        outputs = self.emission.outputs(variables, u, code, x=batch.x)
         log_pz = self._prior(variables, batch, train=train).log_prob(z)
         return self.emission.log_prob(variables, outputs, batch) + log_pz
 

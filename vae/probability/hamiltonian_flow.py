@@ -19,6 +19,7 @@ log w of the usual terms. Without steps, or with steps of size 0, it is log q_0.
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import pairwise
 
 import flax.struct
 import jax
@@ -36,10 +37,12 @@ class HamiltonianFlow(Variational, flax.struct.PyTreeNode):
 
     Attributes:
       base: q_0(z | x).
-      mean: [B, D], where its mean is moved to from rest.
+      mean: [B, D], where its mean is moved to from rest, without a gradient: it is for figures, and
+        would cost as much as a sample.
       log_joint: z [K, B, D] to log p(x, z) [K, B], a pytree.
       step: [1, D], the step size of each dimension.
       tempering: b, [1].
+      shift: [1, D] or [B, D], added at the end, and in the mean.
       num: n, how many steps.
     """
 
@@ -48,6 +51,7 @@ class HamiltonianFlow(Variational, flax.struct.PyTreeNode):
     log_joint: Callable[[Array], Array]
     step: Array
     tempering: Array
+    shift: Array
     num: int = flax.struct.field(pytree_node=False)
 
     def sample_and_log_prob(self, *, keys: Array) -> tuple[Array, Array]:
@@ -56,7 +60,11 @@ class HamiltonianFlow(Variational, flax.struct.PyTreeNode):
         noise = standard_normal(other_keys(keys), z.shape[-1])
         z, momentum = moved(self.log_joint, z, noise, self.step, self.tempering, num=self.num)
         change = normal_log_prob(noise, 0.0, 0.0) - normal_log_prob(momentum, 0.0, 0.0)
-        return z, log_prob + change.sum(-1)
+        return z + self.shift, log_prob + change.sum(-1)
+
+    def shifted(self, by: Array) -> HamiltonianFlow:
+        """Returns the distribution of z + by, for a shift [D] or [B, D]."""
+        return self.replace(mean=self.mean + by, shift=self.shift + by)
 
 
 def hamiltonian_flow(
@@ -70,7 +78,8 @@ def hamiltonian_flow(
     """Returns the flow from a distribution `base`; the arguments are its attributes."""
     start = base.mean[None]
     mean, _ = moved(log_joint, start, jnp.zeros_like(start), step, tempering, num=num)
-    return HamiltonianFlow(base, mean[0], log_joint, step, tempering, num)
+    mean, shift = jax.lax.stop_gradient(mean[0]), jnp.zeros_like(step)
+    return HamiltonianFlow(base, mean, log_joint, step, tempering, shift, num)
 
 
 def moved(
@@ -88,13 +97,18 @@ def moved(
     def log_density(rows: Array) -> Array:
         return log_joint(rows.reshape(shape)).reshape(-1)
 
-    hot = 1 / jnp.sqrt(tempering[0])  # 1 / sqrt(b_0)
-    point, momentum = point_at(log_density, z.reshape(-1, shape[-1])), hot * noise
-    momentum = momentum.reshape(point.z.shape)
-    scale, whole = jnp.broadcast_to(step[:1], point.z.shape), jnp.ones(len(point.z))
-    before = hot
-    for k in range(1, num + 1):
+    first, *factors = coolings(tempering, num)
+    point = point_at(log_density, z.reshape(-1, shape[-1]))
+    momentum = first * noise.reshape(point.z.shape)
+    scale, whole = jnp.broadcast_to(step, point.z.shape), jnp.ones(len(point.z))
+    for factor in factors:
         point, momentum = leapfrog(log_density, point, momentum, whole, scale)
-        after = hot + (1 - hot) * (k / num) ** 2
-        momentum, before = momentum * (after / before), after
+        momentum = factor * momentum
     return point.z.reshape(shape), momentum.reshape(shape)
+
+
+def coolings(tempering: Array, num: int) -> list[Array]:
+    """Returns the factors of the momentum at the start and after each step; their product is 1."""
+    hot = 1 / jnp.sqrt(tempering[0])
+    roots = [hot + (1 - hot) * (k / num) ** 2 for k in range(num + 1)]  # 1 / sqrt(b_k)
+    return [hot, *(after / before for before, after in pairwise(roots))]

@@ -247,9 +247,9 @@ def _semi_supervised(config: ConfigDict) -> None:
             "model.posterior='point' has no density to weigh against that of the labels; "
             "choose another with model.name='semi_supervised'."
         )
-    if model.posterior == "batch_normalized":
+    if model.posterior in ("batch_normalized", "riemannian_hamiltonian"):
         raise InputError(
-            "model.posterior='batch_normalized' has the moments of one posterior, but "
+            f"model.posterior={model.posterior!r} keeps the statistics of one posterior, but "
             "model.name='semi_supervised' has one for each class; choose 'gaussian'."
         )
     if model.scale == "optimal":

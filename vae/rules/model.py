@@ -57,6 +57,8 @@ def check_model(config: ConfigDict, model: Any, example: Callable[[], Batch]) ->
     _keywords(config.objective, objective)
     _estimated_priors(config, objective, model)
     _losses_of_samples(config.objective, model)
+    _gradient_of_the_mean(config, model)
+    _whole_batches(config)
     _answers(config.objective, objective, model, example)
     _encoder_apart(config, objective, model)
     _parts_alone(config, objective, model)
@@ -237,6 +239,23 @@ def _estimated_priors(config: ConfigDict, objective: Objective, model: Any) -> N
                 f"{key}={value!r} draws from the prior at every step, which takes {name} tens of "
                 "passes through its network; choose another."
             )
+
+
+def _whole_batches(config: ConfigDict) -> None:
+    accumulate = config.training.accumulate
+    if accumulate > 1 and config.model.posterior == "riemannian_hamiltonian":
+        raise InputError(
+            f"training.accumulate={accumulate} takes the mean of what micro-batches keep, but "
+            "model.posterior='riemannian_hamiltonian' keeps their examples; leave it at 1."
+        )
+
+
+def _gradient_of_the_mean(config: ConfigDict, model: Any) -> None:
+    if config.objective.name == "dip_i" and model.posterior and model.posterior.uses_joint:
+        raise InputError(
+            "objective.name='dip_i' trains the means of q(z | x), which have no gradient with "
+            f"model.posterior={config.model.posterior!r}; choose 'gaussian'."
+        )
 
 
 def _parts_alone(config: ConfigDict, objective: Objective, model: Any) -> None:

@@ -35,6 +35,11 @@ AXES: dict[str, dict[str, Choice]] = {
             "vae.models.posteriors.hamiltonian:Hamiltonian",
             ("leapfrogs",),
         ),
+        "riemannian_hamiltonian": Choice(
+            "The same in a metric of the latents, learned around encoded training examples.",
+            "vae.models.posteriors.riemannian_hamiltonian:RiemannianHamiltonian",
+            ("leapfrogs", "centroids", "metric_temperature", "metric_regularization"),
+        ),
         "vmf": Choice(
             "Von Mises-Fisher on the unit sphere; its prior is uniform_sphere.",
             "vae.models.posteriors.vmf:VMF",

@@ -152,6 +152,17 @@ KEYS = {
         DEPTH,
         "Leapfrog steps of the posterior.\nEach takes a pass through the decoder, and back.",
     ),
+    "model.centroids": Key(
+        200,
+        SOME,
+        "Encoded examples in the metric of the latents.\nThey are the last of the training set.",
+    ),
+    "model.metric_temperature": Key(
+        1.5, ABOVE_ZERO, "How far each centroid reaches, T.\nIn units of z."
+    ),
+    "model.metric_regularization": Key(
+        0.01, ABOVE_ZERO, "The inverse metric away from all centroids, lambda."
+    ),
     "model.curvature": Key(
         1.0,
         ABOVE_ZERO,

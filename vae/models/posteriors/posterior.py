@@ -81,7 +81,7 @@ class Posterior(Protocol):
 
         Args:
           outputs: [B, outputs].
-          variables: the family's own.
+          variables: the family's own, with the statistics that `normalised` returned.
           train: whether a training step asks.
         """
 
@@ -91,9 +91,9 @@ class Posterior(Protocol):
         """Returns q(z | x) as log p(x, z) improves it, for a family that `uses_joint`.
 
         Args:
-          q: as `distribution` gives it; the origin of its latents is the prior's.
-          variables: the family's own.
-          log_joint: z [K, B, size] to log p(x, z) [K, B], a pytree.
+          q: as `distribution` gives it.
+          variables: as `distribution` is given them.
+          log_joint: z [K, B, size] of q to log p(x, z) [K, B], a pytree.
         """
         raise NotImplementedError
 
