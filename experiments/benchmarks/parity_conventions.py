@@ -20,7 +20,13 @@ import numpy as np
 from vae.models.parts import Variables
 from vae.models.posteriors.hamiltonian import Hamiltonian
 from vae.models.posteriors.iaf import IAF
-from vae.probability import distributions, flows, hamiltonian_flow
+from vae.probability import (
+    distributions,
+    flows,
+    hamiltonian_flow,
+    riemannian,
+    riemannian_flow,
+)
 from vae.probability.distributions import LOG_2PI, DiagonalGaussian
 from vae.probability.objectives import aggregate
 from vae.probability.terms import Batch, Terms, log_weights
@@ -106,6 +112,12 @@ def squared_noise(case: Case) -> Array:
     return -0.5 * sum((each**2).sum((0, 2)) for each in noise)
 
 
+def squared_momentum(case: Case) -> Array:
+    """The same of the momentum alone."""
+    noise = hamiltonian_flow.standard_normal(case.terms.log_qz, case.terms.z.shape[-1])
+    return -0.5 * (noise**2).sum((0, 2))
+
+
 def unchanged() -> Context:
     return contextlib.nullcontext()
 
@@ -165,6 +177,44 @@ def steps_apart() -> Context:
     stack.enter_context(mock.patch.object(hamiltonian_flow, "moved", moved))
     stack.enter_context(mock.patch.object(Hamiltonian, "distribution", distribution))
     return stack
+
+
+def metric_apart() -> Context:
+    """A Riemannian Hamiltonian posterior with pythae's start and steps."""
+
+    def moved(log_joint, metric, z, noise, step, tempering, *, num):  # type: ignore[no-untyped-def]
+        shape, metric = z.shape, jax.tree.map(lambda leaf: leaf[0], metric)
+        z, noise = (x.reshape(-1, shape[-1]) for x in (z, noise))
+
+        def energy(z: Array, r: Array) -> Array:
+            kinetic = 0.5 * (r * metric.raised(z, r, metric.projected(r))).sum(-1)
+            log_pxz = log_joint(z.reshape(shape)).reshape(-1)
+            return (kinetic - log_pxz - 0.5 * metric.log_det(z)).sum()
+
+        first, *factors = hamiltonian_flow.coolings(tempering, num)
+        start = first * jnp.einsum("nij,nj->ni", metric.factors[: len(z)], noise)
+        half, momentum = 0.5 * step[0], lambda z: start
+        for factor in factors:
+            slope = jnp.zeros_like(z)
+            for _ in range(3):
+
+                def of_z(z: Array, slope: Array = slope, momentum: Any = momentum) -> Array:
+                    return energy(z, momentum(z) - half * slope)
+
+                slope = jax.lax.stop_gradient(jax.grad(of_z)(z))
+            r = momentum(z) - half * slope
+            z = z + step[0] * jax.lax.stop_gradient(metric.raised(z, r, metric.projected(r)))
+
+            def momentum(z: Array, r: Array = r, factor: Array = factor) -> Array:
+                return factor * (r - half * jax.grad(energy)(z, r))
+
+        r = momentum(z)
+        root = metric.root(z)
+        left = jnp.einsum("nij,ni->nj", root, r)
+        volume = 0.5 * riemannian.log_det_of(root)
+        return z.reshape(shape), left.reshape(shape), volume.reshape(shape[:-1])
+
+    return mock.patch.object(riemannian_flow, "moved", moved)
 
 
 def minibatch_weighted() -> Context:

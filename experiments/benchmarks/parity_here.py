@@ -21,8 +21,8 @@ from vae import models
 from vae.config import base
 from vae.models.data import Data
 from vae.models.parts import Variables
-from vae.models.posteriors.hamiltonian import LARGEST
-from vae.probability import distributions, hamiltonian_flow, hyperbolic
+from vae.models.posteriors import hamiltonian, riemannian_hamiltonian
+from vae.probability import distributions, hamiltonian_flow, hyperbolic, riemannian_flow
 from vae.probability.ball import exp_map
 from vae.probability.distributions import example_keys, sample_keys
 from vae.probability.event import BINARY, Event
@@ -152,6 +152,7 @@ def given(draws: dict[str, np.ndarray]) -> Iterator[None]:
         mock.patch.object(distributions, "standard_normal", standard_normal),
         mock.patch.object(hyperbolic, "standard_normal", standard_normal),
         mock.patch.object(hamiltonian_flow, "standard_normal", momentum),
+        mock.patch.object(riemannian_flow, "standard_normal", momentum),
         mock.patch.object(RiemannianNormal, "sample_and_log_prob", in_ball),
         mock.patch.object(VonMisesFisher, "sample_and_log_prob", direction),
     ):
@@ -171,12 +172,16 @@ def carried(weights: dict[str, Array], variables: Variables) -> Variables:
     if "net.0.x0" in weights:
         of_flows = radial_outputs(weights)
     if "eps_lf" in weights:
-        share = weights["eps_lf"] / LARGEST * jnp.ones(params["posterior"]["step"].shape)
+        family = riemannian_hamiltonian if "metric.head.weight" in weights else hamiltonian
+        share = weights["eps_lf"][0] / family.LARGEST * jnp.ones(params["posterior"]["step"].shape)
         cold = weights["beta_zero_sqrt"][0] ** 2
         params["posterior"] = {"step": logit(share), "tempering": logit(cold)}
     if "iaf_flow.net.0.net.0.weight" in weights:
         params["posterior"] = autoregressive_networks(weights, params["posterior"])
         of_flows = jnp.zeros(len(params["posterior"]["flow_0"]["context"]["kernel"]))
+    if "metric.head.weight" in weights:
+        metric = dense("metric.head")
+        head = {name: jnp.concatenate([head[name], metric[name]], axis=-1) for name in head}
     head = {  # pythae's flows are the same for every x
         "kernel": jnp.pad(head["kernel"], ((0, 0), (0, len(of_flows)))),
         "bias": jnp.concatenate([head["bias"], of_flows]),

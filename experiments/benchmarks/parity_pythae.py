@@ -15,7 +15,7 @@ import torch
 import torch.nn.functional as F
 from pythae import models
 from pythae.models.base.base_utils import ModelOutput
-from pythae.models.nn import BaseDecoder, BaseEncoder
+from pythae.models.nn import BaseDecoder, BaseEncoder, BaseMetric
 from pythae.models.pvae import pvae_utils
 from torch import nn
 
@@ -62,6 +62,22 @@ class Decoder(BaseDecoder):
         return ModelOutput(reconstruction=mean.reshape(len(z), *self.shape))
 
 
+class Metric(BaseMetric):
+    """x to the matrices L of a Riemannian VAE, from the hidden layer of its encoder."""
+
+    def __init__(self, encoder: Encoder) -> None:
+        super().__init__()
+        self.body = encoder.body
+        self.head = nn.Linear(WIDTH, LATENT_DIM * (LATENT_DIM + 1) // 2)
+
+    def forward(self, x: torch.Tensor) -> ModelOutput:
+        outputs = self.head(F.relu(self.body(x.flatten(1))))
+        matrix = torch.diag_embed(outputs[:, :LATENT_DIM].exp())
+        rows, columns = torch.tril_indices(LATENT_DIM, LATENT_DIM, offset=-1)
+        matrix[:, rows, columns] = outputs[:, LATENT_DIM:]
+        return ModelOutput(L=matrix)
+
+
 def build(name: str, settings: dict[str, Any], shape: tuple[int, ...]) -> Any:
     """A model of pythae by the name of its class, with the weights of torch's first seed."""
     torch.manual_seed(0)
@@ -76,7 +92,8 @@ def build(name: str, settings: dict[str, Any], shape: tuple[int, ...]) -> Any:
         second = ("log_covariance", LATENT_DIM)
     sigmoid = settings.get("reconstruction_loss") == "bce" and kind is not models.HVAE
     encoder = Encoder(int(np.prod(shape)), *second, curvature=settings.get("curvature", 0))
-    return kind(config, encoder, Decoder(shape, sigmoid))
+    metric = (Metric(encoder),) if kind is models.RHVAE else ()
+    return kind(config, encoder, Decoder(shape, sigmoid), *metric)
 
 
 @torch.no_grad()
@@ -107,6 +124,8 @@ def evaluate(name: str, settings: dict[str, Any], x: np.ndarray, examples: int, 
     if isinstance(model, models.SVAE):  # it draws by rejection; any point of the sphere will do
         model._sample_von_mises = lambda loc, concentration: F.normalize(draw(loc), dim=-1)
     weights = {key: value.clone() for key, value in model.state_dict().items()}
+    if isinstance(model, models.RHVAE):  # not a weight there
+        weights["eps_lf"] = torch.tensor([model.eps_lf])
 
     def drawn(shape: tuple[int, ...], **_: Any) -> torch.Tensor:
         return draw(torch.empty(shape))
