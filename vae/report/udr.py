@@ -19,9 +19,8 @@ from vae.models.priors.fixed import Fixed
 from vae.probability.distributions import DiagonalGaussian, StandardNormal
 from vae.probability.terms import Batch
 from vae.report.results import ASIDE
-from vae.report.table import aligned
 from vae.run import Run
-from vae.terminal import number
+from vae.terminal import aligned, number
 from vae.training.arrays import digest
 from vae.training.directory import check_writable, read_result, write_json
 
