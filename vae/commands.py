@@ -61,6 +61,7 @@ GROUPS = {
         "evaluate": f"{TASKS}.evaluate:evaluate",
         "udr": "vae.experiment_commands:udr",
         "fidelity": f"{TASKS}.fidelity:fidelity",
+        "disentanglement": f"{TASKS}.disentanglement:disentanglement",
         "nearest": f"{TASKS}.nearest:nearest",
         "probe": f"{TASKS}.representation:probe",
         "anomaly": f"{TASKS}.anomaly:anomaly",

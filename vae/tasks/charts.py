@@ -1,4 +1,4 @@
-"""Plots of figures: histograms of scores, ROCs, and points in a plane."""
+"""Plots of figures: histograms of scores, ROCs, points in a plane, and matrices of shares."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy as np
 from matplotlib import colormaps
 from matplotlib.axes import Axes
 
-from vae.modalities.page import COLOURS, FAINT, SMALL, cut, figure, pixels, titled
+from vae.modalities.page import COLOURS, DPI, FAINT, SMALL, cut, extent, figure, pixels, titled
 
 SIDE = 3.2  # inches of a panel
 BINS = 40
@@ -110,6 +110,37 @@ def points(axes: Axes, sets: Mapping[str, np.ndarray], *, legend: bool = True) -
         axes.legend(
             fontsize=SMALL, markerscale=2, loc="upper left", bbox_to_anchor=(1, 1), frameon=False
         )
+
+
+def shares(
+    panels: Mapping[str, np.ndarray], rows: Sequence[str], columns: Sequence[str], title: str
+) -> np.ndarray:
+    """Draws matrices of shares between 0 and 1, side by side, with their values.
+
+    Args:
+      panels: what the shares are of -> [R, C].
+      rows: the names of the rows.
+      columns: the names of the columns.
+      title: the title of the page.
+
+    Returns:
+      The page, [H, W, 3] uint8.
+    """
+    across = max(SIDE, 0.55 * len(columns) + 0.8)
+    drawn = figure(across * len(panels) + 0.8, max(SIDE, 0.22 * len(rows) + 1.2))
+    every = drawn.subplots(1, len(panels), squeeze=False)[0]
+    for axes, (what, matrix) in zip(every, panels.items(), strict=True):
+        shown = axes.imshow(matrix, cmap="Blues", vmin=0, vmax=1, aspect="auto")
+        axes.set_title(_plain(what), fontsize=SMALL)
+        upright = max(map(extent, columns)) * len(columns) > DPI * (across - 0.8)
+        axes.set_xticks(range(len(columns)), [_plain(name) for name in columns], fontsize=SMALL)
+        axes.tick_params(axis="x", rotation=90 if upright else 0)
+        axes.set_yticks(range(len(rows)), [_plain(name) for name in rows], fontsize=SMALL)
+        for (r, c), value in np.ndenumerate(matrix):
+            colour = "white" if value > 0.6 else "black"
+            axes.text(c, r, f"{value:.2f}", ha="center", va="center", color=colour, fontsize=SMALL)
+    drawn.colorbar(shown, ax=every, label="share", fraction=0.03).ax.tick_params(labelsize=SMALL)
+    return titled(pixels(drawn), title)
 
 
 def _curves(

@@ -81,7 +81,7 @@ def test_information_of_a_continuous_latent():
 
 
 def test_rare_classes_have_no_more_information_than_there_is():
-    """By neighbours, scikit-learn finds 2 to 200 times the entropy in a constant (issue 30772)."""
+    """By neighbours, scikit-learn finds 2 to 200 times the entropy in a constant."""
     rng = np.random.default_rng(0)
     factor = (np.arange(20_000) < 20).astype(int)[:, None]
     codes = np.column_stack([np.full(20_000, 3.0), rng.normal(size=20_000), 5 * factor[:, 0]])

@@ -5,6 +5,7 @@ import pytest
 from known_factors import grid, perfect, rotated
 from sklearn.ensemble import GradientBoostingClassifier
 
+from vae.evaluation.disentanglement import trees
 from vae.evaluation.disentanglement.importance import dci, purity
 from vae.evaluation.disentanglement.trees import boosted
 
@@ -20,7 +21,18 @@ def test_trees_are_those_of_scikit_learn(classes):
     assert (ours.predicted == theirs.predict(codes)).mean() > 0.995  # but for equal scores
 
 
-def test_latents_of_many_values_are_cut():
+def test_a_latent_of_many_values_is_cut_at_gaps():
+    rng = np.random.default_rng(0)
+    z = np.repeat(np.arange(40), 60) + rng.uniform(-0.3, 0.3, 2400)
+    cuts = trees._cuts(z)
+    assert len(cuts) == trees.BINS - 1
+    inside, where = np.modf(cuts)
+    assert set(where[(inside > 0.3) & (inside < 0.7)]) == set(range(39))  # between all clusters
+    assert np.diff(np.searchsorted(np.sort(z), cuts)).max() < 20
+    assert trees._cuts(np.repeat([3.0, 1, 2], [500, 1, 1])).tolist() == [1.5, 2.5]
+
+
+def test_latents_of_many_values_are_split():
     rng = np.random.default_rng(0)
     y, z = rng.integers(0, 2, 3000), rng.normal(size=(3000, 2))
     z[:, 1] += 2 * y

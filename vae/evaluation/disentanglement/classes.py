@@ -11,7 +11,7 @@ from vae.evaluation.disentanglement.predictors import split
 
 MOST = 200  # values of a factor that is taken as it is,
 ROWS = 10  # and the fewest examples of each, on average
-BINS = 20
+BINS = 10  # of any other factor
 FEWEST = 5  # examples whose value is not the commonest one, in each part
 
 

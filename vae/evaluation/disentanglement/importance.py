@@ -15,18 +15,18 @@ from __future__ import annotations
 import numpy as np
 
 from vae.evaluation.disentanglement.predictors import split
-from vae.evaluation.disentanglement.trees import boosted
+from vae.evaluation.disentanglement.trees import STEPS, boosted
 
 
 def dci(
-    codes: np.ndarray, factors: np.ndarray, rng: np.random.Generator
+    codes: np.ndarray, factors: np.ndarray, rng: np.random.Generator, *, steps: int = STEPS
 ) -> tuple[np.ndarray, float]:
     """Returns R [D, F] and the informativeness of codes [N, D] for factors [N, F]."""
     train, test = split(len(codes))
     importance = np.empty((codes.shape[1], factors.shape[1]))
     right = []
     for f, factor in enumerate(factors.T):
-        learned = boosted(codes[train], factor[train], codes[test], rng)
+        learned = boosted(codes[train], factor[train], codes[test], rng, steps=steps)
         importance[:, f] = learned.importance
         right.append(np.mean(learned.predicted == factor[test]))
     return importance, float(np.mean(right))

@@ -22,6 +22,7 @@ import warnings
 from typing import Any
 
 import numpy as np
+from scipy.special import log_softmax
 from scipy.stats import rankdata
 
 
@@ -101,6 +102,9 @@ def infoe(codes: np.ndarray, factors: np.ndarray) -> float:
         classes, y = np.unique(factor, return_inverse=True)
         model = logistic(x, y, C=np.inf, class_weight="balanced")
         weights = 1 / np.bincount(y)[y]
-        right = model.predict_log_proba(x)[np.arange(len(y)), y]
+        scores = model.decision_function(x)
+        if scores.ndim == 1:  # of two classes
+            scores = np.stack([np.zeros_like(scores), scores], axis=1)
+        right = log_softmax(scores, axis=1)[np.arange(len(y)), y]
         shares.append(1 + np.average(right, weights=weights) / np.log(len(classes)))
     return float(np.mean(shares))
