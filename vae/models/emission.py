@@ -16,6 +16,7 @@ from vae.errors import InputError
 from vae.models import parts
 from vae.models.one_by_one import AT_ONCE, Decoding, beam_search, in_turn
 from vae.models.parts import Variables, part
+from vae.networks.blocks import with_code
 from vae.networks.ladder import TopDown
 from vae.networks.network import Decoder
 from vae.probability.distributions import other_keys
@@ -31,8 +32,8 @@ class Emission:
     """p(x | z), whose variables are the parts "decoder" and "likelihood" of a model's.
 
     The `inputs` of its functions are what the decoder takes: z [..., B, D], and the code [B, C] of
-    the condition or None; a ladder's path down has inputs of its own. A decoder that is `causal`
-    also reads the example x [B, *places, C], for each value those before it:
+    the condition or None; a ladder's path down has inputs of its own, with the code at the end. A
+    decoder that is `causal` also reads the example x [B, *places, C], for each value those before:
 
         p(x | z) = prod_i p(x_i | z, x_1, ..., x_{i-1})
 
@@ -61,13 +62,15 @@ class Emission:
         x: Array | None = None,
         keys: Array | None = None,
     ) -> Array:
-        """Returns the decoder's outputs for p(x | z) at every position, [..., B, *places, P].
+        """Returns what the likelihood reads for p(x | z) at every position, [..., B, *places, P].
 
         A decoder that is `random` has noise from keys [B] in training.
         """
         params = variables["params"]["decoder"]
         noise = {} if keys is None else {"keys": keys}
-        return parts.apply(self.decoder, params, *inputs, **self._read(x), **noise)
+        outputs = parts.apply(self.decoder, params, *inputs, **self._read(x), **noise)
+        told = self.likelihood.of_code(inputs[-1], part(variables, "likelihood"))
+        return with_code(outputs, told, len(self.event.places))
 
     def noise(self, keys: Array, *, train: bool) -> Array | None:
         """Returns the keys [B] of a random decoder in training, from those of samples [K, B]."""

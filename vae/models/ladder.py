@@ -56,7 +56,7 @@ class Ladder(Autoencoder):
     @classmethod
     def build(cls, config: ml_collections.ConfigDict, data: Data) -> Ladder:
         """Returns the model of a config's `model` section with `name` "ladder"."""
-        likelihood, condition = likelihood_of(config, data.event), condition_of(config, data)
+        likelihood, condition = likelihood_of(config, data), condition_of(config, data)
         common: dict[str, Any] = {
             "groups": tuple(config.groups),
             "stem_stride": config.stem_stride,

@@ -7,16 +7,19 @@ import ml_collections
 from vae.config.build import build
 from vae.config.reads import is_read
 from vae.errors import InputError
-from vae.probability.event import Event, Values
+from vae.models.condition import condition_of, of_decoder
+from vae.models.data import Data
+from vae.probability.event import Values
 from vae.probability.likelihoods import Bernoulli, Likelihood
 
 
-def likelihood_of(config: ml_collections.ConfigDict, event: Event) -> Likelihood:
-    """Returns the likelihood of a config's `model` section for an event.
+def likelihood_of(config: ml_collections.ConfigDict, data: Data) -> Likelihood:
+    """Returns the likelihood of a config's `model` section for the event of the data.
 
     Raises:
       InputError: it does not take the event's values.
     """
+    event, condition = data.event, of_decoder(condition_of(config, data))
     likelihood = build(
         "model",
         config,
@@ -26,6 +29,8 @@ def likelihood_of(config: ml_collections.ConfigDict, event: Event) -> Likelihood
         channels=event.channels,
         levels=event.values.levels,
         largest=event.values.scale,
+        total=event.values.total,
+        classes=condition.size if condition else 0,
     )
     if reason := likelihood.takes(event.values):
         raise InputError(f'model.likelihood = "{config.likelihood}" {reason}')

@@ -75,7 +75,7 @@ class Quantized(Autoencoder):
         places = grid_of(config, data, ("encoder",)) or (config.num_latents,)
         size = quantizer.size * math.prod(places)
         check_fills(size, grid_of(config, data))
-        likelihood, condition = likelihood_of(config, data.event), condition_of(config, data)
+        likelihood, condition = likelihood_of(config, data), condition_of(config, data)
         transformer = Transformer(
             vocabulary=quantizer.num_codes,
             length=math.prod(places),

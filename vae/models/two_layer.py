@@ -74,7 +74,7 @@ class TwoLayer(Autoencoder):
         Raises:
           InputError: the latents do not fill the grids of the networks.
         """
-        likelihood = likelihood_of(config, data.event)
+        likelihood = likelihood_of(config, data)
         common = {"activation": activation_of(config), "dtype": config.dtype}
         widths, condition = tuple(config.top_widths), condition_of(config, data)
         grid = grid_of(config, data)

@@ -64,7 +64,7 @@ class VAE(Autoencoder):
     @classmethod
     def build(cls, config: ml_collections.ConfigDict, data: Data) -> VAE:
         """Returns the model of a config's `model` section with `name` "vae"."""
-        likelihood = likelihood_of(config, data.event)
+        likelihood = likelihood_of(config, data)
         condition = condition_of(config, data)
         grid = grid_of(config, data)
         posterior = build(

@@ -47,6 +47,7 @@ class Values:
       black, white: the source's own values that became x = 0 and x = 1, where reading changed them.
       missing: whether positions may be missing.
       end: the token after which the positions of an example are missing, or None.
+      total: of rows of counts, the median over training examples of their sum; None of all else.
     """
 
     kind: str
@@ -59,6 +60,7 @@ class Values:
     white: float | None = None
     missing: bool = False
     end: int | None = None
+    total: float | None = None
 
     def to_x(self, raw: Any) -> Any:
         """Returns raw values [..., C] as x, float32 (tokens int32), on the host or in a trace."""

@@ -3,6 +3,7 @@
 from vae.config.axes.choice import Choice
 
 _SCALED = ("scale", "scale_init")
+_COUNTED = ("library", "dispersion")
 _ADVERSARY = (
     "adversarial_weight",
     "discriminator_widths",
@@ -45,7 +46,22 @@ AXES: dict[str, dict[str, Choice]] = {
         "negative_binomial": Choice(
             "For counts that vary more than a Poisson's.",
             "vae.probability.likelihoods.counts:NegativeBinomial",
+            _COUNTED,
         ),
+        "zero_inflated_negative_binomial": Choice(
+            "For counts of which some are 0 because nothing could be counted.",
+            "vae.probability.likelihoods.counts:ZeroInflatedNegativeBinomial",
+            _COUNTED,
+        ),
+    },
+    "model.library": {
+        "none": Choice("The mean of each count is free, and z says how many there are in all."),
+        "observed": Choice("The sum of a row's counts is taken from the row; z says the shares."),
+    },
+    "model.dispersion": {
+        "per_value": Choice("A second output of the decoder."),
+        "per_channel": Choice("One number for each channel, learned."),
+        "per_class": Choice("One for each channel and class of the condition, learned."),
     },
     "model.scale": {
         "fixed": Choice("The scale stays at scale_init."),

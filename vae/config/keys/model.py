@@ -209,6 +209,10 @@ KEYS = {
         ABOVE_ZERO,
         "The scale before training, in units of x.\nfixed: the scale throughout.",
     ),
+    "model.library": axis("model.library", "none", "What the size of a row of counts is."),
+    "model.dispersion": axis(
+        "model.dispersion", "per_value", "Where the dispersion of counts comes from."
+    ),
     "model.likelihood_components": Key(10, SOME, "Logistics in the mixture."),
     "model.output_bias": axis("model.output_bias", "data", "The decoder's mean before training."),
     "model.regularizer": axis("model.regularizer", "none", "What keeps the decoder smooth."),

@@ -12,7 +12,11 @@ x times its `scale`, and tokens are whole numbers, which have neither mean nor v
 from vae.probability.likelihoods.base import Likelihood
 from vae.probability.likelihoods.bernoulli import Bernoulli, ContinuousBernoulli
 from vae.probability.likelihoods.categorical import Categorical, Tokens
-from vae.probability.likelihoods.counts import NegativeBinomial, Poisson
+from vae.probability.likelihoods.counts import (
+    NegativeBinomial,
+    Poisson,
+    ZeroInflatedNegativeBinomial,
+)
 from vae.probability.likelihoods.location_scale import Gaussian, Laplace
 from vae.probability.likelihoods.logistic import DiscretizedLogistic, MixtureOfLogistics
 
@@ -28,4 +32,5 @@ __all__ = [
     "NegativeBinomial",
     "Poisson",
     "Tokens",
+    "ZeroInflatedNegativeBinomial",
 ]

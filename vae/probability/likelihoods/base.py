@@ -26,6 +26,8 @@ class Likelihood(Protocol):
         channels        C
         levels          how many levels the values have, or None
         largest         the largest count
+        total           the median sum of a row of counts over training examples, or None
+        classes         numbers in the code of the condition that the decoder is told, or 0
 
     and what is set as `likelihood_settings`. By default it takes numbers, and shares nothing over
     the examples.
@@ -60,6 +62,17 @@ class Likelihood(Protocol):
     @abstractmethod
     def outputs(self, channels: int) -> int:
         """Returns P, how many numbers a decoder gives at each position, for C channels."""
+
+    def of_code(self, code: Array | None, variables: Variables) -> Array | None:
+        """Returns numbers [B, c] that depend on the condition alone; None where there are none.
+
+        They are appended to what the decoder gives, at every position.
+
+        Args:
+          code: [B, classes], of the condition that the decoder is told, or None.
+          variables: the likelihood's variables.
+        """
+        return None
 
     @abstractmethod
     def to_outputs(self, mean: Array) -> Array:

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+from typing import ClassVar
 
 import jax
 import jax.numpy as jnp
@@ -29,6 +30,8 @@ from vae.probability.likelihoods.base import (
     softplus,
     sum_values,
 )
+
+START = -3.0  # log(p0 / (1 - p0)) before training: few zeros are failures
 
 
 @dataclasses.dataclass(frozen=True)
@@ -77,51 +80,188 @@ class NegativeBinomial(Likelihood):
     log p = k log(mean / k) + (k + r) log((k + r) / (mean + r)) + log(r / (k + r))
             + log_stirling(k) + log_stirling(r) - log_stirling(k + r).
 
-    The decoder's second output is log r, bounded by 10: from 5e-5 to 22,000, which is a Poisson.
+    | `library`    | the mean                                                                   |
+    |--------------|----------------------------------------------------------------------------|
+    | none         | S sigmoid(output)                                                          |
+    | observed     | l softmax(output), where l is the sum of the very example over channels    |
+
+    | `dispersion` | log r, bounded by 10: r is from 5e-5 to 22,000, which is a Poisson         |
+    |--------------|----------------------------------------------------------------------------|
+    | per_value    | a second output of the decoder                                             |
+    | per_channel  | one for each channel, learned                                              |
+    | per_class    | the same, and what the condition adds to it by a learned table             |
+
+    With an observed library log p is that of the channels given their sum l, and z need not hold
+    it (Lopez et al. 2018, "Deep generative modeling for single-cell transcriptomics"). Where there
+    is no example, as in samples, l is `total`.
+
+    Attributes:
+      largest: S.
+      library, dispersion: see above.
+      channels: how many channels there are.
+      classes: numbers in the code of the decoder's condition, 0 without one.
+      total: the median l of training examples; None where that is not known.
     """
 
     largest: float
+    library: str = "none"
+    dispersion: str = "per_value"
+    channels: int = 1
+    classes: int = 0
+    total: float | None = None
 
     discrete = True
+    inflated: ClassVar[bool] = False
 
     def takes(self, values: Values) -> str | None:
+        if self.library == "observed" and self.total is None:
+            return (
+                'with model.library = "observed" needs rows of counts: choose "none", or set '
+                'data.modality to "counts" if they are such rows.'
+            )
+        if self.dispersion == "per_class" and not self.classes:
+            return (
+                'with model.dispersion = "per_class" needs a condition that the decoder is told: '
+                'set model.condition, or choose "per_channel".'
+            )
         return not_levels(values)
 
+    def init(self) -> Variables:
+        variables = super().init()
+        if self.dispersion != "per_value":
+            variables["params"]["log_r"] = jnp.zeros((self.channels,))
+        if self.dispersion == "per_class":
+            variables["params"]["log_r_of_class"] = jnp.zeros((self.classes, self.channels))
+        return variables
+
     def outputs(self, channels: int) -> int:
-        return 2 * channels
+        return (1 + (self.dispersion == "per_value") + self.inflated) * channels
+
+    def of_code(self, code: Array | None, variables: Variables) -> Array | None:
+        if self.dispersion != "per_class":
+            return None
+        params = variables["params"]
+        return params["log_r"] + jnp.matmul(code, params["log_r_of_class"])
 
     def to_outputs(self, mean: Array) -> Array:
         raw = _to_raw(mean, self.largest)
-        return jnp.concatenate([raw, jnp.zeros_like(raw)], axis=-1)
+        if self.library == "observed":  # where nothing was counted, half of what one count is
+            raw = jnp.log(jnp.maximum(mean, 0.5 * jnp.min(mean, where=mean > 0, initial=1.0)))
+        return jnp.concatenate([raw, *self._further(raw)], axis=-1)
+
+    def _further(self, raw: Array) -> list[Array]:
+        """Returns the outputs beside those of the mean, at which a decoder starts."""
+        return [jnp.zeros_like(raw)] if self.dispersion == "per_value" else []
 
     def log_prob(
         self, outputs: Array, x: Array, variables: Variables, mask: Array | None = None
     ) -> Array:
-        def without_rest(x: Array, raw: Array, raw_r: Array) -> Array:
-            k, mean, r = self.largest * x, self.largest * jax.nn.sigmoid(raw), _dispersion(raw_r)
-            return (
-                self.largest * _x_log_ratio(x, raw)
-                + (k + r) * jnp.log1p((k - mean) / (mean + r))
-                - jnp.log1p(k / r)
-                + log_stirling(r)
-                - log_stirling(k + r)
-            )
-
         rest = sum_values(log_stirling, self.largest * x, mask=mask)  # once for all samples of z
-        return sum_values(without_rest, x, *jnp.split(outputs, 2, axis=-1), mask=mask) + rest
+        raw, raw_r = self._parts(outputs, variables)
+        return sum_values(self._without_rest, x, self._located(raw, x), raw_r, mask=mask) + rest
 
     def mean(self, outputs: Array) -> Array:
-        return jax.nn.sigmoid(jnp.split(outputs, 2, axis=-1)[0])
+        return self._mean(self._located(self._split(outputs)[0]))
 
     def variance(self, outputs: Array, variables: Variables) -> Array:
-        mean, r = self.mean(outputs), _dispersion(jnp.split(outputs, 2, axis=-1)[1])
+        mean, r = self.typical(outputs), _dispersion(self._parts(outputs, variables)[1])
         return mean / self.largest + mean**2 / r
 
     def sample(self, outputs: Array, variables: Variables, *, key: Array) -> Array:
-        r = _dispersion(jnp.split(outputs, 2, axis=-1)[1])
+        mean, r = self.typical(outputs), _dispersion(self._parts(outputs, variables)[1])
         gamma_key, poisson_key = jax.random.split(key)
-        rate = self.largest * self.mean(outputs) * jax.random.gamma(gamma_key, r) / r
+        rate = self.largest * mean * jax.random.gamma(gamma_key, r) / r
         return jax.random.poisson(poisson_key, rate) / self.largest
+
+    def _without_rest(self, x: Array, raw: Array, raw_r: Array) -> Array:
+        """Returns log p of single values, but for log_stirling(k)."""
+        k, mean, r = self.largest * x, self.largest * self._mean(raw), _dispersion(raw_r)
+        free = self.library == "none"
+        x_log_ratio = _x_log_ratio(x, raw) if free else x * raw - xlogy(x, x)
+        return (
+            self.largest * x_log_ratio
+            + (k + r) * jnp.log1p((k - mean) / (mean + r))
+            - jnp.log1p(k / r)
+            + log_stirling(r)
+            - log_stirling(k + r)
+        )
+
+    def _located(self, raw: Array, x: Array | None = None) -> Array:
+        """Returns what `_mean` takes, [..., C], for the library of x or a typical one."""
+        if self.library == "none":
+            return raw
+        # A row without any count is taken for one with a single count.
+        least = 1 / self.largest
+        size = self.total * least if x is None else jnp.maximum(x.sum(-1, keepdims=True), least)
+        return jax.nn.log_softmax(raw) + jnp.log(size)
+
+    def _mean(self, raw: Array) -> Array:
+        """Returns the mean of x, elementwise."""
+        return jax.nn.sigmoid(raw) if self.library == "none" else jnp.exp(raw)
+
+    def _parts(self, outputs: Array, variables: Variables) -> list[Array]:
+        """Returns outputs of the mean, of the dispersion and, if inflated, of zeros, [..., C]."""
+        parts = self._split(outputs)
+        match self.dispersion:
+            case "per_channel":
+                log_r = jnp.broadcast_to(variables["params"]["log_r"], parts[0].shape)
+                parts.insert(1, log_r)
+            case "per_class":  # at the end, see `of_code`
+                parts.insert(1, parts.pop())
+        return parts
+
+    def _split(self, outputs: Array) -> list[Array]:
+        number = self.outputs(1) + (self.dispersion == "per_class")
+        return jnp.split(outputs, number, axis=-1)
+
+
+@dataclasses.dataclass(frozen=True)
+class ZeroInflatedNegativeBinomial(NegativeBinomial):
+    """0 with the probability p0, else a negative binomial:
+
+    log p(0) = log(p0 + (1 - p0) NB(0)),    log p(k) = log(1 - p0) + log NB(k).
+
+    One more output of the decoder is log(p0 / (1 - p0)). What a person is shown is the mean of the
+    negative binomial: what would have been counted where a zero is a failure to count.
+    """
+
+    inflated = True
+
+    def to_outputs(self, mean: Array) -> Array:
+        return super().to_outputs(mean / (1 - jax.nn.sigmoid(START)))
+
+    def _further(self, raw: Array) -> list[Array]:
+        return [*super()._further(raw), jnp.full_like(raw, START)]
+
+    def log_prob(
+        self, outputs: Array, x: Array, variables: Variables, mask: Array | None = None
+    ) -> Array:
+        def each(x: Array, raw: Array, raw_r: Array, raw_zero: Array) -> Array:
+            log_nb = self._without_rest(x, raw, raw_r) + log_stirling(self.largest * x)
+            at_zero = jnp.logaddexp(raw_zero, log_nb)
+            return jnp.where(x > 0, log_nb, at_zero) - softplus(raw_zero)
+
+        raw, *others = self._parts(outputs, variables)
+        return sum_values(each, x, self._located(raw, x), *others, mask=mask)
+
+    def typical(self, outputs: Array) -> Array:
+        return super().mean(outputs)
+
+    def mean(self, outputs: Array) -> Array:
+        return self._there(outputs) * super().mean(outputs)
+
+    def variance(self, outputs: Array, variables: Variables) -> Array:
+        there, mean = self._there(outputs), self.typical(outputs)
+        return there * (super().variance(outputs, variables) + (1 - there) * mean**2)
+
+    def sample(self, outputs: Array, variables: Variables, *, key: Array) -> Array:
+        key, zero_key = jax.random.split(key)
+        there = jax.random.bernoulli(zero_key, self._there(outputs))
+        return jnp.where(there, super().sample(outputs, variables, key=key), 0.0)
+
+    def _there(self, outputs: Array) -> Array:
+        """Returns 1 - p0, [..., C]."""
+        return jax.nn.sigmoid(-self._split(outputs)[self.outputs(1) - 1])
 
 
 def log_stirling(k: Array) -> Array:
