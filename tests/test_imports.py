@@ -26,6 +26,7 @@ ORDER = (
     "parts",
     "modalities",
     "training",
+    "compression",
     "tasks.output",
     "evaluation",
     "compiled",

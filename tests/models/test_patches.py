@@ -60,7 +60,7 @@ def test_the_balance_is_that_of_two_gradients():
 
     def explicit():
         z = model.terms(variables, batch, keys=KEYS, train=True).z
-        outputs = model.emission.outputs(variables, *model._inputs(variables, z, None))
+        outputs = model.emission.outputs(variables, *model.inputs(variables, z, None))
         own = {kind: parts["discriminator"] for kind, parts in variables.items()}
 
         def adversarial(outputs):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from abc import abstractmethod
 from collections.abc import Callable
 from typing import Any, Self
 
@@ -68,6 +69,16 @@ class Autoencoder(Model):
     def loss_names(self) -> tuple[str, ...]:
         """The names of the losses of `terms` in training."""
         return losses.names(self.losses)
+
+    @abstractmethod
+    def inputs(self, variables: Variables, z: Any, y: Array | None = None) -> tuple[Any, ...]:
+        """Returns what the decoder takes for latents z [..., B, ...] and y [B]."""
+
+    def decode(
+        self, variables: Variables, z: Any, y: Array | None = None, *, keys: Array | None = None
+    ) -> Array:
+        """Returns x as p(x | z) is shown for z [B, ...], [B, *places, C]; draws with keys [B]."""
+        return self.emission.decode(variables, *self.inputs(variables, z, y), keys=keys)
 
     def with_decoding(self, decoding: Decoding) -> Self:
         return dataclasses.replace(self, emission=self.emission.with_decoding(decoding))

@@ -6,6 +6,7 @@ log p(c) = sum_i log p(c_i | c_1, ..., c_{i-1})
 from __future__ import annotations
 
 import dataclasses
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -58,15 +59,35 @@ class CodePrior:
 
         def draw(carry: tuple, place: Array) -> tuple[tuple, Array]:
             before, memory = carry
-            logits, memory = self._network(variables, before[:, None], memory, place, told)
+            logits, memory = self.read(variables, before, memory, place, told)
             place_keys = jax.vmap(jax.random.fold_in, in_axes=(0, None))(keys, place)
-            code = jax.vmap(jax.random.categorical)(place_keys, logits[:, 0] / temperature)
+            code = jax.vmap(jax.random.categorical)(place_keys, logits / temperature)
             return (code, memory), code
 
         start = jnp.full(len(keys), self.network.vocabulary)
         carry = (start, self.network.memory(len(keys)))
         _, codes = jax.lax.scan(draw, carry, jnp.arange(self.network.length))
         return codes.T
+
+    def read(
+        self,
+        variables: parts.Variables,
+        before: Array,
+        memory: Any,
+        place: Array,
+        told: Array | None = None,
+    ) -> tuple[Array, Any]:
+        """Returns the logits [B, V] of the code at a place, and the memory with the one before.
+
+        Args:
+          variables: the prior's own.
+          before: [B], the code before it; V before the first.
+          memory: `network.memory(B)`, or that of the last call.
+          place: [], 0, ..., L - 1.
+          told: [B, C], see `init`.
+        """
+        logits, memory = self._network(variables, before[:, None], memory, place, told)
+        return logits[:, 0], memory
 
     def _network(self, variables: parts.Variables, *inputs: object) -> tuple:
         return parts.apply(self.network, variables["params"], *inputs)

@@ -122,28 +122,49 @@ class Emission:
         Where tokens have an end, the positions after it are missing.
         """
         decoder: Any = self.decoder
-        apply = functools.partial(decoder.apply, {"params": variables["params"]["decoder"]})
-
-        def read(before: Array, memory: Any, index: Array) -> tuple[Array, Any]:
-            outputs, memory = apply(before[:, None], memory, index, method="read")
-            return outputs.reshape(len(before), *(1 for _ in self.event.places), -1), memory
+        read = functools.partial(self.read, variables)
 
         def choose(outputs: Array, index: Array) -> Array:
             own = keys if keys is None else jax.vmap(jax.random.fold_in, (0, None))(keys, index)
             if self.decoding and own is not None:
-                return self.decoding.draw(self._log_each(variables, outputs), own)
+                return self.decoding.draw(self.log_each(variables, outputs), own)
             return decoder.to_numbers(self._chosen(variables, outputs, own).reshape(-1))
 
-        memory = apply(z, code, method="begin")
+        memory = self.begin(variables, z, code)
         if self.decoding and self.decoding.beam:
-            score = functools.partial(self._log_each, variables)
+            score = functools.partial(self.log_each, variables)
             numbers = beam_search(read, memory, score, self.decoding.beam, self.event)
         else:
             numbers = in_turn(read, memory, choose, self.event)
         return decoder.from_numbers(numbers).reshape(-1, *self.event.shape)
 
-    def _log_each(self, variables: Variables, outputs: Array) -> Array:
-        """Returns log p of each of V values [N, V], for the outputs of one, [N, 1, ..., O]."""
+    def begin(self, variables: Variables, z: Array, code: Array | None = None) -> Any:
+        """Returns the memory of a causal decoder before the first value."""
+        decoder: Any = self.decoder
+        return parts.apply(decoder, variables["params"]["decoder"], z, code, method="begin")
+
+    def read(
+        self, variables: Variables, before: Array, memory: Any, index: Array
+    ) -> tuple[Array, Any]:
+        """Returns the outputs [N, 1, ..., O] of a causal decoder's next value, and its memory.
+
+        Args:
+          variables: the model's.
+          before: [N], the number of the value before; V before the first of all.
+          memory: from `begin` or the last call.
+          index: [], of the value among the L of an example.
+        """
+        decoder: Any = self.decoder
+        inputs = before[:, None], memory, index
+        params = variables["params"]["decoder"]
+        outputs, memory = parts.apply(decoder, params, *inputs, method="read")
+        return outputs.reshape(len(before), *(1 for _ in self.event.places), -1), memory
+
+    def log_each(self, variables: Variables, outputs: Array) -> Array:
+        """Returns log p of each of V values [N, V], for the outputs of one, [N, 1, ..., O].
+
+        Its decoder is causal.
+        """
         decoder: Any = self.decoder
         x = decoder.from_numbers(jnp.arange(decoder.number))
         return self.likelihood.log_each(outputs, x, part(variables, "likelihood"))

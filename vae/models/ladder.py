@@ -127,22 +127,33 @@ class Ladder(Autoencoder):
             return q.mean
 
         self.emission.outputs(
-            variables, len(batch.x), self._up(variables, batch), choose, self._code(batch.y)
+            variables, len(batch.x), self.up(variables, batch), choose, self._code(batch.y)
         )
         return Centre(tuple(means))
 
-    def decode(
-        self,
-        variables: Variables,
-        z: tuple[Array, ...],
-        y: Array | None = None,
-        *,
-        keys: Array | None = None,
-    ) -> Array:
-        """Returns x as p(x | z) is shown for z_g [B, D_g], [B, *places, C]; draws with keys [B]."""
+    def inputs(
+        self, variables: Variables, z: tuple[Array, ...], y: Array | None = None
+    ) -> tuple[Any, ...]:
+        """Returns what makes the path down take z_g [B, D_g], group after group."""
         latents = iter(z)
-        down = (len(z[0]), None, lambda p, q: next(latents), self._code(y))
-        return self.emission.decode(variables, *down, keys=keys)
+        return len(z[0]), None, lambda p, q: next(latents), self._code(y)
+
+    def begin(self, variables: Variables, number: int, y: Array | None = None) -> Array:
+        """Returns the path down before the topmost group, of so many examples."""
+        return self._down(variables, number, self._code(y), method="begin")
+
+    def group(
+        self, variables: Variables, n: int, h: Array, context: Array | None, choose: Choose
+    ) -> Array:
+        """Returns the path down after group n, from h before it; see `networks/ladder.py`."""
+        return self._down(variables, n, h, context, choose, method="group")
+
+    def finish(self, variables: Variables, h: Array) -> Array:
+        """Returns the outputs of p(x | z), from h after the last group."""
+        return self._down(variables, h, method="finish")
+
+    def _down(self, variables: Variables, *inputs: Any, method: str) -> Array:
+        return parts.apply(self.decoder, variables["params"]["decoder"], *inputs, method=method)
 
     def sample(
         self,
@@ -196,7 +207,7 @@ class Ladder(Autoencoder):
         num_samples, number = keys.shape
         contexts = [
             jnp.broadcast_to(h, (num_samples, *h.shape)).reshape(-1, *h.shape[1:])
-            for h in self._up(variables, batch)
+            for h in self.up(variables, batch)
         ]
         group_keys = iter(split(keys.reshape(-1), sum(self.decoder.groups)))
         drawn = []
@@ -248,5 +259,6 @@ class Ladder(Autoencoder):
             statistics=statistics,
         )
 
-    def _up(self, variables: Variables, batch: Batch) -> list[Array]:
+    def up(self, variables: Variables, batch: Batch) -> list[Array]:
+        """Returns each group's features of x, the topmost group first."""
         return parts.apply(self.encoder, variables["params"]["encoder"], self._told(batch))

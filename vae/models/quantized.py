@@ -14,7 +14,7 @@ from __future__ import annotations
 import dataclasses
 import math
 from collections.abc import Mapping
-from typing import Self
+from typing import Any, Self
 
 import flax.struct
 import jax
@@ -120,11 +120,9 @@ class Quantized(Autoencoder):
         codes = self.quantizer.nearest(self._encode(variables, batch), own)
         return Codes(self.quantizer.look_up(codes, own), codes)
 
-    def decode(
-        self, variables: Variables, z: Array, y: Array | None = None, *, keys: Array | None = None
-    ) -> Array:
-        """Returns x as p(x | z) is shown for z [B, *places, E], or draws with keys [B]."""
-        return self.emission.decode(variables, _flat(z), self._code(y), keys=keys)
+    def inputs(self, variables: Variables, z: Array, y: Array | None = None) -> tuple[Any, ...]:
+        """Returns vectors z [B, *places, E], number by number, and the code."""
+        return _flat(z), self._code(y)
 
     def sample(
         self,
@@ -143,6 +141,12 @@ class Quantized(Autoencoder):
         )
         codes = codes.reshape(-1, *self.places)
         return self.quantizer.look_up(codes, part(variables, "quantizer"))
+
+    def next_code(
+        self, variables: Variables, before: Array, memory: Any, place: Array, y: Array | None = None
+    ) -> tuple[Array, Any]:
+        """Returns the logits [B, V] of p(c_i | c_<i), and a memory; see `CodePrior.read`."""
+        return self.code_prior.read(part(variables, "prior"), before, memory, place, self._code(y))
 
     def terms(
         self,

@@ -13,7 +13,7 @@ connected to y through z1 alone.
 from __future__ import annotations
 
 import dataclasses
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -112,14 +112,12 @@ class TwoLayer(Autoencoder):
 
     def encode(self, variables: Variables, batch: Batch, *, train: bool = False) -> Centre:
         """Returns the means of q(z1 | x) and, at that z1, of q(z2 | z1)."""
-        z1 = self._normal(variables, "encoder", self._told(batch)).mean
-        return Centre((z1, self._normal(variables, "top_encoder", z1).mean))
+        z1 = self.q1(variables, batch).mean
+        return Centre((z1, self.q2(variables, z1).mean))
 
-    def decode(
-        self, variables: Variables, z: Latents, y: Array | None = None, *, keys: Array | None = None
-    ) -> Array:
-        """Returns x as p(x | z1) is shown, [B, *places, C]; draws with keys [B]."""
-        return self.emission.decode(variables, z[0], self._code(y), keys=keys)
+    def inputs(self, variables: Variables, z: Latents, y: Array | None = None) -> tuple[Any, ...]:
+        """Returns z1 and the code: p(x | z) = p(x | z1)."""
+        return z[0], self._code(y)
 
     def sample(
         self,
@@ -132,7 +130,7 @@ class TwoLayer(Autoencoder):
         """Draws z2 ~ p(z2) and z1 ~ p(z1 | z2) from keys [B], both with the temperature."""
         keys = split(keys)
         z2 = parts.tempered(StandardNormal(self.dims[1]), temperature).sample(keys=keys[0])
-        p1 = parts.tempered(self._normal(variables, "top_decoder", z2), temperature)
+        p1 = parts.tempered(self.p1(variables, z2), temperature)
         return p1.sample(keys=keys[1]), z2
 
     def joint(
@@ -140,7 +138,7 @@ class TwoLayer(Autoencoder):
     ) -> tuple[Array, Array]:
         """Returns log p(z1, z2) [N] and the outputs of p(x | z1) [N, *places, P] at any z."""
         z1, z2 = z
-        log_p1 = self._normal(variables, "top_decoder", z2).log_prob(z1)
+        log_p1 = self.p1(variables, z2).log_prob(z1)
         log_pz = StandardNormal(self.dims[1]).log_prob(z2) + log_p1
         return log_pz, self.emission.outputs(variables, z1, self._code(y), x=x)
 
@@ -155,11 +153,11 @@ class TwoLayer(Autoencoder):
     ) -> Terms:
         """Returns the parts of log p(x, z) - log q(z | x), drawn from keys [K, B]."""
         layers, code = split(keys), self._code(batch.y)
-        q1 = self._normal(variables, "encoder", self._told(batch))
+        q1 = self.q1(variables, batch)
         z1, log_q1 = q1.sample_and_log_prob(keys=layers[0])
-        q2 = self._normal(variables, "top_encoder", z1)
+        q2 = self.q2(variables, z1)
         z2, log_q2 = q2.sample_and_log_prob(keys=layers[1])
-        p1 = self._normal(variables, "top_decoder", z2)
+        p1 = self.p1(variables, z2)
         noise = self.emission.noise(keys, train=train)
         outputs = self.emission.outputs(variables, z1, code, x=batch.x, keys=noise)
         log_px, lost, statistics = self._charge(
@@ -185,6 +183,18 @@ class TwoLayer(Autoencoder):
             losses=lost,
             statistics=statistics,
         )
+
+    def q1(self, variables: Variables, batch: Batch) -> DiagonalGaussian:
+        """Returns q(z1 | x) [B, D1]."""
+        return self._normal(variables, "encoder", self._told(batch))
+
+    def q2(self, variables: Variables, z1: Array) -> DiagonalGaussian:
+        """Returns q(z2 | z1) [..., D2]."""
+        return self._normal(variables, "top_encoder", z1)
+
+    def p1(self, variables: Variables, z2: Array) -> DiagonalGaussian:
+        """Returns p(z1 | z2) [..., D1]."""
+        return self._normal(variables, "top_decoder", z2)
 
     def _normal(self, variables: Variables, name: str, inputs: Array) -> DiagonalGaussian:
         """Returns the density that a network gives for an x or a latent [..., D]."""

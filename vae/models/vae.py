@@ -120,11 +120,10 @@ class VAE(Autoencoder):
     def with_solver(self, solver: Solver) -> VAE:
         return dataclasses.replace(self, prior=self.prior.with_solver(solver))
 
-    def decode(
-        self, variables: Variables, z: Array, y: Array | None = None, *, keys: Array | None = None
-    ) -> Array:
-        """Returns x as p(x | z) is shown for z [B, D], [B, *places, C]; draws with keys [B]."""
-        return self.emission.decode(variables, *self._inputs(variables, z, y), keys=keys)
+    def inputs(self, variables: Variables, z: Array, y: Array | None = None) -> tuple[Any, ...]:
+        """Returns u = z + o for latents z [..., B, D], and the code."""
+        code = self._code(y)
+        return origin.restored(z, variables["statistics"]["posterior"], code), code
 
     def sample(
         self,
@@ -145,7 +144,7 @@ class VAE(Autoencoder):
         self, variables: Variables, z: Array, y: Array | None = None, x: Array | None = None
     ) -> Array:
         """Returns the outputs of p(x | z) [N, *places, P] at any z [N, D]; see `joint`."""
-        return self.emission.outputs(variables, *self._inputs(variables, z, y), x=x)
+        return self.emission.outputs(variables, *self.inputs(variables, z, y), x=x)
 
     def joint(
         self, variables: Variables, z: Array, y: Array | None = None, x: Array | None = None
@@ -172,7 +171,7 @@ class VAE(Autoencoder):
         z, log_qz = q.sample_and_log_prob(keys=keys)
 
         def decode(z: Array, x: Array | None = None, keys: Array | None = None) -> Array:
-            inputs = self._inputs(variables, z, batch.y)
+            inputs = self.inputs(variables, z, batch.y)
             return self.emission.outputs(variables, *inputs, x=x, keys=keys)
 
         outputs = decode(z, batch.x, self.emission.noise(keys, train=train))
@@ -239,8 +238,3 @@ class VAE(Autoencoder):
             return self.encode(variables, others, train=train)
 
         return self.prior.distribution(part(variables, "prior"), batch, encode, train=train)
-
-    def _inputs(self, variables: Variables, z: Array, y: Array | None) -> tuple[Array, Any]:
-        """Returns what the decoder takes for latents z [..., B, D]: u = z + o, and the code."""
-        code = self._code(y)
-        return origin.restored(z, variables["statistics"]["posterior"], code), code

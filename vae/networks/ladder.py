@@ -26,7 +26,7 @@ from vae.networks.blocks import (
     SMALL,
     ResidualBlock,
     block_of,
-    group_norm,
+    num_groups,
     over_places,
     starting_bias,
 )
@@ -142,7 +142,34 @@ class TopDown(nn.Module):
         finest = strided_places(self.places, self.stem_stride)
         return halvings(finest, len(self.groups) - 1)[::-1]
 
-    @nn.compact
+    def setup(self) -> None:
+        latent_init = nn.initializers.variance_scaling(
+            1 / sum(self.groups), "fan_in", "truncated_normal"
+        )
+        self.start = self.param("start", nn.initializers.zeros, (*self.grids[0], self.widths[0]))
+        self.code = nn.Dense(self.widths[0], use_bias=False, kernel_init=LINEAR, dtype=self.dtype)
+        for i, width in enumerate(self.widths[1:]):
+            kernel_init = he_normal_transposed(2, scale=1.0)
+            larger = ConvTranspose(width, dtype=self.dtype, kernel_init=kernel_init)
+            setattr(self, f"ConvTranspose_{i}", larger)  # the names of saved arrays
+        for n in range(sum(self.groups)):
+            group = Group(
+                *(self.channels, latent_init, self.blocks),
+                *(self.activation, self.dtype, self.remat),
+            )
+            setattr(self, f"Group_{n}", group)
+        self.GroupNorm_0 = nn.GroupNorm(num_groups(self.widths[-1]), dtype=self.dtype)
+        stride = self.stem_stride
+        bias = starting_bias(self.output_bias, (*self.places, self.outputs))
+        self.head = ConvTranspose(
+            self.outputs,
+            stride + 2,
+            stride,
+            jnp.float32,
+            kernel_init=he_normal_transposed(stride, scale=0.01),
+            bias_init=nn.initializers.constant(over_places(bias)),
+        )
+
     def __call__(
         self,
         number: int,
@@ -150,40 +177,34 @@ class TopDown(nn.Module):
         choose: Choose,
         code: Array | None = None,
     ) -> Array:
-        stride = self.stem_stride
-        of_groups = iter([None] * sum(self.groups) if contexts is None else contexts)
-        latent_init = nn.initializers.variance_scaling(
-            1 / sum(self.groups), "fan_in", "truncated_normal"
-        )
+        h = self.begin(number, code)
+        for n, context in enumerate(contexts or [None] * sum(self.groups)):
+            h = self.group(n, h, context, choose)
+        return self.finish(h)
 
-        start = self.param("start", nn.initializers.zeros, (*self.grids[0], self.widths[0]))
-        h = jnp.broadcast_to(start.astype(self.dtype), (number, *start.shape))
-        if code is not None:
-            told = nn.Dense(
-                self.widths[0], use_bias=False, kernel_init=LINEAR, dtype=self.dtype, name="code"
-            )(code)
-            h = h + told.reshape(number, *(1,) * len(self.places), -1)
-        for i, (groups, width) in enumerate(zip(self.groups, self.widths, strict=True)):
-            if i > 0:
-                kernel_init = he_normal_transposed(2, scale=1.0)
-                h = ConvTranspose(width, dtype=self.dtype, kernel_init=kernel_init)(
-                    h, self.grids[i]
-                )
-            for _ in range(groups):
-                group = Group(
-                    *(self.channels, latent_init, self.blocks),
-                    *(self.activation, self.dtype, self.remat),
-                )
-                h = group(h, next(of_groups), choose)
+    def begin(self, number: int, code: Array | None = None) -> Array:
+        """Returns h before the topmost group."""
+        h = jnp.broadcast_to(self.start.astype(self.dtype), (number, *self.start.shape))
+        if code is None:
+            return h
+        return h + self.code(code).reshape(number, *(1,) * len(self.places), -1)
 
-        bias = starting_bias(self.output_bias, (*self.places, self.outputs))
-        head = ConvTranspose(
-            self.outputs,
-            stride + 2,
-            stride,
-            jnp.float32,
-            kernel_init=he_normal_transposed(stride, scale=0.01),
-            bias_init=nn.initializers.constant(over_places(bias)),
-            name="head",
-        )
-        return head(self.activation(group_norm(h, self.dtype)), self.places)
+    def group(self, n: int, h: Array, context: Array | None, choose: Choose) -> Array:
+        """Returns h after group n, from h after the one above it."""
+        h = self._enlarged(h, self._levels[n - 1] if n else 0, self._levels[n])
+        return getattr(self, f"Group_{n}")(h, context, choose)
+
+    def finish(self, h: Array) -> Array:
+        """Returns the outputs, from h after the last group."""
+        h = self._enlarged(h, self._levels[-1], len(self.groups) - 1)
+        return self.head(self.activation(self.GroupNorm_0(h)), self.places)
+
+    @property
+    def _levels(self) -> list[int]:
+        """Returns the number of each group's grid; a grid may have none."""
+        return [i for i, groups in enumerate(self.groups) for _ in range(groups)]
+
+    def _enlarged(self, h: Array, level: int, to: int) -> Array:
+        for i in range(level, to):
+            h = getattr(self, f"ConvTranspose_{i}")(h, self.grids[i + 1])
+        return h

@@ -34,9 +34,12 @@ class Likelihood(Protocol):
 
     Attributes:
       discrete: whether p is a probability, not a density.
+      in_turn: whether p of a channel depends on those before it at its position; a discrete one
+        then has `log_next`.
     """
 
     discrete: bool
+    in_turn: bool = False
 
     def takes(self, values: Values) -> str | None:
         """Returns why x cannot have such values, or None where it can.
@@ -99,6 +102,17 @@ class Likelihood(Protocol):
         x = x.reshape(-1, *(1 for _ in outputs.shape[1:]))
         outputs = jnp.broadcast_to(outputs[:, None], (len(outputs), len(x), *outputs.shape[1:]))
         return self.log_prob(outputs, x, variables)
+
+    def log_next(self, outputs: Array, before: Array, x: Array, variables: Variables) -> Array:
+        """Returns log p [N, V] of each of the values x [V] of the channel after those `before`.
+
+        Args:
+          outputs: [N, P], of N positions.
+          before: [N, c], the values of the first c channels.
+          x: [V].
+          variables: the likelihood's variables.
+        """
+        raise NotImplementedError
 
     def update(
         self, outputs: Array, x: Array, variables: Variables, mask: Array | None = None

@@ -105,6 +105,7 @@ class MixtureOfLogistics(Likelihood):
     scale_init: float = 0.1
 
     discrete = True
+    in_turn = True
 
     def takes(self, values: Values) -> str | None:
         return not_levels(values)
@@ -136,6 +137,18 @@ class MixtureOfLogistics(Likelihood):
         if mask is not None:
             each = jnp.where(mask.reshape(len(mask), -1), each, 0.0)
         return each.sum(-1)
+
+    def log_next(self, outputs: Array, before: Array, x: Array, variables: Variables) -> Array:
+        parts = self._parts(outputs)
+        channels = [value[None] for value in before.T]
+        log_weights, c = parts.log_weights, len(channels)
+        for d, value in enumerate(channels):
+            location = parts.location(d, channels)
+            log_weights += log_bin(value, location, parts.log_scales[d], self.levels)
+        log_weights -= jax.nn.logsumexp(log_weights, axis=-2, keepdims=True)
+        location, log_scale = parts.location(c, channels), parts.log_scales[c]
+        each = log_bin(x[:, None, None], location, log_scale, self.levels)  # [V, K, N]
+        return jax.nn.logsumexp(log_weights + each, axis=-2).T
 
     def mean(self, outputs: Array) -> Array:
         parts = self._parts(outputs)

@@ -1,0 +1,150 @@
+"""A stack of bits: asymmetric numeral systems (Duda 2009), by the library `constriction`.
+
+Its probabilities are whole numbers of 2^-24, none of them 0, so that a symbol which a model rules
+out costs 24 bits.
+"""
+
+from __future__ import annotations
+
+import functools
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from vae.errors import InputError
+
+SEED = 0  # of the bits below the first example
+MORE = 4  # words that are added below an empty stack: 128 bits
+PRECISION = 24  # bits: no symbol costs more
+NARROWEST, WIDEST = 1e-3, 2.0**30  # standard deviations in cells
+
+
+@functools.cache
+def library() -> Any:
+    """Returns the library's coders.
+
+    Raises:
+      InputError: it is not installed.
+    """
+    try:
+        import constriction  # an extra
+    except ImportError:
+        raise InputError(
+            "the package constriction is needed here: pip install -e '.[compress]'."
+        ) from None
+    return constriction.stream
+
+
+class Distribution(NamedTuple):
+    """Independent distributions of `number` symbols: a family of the library's, and parameters."""
+
+    family: Any
+    parameters: tuple[np.ndarray, ...]
+    number: int
+
+
+def normal(mean: Any, std: Any, cells: int) -> Distribution:
+    """Returns normal distributions over the whole numbers from -cells to cells - 1.
+
+    A number stands for the half unit around it, and the outermost ones for the tails.
+    """
+    mean, std = (np.asarray(each, np.float64).ravel() for each in (mean, std))
+    _check(mean, std)
+    family = library().model.QuantizedGaussian(-cells, cells - 1)
+    return Distribution(family, (mean, np.clip(std, NARROWEST, WIDEST)), len(mean))
+
+
+def standard_normal(std: float, cells: int, number: int) -> Distribution:
+    """Returns `number` normal distributions of mean 0, as `normal`."""
+    family = library().model.QuantizedGaussian(-cells, cells - 1, 0.0, std)
+    return Distribution(family, (), number)
+
+
+def bernoulli(p: np.ndarray) -> Distribution:
+    """Returns the distributions of bits that are 1 with probabilities p [N]."""
+    _check(p)
+    p = np.clip(p, 0.0, 1.0)
+    return Distribution(library().model.Bernoulli(perfect=False), (p,), len(p))
+
+
+def categorical(p: np.ndarray) -> Distribution:
+    """Returns the distributions of symbols 0, ..., V - 1 with probabilities p [N, V], V > 1."""
+    if p.shape[1] == 2:
+        return bernoulli(p[:, 1])
+    _check(p)
+    p = np.ascontiguousarray(p)
+    return Distribution(library().model.Categorical(perfect=False), (p,), len(p))
+
+
+def uniform(size: int, number: int) -> Distribution:
+    """Returns `number` uniform distributions over 0, ..., size - 1, for a size from 2."""
+    return Distribution(library().model.Uniform(size), (), number)
+
+
+def _check(*parameters: np.ndarray) -> None:
+    if not all(np.isfinite(each).all() for each in parameters):
+        raise InputError("the model gives probabilities that are no numbers: it has diverged.")
+
+
+class Stack:
+    """A stack of symbols.
+
+    A writer may pop from it before anything was pushed: seeded random bits are put below what is
+    there, as many as are needed. They are counted in `initial`, and are what remains at the end.
+
+    Attributes:
+      initial: words of 32 bits that were put below.
+      popped: bits that were popped so far.
+    """
+
+    def __init__(self, words: np.ndarray | None = None):
+        """Starts with the words of a whole stack, or with none."""
+        self.initial = 0
+        self.popped = 0
+        self._seeded = words is None
+        self._coder = library().stack.AnsCoder(words)
+
+    @property
+    def bits(self) -> int:
+        """Returns the number of bits on the stack."""
+        return self._coder.num_valid_bits()
+
+    def words(self) -> np.ndarray:
+        """Returns the stack, uint32."""
+        return self._coder.get_compressed()
+
+    def push(self, distribution: Distribution, symbols: np.ndarray) -> None:
+        """Pushes symbols [N], so that `pop` gives them back."""
+        if distribution.number:
+            symbols = np.ascontiguousarray(symbols, np.int32).ravel()
+            self._coder.encode_reverse(symbols, distribution.family, *distribution.parameters)
+
+    def pop(self, distribution: Distribution) -> np.ndarray:
+        """Pops symbols [N], int32."""
+        if not distribution.number:
+            return np.zeros(0, np.int32)
+        family, parameters, number = distribution
+        before = self.bits
+        enough = before > PRECISION * number + 64 or not self._seeded
+        while True:
+            coder = self._coder if enough else self._coder.clone()
+            found = coder.decode(family, *(parameters or (number,)))
+            if enough or coder.num_words() > 1:  # no bits were missing
+                self._coder = coder
+                break
+            self._deepen()
+            before = self.bits
+        self.popped += before - self.bits
+        return found
+
+    def _deepen(self) -> None:
+        self.initial += MORE
+        below = seeded(self.initial)[:MORE]
+        words = np.concatenate([below, self._coder.get_compressed()])
+        self._coder = library().stack.AnsCoder(words)
+
+
+def seeded(number: int) -> np.ndarray:
+    """Returns the words below the first example, the last of which were put there first."""
+    words = np.random.default_rng(SEED).integers(1, 2**32, number, np.uint32)
+    return words[::-1]
