@@ -51,6 +51,8 @@ GROUPS = {
         "augment": f"{OF_IMAGES}.augment:augment",
         "encode": f"{TASKS}.encode:encode",
         "decode": f"{TASKS}.decode:decode",
+        "compress": f"{TASKS}.compress:compress",
+        "decompress": f"{TASKS}.decompress:decompress",
     },
     "What it repairs": {
         "inpaint": f"{OF_IMAGES}.inpaint:inpaint",

@@ -18,7 +18,7 @@ from vae.compression import latents
 from vae.compression.emissions import Emitted
 from vae.compression.latents import at, blank_y, filled, in_cells, standard, wide, width_of
 from vae.compression.numbers import batch_of
-from vae.compression.stack import Distribution, Stack, categorical, normal
+from vae.compression.stack import Distribution, Stack, categorical, near
 from vae.errors import InputError
 from vae.models.ladder import Ladder
 from vae.models.model import Model
@@ -131,14 +131,14 @@ class BitSwap(Chain):
     def _given_x(self, numbers: np.ndarray, y: Any, rows: int) -> Distribution:
         mean, std = map(np.asarray, self._q1(self._variables, numbers, y))
         self.width = self.width or width_of(mean[:rows], std[:rows])
-        return wide(mean[:rows], std[:rows], self.width)
+        return wide(mean[:rows], std[:rows], self.width, near)
 
     def _started(self, u1: np.ndarray, y: Any) -> Any:
         return self._start(self._variables, u1, y, np.float32(self.width))
 
     def _above(self, u1: np.ndarray, rows: int) -> Distribution:
         mean, std = self._q2(self._variables, u1, np.float32(self.width))
-        return normal(mean[:rows], std[:rows], latents.REACH)
+        return near(mean[:rows], std[:rows], latents.REACH)
 
     def _below(self, u2: np.ndarray, rows: int) -> Distribution:
         mean, std = map(np.asarray, self._p1(self._variables, u2))
@@ -276,7 +276,7 @@ def moments(q: DiagonalGaussian) -> tuple[Array, Array]:
 
 def _moments_of(found: tuple[Array, Array], rows: int) -> Distribution:
     mean, std = found
-    return normal(mean[:rows], std[:rows], latents.REACH)
+    return near(mean[:rows], std[:rows], latents.REACH)
 
 
 def chain_of(model: Model, variables: Any) -> Chain:

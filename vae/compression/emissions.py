@@ -30,7 +30,7 @@ class Emitted:
     def __init__(self, model: Autoencoder, variables: Any) -> None:
         self._emission, self._variables = model.emission, variables
         self._event = event = model.event
-        self._each = each_of(event.values)
+        self._each = jnp.asarray(each_of(event.values))
         self.number, self.size = count_of(event.values), event.size
         self._causal = model.causal
         self._in_turn = model.likelihood.in_turn and event.channels > 1

@@ -51,7 +51,7 @@ def read(path: str | Path) -> tuple[dict[str, Any], np.ndarray]:
         raise InputError(f"{path} does not exist: give what `vae compress` wrote.") from None
     if content[:3] != MAGIC[:3]:
         raise InputError(f"{path} is no file that `vae compress` wrote.")
-    if content[:4] != MAGIC:
+    if len(content) > 3 and content[:4] != MAGIC:
         raise InputError(f"{path} was written by another version of `vae compress`: use that one.")
     if digest(content[:-DIGEST]) != content[-DIGEST:]:
         raise InputError(f"{path} is damaged: its checksum is not that of its content.")

@@ -26,6 +26,7 @@ from vae.compression.stack import (
     Distribution,
     Stack,
     categorical,
+    near,
     normal,
     standard_normal,
     uniform,
@@ -89,7 +90,7 @@ class Gaussian(Latents):
 
     def q(self, numbers: np.ndarray, y: Any, rows: int) -> Distribution:
         mean, std = self._q(self._variables, numbers, y)
-        return normal(mean[:rows], std[:rows], REACH)
+        return near(mean[:rows], std[:rows], REACH)
 
     def push(self, stack: Stack, u: np.ndarray, y: Any, rows: int) -> None:
         stack.push(standard(rows * self._size), u[:rows])
@@ -124,7 +125,7 @@ class Mixture(Latents):
     def q(self, numbers: np.ndarray, y: Any, rows: int) -> Distribution:
         mean, std = map(np.asarray, self._q(self._variables, numbers, y))
         self.width = self.width or width_of(mean[:rows], std[:rows])
-        return wide(mean[:rows], std[:rows], self.width)
+        return wide(mean[:rows], std[:rows], self.width, near)
 
     def push(self, stack: Stack, u: np.ndarray, y: Any, rows: int) -> None:
         component = stack.pop(self._of_component(u, y, rows))
@@ -229,9 +230,11 @@ def standard(number: int) -> Distribution:
     return standard_normal(CELLS, REACH, number)
 
 
-def wide(mean: np.ndarray, std: np.ndarray, width: float) -> Distribution:
-    """Returns Gaussians on a grid of cells of a width."""
-    return normal(mean.astype(np.float64) / width, std.astype(np.float64) / width, FAR)
+def wide(
+    mean: np.ndarray, std: np.ndarray, width: float, kind: Callable[..., Distribution] = normal
+) -> Distribution:
+    """Returns Gaussians on a grid of cells of a width, `normal` or `near`."""
+    return kind(mean.astype(np.float64) / width, std.astype(np.float64) / width, FAR)
 
 
 def width_of(mean: np.ndarray, std: np.ndarray) -> float:

@@ -48,14 +48,15 @@ def x_of(numbers: Array, event: Event) -> Array:
     numbers = numbers.reshape(-1, *event.shape)
     if event.values.kind == "tokens":
         return numbers
-    x = each_of(event.values)[jnp.maximum(numbers, 0)]
+    x = jnp.asarray(each_of(event.values))[jnp.maximum(numbers, 0)]
     return jnp.where(numbers < 0, jnp.nan, x) if event.values.missing else x
 
 
-def each_of(values: Values) -> Array:
+def each_of(values: Values) -> np.ndarray:
     """Returns every x [V]."""
-    numbers = jnp.arange(count_of(values))
-    return numbers if values.kind == "tokens" else numbers / jnp.float32(_last(values))
+    if values.kind == "tokens":
+        return np.arange(count_of(values), dtype=np.int32)
+    return np.arange(count_of(values), dtype=np.float32) / np.float32(_last(values))
 
 
 def batch_of(numbers: Array, y: Array | None, event: Event) -> Batch:

@@ -52,6 +52,14 @@ One whose examples have no size of their own may also have
     read_whole(paths, event, config)
         Yields the user's files as x [*places, C], each with the places that it has.
 
+and one may have
+
+    lost(paths, x, event, config)
+        Returns what x [N, *places, C], made of the user's files, lacks of them, in words; "" where
+        it is nothing.
+    formats(x)
+        Returns the bytes [N] that x take in usual formats of files without loss, by their names.
+
 x is [..., *shape], as a model makes it. The first modality that takes the data has them, unless
 `data.modality` names one of the table, or one's own by "module:Name", a class or a module that has
 all of these.

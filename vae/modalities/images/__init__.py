@@ -37,6 +37,7 @@ from vae.modalities.images.show import (
     animate,
     code_length,
     file,
+    formats,
     likeness,
     perceived,
     sheet,
@@ -44,7 +45,7 @@ from vae.modalities.images.show import (
     table,
     texts,
 )
-from vae.modalities.images.user_files import fitted, read_files, read_whole
+from vae.modalities.images.user_files import fitted, lost, read_files, read_whole
 from vae.probability.event import Event
 
 logger = logging.getLogger(__name__)

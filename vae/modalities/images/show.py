@@ -114,3 +114,20 @@ def _png_bytes(levels: np.ndarray) -> int:
     file = io.BytesIO()
     Image.fromarray(levels).save(file, "png", optimize=True)
     return file.tell()
+
+
+def formats(x: np.ndarray) -> dict[str, np.ndarray]:
+    """See `vae/modalities`: images [N, H, W, 1 or 3] as PNG and WebP, black and white in bits."""
+    if x.shape[-1] not in (1, 3):
+        return {}
+    return {name: np.array([_bytes(image, name) for image in x]) for name in ("PNG", "WebP")}
+
+
+def _bytes(x: np.ndarray, name: str) -> int:
+    image, packed = Image.fromarray(grids.as_bytes(x)), io.BytesIO()
+    if name == "WebP":
+        image.save(packed, "webp", lossless=True, quality=100, method=6)
+    else:
+        binary = x.shape[-1] == 1 and np.isin(x, (0, 1)).all()
+        (image.convert("1", dither=0) if binary else image).save(packed, "png", optimize=True)
+    return packed.tell()

@@ -79,6 +79,14 @@ def read_whole(
         yield _as_x(image.astype(np.float32), event.values)
 
 
+def lost(paths: Sequence[str | Path], x: np.ndarray, event: Event, config: ConfigDict) -> str:
+    """See `vae/modalities`: whether images were cropped or resized."""
+    whole = read_whole(paths, event, config)
+    changed = sum(not np.array_equal(image, own) for image, own in zip(whole, x, strict=True))
+    places = "x".join(map(str, event.places))
+    return f"{changed} of {len(x)} pictures are cropped or resized to {places}" if changed else ""
+
+
 def _opened(name: str, content: Callable[[], str | bytes], fit: Fit) -> Image.Image:
     try:
         return open_image(content(), fit)

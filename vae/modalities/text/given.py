@@ -14,7 +14,7 @@ from vae.data.given import as_array
 from vae.errors import InputError
 from vae.files import user_path
 from vae.modalities.text import columns, files
-from vae.modalities.text.tokens import MISSING, UNK, encode, padded, tokenizer_of
+from vae.modalities.text.tokens import EOS, MISSING, UNK, encode, padded, tokenizer_of
 from vae.probability.event import Event
 
 logger = logging.getLogger(__name__)
@@ -79,6 +79,16 @@ def read_files(
     if not texts:
         raise InputError(f"{', '.join(map(str, paths))} has no text in it: give another.")
     return as_x(texts, event), names
+
+
+def lost(paths: Sequence[str | Path], x: np.ndarray, event: Event, config: ConfigDict) -> str:
+    """See `vae/modalities`: whether texts are cut, or have unknown words."""
+    cut, unknown = int((x != EOS).all((1, 2)).sum()), int((x == UNK).sum())
+    found = [
+        f"{cut} of {len(x)} texts are cut to {event.places[0]} tokens" if cut else "",
+        f"{unknown} words are unknown" if unknown else "",
+    ]
+    return ", ".join(filter(None, found))
 
 
 def as_x(texts: Sequence[str], event: Event) -> np.ndarray:
