@@ -70,7 +70,7 @@ def test_pictures_of_ones_own_come_back_as_files(run, tmp_path, caplog):
     assert [path.name for path in paths] == ["examples.npz", "0.png", "1.png", "2.png"]
     for path, image in zip(paths[1:], raw, strict=True):
         with Image.open(path) as found:
-            np.testing.assert_array_equal(np.rint(np.asarray(found) / (255 / 16)), image)
+            np.testing.assert_array_equal(np.rint(np.asarray(found)[..., 0] / (255 / 16)), image)
     Image.fromarray(np.zeros((16, 9), np.uint8)).save(tmp_path / "wide.png")
     lost = compress(run, files=[tmp_path / "wide.png"], out=tmp_path / "wide.vae").figures
     assert lost["restored"] == "1 of 1 pictures are cropped or resized to 8x8"

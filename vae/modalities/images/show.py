@@ -6,6 +6,7 @@ import io
 import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import jax
 import numpy as np
@@ -107,27 +108,29 @@ def code_length(x: np.ndarray) -> np.ndarray:
 def _code_length(image: np.ndarray) -> float:
     levels = np.rint(255 * np.clip(image, 0, 1)).astype(np.uint8)
     planes = [levels] if levels.shape[-1] == 3 else np.moveaxis(levels, -1, 0)
-    return sum(_png_bytes(plane) for plane in planes) * 8 * math.log(2)
-
-
-def _png_bytes(levels: np.ndarray) -> int:
-    file = io.BytesIO()
-    Image.fromarray(levels).save(file, "png", optimize=True)
-    return file.tell()
+    return (
+        sum(_size(Image.fromarray(plane), "png", optimize=True) for plane in planes)
+        * 8
+        * math.log(2)
+    )
 
 
 def formats(x: np.ndarray) -> dict[str, np.ndarray]:
     """See `vae/modalities`: images [N, H, W, 1 or 3] as PNG and WebP, black and white in bits."""
     if x.shape[-1] not in (1, 3):
         return {}
-    return {name: np.array([_bytes(image, name) for image in x]) for name in ("PNG", "WebP")}
+    levels = np.rint(255 * np.clip(x, 0, 1)).astype(np.uint8)
+    images = [Image.fromarray(each[..., 0] if x.shape[-1] == 1 else each) for each in levels]
+    webp = {"lossless": True, "quality": 100, "method": 6}
+    binary = x.shape[-1] == 1 and np.isin(levels, (0, 255)).all()
+    bits = [image.convert("1", dither=Image.Dither.NONE) for image in images] if binary else images
+    return {
+        "PNG": np.array([_size(image, "png", optimize=True) for image in bits]),
+        "WebP": np.array([_size(image, "webp", **webp) for image in images]),
+    }
 
 
-def _bytes(x: np.ndarray, name: str) -> int:
-    image, packed = Image.fromarray(grids.as_bytes(x)), io.BytesIO()
-    if name == "WebP":
-        image.save(packed, "webp", lossless=True, quality=100, method=6)
-    else:
-        binary = x.shape[-1] == 1 and np.isin(x, (0, 1)).all()
-        (image.convert("1", dither=0) if binary else image).save(packed, "png", optimize=True)
-    return packed.tell()
+def _size(image: Image.Image, kind: str, **settings: Any) -> int:
+    file = io.BytesIO()
+    image.save(file, kind, **settings)
+    return file.tell()
