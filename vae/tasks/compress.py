@@ -59,8 +59,9 @@ def compress(
 
     Args:
       run: the run.
-      paths: files and folders of your own examples.
-      files: the same, as other tasks take them.
+      paths: the same as `files`, without a flag.
+      files: files and folders of your own examples, which are compressed instead of a split; words
+        without a flag are such, too.
       split: the split to compress, where there are no files; test if absent.
       num: the number of examples of the split, the first ones; all if absent.
       labels: classes of your own examples, by number or name, or one for all.

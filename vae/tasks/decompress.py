@@ -33,6 +33,7 @@ def decompress(run: Run, *files: str, out: Path | None = None) -> Output:
 
     Examples:
       vae decompress --workdir=runs/digits test.vae --out=DIR
+      vae decompress --workdir=runs/text book.vae
 
     Args:
       run: the run whose weights compressed it.
