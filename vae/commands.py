@@ -62,6 +62,7 @@ GROUPS = {
     "What it is worth": {
         "evaluate": f"{TASKS}.evaluate:evaluate",
         "udr": "vae.experiment_commands:udr",
+        "rate_distortion": "vae.experiment_commands:rate_distortion",
         "fidelity": f"{TASKS}.fidelity:fidelity",
         "disentanglement": f"{TASKS}.disentanglement:disentanglement",
         "nearest": f"{TASKS}.nearest:nearest",

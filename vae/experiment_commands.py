@@ -1,4 +1,4 @@
-"""The commands on experiments and their runs: train, list, compare, results, udr."""
+"""The commands on experiments and their runs: train, list, compare, results and others."""
 
 from __future__ import annotations
 
@@ -143,6 +143,30 @@ def udr(*workdirs: str, split: Split = "test", num: Count = 5000) -> Output:
 
     prepare(None)
     text, paths, figures = measure(workdirs, split=split, num=num)
+    return Output(paths, figures, text)
+
+
+def rate_distortion(*, workdir: Path, key: str | None = None, probe: bool = False) -> Output:
+    """Draws rate-distortion and rate-accuracy curves of a sweep over beta, or over another key.
+
+    The rate is the mean KL of q(z | x) to the prior and the distortion the mean of -log p(x | z),
+    of test examples in nats; their sum is the negative ELBO, which is constant along the diagonals
+    (Alemi et al. 2018). The accuracy is what linear models read from latents, where `vae probe`
+    has measured it.
+
+    Examples:
+      vae rate_distortion --workdir=sweeps/digits --probe
+      vae rate_distortion --workdir=runs --key=model.latent_dim
+
+    Args:
+      workdir: The directory of a sweep, or one that holds runs; files are written into it.
+      key: The key along the curves; objective.beta, or the only one that differs, if absent.
+      probe: Probes the latents of all runs in which that was not done.
+    """
+    from vae.report.rate_distortion import measure
+
+    prepare(None)
+    text, paths, figures = measure(user_path(workdir), key, probe=probe)
     return Output(paths, figures, text)
 
 

@@ -176,9 +176,11 @@ def test_classes_are_read_from_latents_and_beside_them_from_values(run):
     (picture, mapped, _), result, text = probe_latents(run, num=180)
     assert result == read(run, "probe.json") and picture.is_file() and mapped.is_file()
     assert result["examples"] == {"train": 180, "valid": 180, "test": 180}
-    assert result["features"] == {"latents": 4, "values": 64, "pca": 4} and not result["told"]
+    assert result["features"] == {"latents": 4, "samples": 4, "values": 64, "pca": 4}
+    assert not result["told"]
     own = result["targets"]["class"]
-    for kind in result["features"]:
+    for kind in ("latents", "values", "pca"):
+        assert own["samples"]["linear"]["accuracy"] < own[kind]["linear"]["accuracy"]
         assert own[kind]["linear"]["accuracy"] > own["commonest"] + 0.3
         assert own[kind]["few"].keys() == {"1", "5", "10"}
         assert own[kind]["few"]["1"]["accuracy"] < own[kind]["few"]["10"]["accuracy"]

@@ -62,6 +62,12 @@ TASKS = {
         "the same by pixels": "pixels.auroc",
         "TAR at 1% FAR": "posterior.tar_at_1%_far",
     },
+    "probe.json": {
+        "linear models of latents, accuracy": "mean.latents.accuracy",
+        "of values": "mean.values.accuracy",
+        "R2 of latents": "mean.latents.r2",
+        "R2 of values": "mean.values.r2",
+    },
     "anomaly*.json": {
         "outliers by NLL, AUROC": "auroc.nll",
         "by likelihood ratio": "auroc.ratio",

@@ -140,7 +140,7 @@ def find(folder: Path, depth: int = DEEPEST) -> Iterator[Path]:
 
 def config_file(words: Sequence[str]) -> str:
     """Returns the experiment's file, with its variant, from the command line of a run."""
-    for word, after in zip(words, [*words[1:], ""], strict=True):
+    for word, after in zip(words, [*words[1:], ""], strict=False):  # there may be none
         if word.startswith("--config="):
             return word.removeprefix("--config=")
         if word == "--config":

@@ -5,7 +5,7 @@ They tell the directions of attributes, and which dimensions of the latents are 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any, NamedTuple
 
 import jax
@@ -73,10 +73,14 @@ def encodings(run: Run) -> Encodings:
 
 def encode(run: Run, dataset: Dataset, examples: Examples) -> Encodings:
     """Returns the encodings of examples of the run's data."""
-    parts = list(make_encoder(run, dataset)(examples, cut=run.model.any_length))
+    return in_order(make_encoder(run, dataset)(examples, cut=run.model.any_length))
+
+
+def in_order(batches: Iterable[Encoded]) -> Encodings:
+    """Returns the encodings of batches in the order of their examples."""
     *columns, index = (
         np.concatenate(column)
-        for column in zip(*((p.mean, p.z, p.label, p.ok, p.row) for p in parts), strict=True)
+        for column in zip(*((p.mean, p.z, p.label, p.ok, p.row) for p in batches), strict=True)
     )
     order = np.argsort(index)
     return Encodings(*(column[order] for column in columns))

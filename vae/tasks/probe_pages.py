@@ -44,6 +44,7 @@ def readings(
         _over_labels(axes, target.name, result["targets"][target.name], names)
     if others:
         _bars(every[-1], others, result["targets"], names)
+        drawn.legend(*every[-1].get_legend_handles_labels(), **BESIDE)
     title = (
         f"What linear models read from latents and from values, step {result['step']:,}, "
         f"{result['examples']['train']:,} training and {result['examples']['test']:,} test examples"
@@ -104,7 +105,6 @@ def _bars(
     axes.set_xlim(max(lowest, -0.5), 1)
     axes.set_xlabel("accuracy, or R2, on test examples", fontsize=SMALL)
     axes.tick_params(labelsize=SMALL)
-    axes.get_figure().legend(*axes.get_legend_handles_labels(), **BESIDE)
 
 
 def maps(

@@ -1,7 +1,9 @@
 """Measures what a representation is worth: what can be read from latents, beside the data's values.
 
 The same is read from the values themselves and from as many principal components of these as there
-are latents, so that a figure of the latents has something to be compared with.
+are latents, so that a figure of the latents has something to be compared with. The means of
+q(z | x) are a function of x, and may tell x apart by differences that q's noise drowns: what so many
+nats of KL can tell is read from samples of q.
 """
 
 from __future__ import annotations
@@ -22,6 +24,7 @@ from vae.modalities import pictures
 from vae.probability.event import Event
 from vae.run import Run
 from vae.tasks import names, probe_pages
+from vae.tasks.encodings import in_order, make_encoder
 from vae.tasks.inputs import embed
 from vae.tasks.output import Output
 from vae.tasks.targets import Target, targets_of
@@ -34,12 +37,13 @@ EXAMPLES = 5000  # the most of each split
 MAX_BYTES = 2**29  # of the values of a split
 MAPPED = 2000  # test examples of the map
 PERPLEXITY = 30
-LATENTS, VALUES, PCA = "latents", "values", "pca"
-CALLED = {LATENTS: "latents", VALUES: "values", PCA: "PCA"}
+LATENTS, SAMPLES, VALUES, PCA = "latents", "samples", "values", "pca"
+CALLED = {LATENTS: "means", SAMPLES: "samples", VALUES: "values", PCA: "PCA"}
 PROTOCOL = {
-    "features": "posterior means, values (tokens: how often each is there) and their principal "
-    f"components, centred and divided by one number; of more than {readout.MOST}, as many "
-    f"principal components, and for clusters {clustering.MOST}",
+    "features": "latents: means of q(z | x); samples: one z ~ q(z | x) of each example; values "
+    "(tokens: how often each is there) and their principal components; all centred and divided by "
+    f"one number; of more than {readout.MOST}, so many principal components ({clustering.MOST} for "
+    "clusters)",
     "linear": "logistic or ridge regression, its penalty chosen on validation examples",
     "nearest": "k nearest training examples, k chosen on validation examples",
     "few": f"logistic regression with C = 1, mean and error of {readout.DRAWS} draws of the labels",
@@ -53,8 +57,9 @@ def probe(run: Run, *, num: Count = EXAMPLES, seed: Seed = 0) -> Output:
     """Measures what can be read from the latents: classes and attributes, from many labels or few.
 
     It fits linear models, nearest neighbours and clusters to the latents of training examples,
-    chooses by validation examples, and measures on test examples; and does the same with the values
-    themselves, and with as many of their principal components as there are latents. It draws the
+    chooses by validation examples, and measures on test examples; and does the same with samples of
+    q(z | x), with the values themselves, and with as many principal components of these as there
+    are latents. It draws the
     accuracy over the number of labels, and a map (t-SNE) of the latents of test examples, and
     writes `probe.json`.
 
@@ -71,8 +76,9 @@ def probe(run: Run, *, num: Count = EXAMPLES, seed: Seed = 0) -> Output:
       The paths of the two pictures and of the file, and {"step", "seed", "examples": number by
       split, "features": number by kind, "told": whether the encoder is given the labels, "targets":
       {name: {"classes": number (0: it is a number), "commonest": share of the commonest class, and
-      for "latents", "values" and "pca": {"linear", "nearest": {"accuracy" or "r2", its "_stderr",
-      and what was chosen}, and for classes "few": {labels of each class: accuracy}, "k_means" and
+      for each kind, "latents" (means), "samples" (of a q(z | x) that is a density of one vector),
+      "values" and "pca", {"linear", "nearest": {"accuracy" or "r2", its "_stderr", and what was
+      chosen}, and for classes "few": {labels of each class: accuracy}, "k_means" and
       "gaussian_mixture": {"accuracy", "ari", "nmi"}}}}, "mean": of "accuracy" and "r2" over targets
       by linear models, "map": its settings, "protocol"}.
 
@@ -166,14 +172,8 @@ def _features(run: Run, batches: Sequence[Any]) -> dict[str, Sets]:
     Raises:
       InputError: the model does not encode, or not to numbers.
     """
-    free = run.model.takes_unlabelled  # it is not told what is to be read
-    latents = Sets(
-        *(
-            embed(run, batch.x, np.full(len(batch.x), -1) if free else batch.y).astype(np.float32)
-            for batch in batches
-        )
-    )
-    if not all(np.isfinite(x).all() for x in latents):
+    found = _encoded(run, batches)
+    if not all(np.isfinite(x).all() for sets in found.values() for x in sets):
         raise InputError(
             f"the latents of {run.workdir} are not all numbers: it diverged; choose another --step."
         )
@@ -182,10 +182,27 @@ def _features(run: Run, batches: Sequence[Any]) -> dict[str, Sets]:
         there = np.ma.masked_invalid(values.train)
         mean = there.mean(0).filled(0.0)
         values = values.each(lambda x: np.where(np.isnan(x), mean, x))
-    found = {LATENTS: latents, VALUES: values}
-    if (size := latents.train.shape[1]) < values.train.shape[1]:
+    found[VALUES] = values
+    if (size := found[LATENTS].train.shape[1]) < values.train.shape[1]:
         found[PCA] = readout.components(values, size)
     return {kind: scaled(x) for kind, x in found.items()}
+
+
+def _encoded(run: Run, batches: Sequence[Any]) -> dict[str, Sets]:
+    """Returns the posterior means and, where q(z | x) is a density of one vector, samples of it."""
+    model, dataset, sizes = run.model, run.dataset(), [len(batch.x) for batch in batches]
+    if not model.encodes or model.posterior is None:
+        free = model.takes_unlabelled  # it is not told what is to be read
+        ys = [np.full(n, -1) if free else b.y for n, b in zip(sizes, batches, strict=True)]
+        means = Sets(*(embed(run, b.x, y) for b, y in zip(batches, ys, strict=True)))
+        return {LATENTS: means}
+    encoder, made = make_encoder(run, dataset), []
+    for split, size in zip(Sets._fields, sizes, strict=True):
+        examples = getattr(dataset, split).take(np.arange(size))
+        made.append(in_order(encoder(examples, cut=model.any_length)))
+    means = Sets(*(each.mean for each in made))
+    drawn = {SAMPLES: Sets(*(each.z for each in made))} if model.posterior.is_density else {}
+    return {LATENTS: means} | drawn
 
 
 def _facts(target: Target, truth: np.ndarray) -> dict[str, Any]:
@@ -269,13 +286,13 @@ def _as_text(result: Mapping[str, Any], targets: Sequence[Target]) -> str:
         lines += ["", *aligned(rows, range(1, len(first) + len(head)))]
     others = [target for target in targets if not target.one]
     for method in ("linear", "nearest neighbours") if others else ():
-        rows = [[f"attribute, {method}", "", *head]]
+        rows = [[f"attribute, {method}", "commonest", *head]]
         for target in others:
             own, name = found[target.name], _main(target)
-            of = f"accuracy, commonest {own['commonest']:.3f}" if target.classes else "R2"
+            chance = f"{own['commonest']:.3f}" if target.classes else "(R2)"
             cells = [_cell(own[kind][method.partition(" ")[0]], name) for kind in sizes]
-            rows.append([f"  {target.name}", of, *cells])
-        lines += ["", *aligned(rows, range(2, len(rows[0])))]
+            rows.append([f"  {target.name}", chance, *cells])
+        lines += ["", *aligned(rows, range(1, len(rows[0])))]
     return "\n".join(lines)
 
 
