@@ -2,8 +2,8 @@
 
 The same is read from the values themselves and from as many principal components of these as there
 are latents, so that a figure of the latents has something to be compared with. The means of
-q(z | x) are a function of x, and may tell x apart by differences that q's noise drowns: what so many
-nats of KL can tell is read from samples of q.
+q(z | x) are a function of x, and may tell x apart by differences that q's noise drowns: what the
+rate (the KL) can tell is read from samples of q.
 """
 
 from __future__ import annotations
