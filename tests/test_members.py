@@ -27,11 +27,10 @@ POSTERIORS = {
         "model__posterior_flows": 2,
         "model__posterior_width": 8,
     },
-    "hamiltonian": {"model__posterior": "hamiltonian"},
+    "hamiltonian": {"model__posterior": "hamiltonian", "model__posterior_flows": 3},
     "riemannian_hamiltonian": {
         "model__posterior": "riemannian_hamiltonian",
-        "model__leapfrogs": 2,
-        "model__centroids": 50,
+        "model__posterior_flows": 2,
     },
     "vmf": {"model__posterior": "vmf", "model__prior": "uniform_sphere"},
     "wrapped_normal": {

@@ -249,7 +249,7 @@ MEMBERS = (
         BCE
         | {"learn_eps_lf": True, "learn_beta_zero": True, "beta_zero": 0.3}
         | {"eps_lf": 0.05, "n_lf": 3},
-        {"model.posterior": "hamiltonian", "model.leapfrogs": 3},
+        {"model.posterior": "hamiltonian", "model.posterior_flows": 3},
         "squared_noise",
         "steps_apart",
         notes=("hamiltonian",),
@@ -257,7 +257,7 @@ MEMBERS = (
     Member(
         "RHVAE",
         BCE | {"beta_zero": 0.3, "eps_lf": 0.01, "n_lf": 3},
-        {"model.posterior": "riemannian_hamiltonian", "model.leapfrogs": 3},
+        {"model.posterior": "riemannian_hamiltonian", "model.posterior_flows": 3},
         "squared_momentum",
         "metric_apart",
         notes=("riemannian",),

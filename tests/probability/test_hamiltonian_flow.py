@@ -38,7 +38,7 @@ WRONG = 0.4  # how far off the Gaussian is
 
 def weights(step, x, keys):
     """log w [K, B] of a linear-Gaussian model with this posterior, and a given step parameter."""
-    vae = dataclasses.replace(model(WRONG), posterior=Hamiltonian(2, leapfrogs=3))
+    vae = dataclasses.replace(model(WRONG), posterior=Hamiltonian(2, flows=3))
     params = {"posterior": {"step": jnp.full(2, step), "tempering": jnp.array(0.5)}}
     params = VARIABLES["params"] | params
     return log_weights(jax.jit(vae.terms)(VARIABLES | {"params": params}, Batch(x), keys=keys))

@@ -33,12 +33,12 @@ AXES: dict[str, dict[str, Choice]] = {
         "hamiltonian": Choice(
             "A Gaussian whose samples take leapfrog steps by the gradient of log p(x, z).",
             "vae.models.posteriors.hamiltonian:Hamiltonian",
-            ("leapfrogs",),
+            ("posterior_flows",),
         ),
         "riemannian_hamiltonian": Choice(
             "The same in a metric of the latents, learned around encoded training examples.",
             "vae.models.posteriors.riemannian_hamiltonian:RiemannianHamiltonian",
-            ("leapfrogs", "centroids", "metric_temperature", "metric_regularization"),
+            ("posterior_flows",),
         ),
         "vmf": Choice(
             "Von Mises-Fisher on the unit sphere; its prior is uniform_sphere.",

@@ -138,7 +138,13 @@ KEYS = {
         "Along each axis. spatial: 2 makes the layers at the size of x cheap.",
     ),
     "model.posterior": axis("model.posterior", "gaussian", "The family of q(z | x)."),
-    "model.posterior_flows": Key(4, DEPTH, "Transformations of the posterior."),
+    "model.posterior_flows": Key(
+        4,
+        DEPTH,
+        "Transformations of the posterior.\n"
+        "hamiltonian, riemannian_hamiltonian: leapfrog steps, each a pass through the decoder and "
+        "back.",
+    ),
     "model.posterior_width": Key(64, SOME, "Width of the flows' context and hidden layers."),
     "model.posterior_scale": Key(
         0.5,
@@ -146,22 +152,6 @@ KEYS = {
         "The spread of normalised means.\n"
         "It is their standard deviation over a batch, gamma. "
         "With a prior N(0, I) and D latents the KL of a batch is at least D / 2 times its square.",
-    ),
-    "model.leapfrogs": Key(
-        3,
-        DEPTH,
-        "Leapfrog steps of the posterior.\nEach takes a pass through the decoder, and back.",
-    ),
-    "model.centroids": Key(
-        200,
-        SOME,
-        "Encoded examples in the metric of the latents.\nThey are the last of the training set.",
-    ),
-    "model.metric_temperature": Key(
-        1.5, ABOVE_ZERO, "How far each centroid reaches, T.\nIn units of z."
-    ),
-    "model.metric_regularization": Key(
-        0.01, ABOVE_ZERO, "The inverse metric away from all centroids, lambda."
     ),
     "model.curvature": Key(
         1.0,

@@ -20,14 +20,14 @@ LARGEST = 0.5  # step size
 
 @dataclasses.dataclass(frozen=True)
 class Hamiltonian(Gaussian):
-    """z is where `leapfrogs` steps by the gradient of log p(x, z) lead from a Gaussian's sample.
+    """z is where `flows` leapfrog steps in log p(x, z) lead from a Gaussian's sample.
 
     The encoder gives the Gaussian, as for "gaussian". Learned beside it are the step size of each
     dimension and the tempering, the same for all x; the decoder gets the gradient through the
     steps. See `hamiltonian_flow.py`.
     """
 
-    leapfrogs: int
+    flows: int
 
     any_density = False
     uses_joint = True
@@ -43,4 +43,4 @@ class Hamiltonian(Gaussian):
         params = variables["params"]
         step = LARGEST * jax.nn.sigmoid(params["step"])[None]
         tempering = jax.nn.sigmoid(params["tempering"])[None]
-        return hamiltonian_flow(q, log_joint, step, tempering, num=self.leapfrogs)
+        return hamiltonian_flow(q, log_joint, step, tempering, num=self.flows)

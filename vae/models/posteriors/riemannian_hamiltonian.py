@@ -23,20 +23,20 @@ LARGEST = 0.1  # step size
 
 @dataclasses.dataclass(frozen=True)
 class RiemannianHamiltonian(Posterior):
-    """z is where `leapfrogs` generalised leapfrog steps lead from a Gaussian's sample.
+    """z is where `flows` leapfrog steps in a metric lead from a Gaussian's sample.
 
     The encoder gives the Gaussian, and of each example a lower triangular matrix L, whose diagonal
     is positive. The metric is made of the means and the L of the last `centroids` examples of the
     training batches, this one's first, which get its gradient; the paper takes those of the batch
     in training, and of the whole training set afterwards. Learned beside it are the step size and
-    the tempering. See `riemannian_flow.py`.
+    the tempering; `temperature` and `regularization` are the metric's. See `riemannian_flow.py`.
     """
 
     size: int
-    leapfrogs: int
-    centroids: int
-    metric_temperature: float
-    metric_regularization: float
+    flows: int
+    centroids: int = 200
+    temperature: float = 1.5
+    regularization: float = 0.01
 
     uses_joint = True
 
@@ -81,12 +81,12 @@ class RiemannianHamiltonian(Posterior):
         metric = Metric(
             statistics["centroids"][None],
             statistics["factors"][None],
-            self.metric_temperature,
-            self.metric_regularization,
+            self.temperature,
+            self.regularization,
         )
         step = LARGEST * jax.nn.sigmoid(params["step"])[None]
         tempering = jax.nn.sigmoid(params["tempering"])[None]
-        return riemannian_flow(q, log_joint, metric, step, tempering, num=self.leapfrogs)
+        return riemannian_flow(q, log_joint, metric, step, tempering, num=self.flows)
 
     def _split(self, outputs: Array) -> list[Array]:
         return jnp.split(outputs, (self.size, 2 * self.size), axis=-1)
