@@ -51,11 +51,13 @@ def test_codes_that_are_the_factors_have_the_best_scores(of_shapes, caplog):
     assert figures["factors"]["shape"] == {
         "classes": 3,
         "entropy": pytest.approx(np.log(3), abs=0.02),
+        "bias": pytest.approx(19 / 134),
         "cut": False,
     }
     assert figures["factors"]["Size"]["classes"] == 10 and figures["factors"]["Size"]["cut"]
     assert figures["left_out"] == ["Same"] and figures["constant"] == [1]
     assert "left out: Same" in caplog.text and "the same for all: 1" in caplog.text
+    assert "200 examples are few" in caplog.text and "is bias: shape, Size" in caplog.text
     for name in ("beta_vae", "modularity", "infom", "infoc", "dci_disentanglement", "explicitness"):
         assert figures["scores"][name] > 0.8, name
         low, high = figures["intervals"][name]

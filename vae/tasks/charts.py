@@ -113,12 +113,17 @@ def points(axes: Axes, sets: Mapping[str, np.ndarray], *, legend: bool = True) -
 
 
 def shares(
-    panels: Mapping[str, np.ndarray], rows: Sequence[str], columns: Sequence[str], title: str
+    panels: Mapping[str, np.ndarray],
+    names: tuple[str, str],
+    rows: Sequence[str],
+    columns: Sequence[str],
+    title: str,
 ) -> np.ndarray:
-    """Draws matrices of shares between 0 and 1, side by side, with their values.
+    """Draws matrices of shares between 0 and 1, with their values.
 
     Args:
       panels: what the shares are of -> [R, C].
+      names: what rows and columns are.
       rows: the names of the rows.
       columns: the names of the columns.
       title: the title of the page.
@@ -126,20 +131,27 @@ def shares(
     Returns:
       The page, [H, W, 3] uint8.
     """
-    across = max(SIDE, 0.55 * len(columns) + 0.8)
-    drawn = figure(across * len(panels) + 0.8, max(SIDE, 0.22 * len(rows) + 1.2))
-    every = drawn.subplots(1, len(panels), squeeze=False)[0]
+    wide = len(columns) > len(rows)  # then panels lie one above the other
+    width, height = max(SIDE, 0.4 * len(columns) + 1), max(SIDE, 0.22 * len(rows) + 1.5)
+    down, across = (len(panels), 1) if wide else (1, len(panels))
+    drawn = figure(width * across + 0.8, height * down)
+    every = drawn.subplots(down, across, squeeze=False).ravel()
+    upright = max(map(extent, columns)) > DPI * (width - 1) / len(columns)
     for axes, (what, matrix) in zip(every, panels.items(), strict=True):
         shown = axes.imshow(matrix, cmap="Blues", vmin=0, vmax=1, aspect="auto")
-        axes.set_title(_plain(what), fontsize=SMALL)
-        upright = max(map(extent, columns)) * len(columns) > DPI * (across - 0.8)
-        axes.set_xticks(range(len(columns)), [_plain(name) for name in columns], fontsize=SMALL)
+        axes.set_title(what, fontsize=SMALL)
+        axes.set_xticks(range(len(columns)), [_plain(name) for name in columns])
+        axes.set_yticks(range(len(rows)), [_plain(name) for name in rows])
+        axes.tick_params(labelsize=SMALL)
         axes.tick_params(axis="x", rotation=90 if upright else 0)
-        axes.set_yticks(range(len(rows)), [_plain(name) for name in rows], fontsize=SMALL)
+        axes.set_ylabel(names[0], fontsize=SMALL)
+        axes.set_xlabel(names[1], fontsize=SMALL)
         for (r, c), value in np.ndenumerate(matrix):
             colour = "white" if value > 0.6 else "black"
             axes.text(c, r, f"{value:.2f}", ha="center", va="center", color=colour, fontsize=SMALL)
-    drawn.colorbar(shown, ax=every, label="share", fraction=0.03).ax.tick_params(labelsize=SMALL)
+    bar = drawn.colorbar(shown, ax=every, aspect=30, pad=0.02)
+    bar.set_label("share", fontsize=SMALL)
+    bar.ax.tick_params(labelsize=SMALL)
     return titled(pixels(drawn), title)
 
 

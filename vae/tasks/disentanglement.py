@@ -13,7 +13,15 @@ from vae.annotations import Count, Seed, Split
 from vae.data.fields import MARK, fields_of
 from vae.data.prepare import first_examples
 from vae.errors import InputError
-from vae.evaluation.disentanglement import PROTOCOL, SCORES, Scores, as_classes, measure, varies
+from vae.evaluation.disentanglement import (
+    PROTOCOL,
+    SCORES,
+    Scores,
+    as_classes,
+    measure,
+    pairwise,
+    varies,
+)
 from vae.evaluation.disentanglement.predictors import split as split_rows
 from vae.modalities import pictures
 from vae.models.parts import vectors
@@ -31,6 +39,7 @@ EXAMPLES = 15_000
 MAX_BYTES = 2**29  # of these examples
 NUMBERS = 256  # the most numbers of a code
 FEWEST = 30  # examples
+MOST_BIAS = 0.1  # of a factor's entropy
 DRAWN = 24  # the most latents in the picture
 
 
@@ -76,9 +85,10 @@ def disentanglement(
 
     Returns:
       The paths of the picture and of `disentanglement_SPLIT.json`, and {"step", "num", "latents",
-      "scores", "intervals" (95%), "factors": {name: {"classes", "entropy" (nats), "cut"}},
-      "left_out" (factors), "constant" (latents of one value), "variances" [D],
-      "mutual_information" (nats), "importance", "accuracy" and "robustness" [D, F], "protocol"}.
+      "scores", "intervals" (95%), "factors": {name: {"classes", "entropy" (nats), "bias" (nats that
+      "mutual_information" has where there is none), "cut"}}, "left_out" (factors), "constant"
+      (latents of one value), "variances" [D], "mutual_information" (nats), "importance",
+      "accuracy" and "robustness" [D, F], "protocol"}.
       Scores that need several factors or latents are missing where there is one.
 
     Raises:
@@ -189,6 +199,7 @@ def _result(
         known.names[f]: {
             "classes": int(classes[:, f].max()) + 1,
             "entropy": float(entropy),
+            "bias": pairwise.bias(split_rows(len(codes))[0].stop, int(classes[:, f].max()) + 1),
             "cut": bool(len(np.unique(known.values[:, f])) > classes[:, f].max() + 1),
         }
         for f, entropy in described
@@ -205,8 +216,15 @@ def _warn(result: dict[str, Any]) -> None:
         logger.warning("These factors hardly vary and are left out: %s", *_few(result["left_out"]))
     if result["constant"]:
         logger.warning("These latents are the same for all: %s", *_few(result["constant"]))
+    factors = result["factors"]
+    if few := [name for name, of in factors.items() if of["bias"] > MOST_BIAS * of["entropy"]]:
+        logger.warning(
+            "%d examples are few: of what a latent seems to say by histogram (MIG, modularity) "
+            "about these factors, more than a tenth of their entropy is bias: %s",
+            *(result["num"], *_few(few)),
+        )
     if missing := [SCORES[name] for name in SCORES if name not in result["scores"]]:
-        one = "factor" if len(result["factors"]) == 1 else "latent that varies"
+        one = "factor" if len(factors) == 1 else "latent that varies"
         logger.info("With one %s there is no %s", one, ", ".join(missing))
 
 
@@ -224,8 +242,9 @@ def _page(run: Run, factors: Sequence[str], found: Scores) -> np.ndarray:
         f" (the {DRAWN} of {len(information)} that say most)" if len(information) > DRAWN else ""
     )
     panels = {
-        "mutual information over the factor's entropy": information[order],
-        "importance for predicting the factor": found.matrices["importance"][order],
+        "mutual information (of the factor's entropy)": information[order],
+        "importance for predicting the factor (DCI)": found.matrices["importance"][order],
     }
     title = f"What the latents{which} say about the factors, step {run.step:,}: {scores}"
-    return charts.shares(panels, [f"z {d}" for d in order], factors, title)
+    rows = [f"z{d}" for d in order]
+    return charts.shares(panels, ("latent", "factor"), rows, factors, title)

@@ -80,6 +80,13 @@ def test_information_of_a_continuous_latent():
     assert_allclose(pairwise.by_histogram(z, factor), H / 2, atol=0.03)
 
 
+def test_the_bias_of_histograms():
+    rng = np.random.default_rng(0)
+    codes, factor = rng.random((2000, 50)), rng.integers(0, 4, (2000, 1))
+    found = pairwise.by_histogram(codes, factor).mean()
+    assert found == pytest.approx(pairwise.bias(2000, 4), rel=0.1)
+
+
 def test_rare_classes_have_no_more_information_than_there_is():
     """By neighbours, scikit-learn finds 2 to 200 times the entropy in a constant."""
     rng = np.random.default_rng(0)

@@ -70,6 +70,11 @@ def by_histogram(codes: np.ndarray, factors: np.ndarray, *, bins: int = BINS) ->
     return np.maximum(found, 0)
 
 
+def bias(number: int, classes: int, *, bins: int = BINS) -> float:
+    """Returns about how many nats `by_histogram` finds in N examples where there are none."""
+    return (bins - 1) * (classes - 1) / (2 * number)
+
+
 def by_nearest(codes: np.ndarray, factors: np.ndarray, *, k: int = NEIGHBOURS) -> np.ndarray:
     """Returns the mutual information [D, F] of codes [N, D] with factors [N, F] by neighbours."""
     found = np.array([[_nearest(z, factor, k) for factor in factors.T] for z in codes.T])
