@@ -253,17 +253,23 @@ class Run:
             raise InputError(
                 "this model's q(z | x) has no density, so log p(x) cannot be estimated."
             )
-        evaluation, mesh = self.config.evaluation, self.compiled.mesh
-        samples = evaluation.num_samples if num_samples is None else num_samples
+        samples = self.config.evaluation.num_samples if num_samples is None else num_samples
         samples = whole_number(samples, "num_samples", 1)
         x, labels = self.modality.check(x, self.event), self._labels(labels, len(x))
         values = self.model.event.values
         if values.levels and values.kind != "tokens" and self.model.likelihood.discrete:
             x = on_levels(x, values.levels)
-        estimator = self.compiled.estimator(num_samples=samples, max_bytes=evaluation.max_bytes)
-        size = divisible(min(BATCH, len(x)), mesh)
-        batches = given_batches(Raw(x, labels), size, self._lengths(x))
-        number = math.ceil(len(x) / size)
+        return self.estimate_checked(Raw(x, labels), num_samples=samples, seed=seed)
+
+    def estimate_checked(self, examples: Raw, *, num_samples: int, seed: int) -> Estimate:
+        """Returns `estimate` of examples as a model takes them, be it any x that it draws."""
+        mesh = self.compiled.mesh
+        estimator = self.compiled.estimator(
+            num_samples=num_samples, max_bytes=self.config.evaluation.max_bytes
+        )
+        size = divisible(min(BATCH, len(examples.values)), mesh)
+        batches = given_batches(examples, size, self._lengths(examples.values))
+        number = math.ceil(len(examples.values) / size)
         variables, key = replicate(self.variables, mesh), given.key(seed)
         return estimator(variables, {}, batches, key=key, num_batches=number)
 

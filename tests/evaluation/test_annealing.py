@@ -120,8 +120,8 @@ def test_a_gan_with_stated_noise_has_a_likelihood():
 
 
 REFUSED = {
-    "vq": "not vectors of real numbers",
-    "categorical": "not vectors of real numbers",
+    "vq": "no density of real latents",
+    "categorical": "not all of R^D",
     "flow_matching": "only estimated",
 }
 

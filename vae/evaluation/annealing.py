@@ -84,8 +84,10 @@ def why_not(model: Any, noise: float | None) -> str | None:
         p(x | z).
     """
     family = model.posterior or model.prior
-    if not model.has_joint or (family and family.space != "real"):
-        return "has latents that are not vectors of real numbers, which a 'gaussian' posterior has"
+    if not model.has_joint:
+        return "has no density of real latents; 'vae', 'two_layer', 'ladder' and 'gan' have one"
+    if family and family.space != "real":
+        return "has latents that are not all of R^D, as those of a 'gaussian' posterior are"
     if model.prior and not model.prior.exact:
         return "has a prior whose log p(z) is only estimated; a 'mixture' or 'maf' has it"
     if noise is None and not model.encodes:

@@ -13,6 +13,7 @@ import numpy as np
 from scipy.special import logsumexp
 
 from vae.data.batches import apply_in_batches
+from vae.data.examples import Raw
 from vae.data.prepare import first_examples
 from vae.errors import InputError
 from vae.evaluation import annealing
@@ -152,11 +153,9 @@ def _result(
     if settings.noise is not None:
         protocol["likelihood"] = f"N(x; mean of p(x | z), {settings.noise:g}^2), as stated"
     elif run.model.is_density:
-        estimate = run.estimate(
-            given.x,
-            given.y if run.model.condition else None,
-            num_samples=settings.num_samples,
-            seed=run.config.evaluation.seed,
+        y = np.full(len(given.x), -1, np.int32) if given.y is None else given.y
+        estimate = run.estimate_checked(
+            Raw(given.x, y), num_samples=settings.num_samples, seed=protocol["seed"]
         )
         each["elbo"] = estimate.elbo
         if weighs(run.model) and settings.num_samples > 1:
