@@ -151,7 +151,7 @@ def get_config(method: str = "vae") -> ml_collections.ConfigDict:
     if method != "vae":
         override(config, METHODS[method][0])
 
-    config.evaluation.every_steps = 0
+    config.evaluation.every_steps = 2_000
     config.evaluation.num_samples = 1
     config.checkpoint.every_steps = 2_000
     config.log.every_steps = 500
