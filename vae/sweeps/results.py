@@ -261,7 +261,8 @@ def _cells(rows: Sequence[Row], sweep: dict[str, Any]) -> tuple[list[str], list[
 
     def point(row: Row) -> list[str]:
         if apart:
-            return [" ".join(f"{k.rpartition('.')[2]}={_value(v)}" for k, v in row.values.items())]
+            short = {k.rpartition(".")[2]: v for k, v in row.values.items()}
+            return [" ".join(f"{k}={_value(v)}" for k, v in short.items() if type(v) is not list)]
         return [_value(row.values[key]) for key in keys]
 
     columns = ["point"] if apart else keys
