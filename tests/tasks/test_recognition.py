@@ -2,8 +2,10 @@
 
 import csv
 import dataclasses
+import hashlib
 import json
 
+import jax.numpy as jnp
 import numpy as np
 import pytest
 from configs import tiny
@@ -17,7 +19,7 @@ from vae.errors import InputError
 from vae.evaluation import probe
 from vae.evaluation.detection import complexity_warning
 from vae.modalities.images import code_length, likeness
-from vae.networks import lite0_weights
+from vae.networks import inception, inception_weights, lite0_weights
 from vae.probability.event import BYTES, Event
 from vae.tasks.anomaly import anomaly, scores
 from vae.tasks.fidelity import _reconstructed, fidelity
@@ -80,6 +82,29 @@ def test_fidelity_by_trained_features_needs_no_classifier(run, monkeypatch):
     assert all(each["diversity"] > 0 for each in figures)
     with np.load(run.workdir / "features_lite0.npz") as kept:
         assert kept["arr_0"].shape == (20, 1280)
+
+
+def test_fidelity_by_a_file_of_weights(run, tmp_path, monkeypatch):
+    (tmp_path / "own.pth").write_bytes(b"weights")
+    layer = np.array([[400.0, -400.0], [0.0, 0.0]])
+    weights = {inception.CLASSES: inception.Layer(layer, np.zeros(2))}
+    monkeypatch.setattr(inception_weights, "read", lambda path: weights)
+    monkeypatch.setattr(inception, "FEATURES", 2)
+    monkeypatch.setattr(inception, "maps", lambda weights, x: [x])
+
+    def pooled(weights, x):
+        mean = x.mean((1, 2, 3))
+        return jnp.stack([mean - 0.3, mean**2], -1)
+
+    monkeypatch.setattr(inception, "pooled", pooled)
+    result = fidelity(run, num=60, features=str(tmp_path / "own.pth")).figures
+    digest = hashlib.sha256(b"weights").hexdigest()
+    assert result["extractor"]["digest"] == digest and "own.pth" in result["extractor"]["name"]
+    assert result == read(run, f"fidelity_featuresinception-{digest[:8]}.json")
+    for name in ("samples", "valid", "reconstructions"):
+        assert 1 < result[name]["inception_score"] < 2 and "entropy" not in result[name]
+    with pytest.raises(InputError, match=r"no-such\.pth: there is no such file.*pt_inception"):
+        fidelity(run, features="no-such.pth")
 
 
 def test_trained_features_without_their_package_are_refused(run, monkeypatch):

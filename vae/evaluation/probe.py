@@ -310,11 +310,11 @@ def _descend(
     return best
 
 
-def in_batches(function: Callable[..., Any], *inputs: np.ndarray, size: int = BATCH) -> Any:
-    """Applies a compiled function to arrays [N, ...], `size` examples at a time, in one shape."""
+def in_batches(function: Callable[..., Any], *inputs: np.ndarray) -> Any:
+    """Applies a compiled function to arrays [N, ...], BATCH examples at a time, in one shape."""
     number = len(inputs[0])
     parts = []
-    for start in range(0, number, size):
-        rows = np.minimum(np.arange(start, start + size), number - 1)  # repeats the last one
+    for start in range(0, number, BATCH):
+        rows = np.minimum(np.arange(start, start + BATCH), number - 1)  # repeats the last one
         parts.append(jax.device_get(function(*(x[rows] for x in inputs))))
     return jax.tree.map(lambda *x: np.concatenate(x)[:number], *parts)

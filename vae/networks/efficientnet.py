@@ -20,7 +20,8 @@ from __future__ import annotations
 import jax
 import jax.numpy as jnp
 
-from vae.networks.lite0_weights import Layer, weights
+from vae.networks.folded import Layer
+from vae.networks.lite0_weights import weights
 from vae.networks.strided import convolved, depthwise
 
 Array = jax.Array

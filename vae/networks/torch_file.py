@@ -1,15 +1,18 @@
 """Reads tensors from a PyTorch file without PyTorch.
 
-A file that `torch.save` wrote before version 1.6 is a row of pickles (a magic number, the format's
-version, the writer's sizes, the object, the names of its storages) and then the storages, each
-one's length as an int64 and its values. The unpickler here makes ordered dictionaries, tensors and
-storages; it refuses whatever else a pickle names, so a file cannot run code.
+A file that `torch.save` wrote is a zip archive of a pickle of the object, `data.pkl`, and of a file
+for each storage, `data/NAME`. Before version 1.6 it was a row of pickles (a magic number, the
+format's version, the writer's sizes, the object, the names of its storages) and then the storages,
+each one's length as an int64 and its values. The unpickler here makes ordered dictionaries, tensors
+and storages; it refuses whatever else a pickle names, so a file cannot run code.
 """
 
 from __future__ import annotations
 
 import collections
+import io
 import pickle
+import zipfile
 from pathlib import Path
 from typing import IO, Any, NamedTuple
 
@@ -58,19 +61,35 @@ def read_tensors(path: Path) -> dict[str, np.ndarray]:
       InputError: the file is not such a file, is damaged or holds more than tensors.
     """
     try:
-        with open(path, "rb") as file:
-            if _Unpickler(file).load() != MAGIC:
-                raise ValueError("it does not begin as a PyTorch file of the older format")
-            _Unpickler(file).load(), _Unpickler(file).load()  # the version and the sizes
-            tensors = dict(_Unpickler(file).load())
-            dtypes = dict(tensor.storage for tensor in tensors.values())
-            names = _Unpickler(file).load()
-            storages = {name: _storage(file, dtypes[name]) for name in names}
+        tensors, storages = (_archived if zipfile.is_zipfile(path) else _in_a_row)(path)
         return {name: _array(tensor, storages) for name, tensor in tensors.items()}
     except Exception as error:  # a damaged pickle fails in a dozen ways
         raise InputError(
             f"{path} cannot be read as a file of tensors ({error}): download it again."
         ) from None
+
+
+def _archived(path: Path) -> tuple[dict[str, _Tensor], dict[str, np.ndarray]]:
+    """Returns the tensors of a file of today's form, and the storages that they are parts of."""
+    with zipfile.ZipFile(path) as archive:
+        (pickled,) = (name for name in archive.namelist() if name.endswith("/data.pkl"))
+        folder = pickled.removesuffix("data.pkl")
+        tensors = dict(_Unpickler(io.BytesIO(archive.read(pickled))).load())
+        dtypes = dict(tensor.storage for tensor in tensors.values())
+        contents = {name: archive.read(f"{folder}data/{name}") for name in dtypes}
+    return tensors, {name: np.frombuffer(contents[name], dtypes[name]) for name in dtypes}
+
+
+def _in_a_row(path: Path) -> tuple[dict[str, _Tensor], dict[str, np.ndarray]]:
+    """Returns what `_archived` does, of a file of the older form."""
+    with open(path, "rb") as file:
+        if _Unpickler(file).load() != MAGIC:
+            raise ValueError("it does not begin as a file of PyTorch's")
+        _Unpickler(file).load(), _Unpickler(file).load()  # the version and the sizes
+        tensors = dict(_Unpickler(file).load())
+        dtypes = dict(tensor.storage for tensor in tensors.values())
+        names = _Unpickler(file).load()
+        return tensors, {name: _storage(file, dtypes[name]) for name in names}
 
 
 def _storage(file: IO[bytes], dtype: np.dtype) -> np.ndarray:

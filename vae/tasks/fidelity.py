@@ -14,7 +14,7 @@ from vae.data.examples import Dataset
 from vae.data.prepare import first_examples
 from vae.errors import InputError
 from vae.evaluation import fidelity as measures
-from vae.evaluation.extractors import Extractor, lite0, of_probe
+from vae.evaluation.extractors import Extractor, of_probe, read
 from vae.evaluation.probe import Probe, first, fit_probe, labelled, right
 from vae.modalities import pictures
 from vae.run import Run
@@ -71,7 +71,7 @@ def fidelity(
     steps: Count | None = None,
     solver: Literal["euler", "heun"] | None = None,
     guidance: float | None = None,
-    features: Literal["probe", "lite0"] = "probe",
+    features: str = "probe",
 ) -> Output:
     """Measures how close samples and reconstructions come to test examples, by their features.
 
@@ -79,16 +79,20 @@ def fidelity(
     test examples, and a classifier of the data says how many of them show these. It sees samples as
     people do: pixels clipped to [0, 1], sounds by way of their waveform. Validation examples are
     compared with the same test examples, which shows the figures of a perfect model. (Training
-    examples would not show that: the classifier has learned from them.) Frechet distances compare
-    only between sets of one size: they are biased upwards, and with the 1,280 features of "lite0"
-    and 1,000 examples most of a good model's distance is bias. "frechet_unbiased" compares between
-    sizes; it needs more examples than there are features. `vae/evaluation/fidelity.py` defines the
-    figures and their errors.
+    examples would not show that: the classifier has learned from them.)
+
+    Frechet distances compare only between sets of one size and with one network: they are biased
+    upwards, and with 1,280 features and 1,000 examples most of a good model's distance is bias.
+    "frechet_unbiased" compares between sizes; it needs more examples than there are features.
+    Published distances ("FID") are those of the Inception network, whose weights are a file that
+    you give, and mostly of 50,000 samples and all training images. `vae/evaluation/fidelity.py`
+    defines all figures and their errors.
 
     Examples:
       vae fidelity --workdir=runs/digits
       vae fidelity --workdir=runs/digits --prior=mixture --num=5000
       vae fidelity --workdir=runs/faces --features=lite0
+      vae fidelity --workdir=runs/faces --features=pt_inception-2015-12-05-6726825d.pth
 
     Args:
       run: the run.
@@ -100,32 +104,35 @@ def fidelity(
       solver: euler takes one pass through the network a step, heun two.
       guidance: weight of the condition; above 1 it shows more clearly.
       features: whose features are compared: "probe", a classifier that learns the labels of the
-        data, or "lite0", EfficientNet-Lite0, which has learned ImageNet: for images, with labels or
-        without.
+        data; for images, with labels or without, "lite0", EfficientNet-Lite0, which has learned
+        ImageNet, or a file of the weights of the Inception network (PyTorch's .pth, TensorFlow's
+        .pb, or an .npz of the arrays of either).
 
     Returns:
-      The paths, and {"step", "num", "images", "seed", "prior",
-      "temperature", "solver" where one was given, "extractor": {"name", "digest",
-      "test"}, "samples": figures, "valid": figures}, and "reconstructions": figures of a model that
-      encodes; "protocol" says what the figures were measured with. The figures are "num", how many
-      there are, "frechet", and, with an error "NAME_stderr", "frechet_unbiased", "kernel",
-      "precision", "recall", "density", "coverage" and "diversity"; of reconstructions also what the
-      modality says of their likeness, for images "psnr" (decibels) and "ssim"; and, by the
-      classifier, "entropy" (nats; one for each attribute, for data with attributes), to be compared
-      with "test_entropy", and "classifier_score", the Inception score of its predictions, with
-      "classifier_score_std" (for data with fields "classifier_score_NAME" of each). For a
-      conditional model there are "shown_NAME", the share that the classifier takes for what was
-      asked for, of each field of classes and attribute of two values; and "shown", the same of the
-      samples of each class alone. With "lite0" there is a
-      classifier for conditional models only; its "digest" and "test" are then in "classifier".
+      The paths, and {"step", "num", "images", "seed", "prior", "temperature", "solver" where one
+      was given, "extractor": {"name", "digest", "test"}, "protocol", "samples": figures, "valid":
+      figures}, and "reconstructions": figures of a model that encodes. The figures are "num", how
+      many there are, "frechet", and, with an error "NAME_stderr", "frechet_unbiased", "kernel",
+      "precision", "recall", "density", "coverage" and "diversity"; by the Inception network
+      "inception_score", with "inception_score_std"; of reconstructions also what the modality says
+      of their likeness, for images "psnr" (decibels) and "ssim"; and, by the classifier, "entropy"
+      (nats; one for each attribute, for data with attributes), to be compared with "test_entropy",
+      and "classifier_score", the Inception score of its predictions (for data with fields
+      "classifier_score_NAME" of each). For a conditional model there are "shown_NAME", the share
+      that the classifier takes for what was asked for, of each field of classes and attribute of
+      two values; and "shown", the same of the samples of each class alone. With other features than
+      "probe" there is a classifier for conditional models only; its "digest" and "test" are then in
+      "classifier".
 
     Raises:
-      InputError: the data have no labels for the classifier to learn from, or are too few; or
-        "lite0" is not installed, or is not for such data.
+      InputError: the data have no labels for the classifier to learn from, or are too few; or the
+        network of the features is missing, or is not for such data.
     """
     solver_given = solver_for(prior, solver, steps, guidance)
     dataset = run.dataset()
-    extractor = lite0(run.event.shape) if features == "lite0" else None
+    extractor = read(features, run.event.shape)
+    if extractor and features != "lite0":
+        features = f"inception-{extractor.digest[:8]}"  # in the names of files
     probe = classifier(run, dataset) if run.model.condition or not extractor else None
     extractor = extractor or of_probe(cast(Probe, probe))
     fitted = fit_prior(run, prior) if prior else None
@@ -142,6 +149,8 @@ def fidelity(
 
     def figures(shown: np.ndarray, found: np.ndarray, *, paired: bool = False) -> dict[str, Any]:
         figures = compare(of_test, found, paired=paired) | diversity(extractor, shown)
+        if extractor.probabilities:
+            figures |= score("inception_score", extractor.probabilities(found))
         if probe:
             figures |= recognised(probe, shown) | {"test_entropy": known}
         return figures
@@ -160,7 +169,7 @@ def fidelity(
         "samples": figures(samples, of_samples),
         "valid": figures(valid, of_valid),
     }
-    if probe and features == "lite0":
+    if probe and features != "probe":
         result["classifier"] = {"digest": probe.digest, "test": probe.figures}
     elif probe:
         result["extractor"] |= {"test": probe.figures}
@@ -291,14 +300,20 @@ def diversity(extractor: Extractor, x: np.ndarray) -> dict[str, float]:
 
 def recognised(probe: Probe, x: np.ndarray) -> dict[str, Any]:
     """Returns the "entropy" and the Inception scores of what a classifier takes x for."""
-    predicted = probe.predict(x)[np.random.default_rng(0).permutation(len(x))]
-    fields = {f"_{field.name}": predicted[:, list(field.columns)] for field in probe.fields}
-    scores = {
-        f"classifier_score{name}{part}": value
-        for name, each in ({"": predicted} if probe.exclusive else fields).items()
-        for part, value in zip(("", "_std"), measures.inception_score(each), strict=True)
-    }
-    return {"entropy": entropies(probe, predicted)} | scores
+    predicted = probe.predict(x)
+    figures: dict[str, Any] = {"entropy": entropies(probe, predicted)}
+    if probe.exclusive:
+        figures |= score("classifier_score", predicted)
+    for field in probe.fields:
+        figures |= score(f"classifier_score_{field.name}", predicted[:, list(field.columns)])
+    return figures
+
+
+def score(name: str, predicted: np.ndarray) -> dict[str, float]:
+    """Returns the Inception score of probabilities [N, C], and its spread over the splits."""
+    order = np.random.default_rng(0).permutation(len(predicted))  # the splits are to be alike
+    mean, std = measures.inception_score(predicted[order])
+    return {name: mean, f"{name}_std": std}
 
 
 def _with_error(name: str, estimate: measures.Estimate) -> dict[str, float]:
