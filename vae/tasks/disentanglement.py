@@ -80,7 +80,7 @@ def disentanglement(
       run: the run.
       split: the split whose examples are used.
       num: the most examples, the first of the split; fewer where they would take over 512 MiB.
-      seed: seed of the draws and of the bootstrap.
+      seed: seed of the order of the examples, of the draws and of the bootstrap.
       resamples: bootstrap samples for standard errors, each as much work as the scores; 0: none.
 
     Returns:
@@ -114,6 +114,8 @@ def disentanglement(
             f"{most}: scores take at least {FEWEST}; give a larger --num or another --split."
         )
     _check_size(run, x, y)
+    order = np.random.default_rng(seed).permutation(len(x))  # classes may come one after another
+    x, y = x[order], y[order]
     known = factors_of(y, run.attributes)
     classes = np.stack([as_classes(values) for values in known.values.T], axis=1)
     kept = varies(classes)

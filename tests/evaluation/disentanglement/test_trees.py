@@ -13,8 +13,8 @@ from vae.evaluation.disentanglement.trees import boosted
 @pytest.mark.parametrize("classes", [2, 3])
 def test_trees_are_those_of_scikit_learn(classes):
     rng = np.random.default_rng(0)
-    y = rng.integers(0, classes, 600)
-    codes = np.column_stack([y + rng.integers(0, 4, 600), 3 * (y == 1) + rng.integers(0, 5, 600)])
+    y = rng.integers(0, classes, 400)
+    codes = np.column_stack([y + rng.integers(0, 4, 400), 3 * (y == 1) + rng.integers(0, 5, 400)])
     theirs = GradientBoostingClassifier(random_state=0).fit(codes, y)
     ours = boosted(codes, y, codes, rng)
     assert ours.importance == pytest.approx(theirs.feature_importances_, abs=1e-6)
@@ -66,9 +66,11 @@ def test_purity():
 
 def test_dci():
     factors = grid(2, 3, 2, times=9)
-    importance, right = dci(perfect(factors)[:, [2, 0, 1]], factors, np.random.default_rng(0))
+    importance, right = dci(
+        perfect(factors)[:, [2, 0, 1]], factors, np.random.default_rng(0), steps=20
+    )
     assert importance == pytest.approx(np.eye(3)[[2, 0, 1]], abs=1e-6)
     assert right == 1
-    importance, _ = dci(rotated(factors), factors, np.random.default_rng(0))
+    importance, _ = dci(rotated(factors), factors, np.random.default_rng(0), steps=20)
     assert importance[2] == pytest.approx([0, 0, 1], abs=1e-6)
     assert 0 < purity(importance) < 1
