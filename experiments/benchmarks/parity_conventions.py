@@ -76,8 +76,8 @@ def other_penalty(case: Case) -> Array:
         return case.model.decode(case.variables, z).sum()
 
     squares = (jax.grad(total)(case.batch.x) ** 2).reshape(len(case.batch.x), -1).sum(-1)
-    penalty = case.model.regularizer_weight * squares
-    return point_constants(case) + case.terms.losses["regularizer"] - penalty
+    (own,) = case.model.losses
+    return point_constants(case) + case.terms.losses["regularizer"] - own.weight * squares
 
 
 def bound_less_average(case: Case, groups: int) -> Array:

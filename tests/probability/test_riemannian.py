@@ -9,6 +9,7 @@ import numpy as np
 from vae.models.posteriors.riemannian_hamiltonian import RiemannianHamiltonian
 from vae.probability import hamiltonian_flow, riemannian_flow
 from vae.probability.distributions import DiagonalGaussian
+from vae.probability.metric_samples import MetricSamples
 from vae.probability.riemannian import Metric, leapfrog, momentum_at
 
 RNG = np.random.default_rng(0)
@@ -83,6 +84,15 @@ def test_the_weights_average_to_the_integral():
     w = np.exp(np.float64(weights(base))) / (2 * np.pi)
     error = w.std() / np.sqrt(len(w))
     assert error < 0.03 and abs(w.mean() - 1) < 4 * error
+
+
+def test_around_one_centroid_samples_are_gaussian():
+    """sqrt det (w I + lambda I) is about w^(D/2), that of a variance of T^2 / D."""
+    one = Metric(jnp.array([[1.0, -2.0]]), jnp.eye(2)[None], 1.5, 1e-8)
+    p = MetricSamples(one, jnp.array([0.0, 0.5]))
+    z = jax.jit(lambda keys: p.sample(keys=keys))(jax.random.split(jax.random.key(4), 1000))
+    np.testing.assert_allclose(z.mean(0), [1, -1.5], atol=0.15)
+    np.testing.assert_allclose(np.cov(z.T), 1.5**2 / 2 * np.eye(2), atol=0.2)
 
 
 def test_centroids_are_the_last_examples():

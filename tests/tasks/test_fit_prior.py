@@ -109,3 +109,12 @@ def test_a_prior_of_a_label_has_no_other(tmp_path):
     config = tiny(model__prior="conditional", model__condition="label")
     with pytest.raises(InputError, match="knows no labels"):
         fit_prior(untrained(config, tmp_path, num_classes=10), "flow")
+
+
+def test_a_metric_is_sampled_from_where_one_was_learned(tmp_path):
+    with pytest.raises(InputError, match="has not; "):
+        fit_prior(untrained(tiny(), tmp_path), "metric")
+    run = untrained(tiny(model__posterior="riemannian_hamiltonian"), tmp_path)
+    tracked, found = run.variables["statistics"]["posterior"], fit_prior(run, "metric")
+    np.testing.assert_array_equal(found.metric.centroids, tracked["centroids"])
+    np.testing.assert_array_equal(found.shift, -tracked["origin"])

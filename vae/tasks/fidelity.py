@@ -66,7 +66,7 @@ def fidelity(
     *,
     num: Count = 2000,
     seed: Seed = 0,
-    prior: Literal["mixture", "flow", "vae"] | None = None,
+    prior: Literal["mixture", "flow", "vae", "metric"] | None = None,
     temperature: float | None = None,
     steps: Count | None = None,
     solver: Literal["euler", "heun"] | None = None,
@@ -98,7 +98,8 @@ def fidelity(
       run: the run.
       num: the number of samples, and the most examples of each split.
       seed: seed of the samples.
-      prior: fits this density to the latents of the training set, and samples from it instead.
+      prior: fits this density to the latents of the training set, and samples from it instead;
+        "metric" is that of a riemannian_hamiltonian posterior, which samples among its centroids.
       temperature: scales the standard deviation of the prior; below 1, samples are more alike.
       steps: steps from noise to a sample (32).
       solver: euler takes one pass through the network a step, heun two.

@@ -10,7 +10,8 @@ each training example, by one of
     vae      a second VAE with as many latents    (Dai & Wipf 2019, "Diagnosing and enhancing VAE
                                                   models")
 
-The likelihoods of a run stay those of its own p(z).
+A `riemannian_hamiltonian` posterior has learned a metric, from which samples are drawn without
+fitting anything more (`metric_samples.py`). The likelihoods of a run stay those of its own p(z).
 """
 
 from __future__ import annotations
@@ -25,7 +26,9 @@ import numpy as np
 
 from vae import terminal
 from vae.errors import InputError, not_one_of
+from vae.models.posteriors.riemannian_hamiltonian import RiemannianHamiltonian
 from vae.models.priors import flow
+from vae.probability.metric_samples import MetricSamples
 from vae.probability.mixtures import CorrelatedGaussianMixture
 from vae.probability.terms import Batch
 from vae.run import Run
@@ -38,6 +41,7 @@ from vae.training import kept
 Array = jax.Array
 
 COMPONENTS = 10
+METRIC = "metric"
 LAYERS, WIDTHS = 5, (128, 128)  # layers of the flow, widths of its networks
 HELD_OUT = 10  # one latent in so many is held out, to stop gradient descent by
 
@@ -107,27 +111,29 @@ FITS = {
 }
 
 
-def fit_prior(run: Run, name: str) -> Standardised:
+def fit_prior(run: Run, name: str) -> Standardised | MetricSamples:
     """Fits a prior to the latents of a run's training set, for `run.sample(num, prior=...)`.
 
     The prior is fitted once and kept as `priors/NAME_STEP.npz`, see `kept.place`.
 
     Args:
       run: the run.
-      name: "mixture", "flow" or "vae".
+      name: "mixture", "flow" or "vae"; "metric" needs no fit.
 
     Returns:
       The distribution, whose `sample(*, keys)` takes keys [B] and returns z [B, D].
 
     Raises:
-      InputError: the model's latents are not one vector in R^D, its prior is conditional, or there
-        are too few training examples.
+      InputError: the model's latents are not one vector in R^D, its prior is conditional, there are
+        too few training examples, or it has no metric.
     """
     check_vectors(run)
+    if name == METRIC:
+        return _of_metric(run)
     if run.model.condition and run.model.prior.reads_condition:
         raise InputError(f"--prior={name} knows no labels, but this run's prior depends on them.")
     if name not in FITS:
-        raise InputError(not_one_of(f"--prior={name}", name, FITS))
+        raise InputError(not_one_of(f"--prior={name}", name, (*FITS, METRIC)))
     start, fit = FITS[name]
     start_key, fit_key = jax.random.split(jax.random.key(run.config.seed))
     size = run.model.posterior.size
@@ -152,3 +158,13 @@ def fit_prior(run: Run, name: str) -> Standardised:
     fitted = Standardised(p, jnp.asarray(mean), jnp.asarray(std))
     kept.write(path, fitted, run.source)
     return fitted
+
+
+def _of_metric(run: Run) -> MetricSamples:
+    posterior, statistics = run.model.posterior, run.variables["statistics"]["posterior"]
+    if not isinstance(posterior, RiemannianHamiltonian) or run.model.condition:
+        raise InputError(
+            "--prior=metric samples from the metric of model.posterior='riemannian_hamiltonian' "
+            f"without a condition, which {run.workdir} has not; 'mixture' and 'flow' fit any."
+        )
+    return MetricSamples(posterior.metric(statistics), -statistics["origin"])

@@ -30,7 +30,7 @@ def nearest(
     *,
     num: Count = NUM,
     seed: Seed = 0,
-    prior: Literal["mixture", "flow", "vae"] | None = None,
+    prior: Literal["mixture", "flow", "vae", "metric"] | None = None,
 ) -> Output:
     """Finds the training examples nearest to samples, which shows whether samples are copies.
 
@@ -48,7 +48,8 @@ def nearest(
       run: the run.
       num: the number of samples.
       seed: seed of the samples.
-      prior: fits this density to the latents of the training set, and samples from it instead.
+      prior: fits this density to the latents of the training set, and samples from it instead;
+        "metric" is that of a riemannian_hamiltonian posterior, which samples among its centroids.
 
     Returns:
       The paths of the sheets and the figures, and {"step", "seed", "prior", "values" and

@@ -17,7 +17,7 @@ from vae.models.one_by_one import Decoding
 from vae.probability.solver import Solver
 from vae.run import Run
 from vae.tasks import names
-from vae.tasks.fit_prior import fit_prior
+from vae.tasks.fit_prior import METRIC, fit_prior
 from vae.tasks.inputs import refuse, with_attributes
 from vae.tasks.output import Output
 
@@ -35,7 +35,7 @@ def sample(
     attributes: Sequence[Mapping[str, float]] = (),
     draw: bool = False,
     seed: Seed = 0,
-    prior: Literal["mixture", "flow", "vae"] | None = None,
+    prior: Literal["mixture", "flow", "vae", "metric"] | None = None,
     temperature: float | None = None,
     steps: Count | None = None,
     solver: Literal["euler", "heun"] | None = None,
@@ -63,7 +63,8 @@ def sample(
         are as in the test examples.
       draw: draws x from p(x | z) instead of showing its mean.
       seed: seed of the latents and of x.
-      prior: fits this density to the latents of the training set, and samples from it instead.
+      prior: fits this density to the latents of the training set, and samples from it instead;
+        "metric" is that of a riemannian_hamiltonian posterior, which samples among its centroids.
       temperature: scales the standard deviation of the prior; below 1, samples are more alike.
       steps: steps from noise to a sample (32).
       solver: euler takes one pass through the network a step, heun two.
@@ -164,11 +165,17 @@ def _title(
     temperature: float | None,
     attributes: Sequence[Mapping[str, float]],
 ) -> str:
-    densities = {"mixture": "a mixture", "flow": "a flow", "vae": "a second VAE"}
-    of = f"{densities[prior]} fitted to the latents of the training set" if prior else "the prior"
+    fitted = "{} fitted to the latents of the training set"
+    densities = {
+        None: "the prior",
+        "mixture": fitted.format("a mixture"),
+        "flow": fitted.format("a flow"),
+        "vae": fitted.format("a second VAE"),
+        METRIC: "the learned metric's volume",
+    }
     sets = ["_".join(f"{name}={value:g}" for name, value in one.items()) for one in attributes]
     parts = [
-        f"Samples, step {run.step:,}: z drawn from {of}",
+        f"Samples, step {run.step:,}: z drawn from {densities[prior]}",
         f"temperature {temperature:g}" if temperature is not None else "",
         how,
         " / ".join(sets),

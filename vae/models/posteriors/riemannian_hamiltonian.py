@@ -34,7 +34,7 @@ class RiemannianHamiltonian(Posterior):
 
     size: int
     flows: int
-    centroids: int = 200
+    centroids: int = 100
     temperature: float = 1.5
     regularization: float = 0.01
 
@@ -77,16 +77,16 @@ class RiemannianHamiltonian(Posterior):
     def moved(
         self, q: Variational, variables: parts.Variables, log_joint: Callable[[Array], Array]
     ) -> RiemannianFlow:
-        statistics, params = variables["statistics"], variables["params"]
-        metric = Metric(
-            statistics["centroids"][None],
-            statistics["factors"][None],
-            self.temperature,
-            self.regularization,
-        )
+        metric = jax.tree.map(lambda x: x[None], self.metric(variables["statistics"]))
+        params = variables["params"]
         step = LARGEST * jax.nn.sigmoid(params["step"])[None]
         tempering = jax.nn.sigmoid(params["tempering"])[None]
         return riemannian_flow(q, log_joint, metric, step, tempering, num=self.flows)
+
+    def metric(self, statistics: dict[str, Any]) -> Metric:
+        """Returns G of the family's statistics."""
+        centroids, factors = statistics["centroids"], statistics["factors"]
+        return Metric(centroids, factors, self.temperature, self.regularization)
 
     def _split(self, outputs: Array) -> list[Array]:
         return jnp.split(outputs, (self.size, 2 * self.size), axis=-1)
