@@ -19,6 +19,7 @@ from vae import models
 from vae.evaluation import annealing
 from vae.evaluation.annealing import make_annealer, schedule, why_not
 from vae.probability.event import Values
+from vae.probability.likelihoods import NegativeBinomial
 from vae.training.devices import AXIS, MEMBER
 
 ROWS = 240  # chains in all, so that one program serves several tests
@@ -135,6 +136,15 @@ def test_what_has_no_density_of_real_latents_is_refused(name):
     }[name]
     model = models.build(tiny(**overrides).model, facts(np.full((8, 8, 1), 0.5)))
     assert REFUSED[name] in why_not(model, None)
+
+
+def test_counts_given_their_sum_are_annealed_but_not_drawn():
+    likelihood = NegativeBinomial(largest=9.0, library="observed", total=20.0)
+    emission = dataclasses.replace(LINEAR.emission, likelihood=likelihood)
+    model = dataclasses.replace(LINEAR, emission=emission)
+    assert why_not(model, None) is None and why_not(LINEAR, None, drawn=True) is None
+    assert "given their sum" in why_not(model, None, drawn=True)
+    assert why_not(model, 0.1, drawn=True) is None
 
 
 def test_the_schedule_is_a_sigmoid_from_0_to_1():

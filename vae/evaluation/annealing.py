@@ -75,13 +75,14 @@ class Weights(NamedTuple):
     acceptance: np.ndarray
 
 
-def why_not(model: Any, noise: float | None) -> str | None:
+def why_not(model: Any, noise: float | None, *, drawn: bool = False) -> str | None:
     """Returns why log p(x) cannot be found by annealing; None if it can.
 
     Args:
       model: the model.
       noise: the stated standard deviation of x around its mean given z; None for the model's own
         p(x | z).
+      drawn: whether x is to be drawn from the model.
     """
     family = model.posterior or model.prior
     if not model.has_joint:
@@ -94,6 +95,8 @@ def why_not(model: Any, noise: float | None) -> str | None:
         return "has no p(x | z); --noise=0.1 states one, by the deviation of x from what is made"
     if noise is not None and (model.causal or model.event.values.kind == "tokens"):
         return "has no mean of p(x | z) around which x could have noise; leave --noise out"
+    if drawn and noise is None and model.likelihood.reads_sum():
+        return "has a p(x | z) of counts given their sum, which it does not draw; use --method=ais"
     return None
 
 

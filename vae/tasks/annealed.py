@@ -69,7 +69,7 @@ def of_files(
 
 def of_simulated(run: Run, split: str, num: int, settings: Settings) -> dict[str, Any]:
     """Returns the bracket of examples drawn from the model, with y of a split if it takes any."""
-    annealer = _annealer(run, settings)
+    annealer = _annealer(run, settings, drawn=True)
     y, data = None, "drawn from the model"
     if run.model.condition:
         y = first_examples(run.dataset(), split, num, run.config).y
@@ -92,7 +92,7 @@ def _of_examples(
     return _result(run, given, weights, name, settings, facts)
 
 
-def _annealer(run: Run, settings: Settings) -> Annealer:
+def _annealer(run: Run, settings: Settings, *, drawn: bool = False) -> Annealer:
     """Compiles the chains.
 
     Raises:
@@ -101,7 +101,7 @@ def _annealer(run: Run, settings: Settings) -> Annealer:
     noise = settings.noise
     if noise is not None and not 0 < noise < math.inf:
         raise InputError(f"--noise={noise:g} must be above 0, in units of x.")
-    if reason := annealing.why_not(run.model, noise):
+    if reason := annealing.why_not(run.model, noise, drawn=drawn):
         raise InputError(f"{run.workdir} cannot be annealed: its model {reason}.")
     return make_annealer(
         run.model,

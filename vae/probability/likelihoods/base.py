@@ -58,6 +58,10 @@ class Likelihood(Protocol):
         # The density of dequantised values is integrated over the width 1 / levels of a level.
         return math.log(values.levels) if values.kind == "real" and values.levels else None
 
+    def reads_sum(self) -> bool:
+        """Returns whether log p is that of values given their sum, which `sample` does not keep."""
+        return False
+
     def init(self) -> Variables:
         """Returns the initial variables: learned `params`, and running averages `statistics`."""
         return {"params": {}, "statistics": {}}

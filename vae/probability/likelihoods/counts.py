@@ -126,6 +126,9 @@ class NegativeBinomial(Likelihood):
             )
         return not_levels(values)
 
+    def reads_sum(self) -> bool:
+        return self.library == "observed"
+
     def init(self) -> Variables:
         variables = super().init()
         if self.dispersion != "per_value":
