@@ -28,6 +28,16 @@ def test_examples_share_the_value_that_is_held_fixed():
     same = np.flatnonzero(factors[:, 0] == factors[1, 0])
     counts = np.bincount(sharing.like(np.ones(20_000, int), 0, rng), minlength=60)[same]
     assert counts == pytest.approx(np.full(len(same), 20_000 / len(same)), rel=0.2)
+    others = sharing.other(np.ones(20_000, int), 0, rng)
+    counts = np.bincount(others, minlength=60)[same[same != 1]]
+    assert counts.sum() == 20_000
+    assert counts == pytest.approx(np.full(len(same) - 1, 20_000 / (len(same) - 1)), rel=0.2)
+
+
+def test_how_many_share_a_value_does_not_tell_which_factor_is_fixed():
+    rng = np.random.default_rng(0)
+    factors = np.column_stack([rng.integers(0, size, 300) for size in (2, 30)])
+    assert beta_vae(rng.normal(size=(300, 2)), factors, rng) < 0.7
 
 
 @pytest.mark.parametrize("score", [beta_vae, factor_vae])

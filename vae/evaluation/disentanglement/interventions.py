@@ -43,13 +43,13 @@ class Sharing:
     """
 
     def __init__(self, factors: np.ndarray) -> None:
-        sizes = [np.bincount(factor) for factor in factors.T]
         self.order = [np.argsort(factor, kind="stable") for factor in factors.T]
+        sizes = [np.bincount(factor) for factor in factors.T]
         self.size = [size[factor] for size, factor in zip(sizes, factors.T, strict=True)]
-        ends = [np.cumsum(size) for size in sizes]
         self.begin = [
-            (end - size)[factor] for end, size, factor in zip(ends, sizes, factors.T, strict=True)
+            (np.cumsum(size) - size)[factor] for size, factor in zip(sizes, factors.T, strict=True)
         ]
+        self.place = [np.argsort(order) for order in self.order]
         self.drawable = [np.flatnonzero(size > 1) for size in self.size]
 
     def first(self, factor: int, number: int, rng: np.random.Generator) -> np.ndarray:
@@ -58,8 +58,21 @@ class Sharing:
 
     def like(self, rows: np.ndarray, factor: int, rng: np.random.Generator) -> np.ndarray:
         """Draws an example with the factor's value of each of `rows`, in their shape."""
-        step = (rng.random(rows.shape) * self.size[factor][rows]).astype(np.intp)
-        return self.order[factor][self.begin[factor][rows] + step]
+        return self._at(rows, factor, rng.random(rows.shape) * self.size[factor][rows])
+
+    def other(self, rows: np.ndarray, factor: int, rng: np.random.Generator) -> np.ndarray:
+        """Draws as `like`, but never the example itself.
+
+        It would be drawn the more often the fewer share its value: a distance of 0 that tells which
+        factor was held fixed.
+        """
+        return self._at(rows, factor, 1 + rng.random(rows.shape) * (self.size[factor][rows] - 1))
+
+    def _at(self, rows: np.ndarray, factor: int, further: np.ndarray) -> np.ndarray:
+        """Returns the examples so many places after `rows`, around those that share the value."""
+        begin, size = self.begin[factor][rows], self.size[factor][rows]
+        place = self.place[factor][rows] - begin + further.astype(np.intp)
+        return self.order[factor][begin + place % size]
 
 
 def beta_vae(codes: np.ndarray, factors: np.ndarray, rng: np.random.Generator) -> float:
@@ -67,7 +80,7 @@ def beta_vae(codes: np.ndarray, factors: np.ndarray, rng: np.random.Generator) -
 
     def points(z: np.ndarray, sharing: Sharing, factor: int, number: int) -> np.ndarray:
         rows = sharing.first(factor, number * LENGTH, rng).reshape(number, LENGTH)
-        return np.abs(z[rows] - z[sharing.like(rows, factor, rng)]).mean(1)
+        return np.abs(z[rows] - z[sharing.other(rows, factor, rng)]).mean(1)
 
     train, test = split(len(codes))
     x, which = _draws(points, codes[train], factors[train], TRAIN, rng)
