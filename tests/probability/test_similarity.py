@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from vae.probability.similarity import WEIGHTS, ms_ssim, num_scales, psnr, ssim
+from vae.probability.similarity import WEIGHTS, ms_ssim, num_scales, of_features, psnr, ssim
 
 C1, C2 = 1e-4, 9e-4
 
@@ -83,3 +83,14 @@ def test_the_gradient_is_finite_where_nothing_is_alike(rng):
     gradient = jax.jit(jax.grad(lambda y: ms_ssim(x, y).sum()))
     for y in (1 - x, np.zeros_like(x), x):
         assert np.isfinite(gradient(y)).all()
+
+
+def test_distance_of_features_counts_their_directions_layer_by_layer():
+    """Features at right angles are sqrt(2) apart, opposite ones 2, whatever their lengths."""
+    u = [np.zeros((1, 2, 2, 3)), np.zeros((1, 5, 3))]  # a grid, and a line
+    u[0][..., 0], u[1][..., 1] = 7, 0.1
+    v = [np.array(each) for each in u]
+    v[0][0, 1, 0] = [0, 3, 0]
+    v[1][0, 2:4] = [0, -50, 0]
+    np.testing.assert_allclose(of_features(u, v), [2 / 4 + 2 * 4 / 5], rtol=1e-5)
+    np.testing.assert_allclose(of_features(u, u), [0], atol=1e-6)

@@ -113,7 +113,7 @@ def inception(path: Path) -> Extractor:
         )
     weights = jax.device_put(inception_weights.read(path))
     return Extractor(
-        f"Inception network of 2015-12-05, from {path.name}",
+        f"the Inception network of 2015-12-05 ({path.name})",
         hashlib.sha256(path.read_bytes()).hexdigest(),
         network.FEATURES,
         _features(network.pooled, INCEPTION_BATCH, weights),

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+import jax
 import numpy as np
+
+Values = np.ndarray | jax.Array
 
 
 class Layer(NamedTuple):
     """A convolution with its batch norm folded in."""
 
-    kernel: np.ndarray
-    bias: np.ndarray
+    kernel: Values
+    bias: Values
 
 
 class Norm(NamedTuple):

@@ -227,7 +227,7 @@ def _numbered(name: str, number: int) -> str:
 def _convolved(h: Array, layer: Layer, conv: Conv) -> Array:
     h = lax.conv_general_dilated(
         h,
-        layer.kernel,
+        jnp.asarray(layer.kernel),
         (conv.stride, conv.stride),
         conv.padding,
         dimension_numbers=("NHWC", "HWIO", "NHWC"),
@@ -246,7 +246,7 @@ def _mean(h: Array) -> Array:
         total = sum(lax.slice_in_dim(padded, i, i + size, axis=axis) for i in range(3))
         number = np.full(size, np.float32(3))
         number[[0, -1]] = 2
-        h = total / number.reshape(-1, *(1,) * (h.ndim - 1 - axis))
+        h = total / jnp.asarray(number.reshape(-1, *(1,) * (h.ndim - 1 - axis)))
     return h
 
 

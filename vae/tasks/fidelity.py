@@ -248,8 +248,10 @@ def _page(
     known = {f"test examples ({len(a)})": a, f"samples ({len(b)})": b[np.isfinite(b).all(1)]}
     title = (
         f"Samples among test examples, step {run.step:,}, as {whose} sees them: "
-        f"Frechet distance {figures['frechet']:.4g}, kernel distance {figures['kernel']:.3g}, "
-        f"precision {figures['precision']:.3f}, recall {figures['recall']:.3f}"
+        f"Frechet distance {figures['frechet']:.4g}, "
+        f"kernel distance {figures['kernel']:.3g} ± {figures['kernel_stderr']:.2g}, "
+        f"precision {figures['precision']:.3f} ± {figures['precision_stderr']:.2g}, "
+        f"recall {figures['recall']:.3f} ± {figures['recall_stderr']:.2g}"
     )
     first_axis, second = (f"component {i + 1} of the features ({share[i]:.0%})" for i in (0, 1))
     placed = {name: (features - centre) @ axes[:2].T for name, features in known.items()}
