@@ -37,6 +37,7 @@ ORDER = (
     "population",
     "tasks",
     "modalities.images.tasks",
+    "modalities.counts.tasks",
     "report",
     "sweeps",
     "experiment_commands",

@@ -39,11 +39,21 @@ TINY = {
     },
     "tables": {"data__name": "wine", **GAUSSIAN},
     "images": {"data__name": "digits"},
+    "counts": {
+        "data__name": "cells",
+        "data__label_column": "batch",
+        "data__genes": 30,
+        "model__stem": "log1p",
+        "model__likelihood": "zero_inflated_negative_binomial",
+        "model__library": "observed",
+        "model__dispersion": "per_channel",
+    },
     "sound": {"data__name": "notes", "data__mels": 8, "data__seconds": 0.128, **GAUSSIAN},
 }
 OTHERS = {  # a set that is read as the run's
     "text": "topics",
     "tables": "wine:class_2",
+    "counts": "cells:doublets",
     "images": "faces",
     "sound": "notes",
 }

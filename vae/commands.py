@@ -32,6 +32,7 @@ from vae.terminal import Progress
 EXIT_CODES = {"completed": 0, "failed": 1, "diverged": 3, "preempted": 75}
 
 TASKS, OF_IMAGES = "vae.tasks", "vae.modalities.images.tasks"
+OF_COUNTS = "vae.modalities.counts.tasks"
 GROUPS = {
     "Experiments": {
         "train": "vae.experiment_commands:train",
@@ -53,6 +54,7 @@ GROUPS = {
         "decode": f"{TASKS}.decode:decode",
         "compress": f"{TASKS}.compress:compress",
         "decompress": f"{TASKS}.decompress:decompress",
+        "express": f"{OF_COUNTS}.express:express",
     },
     "What it repairs": {
         "inpaint": f"{OF_IMAGES}.inpaint:inpaint",
@@ -69,6 +71,7 @@ GROUPS = {
         "probe": f"{TASKS}.representation:probe",
         "anomaly": f"{TASKS}.anomaly:anomaly",
         "verify": f"{TASKS}.verify:verify",
+        "differential": f"{OF_COUNTS}.differential:differential",
     },
 }
 COMMANDS = {name: place for group in GROUPS.values() for name, place in group.items()}

@@ -194,11 +194,13 @@ class Fitted(NamedTuple):
       splits: the examples by the names of their splits.
       values: what their raw values mean.
       codec: see `Event`.
+      names: the names of the channels, where fitting has chosen some of them.
     """
 
     splits: Mapping[str, Examples]
     values: Values
     codec: str = ""
+    names: tuple[str, ...] = ()
 
 
 # Standardises numbers, or makes tokens of text. It is given the splits of an experiment, "train"
@@ -226,7 +228,8 @@ class Source:
         """Returns the source with `splits` that are fitted to one of them, or as `like` was."""
         made = cast(Fit, self.fit)(splits, like)
         values, codec = replace(made.values, missing=self.values.missing), made.codec or self.codec
-        return replace(self, splits=made.splits, values=values, codec=codec, fit=None)
+        names = made.names or self.names
+        return replace(self, splits=made.splits, values=values, codec=codec, names=names, fit=None)
 
 
 @dataclass(frozen=True)

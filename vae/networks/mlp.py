@@ -15,6 +15,7 @@ import jax.numpy as jnp
 
 from vae.networks import network
 from vae.networks.blocks import SMALL, DenseLayer, starting_bias, with_code
+from vae.probability.event import Event
 
 Array = jax.Array
 
@@ -23,11 +24,13 @@ class Encoder(network.Encoder):
     """Encoder(widths, outputs): [B, *places, C] -> [B, outputs], float32.
 
     There are `blocks` layers of each of the `widths`; a gated layer has no `activation` but its
-    gate.
+    gate. With the stem "log1p" they read log(1 + count), and the code of a condition as it is.
     """
 
     widths: tuple[int, ...]
     outputs: int
+    event: Event | None = None
+    stem: str = "none"
     activation: Callable[[Array], Array] = nn.relu
     dtype: jnp.dtype = jnp.float32
     blocks: int = 1
@@ -35,6 +38,9 @@ class Encoder(network.Encoder):
 
     @nn.compact
     def __call__(self, x: Array) -> Array:
+        if self.stem == "log1p" and self.event:
+            counts, code = jnp.split(x, [self.event.channels], axis=-1)
+            x = jnp.concatenate([jnp.log1p(self.event.values.scale * counts), code], axis=-1)
         x = x.reshape(x.shape[0], -1)
         for width in self.widths:
             for _ in range(self.blocks):

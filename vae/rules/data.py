@@ -30,6 +30,10 @@ def check_data(
       InputError: they are not.
     """
     _prepared(config.data, event.values)
+    if config.model.stem == "log1p" and event.values.kind != "counts":
+        raise InputError(
+            f"model.stem='log1p' is for counts, but the data are {event.values.kind}: use 'none'."
+        )
     _told(config.model, num_classes, attributes)
     _unit_interval(config.model, prepared_values(event.values, config.data))
 

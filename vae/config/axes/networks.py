@@ -6,8 +6,10 @@ _CAUSAL = ("dropout", "word_dropout", "tied_embeddings", "latent_input")
 
 AXES: dict[str, dict[str, Choice]] = {
     "model.encoder": {
-        "mlp": Choice("Dense layers.", "vae.networks.mlp:Encoder"),
-        "gated_mlp": Choice("Gated dense layers.", "vae.networks.mlp:Encoder", (), {"gated": True}),
+        "mlp": Choice("Dense layers.", "vae.networks.mlp:Encoder", ("stem",)),
+        "gated_mlp": Choice(
+            "Gated dense layers.", "vae.networks.mlp:Encoder", ("stem",), {"gated": True}
+        ),
         "conv": Choice("Strided convolutions.", "vae.networks.conv:Encoder"),
         "normalized_conv": Choice(
             "Strided convolutions with normalisation.",
@@ -82,6 +84,10 @@ AXES: dict[str, dict[str, Choice]] = {
             "vae.networks.wavenet:WaveNet",
             ("word_dropout",),
         ),
+    },
+    "model.stem": {
+        "none": Choice("x as it is."),
+        "log1p": Choice("log(1 + count), for counts."),
     },
     "model.latent_input": {
         "everywhere": Choice("At every step, and as the first state of recurrent layers."),

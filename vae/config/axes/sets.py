@@ -9,5 +9,6 @@ EMBEDDED = {
     "wine": Choice("178 wines of three cultivars, 13 measurements; wine:class_0 is one of them."),
     "breast_cancer": Choice("569 tumours, 30 measurements; breast_cancer:benign is one class."),
     "notes": Choice("Notes of three instruments, played as they are read, with known factors."),
+    "cells": Choice("Cells that are drawn, 200 genes, from known programs; cells:doublets."),
     "topics": Choice("Sentences about Python, from the reference that comes with it."),
 }

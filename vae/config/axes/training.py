@@ -8,6 +8,7 @@ _MMD = ("mmd_weight", "kernel")
 _ADAM = ("b1", "b2", "eps")
 _TABLES = ("binarize",)  # keys of the data that tables read
 _IMAGES = ("crop", "image_size", "channels", "flip", "binarize")
+_COUNTS = ("layer", "label_column", "covariates", "genes")
 _SOUND = ("channels", "sample_rate", "seconds", "padding", "representation")
 _TEXT = ("text_column", "label_column", "unit", "tokens", "vocabulary", "max_length")
 
@@ -15,11 +16,12 @@ AXES: dict[str, dict[str, Choice]] = {
     "data.modality": {
         "auto": Choice(
             "The first kind of data that takes what is there.",
-            reads=tuple(dict.fromkeys((*_IMAGES, *_SOUND, *_TEXT))),
+            reads=tuple(dict.fromkeys((*_IMAGES, *_SOUND, *_TEXT, *_COUNTS))),
         ),
         "text": Choice("Sentences, or lines of text.", "vae.modalities:text", _TEXT),
         "tables": Choice("Rows of numbers.", "vae.modalities:tables", _TABLES),
         "images": Choice("Images.", "vae.modalities:images", _IMAGES),
+        "counts": Choice("Rows of counts: genes in cells.", "vae.modalities:counts", _COUNTS),
         "sound": Choice("Recordings.", "vae.modalities:sound", _SOUND),
     },
     "data.representation": {

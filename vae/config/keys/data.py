@@ -18,7 +18,8 @@ KEYS = {
         PATH,
         "Local files, in place of data.name.\n"
         "idx files, .amat, .npz, .mat, images or recordings in a folder, a zip or a tar, a table "
-        "as .csv, or text as .txt, .csv or .tsv.",
+        "as .csv, text as .txt, .csv or .tsv, or "
+        "counts as .h5ad or .mtx.",
     ),
     "data.modality": axis("data.modality", "auto", "Which kind of data they are."),
     "data.manual_dir": Key(
@@ -58,7 +59,24 @@ KEYS = {
     "data.label_column": Key(
         "label",
         Text(200),
-        "The column with the classes of texts.\nA table without it has no labels.",
+        "The column with the classes of texts, or of cells.\nA table without it has no labels.",
+    ),
+    "data.covariates": Key(
+        "",
+        Text(2000),
+        "Columns of cells that are attributes, in place of one class.\n"
+        "With commas between: a column of text is a field, batch=a; one of numbers an attribute.",
+    ),
+    "data.layer": Key(
+        "",
+        Text(200),
+        "Which matrix of an .h5ad file has the counts.\nEmpty is X; raw; or the name of a layer.",
+    ),
+    "data.genes": Key(
+        0,
+        Whole(0, SIZE),
+        "The genes that are kept: those that vary most.\n"
+        "In the training set, as Seurat's third version finds them; 0 keeps all.",
     ),
     "data.unit": axis("data.unit", "line", "What an example of a .txt file is."),
     "data.tokens": axis("data.tokens", "words", "What a token is."),

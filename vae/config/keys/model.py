@@ -48,6 +48,7 @@ KEYS = {
         "resnet, grid, spatial, ladder: channels at each resolution.\n"
         "lstm, transformer: width of each layer.",
     ),
+    "model.stem": axis("model.stem", "none", "What the encoder's first layer reads of x."),
     "model.decoder": axis(
         "model.decoder",
         "mlp",

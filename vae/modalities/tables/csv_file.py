@@ -60,8 +60,8 @@ def read_csv(file: Path) -> Rows:
       InputError: the file is no such table; the message names the row and the column.
     """
     check_file(file)
-    header, cells, where = _cells(file)
-    _check_header(header, file)
+    header, cells, where = read_cells(file)
+    check_header(header, file)
     if not cells:
         raise InputError(f"{file} has a header and no rows: add some.")
     columns = dict(zip(header, zip(*cells, strict=True), strict=True))
@@ -71,7 +71,7 @@ def read_csv(file: Path) -> Rows:
     )
     if not columns:
         raise InputError(f"{file} has no column of values beside {' and '.join(header)}: add one.")
-    values = np.stack([_numbers(x, name, where, file) for name, x in columns.items()], axis=1)
+    values = np.stack([numbers_of(x, name, where, file) for name, x in columns.items()], axis=1)
     return Rows(tuple(columns), values, labels, identities, tuple(where))
 
 
@@ -86,7 +86,7 @@ def write_csv(lines: IO[str], names: Sequence[str], values: np.ndarray) -> None:
     writer.writerows([f"{value:.7g}" for value in row] for row in values)
 
 
-def _cells(file: Path) -> tuple[list[str], list[list[str]], list[int]]:
+def read_cells(file: Path) -> tuple[list[str], list[list[str]], list[int]]:
     """Returns the header, the rows below it that are not blank, and the numbers of these rows."""
     try:
         check_memory(UNPACKED * file.stat().st_size, readable(file))
@@ -116,7 +116,7 @@ def _cells(file: Path) -> tuple[list[str], list[list[str]], list[int]]:
     return header, cells, where
 
 
-def _check_header(header: Sequence[str], file: Path) -> None:
+def check_header(header: Sequence[str], file: Path) -> None:
     if not header:
         raise InputError(f"{file} is empty: give a header and rows of numbers.")
     if all(_is_number(name) for name in header):
@@ -147,7 +147,7 @@ def _is_number(text: str) -> bool:
     return True
 
 
-def _numbers(
+def numbers_of(
     cells: Sequence[str], column: str, where: Sequence[int], file: Path | str
 ) -> np.ndarray:
     """Returns a column [N] as numbers."""

@@ -54,9 +54,9 @@ def sheet(
         both = np.isfinite(x).all(1) & np.isfinite(beside).all(1)
         found = [_raw(part[both], event) for part in (x, beside)]
         page = plots.comparison(dict(zip(names, found, strict=True)), event.names, title)
-        return Sheet(page, files=_csv(beside, event))
+        return Sheet(page, files=as_csv(beside, event))
     sets = {"rows": rows} if data is None else {"data": _finite(data, event), "samples": rows}
-    return Sheet(plots.distribution(sets, event.names, title), files=_csv(x, event))
+    return Sheet(plots.distribution(sets, event.names, title), files=as_csv(x, event))
 
 
 def table(
@@ -78,7 +78,7 @@ def table(
     raw, columns = _raw(every, event), [*before, *columns, *after]
     groups = [size for size in (len(before), x.shape[1], len(after)) if size]
     page = plots.moves(raw, event.names, title, columns, rows, groups)
-    return Sheet(page, files=_csv(every, event))
+    return Sheet(page, files=as_csv(every, event))
 
 
 def surface(x: np.ndarray, event: Event, title: str, across: np.ndarray, up: np.ndarray) -> Sheet:
@@ -86,7 +86,7 @@ def surface(x: np.ndarray, event: Event, title: str, across: np.ndarray, up: np.
     from vae.modalities.tables import plots
 
     page = plots.maps(_raw(x, event), event.names, title, across, up)
-    return Sheet(page, files=_csv(x, event))
+    return Sheet(page, files=as_csv(x, event))
 
 
 def animate(
@@ -96,7 +96,7 @@ def animate(
     return []
 
 
-def _csv(x: np.ndarray, event: Event) -> dict[str, bytes]:
+def as_csv(x: np.ndarray, event: Event) -> dict[str, bytes]:
     """Returns rows [N, F] as CSV, in the units of the data; [R, C, F] get columns row and step."""
     raw, names = _raw(x, event), event.names
     if raw.ndim > 2:
@@ -110,7 +110,7 @@ def _csv(x: np.ndarray, event: Event) -> dict[str, bytes]:
 
 def file(x: np.ndarray, event: Event) -> tuple[str, bytes]:
     """See `vae/modalities`: a row [F] as a CSV file."""
-    ((end, content),) = _csv(x[None], event).items()
+    ((end, content),) = as_csv(x[None], event).items()
     return end, content
 
 
@@ -152,4 +152,6 @@ def _raw(x: np.ndarray, event: Event) -> np.ndarray:
     A model's x for values of 0 and 1 is a probability, and stays one.
     """
     raw = event.values.to_raw(x) if event.values.kind == "real" else x
+    if event.values.kind == "counts":  # whose means are no whole numbers
+        raw = x * event.values.scale
     return raw.astype(np.float64)

@@ -141,7 +141,7 @@ class NegativeBinomial(Likelihood):
         return (1 + (self.dispersion == "per_value") + self.inflated) * channels
 
     def of_code(self, code: Array | None, variables: Variables) -> Array | None:
-        if self.dispersion != "per_class":
+        if self.dispersion != "per_class" or code is None:  # which `takes` has refused
             return None
         params = variables["params"]
         return params["log_r"] + jnp.matmul(code, params["log_r_of_class"])
@@ -195,7 +195,8 @@ class NegativeBinomial(Likelihood):
             return raw
         # A row without any count is taken for one with a single count.
         least = 1 / self.largest
-        size = self.total * least if x is None else jnp.maximum(x.sum(-1, keepdims=True), least)
+        typical = jnp.float32((self.total or 1.0) * least)
+        size = typical if x is None else jnp.maximum(x.sum(-1, keepdims=True), least)
         return jax.nn.log_softmax(raw) + jnp.log(size)
 
     def _mean(self, raw: Array) -> Array:
