@@ -104,6 +104,7 @@ OWN_DATA = {  # the others are of 28x28 grey images
     "disentanglement": None,
     "pixel_vae": None,
     "tables": None,
+    "cells": None,
     "sound": None,
     "celeba_gan": celeba,
     "celeba_vae_gan": celeba,

@@ -86,6 +86,10 @@ LIKELIHOODS = {
     "categorical": {"model__likelihood": "categorical"},
     "poisson": {"model__likelihood": "poisson"},
     "negative_binomial": {"model__likelihood": "negative_binomial"},
+    "zero_inflated_negative_binomial": {
+        "model__likelihood": "zero_inflated_negative_binomial",
+        "model__dispersion": "per_channel",
+    },
 }
 OBJECTIVES = {
     "elbo": {

@@ -64,8 +64,9 @@ KEYS = {
     "data.covariates": Key(
         "",
         Text(2000),
-        "Columns of cells that are attributes, in place of one class.\n"
-        "With commas between: a column of text is a field, batch=a; one of numbers an attribute.",
+        "Columns of cells that are attributes.\n"
+        "With commas between, in place of a class: a column of text is a field, batch=a; one of "
+        "numbers an attribute.",
     ),
     "data.layer": Key(
         "",
