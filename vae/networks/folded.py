@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
-import jax
 import numpy as np
 
-Values = np.ndarray | jax.Array
+if TYPE_CHECKING:  # rules of a config, which a sweep checks without JAX, ask for weights
+    import jax
+
+    Values = np.ndarray | jax.Array
 
 
 class Layer(NamedTuple):
