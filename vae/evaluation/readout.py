@@ -1,7 +1,7 @@
 """What can be read from features [N, F]: classes and numbers, by simple models of them.
 
     linear     multinomial logistic regression of a class, ridge regression of a number; the weight
-               of the penalty is chosen on validation examples
+               of the penalty is the one of the lowest loss on validation examples
     nearest    the class that most of the k nearest training examples have, or the mean of their
                numbers; k is chosen on validation examples
     few        logistic regression from n labelled examples of each class, in several draws; nothing
@@ -29,6 +29,7 @@ RIDGES = 10.0 ** np.arange(-6, 2)  # relative to the mean variance of the featur
 NEIGHBOURS = (1, 3, 5, 10, 20)
 FEW = (1, 5, 10, 100)  # labels of each class
 DRAWS = 5
+TINY = 1e-12  # the least probability in a loss
 ITERATIONS = 300  # of a logistic regression
 RESAMPLED = 200  # bootstrap samples of the test examples
 
@@ -79,19 +80,18 @@ def linear(x: Sets, y: Sets, classes: int) -> tuple[np.ndarray, dict[str, float]
     """
     if not classes:
         return _ridge(x, y)
-    best, reached = y.train[:1].repeat(len(x.test)), -1.0
-    chosen = math.nan
+    best, lowest, chosen = y.train[:1].repeat(len(x.test)), math.inf, math.nan
     if (y.train == y.train[0]).all():
         return best, {"C": chosen}
     model = _logistic(warm_start=True)
     for penalty in PENALTIES:
         model.set_params(C=penalty)
         _fit(model, x.train, y.train)
-        accuracy = float((model.predict(x.valid) == y.valid).mean())
-        if accuracy < reached:
+        given = model.predict_proba(x.valid)[y.valid[:, None] == model.classes_]
+        loss = float(-np.log(np.maximum(given, TINY)).mean()) if len(given) else 0.0
+        if loss > lowest:
             break
-        if accuracy > reached:
-            best, reached, chosen = model.predict(x.test), accuracy, float(penalty)
+        best, lowest, chosen = model.predict(x.test), loss, float(penalty)
     return best, {"C": chosen}
 
 

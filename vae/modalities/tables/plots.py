@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -206,13 +207,10 @@ def _page(
     drawn = figure(width, sum(heights))
     upper, lower = drawn.subfigures(2, 1, squeeze=False, height_ratios=heights).ravel()
     upper.suptitle(title, fontsize=SMALL + 2)
-    panels = upper.subplots(down, across, squeeze=False).ravel()
-    for column, axes in enumerate(panels):
-        if column < number:
-            draw(axes, column)
-            axes.tick_params(labelsize=SMALL - 2)
-        else:
-            axes.set_axis_off()
+    for column in range(number):
+        axes = upper.add_subplot(down, across, column + 1)
+        draw(axes, column)
+        axes.tick_params(labelsize=SMALL - 2)
     _pairs(lower, raw, names, paired)
     return pixels(drawn)
 
@@ -228,15 +226,14 @@ def _pairs(
     if len(columns) < len(names):
         text += f": the {len(columns)} that explain most of all {len(names)}, linearly"
     lower.suptitle(text, fontsize=SMALL + 2)
-    panels = lower.subplots(len(columns), len(columns), sharex="col", squeeze=False)
+    places = lower.add_gridspec(len(columns), len(columns))
+    lowest: list[Axes | None] = [None] * len(columns)  # of each column, whose ends the others have
     sets = sorted(zip(raw.values(), COLOURS, strict=False), key=lambda pair: -len(pair[0]))
-    for i, row in enumerate(columns):
-        for j, column in enumerate(columns):
-            axes = panels[i, j]
-            axes.tick_params(labelsize=SMALL - 2)
-            if j > i:
-                axes.set_axis_off()
-                continue
+    for i, row in reversed(list(enumerate(columns))):
+        for j, column in enumerate(columns[: i + 1]):
+            axes = lower.add_subplot(places[i, j], sharex=lowest[j])
+            lowest[j] = lowest[j] or axes
+            axes.tick_params(labelsize=SMALL - 2, labelbottom=axes is lowest[j])
             if i == j:
                 _histograms(axes, raw, column)
             else:
@@ -258,7 +255,8 @@ def _histograms(axes: Axes, raw: Mapping[str, np.ndarray], column: int) -> None:
     edges = np.histogram_bin_edges(np.concatenate(values), BINS)
     for own, colour in zip(values, COLOURS, strict=False):
         weights = np.full(len(own), 1 / len(own))
-        axes.hist(own, edges.tolist(), weights=weights, color=colour, alpha=0.5)
+        kind: Any = {"histtype": "stepfilled", "color": colour, "alpha": 0.5}  # one shape, not BINS
+        axes.hist(own, edges.tolist(), weights=weights, **kind)
     axes.set_yticks([])
 
 
