@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import scipy.linalg
 
+from vae.evaluation import fidelity
 from vae.evaluation.fidelity import (
     attribute_entropy,
     class_entropy,
@@ -183,6 +184,16 @@ def test_mode_collapse_costs_recall_not_precision(rng):
     samples = rng.normal(size=(1200, 2))
     precision, recall = values(precision_recall(data, samples))
     assert precision > 0.9 and 0.4 < recall < 0.55
+
+
+def test_metrics_are_the_same_by_blocks_of_rows(rng, monkeypatch):
+    a, b = rng.normal(size=(2, 20, 3))
+    metrics = (kernel_distance, precision_recall, density_coverage)
+    whole = [metric(a, b) for metric in metrics] + [kernel_distance(a, b, paired=True)]
+    monkeypatch.setattr(fidelity, "ROWS", 7)
+    parts = [metric(a, b) for metric in metrics] + [kernel_distance(a, b, paired=True)]
+    for one, other in zip(whole, parts, strict=True):
+        np.testing.assert_allclose(one, other)
 
 
 def test_distances_are_those_of_a_loop(rng):

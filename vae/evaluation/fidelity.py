@@ -42,6 +42,7 @@ from __future__ import annotations
 
 import itertools
 import math
+import os
 from concurrent.futures import ThreadPoolExecutor
 from typing import NamedTuple
 
@@ -53,7 +54,8 @@ NEAREST = 5  # of density and coverage
 GROUPS = 10  # of the jackknife of the Frechet distance
 SPLITS = 10  # of the Inception score
 BINS = 10  # of the histogram whose entropy is that of a continuous attribute
-ROWS = 1000  # rows of a distance matrix that are held at once
+ROWS = 1000  # rows of a matrix of distances or kernels that are held at once
+COPIES = 2**31  # bytes of features that are copied at once
 
 
 class Estimate(NamedTuple):
@@ -109,7 +111,8 @@ def frechet_unbiased(a: np.ndarray, b: np.ndarray) -> Estimate:
         return UNKNOWN
     # In random order, for examples in a row may be alike; in the same one, for they may be pairs.
     of_a, of_b = (np.random.default_rng(0).permutation(len(x)) % GROUPS for x in (a, b))
-    with threadpool_limits(1, "blas"), ThreadPoolExecutor() as pool:
+    most = max(1, min(GROUPS, os.cpu_count() or 1, COPIES // (a.nbytes + b.nbytes)))
+    with threadpool_limits(1, "blas"), ThreadPoolExecutor(most) as pool:
         whole = pool.submit(_frechet, a, b)
         parts = pool.map(lambda g: _frechet(a[of_a != g], b[of_b != g]), range(GROUPS))
         return mean(GROUPS * whole.result() - (GROUPS - 1) * np.array([*parts]))
@@ -126,28 +129,44 @@ def kernel_distance(a: np.ndarray, b: np.ndarray, *, paired: bool = False) -> Es
     """
     if not _finite(a, b) or min(len(a), len(b)) < 3:
         return UNKNOWN
-    within_a, within_b, between = _kernel(a, a), _kernel(b, b), _kernel(a, b)
+    n, m = len(a), len(b)
+    (of_aa, _), (of_bb, _), (of_ab, of_ba) = _sums(a, a), _sums(b, b), _sums(a, b)
+    of_aa, of_bb = of_aa - _own(a, a), of_bb - _own(b, b)
     if paired:
-        value, without = _of_two(within_a + within_b - between - between.T)
-        return Estimate(value, math.sqrt((len(a) - 1) * without.var()))
-    n, m = between.shape
-    (value_a, without_a), (value_b, without_b) = _of_two(within_a), _of_two(within_b)
-    total = between.sum()
-    without_a -= 2 * (total - between.sum(1)) / ((n - 1) * m)
-    without_b -= 2 * (total - between.sum(0)) / (n * (m - 1))
+        value, without = _of_two(of_aa + of_bb - of_ab - of_ba + 2 * _own(a, b))
+        return Estimate(value, math.sqrt((n - 1) * without.var()))
+    (value_a, without_a), (value_b, without_b) = map(_of_two, (of_aa, of_bb))
+    total = of_ab.sum()
+    without_a -= 2 * (total - of_ab) / ((n - 1) * m)
+    without_b -= 2 * (total - of_ba) / (n * (m - 1))
     variance = (n - 1) * without_a.var() + (m - 1) * without_b.var()
     return Estimate(float(value_a + value_b - 2 * total / (n * m)), math.sqrt(variance))
 
 
-def _kernel(u: np.ndarray, v: np.ndarray) -> np.ndarray:
-    return (u @ v.T / u.shape[1] + 1) ** 3
+def _sums(u: np.ndarray, v: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Returns the sums [N] of each u's kernels with all v, and the sums [M] of each v's."""
+    of_u, of_v = np.empty(len(u)), np.zeros(len(v))
+    for start in range(0, len(u), ROWS):
+        rows = slice(start, start + ROWS)
+        kernels = (u[rows] @ v.T / u.shape[1] + 1) ** 3
+        of_u[rows] = kernels.sum(1)
+        of_v += kernels.sum(0)
+    return of_u, of_v
 
 
-def _of_two(h: np.ndarray) -> tuple[float, np.ndarray]:
-    """Returns the mean of h [N, N] over two different examples, and the means without each [N]."""
-    n, rest = len(h), h.sum(1) - h.diagonal()
-    total = rest.sum()
-    return float(total / (n * (n - 1))), (total - 2 * rest) / ((n - 1) * (n - 2))
+def _own(u: np.ndarray, v: np.ndarray) -> np.ndarray:
+    """Returns the kernel [N] of each u and its own v."""
+    return ((u * v).sum(1) / u.shape[1] + 1) ** 3
+
+
+def _of_two(sums: np.ndarray) -> tuple[float, np.ndarray]:
+    """Returns the mean of a function of two examples, and the means [N] without each example.
+
+    Args:
+      sums: those over all other examples [N].
+    """
+    n, total = len(sums), sums.sum()
+    return float(total / (n * (n - 1))), (total - 2 * sums) / ((n - 1) * (n - 2))
 
 
 def squared_distances(a: np.ndarray, b: np.ndarray) -> np.ndarray:

@@ -72,7 +72,7 @@ def _arrays(path: Path) -> dict[str, np.ndarray]:
     check_file(path)
     with open(path, "rb") as file:
         start = file.read(2)
-    if start == b"\x80\x02":
+    if start[:1] == b"\x80":  # a pickle
         return read_tensors(path)
     if start != b"PK":
         return read_constants(path)
@@ -81,5 +81,5 @@ def _arrays(path: Path) -> dict[str, np.ndarray]:
             if not any(name.endswith("data.pkl") for name in arrays.files):
                 return dict(arrays)
     except (ValueError, zipfile.BadZipFile) as error:
-        raise InputError(f"{path} cannot be read ({error}): download it again.") from None
+        raise InputError(f"{path} cannot be read ({error}): give {WANTED}.") from None
     return read_tensors(path)

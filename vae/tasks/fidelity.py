@@ -8,6 +8,7 @@ from typing import Any, Literal, cast
 
 import jax
 import numpy as np
+from threadpoolctl import threadpool_limits
 
 from vae.annotations import Count, Seed
 from vae.data.examples import Dataset
@@ -243,8 +244,9 @@ def _page(
     """
     a, b = (each.astype(np.float64) for each in (a, b))
     centre = a.mean(0)
-    _, spread, axes = np.linalg.svd(a - centre, full_matrices=False)
-    share = spread[:2] ** 2 / max(float((spread**2).sum()), 1e-12)
+    with threadpool_limits(1, "blas"):
+        spread, axes = np.linalg.eigh(np.cov(a, rowvar=False))  # of increasing spread
+    plane, share = axes[:, :-3:-1], spread[:-3:-1] / max(float(spread.sum()), 1e-12)
     known = {f"test examples ({len(a)})": a, f"samples ({len(b)})": b[np.isfinite(b).all(1)]}
     title = (
         f"Samples among test examples, step {run.step:,}, as {whose} sees them: "
@@ -254,7 +256,7 @@ def _page(
         f"recall {figures['recall']:.3f} ± {figures['recall_stderr']:.2g}"
     )
     first_axis, second = (f"component {i + 1} of the features ({share[i]:.0%})" for i in (0, 1))
-    placed = {name: (features - centre) @ axes[:2].T for name, features in known.items()}
+    placed = {name: (features - centre) @ plane for name, features in known.items()}
     return charts.scatter(placed, (first_axis, second), title)
 
 
