@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 from configs import tiny
 from test_experiments import VARIANTS, tiny_experiment
+from test_members import POSTERIORS
 
 from vae.compiled import Compiled
 from vae.experiment import prepare
@@ -102,6 +103,20 @@ def test_an_experiment_lowers(tmp_path, lowered, name, variant):
     programs(tiny_experiment(name, variant, tmp_path), tmp_path)
     names = {name for name, _ in lowered}
     assert {"new_state", "step", "chunk", "sample"} <= names
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("radial", "hamiltonian", "riemannian_hamiltonian"),
+        *("vmf", "wrapped_normal", "riemannian_normal"),
+    ],
+)
+def test_a_posterior_lowers(tmp_path, lowered, name):
+    run = programs(tiny(**POSTERIORS[name]), tmp_path)
+    run.encode(np.zeros((2, 8, 8, 1), np.float32))
+    assert {"step", "chunk", "sample"} <= {name for name, _ in lowered}
 
 
 def test_a_call_of_several_steps_is_a_loop_on_an_accelerator(tmp_path, lowered):

@@ -61,6 +61,14 @@ OTHERS = {
     "categorical": CATEGORICAL,
     "categorical:straight_through": {**CATEGORICAL, "model__straight_through": True},
     "vmf": SPHERE,
+    "wrapped_normal": {"model__posterior": "wrapped_normal", "model__prior": "wrapped_normal"},
+    "riemannian_normal": {
+        "model__posterior": "riemannian_normal",
+        "model__prior": "riemannian_normal",
+    },
+    "radial": {"model__posterior": "radial"},
+    "hamiltonian": {"model__posterior": "hamiltonian"},
+    "riemannian_hamiltonian": {"model__posterior": "riemannian_hamiltonian"},
     "point:l2": {"model__posterior": "point", "model__regularizer": "l2", "objective__beta": 0.0},
     "point:gradient_penalty": {
         "model__posterior": "point",
@@ -142,6 +150,11 @@ SLOW = (  # to compile, or like others
     *("tiny categorical:straight_through", "tiny point:gradient_penalty", "tiny conv:11x9"),
     *(
         "tiny diffusion:grid",
+        "tiny wrapped_normal",
+        "tiny riemannian_normal",
+        "tiny radial",
+        "tiny hamiltonian",
+        "tiny riemannian_hamiltonian",
         "tiny beta_tc",
         "tiny dip_ii",
         "tiny info_vae",

@@ -45,8 +45,11 @@ class RiemannianHamiltonian(Posterior):
         return 2 * self.size + self.size * (self.size + 1) // 2
 
     def init(self, *, key: Array) -> parts.Variables:
-        """Returns a step size of a tenth of the largest, and a metric without centroids."""
-        params = {"step": -jnp.log(9.0), "tempering": jnp.zeros(())}
+        """Returns a step size of a hundredth of the largest, and a metric without centroids.
+
+        Each centroid adds to G^-1, so that a step of 0.01 moves z about as far as q_0 is wide.
+        """
+        params = {"step": -jnp.log(99.0), "tempering": jnp.zeros(())}
         shape = (self.centroids, self.size)
         statistics = {"centroids": jnp.zeros(shape), "factors": jnp.zeros((*shape, self.size))}
         return {"params": params, "statistics": statistics}
