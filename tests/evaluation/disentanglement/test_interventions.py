@@ -36,8 +36,8 @@ def test_examples_share_the_value_that_is_held_fixed():
 
 def test_how_many_share_a_value_does_not_tell_which_factor_is_fixed():
     rng = np.random.default_rng(0)
-    factors = np.column_stack([rng.integers(0, size, 300) for size in (2, 30)])
-    assert beta_vae(rng.normal(size=(300, 2)), factors, rng) < 0.7
+    factors = np.column_stack([rng.integers(0, size, 600) for size in (2, 100)])
+    assert beta_vae(rng.normal(size=(600, 2)), factors, rng) < 0.7  # .9 and more where it does
 
 
 @pytest.mark.parametrize("score", [beta_vae, factor_vae])
