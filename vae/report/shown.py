@@ -16,7 +16,7 @@ SHOWN = 8  # numbers of a list; a longer one is shown by its range
 LONGEST = 60  # characters of a text in a line of the table
 STDERR = "_stderr"
 UNITS = {
-    **dict.fromkeys(("loss", "elbo", "nll", "kl", "mutual_information", "off_centre"), "nats"),
+    **dict.fromkeys(("elbo", "nll", "kl", "mutual_information", "off_centre"), "nats"),
     **dict.fromkeys(("negative_elbo", "ratio"), "nats"),
     **dict.fromkeys(("nll_ais", "nll_reverse", "nll_minus_ais", "bracket", "chains_error"), "nats"),
     "psnr": "dB",
