@@ -98,12 +98,10 @@ def stage(config: ml_collections.ConfigDict, variant: str, *, first: str, second
         config.model.adversarial_weight = 0.25
         config.model.gan_loss = "hinge"
         config.model.discriminator_widths = (32, 64, 128)
-        config.optimizer.name = "adam"
-        config.optimizer.b1, config.optimizer.b2 = 0.5, 0.9
-        config.optimizer.learning_rate = 3e-4
-        config.optimizer.discriminator_learning_rate = 2e-4
+        config.optimizer.learning_rate = 5e-3
+        config.optimizer.discriminator_learning_rate = 1e-2
         config.training.pretrained = first
-        config.training.steps = 1_500
+        config.training.steps = 1_000
     if variant == "named":
         config.model.condition = "attributes"
         config.model.encoder_told = config.model.decoder_told = False
