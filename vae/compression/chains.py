@@ -71,7 +71,7 @@ class OneLayer(Chain):
         return self._latents.width
 
     @width.setter
-    def width(self, width: float) -> None:
+    def width(self, width: float | None) -> None:
         self._latents.width = width
 
     def push(self, stack: Stack, numbers: np.ndarray, y: Any, rows: int) -> None:

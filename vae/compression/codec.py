@@ -48,7 +48,8 @@ def encode(
 
     A batch has as many examples as the bits on the stack suffice for.
     """
-    stack, rows, done, each = Stack(), [], 0, 0.0
+    rows: list[int] = []
+    stack, done, each = Stack(), 0, 0.0
     while done < len(numbers):
         affordable = stack.bits / (MARGIN * each) if each else batch * len(rows)
         count = min(batch, len(numbers) - done, max(1, int(affordable)))

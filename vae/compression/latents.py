@@ -79,7 +79,7 @@ class Gaussian(Latents):
 
     def __init__(self, model: VAE, variables: Any) -> None:
         def q(variables: Any, numbers: Array, y: Array | None) -> tuple[Array, Array]:
-            q = model.encode(variables, batch_of(numbers, y, model.event))
+            q: Any = model.encode(variables, batch_of(numbers, y, model.event))
             return in_cells(q, gaussian(model.latents(variables, y)))
 
         self._model, self._variables, self._q = model, variables, jit(q)
@@ -104,15 +104,16 @@ class Mixture(Latents):
 
     def __init__(self, model: VAE, variables: Any) -> None:
         def q(variables: Any, numbers: Array, y: Array | None) -> tuple[Array, Array]:
-            q = model.encode(variables, batch_of(numbers, y, model.event))
+            q: Any = model.encode(variables, batch_of(numbers, y, model.event))
             return q.mean, jnp.exp(q.log_std)
 
         def mixture(variables: Any, y: Array | None) -> tuple[Array, Array, Array]:
-            p = model.latents(variables, y)
+            p: Any = model.latents(variables, y)
             return jax.nn.softmax(p.logits), p.mean, jnp.exp(p.log_std)
 
         def given(variables: Any, u: Array, y: Array | None, width: Array) -> Array:
-            p, z = model.latents(variables, y), width * u
+            p: Any = model.latents(variables, y)
+            z = width * u
             log_w = jax.nn.log_softmax(p.logits)
             return jax.nn.softmax(log_w + normal_log_probs(z, p.mean, p.log_std))
 
@@ -159,11 +160,11 @@ class OneHot(Latents):
 
     def __init__(self, model: VAE, variables: Any) -> None:
         def q(variables: Any, numbers: Array, y: Array | None) -> Array:
-            logits = model.encode(variables, batch_of(numbers, y, model.event)).logits
-            return jax.nn.softmax(logits)
+            q: Any = model.encode(variables, batch_of(numbers, y, model.event))
+            return jax.nn.softmax(q.logits)
 
         self._q, self._variables = jit(q), variables
-        p = model.latents(variables, blank_y(model, 1))
+        p: Any = model.latents(variables, blank_y(model, 1))
         self._size, self._classes = p.dim, p.categories
 
     def place(self, variables: Any, u: Array, y: Array | None, width: Any) -> Array:

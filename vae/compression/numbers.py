@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -32,7 +34,7 @@ def numbers_of(x: np.ndarray, event: Event) -> np.ndarray:
             f"there are values outside 0 to {number - 1}, which are all that this run knows."
         )
     if values.missing:
-        there = (found >= 0).all(-1)
+        there = np.asarray((found >= 0).all(-1))
         _check_ends(there.reshape(len(there), there.shape[1] if there.ndim > 1 else 1, -1))
     return found.reshape(len(found), -1)
 
@@ -43,7 +45,7 @@ def _check_ends(there: np.ndarray) -> None:
         raise InputError("examples that lack positions before their end cannot be compressed.")
 
 
-def x_of(numbers: Array, event: Event) -> Array:
+def x_of(numbers: Any, event: Event) -> Array:
     """Returns x [B, *places, C] of numbers [B, L], in a trace or not."""
     numbers = numbers.reshape(-1, *event.shape)
     if event.values.kind == "tokens":

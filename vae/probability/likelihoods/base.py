@@ -116,7 +116,7 @@ class Likelihood(Protocol):
           x: [V].
           variables: the likelihood's variables.
         """
-        raise NotImplementedError
+        raise TypeError(f"the channels of a {type(self).__name__} do not go in turn")
 
     def update(
         self, outputs: Array, x: Array, variables: Variables, mask: Array | None = None
