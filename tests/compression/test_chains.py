@@ -118,10 +118,16 @@ def test_models_that_have_no_code_are_refused():
     for settings, reason in (
         ({"model__likelihood": "gaussian"}, "no probability of its values"),
         ({"model__likelihood": "bernoulli"}, "no probability of its values"),
+        (
+            {"model__likelihood": "negative_binomial", "model__dispersion": "per_channel"},
+            "numbers that values share",
+        ),
         ({"model__posterior": "iaf"}, "its latents have no code"),
         ({"model__prior": "maf"}, "its latents have no code"),
         ({"model__name": "semi_supervised"}, "its model has no code"),
     ):
-        model = models.build(tiny(**settings).model, facts(np.full((4, 4, 1), 0.5), num_classes=3))
+        values = COUNTS if "model__dispersion" in settings else None
+        data = facts(np.full((4, 4, 1), 0.5), values, num_classes=3)
+        model = models.build(tiny(**settings).model, data)
         with pytest.raises(InputError, match=reason):
             chain_of(model, None)

@@ -8,6 +8,7 @@ example pops.
 from __future__ import annotations
 
 from abc import abstractmethod
+from collections.abc import Callable
 from typing import Any, Protocol
 
 import jax
@@ -56,9 +57,9 @@ class Chain(Protocol):
 class OneLayer(Chain):
     """A VAE with one vector z: pop z ~ q(z | x), push x, push z."""
 
-    def __init__(self, model: VAE, variables: Any, of: type[latents.Latents]) -> None:
+    def __init__(self, model: VAE, variables: Any, of: Callable[..., latents.Latents]) -> None:
         self.emitted, self._variables = Emitted(model, variables), variables
-        self._latents = own = of(model, variables)  # type: ignore[call-arg]
+        self._latents = own = of(model, variables)
 
         def start(variables: Any, u: Array, y: Array | None, width: Array) -> Any:
             z = own.place(variables, u, y, width)
@@ -311,6 +312,11 @@ def why_not(model: Model) -> str | None:
         return (
             f"its likelihood, {type(likelihood).__name__}, is no probability of "
             f"its values ({values.kind}), and only discrete values have a code."
+        )
+    if not (likelihood.by_value or likelihood.in_turn):
+        return (
+            "its likelihood has numbers that values share by their channels or an example by its "
+            "sum; of counts, model.library='none' and model.dispersion='per_value' have a code."
         )
     if isinstance(model, VAE) and latents.of(model) is None:
         return (

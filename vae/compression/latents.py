@@ -113,9 +113,8 @@ class Mixture(Latents):
 
         def given(variables: Any, u: Array, y: Array | None, width: Array) -> Array:
             p: Any = model.latents(variables, y)
-            z = width * u
             log_w = jax.nn.log_softmax(p.logits)
-            return jax.nn.softmax(log_w + normal_log_probs(z, p.mean, p.log_std))
+            return jax.nn.softmax(log_w + normal_log_probs(width * u, p.mean, p.log_std))
 
         self._q, self._mixture, self._given = jit(q), jit(mixture), jit(given)
         self._variables, self.width = variables, 0.0

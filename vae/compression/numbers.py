@@ -34,13 +34,13 @@ def numbers_of(x: np.ndarray, event: Event) -> np.ndarray:
             f"there are values outside 0 to {number - 1}, which are all that this run knows."
         )
     if values.missing:
-        there = np.asarray((found >= 0).all(-1))
-        _check_ends(there.reshape(len(there), there.shape[1] if there.ndim > 1 else 1, -1))
+        _check_ends(found >= 0)
     return found.reshape(len(found), -1)
 
 
 def _check_ends(there: np.ndarray) -> None:
-    """Checks that of examples [N, T, ...] only positions at the end are missing."""
+    """Checks that of values [N, T, ...] only positions at the end are missing."""
+    there = there.reshape(*there.shape[:2], -1)
     if (there.any(-1) != there.all(-1)).any() or (np.diff(there.all(-1).astype(int)) > 0).any():
         raise InputError("examples that lack positions before their end cannot be compressed.")
 

@@ -32,6 +32,7 @@ from vae.training.directory import write_json
 
 logger = logging.getLogger(__name__)
 
+SAMPLES = 4  # of the ELBO
 SHOWN = 1000  # examples of which files of usual formats are made
 BINARISED = "values binarised at random (data.binarize='dynamic'), not the grey ones"
 
@@ -132,7 +133,7 @@ def compress(
 
     restored = np.asarray(x_of(numbers, run.model.event))
     values = int((numbers >= 0).sum())
-    elbo = run.estimate(restored, y, num_samples=1).elbo
+    elbo = run.estimate(restored, y, num_samples=SAMPLES).elbo
     raw = as_bytes(run, numbers, restored)
     initial = 32 * coded.initial
     stack = 8 * size["stack"]

@@ -36,10 +36,13 @@ class Likelihood(Protocol):
       discrete: whether p is a probability, not a density.
       in_turn: whether p of a channel depends on those before it at its position; a discrete one
         then has `log_next`.
+      by_value: whether the outputs of a value are all that its p depends on, beside what all values
+        share: then `log_each` knows it.
     """
 
     discrete: bool
     in_turn: bool = False
+    by_value: bool = True
 
     def takes(self, values: Values) -> str | None:
         """Returns why x cannot have such values, or None where it can.

@@ -129,6 +129,10 @@ class NegativeBinomial(Likelihood):
     def reads_sum(self) -> bool:
         return self.library == "observed"
 
+    @property
+    def by_value(self) -> bool:  # type: ignore[override]  # a field of others
+        return not self.reads_sum() and self.dispersion == "per_value"
+
     def init(self) -> Variables:
         variables = super().init()
         if self.dispersion != "per_value":
