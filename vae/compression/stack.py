@@ -16,7 +16,8 @@ from vae.errors import InputError
 SEED = 0  # of the bits below the first example
 MORE = 4  # words that are added below an empty stack: 128 bits
 PRECISION = 24  # bits: no symbol costs more
-NEAR = 8  # standard deviations
+NEAR = 6  # standard deviations
+SMOOTH = 8  # blocks in a standard deviation, at least
 NARROWEST, WIDEST = 1e-3, 2.0**30  # standard deviations in cells
 
 
@@ -37,13 +38,17 @@ def library() -> Any:
 
 
 class Part(NamedTuple):
-    """Distributions of one family: `number` symbols at `where`, less `centre`."""
+    """Distributions of one family: `number` symbols at `where`.
+
+    Less `centre`, a symbol is a block of `block` numbers and, uniformly, one of these.
+    """
 
     family: Any
     parameters: tuple[np.ndarray, ...]
     number: int
     where: Any = slice(None)
     centre: Any = 0
+    block: int = 1
 
 
 class Distribution(NamedTuple):
@@ -70,19 +75,25 @@ def normal(mean: Any, std: Any, cells: int) -> Distribution:
 def near(mean: Any, std: Any, cells: int) -> Distribution:
     """Returns normal distributions as `normal` does, each over numbers near its mean alone.
 
-    What is popped is drawn. As no number has the probability 0, one in 2^24 / (2 cells) would be
-    drawn from anywhere, and an example whose z is nowhere costs as much as a hundred others. Here
-    a number is at most 8 to 16 standard deviations away.
+    What is popped is drawn. As no number has the probability 0, one draw in 2^24 / (2 cells) would
+    be from anywhere, and an example whose z is nowhere costs as much as a hundred others. Here
+    all are within 12 standard deviations, and the density is constant over blocks of a sixteenth to
+    an eighth of one, so that there are few of them: one draw in 2^16 is from anywhere there.
     """
     mean, std = _moments(mean, std)
-    half = np.exp2(np.minimum(np.ceil(np.log2(NEAR * std + 1)), np.log2(cells))).astype(int)
-    centre = np.clip(np.rint(np.clip(mean, -cells, cells)).astype(int), half - cells, cells - half)
+    log_block = np.clip(np.floor(np.log2(std)) - np.log2(SMOOTH), 0, None)
+    log_half = np.ceil(np.log2(NEAR * std)) - log_block
+    log_half = np.clip(log_half, 2, np.log2(cells) - log_block)
     parts = []
-    for each in np.unique(half).tolist():
-        where = np.flatnonzero(half == each)
-        family = library().model.QuantizedGaussian(-each, each - 1)
-        parameters = mean[where] - centre[where], std[where]
-        parts.append(Part(family, parameters, len(where), where, centre[where]))
+    for shape in sorted({*zip(log_block.tolist(), log_half.tolist(), strict=True)}):
+        block, half = (int(2**each) for each in shape)
+        where = np.flatnonzero((log_block == shape[0]) & (log_half == shape[1]))
+        most = cells // block - half
+        centre = block * np.rint(np.clip(mean[where] / block, -most, most)).astype(int)
+        family = library().model.QuantizedGaussian(-half, half - 1)
+        away = (mean[where] - centre - (block - 1) / 2) / block
+        parameters = away, std[where] / block
+        parts.append(Part(family, parameters, len(where), where, centre, block))
     return Distribution(tuple(parts), len(mean))
 
 
@@ -107,7 +118,11 @@ def categorical(p: np.ndarray) -> Distribution:
 
 def uniform(size: int, number: int) -> Distribution:
     """Returns `number` uniform distributions over 0, ..., size - 1, for a size from 2."""
-    return _of(library().model.Uniform(size), number)
+    return Distribution((_uniform(size, number),), number)
+
+
+def _uniform(size: int, number: int) -> Part:
+    return Part(library().model.Uniform(size), (), number)
 
 
 def _moments(mean: Any, std: Any) -> tuple[np.ndarray, np.ndarray]:
@@ -155,20 +170,29 @@ class Stack:
           InputError: a symbol is none of the distribution's.
         """
         symbols = np.asarray(symbols).ravel()
-        for family, parameters, number, where, centre in reversed(distribution.parts):
-            if number:
-                some = np.ascontiguousarray(symbols[where] - centre, np.int32)
-                try:
-                    self._coder.encode_reverse(some, family, *parameters)
-                except KeyError:
-                    raise InputError("what is coded has no probability here.") from None
+        for part in reversed(distribution.parts):
+            block, within = np.divmod(symbols[part.where] - part.centre, part.block)
+            if part.block > 1:
+                self._push(_uniform(part.block, part.number), within)
+            self._push(part, block)
+
+    def _push(self, part: Part, symbols: np.ndarray) -> None:
+        if part.number:
+            symbols = np.ascontiguousarray(symbols, np.int32)
+            try:
+                self._coder.encode_reverse(symbols, part.family, *part.parameters)
+            except KeyError:
+                raise InputError("what is coded has no probability here.") from None
 
     def pop(self, distribution: Distribution) -> np.ndarray:
         """Pops symbols [N], int32."""
         found = np.zeros(distribution.number, np.int32)
         for part in distribution.parts:
             if part.number:
-                found[part.where] = self._popped(part) + part.centre
+                block, within = self._popped(part), 0
+                if part.block > 1:
+                    within = self._popped(_uniform(part.block, part.number))
+                found[part.where] = part.centre + part.block * block + within
         return found
 
     def _popped(self, part: Part) -> np.ndarray:

@@ -123,7 +123,7 @@ def compress(
     }
     if y is not None:
         header["y"] = [str(y.dtype), y.tolist()]
-    if files:
+    if files and run.modality.texts(x[:1], run.event) is None:  # texts come back as lines
         header["names"] = own.names
     if lost:
         header["lost"] = lost
