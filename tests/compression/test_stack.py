@@ -4,10 +4,18 @@ import numpy as np
 import pytest
 import scipy.stats
 
-from vae.compression import file, stack
+from vae.compression import file
 from vae.compression.latents import CELLS, REACH, standard, width_of
 from vae.compression.numbers import numbers_of, x_of
-from vae.compression.stack import Stack, bernoulli, categorical, near, normal, seeded
+from vae.compression.stack import (
+    Exhausted,
+    Stack,
+    bernoulli,
+    categorical,
+    near,
+    normal,
+    seeded,
+)
 from vae.errors import InputError
 from vae.probability.event import Event, Values
 
@@ -83,16 +91,22 @@ def test_what_a_model_rules_out_can_be_coded_all_the_same():
             categorical(np.array([[wrong, 1.0, 0.0]], np.float32))
 
 
-def test_an_empty_stack_gives_draws_and_gets_its_bits_back():
-    pile, wanted = Stack(), standard(300)
-    drawn = pile.pop(wanted)
+def test_what_is_popped_is_drawn_whatever_was_pushed():
+    """Latents far from the prior, and popped again as others, would not be."""
+    pile, far = Stack(seeded(2)), np.full(3000, 600)
+    pile.push(standard(3000), far)
+    words = pile.words()
+    pile.scramble(3)
+    drawn = pile.pop(standard(1500))
     assert scipy.stats.kstest(drawn / CELLS, "norm").pvalue > 0.01
-    popped = pile.popped
-    assert 10 < popped / 300 < 11 and popped < 32 * pile.initial < popped + 32 * stack.MORE + 64
-    again = pile.pop(standard(5))
-    pile.push(standard(5), again)
-    pile.push(wanted, drawn)
-    np.testing.assert_array_equal(pile.words(), seeded(pile.initial))
+    assert pile.popped / 1500 == pytest.approx(10.05, abs=0.1)
+    pile.push(standard(1500), drawn)
+    pile.scramble(3)
+    np.testing.assert_array_equal(pile.words(), words)
+    np.testing.assert_array_equal(pile.pop(standard(3000)), far)
+    np.testing.assert_array_equal(pile.words(), seeded(2))
+    with pytest.raises(Exhausted):
+        pile.pop(standard(20))
 
 
 def test_a_width_is_fine_and_reaches():

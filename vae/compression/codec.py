@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import hashlib
+import math
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from vae.compression.chains import Chain, blank_y
-from vae.compression.stack import Stack, seeded
+from vae.compression.stack import Exhausted, Stack, seeded
 from vae.errors import InputError
 
 BATCH = 256  # examples in a call, at most
@@ -42,24 +43,66 @@ def encode(
     numbers: np.ndarray,
     y: np.ndarray | None,
     batch: int,
+    each: float,
     at: Callable[[int], None] = lambda number: None,
 ) -> Coded:
-    """Codes numbers [N, L]; `at` is called with how many are coded.
+    """Codes numbers [N, L], which pop `each` bits; `at` is called with how many are coded.
 
-    A batch has as many examples as the bits on the stack suffice for.
+    Below the first example are as many seeded bits as its latents take, and a batch has as many
+    examples as the bits on the stack suffice for.
     """
+    initial = 2 + math.ceil(MARGIN * each / 32)
+    while True:
+        try:
+            return _encode(chain, numbers, y, batch, each, at, initial)
+        except Exhausted:  # the estimate was too low
+            initial += 4 + initial // 4
+
+
+def popped_bits(chain: Chain, numbers: np.ndarray, y: np.ndarray | None, batch: int) -> float:
+    """Returns about how many bits an example pops.
+
+    The chain takes the width of its cells from these examples.
+    """
+    some, rows = slice(0, batch), min(batch, len(numbers))
+    return _alone(chain, _filled(numbers[some], batch), _filled(y, batch, some), rows).popped / rows
+
+
+def _alone(chain: Chain, numbers: np.ndarray, y: Any, rows: int) -> Stack:
+    """Returns a stack of seeded bits and one batch."""
+    size = 64
+    while True:
+        stack = Stack(seeded(size))
+        try:
+            chain.push(stack, numbers, y, rows)
+        except Exhausted:
+            size *= 4
+        else:
+            return stack
+
+
+def _encode(
+    chain: Chain,
+    numbers: np.ndarray,
+    y: np.ndarray | None,
+    batch: int,
+    each: float,
+    at: Callable[[int], None],
+    initial: int,
+) -> Coded:
     rows: list[int] = []
-    stack, done, each = Stack(), 0, 0.0
+    stack, done = Stack(seeded(initial)), 0
     while done < len(numbers):
-        affordable = stack.bits / (MARGIN * each) if each else batch * len(rows)
+        affordable = stack.bits / (MARGIN * each) if each else batch
         count = min(batch, len(numbers) - done, max(1, int(affordable)))
         popped, part = stack.popped, slice(done, done + count)
+        stack.scramble(len(rows))
         chain.push(stack, _filled(numbers[part], batch), _filled(y, batch, part), count)
         each = (stack.popped - popped) / count
         rows.append(count)
         done += count
         at(done)
-    return Coded(stack.words(), rows, stack.initial)
+    return Coded(stack.words(), rows, initial)
 
 
 def decode(
@@ -76,20 +119,15 @@ def decode(
     """
     stack, end = Stack(coded.words), sum(coded.rows)
     numbers = np.empty((end, chain.emitted.size), np.int32)
-    for count in reversed(coded.rows):
+    for turn, count in reversed([*enumerate(coded.rows)]):
         part = slice(end - count, end)
         numbers[part] = chain.pop(stack, _filled(y, batch, part), count, batch)[:count]
+        stack.scramble(turn)
         end -= count
         at(len(numbers) - end)
     if not np.array_equal(stack.words(), seeded(coded.initial)):
         raise InputError("the bits below the first example are not what they were.")
     return numbers
-
-
-def prepare(chain: Chain, numbers: np.ndarray, y: np.ndarray | None, batch: int) -> None:
-    """Lets a chain take the width of its cells from the first examples."""
-    some = slice(0, batch)
-    chain.push(Stack(), _filled(numbers[some], batch), _filled(y, batch, some), len(numbers[some]))
 
 
 def fingerprint(model: Any, chain: Chain, batch: int) -> str:
@@ -99,8 +137,7 @@ def fingerprint(model: Any, chain: Chain, batch: int) -> str:
     if end is not None:  # all of it is read
         numbers[numbers == end] = (end + 1) % emitted.number
     y = blank_y(model, batch)
-    stack = Stack()
-    chain.push(stack, numbers, None if y is None else np.asarray(y), batch)
+    stack = _alone(chain, numbers, None if y is None else np.asarray(y), batch)
     return hashlib.blake2b(stack.words().tobytes(), digest_size=8).hexdigest()
 
 

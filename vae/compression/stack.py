@@ -14,8 +14,6 @@ import numpy as np
 from vae.errors import InputError
 
 SEED = 0  # of the bits below the first example
-MORE = 4  # words that are added below an empty stack: 128 bits
-PRECISION = 24  # bits: no symbol costs more
 NEAR = 6  # standard deviations
 SMOOTH = 8  # blocks in a standard deviation, at least
 NARROWEST, WIDEST = 1e-3, 2.0**30  # standard deviations in cells
@@ -136,22 +134,20 @@ def _check(*parameters: np.ndarray) -> None:
         raise InputError("the model gives probabilities that are no numbers: it has diverged.")
 
 
-class Stack:
-    """A stack of symbols.
+class Exhausted(Exception):
+    """There were too few bits to pop from."""
 
-    A writer may pop from it before anything was pushed: seeded random bits are put below what is
-    there, as many as are needed. They are counted in `initial`, and are what remains at the end.
+
+class Stack:
+    """A stack of symbols, of two words and more.
 
     Attributes:
-      initial: words of 32 bits that were put below.
       popped: bits that were popped so far.
     """
 
-    def __init__(self, words: np.ndarray | None = None):
-        """Starts with the words of a whole stack, or with none."""
-        self.initial = 0
+    def __init__(self, words: np.ndarray):
+        """Starts with words, uint32, the last of which is not 0."""
         self.popped = 0
-        self._seeded = words is None
         self._coder = library().stack.AnsCoder(words)
 
     @property
@@ -162,6 +158,18 @@ class Stack:
     def words(self) -> np.ndarray:
         """Returns the stack, uint32."""
         return self._coder.get_compressed()
+
+    def scramble(self, turn: int) -> None:
+        """Adds random bits to all but the state on top; a second time, it takes them away.
+
+        What is popped is then drawn from bits that are as good as random. Otherwise the latents of
+        a batch would be made of those of the batch before, which were pushed last, and where these
+        are not distributed as the prior says, every example would cost more.
+        """
+        words = self.words()
+        noise = np.random.default_rng([turn, SEED + 1]).integers(0, 2**32, len(words) - 2, np.uint32)
+        words[:-2] ^= noise
+        self._coder = library().stack.AnsCoder(words)
 
     def push(self, distribution: Distribution, symbols: np.ndarray) -> None:
         """Pushes symbols [N], so that `pop` gives them back.
@@ -185,7 +193,11 @@ class Stack:
                 raise InputError("what is coded has no probability here.") from None
 
     def pop(self, distribution: Distribution) -> np.ndarray:
-        """Pops symbols [N], int32."""
+        """Pops symbols [N], int32.
+
+        Raises:
+          Exhausted: there are too few bits.
+        """
         found = np.zeros(distribution.number, np.int32)
         for part in distribution.parts:
             if part.number:
@@ -197,26 +209,13 @@ class Stack:
 
     def _popped(self, part: Part) -> np.ndarray:
         before = self.bits
-        enough = before > PRECISION * part.number + 64 or not self._seeded
-        while True:
-            coder = self._coder if enough else self._coder.clone()
-            found = coder.decode(part.family, *(part.parameters or (part.number,)))
-            if enough or coder.num_words() > 1:  # no bits were missing
-                self._coder = coder
-                break
-            self._deepen()
-            before = self.bits
+        found = self._coder.decode(part.family, *(part.parameters or (part.number,)))
+        if self._coder.num_words() < 2:
+            raise Exhausted
         self.popped += before - self.bits
         return found
 
-    def _deepen(self) -> None:
-        self.initial += MORE
-        below = seeded(self.initial)[:MORE]
-        words = np.concatenate([below, self._coder.get_compressed()])
-        self._coder = library().stack.AnsCoder(words)
-
 
 def seeded(number: int) -> np.ndarray:
-    """Returns the words below the first example, the last of which were put there first."""
-    words = np.random.default_rng(SEED).integers(1, 2**32, number, np.uint32)
-    return words[::-1]
+    """Returns the words below the first example."""
+    return np.random.default_rng(SEED).integers(1, 2**32, number, np.uint32)

@@ -103,12 +103,12 @@ def compress(
     y = np.asarray(y) if run.model.condition else None
     numbers = numbers_of(x, run.model.event)
     batch = codec.batch_of(chain, len(numbers))
-    codec.prepare(chain, numbers, y, batch)
-    fingerprint = codec.fingerprint(run.model, chain, batch)
+    each = codec.popped_bits(chain, numbers, y, batch)
     began = time.monotonic()
     with terminal.Progress("compressing", len(numbers), "examples") as progress:
-        coded = codec.encode(chain, numbers, y, batch, progress.at)
+        coded = codec.encode(chain, numbers, y, batch, each, progress.at)
     seconds = time.monotonic() - began
+    fingerprint = codec.fingerprint(run.model, chain, batch)
 
     header = {
         "weights": digest(run.params),
