@@ -167,8 +167,8 @@ class Stack:
         are not distributed as the prior says, every example would cost more.
         """
         words = self.words()
-        noise = np.random.default_rng([turn, SEED + 1]).integers(0, 2**32, len(words) - 2, np.uint32)
-        words[:-2] ^= noise
+        random = np.random.default_rng([turn, SEED + 1])  # apart from `seeded`
+        words[:-2] ^= random.integers(0, 2**32, len(words) - 2, np.uint32)
         self._coder = library().stack.AnsCoder(words)
 
     def push(self, distribution: Distribution, symbols: np.ndarray) -> None:
