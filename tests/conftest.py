@@ -9,6 +9,9 @@ from pathlib import Path
 
 os.environ.setdefault("NPROC", "32")  # collectives need more threads than this machine has cores
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+# Threads of numpy and scikit-learn, beside other tests' own, mostly wait for each other.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 # Most of the time of a tiny run is compilation: most of that optimisation, and most of the rest the
 # emitters of fusions by MLIR, which jaxlib 0.11 always has: XLA ends a process that names a flag it
 # does not know. What was compiled once is read again, by subprocesses too.

@@ -13,7 +13,7 @@ from vae.sweeps.executors.local import PRELOADED
 ROOT = Path(__file__).resolve().parents[1]
 
 _context = multiprocessing.get_context("forkserver")
-_context.set_forkserver_preload(["vae.sweeps.commands", *PRELOADED])
+_context.set_forkserver_preload(["vae.sweeps.commands", "vae.modalities.page", *PRELOADED])
 
 
 class Launched(NamedTuple):
