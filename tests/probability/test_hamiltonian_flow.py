@@ -44,6 +44,7 @@ def weights(step, x, keys):
     return log_weights(jax.jit(vae.terms)(VARIABLES | {"params": params}, Batch(x), keys=keys))
 
 
+@pytest.mark.slow
 def test_the_weights_average_to_the_likelihood_and_without_steps_are_those_of_the_gaussian():
     x = images(4)
     keys = sample_keys(jax.random.split(jax.random.key(1), 4), 20_000)
