@@ -151,8 +151,8 @@ def rate_distortion(*, workdir: Path, key: str | None = None, probe: bool = Fals
 
     The rate is the mean KL of q(z | x) to the prior and the distortion the mean of -log p(x | z),
     of test examples in nats; their sum is the negative ELBO, which is constant along the diagonals
-    (Alemi et al. 2018). The accuracy is what linear models read from latents, where `vae probe`
-    has measured it.
+    (Alemi et al. 2018). The accuracy is what linear models read from samples of q(z | x), where
+    `vae probe` has measured it.
 
     Examples:
       vae rate_distortion --workdir=sweeps/digits --probe
