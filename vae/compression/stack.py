@@ -201,10 +201,9 @@ class Stack:
         found = np.zeros(distribution.number, np.int32)
         for part in distribution.parts:
             if part.number:
-                block, within = self._popped(part), 0
+                found[part.where] = part.centre + part.block * self._popped(part)
                 if part.block > 1:
-                    within = self._popped(_uniform(part.block, part.number))
-                found[part.where] = part.centre + part.block * block + within
+                    found[part.where] += self._popped(_uniform(part.block, part.number))
         return found
 
     def _popped(self, part: Part) -> np.ndarray:
