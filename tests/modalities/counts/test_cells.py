@@ -2,6 +2,7 @@
 
 import gzip
 import logging
+import sys
 
 import numpy as np
 import pytest
@@ -255,3 +256,19 @@ def test_likeness_is_of_logarithms(load, tmp_path):
     other = event.values.to_x(np.rint(np.expm1(np.log1p(X) + 0.0)).astype(np.int32)[:, ::-1])
     expected = np.mean((np.log1p(X) - np.log1p(X[:, ::-1])) ** 2)
     assert counts.likeness(x, other, event)["mse"] == pytest.approx(expected, rel=1e-5)
+
+
+def test_real_blood_cells_in_the_old_layout(real, load):
+    path = real("cells") / "pbmc68k_reduced.h5ad"
+    cells = h5ad.read(path, "raw", 2**30)
+    assert cells.counts.shape == (700, 765) and cells.genes[:2] == ("HES4", "TNFRSF4")
+    assert len(set(cells.columns["bulk_labels"].tolist())) == 10
+    with pytest.raises(InputError, match="is no count: name the layer"):
+        load(path)
+
+
+def test_what_to_install_is_said(tmp_path, monkeypatch):
+    (tmp_path / "cells.h5ad").touch()
+    monkeypatch.setitem(sys.modules, "h5py", None)
+    with pytest.raises(InputError, match=r"pip install 'vae-experiments\[cells\]'"):
+        h5ad.read(tmp_path / "cells.h5ad", "", 1)

@@ -165,7 +165,8 @@ class NegativeBinomial(Likelihood):
     ) -> Array:
         rest = sum_values(log_stirling, self.largest * x, mask=mask)  # once for all samples of z
         raw, raw_r = self._parts(outputs, variables)
-        return sum_values(self._without_rest, x, self._located(raw, x), raw_r, mask=mask) + rest
+        spread = self._spread(raw_r, raw)
+        return sum_values(self._without_rest, x, self._located(raw, x), *spread, mask=mask) + rest
 
     def mean(self, outputs: Array) -> Array:
         return self._mean(self._located(self._split(outputs)[0]))
@@ -177,19 +178,27 @@ class NegativeBinomial(Likelihood):
     def sample(self, outputs: Array, variables: Variables, *, key: Array) -> Array:
         mean, r = self.typical(outputs), _dispersion(self._parts(outputs, variables)[1])
         gamma_key, poisson_key = jax.random.split(key)
-        rate = self.largest * mean * jax.random.gamma(gamma_key, r) / r
+        rate = self.largest * mean * jax.random.gamma(gamma_key, r, mean.shape) / r
         return jax.random.poisson(poisson_key, rate) / self.largest
 
-    def _without_rest(self, x: Array, raw: Array, raw_r: Array) -> Array:
+    def _spread(self, raw_r: Array, raw: Array) -> list[Array]:
+        """Returns raw_r, or r and log_stirling(r), computed once for all examples that share it."""
+        if self.dispersion != "per_channel":
+            return [raw_r]
+        r = _dispersion(raw_r)
+        return [jnp.broadcast_to(each, raw.shape) for each in (r, log_stirling(r))]
+
+    def _without_rest(self, x: Array, raw: Array, *spread: Array) -> Array:
         """Returns log p of single values, but for log_stirling(k)."""
-        k, mean, r = self.largest * x, self.largest * self._mean(raw), _dispersion(raw_r)
+        k, mean = self.largest * x, self.largest * self._mean(raw)
+        r = spread[0] if spread[1:] else _dispersion(spread[0])
         free = self.library == "none"
         x_log_ratio = _x_log_ratio(x, raw) if free else x * raw - xlogy(x, x)
         return (
             self.largest * x_log_ratio
             + (k + r) * jnp.log1p((k - mean) / (mean + r))
             - jnp.log1p(k / r)
-            + log_stirling(r)
+            + (spread[1] if spread[1:] else log_stirling(r))
             - log_stirling(k + r)
         )
 
@@ -208,12 +217,14 @@ class NegativeBinomial(Likelihood):
         return jax.nn.sigmoid(raw) if self.library == "none" else jnp.exp(raw)
 
     def _parts(self, outputs: Array, variables: Variables) -> list[Array]:
-        """Returns outputs of the mean, of the dispersion and, if inflated, of zeros, [..., C]."""
+        """Returns outputs of the mean, of the dispersion and, if inflated, of zeros, [..., C].
+
+        That of a dispersion per channel is [C].
+        """
         parts = self._split(outputs)
         match self.dispersion:
             case "per_channel":
-                log_r = jnp.broadcast_to(variables["params"]["log_r"], parts[0].shape)
-                parts.insert(1, log_r)
+                parts.insert(1, variables["params"]["log_r"])
             case "per_class":  # at the end, see `of_code`
                 parts.insert(1, parts.pop())
         return parts
@@ -244,13 +255,14 @@ class ZeroInflatedNegativeBinomial(NegativeBinomial):
     def log_prob(
         self, outputs: Array, x: Array, variables: Variables, mask: Array | None = None
     ) -> Array:
-        def each(x: Array, raw: Array, raw_r: Array, raw_zero: Array) -> Array:
-            log_nb = self._without_rest(x, raw, raw_r) + log_stirling(self.largest * x)
+        def each(x: Array, raw: Array, raw_zero: Array, *spread: Array) -> Array:
+            log_nb = self._without_rest(x, raw, *spread) + log_stirling(self.largest * x)
             at_zero = jnp.logaddexp(raw_zero, log_nb)
             return jnp.where(x > 0, log_nb, at_zero) - softplus(raw_zero)
 
-        raw, *others = self._parts(outputs, variables)
-        return sum_values(each, x, self._located(raw, x), *others, mask=mask)
+        raw, raw_r, raw_zero = self._parts(outputs, variables)
+        spread = self._spread(raw_r, raw)
+        return sum_values(each, x, self._located(raw, x), raw_zero, *spread, mask=mask)
 
     def typical(self, outputs: Array) -> Array:
         return super().mean(outputs)
