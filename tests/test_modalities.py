@@ -49,6 +49,11 @@ TINY = {
         "model__dispersion": "per_channel",
     },
     "sound": {"data__name": "notes", "data__mels": 8, "data__seconds": 0.128, **GAUSSIAN},
+    "volumes": {
+        "data__name": "solids",
+        "data__volume_size": (8, 8, 8),
+        "model__likelihood": "bernoulli",
+    },
 }
 OTHERS = {  # a set that is read as the run's
     "text": "topics",
@@ -56,10 +61,11 @@ OTHERS = {  # a set that is read as the run's
     "counts": "cells:doublets",
     "images": "faces",
     "sound": "notes",
+    "volumes": "solids",
 }
 HAVE = {  # the kinds of data that have these tasks
     augment: ("images",),
-    fidelity: ("images", "sound"),  # a classifier sees or hears them
+    fidelity: ("images", "sound", "volumes"),  # a classifier sees or hears them
     inpaint: ("images",),
 }
 
@@ -73,6 +79,10 @@ def write_files(name, run, folder):
     if name == "text":
         (folder / "own.txt").write_text("The end of a name.\n\nA word\n")
         return [folder / "own.txt"]
+    if name == "volumes":
+        np.save(folder / "a.npy", np.eye(9, dtype=np.uint8).repeat(9).reshape(9, 9, 9))
+        np.save(folder / "b.npy", np.ones((8, 8, 8, 1), bool))
+        return [folder / "a.npy", folder / "b.npy"]
     x = np.eye(2, run.event.size).reshape(2, *run.event.shape)
     sheet = MODALITIES[name].sheet(x, run.event, "Own")
     return sheet.save(folder / "own.png")[1:]

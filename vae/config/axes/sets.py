@@ -10,5 +10,6 @@ EMBEDDED = {
     "breast_cancer": Choice("569 tumours, 30 measurements; breast_cancer:benign is one class."),
     "notes": Choice("Notes of three instruments, played as they are read, with known factors."),
     "cells": Choice("Cells that are drawn, 200 genes, from known programs; cells:doublets."),
+    "solids": Choice("Solids of seven kinds, drawn as they are read, known factors, 32x32x32."),
     "topics": Choice("Sentences about Python, from the reference that comes with it."),
 }

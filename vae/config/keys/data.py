@@ -17,9 +17,8 @@ KEYS = {
         "",
         PATH,
         "Local files, in place of data.name.\n"
-        "idx files, .amat, .npz, .mat, images or recordings in a folder, a zip or a tar, a table "
-        "as .csv, text as .txt, .csv or .tsv, or "
-        "counts as .h5ad or .mtx.",
+        "idx files, .amat, .npz, .mat, images, recordings or solids in a folder, a zip or a tar, "
+        "a table as .csv, text as .txt, .csv or .tsv, or counts as .h5ad or .mtx.",
     ),
     "data.modality": axis("data.modality", "auto", "Which kind of data they are."),
     "data.manual_dir": Key(
@@ -144,6 +143,11 @@ KEYS = {
         0,
         Whole(0, 2**16),
         "Samples from one spectrogram frame to the next.\n0 takes a quarter of a window.",
+    ),
+    "data.volume_size": Key(
+        (0, 0, 0),
+        Each(Whole(0, 2**12), 3, 3),
+        "The size to resize solids to, in voxels.\n(0, 0, 0) keeps those of the source.",
     ),
     "data.binarize": axis("data.binarize", "none", "How grey values become 0 and 1."),
     "data.flip": Key(

@@ -103,7 +103,7 @@ def image_array(array: np.ndarray, what: str) -> np.ndarray:
         raise InputError(
             f"{what} has the shape {array.shape}: give images [N, H, W] or [N, H, W, C]."
         )
-    array = _numbers(array, what)
+    array = numbers(array, what)
     if array.ndim == 3:
         return array[..., None]
     if array.shape[1] in _FEW and min(array.shape[2:]) > max(_FEW):
@@ -160,30 +160,31 @@ def to_unit(
     return unit, replace(values, low=low, high=high, black=black, white=white)
 
 
-def as_x(x: np.ndarray, event: Event) -> np.ndarray:
-    """Returns images given from Python as x [N, H, W, C] float32, which a run's model takes.
+def as_x(x: np.ndarray, event: Event, what: str = "images") -> np.ndarray:
+    """Returns images given from Python as x [N, *places, C] float32, which a run's model takes.
 
     Args:
       x: integers are raw values, as in the data set; floats are already x.
       event: what an example of the run's data is.
+      what: what examples are, in the plural, for messages.
 
     Raises:
-      InputError: images have another shape, NaN, or values that the run's data cannot have.
+      InputError: they have another shape, NaN, or values that the run's data cannot have.
     """
-    x, shape, values = as_array(x, "images"), event.shape, event.values
+    x, shape, values = as_array(x, what), event.shape, event.values
     wanted = ", ".join(map(str, shape))
     if x.shape[1:] != shape or not len(x):
         hint = ""
-        if x.ndim == 4 and x.shape[1:] == (shape[2], *shape[:2]):
+        if x.shape[1:] == (shape[-1], *shape[:-1]):
             hint = ": give np.moveaxis(x, 1, -1)"
         elif x.shape == shape:
             hint = ": give x[None]"
-        raise InputError(f"images of shape {x.shape} must be [N, {wanted}], as the run's{hint}.")
+        raise InputError(f"{what} of shape {x.shape} must be [N, {wanted}], as the run's{hint}.")
     if x.dtype.kind not in "iufb":
-        raise InputError(f"images are {x.dtype}, no numbers: give uint8, or float32 from 0 to 1.")
+        raise InputError(f"{what} are {x.dtype}, no numbers: give uint8, or float32 from 0 to 1.")
     if not np.isfinite(x).all():
-        bad = int((~np.isfinite(x)).any((1, 2, 3)).sum())
-        raise InputError(f"images have NaN or infinity in {bad} of {len(x)}.")
+        bad = int((~np.isfinite(x)).reshape(len(x), -1).any(1).sum())
+        raise InputError(f"{what} have NaN or infinity in {bad} of {len(x)}.")
     raw = x.dtype.kind in "iu"
     x = values.to_x(x) if raw else x.astype(np.float32)
     low, high = float(x.min()), float(x.max())
@@ -191,11 +192,11 @@ def as_x(x: np.ndarray, event: Event) -> np.ndarray:
     # Samples of a model with a density on all of R may lie outside.
     slack = 1e-4 if values.levels else _BEYOND * (most - least)
     if low < least - slack or (high > most + slack and not values.kind == "counts"):
-        raise InputError(_out_of_range(low, high, values, raw))
+        raise InputError(_out_of_range(low, high, values, raw, what))
     return x
 
 
-def _numbers(array: np.ndarray, what: str) -> np.ndarray:
+def numbers(array: np.ndarray, what: str) -> np.ndarray:
     """Returns an array of any numbers as uint8, int32 or float32."""
     if array.dtype == bool:
         return array.astype(np.uint8)
@@ -235,11 +236,11 @@ def _range_of(
     return low, high
 
 
-def _out_of_range(low: float, high: float, values: Values, raw: bool) -> str:
-    given = f"images have values from {low:.4g} to {high:.4g}"
+def _out_of_range(low: float, high: float, values: Values, raw: bool, what: str) -> str:
+    given = f"{what} have values from {low:.4g} to {high:.4g}"
     if raw:
         scale = cast(float, values.scale)
-        given = f"images have integers from {low * scale:g} to {high * scale:g}"
+        given = f"{what} have integers from {low * scale:g} to {high * scale:g}"
         wanted = f"those of this run are from 0 to {scale:g}"
         return f"{given}, but {wanted}: convert them, or give floats from 0 to 1."
     how = f"(x - {low:.4g}) / {high - low:.4g}"
