@@ -40,7 +40,8 @@ class Encoder(network.Encoder):
     def __call__(self, x: Array) -> Array:
         if self.stem == "log1p" and self.event:
             counts, code = jnp.split(x, [self.event.channels], axis=-1)
-            x = jnp.concatenate([jnp.log1p(self.event.values.scale * counts), code], axis=-1)
+            raw = jnp.asarray(self.event.values.scale) * counts
+            x = jnp.concatenate([jnp.log1p(raw), code], axis=-1)
         x = x.reshape(x.shape[0], -1)
         for width in self.widths:
             for _ in range(self.blocks):

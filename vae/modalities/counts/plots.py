@@ -168,8 +168,8 @@ def changes(
     for gene in np.argsort(-np.abs(lines["lfc_median"]) * found)[: min(12, found.sum())]:
         place = lines["mean_of_others"][gene], lines["mean"][gene]
         second.annotate(_short(genes[gene]), place, fontsize=SMALL - 2)
-    for place in (-delta, delta):
-        first.axvline(place, color=FAINT, linewidth=0.8)
+    for edge in (-delta, delta):
+        first.axvline(edge, color=FAINT, linewidth=0.8)
     first.set_xlabel("median change, log2", fontsize=SMALL)
     first.set_ylabel(f"P(change by more than {delta:g})", fontsize=SMALL)
     second.set(xscale="log", yscale="log")
