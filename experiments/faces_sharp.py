@@ -16,6 +16,11 @@ matching. `:named` learns p(z | attributes) instead, for faces on request:
 
 The perceptual distance is that of EfficientNet-Lite0 where its weights are installed (the extra
 `perceptual`), and else that of untrained features; config.json tells which.
+
+2026-11-27, one core of an AMD EPYC beside other work, 28, 12 and 62 minutes. `launch.py fidelity
+--features=lite0 --num=1000` of the second run and the third: reconstructions have a PSNR of 29.2 dB,
+an SSIM of .932 and a Frechet distance of 139 (other real faces 175), samples of the flow 663, with a
+precision of .51 and a recall of .57.
 """
 
 import importlib.util
@@ -87,11 +92,13 @@ def stage(config: ml_collections.ConfigDict, variant: str, *, first: str, second
     else:
         config.objective.name = "prior"
         config.model.prior = "flow_matching"
-        config.model.prior_widths = (128, 192)
-        config.data.batch_size = 64
+        config.model.prior_widths = (96, 160)
+        config.data.batch_size = 32
+        config.optimizer.learning_rate = 1e-2
+        config.training.ema_decay = 0.998
         config.evaluation.every_steps = 0  # log p(z) takes many passes with gradients
         config.training.pretrained = second
-        config.training.steps = 4_000
+        config.training.steps = 3_000
     if variant == "patches":
         config.model.adversary = "patches"
         config.model.adversarial_balance = True
