@@ -18,9 +18,9 @@ The perceptual distance is that of EfficientNet-Lite0 where its weights are inst
 `perceptual`), and else that of untrained features; config.json tells which.
 
 2026-11-27, one core of an AMD EPYC beside other work, 28, 12 and 62 minutes. `launch.py fidelity
---features=lite0 --num=1000` of the second run and the third: reconstructions have a PSNR of 29.2 dB,
-an SSIM of .932 and a Frechet distance of 139 (other real faces 175), samples of the flow 663, with a
-precision of .51 and a recall of .57.
+--features=lite0 --num=1000` of the second run and the third: reconstructions have a PSNR of 29.2
+dB, an SSIM of .932 and a Frechet distance of 139 (other real faces 175), samples of the flow 663,
+with a precision of .51 and a recall of .57.
 """
 
 import importlib.util
