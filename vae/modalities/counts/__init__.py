@@ -24,7 +24,7 @@ from vae.data.examples import Source
 from vae.errors import InputError, readable
 from vae.files import user_path
 from vae.modalities.counts import cells, drawn, files, h5ad
-from vae.modalities.counts.show import likeness, sheet, table
+from vae.modalities.counts.show import likeness, sheet
 from vae.modalities.tables.show import (
     animate,
     check,
@@ -32,6 +32,7 @@ from vae.modalities.tables.show import (
     file,
     perceived,
     surface,
+    table,
     texts,
 )
 from vae.probability.event import Event

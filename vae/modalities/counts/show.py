@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -35,23 +35,6 @@ def sheet(
     raw = {name: counts(rows, event) for name, rows in sets.items()}
     page = plots.page(raw, event.names, title, paired=beside is not None)
     return Sheet(page, files=tables.as_csv(x if beside is None else beside, event))
-
-
-def table(
-    x: np.ndarray,
-    event: Event,
-    title: str,
-    *,
-    columns: Sequence[str],
-    rows: Sequence[str] = (),
-    before: Mapping[str, np.ndarray] | None = None,
-    after: Mapping[str, np.ndarray] | None = None,
-    captions: Sequence[Sequence[str]] = (),
-) -> Sheet:
-    """See `vae/modalities`: the genes that move most over the steps, for each of R rows."""
-    return tables.table(
-        x, event, title, columns=columns, rows=rows, before=before, after=after, captions=captions
-    )
 
 
 def counts(x: np.ndarray, event: Event) -> np.ndarray:
