@@ -14,11 +14,11 @@ from vae.data.prepare import first_examples
 from vae.errors import InputError
 from vae.modalities import MODALITIES
 from vae.modalities.images.tasks.augment import augment
-from vae.modalities.images.tasks.inpaint import inpaint
 from vae.tasks.anomaly import anomaly
 from vae.tasks.denoise import denoise
 from vae.tasks.evaluate import evaluate
 from vae.tasks.fidelity import fidelity
+from vae.tasks.inpaint import inpaint
 from vae.tasks.interpolate import interpolate
 from vae.tasks.nearest import nearest
 from vae.tasks.reconstruct import reconstruct
@@ -66,7 +66,7 @@ OTHERS = {  # a set that is read as the run's
 HAVE = {  # the kinds of data that have these tasks
     augment: ("images",),
     fidelity: ("images", "sound", "volumes"),  # a classifier sees or hears them
-    inpaint: ("images",),
+    inpaint: ("images", "volumes"),
 }
 
 
@@ -172,6 +172,19 @@ def test_noise_is_taken_from_sounds(trained):
     ) in (paths[0].with_suffix("").iterdir())
     assert figures["mse"]["posterior_mean"] < figures["mse"]["noisy"]
     assert 0 < figures["lsd"]["posterior_mean"] < figures["lsd"]["noisy"]
+
+
+def test_half_a_solid_is_completed(trained):
+    name, _, run = trained
+    if name != "volumes":
+        pytest.skip("tests/tasks/test_repair.py has images")
+    lower = (0, 0, 0, 8, 8, 4)
+    paths, figures, _ = inpaint(run, num=2, samples=2, sweeps=8, box=lower)
+    assert all(path.exists() for path in paths) and figures["missing_pixels"] == 8 * 8 * 4
+    assert figures["mse"]["posterior_mean"] < figures["mse"]["mean"]
+    assert 0 < figures["iou"]["posterior_mean"] <= 1
+    with pytest.raises(InputError, match="starts and sizes within volumes of 8x8x8"):
+        inpaint(run, box=(0, 0, 4, 8))
 
 
 def test_what_is_read_is_printed_and_kept_as_text(trained):

@@ -57,7 +57,7 @@ GROUPS = {
         "express": f"{OF_COUNTS}.express:express",
     },
     "What it repairs": {
-        "inpaint": f"{OF_IMAGES}.inpaint:inpaint",
+        "inpaint": f"{TASKS}.inpaint:inpaint",
         "denoise": f"{TASKS}.denoise:denoise",
         "super_resolve": f"{OF_IMAGES}.super_resolve:super_resolve",
     },

@@ -7,7 +7,7 @@ from configs import tiny
 from untrained import untrained
 
 from vae.errors import InputError
-from vae.modalities.images.tasks.inpaint import inpaint
+from vae.tasks.inpaint import inpaint
 from vae.tasks.sample import sample
 
 

@@ -13,10 +13,10 @@ import vae
 from vae import models
 from vae.compiled import Compiled
 from vae.errors import InputError
-from vae.modalities.images.tasks.inpaint import inpaint
 from vae.modalities.images.tasks.super_resolve import super_resolve
 from vae.probability.likelihoods import Laplace
 from vae.tasks.denoise import denoise
+from vae.tasks.inpaint import inpaint
 
 
 @pytest.fixture(scope="module")

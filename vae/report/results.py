@@ -73,7 +73,7 @@ TASKS = {
         "by likelihood ratio": "auroc.ratio",
         "by reconstruction": "auroc.reconstruction",
     },
-    "images/inpaint_*.json": {
+    "*/inpaint_*.json": {
         "inpainting, squared error": "mse.posterior_mean",
         "the same of a mean fill": "mse.mean",
     },
