@@ -106,6 +106,7 @@ OWN_DATA = {  # the others are of 28x28 grey images
     "tables": None,
     "cells": None,
     "sound": None,
+    "solids": None,
     "celeba_gan": celeba,
     "celeba_vae_gan": celeba,
     "cifar10": lambda folder: npz(folder, (32, 32, 3), 256),
@@ -135,6 +136,8 @@ def shrink(config):
     if config.model.posterior == "sylvester":
         config.model.posterior_flows = 2
     config.data.seconds = 0.0  # of the longest recording
+    if config.data.name == "solids":
+        config.data.volume_size = (8, 8, 8)
     if any(config.data.image_size):
         config.data.image_size = (16, 16)
     if config.model.prior in ("vamp", "exemplar"):
