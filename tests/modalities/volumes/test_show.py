@@ -69,8 +69,7 @@ def test_what_is_missing_stays_empty_and_an_empty_solid_is_ground():
 def test_slices_of_a_grey_solid_pass_through_its_middle():
     solid = np.zeros((4, 5, 6, 1), np.float32)
     solid[3, 2, 3] = 0.5  # far along x, in the middle of y and z
-    event = Event(solid.shape, Values("real"))
-    picture = view.pictures(solid[None], event)[0, ..., 0]
+    picture = view.slices(solid)[..., 0]
     assert picture.shape == (6, 4 + 1 + 4 + 1 + 5)
     # From above: x to the right, y up. From the front: x to the right, z up.
     assert sorted(map(tuple, np.argwhere(picture == 0.5).tolist())) == [(2, 8), (3, 3)]

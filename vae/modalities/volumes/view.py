@@ -34,6 +34,8 @@ def pictures(x: np.ndarray, event: Event, azimuth: float = AZIMUTH) -> np.ndarra
         made = np.stack([shaded(solid.max(-1), azimuth) for solid in flat])
     else:
         made = np.stack([slices(solid) for solid in flat])
+        factor = max(1, PIXELS // max(event.places))
+        made = made.repeat(factor, 1).repeat(factor, 2)
     made[missing] = np.nan
     return made.reshape(*x.shape[:-4], *made.shape[1:])
 
