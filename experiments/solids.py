@@ -1,10 +1,13 @@
 """A VAE of solids, 32x32x32 voxels: no download.
 
     python launch.py train --config=experiments/solids.py
-    python launch.py sample --workdir=runs/solids --draw
+    python launch.py sample --workdir=runs/solids
+    python launch.py traverse --workdir=runs/solids
     python launch.py inpaint --workdir=runs/solids --box=0,0,0,32,32,16
 
     python launch.py train --config=experiments/solids.py:modelnet10 --config.data.path=FILE.tar
+    python launch.py reconstruct --workdir=runs/modelnet10 --num=91
+    python launch.py probe --workdir=runs/modelnet10
 
 Solids of seven kinds are drawn as they are read; `vae/modalities/volumes/drawn.py` lists their
 factors. Convolutions over three axes; each voxel is a Bernoulli variable. Few voxels are full, so
@@ -43,9 +46,10 @@ def get_config(kind: str = "") -> ml_collections.ConfigDict:
     config.model.latent_dim = 16
     config.model.likelihood = "bernoulli"
 
+    config.optimizer.learning_rate = 2e-3
     config.optimizer.schedule = "cosine"
     config.optimizer.warmup_steps = 100
-    config.training.steps = 600
+    config.training.steps = 2_000 if kind == "modelnet10" else 600
     config.training.ema_decay = 0.99
 
     config.evaluation.every_steps = 200

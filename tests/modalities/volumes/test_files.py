@@ -15,6 +15,7 @@ from vae.errors import InputError
 from vae.modalities import volumes
 from vae.modalities.volumes import files
 from vae.modalities.volumes.voxels import resized
+from vae.probability.event import BINARY, Event
 
 RNG = np.random.default_rng(0)
 SOLID = RNG.integers(0, 2, (5, 6, 7), dtype=np.uint8)
@@ -130,6 +131,10 @@ def test_arrays_with_five_dimensions_are_solids_and_with_four_if_it_is_said(tmp_
         assert four.modality == "volumes" and four.splits["train"].shape == (3, 4, 5, 1)
         read = sorted(map(bytes, four.splits["train"].values))
         assert read == sorted(map(bytes, grey))
+    with pytest.raises(InputError, match="holds nothing that can be read"):
+        modalities.read(config_of(tmp_path / "set.npy"))  # these may be images
+    np.save(tmp_path / "set.npy", grey)
+    assert modalities.read(config_of(tmp_path / "set.npy")).modality == "volumes"
     with pytest.raises(InputError, match="volume_size is for volumes"):
         modalities.read(config_of(tmp_path / "four.npz", volume_size=(2, 2, 2)))
 
@@ -138,7 +143,7 @@ def test_scans_are_scaled_and_own_files_by_the_same_numbers(tmp_path):
     scans = RNG.integers(-1000, 3000, (6, 2, 2, 2), dtype=np.int16)
     np.save(tmp_path / "scans.npy", scans)
     np.save(tmp_path / "own.npy", scans[0])
-    dataset = modalities.load(config_of(tmp_path / "scans.npy"))
+    dataset = modalities.load(config_of(tmp_path / "scans.npy", modality="volumes"))
     x, _ = volumes.read_files([tmp_path / "own.npy"], dataset.event, base().data)
     low, high = scans.min(), scans.max()
     expected = (scans[0].astype(np.float32) - low) / np.float32(high - low)
@@ -146,11 +151,16 @@ def test_scans_are_scaled_and_own_files_by_the_same_numbers(tmp_path):
 
 
 def test_own_files_that_a_run_cannot_take_are_refused(tmp_path):
-    event = modalities.read(config_of("", name="solids")).splits["train"].shape
-    event = modalities.Event(event, modalities.read(config_of("", name="solids")).values)
+    event = Event((3, 3, 3, 1), BINARY)
     np.save(tmp_path / "grey.npy", np.arange(27, dtype=np.uint8).reshape(3, 3, 3))
     np.save(tmp_path / "two.npy", np.zeros((3, 3, 3, 2), np.uint8))
-    for name, what in {"grey": "values from", "two": "2 channels"}.items():
+    np.save(tmp_path / "flat.npy", np.zeros((3, 3), np.uint8))
+    refused = {
+        "grey": "values from 0 to 26",
+        "two": "2 channels",
+        "flat": r"shape \(3, 3\): a file",
+    }
+    for name, what in refused.items():
         with pytest.raises(InputError, match=what):
             volumes.read_files([tmp_path / f"{name}.npy"], event, base().data)
 

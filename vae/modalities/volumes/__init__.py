@@ -5,7 +5,7 @@ The axes are x, y and z: the last one points up, as in NIfTI and ModelNet.
 | what is there                                        | reader      |
 |------------------------------------------------------|-------------|
 | name "solids"                                        | `drawn.py`  |
-| an .npy file, or arrays with five dimensions         | `voxels.py` |
+| arrays (.npz, .mat or .npy) with five dimensions     | `voxels.py` |
 | arrays [N, D, H, W] with data.modality = "volumes"   | `voxels.py` |
 | a directory, a zip or a tar with solids in it        | `folder.py` |
 """
@@ -49,12 +49,11 @@ def read(config: ConfigDict, like: Event | None = None) -> Source | None:
     if not config.path:
         return drawn.read(size) if config.name == "solids" else None
     path = user_path(config.path)
-    if saved.suffix_of(path):
-        if config.modality != NAME and saved.dimensions(path) != 5:
-            return None
-        return voxels.arrays_source(saved.read(path), readable(path), size, known)
-    if path.is_file() and path.suffix == ".npy":
-        return voxels.arrays_source(voxels.of_npy(path), readable(path), size, known)
+    if saved.suffix_of(path) or (path.is_file() and path.suffix == ".npy"):
+        if config.modality != NAME and voxels.dimensions(path) != 5:
+            return None  # [N, D, H, W] may be images as well
+        found = voxels.of_npy(path) if path.suffix == ".npy" else saved.read(path)
+        return voxels.arrays_source(found, readable(path), size, known)
     if not places.holds(path, SOLIDS):
         return None
     return folder.read(places.open_place(path, SOLIDS), config, size, known)

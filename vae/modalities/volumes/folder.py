@@ -19,7 +19,7 @@ from vae.errors import InputError, readable
 from vae.files import check_memory
 from vae.modalities.images.pixels import to_unit
 from vae.modalities.volumes.files import SOLIDS, check_readers, decode
-from vae.modalities.volumes.voxels import Range, Size, as_solids, resized
+from vae.modalities.volumes.voxels import Range, Size, as_solid, resized
 
 
 def read(place: Place, config: ConfigDict, size: Size, known: Range = ()) -> Source:
@@ -71,7 +71,7 @@ def _decoded(
 
     def of(file: str) -> np.ndarray | None:
         try:
-            return resized(as_solids(decode(file, place.content(file))[None], file)[0], size)
+            return resized(as_solid(decode(file, place.content(file)), file), size)
         except Exception as error:  # the errors of decoders and of archives are many
             unreadable.add(readable(os.path.join(place.root, file)), error)
         return None

@@ -12,7 +12,7 @@ from vae.data.places import files_at
 from vae.errors import InputError
 from vae.modalities.images.pixels import as_x
 from vae.modalities.volumes.files import SOLIDS, check_readers, decode
-from vae.modalities.volumes.voxels import as_solids, range_of, resized
+from vae.modalities.volumes.voxels import as_solid, range_of, resized
 from vae.probability.event import Event
 
 
@@ -28,7 +28,7 @@ def read_files(
             solid = decode(name, content())
         except Exception as error:  # the errors of decoders are many
             raise InputError(f"{name} cannot be read as a solid: {error}.") from None
-        x[row] = _as_x(as_solids(solid[None], name)[0], event, name)
+        x[row] = _as_x(as_solid(solid, name), event, name)
     return x, [name for name, _ in files]
 
 

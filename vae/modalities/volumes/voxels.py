@@ -70,6 +70,33 @@ def as_solids(array: np.ndarray, what: str) -> np.ndarray:
     return array if array.ndim == 5 else array[..., None]
 
 
+def as_solid(array: np.ndarray, what: str) -> np.ndarray:
+    """Returns the array [D, H, W] or [D, H, W, C] of a file as `as_solids` does, [D, H, W, C].
+
+    Raises:
+      InputError: as `as_solids`.
+    """
+    if array.ndim not in (3, 4) or not array.size:
+        raise InputError(
+            f"{what} has the shape {array.shape}: a file of one solid has [D, H, W] or "
+            "[D, H, W, C]."
+        )
+    return as_solids(array[None], what)[0]
+
+
+def dimensions(path: Path) -> int | None:
+    """Returns how many dimensions the arrays at a path have; None where there are none.
+
+    They are those of an .npy file, or of what `vae/data/arrays.py` reads.
+    """
+    if path.suffix != ".npy" or not path.is_file():
+        return saved.dimensions(path)
+    try:
+        return np.load(path, mmap_mode="r", allow_pickle=False).ndim
+    except (OSError, ValueError, EOFError):  # `of_npy` says why
+        return None
+
+
 def of_npy(path: Path) -> dict[str, saved.Arrays]:
     """Returns the array of an .npy file as the split train.
 
