@@ -151,6 +151,8 @@ def _different(names: list[str]) -> tuple[str, ...]:
 
 
 def _is_sparse(path: Path) -> bool:
+    if not path.is_file():  # a pipe would be waited for
+        return False
     try:
         with zipfile.ZipFile(path) as archive:
             return {"format.npy", "shape.npy", "indptr.npy"} <= set(archive.namelist())
