@@ -3,11 +3,13 @@
 import logging
 import math
 
+import numpy as np
 import pytest
 
 from vae.config import base
 from vae.config.axes import AXES
 from vae.errors import InputError
+from vae.models.data import Data
 from vae.models.likelihoods import grey_warning, likelihood_of
 from vae.probability.event import BINARY, BYTES, Event, Values
 
@@ -28,7 +30,8 @@ OF_LEVELS = (
 def build(name, values):
     config = base().model
     config.likelihood = name
-    return likelihood_of(config, Event((2, 2, 1), values))
+    data = Data(Event((2, 2, 1), values), None, 0, lambda number: np.zeros((number, 2, 2, 1)))
+    return likelihood_of(config, data)
 
 
 @pytest.mark.parametrize(
