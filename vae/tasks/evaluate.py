@@ -65,7 +65,6 @@ def evaluate(
     Examples:
       vae evaluate --workdir=runs/digits --num_samples=5000
       vae evaluate --workdir=runs/digits --files=DIR,FILE
-      vae evaluate --workdir=runs/digits --method=ais --num=20 --temperatures=200
       vae evaluate --workdir=runs/digits --method=bdmc --num=20 --temperatures=200
 
     Args:

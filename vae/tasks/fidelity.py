@@ -77,38 +77,29 @@ def fidelity(
     """Measures how close samples and reconstructions come to test examples, by their features.
 
     Samples are means of p(x | z); those of a conditional model have the labels or attributes of the
-    test examples, and a classifier of the data says how many of them show these. It sees samples as
-    people do: pixels clipped to [0, 1], sounds by way of their waveform. Validation examples are
-    compared with the same test examples, which shows the figures of a perfect model. (Training
-    examples would not show that: the classifier has learned from them.)
-
-    Frechet distances compare only between sets of one size and with one network: they are biased
-    upwards, and with 1,280 features and 1,000 examples most of a good model's distance is bias.
-    "frechet_unbiased" compares between sizes; it needs more examples than there are features.
-    Published distances ("FID") are those of the Inception network, whose weights are a file that
-    you give, and mostly of 50,000 samples and all training images. `vae/evaluation/fidelity.py`
-    defines all figures and their errors.
+    test examples, and a classifier of the data says how many of them show these. Validation
+    examples are compared with the same test examples: a perfect model has their figures. Frechet
+    distances compare only between sets of one size and by one network, for they are biased upwards;
+    `vae/evaluation/fidelity.py` defines all figures and their errors.
 
     Examples:
-      vae fidelity --workdir=runs/digits
       vae fidelity --workdir=runs/digits --prior=mixture --num=5000
       vae fidelity --workdir=runs/faces --features=lite0
-      vae fidelity --workdir=runs/faces --features=pt_inception-2015-12-05-6726825d.pth
+      vae fidelity --workdir=runs/faces --features=inception.pth
 
     Args:
       run: the run.
       num: the number of samples, and the most examples of each split.
       seed: seed of the samples.
       prior: fits this density to the latents of the training set, and samples from it instead;
-        "metric" is that of a riemannian_hamiltonian posterior, which samples among its centroids.
+        "metric" is that of a riemannian_hamiltonian posterior.
       temperature: scales the standard deviation of the prior; below 1, samples are more alike.
       steps: steps from noise to a sample (32).
       solver: euler takes one pass through the network a step, heun two.
       guidance: weight of the condition; above 1 it shows more clearly.
       features: whose features are compared: "probe", a classifier that learns the labels of the
-        data; for images, with labels or without, "lite0", EfficientNet-Lite0, which has learned
-        ImageNet, or a file of the weights of the Inception network (PyTorch's .pth, TensorFlow's
-        .pb, or an .npz of the arrays of either).
+        data; for images "lite0", EfficientNet-Lite0, which has learned ImageNet; or a file with the
+        weights of the Inception network of published distances (.pth, .pb or .npz).
 
     Returns:
       The paths, and {"step", "num", "images", "seed", "prior", "temperature", "solver" where one

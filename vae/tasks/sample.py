@@ -46,9 +46,8 @@ def sample(
 ) -> Output:
     """Draws samples from the prior, as one picture.
 
-    What a picture cannot hold (rows, text, sounds) is also written into files beside it. Steps,
-    solver and guidance are for priors by flow matching and diffusion, the last three flags for
-    decoders that read x value after value.
+    What a picture cannot hold is also written into files beside it. Steps, solver and guidance are
+    for priors by flow matching and diffusion, the last three flags for causal decoders.
 
     Examples:
       vae sample --workdir=runs/digits --prior=mixture --temperature=0.8
@@ -57,14 +56,13 @@ def sample(
     Args:
       run: the run.
       num: the number of samples.
-      labels: classes in turn, by number or name (digit=7,speaker=jackson where an example has
-        several); all if absent.
+      labels: classes in turn, by number or name (or digit=7,speaker=jackson); all if absent.
       attributes: attributes, Smiling=1,Hat=0, or several such sets in turn, with / between; others
         are as in the test examples.
       draw: draws x from p(x | z) instead of showing its mean.
       seed: seed of the latents and of x.
       prior: fits this density to the latents of the training set, and samples from it instead;
-        "metric" is that of a riemannian_hamiltonian posterior, which samples among its centroids.
+        "metric" is that of a riemannian_hamiltonian posterior.
       temperature: scales the standard deviation of the prior; below 1, samples are more alike.
       steps: steps from noise to a sample (32).
       solver: euler takes one pass through the network a step, heun two.

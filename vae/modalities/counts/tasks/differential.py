@@ -57,6 +57,7 @@ def differential(
 
     Examples:
       vae differential --workdir=runs/cells --column=type --group=T --against=B
+      vae differential --workdir=runs/cells --column=type --group=T --delta=1
 
     Args:
       run: the run.
