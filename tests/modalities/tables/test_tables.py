@@ -216,7 +216,7 @@ def test_arrays_from_python():
 def test_names_with_delimiters_are_read_as_they_are_written(tmp_path):
     for names in (("a; b; c", "d"), ('say "x|y|z"', "tab\tbed"), ("one;",)):
         event, x = Event((len(names),), Values("real"), names), np.ones((3, len(names)), np.float32)
-        (tmp_path / "t.csv").write_bytes(show._csv(x, event)[".csv"])
+        (tmp_path / "t.csv").write_bytes(show.as_csv(x, event)[".csv"])
         assert read_csv(tmp_path / "t.csv").names == names
         np.testing.assert_array_equal(read_csv(tmp_path / "t.csv").values, x)
 
@@ -227,10 +227,10 @@ def test_saved_rows_are_read_again(tmp_path):
     assert picture.is_file() and path.name == "samples.csv"
     assert path.read_text().startswith("a,b\n")
     np.testing.assert_allclose(tables.read_files([path], EVENT, None)[0], x, atol=1e-5)
-    lines = show._csv(x.reshape(4, 5, 2), EVENT)[".csv"].decode().splitlines()
+    lines = show.as_csv(x.reshape(4, 5, 2), EVENT)[".csv"].decode().splitlines()
     assert lines[0] == "row,step,a,b" and lines[7].startswith("1,1,")
     binary = Event((2,), BINARY, ("a", "b"))
-    assert show._csv(np.array([[0.25, 1.0]]), binary) == {".csv": b"a,b\n0.25,1\n"}
+    assert show.as_csv(np.array([[0.25, 1.0]]), binary) == {".csv": b"a,b\n0.25,1\n"}
 
 
 def test_likeness_is_the_mean_squared_error_and_r2():
