@@ -280,7 +280,7 @@ def _check_keys(config: ConfigDict, name: str, source: Source) -> None:
         unread = names and name in AXES[AXIS] and name not in names
         if unread and config[key.partition(".")[2]] != KEYS[key].default:
             raise InputError(
-                f"{key} is for {' and '.join(x for x in names if x != 'auto')}, but the data are "
+                f"{key} is for {', '.join(x for x in names if x != 'auto')}, but the data are "
                 f"{name} ({source.description}): leave it out."
             )
 

@@ -214,7 +214,10 @@ def test_arrays_are_sounds_where_the_config_says_so(configure, tmp_path):
         ({"mels": 60}, "data.mels=60 bands are too many"),
         ({"channels": 3}, "must be 1 (mono) or 2 (stereo)"),
         ({"flip": True}, "data.flip is for images"),
-        ({"binarize": "dynamic"}, "data.binarize is for tables and images, but the data are sound"),
+        (
+            {"binarize": "dynamic"},
+            "data.binarize is for tables, images, volumes, but the data are sound",
+        ),
         ({"image_size": (8, 8)}, "data.image_size is for images"),
     ],
 )
