@@ -25,8 +25,8 @@ def nothing():
 def unnamed():
     return {"pictures": np.zeros((3, 4, 4))}
 
-def five():
-    return {"x": np.zeros((4, 5, 4, 3, 2))}
+def six():
+    return {"x": np.zeros((4, 5, 4, 3, 2, 2))}
 """
 
 
@@ -82,7 +82,7 @@ def test_pictures_are_images(file):
     [
         ("nothing", {}, "gives a NoneType: let it return a dict of arrays"),
         ("unnamed", {}, "gives no examples, only pictures: name them images"),
-        ("five", {}, r"examples of the shape \(4, 5, 4, 3, 2\): give rows"),
+        ("six", {}, r"examples of the shape \(4, 5, 4, 3, 2, 2\): give rows"),
         ("rings", {"number": 3}, "data.settings has 'number', which .* does not take"),
         ("ring", {}, "has no 'ring'; did you mean 'rings'"),
     ],
