@@ -173,7 +173,7 @@ def test_inception_score_of_predictions_whose_score_is_known():
     assert inception_score(uncertain) == pytest.approx((1, 0))
     assert inception_score(np.repeat(np.eye(4), 10, 0), splits=4) == pytest.approx((1, 0))
     mixed = np.array([[1.0, 0.0], [0.5, 0.5], [1.0, 0.0], [0.0, 1.0]])
-    # Of the first two: p(y) = (3/4, 1/4), and the mean divergence is 3/4 log 4/3.
+    # The first two have p(y) = (3/4, 1/4) and the mean divergence 3/4 log 4/3.
     assert inception_score(mixed[:2], splits=1) == pytest.approx(((4 / 3) ** 0.75, 0))
     scores = (4 / 3) ** 0.75, 2
     assert inception_score(mixed, splits=2) == pytest.approx((np.mean(scores), np.std(scores)))

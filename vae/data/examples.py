@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import logging
 import math
-import threading
 from abc import abstractmethod
 from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -29,7 +28,6 @@ from vae.probability.event import Event, Values
 logger = logging.getLogger(__name__)
 
 _HASHED_BYTES = 4 * 2**30  # larger sets are not searched for duplicates
-MAX_UNREADABLE = 0.01  # a share of the files: beyond it the whole folder is taken to be broken
 
 
 class Raw(NamedTuple):
@@ -267,37 +265,6 @@ class Dataset:
         return ((raw.values.mean(0, dtype=np.float64) - values.offset) / values.scale).astype(
             np.float32
         )
-
-
-@dataclass
-class Unreadable:
-    """Warns once of each file that cannot be decoded, and gives up when there are too many.
-
-    All splits of a source, and all threads that read it, share one object.
-    """
-
-    what: str  # the folder or set, for the message
-    total: int
-    names: set[str] = field(default_factory=set)
-    lock: threading.Lock = field(default_factory=threading.Lock)
-
-    def add(self, name: str, reason: object) -> None:
-        """Counts `name`, the first time it is given.
-
-        Raises:
-          InputError: more than MAX_UNREADABLE of the files cannot be read.
-        """
-        with self.lock:
-            if name not in self.names:
-                self.names.add(name)
-                logger.warning("%s cannot be read and is skipped: %s", name, reason)
-            count = len(self.names)
-            if count > MAX_UNREADABLE * self.total:
-                few = ", ".join(sorted(self.names)[:3]) + (", ..." if count > 3 else "")
-                raise InputError(
-                    f"{self.what}: {count} of {self.total} files cannot be read, more than "
-                    f"{MAX_UNREADABLE:.0%} ({few}): replace or remove them."
-                )
 
 
 def read_complete(examples: Examples, indices: np.ndarray) -> tuple[Raw, np.ndarray]:

@@ -52,7 +52,7 @@ class Sets(NamedTuple):
 def scaled(features: Sets) -> Sets:
     """Returns features [N, F] centred and divided by the root of their mean variance in training.
 
-    Of more than MOST features, they are the principal components of the largest variance.
+    More than MOST features become the principal components of the largest variance.
     """
     if features.train.shape[1] > MOST:
         features = components(features, MOST)

@@ -42,6 +42,11 @@ class Sheet(NamedTuple):
         return list(dict.fromkeys(paths))
 
 
+def along(latent: str, values: np.ndarray) -> list[str]:
+    """Returns titles of columns or rows along a latent: "z0 -1.50"."""
+    return [f"{latent} {value:.2f}" for value in values]
+
+
 def in_rows(
     x: np.ndarray, before: Mapping[str, np.ndarray], after: Mapping[str, np.ndarray]
 ) -> np.ndarray:

@@ -6,8 +6,8 @@
 so that ELBO = -(R + D): runs on one diagonal have the same ELBO, and it does not say whether their
 latents tell all of x or nothing (Alemi et al., "Fixing a broken ELBO", 2018). With H the entropy of
 the data and I the mutual information of x and z, H - D <= I <= R: no run lies below R + D = H.
-Training with beta minimises D + beta R, so dD/dR = -beta along a curve. Of densities H and D are
-differential, and may be negative.
+Training with beta minimises D + beta R, so dD/dR = -beta along a curve. H and D of densities
+are differential, and may be negative.
 
 The runs are those of a sweep, or all in a directory. What they differ in, but for their seeds, is
 the key along the curves and what tells one curve from another.

@@ -72,7 +72,7 @@ def anomaly(
     It draws the histogram of each score and, with outliers, the ROCs. It writes a CSV with a line
     for each example (its file or index, whether it is an outlier, its scores with their p-values
     under validation examples, and the example if it is text) and a JSON of figures, both named
-    after the outliers or your files. Of test examples it also says whether p-values are uniform:
+    after the outliers or your files. It also says whether p-values of test examples are uniform:
     how often an alarm at 1% and 5% is false. The most unusual texts are printed.
 
     Examples:

@@ -154,7 +154,7 @@ def _size(event: Event) -> int:
 def _flat(x: np.ndarray, event: Event) -> np.ndarray:
     """Returns the values of examples as features [N, F] float32, NaN where they are missing.
 
-    Of tokens it is how often each is there; counts are logarithms of one more.
+    Tokens become how often each is there; counts are logarithms of one more.
     """
     values = event.values
     x = x.reshape(len(x), -1)

@@ -23,7 +23,7 @@ from vae.run import Run
 
 @pytest.fixture(scope="module")
 def run(tmp_path_factory):
-    """Of few drawn cells in an .h5ad, with the batch as the condition; it was never trained."""
+    """A run of few drawn cells in an .h5ad, told the batch; it was never trained."""
     folder = tmp_path_factory.mktemp("cells")
     cells = drawn.read("cells")
     some = cells.counts.rows(np.arange(240))

@@ -18,7 +18,7 @@ Factors are discrete, latents continuous, so that an estimate is needed. Two are
                 noise that rounding turns into ties again, and for a rare class returns many times
                 the entropy of the factor. What is found here is cut to between 0 and that entropy.
 
-Of the matrix I [D, F] are made, with H the factors' entropies:
+The matrix I [D, F] makes, with H the factors' entropies:
 
     mig          mean_f (I_1f - I_2f) / H_f of the two latents that say most about factor f (Chen et
                  al. 2018)

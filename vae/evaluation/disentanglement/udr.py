@@ -15,8 +15,8 @@ column):
     UDR(a, b) = (mean_j r_j^2 / sum_i R(i, j) + mean_i r_i^2 / sum_j R(i, j)) / 2
 
 as the authors' code has it; their equation weighs the two means by the numbers of latents, which
-are mostly equal. The score of b is the median over all other models a. Of equal codes it is 1 by
-rank correlations; the lasso's penalty takes a tenth of every weight, so it then is .9.
+are mostly equal. The score of b is the median over all other models a. Equal codes have 1 by rank
+correlations; the lasso's penalty takes a tenth of every weight, so by it they have .9.
 """
 
 from __future__ import annotations

@@ -29,8 +29,9 @@ import numpy as np
 
 from vae.data import places
 from vae.data.attributes import from_signs, rows_of
-from vae.data.examples import Source, Unreadable
+from vae.data.examples import Source
 from vae.data.splits import digest
+from vae.data.unreadable import Unreadable
 from vae.errors import InputError
 from vae.files import check_file
 from vae.modalities.images.decoding import IMAGES, Fit

@@ -29,13 +29,13 @@ the frames have .6 wrong pixels an image in the others.)
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
 
-from vae.data.examples import Examples, Raw, Source
+from vae.data.drawn import DrawnExamples
+from vae.data.examples import Raw, Source
 from vae.data.fields import one_hot
 from vae.data.uniform import uniform
 from vae.modalities.images.decoding import Fit, fit_images
@@ -149,13 +149,10 @@ def factors(indices: np.ndarray) -> np.ndarray:
 
 
 @dataclass(frozen=True)
-class Sprites(Examples):
+class Sprites(DrawnExamples):
     """Images by index, drawn when read and then brought to `fit`."""
 
-    indices: np.ndarray  # [N] int
     fit: Fit
-
-    identities = None
 
     @property
     def shape(self) -> tuple[int, int, int]:  # type: ignore[override]  # a field of others
@@ -165,19 +162,8 @@ class Sprites(Examples):
     def labels(self) -> np.ndarray:
         return factors(self.indices)
 
-    def __len__(self) -> int:
-        return len(self.indices)
-
-    def take(self, indices: np.ndarray) -> Sprites:
-        return replace(self, indices=self.indices[indices])
-
-    def evidence(self, sample: np.ndarray) -> Iterator[bytes]:
-        yield self.indices.tobytes()  # everything else is a function of these
-
-    def read(self, indices: np.ndarray) -> tuple[Raw, np.ndarray]:
-        chosen = self.indices[indices]
-        images = fit_images(draw(chosen), self.fit)
-        return Raw(images, factors(chosen)), np.ones(len(chosen), bool)
+    def draw(self, indices: np.ndarray) -> Raw:
+        return Raw(fit_images(draw(indices), self.fit), factors(indices))
 
 
 @functools.cache

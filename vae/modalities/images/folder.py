@@ -16,8 +16,9 @@ import numpy as np
 from PIL import Image, ImageSequence
 
 from vae.data import folders
-from vae.data.examples import Examples, Raw, Source, Unreadable
+from vae.data.examples import Examples, Raw, Source
 from vae.data.places import Place
+from vae.data.unreadable import Unreadable
 from vae.errors import InputError, readable
 from vae.modalities.images import duplicates, pages
 from vae.modalities.images.decoding import (

@@ -10,8 +10,9 @@ from typing import Any
 
 import numpy as np
 
-from vae.data.examples import Examples, Raw, Unreadable
+from vae.data.examples import Examples, Raw
 from vae.data.splits import digest, digests
+from vae.data.unreadable import Unreadable
 from vae.modalities.images.decoding import Fit, fit_image, open_image
 
 

@@ -13,7 +13,7 @@ import numpy as np
 from PIL import Image
 
 from vae.modalities import grids, pictures
-from vae.modalities.sheets import Sheet
+from vae.modalities.sheets import Sheet, along
 from vae.probability import similarity
 from vae.probability.event import Event
 
@@ -54,8 +54,7 @@ def table(
 
 def surface(x: np.ndarray, event: Event, title: str, across: np.ndarray, up: np.ndarray) -> Sheet:
     """See `vae/modalities`: a grid of images, with the latents' values over and beside them."""
-    columns = [f"z0 {value:.2f}" for value in across]
-    return table(x, event, title, columns=columns, rows=[f"z1 {value:.2f}" for value in up])
+    return table(x, event, title, columns=along("z0", across), rows=along("z1", up))
 
 
 def animate(

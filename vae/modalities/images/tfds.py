@@ -27,8 +27,9 @@ import numpy as np
 
 from vae import terminal
 from vae.config.axes.sets import EMBEDDED
-from vae.data.examples import ArrayExamples, Examples, Raw, Source, Unreadable
+from vae.data.examples import ArrayExamples, Examples, Raw, Source
 from vae.data.splits import order
+from vae.data.unreadable import Unreadable
 from vae.errors import InputError
 from vae.files import user_path
 from vae.modalities.images.decoding import Fit

@@ -21,12 +21,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 from scipy import signal
 
-from vae.data.examples import Examples, Raw, Source
+from vae.data.drawn import DrawnExamples
+from vae.data.examples import Raw, Source
 from vae.data.uniform import uniform
 from vae.modalities.sound.codec import Codec
 
@@ -131,13 +132,10 @@ def _struck(
 
 
 @dataclass(frozen=True)
-class PlayedExamples(Examples):
+class Notes(DrawnExamples):
     """Notes by index, played when read."""
 
-    indices: np.ndarray  # [N] int, which `factors` takes
     codec: Codec
-
-    identities = None
 
     @property
     def shape(self) -> tuple[int, ...]:  # type: ignore[override]  # a field of others
@@ -151,25 +149,18 @@ class PlayedExamples(Examples):
     def labels(self) -> np.ndarray:
         return factors(self.indices)
 
-    def __len__(self) -> int:
-        return len(self.indices)
-
-    def take(self, indices: np.ndarray) -> PlayedExamples:
-        return replace(self, indices=self.indices[indices])
-
     def evidence(self, sample: np.ndarray) -> Iterator[bytes]:
-        yield self.indices.tobytes()  # everything else is a function of these
+        yield from super().evidence(sample)
         yield self.codec.as_json().encode()
 
-    def read(self, indices: np.ndarray) -> tuple[Raw, np.ndarray]:
-        chosen, codec = self.indices[indices], self.codec
-        labels = factors(chosen)
-        notes = play(labels, chosen, codec.sample_rate, codec.samples)[..., None]
+    def draw(self, indices: np.ndarray) -> Raw:
+        codec, labels = self.codec, factors(indices)
+        notes = play(labels, indices, codec.sample_rate, codec.samples)[..., None]
         raw = [codec.encode(note.repeat(codec.channels, 1)) for note in notes]
-        return Raw(np.stack(raw), labels), np.ones(len(labels), bool)
+        return Raw(np.stack(raw), labels)
 
 
 def read(codec: Codec) -> Source:
     """Returns 8,000 notes for training and 1,000 each for valid and test, with all factors."""
-    splits = {name: PlayedExamples(np.array(span), codec) for name, span in SPLITS.items()}
+    splits = {name: Notes(np.array(span), codec) for name, span in SPLITS.items()}
     return Source(splits, codec.values, 0, f"notes as {codec}", NAMES, codec=codec.as_json())

@@ -13,7 +13,7 @@ from PIL import Image
 
 from vae.data.distance import errors
 from vae.modalities import grids
-from vae.modalities.sheets import Sheet, in_rows
+from vae.modalities.sheets import Sheet, along, in_rows
 from vae.modalities.sound import spectral
 from vae.modalities.sound.codec import Codec, of_event
 from vae.probability.event import Event
@@ -133,8 +133,7 @@ def table(
 
 def surface(x: np.ndarray, event: Event, title: str, across: np.ndarray, up: np.ndarray) -> Sheet:
     """See `vae/modalities`: a grid of sounds, with the latents' values over and beside them."""
-    columns = [f"z0 {value:.2f}" for value in across]
-    return table(x, event, title, columns=columns, rows=[f"z1 {value:.2f}" for value in up])
+    return table(x, event, title, columns=along("z0", across), rows=along("z1", up))
 
 
 def animate(

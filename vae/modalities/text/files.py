@@ -24,9 +24,10 @@ from ml_collections import ConfigDict
 
 from vae.data import folders
 from vae.data.attributes import FILE as TABLE
-from vae.data.examples import MAX_UNREADABLE, Source
+from vae.data.examples import Source
 from vae.data.places import Place, files_at
 from vae.data.splits import FILES
+from vae.data.unreadable import MAX_UNREADABLE
 from vae.data.walk import Kind
 from vae.errors import InputError, readable
 from vae.files import check_file, check_memory

@@ -18,12 +18,13 @@ A voxel of the grid of 32x32x32 is 1 where its centre lies in the solid. Solids 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Callable
+from dataclasses import dataclass
 
 import numpy as np
 
-from vae.data.examples import Examples, Raw, Source
+from vae.data.drawn import DrawnExamples
+from vae.data.examples import Raw, Source
 from vae.data.fields import one_hot
 from vae.data.uniform import uniform
 from vae.modalities.volumes.voxels import Size, resized
@@ -97,13 +98,10 @@ def draw(factors: np.ndarray) -> np.ndarray:
 
 
 @dataclass(frozen=True)
-class DrawnExamples(Examples):
+class Solids(DrawnExamples):
     """Solids by index, drawn when read and then resized."""
 
-    indices: np.ndarray  # [N] int, which `factors` takes
     size: Size
-
-    identities = None
 
     @property
     def shape(self) -> tuple[int, ...]:  # type: ignore[override]  # a field of others
@@ -113,21 +111,12 @@ class DrawnExamples(Examples):
     def labels(self) -> np.ndarray:
         return factors(self.indices)
 
-    def __len__(self) -> int:
-        return len(self.indices)
-
-    def take(self, indices: np.ndarray) -> DrawnExamples:
-        return replace(self, indices=self.indices[indices])
-
-    def evidence(self, sample: np.ndarray) -> Iterator[bytes]:
-        yield self.indices.tobytes()  # everything else is a function of these
-
-    def read(self, indices: np.ndarray) -> tuple[Raw, np.ndarray]:
-        labels = factors(self.indices[indices])
-        return Raw(resized(draw(labels), self.size), labels), np.ones(len(labels), bool)
+    def draw(self, indices: np.ndarray) -> Raw:
+        labels = factors(indices)
+        return Raw(resized(draw(labels), self.size), labels)
 
 
 def read(size: Size) -> Source:
     """Returns 80,000 solids for training and 10,000 each for valid and test, with all factors."""
-    splits = {name: DrawnExamples(np.array(span), size) for name, span in SPLITS.items()}
+    splits = {name: Solids(np.array(span), size) for name, span in SPLITS.items()}
     return Source(splits, BINARY, 0, "drawn solids", NAMES)

@@ -13,8 +13,9 @@ from ml_collections import ConfigDict
 
 from vae import terminal
 from vae.data import folders
-from vae.data.examples import ArrayExamples, Raw, Source, Unreadable
+from vae.data.examples import ArrayExamples, Raw, Source
 from vae.data.places import Place
+from vae.data.unreadable import Unreadable
 from vae.errors import InputError, readable
 from vae.files import check_memory
 from vae.modalities.images.pixels import to_unit

@@ -12,12 +12,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
-from vae.data.examples import Examples, Raw, Source
+from vae.data.drawn import DrawnExamples
+from vae.data.examples import Raw, Source
 from vae.modalities.images.decoding import Fit, fit_images
 from vae.modalities.images.faces.attributes import NAMES, factors
 from vae.modalities.images.faces.drawing import SMALLEST, render
@@ -32,14 +32,11 @@ SPLITS = {
 
 
 @dataclass(frozen=True)
-class DrawnExamples(Examples):
+class Faces(DrawnExamples):
     """Faces by index, drawn with `size` pixels a side and then brought to `fit`."""
 
-    indices: np.ndarray  # [N] int, which `factors` takes
     size: int
     fit: Fit
-
-    identities = None
 
     @property
     def shape(self) -> tuple[int, int, int]:  # type: ignore[override]  # a field of others
@@ -49,19 +46,9 @@ class DrawnExamples(Examples):
     def labels(self) -> np.ndarray:
         return factors(self.indices)
 
-    def __len__(self) -> int:
-        return len(self.indices)
-
-    def take(self, indices: np.ndarray) -> DrawnExamples:
-        return replace(self, indices=self.indices[indices])
-
-    def evidence(self, sample: np.ndarray) -> Iterator[bytes]:
-        yield self.indices.tobytes()  # everything else is a function of these
-
-    def read(self, indices: np.ndarray) -> tuple[Raw, np.ndarray]:
-        labels = factors(self.indices[indices])
-        images = fit_images(render(labels, self.size), self.fit)
-        return Raw(images, labels), np.ones(len(labels), bool)
+    def draw(self, indices: np.ndarray) -> Raw:
+        labels = factors(indices)
+        return Raw(fit_images(render(labels, self.size), self.fit), labels)
 
 
 def read(fit: Fit) -> Source:
@@ -75,5 +62,5 @@ def read(fit: Fit) -> Source:
         size, fit = height, Fit(channels=fit.channels)
     else:
         size = SIZE
-    splits = {name: DrawnExamples(np.array(span), size, fit) for name, span in SPLITS.items()}
+    splits = {name: Faces(np.array(span), size, fit) for name, span in SPLITS.items()}
     return Source(splits, BYTES, 0, "drawn faces", NAMES)
