@@ -49,6 +49,7 @@ TINY = {
         "model__dispersion": "per_channel",
     },
     "sound": {"data__name": "notes", "data__mels": 8, "data__seconds": 0.128, **GAUSSIAN},
+    "video": {"data__name": "moving_digits", "data__frames": 4, "data__image_size": (16, 16)},
     "volumes": {
         "data__name": "solids",
         "data__volume_size": (8, 8, 8),
@@ -61,6 +62,7 @@ OTHERS = {  # a set that is read as the run's
     "counts": "cells:doublets",
     "images": "faces",
     "sound": "notes",
+    "video": "moving_digits",
     "volumes": "solids",
 }
 HAVE = {  # the kinds of data that have these tasks
@@ -79,6 +81,13 @@ def write_files(name, run, folder):
     if name == "text":
         (folder / "own.txt").write_text("The end of a name.\n\nA word\n")
         return [folder / "own.txt"]
+    if name == "video":
+        for number, level in enumerate((70, 200)):
+            frames = [
+                Image.fromarray(np.eye(9, dtype=np.uint8) * level).rotate(9 * t) for t in range(5)
+            ]
+            frames[0].save(folder / f"{number}.gif", save_all=True, append_images=frames[1:])
+        return [folder / "0.gif", folder / "1.gif"]
     if name == "volumes":
         np.save(folder / "a.npy", np.eye(9, dtype=np.uint8).repeat(9).reshape(9, 9, 9))
         np.save(folder / "b.npy", np.ones((8, 8, 8, 1), bool))

@@ -93,7 +93,7 @@ from vae.data.labels import check_classes, with_labels
 from vae.data.scales import scales_of
 from vae.errors import InputError
 from vae.files import user_path
-from vae.modalities import counts, images, sound, tables, text, volumes
+from vae.modalities import counts, images, sound, tables, text, video, volumes
 from vae.probability.event import Event
 
 logger = logging.getLogger(__name__)
@@ -102,7 +102,7 @@ AXIS = "data.modality"
 _REMARKING = ("vae.data", __name__)  # loggers, with those of the modules below them
 
 MODALITIES: dict[str, ModuleType] = {
-    modality.NAME: modality for modality in (counts, text, tables, sound, volumes, images)
+    modality.NAME: modality for modality in (counts, text, tables, sound, video, volumes, images)
 }
 ANSWERS = (  # what the docstring lists
     *("NAME", "READS", "SETS", "COMPARES", "read", "from_arrays", "fitted", "read_files", "check"),

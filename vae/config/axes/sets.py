@@ -11,5 +11,6 @@ EMBEDDED = {
     "notes": Choice("Notes of three instruments, played as they are read, with known factors."),
     "cells": Choice("Cells that are drawn, 200 genes, from known programs; cells:doublets."),
     "solids": Choice("Solids of seven kinds, drawn as they are read, known factors, 32x32x32."),
+    "moving_digits": Choice("Digits that move and bounce, drawn, known factors, 16x32x32."),
     "topics": Choice("Sentences about Python, from the reference that comes with it."),
 }

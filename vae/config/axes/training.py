@@ -10,6 +10,7 @@ _TABLES = ("binarize",)  # keys of the data that tables read
 _IMAGES = ("crop", "image_size", "channels", "flip", "binarize")
 _COUNTS = ("layer", "label_column", "covariates", "genes")
 _SOUND = ("channels", "sample_rate", "seconds", "padding", "representation")
+_VIDEO = ("frames", "crop", "image_size", "channels", "binarize")
 _VOLUMES = ("volume_size", "binarize")
 _TEXT = ("text_column", "label_column", "unit", "tokens", "vocabulary", "max_length")
 
@@ -17,13 +18,14 @@ AXES: dict[str, dict[str, Choice]] = {
     "data.modality": {
         "auto": Choice(
             "The first kind of data that takes what is there.",
-            reads=tuple(dict.fromkeys((*_IMAGES, *_SOUND, *_VOLUMES, *_TEXT, *_COUNTS))),
+            reads=tuple(dict.fromkeys((*_IMAGES, *_SOUND, *_VIDEO, *_VOLUMES, *_TEXT, *_COUNTS))),
         ),
         "text": Choice("Sentences, or lines of text.", "vae.modalities:text", _TEXT),
         "tables": Choice("Rows of numbers.", "vae.modalities:tables", _TABLES),
         "images": Choice("Images.", "vae.modalities:images", _IMAGES),
         "counts": Choice("Rows of counts: genes in cells.", "vae.modalities:counts", _COUNTS),
         "sound": Choice("Recordings.", "vae.modalities:sound", _SOUND),
+        "video": Choice("Clips of frames.", "vae.modalities:video", _VIDEO),
         "volumes": Choice("Solids, as voxels.", "vae.modalities:volumes", _VOLUMES),
     },
     "data.representation": {

@@ -17,8 +17,8 @@ KEYS = {
         "",
         PATH,
         "Local files, in place of data.name.\n"
-        "idx files, .amat, .npz, .mat, images, recordings or solids in a folder, a zip or a tar, "
-        "a table as .csv, text as .txt, .csv or .tsv, or counts as .h5ad or .mtx.",
+        "idx files, .amat, .npz, .mat, images, recordings, videos or solids in a folder, a zip or "
+        "a tar, a table as .csv, text as .txt, .csv or .tsv, or counts as .h5ad or .mtx.",
     ),
     "data.modality": axis("data.modality", "auto", "Which kind of data they are."),
     "data.manual_dir": Key(
@@ -143,6 +143,12 @@ KEYS = {
         0,
         Whole(0, 2**16),
         "Samples from one spectrogram frame to the next.\n0 takes a quarter of a window.",
+    ),
+    "data.frames": Key(
+        0,
+        Whole(0, 2**16),
+        "Frames of an example of video, whose clips are cut there.\n"
+        "0 takes those of the longest training clip.",
     ),
     "data.volume_size": Key(
         (0, 0, 0),
