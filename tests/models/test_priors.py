@@ -36,9 +36,10 @@ def prior_of(model, variables, batch, *, train=False):
     )
 
 
+DYNAMICS = ("linear_dynamics", "recurrent")  # see test_dynamics.py
 PATHS = ("diffusion", "flow_matching")  # whose last layers start at 0, see test_second_stage.py
 FIXED = ("uniform_sphere", "wrapped_normal", "riemannian_normal", "uniform_categorical")
-LEARNED = [name for name in AXES["model.prior"] if name not in (*FIXED, *PATHS)]
+LEARNED = [name for name in AXES["model.prior"] if name not in (*FIXED, *PATHS, *DYNAMICS)]
 
 
 @pytest.mark.parametrize("name", LEARNED)

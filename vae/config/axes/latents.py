@@ -106,6 +106,17 @@ AXES: dict[str, dict[str, Choice]] = {
             "vae.models.priors.paths:flow_matching",
             ("prior_blocks", "prior_widths"),
         ),
+        "linear_dynamics": Choice(
+            "Latents in time that a linear Gaussian state space makes, on a grid of one "
+            "axis; exact.",
+            "vae.models.priors.dynamics:linear_dynamics",
+            ("prior_widths",),
+        ),
+        "recurrent": Choice(
+            "Latents in time, each given those before it by GRU layers, on a grid of one axis.",
+            "vae.models.priors.dynamics:recurrent",
+            ("prior_widths",),
+        ),
         "uniform_sphere": Choice(
             "Uniform on the unit sphere.", "vae.models.priors.fixed:uniform_sphere"
         ),

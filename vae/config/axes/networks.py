@@ -25,6 +25,10 @@ AXES: dict[str, dict[str, Choice]] = {
         "grid": Choice(
             "Convolutions without a dense layer, whose z has places.", "vae.networks.grid:Encoder"
         ),
+        "per_frame": Choice(
+            "Strided convolutions of each frame apart: z has numbers for each of them.",
+            "vae.networks.per_frame:Encoder",
+        ),
         "spatial": Choice(
             "Residual blocks at several resolutions, whose z has places: for large images.",
             "vae.networks.spatial:Encoder",
@@ -56,6 +60,10 @@ AXES: dict[str, dict[str, Choice]] = {
         ),
         "grid": Choice(
             "Convolutions without a dense layer, whose z has places.", "vae.networks.grid:Decoder"
+        ),
+        "per_frame": Choice(
+            "Strided convolutions of each frame apart: z has numbers for each of them.",
+            "vae.networks.per_frame:Decoder",
         ),
         "spatial": Choice(
             "Residual blocks at several resolutions, whose z has places: for large images.",

@@ -188,7 +188,9 @@ KEYS = {
         "Widths of the prior's networks.\n"
         "coupling, maf: hidden widths of each layer's network.\n"
         "diffusion, flow_matching: channels at each resolution of a U-Net, each half the one "
-        "before; hidden widths where z is one vector.",
+        "before; hidden widths where z is one vector.\n"
+        "linear_dynamics: the first is how many numbers the state has.\n"
+        "recurrent: widths of the layers.",
     ),
     "model.prior_blocks": Key(2, DEPTH, "Residual blocks for each of prior_widths."),
     "model.likelihood": axis(

@@ -1,0 +1,117 @@
+"""Densities of latents in time, against the joint Gaussian that they are."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import scipy.stats
+
+from vae.models.priors.dynamics import linear_dynamics, recurrent
+from vae.probability import dynamics
+from vae.probability.terms import Batch
+
+LENGTH, CHANNELS, STATES = 5, 2, 3
+KEYS = jax.random.split(jax.random.key(4), 20_000)
+
+
+def linear():
+    rng = np.random.default_rng(1)
+    return dynamics.LinearDynamics(
+        transition=jnp.asarray(rng.normal(size=(STATES, STATES)) * 0.5, jnp.float32),
+        emission=jnp.asarray(rng.normal(size=(CHANNELS, STATES)), jnp.float32),
+        mean=jnp.asarray(rng.normal(size=STATES), jnp.float32),
+        log_start=jnp.log(jnp.array([0.5, 1.0, 0.7])),
+        log_step=jnp.log(jnp.array([0.3, 0.6, 0.2])),
+        log_noise=jnp.log(jnp.array([0.4, 0.8])),
+        length=LENGTH,
+    )
+
+
+def joint(p):
+    """The mean [E T] and covariance of z as the products of matrices that it is made by."""
+    a, c = (np.asarray(m, np.float64) for m in (p.transition, p.emission))
+    start, step, noise = (np.exp(np.float64(s)) for s in (p.log_start, p.log_step, p.log_noise))
+    powers = [np.linalg.matrix_power(a, t) for t in range(LENGTH)]
+    mean = np.stack([c @ power @ np.float64(p.mean) for power in powers])
+    covariance = np.zeros((LENGTH, CHANNELS, LENGTH, CHANNELS))
+    for t in range(LENGTH):
+        for u in range(LENGTH):
+            states = powers[t] @ np.diag(start**2) @ powers[u].T
+            for v in range(1, min(t, u) + 1):
+                states = states + powers[t - v] @ np.diag(step**2) @ powers[u - v].T
+            covariance[t, :, u] = c @ states @ c.T + (t == u) * np.diag(noise**2)
+    mean, covariance = mean.T.ravel(), covariance.transpose(1, 0, 3, 2)
+    return mean, covariance.reshape(mean.size, mean.size)
+
+
+def conditioned(mean, covariance, z, seen):
+    """The mean and covariance of what is not seen [M], given z at what is."""
+    known, other = np.flatnonzero(seen), np.flatnonzero(~seen)
+    gain = covariance[np.ix_(other, known)] @ np.linalg.inv(covariance[np.ix_(known, known)])
+    left = covariance[np.ix_(other, other)] - gain @ covariance[np.ix_(known, other)]
+    return mean[other] + gain @ (z[known] - mean[known]), left
+
+
+def test_linear_dynamics_have_the_density_and_the_moments_of_the_joint_gaussian():
+    p, (mean, covariance) = linear(), joint(linear())
+    z = np.random.default_rng(0).normal(size=(3, 4, mean.size)).astype(np.float32)
+    exact = scipy.stats.multivariate_normal(mean, covariance).logpdf(z)
+    np.testing.assert_allclose(p.log_prob(z), exact, rtol=1e-5)
+    drawn = p.sample(keys=KEYS)
+    np.testing.assert_allclose(drawn.mean(0), mean, atol=0.06)
+    np.testing.assert_allclose(np.cov(drawn.T), covariance, atol=0.12)
+    warm = scipy.stats.multivariate_normal(mean, 4 * covariance).logpdf(z)
+    np.testing.assert_allclose(p.tempered(2.0).log_prob(z), warm, rtol=1e-5)
+
+
+def test_what_follows_and_what_lies_between_is_drawn_from_the_conditional_gaussian():
+    p, (mean, covariance) = linear(), joint(linear())
+    z = np.random.default_rng(2).normal(size=mean.size).astype(np.float32)
+    given = jax.jit(lambda seen: p.given(jnp.tile(z, (len(KEYS), 1)), seen, keys=KEYS))
+    for seen in ([True, True, False, False, False], [True, False, False, True, False]):
+        each = np.tile(seen, CHANNELS)
+        drawn = np.asarray(given(jnp.array(seen)))
+        np.testing.assert_array_equal(drawn[:, each], np.tile(z[each], (len(KEYS), 1)))
+        exact, left = conditioned(mean, covariance, z, each)
+        np.testing.assert_allclose(drawn[:, ~each].mean(0), exact, atol=0.05)
+        np.testing.assert_allclose(np.cov(drawn[:, ~each].T), left, atol=0.1)
+
+
+def of_prior(prior):
+    variables = prior.init(key=jax.random.key(0))
+    # Larger weights, so that what is before matters.
+    params = jax.tree.map(lambda leaf: leaf + 0.3, variables["params"])
+    return prior.distribution(variables | {"params": params}, Batch(None), None, train=False)
+
+
+def test_a_recurrent_density_is_the_product_of_its_steps_and_draws_what_it_says():
+    p = of_prior(recurrent(LENGTH * CHANNELS, (LENGTH,), (4, 3)))
+    z = np.asarray(jax.random.normal(jax.random.key(3), (2, LENGTH * CHANNELS)))
+    frames = z.reshape(2, CHANNELS, LENGTH)
+    memory, before, log_prob = p.blank(2), jnp.zeros((2, CHANNELS)), 0
+    for t in range(LENGTH):
+        memory, outputs = p.step(memory, before)
+        mean, log_std = np.split(np.asarray(outputs), 2, -1)
+        std = np.exp(3 * np.tanh(log_std / 3))
+        log_prob = log_prob + scipy.stats.norm.logpdf(frames[..., t], mean, std).sum(-1)
+        before = frames[..., t]
+    np.testing.assert_allclose(p.log_prob(z[:, None])[:, 0], log_prob, rtol=1e-5)
+    seen = np.arange(LENGTH) < LENGTH - 1
+    keys = KEYS[: len(KEYS) // 4]
+    drawn = p.given(jnp.tile(z[0], (len(keys), 1)), jnp.asarray(seen), keys=keys)
+    drawn = np.asarray(drawn).reshape(-1, CHANNELS, LENGTH)
+    np.testing.assert_array_equal(drawn[..., seen], np.tile(frames[0][:, seen], (len(keys), 1, 1)))
+    np.testing.assert_allclose(drawn[..., -1].mean(0), mean[0], atol=0.06 * std.max())
+    np.testing.assert_allclose(drawn[..., -1].std(0), std[0], rtol=0.05)
+    cold = p.tempered(jnp.float32(1e-6)).sample(keys=keys[:2])
+    np.testing.assert_allclose(cold[0], cold[1], atol=1e-4)
+
+
+def test_both_start_near_independent_standard_normals():
+    for prior in (
+        linear_dynamics(LENGTH * CHANNELS, (LENGTH,), (64,)),
+        recurrent(LENGTH * CHANNELS, (LENGTH,), (8,)),
+    ):
+        variables = prior.init(key=jax.random.key(0))
+        p = prior.distribution(variables, Batch(None), None, train=False)
+        drawn = np.asarray(p.sample(keys=KEYS[:2000]))
+        np.testing.assert_allclose(drawn.std(0), 1, atol=0.25)

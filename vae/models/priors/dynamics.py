@@ -1,0 +1,116 @@
+"""Priors p(z_t | z_<t) over latents that follow one another, see `vae/probability/dynamics.py`.
+
+Linear: as in the Kalman VAE (Fraccaro et al. 2017), with one transition. Recurrent: as in Chung et
+al. 2015, "A recurrent latent variable model", with latents that are encoded apart.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Callable
+
+import jax
+import jax.numpy as jnp
+
+from vae.errors import InputError
+from vae.models import parts
+from vae.models.priors.prior import Prior
+from vae.networks.dynamics import Step
+from vae.probability.density import Variational
+from vae.probability.dynamics import LinearDynamics, Recurrent
+from vae.probability.terms import Batch
+
+Array = jax.Array
+
+KEPT = 0.9  # the share of a state's variance that is of the state before, at the start
+SEEN = 0.5  # the share of a latent's variance that is of the state, at the start
+
+
+@dataclasses.dataclass(frozen=True)
+class Linear(Prior):
+    """A linear Gaussian state space of `states` numbers; each z_t starts as N(0, I), about."""
+
+    channels: int
+    length: int
+    states: int
+
+    def init(self, *, key: Array) -> parts.Variables:
+        turn, seen = jax.random.split(key)
+        states, channels = self.states, self.channels
+        orthogonal, _ = jnp.linalg.qr(jax.random.normal(turn, (states, states)))
+        emission = jax.random.normal(seen, (channels, states)) * math.sqrt(SEEN / states)
+        params = {
+            "transition": math.sqrt(KEPT) * orthogonal,
+            "emission": emission,
+            "mean": jnp.zeros(states),
+            "log_start": jnp.zeros(states),
+            "log_step": jnp.full(states, 0.5 * math.log(1 - KEPT)),
+            "log_noise": jnp.full(channels, 0.5 * math.log(1 - SEEN)),
+        }
+        return {"params": params, "statistics": {}}
+
+    def distribution(
+        self,
+        variables: parts.Variables,
+        batch: Batch,
+        encode: Callable[[Batch], Variational],
+        *,
+        train: bool,
+    ) -> LinearDynamics:
+        return LinearDynamics(**variables["params"], length=self.length)
+
+
+@dataclasses.dataclass(frozen=True)
+class Recurring(Prior):
+    """Gaussians by a recurrent network; each z_t starts as N(0, I), about."""
+
+    channels: int
+    length: int
+    network: Step
+
+    def init(self, *, key: Array) -> parts.Variables:
+        z = jnp.zeros((1, self.channels))
+        return parts.of_module(self.network, self.network.blank(1), z, key=key)
+
+    def distribution(
+        self,
+        variables: parts.Variables,
+        batch: Batch,
+        encode: Callable[[Batch], Variational],
+        *,
+        train: bool,
+    ) -> Recurrent:
+        step = jax.tree_util.Partial(self.network.apply, {"params": variables["params"]})
+        return Recurrent(
+            step, jnp.zeros(()), self.network.blank, channels=self.channels, length=self.length
+        )
+
+
+def linear_dynamics(size: int, grid: tuple[int, ...], widths: tuple[int, ...]) -> Linear:
+    """Returns a linear prior, whose state has the first of `widths` numbers.
+
+    Raises:
+      InputError: z has no places along one axis.
+    """
+    return Linear(*_laid_out("linear_dynamics", size, grid), widths[0])
+
+
+def recurrent(size: int, grid: tuple[int, ...], widths: tuple[int, ...]) -> Recurring:
+    """Returns a recurrent prior, with a layer of each of `widths`.
+
+    Raises:
+      InputError: z has no places along one axis.
+    """
+    return Recurring(*_laid_out("recurrent", size, grid), Step(widths))
+
+
+def _laid_out(name: str, size: int, grid: tuple[int, ...]) -> tuple[int, int]:
+    """Returns how many numbers z has at each place of time, and how many places."""
+    if len(grid) != 1:
+        raise InputError(
+            f"model.prior={name!r} is of latents that follow one another in time, and those of "
+            "this model do not: choose 'per_frame' as model.encoder and model.decoder, of video, "
+            "or 'grid', of sound."
+        )
+    return size // grid[0], grid[0]

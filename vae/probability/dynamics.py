@@ -1,0 +1,228 @@
+"""Densities of latents that follow one another: p(z_1, ..., z_T) = prod_t p(z_t | z_1, ..., z_t-1).
+
+z has E numbers at each of T places, laid out channel by channel, [E, T], flattened.
+
+    linear     s_1 ~ N(m, diag(a)^2),   s_t = A s_t-1 + diag(q) w_t,   z_t = C s_t + diag(r) v_t,
+               with noise w, v ~ N(0, I) and a state s that is not seen. z is Gaussian, and the
+               filter of Kalman (1960) gives p(z_t | z_<t) and so p(z) exactly.
+    recurrent  p(z_t | z_<t) = N(mean_t, diag(std_t)^2), both of a network that has read z_<t.
+
+Beside what every density answers, these have
+
+    given(z, seen, keys)    draws z [B, E T] from p(z | z_t where seen [T]), one from each key [B]
+    foresees                whether `given` takes any frames; else the first ones alone
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import flax.struct
+import jax
+import jax.numpy as jnp
+
+from vae.probability.density import Density
+from vae.probability.distributions import einsum, normal_log_prob, standard_normal
+
+Array = jax.Array
+
+LARGEST = 3.0  # of |log std| of a recurrent density, so that training leaves no finite numbers
+
+
+def in_time(z: Array, length: int) -> Array:
+    """Returns z [..., E T] as [T, ..., E]."""
+    return jnp.moveaxis(z.reshape(*z.shape[:-1], -1, length), -1, 0)
+
+
+def flattened(z: Array) -> Array:
+    """Returns z [T, ..., E] as [..., E T]."""
+    z = jnp.moveaxis(z, 0, -1)
+    return z.reshape(*z.shape[:-2], -1)
+
+
+class LinearDynamics(Density, flax.struct.PyTreeNode):
+    """A linear Gaussian state space; the letters are those above.
+
+    Attributes:
+      transition: A [S, S].
+      emission: C [E, S].
+      mean: m [S].
+      log_start, log_step, log_noise: log a [S], log q [S] and log r [E].
+      length: T.
+    """
+
+    transition: Array
+    emission: Array
+    mean: Array
+    log_start: Array
+    log_step: Array
+    log_noise: Array
+    length: int = flax.struct.field(pytree_node=False)
+
+    foresees = True
+
+    def log_prob(self, z: Array) -> Array:
+        """Returns log p(z) [...] of z [..., E T]."""
+        frames = in_time(z, self.length)
+        _, terms = self._filtered(frames, jnp.ones(self.length, bool))
+        return terms[-1].sum(0)
+
+    def sample(self, *, keys: Array) -> Array:
+        """Draws z [B, E T], one from each key [B]."""
+        states = len(self.mean)
+        noise = in_time(
+            standard_normal(keys, self.length * (states + len(self.log_noise))), self.length
+        )
+        w, v = noise[..., :states], noise[..., states:]
+
+        def step(state: Array, w: Array) -> tuple[Array, Array]:
+            after = einsum("ij,...j->...i", self.transition, state)
+            state = after + jnp.exp(self.log_step) * w
+            return state, state
+
+        first = self.mean + jnp.exp(self.log_start) * w[0]
+        _, others = jax.lax.scan(step, first, w[1:])
+        return flattened(self._emitted(jnp.concatenate([first[None], others]), v))
+
+    def tempered(self, temperature: Array) -> LinearDynamics:
+        """Returns the density whose noise has `temperature` times the standard deviation."""
+        scaled = {
+            name: getattr(self, name) + jnp.log(temperature)
+            for name in ("log_start", "log_step", "log_noise")
+        }
+        return self.replace(**scaled)
+
+    def given(self, z: Array, seen: Array, *, keys: Array) -> Array:
+        """Draws z [B, E T] given the numbers of z [B, E T] at the places that are `seen` [T].
+
+        States are drawn from the last to the first, each given the one after it and what was seen
+        until then (Carter and Kohn 1994; Fruhwirth-Schnatter 1994).
+        """
+        frames, states = in_time(z, self.length), len(self.mean)
+        (_, _), (means, covariances, _) = self._filtered(frames, seen)
+        noise = in_time(
+            standard_normal(keys, self.length * (states + len(self.log_noise))), self.length
+        )
+        w, v = noise[..., :states], noise[..., states:]
+        last = means[-1] + _scaled(covariances[-1], w[-1])
+
+        def step(after: Array, known: tuple[Array, Array, Array]) -> tuple[Array, Array]:
+            mean, covariance, w = known
+            crossed = covariance @ self.transition.T
+            ahead = self.transition @ crossed + jnp.diag(jnp.exp(2 * self.log_step))
+            gain = jnp.linalg.solve(ahead, crossed.T).T
+            missed = after - einsum("ij,...j->...i", self.transition, mean)
+            left = covariance - gain @ crossed.T
+            state = mean + einsum("ij,...j->...i", gain, missed) + _scaled(left, w)
+            return state, state
+
+        before = means[:-1], covariances[:-1], w[:-1]
+        _, others = jax.lax.scan(step, last, before, reverse=True)
+        drawn = self._emitted(jnp.concatenate([others, last[None]]), v)
+        return flattened(jnp.where(seen.reshape(-1, *[1] * (z.ndim)), frames, drawn))
+
+    def _emitted(self, states: Array, noise: Array) -> Array:
+        """Returns z [T, ..., E] of states [T, ..., S]."""
+        return einsum("es,...s->...e", self.emission, states) + jnp.exp(self.log_noise) * noise
+
+    def _filtered(self, frames: Array, seen: Array) -> Any:
+        """Filters z [T, ..., E], of which the places that are `seen` [T] are known.
+
+        Returns:
+          The mean and covariance of the state after the last place; and for each place the mean
+          [T, ..., S] and covariance [T, S, S] of its state given what is seen until then, and
+          log p(z_t | what is seen before) [T, ...].
+        """
+        emission, identity = self.emission, jnp.eye(len(self.log_noise))
+        step_noise = jnp.diag(jnp.exp(2 * self.log_step))
+        noise = jnp.diag(jnp.exp(2 * self.log_noise))
+
+        def step(carry: Any, place: tuple[Array, Array]) -> Any:
+            mean, covariance = carry
+            z, known = place
+            crossed = einsum("ij,ej->ie", covariance, emission)
+            root = jnp.linalg.cholesky(einsum("ei,if->ef", emission, crossed) + noise)
+            inverse = jax.lax.linalg.triangular_solve(root, identity, left_side=True, lower=True)
+            whitened = einsum("ef,...f->...e", inverse, z - einsum("es,...s->...e", emission, mean))
+            log_prob = normal_log_prob(whitened, 0.0, 0.0).sum(-1) - jnp.log(jnp.diag(root)).sum()
+            gain = einsum("ie,fe->if", crossed, inverse)  # of what is whitened
+            mean = mean + jnp.where(known, einsum("if,...f->...i", gain, whitened), 0.0)
+            covariance = covariance - jnp.where(known, einsum("if,jf->ij", gain, gain), 0.0)
+            ahead = einsum("ij,jk,lk->il", self.transition, covariance, self.transition)
+            after = einsum("ij,...j->...i", self.transition, mean), ahead + step_noise
+            return after, (mean, covariance, log_prob)
+
+        mean = jnp.broadcast_to(self.mean, (*frames.shape[1:-1], len(self.mean)))
+        first = mean, jnp.diag(jnp.exp(2 * self.log_start))
+        return jax.lax.scan(step, first, (frames, seen))
+
+
+def _scaled(covariance: Array, noise: Array) -> Array:
+    """Returns noise [..., S] ~ N(0, I) as N(0, covariance [S, S]), also where that is singular."""
+    values, vectors = jnp.linalg.eigh(covariance)
+    return einsum("ij,j,...j->...i", vectors, jnp.sqrt(jnp.maximum(values, 0.0)), noise)
+
+
+class Recurrent(Density, flax.struct.PyTreeNode):
+    """A product of Gaussians, each given by a network that has read what is before.
+
+    Attributes:
+      step: (memory, z_t-1 [N, E]) to (memory, mean and log std of z_t [N, 2 E]); a pytree. Before
+        the first place z is 0.
+      blank: a number of rows N to the memory before the first place.
+      channels: E.
+      length: T.
+      log_temperature: of the standard deviations.
+    """
+
+    step: Callable[[Any, Array], tuple[Any, Array]]
+    log_temperature: Array
+    blank: Callable[[int], Any] = flax.struct.field(pytree_node=False)
+    channels: int = flax.struct.field(pytree_node=False)
+    length: int = flax.struct.field(pytree_node=False)
+
+    foresees = False
+
+    def log_prob(self, z: Array) -> Array:
+        """Returns log p(z) [...] of z [..., E T]."""
+        frames = in_time(z.reshape(-1, z.shape[-1]), self.length)
+
+        def step(carry: Any, after: Array) -> Any:
+            memory, before = carry
+            memory, mean, log_std = self._next(memory, before)
+            return (memory, after), normal_log_prob(after, mean, log_std).sum(-1)
+
+        _, log_prob = jax.lax.scan(step, self._first(frames.shape[1]), frames)
+        return log_prob.sum(0).reshape(z.shape[:-1])
+
+    def sample(self, *, keys: Array) -> Array:
+        """Draws z [B, E T], one from each key [B]."""
+        nothing = jnp.zeros((len(keys), self.channels * self.length))
+        return self.given(nothing, jnp.zeros(self.length, bool), keys=keys)
+
+    def tempered(self, temperature: Array) -> Recurrent:
+        """Returns the density in which every step has `temperature` times the deviation."""
+        return self.replace(log_temperature=self.log_temperature + jnp.log(temperature))
+
+    def given(self, z: Array, seen: Array, *, keys: Array) -> Array:
+        """Draws z [B, E T] after the numbers of z [B, E T] at the first places, `seen` [T]."""
+        noise = in_time(standard_normal(keys, self.channels * self.length), self.length)
+
+        def step(carry: Any, place: tuple[Array, Array, Array]) -> Any:
+            memory, before = carry
+            known, is_seen, noise = place
+            memory, mean, log_std = self._next(memory, before)
+            drawn = jnp.where(is_seen, known, mean + jnp.exp(log_std) * noise)
+            return (memory, drawn), drawn
+
+        places = in_time(z, self.length), seen, noise
+        return flattened(jax.lax.scan(step, self._first(len(z)), places)[1])
+
+    def _first(self, number: int) -> Any:
+        return self.blank(number), jnp.zeros((number, self.channels))
+
+    def _next(self, memory: Any, before: Array) -> tuple[Any, Array, Array]:
+        memory, outputs = self.step(memory, before)
+        mean, log_std = jnp.split(outputs, 2, axis=-1)
+        return memory, mean, LARGEST * jnp.tanh(log_std / LARGEST) + self.log_temperature
