@@ -38,6 +38,7 @@ ORDER = (
     "tasks",
     "modalities.images.tasks",
     "modalities.counts.tasks",
+    "modalities.video.tasks",
     "report",
     "sweeps",
     "experiment_commands",

@@ -32,7 +32,7 @@ from vae.terminal import Progress
 EXIT_CODES = {"completed": 0, "failed": 1, "diverged": 3, "preempted": 75}
 
 TASKS, OF_IMAGES = "vae.tasks", "vae.modalities.images.tasks"
-OF_COUNTS = "vae.modalities.counts.tasks"
+OF_COUNTS, OF_VIDEO = "vae.modalities.counts.tasks", "vae.modalities.video.tasks"
 GROUPS = {
     "Experiments": {
         "train": "vae.experiment_commands:train",
@@ -50,6 +50,7 @@ GROUPS = {
         "edit": f"{TASKS}.edit:edit",
         "transfer": f"{TASKS}.transfer:transfer",
         "augment": f"{OF_IMAGES}.augment:augment",
+        "predict": f"{OF_VIDEO}.predict:predict",
         "encode": f"{TASKS}.encode:encode",
         "decode": f"{TASKS}.decode:decode",
         "compress": f"{TASKS}.compress:compress",

@@ -36,7 +36,7 @@ SIDE, DIGIT, ENLARGED = (
 )  # pixels of a frame, of a digit as it is given, and how much larger
 FREE = SIDE - ENLARGED * DIGIT  # pixels that a digit may move
 FRAMES = 16  # unless data.frames says another
-SPLITS = {"train": range(80_000), "valid": range(80_000, 90_000), "test": range(90_000, 100_000)}
+SPLITS = {"train": range(20_000), "valid": range(20_000, 22_000), "test": range(22_000, 24_000)}
 WRITTEN = {"train": (0.0, 0.8), "valid": (0.8, 0.9), "test": (0.9, 1.0)}  # shares of the images
 CLASSES = tuple(map(str, range(10)))
 RANGES = {"X": (0, FREE), "Y": (0, FREE), "VX": (-3, 3), "VY": (-3, 3)}
@@ -139,7 +139,7 @@ class DrawnExamples(Examples):
 
 
 def read(frames: int, fit: Fit) -> Source:
-    """Returns 80,000 clips for training and 10,000 each for valid and test, with all factors."""
+    """Returns 20,000 clips for training and 2,000 each for valid and test, with all factors."""
     splits = {
         name: DrawnExamples(np.array(span), name, frames or FRAMES, fit)
         for name, span in SPLITS.items()

@@ -33,18 +33,18 @@ def sheet(
     captions: Sequence[str] = (),
 ) -> Sheet:
     """See `vae/modalities`: a row of frames for each clip, or two; files play all of them."""
-    each = _chosen(x.shape[1])
+    each = chosen(x.shape[1])
     columns = [f"frame {number + 1}" for number in each]
     if beside is None:
         drawn = grids.rows_of(x[:, each], title, columns=columns, rows=captions)
-        return Sheet(drawn, files=_played(x[:PLAYED, None]))
+        return Sheet(drawn, files=played(x[:PLAYED, None]))
     both = np.stack([x, beside], 1)
     under = captions or [""] * len(x)
     rows = [f"{name} {caption}".strip() for caption in under for name in names]
     drawn = grids.rows_of(
         both[:, :, each].reshape(-1, *both[0, 0, each].shape), title, columns=columns, rows=rows
     )
-    return Sheet(drawn, files=_played(both[:PLAYED]))
+    return Sheet(drawn, files=played(both[:PLAYED]))
 
 
 def table(
@@ -69,7 +69,7 @@ def table(
         after=ends[1],
         captions=captions,
     )
-    return Sheet(drawn, files=_played(in_rows(x, before or {}, after or {})[:PLAYED]))
+    return Sheet(drawn, files=played(in_rows(x, before or {}, after or {})[:PLAYED]))
 
 
 def surface(x: np.ndarray, event: Event, title: str, across: np.ndarray, up: np.ndarray) -> Sheet:
@@ -96,7 +96,7 @@ def file(x: np.ndarray, event: Event) -> tuple[str, bytes]:
     return ".gif", encoding.gif(grids.as_bytes(x[~np.isnan(x).any((1, 2, 3))]))
 
 
-def _chosen(frames: int) -> np.ndarray:
+def chosen(frames: int) -> np.ndarray:
     """Returns the frames of a row: all, or some at equal distances, the first and the last."""
     return np.linspace(0, frames - 1, min(frames, ACROSS)).round().astype(int)
 
@@ -111,7 +111,7 @@ def _four(x: np.ndarray) -> np.ndarray:
     return np.concatenate([rows[0], level, rows[1]], -3)
 
 
-def _played(x: np.ndarray) -> dict[str, bytes]:
+def played(x: np.ndarray) -> dict[str, bytes]:
     """Returns files that play clips [R, C, T, H, W, C], C of them side by side, at once."""
     number, across, frames, height, width, _ = x.shape
     groups = max(1, math.ceil(math.sqrt(number * height / (across * width))))

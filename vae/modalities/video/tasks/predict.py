@@ -1,0 +1,205 @@
+"""Draws what the frames of clips that are not given may be: what follows, or what lies between."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from vae.annotations import Count, Seed
+from vae.data import given as from_python
+from vae.data.batches import apply_in_batches
+from vae.errors import InputError
+from vae.modalities import grids
+from vae.modalities.sheets import Sheet
+from vae.modalities.video import show
+from vae.probability.distributions import example_keys
+from vae.run import BATCH, Run
+from vae.tasks import names
+from vae.tasks.inputs import given as read
+from vae.tasks.output import Output
+from vae.training.directory import write_json
+
+NUM, SAMPLES, FIRST = 8, 8, 5
+SHOWN = 3  # possible clips of each that are on the sheet
+
+
+def predict(
+    run: Run,
+    *,
+    files: Sequence[str | Path] = (),
+    first: Count | None = None,
+    every: Count | None = None,
+    num: Count | None = None,
+    labels: Sequence[int | str] = (),
+    attributes: Sequence[Mapping[str, float]] = (),
+    samples: Count = SAMPLES,
+    seed: Seed = 0,
+) -> Output:
+    """Draws the frames that follow the first ones of clips, or those between every few, many times.
+
+    The frames that are given are encoded; the latents of the others are drawn from p(z) given
+    theirs, and decoded.
+
+    Examples:
+      vae predict --workdir=runs/moving_digits --first=5 --samples=20
+      vae predict --workdir=runs/moving_digits --every=3
+
+    Args:
+      run: the run; its prior is one of latents in time, such as linear_dynamics.
+      files: files and folders of your own clips; test clips if absent.
+      first: how many frames are given, from the first; 5 if absent.
+      every: gives every so many frames instead, the first among them.
+      num: the number of test clips; 8 if absent.
+      labels: classes of your own clips, by number or name, or one for all.
+      attributes: attributes of your own clips: Smiling=1,Hat=0 for all, or a set for each, with /
+        between; an attribute not named gets its median over test clips.
+      samples: how often the others are drawn.
+      seed: seed of the draws.
+
+    Returns:
+      The paths of the sheet and the figures, and the figures: how like the true frames those are
+      that were not given, as means ("metrics") and frame by frame ("frames"). "mean" is the mean of
+      the samples, "sample" the figures' mean over them, "best" the sample with the least squared
+      error, "copy" the last frame before it that was given.
+
+    Raises:
+      InputError: the prior is none of latents in time, no frame or all are given, or it does not
+        draw what lies between; or as `vae.tasks.inputs.given`.
+    """
+    density = _density(run)
+    seen, how = _seen(run, first, every, density.foresees)
+    own = read(run, files=files, num=num, usual=NUM, labels=labels, attributes=attributes)
+    made = draw(run, own.x, own.y, seen, samples=samples, seed=seed)
+    metrics, frames = _figures(run, own.x, made, seen)
+    path = names.picture(
+        *(run, "prediction", how, own.tag),
+        num=(num or NUM, NUM),
+        samples=(samples, SAMPLES),
+        seed=(seed, 0),
+    )
+    said = ", ".join(f"{k} {v['psnr']:.4g} dB" for k, v in metrics.items())
+    title = f"Frames drawn given {how.replace('-', ' ')}, step {run.step:,}: PSNR of {said}"
+    paths = _sheet(own.x, made, own.names, seen, title).save(path)
+    figures = {
+        "step": run.step,
+        "given": (np.flatnonzero(seen) + 1).tolist(),
+        "num": len(own.x),
+        "samples": samples,
+        "seed": seed,
+        "metrics": metrics,
+        "frames": frames,
+    }
+    write_json(path.with_suffix(".json"), figures)
+    return Output([*paths, path.with_suffix(".json")], figures)
+
+
+def draw(
+    run: Run, x: np.ndarray, y: Any, seen: np.ndarray, *, samples: int, seed: int = 0
+) -> np.ndarray:
+    """Returns clips [N, M, T, H, W, C] with the frames of x [N, T, H, W, C] that are `seen` [T].
+
+    Args:
+      run: the run.
+      x: clips; the other frames are not looked at.
+      y: their condition, or None.
+      seen: which frames are given.
+      samples: M.
+      seed: seed of the draws.
+    """
+    known = np.where(seen[:, None, None, None], x, np.float32(0))
+    z = np.repeat(run.encode(known, y).mean, samples, axis=0)
+    keys = example_keys(from_python.key(seed), np.arange(len(z)))
+
+    @jax.jit
+    def function(variables: Any, inputs: Any) -> jax.Array:
+        z, keys = inputs
+        return run.model.latents(variables).given(z, jnp.asarray(seen), keys=keys)
+
+    drawn = apply_in_batches(
+        lambda inputs: function(run.variables, inputs), (z, keys), BATCH, "drawing frames"
+    )
+    made = run.decode(drawn, None if y is None else np.repeat(y, samples, axis=0))
+    made = made.reshape(len(x), samples, *run.event.shape)
+    return np.where(seen[:, None, None, None], x[:, None], run.modality.perceived(made, run.event))
+
+
+def copied(x: np.ndarray, seen: np.ndarray) -> np.ndarray:
+    """Returns clips [N, T, H, W, C] in which the last frame that was `seen` [T] stands still."""
+    last = np.maximum.accumulate(np.where(seen, np.arange(len(seen)), 0))
+    return x[:, last]
+
+
+def _density(run: Run) -> Any:
+    latents = getattr(run.model, "latents", None)
+    density = latents and run.model.condition is None and latents(run.variables)
+    if not hasattr(density, "given"):
+        raise InputError(
+            f"the model of {run.workdir} (model.prior={run.config.model.prior!r}) does not say "
+            "what follows in time: train one of model.encoder='per_frame' with "
+            "model.prior='linear_dynamics' or 'recurrent', without a condition."
+        )
+    return density
+
+
+def _seen(run: Run, first: int | None, every: int | None, foresees: bool) -> tuple[np.ndarray, str]:
+    """Returns which frames [T] are given, and a name for that."""
+    at = np.arange(run.event.shape[0])
+    if first and every:
+        raise InputError("--first and --every both say which frames are given: give one of them.")
+    if every and not foresees:
+        raise InputError(
+            f"model.prior={run.config.model.prior!r} draws what follows, not what lies between: "
+            "give --first, or train model.prior='linear_dynamics'."
+        )
+    if every:
+        seen, how = at % every == 0, f"every-{every}"
+    else:
+        seen, how = at < (first or FIRST), f"first-{first or FIRST}"
+    if seen.all():
+        raise InputError(
+            f"--{how.replace('-', '=')} leaves no frame of {len(at)} to draw: give fewer."
+        )
+    return seen, how
+
+
+def _figures(
+    run: Run, x: np.ndarray, made: np.ndarray, seen: np.ndarray
+) -> tuple[dict[str, dict[str, float]], list[dict[str, Any]]]:
+    """Returns the figures of all frames that were not given, and those of each."""
+    other = ~seen
+    squared = np.nanmean((made - x[:, None])[:, :, other] ** 2, axis=(2, 3, 4, 5))
+    best = made[np.arange(len(x)), squared.argmin(1)]
+    several = x.repeat(made.shape[1], 0), made.reshape(-1, *x.shape[1:])
+    pairs = {
+        "mean": (x, made.mean(1)),
+        "sample": several,
+        "best": (x, best),
+        "copy": (x, copied(x, seen)),
+    }
+
+    def alike(frames: Any) -> dict[str, dict[str, float]]:
+        return {
+            name: run.modality.likeness(a[:, frames], b[:, frames], run.event)
+            for name, (a, b) in pairs.items()
+        }
+
+    each = [{"frame": int(t) + 1, **alike(t)} for t in np.flatnonzero(other)]
+    return alike(other), each
+
+
+def _sheet(
+    x: np.ndarray, made: np.ndarray, clips: Sequence[str], seen: np.ndarray, title: str
+) -> Sheet:
+    """Returns a sheet with rows of the true clip, the mean and some of the samples of each."""
+    rows = ["true", "mean", *(f"sample {i + 1}" for i in range(min(SHOWN, made.shape[1])))]
+    shown = np.concatenate([x[:, None], made.mean(1, keepdims=True), made[:, :SHOWN]], 1)
+    each = show.chosen(len(seen))
+    columns = [f"{t + 1}{' given' if seen[t] else ''}" for t in each]
+    flat = shown[:, :, each].reshape(-1, len(each), *x.shape[2:])
+    names = [f"{clip} {row}" for clip in clips for row in rows]
+    return Sheet(grids.rows_of(flat, title, columns=columns, rows=names), files=show.played(shown))
