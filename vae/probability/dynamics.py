@@ -9,6 +9,7 @@ z has E numbers at each of T places, laid out channel by channel, [E, T], flatte
 
 Beside what every density answers, these have
 
+    log_probs(z)            log p(z_t | z_<t) [T, ...] of z [..., E T]
     given(z, seen, keys)    draws z [B, E T] from p(z | z_t where seen [T]), one from each key [B]
     foresees                whether `given` takes any frames; else the first ones alone
 """
@@ -64,9 +65,11 @@ class LinearDynamics(Density, flax.struct.PyTreeNode):
 
     def log_prob(self, z: Array) -> Array:
         """Returns log p(z) [...] of z [..., E T]."""
-        frames = in_time(z, self.length)
-        _, terms = self._filtered(frames, jnp.ones(self.length, bool))
-        return terms[-1].sum(0)
+        return self.log_probs(z).sum(0)
+
+    def log_probs(self, z: Array) -> Array:
+        """Returns log p(z_t | z_<t) [T, ...] of z [..., E T]."""
+        return self._filtered(in_time(z, self.length), jnp.ones(self.length, bool))[1][-1]
 
     def sample(self, *, keys: Array) -> Array:
         """Draws z [B, E T], one from each key [B]."""
@@ -186,6 +189,10 @@ class Recurrent(Density, flax.struct.PyTreeNode):
 
     def log_prob(self, z: Array) -> Array:
         """Returns log p(z) [...] of z [..., E T]."""
+        return self.log_probs(z).sum(0)
+
+    def log_probs(self, z: Array) -> Array:
+        """Returns log p(z_t | z_<t) [T, ...] of z [..., E T]."""
         frames = in_time(z.reshape(-1, z.shape[-1]), self.length)
 
         def step(carry: Any, after: Array) -> Any:
@@ -194,7 +201,7 @@ class Recurrent(Density, flax.struct.PyTreeNode):
             return (memory, after), normal_log_prob(after, mean, log_std).sum(-1)
 
         _, log_prob = jax.lax.scan(step, self._first(frames.shape[1]), frames)
-        return log_prob.sum(0).reshape(z.shape[:-1])
+        return log_prob.reshape(-1, *z.shape[:-1])
 
     def sample(self, *, keys: Array) -> Array:
         """Draws z [B, E T], one from each key [B]."""

@@ -1,0 +1,53 @@
+"""Digits that move and bounce: frames are encoded apart, and the prior says what follows.
+
+    p(x, z) = prod_t p(z_t | z_<t) p(x_t | z_t),    q(z | x) = prod_t q(z_t | x_t)
+
+by GRU layers (Chung et al. 2015, with latents that are encoded apart) or, with `:linear`, by a
+linear Gaussian state space, whose p(z) the Kalman filter gives (Fraccaro et al. 2017, with one
+transition). Clips of 16 frames of 32x32 are drawn as they are read;
+`vae/modalities/video/drawn.py` lists the factors.
+
+    python launch.py train --config=experiments/moving_digits.py
+    python launch.py predict --workdir=runs/moving_digits --first=5 --num=100
+
+    python launch.py train --config=experiments/moving_digits.py:linear
+    python launch.py predict --workdir=runs/linear --every=3
+"""
+
+import ml_collections
+
+from vae.config import base
+
+PRIORS = {"recurrent": (128,), "linear": (32,)}
+
+
+def get_config(prior: str = "recurrent") -> ml_collections.ConfigDict:
+    config = base()
+    config.data.name = "moving_digits"
+    config.data.train = "train"
+    config.data.valid = "valid[:500]"
+    config.data.test = "test[:500]"
+    config.data.batch_size = 16
+
+    config.model.encoder = "per_frame"
+    config.model.encoder_widths = (16, 32, 64)
+    config.model.decoder = "per_frame"
+    config.model.decoder_widths = (64, 32, 16)
+    config.model.latent_channels = 12  # numbers for each frame
+    config.model.prior = "linear_dynamics" if prior == "linear" else prior
+    config.model.prior_widths = PRIORS[prior]
+    config.model.likelihood = "gaussian"
+    config.model.scale = "optimal"
+
+    config.optimizer.learning_rate = 2e-3
+    config.optimizer.schedule = "cosine"
+    config.optimizer.warmup_steps = 100
+    config.training.steps = 2_000
+    config.training.ema_decay = 0.99
+
+    config.evaluation.every_steps = 1_000
+    config.evaluation.num_samples = 10
+    config.checkpoint.every_steps = 1_000
+    config.log.images_every_steps = 1_000
+    config.log.num_images = 8
+    return config
