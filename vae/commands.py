@@ -72,6 +72,7 @@ GROUPS = {
         "probe": f"{TASKS}.representation:probe",
         "anomaly": f"{TASKS}.anomaly:anomaly",
         "verify": f"{TASKS}.verify:verify",
+        "surprise": f"{OF_VIDEO}.surprise:surprise",
         "differential": f"{OF_COUNTS}.differential:differential",
     },
 }

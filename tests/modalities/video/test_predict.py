@@ -11,6 +11,7 @@ from vae.data.prepare import first_examples
 from vae.data.scales import unit_scales
 from vae.errors import InputError
 from vae.modalities.video.tasks.predict import copied, draw, predict
+from vae.modalities.video.tasks.surprise import scores, surprise
 from vae.models.data import Data
 from vae.run import Run
 
@@ -59,11 +60,11 @@ def run(tmp_path_factory):
 
 def test_what_is_drawn_has_the_given_frames_and_knows_no_others(run):
     x = np.random.default_rng(0).random((2, *run.event.shape), np.float32)
-    made = draw(run, x, None, SEEN, samples=3)
+    made = draw(run, x, SEEN, samples=3)
     assert made.shape == (2, 3, *run.event.shape)
     np.testing.assert_array_equal(made[:, :, SEEN], np.repeat(x[:, None, SEEN], 3, 1))
     other = np.where(SEEN[:, None, None, None], x, 1 - x)
-    np.testing.assert_array_equal(draw(run, other, None, SEEN, samples=3), made)
+    np.testing.assert_array_equal(draw(run, other, SEEN, samples=3), made)
     assert np.abs(made[:, 0] - made[:, 1])[:, ~SEEN].max() > 0
 
 
@@ -77,6 +78,24 @@ def test_the_figures_are_of_the_frames_that_are_not_given(run):
     assert figures["metrics"]["best"]["mse"] <= figures["metrics"]["sample"]["mse"]
     every = copied(x, np.array([True, False, True, False]))
     np.testing.assert_array_equal(every, x[:, [0, 0, 2, 2]])
+
+
+def test_a_frame_that_is_changed_is_the_one_that_surprises(run):
+    x = first_examples(run.dataset(), "test", 3, run.config).x
+    before = scores(run, x)
+    density = run.model.latents(run.variables)
+    total = -density.log_prob(run.encode(x).mean)
+    np.testing.assert_allclose(before["surprise"].sum(1), total, rtol=1e-4)
+    changed = x.copy()
+    changed[:, 2] = 1 - changed[:, 2]
+    after = scores(run, changed)
+    np.testing.assert_allclose(after["surprise"][:, :2], before["surprise"][:, :2], rtol=1e-4)
+    assert (after["surprise"][:, 2] != before["surprise"][:, 2]).all()
+    errors = (scored["reconstruction"][:, [0, 1, 3]] for scored in (after, before))
+    np.testing.assert_allclose(*errors, rtol=1e-4)
+    paths, figures, _ = surprise(run, num=3)
+    table = next(path for path in paths if path.suffix == ".csv").read_text().splitlines()
+    assert len(table) == 1 + 3 * 4 and figures["validation"] == 8
 
 
 def test_what_cannot_be_drawn_is_one_sentence(run, tmp_path):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,7 @@ from vae.errors import InputError
 from vae.modalities import grids
 from vae.modalities.sheets import Sheet
 from vae.modalities.video import show
+from vae.modalities.video.tasks.dynamics import dynamics
 from vae.probability.distributions import example_keys
 from vae.run import BATCH, Run
 from vae.tasks import names
@@ -35,8 +36,6 @@ def predict(
     first: Count | None = None,
     every: Count | None = None,
     num: Count | None = None,
-    labels: Sequence[int | str] = (),
-    attributes: Sequence[Mapping[str, float]] = (),
     samples: Count = SAMPLES,
     seed: Seed = 0,
 ) -> Output:
@@ -55,9 +54,6 @@ def predict(
       first: how many frames are given, from the first; 5 if absent.
       every: gives every so many frames instead, the first among them.
       num: the number of test clips; 8 if absent.
-      labels: classes of your own clips, by number or name, or one for all.
-      attributes: attributes of your own clips: Smiling=1,Hat=0 for all, or a set for each, with /
-        between; an attribute not named gets its median over test clips.
       samples: how often the others are drawn.
       seed: seed of the draws.
 
@@ -71,10 +67,9 @@ def predict(
       InputError: the prior is none of latents in time, no frame or all are given, or it does not
         draw what lies between; or as `vae.tasks.inputs.given`.
     """
-    density = _density(run)
-    seen, how = _seen(run, first, every, density.foresees)
-    own = read(run, files=files, num=num, usual=NUM, labels=labels, attributes=attributes)
-    made = draw(run, own.x, own.y, seen, samples=samples, seed=seed)
+    seen, how = _seen(run, first, every, dynamics(run).foresees)
+    own = read(run, files=files, num=num, usual=NUM)
+    made = draw(run, own.x, seen, samples=samples, seed=seed)
     metrics, frames = _figures(run, own.x, made, seen)
     path = names.picture(
         *(run, "prediction", how, own.tag),
@@ -98,21 +93,18 @@ def predict(
     return Output([*paths, path.with_suffix(".json")], figures)
 
 
-def draw(
-    run: Run, x: np.ndarray, y: Any, seen: np.ndarray, *, samples: int, seed: int = 0
-) -> np.ndarray:
+def draw(run: Run, x: np.ndarray, seen: np.ndarray, *, samples: int, seed: int = 0) -> np.ndarray:
     """Returns clips [N, M, T, H, W, C] with the frames of x [N, T, H, W, C] that are `seen` [T].
 
     Args:
       run: the run.
       x: clips; the other frames are not looked at.
-      y: their condition, or None.
       seen: which frames are given.
       samples: M.
       seed: seed of the draws.
     """
     known = np.where(seen[:, None, None, None], x, np.float32(0))
-    z = np.repeat(run.encode(known, y).mean, samples, axis=0)
+    z = np.repeat(run.encode(known).mean, samples, axis=0)
     keys = example_keys(from_python.key(seed), np.arange(len(z)))
 
     @jax.jit
@@ -123,8 +115,7 @@ def draw(
     drawn = apply_in_batches(
         lambda inputs: function(run.variables, inputs), (z, keys), BATCH, "drawing frames"
     )
-    made = run.decode(drawn, None if y is None else np.repeat(y, samples, axis=0))
-    made = made.reshape(len(x), samples, *run.event.shape)
+    made = run.decode(drawn).reshape(len(x), samples, *run.event.shape)
     return np.where(seen[:, None, None, None], x[:, None], run.modality.perceived(made, run.event))
 
 
@@ -132,18 +123,6 @@ def copied(x: np.ndarray, seen: np.ndarray) -> np.ndarray:
     """Returns clips [N, T, H, W, C] in which the last frame that was `seen` [T] stands still."""
     last = np.maximum.accumulate(np.where(seen, np.arange(len(seen)), 0))
     return x[:, last]
-
-
-def _density(run: Run) -> Any:
-    latents = getattr(run.model, "latents", None)
-    density = latents and run.model.condition is None and latents(run.variables)
-    if not hasattr(density, "given"):
-        raise InputError(
-            f"the model of {run.workdir} (model.prior={run.config.model.prior!r}) does not say "
-            "what follows in time: train one of model.encoder='per_frame' with "
-            "model.prior='linear_dynamics' or 'recurrent', without a condition."
-        )
-    return density
 
 
 def _seen(run: Run, first: int | None, every: int | None, foresees: bool) -> tuple[np.ndarray, str]:
