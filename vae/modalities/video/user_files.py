@@ -78,11 +78,12 @@ def check(x: np.ndarray, event: Event) -> np.ndarray:
     x = as_array(x, "clips")
     if not event.values.missing or x.dtype.kind not in "iuf" or x.shape[1:] != event.shape:
         return as_x(x, event, "clips")
-    there = (x == x if x.dtype.kind == "f" else x >= 0).all((2, 3, 4))  # [N, T]
+    known = ~np.isnan(x) if x.dtype.kind == "f" else x >= 0
+    there = np.all(known, axis=(2, 3, 4))  # [N, T]
     if not there.any(1).all():
         raise InputError("some clips are missing at all frames.")
-    known = as_x(np.where(there[..., None, None, None], x, 0).astype(x.dtype), event, "clips")
-    return np.where(there[..., None, None, None], known, np.float32(np.nan))
+    filled = as_x(np.where(there[..., None, None, None], x, 0).astype(x.dtype), event, "clips")
+    return np.where(there[..., None, None, None], filled, np.float32(np.nan))
 
 
 def from_arrays(

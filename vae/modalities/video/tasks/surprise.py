@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -86,7 +86,7 @@ def surprise(
     return Output([*paths, path.with_suffix(".csv"), path.with_suffix(".json")], figures)
 
 
-def scores(run: Run, x: np.ndarray) -> Mapping[str, np.ndarray]:
+def scores(run: Run, x: np.ndarray) -> dict[str, np.ndarray]:
     """Returns the scores [N, T] of the frames of clips x [N, T, H, W, C], NaN where one lacks."""
     z = run.encode(x).mean
 
