@@ -147,7 +147,8 @@ KEYS = {
     "data.frames": Key(
         0,
         Whole(0, 2**16),
-        "The most frames of a clip, which is cut there.\n0 takes those of the longest training clip.",
+        "The most frames of a clip, which is cut there.\n"
+        "0 takes those of the longest training clip.",
     ),
     "data.volume_size": Key(
         (0, 0, 0),
