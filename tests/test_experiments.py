@@ -107,6 +107,7 @@ OWN_DATA = {  # the others are of 28x28 grey images
     "cells": None,
     "sound": None,
     "solids": None,
+    "moving_digits": None,
     "celeba_gan": celeba,
     "celeba_vae_gan": celeba,
     "cifar10": lambda folder: npz(folder, (32, 32, 3), 256),
@@ -138,6 +139,9 @@ def shrink(config):
     config.data.seconds = 0.0  # of the longest recording
     if config.data.name == "solids":
         config.data.volume_size = (8, 8, 8)
+    if config.data.name == "moving_digits":
+        config.data.frames, config.data.image_size = 4, (8, 8)
+        config.model.prior_widths = (4,)
     if any(config.data.image_size):
         config.data.image_size = (16, 16)
     if config.model.prior in ("vamp", "exemplar"):

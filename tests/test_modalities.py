@@ -67,7 +67,7 @@ OTHERS = {  # a set that is read as the run's
 }
 HAVE = {  # the kinds of data that have these tasks
     augment: ("images",),
-    fidelity: ("images", "sound", "volumes"),  # a classifier sees or hears them
+    fidelity: ("images", "sound", "volumes", "video"),  # a classifier sees or hears them
     inpaint: ("images", "volumes"),
 }
 
