@@ -14,6 +14,8 @@ from vae.data.prepare import first_examples
 from vae.errors import InputError
 from vae.modalities import MODALITIES
 from vae.modalities.images.tasks.augment import augment
+from vae.modalities.video.tasks.predict import predict
+from vae.modalities.video.tasks.surprise import surprise
 from vae.tasks.anomaly import anomaly
 from vae.tasks.denoise import denoise
 from vae.tasks.evaluate import evaluate
@@ -68,7 +70,8 @@ OTHERS = {  # a set that is read as the run's
 HAVE = {  # the kinds of data that have these tasks
     augment: ("images",),
     fidelity: ("images", "sound", "volumes", "video"),  # a classifier sees or hears them
-    inpaint: ("images", "volumes"),
+    inpaint: ("images", "volumes", "video"),
+    **dict.fromkeys((predict, surprise), ("video",)),
 }
 
 

@@ -68,7 +68,7 @@ def inpaint(
     """
     if len(run.event.places) < 2 or run.event.ragged:
         raise InputError(
-            "repairs of a part need images or solids, but the data of "
+            "repairs of a part need images, solids or clips of one length, but the data of "
             f"{run.workdir} are {run.modality.NAME}."
         )
     given = repair.read(run, files, num, labels, attributes)

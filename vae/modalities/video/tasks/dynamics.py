@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from vae.errors import InputError
+from vae.modalities import video
 from vae.run import Run
 
 
@@ -12,8 +13,10 @@ def dynamics(run: Run) -> Any:
     """Returns the prior of a run as a density of latents in time, see `probability/dynamics.py`.
 
     Raises:
-      InputError: it has none, or a condition.
+      InputError: it has none, or a condition, or its data are no video.
     """
+    if run.modality.NAME != video.NAME:
+        raise InputError(f"the data of {run.workdir} are {run.modality.NAME}, not video.")
     latents = getattr(run.model, "latents", None)
     density = latents and run.model.condition is None and latents(run.variables)
     if not hasattr(density, "given"):
