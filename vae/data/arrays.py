@@ -3,8 +3,9 @@
 In place of labels there may be `factors` [N, A], what is known of each example in numbers, and
 `factor_names` [A]: these are read as attributes.
 
-The arrays are in a numpy archive (.npz), a MATLAB file (.mat) or a directory of such files. The
-modality says what shapes they may have: images have three or four dimensions, a table two.
+The arrays are in a numpy archive (.npz), a MATLAB file (.mat) or a directory of such files; an .npy
+file holds one. The modality says what shapes they may have: images have three or four dimensions, a
+table two.
 """
 
 from __future__ import annotations
@@ -112,6 +113,23 @@ def read(path: Path) -> dict[str, Arrays]:
     if suffix == ".mat":
         splits = {name: _turned(arrays) for name, arrays in splits.items()}
     return {name: splits[name] for name in ("train", "valid", "test") if name in splits}
+
+
+def read_npy(path: Path) -> dict[str, Arrays]:
+    """Returns the array of an .npy file as the split train.
+
+    Raises:
+      InputError: the file cannot be read.
+    """
+    check_file(path)
+    try:
+        found = np.load(path, mmap_mode="r", allow_pickle=False)
+        check_memory(found.nbytes, f"The array of {path}")
+        array = np.array(found)
+    except (OSError, ValueError, EOFError) as error:
+        reason = str(error).split("\n")[0]
+        raise InputError(f"{path} cannot be read as .npy ({reason}): save it again.") from None
+    return {"train": Arrays(array, None, None, str(path))}
 
 
 def of_arrays(arrays: Mapping[str, np.ndarray], what: str) -> dict[str, Arrays]:

@@ -37,7 +37,6 @@ from vae.modalities.video.show import (
     texts,
 )
 from vae.modalities.video.user_files import check, fitted, read_files
-from vae.modalities.volumes.voxels import of_npy
 from vae.probability.event import Event
 
 NAME = "video"
@@ -56,7 +55,7 @@ def read(config: ConfigDict, like: Event | None = None) -> Source | None:
     if told and saved.suffix_of(path):
         return user_files.from_arrays(saved.read(path), readable(path), config, like)
     if told and path.is_file() and path.suffix == ".npy":
-        return user_files.from_arrays(of_npy(path), readable(path), config, like)
+        return user_files.from_arrays(saved.read_npy(path), readable(path), config, like)
     kind = CLIPS if told else VIDEOS
     if not places.holds(path, kind):
         return None

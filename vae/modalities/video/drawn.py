@@ -18,22 +18,19 @@ test are written by hand as different images. Positions are no whole pixels: val
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
-from vae.data.examples import Examples, Raw, Source
+from vae.data.drawn import DrawnExamples
+from vae.data.examples import Raw, Source
 from vae.data.fields import one_hot
 from vae.data.uniform import uniform
 from vae.modalities.images.decoding import Fit, fit_images
 from vae.probability.event import BYTES
 
-SIDE, DIGIT, ENLARGED = (
-    32,
-    8,
-    2,
-)  # pixels of a frame, of a digit as it is given, and how much larger
+SIDE, DIGIT = 32, 8  # pixels of a frame, and of a digit as it is given
+ENLARGED = 2  # so many times a digit is drawn larger
 FREE = SIDE - ENLARGED * DIGIT  # pixels that a digit may move
 FRAMES = 16  # unless data.frames says another
 SPLITS = {"train": range(20_000), "valid": range(20_000, 22_000), "test": range(22_000, 24_000)}
@@ -102,15 +99,12 @@ def _weights(start: np.ndarray) -> np.ndarray:
 
 
 @dataclass(frozen=True)
-class DrawnExamples(Examples):
+class Clips(DrawnExamples):
     """Clips by index, drawn when read and then resized."""
 
-    indices: np.ndarray  # [N] int, which `factors` takes
     split: str
     frames: int
     fit: Fit
-
-    identities = None
 
     @property
     def shape(self) -> tuple[int, ...]:  # type: ignore[override]  # a field of others
@@ -120,28 +114,16 @@ class DrawnExamples(Examples):
     def labels(self) -> np.ndarray:
         return factors(self.indices)
 
-    def __len__(self) -> int:
-        return len(self.indices)
-
-    def take(self, indices: np.ndarray) -> DrawnExamples:
-        return replace(self, indices=self.indices[indices])
-
-    def evidence(self, sample: np.ndarray) -> Iterator[bytes]:
-        yield self.indices.tobytes()  # everything else is a function of these
-
-    def read(self, indices: np.ndarray) -> tuple[Raw, np.ndarray]:
-        chosen = self.indices[indices]
-        labels = factors(chosen)
-        clips = draw(labels, chosen, self.split, self.frames)
+    def draw(self, indices: np.ndarray) -> Raw:
+        labels = factors(indices)
+        clips = draw(labels, indices, self.split, self.frames)
         frames = fit_images(clips.reshape(-1, SIDE, SIDE, 1), self.fit)
-        values = frames.reshape(len(chosen), *self.shape)
-        return Raw(values, labels), np.ones(len(chosen), bool)
+        return Raw(frames.reshape(len(indices), *self.shape), labels)
 
 
 def read(frames: int, fit: Fit) -> Source:
     """Returns 20,000 clips for training and 2,000 each for valid and test, with all factors."""
     splits = {
-        name: DrawnExamples(np.array(span), name, frames or FRAMES, fit)
-        for name, span in SPLITS.items()
+        name: Clips(np.array(span), name, frames or FRAMES, fit) for name, span in SPLITS.items()
     }
     return Source(splits, BYTES, 0, "moving digits", NAMES)

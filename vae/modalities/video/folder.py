@@ -18,8 +18,9 @@ import numpy as np
 from ml_collections import ConfigDict
 
 from vae.data import folders
-from vae.data.examples import Examples, Raw, Source, Unreadable
+from vae.data.examples import Examples, Raw, Source
 from vae.data.places import Place
+from vae.data.unreadable import Unreadable
 from vae.errors import InputError, readable
 from vae.modalities.images.decoding import Fit, fit_of
 from vae.modalities.video import clips, form

@@ -52,7 +52,7 @@ def read(config: ConfigDict, like: Event | None = None) -> Source | None:
     if saved.suffix_of(path) or (path.is_file() and path.suffix == ".npy"):
         if config.modality != NAME and voxels.dimensions(path) != 5:
             return None  # [N, D, H, W] may be images as well
-        found = voxels.of_npy(path) if path.suffix == ".npy" else saved.read(path)
+        found = saved.read_npy(path) if path.suffix == ".npy" else saved.read(path)
         return voxels.arrays_source(found, readable(path), size, known)
     if not places.holds(path, SOLIDS):
         return None

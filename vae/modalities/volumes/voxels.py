@@ -21,7 +21,6 @@ from vae.data.examples import Source, in_memory
 from vae.data.labels import classes_of
 from vae.data.splits import digests, order
 from vae.errors import InputError
-from vae.files import check_file, check_memory
 from vae.modalities.images.pixels import numbers, to_unit
 from vae.probability.event import Event
 
@@ -93,25 +92,8 @@ def dimensions(path: Path) -> int | None:
         return saved.dimensions(path)
     try:
         return np.load(path, mmap_mode="r", allow_pickle=False).ndim
-    except (OSError, ValueError, EOFError):  # `of_npy` says why
+    except (OSError, ValueError, EOFError):  # `read_npy` says why
         return None
-
-
-def of_npy(path: Path) -> dict[str, saved.Arrays]:
-    """Returns the array of an .npy file as the split train.
-
-    Raises:
-      InputError: the file cannot be read.
-    """
-    check_file(path)
-    try:
-        found = np.load(path, mmap_mode="r", allow_pickle=False)
-        check_memory(found.nbytes, f"The array of {path}")
-        array = np.array(found)
-    except (OSError, ValueError, EOFError) as error:
-        reason = str(error).split("\n")[0]
-        raise InputError(f"{path} cannot be read as .npy ({reason}): save it again.") from None
-    return {"train": saved.Arrays(array, None, None, str(path))}
 
 
 def arrays_source(
