@@ -37,6 +37,10 @@ and the functions
         Writes an animation over the C columns, if it can. Returns the paths written.
     file(x, event)
         Returns one example as a file of its own: the end of its name, and its content.
+    media(x, event)
+        Returns one example as a browser shows it, without words: its parts from the top down, for
+        each the media type (image/png, image/gif, audio/wav, text/plain or text/csv) and the
+        content.
     texts(x, event)
         Returns an array [...] of str, the examples as they are read; None where they are not read.
     likeness(x, others, event)
@@ -106,7 +110,7 @@ MODALITIES: dict[str, ModuleType] = {
 }
 ANSWERS = (  # what the docstring lists
     *("NAME", "READS", "SETS", "COMPARES", "read", "from_arrays", "fitted", "read_files", "check"),
-    *("sheet", "table", "surface", "animate", "file", "texts", "likeness", "perceived"),
+    *("sheet", "table", "surface", "animate", "file", "media", "texts", "likeness", "perceived"),
     "code_length",
 )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +18,13 @@ def save(sheet: np.ndarray, path: Path) -> None:
     """Writes a picture [H, W, 3] uint8 as a PNG file, and makes its folder."""
     with whole(path) as file:
         Image.fromarray(sheet).save(file, "PNG")
+
+
+def png(picture: np.ndarray) -> bytes:
+    """Returns a picture [H, W, 3] uint8 as a PNG file."""
+    file = io.BytesIO()
+    Image.fromarray(picture).save(file, "PNG")
+    return file.getvalue()
 
 
 def save_animation(frames: np.ndarray, path: Path) -> None:

@@ -30,6 +30,7 @@ from vae.modalities.tables.show import (
     check,
     code_length,
     file,
+    media,
     perceived,
     surface,
     table,

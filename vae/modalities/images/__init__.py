@@ -39,6 +39,7 @@ from vae.modalities.images.show import (
     file,
     formats,
     likeness,
+    media,
     perceived,
     sheet,
     surface,

@@ -68,9 +68,12 @@ def animate(
 
 def file(x: np.ndarray, event: Event) -> tuple[str, bytes]:
     """See `vae/modalities`: an image [H, W, C] as a PNG file, pixel by pixel."""
-    png = io.BytesIO()
-    Image.fromarray(grids.as_bytes(x)).save(png, "PNG")
-    return ".png", png.getvalue()
+    return ".png", pictures.png(grids.as_bytes(x))
+
+
+def media(x: np.ndarray, event: Event) -> list[tuple[str, bytes]]:
+    """See `vae/modalities`: the image, pixel by pixel."""
+    return [("image/png", file(x, event)[1])]
 
 
 def texts(x: np.ndarray, event: Event) -> None:

@@ -28,6 +28,7 @@ from vae.modalities.sound.show import (
     code_length,
     file,
     likeness,
+    media,
     sheet,
     surface,
     table,

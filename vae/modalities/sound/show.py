@@ -12,7 +12,7 @@ import numpy as np
 from PIL import Image
 
 from vae.data.distance import errors
-from vae.modalities import grids
+from vae.modalities import grids, pictures
 from vae.modalities.sheets import Sheet, along, in_rows
 from vae.modalities.sound import spectral
 from vae.modalities.sound.codec import Codec, of_event
@@ -150,6 +150,12 @@ def file(x: np.ndarray, event: Event) -> tuple[str, bytes]:
     return ".wav", wav(sound, codec.sample_rate)
 
 
+def media(x: np.ndarray, event: Event) -> list[tuple[str, bytes]]:
+    """See `vae/modalities`: the waveform over the spectrogram, and what is heard."""
+    (tile,), _ = _tiles(sounds_of(x[None], event), event)
+    return [("image/png", pictures.png(grids.as_bytes(tile))), ("audio/wav", file(x, event)[1])]
+
+
 def texts(x: np.ndarray, event: Event) -> None:
     """Returns None: sounds are not read."""
     return
@@ -236,9 +242,9 @@ def _tiles(shown: Sounds, event: Event) -> tuple[np.ndarray, str]:
     lit = (bands - QUIET) / (loud - QUIET)
     coloured = colormaps["magma"](np.clip(np.nan_to_num(lit), 0, 1))[..., :3]
     coloured[np.isnan(bands).any(-1)] = NOTHING
-    pictures = np.moveaxis(coloured, 1, 2)[:, ::-1]  # bands upwards, time to the right
-    pictures = (pictures * 255).astype(np.uint8)
-    resized = [Image.fromarray(p).resize((WIDE, HIGH), Image.Resampling.BOX) for p in pictures]
+    upright = np.moveaxis(coloured, 1, 2)[:, ::-1]  # bands upwards, time to the right
+    upright = (upright * 255).astype(np.uint8)
+    resized = [Image.fromarray(p).resize((WIDE, HIGH), Image.Resampling.BOX) for p in upright]
     peaks = (float(np.abs(sound).max(initial=0)) for sound in shown.heard)
     peak = float(np.clip(max(peaks, default=0), LEAST, 1))  # what is beyond full scale is cut
     waves = [_wave(sound.mean(1) / peak, codec.samples) for sound in shown.heard]

@@ -28,6 +28,7 @@ from vae.modalities.tables.show import (
     code_length,
     file,
     likeness,
+    media,
     perceived,
     sheet,
     surface,

@@ -114,6 +114,11 @@ def file(x: np.ndarray, event: Event) -> tuple[str, bytes]:
     return end, content
 
 
+def media(x: np.ndarray, event: Event) -> list[tuple[str, bytes]]:
+    """See `vae/modalities`: the row under the names of its columns."""
+    return [("text/csv", file(x, event)[1])]
+
+
 def texts(x: np.ndarray, event: Event) -> None:
     """Returns None: rows are not read as text."""
     return

@@ -35,6 +35,11 @@ def file(x: np.ndarray, event: Event) -> tuple[str, bytes]:
     return ".txt", f"{_shown(x[None], event)[0]}\n".encode()
 
 
+def media(x: np.ndarray, event: Event) -> list[tuple[str, bytes]]:
+    """See `vae/modalities`: the text."""
+    return [("text/plain", file(x, event)[1])]
+
+
 def sheet(
     x: np.ndarray,
     event: Event,

@@ -30,6 +30,7 @@ from vae.modalities.video.show import (
     code_length,
     file,
     likeness,
+    media,
     perceived,
     sheet,
     surface,

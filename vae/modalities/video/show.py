@@ -96,6 +96,11 @@ def file(x: np.ndarray, event: Event) -> tuple[str, bytes]:
     return ".gif", encoding.gif(grids.as_bytes(x[~np.isnan(x).any((1, 2, 3))]))
 
 
+def media(x: np.ndarray, event: Event) -> list[tuple[str, bytes]]:
+    """See `vae/modalities`: the clip, played."""
+    return [("image/gif", file(x, event)[1])]
+
+
 def chosen(frames: int) -> np.ndarray:
     """Returns the frames of a row: all, or some at equal distances, the first and the last."""
     return np.linspace(0, frames - 1, min(frames, ACROSS)).round().astype(int)

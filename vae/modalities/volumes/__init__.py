@@ -28,6 +28,7 @@ from vae.modalities.volumes.show import (
     code_length,
     file,
     likeness,
+    media,
     perceived,
     sheet,
     surface,

@@ -104,6 +104,11 @@ def file(x: np.ndarray, event: Event) -> tuple[str, bytes]:
     return ".npy", content.getvalue()
 
 
+def media(x: np.ndarray, event: Event) -> list[tuple[str, bytes]]:
+    """See `vae/modalities`: the view of the solid, or its slices."""
+    return [("image/png", pictures.png(grids.as_bytes(view.pictures(x, event))))]
+
+
 def _scene(x: np.ndarray, event: Event) -> dict[str, bytes]:
     """Returns the .obj file of binary solids [N, D, H, W, C], laid out in rows; {} for others."""
     there = x[~np.isnan(x).any((1, 2, 3, 4))]
