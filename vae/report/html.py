@@ -1,0 +1,52 @@
+"""Pages of HTML from the templates in `pages/`: one file each, which opens without a network.
+
+A template extends "base.html" and fills its blocks: `header`, `main`, `end`, and `style`, `head`
+and `policy` where a page needs more. Whatever a template is given is escaped, but for `Markup`,
+such as the charts of `svg.py`.
+"""
+
+from __future__ import annotations
+
+import base64
+import functools
+from pathlib import Path
+from typing import Any
+
+import jinja2
+
+from vae.files import whole
+
+TEMPLATES = Path(__file__).with_name("pages")
+
+
+@functools.cache
+def _environment() -> jinja2.Environment:
+    return jinja2.Environment(
+        loader=jinja2.FileSystemLoader(TEMPLATES),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+
+
+def render(template: str, **values: Any) -> str:
+    """Returns a page.
+
+    Args:
+      template: the name of a file in `pages/`.
+      **values: what it is given; `title` is the page's title.
+    """
+    return _environment().get_template(template).render(values)
+
+
+def write(path: Path, template: str, **values: Any) -> None:
+    """Writes a page as a whole or not at all, see `render`."""
+    text = render(template, **values)
+    with whole(path, "w") as file:
+        file.write(text)
+
+
+def data_uri(content: bytes, kind: str) -> str:
+    """Returns what stands in the place of an address: the content, of a kind as "image/png"."""
+    return f"data:{kind};base64,{base64.b64encode(content).decode()}"
