@@ -17,9 +17,10 @@ from vae.models.vae import VAE
 from vae.probability.density import Variational
 from vae.probability.event import BINARY, BYTES, Event, Values
 from vae.probability.terms import Batch
-from vae.rules.config import CAUSAL, COUPLED, check_config
+from vae.rules.config import CAUSAL, check_config
 from vae.rules.data import check_data
 from vae.rules.model import check_model
+from vae.rules.steps import COUPLED
 
 SHAPE = (2, 2, 1)
 

@@ -51,7 +51,8 @@ def train(
     Returns:
       The content of `result.json`: `status` ("completed", "preempted", "diverged", "failed"),
       `step`, `seconds`, `metrics` (nats per example unless the name says otherwise; None for what
-      is not finite), `params_sha256`, and `error`, a sentence, if it diverged or failed.
+      is not finite), `params_sha256`, `error`, a sentence, if it diverged or failed, and `reason`,
+      a sentence, if it completed before `training.steps`.
 
     Raises:
       InputError: an argument is wrong; nothing was written.

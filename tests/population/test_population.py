@@ -92,21 +92,24 @@ def test_a_stopped_population_goes_on_each_member_from_its_own_step(
         assert lines(tmp_path / str(m)) == lines(together[0] / str(m))
 
 
-def test_a_member_may_be_stopped_and_another_diverge_while_the_rest_goes_on(
-    together, tmp_path, caplog
-):
-    variants = [*VARIANTS[:2], {"optimizer__learning_rate": 1e30}]
-    trio = members(tmp_path, variants, training__max_nonfinite=2)
-    trio[1].workdir.mkdir()
-    (trio[1].workdir / STOP).touch()
+def test_a_member_may_end_be_stopped_or_diverge_while_the_rest_goes_on(together, tmp_path, caplog):
+    rates = [{"optimizer__learning_rate": rate} for rate in (1e-6, 1e30)]
+    variants = [rates[0], *VARIANTS[1::-1], rates[1]]
+    early = {"training__patience": 1, "training__min_delta": 1.0, "evaluation__every_steps": 5}
+    quartet = members(tmp_path, variants, training__max_nonfinite=2, **early)
+    quartet[2].workdir.mkdir()
+    (quartet[2].workdir / STOP).touch()
     with caplog.at_level(logging.WARNING):
-        first, stopped, diverged = population.train(trio)
-    assert first["status"] == "completed" and stopped["status"] == "preempted"
+        slow, whole, stopped, diverged = population.train(quartet)
+    assert slow["status"] == "completed" and slow["step"] == 10 and "test/elbo" in slow["metrics"]
+    assert "has not risen by more than 1 since step 5" in slow["reason"]
+    assert whole["status"] == "completed" and whole["step"] == 20 and "reason" not in whole
+    assert stopped["status"] == "preempted"
     # It is read where a figure is logged, and ends after the next step.
     assert stopped["step"] == 5 and "test/elbo" not in stopped["metrics"]
     assert diverged["status"] == "diverged" and "going back to step 0" in caplog.text
-    expected = together[1][0]["metrics"]["test/elbo"]
-    assert first["metrics"]["test/elbo"] == pytest.approx(expected, rel=2e-4)
+    expected = together[1][1]["metrics"]["test/elbo"]
+    assert whole["metrics"]["test/elbo"] == pytest.approx(expected, rel=2e-4)
 
 
 def test_what_is_compiled_in_may_not_differ(tmp_path):

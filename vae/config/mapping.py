@@ -17,6 +17,8 @@ from vae.errors import InputError
 RESUMABLE = (
     "training.steps",
     "training.shard_state",
+    "training.patience",
+    "training.min_delta",
     "training.pretrained",
     "evaluation",
     "checkpoint",

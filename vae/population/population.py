@@ -18,7 +18,7 @@ import contextlib
 import functools
 import logging
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 from typing import Any, ClassVar, NamedTuple
 
@@ -187,19 +187,22 @@ class _Population:
         config, number = self._config, len(self._members)
         outcomes: dict[int, loop.Outcome] = {}
         with Progress(config, min(self._steps), members=number) as progress:
+            waiting: dict[int, loop.Request] = {}
             orders = [
-                loop.order(config, step, record.log, _Share(progress, m == 0))
+                loop.order(config, step, record.log, _Share(progress, m, waiting))
                 for m, (step, record) in enumerate(zip(self._steps, self._records, strict=True))
             ]
-            waiting: dict[int, loop.Request] = {}
 
             def advance(m: int, answer: Any) -> None:
                 try:
                     waiting[m] = orders[m].send(answer)
                 except StopIteration as stop:
-                    status, step, metrics = stop.value
+                    status, step, metrics, reason = stop.value
+                    if reason:
+                        folder = self._members[m].workdir
+                        logger.info("%s ends at step %d: %s.", folder, step, reason)
                     self._records[m].checkpoints.wait()
-                    outcomes[m] = loop.Outcome(status, step, self._member(m), metrics)
+                    outcomes[m] = loop.Outcome(status, step, self._member(m), metrics, reason)
                     waiting.pop(m, None)
 
             for m in range(number):
@@ -286,20 +289,23 @@ class _Population:
 
 
 class _Share:
-    """A member's part in the progress line, which shows the first one's metrics."""
+    """A member's part in the progress line, which shows the first of those that still train."""
 
-    def __init__(self, progress: Progress, leads: bool) -> None:
-        self._progress, self._leads = progress, leads
+    def __init__(self, progress: Progress, member: int, training: Collection[int]) -> None:
+        self._progress, self._member, self._training = progress, member, training
+
+    def _leads(self) -> bool:
+        return self._member == min(self._training, default=self._member)
 
     def at(self, step: int) -> None:
-        if self._leads:
+        if self._leads():
             self._progress.at(step)
 
     def logged(self, step: int, figures: dict[str, float]) -> dict[str, float]:
-        return self._progress.logged(step, figures) if self._leads else {}
+        return self._progress.logged(step, figures) if self._leads() else {}
 
     def validated(self, figures: dict[str, float]) -> None:
-        if self._leads:
+        if self._leads():
             self._progress.validated(figures)
 
 

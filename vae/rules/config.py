@@ -8,19 +8,13 @@ from ml_collections import ConfigDict
 
 from vae.config import check_values, get
 from vae.config.axes.sets import EMBEDDED
-from vae.config.keys import KEYS
 from vae.config.own import is_own
 from vae.config.reads import check_read, is_read
 from vae.config.values import HEADS, LAYERS
 from vae.errors import InputError
 from vae.networks import lite0_weights
+from vae.rules.steps import STEPS
 
-COUPLED = ("beta_tc", "dip_i", "dip_ii", "info_vae", "wae")  # objectives of a whole batch
-OF_BATCH = {  # choices that compare the examples of a batch
-    "objective.name": COUPLED,
-    "model.adversary": ("factors",),
-    "model.posterior": ("batch_normalized",),
-}
 CAUSAL = ("causal_transformer", "lstm", "gru", "wavenet")  # decoders that read the example
 OF_MEAN = {  # choices that need x to be a differentiable function of z alone
     "model.name": ("gan",),
@@ -58,37 +52,6 @@ def _noise_or_draws(config: ConfigDict) -> None:
         )
 
 
-def _steps_of_a_call(config: ConfigDict) -> None:
-    per_call = config.training.steps_per_call
-    for key in (
-        "training.steps",
-        "log.every_steps",
-        "log.images_every_steps",
-        "evaluation.every_steps",
-        "checkpoint.every_steps",
-    ):
-        if (value := get(config, key)) % per_call:
-            raise InputError(
-                f"{key}={value} must be a multiple of training.steps_per_call={per_call}."
-            )
-
-
-def _micro_batches(config: ConfigDict) -> None:
-    batch_size, accumulate = config.data.batch_size, config.training.accumulate
-    if batch_size % accumulate:
-        raise InputError(
-            f"data.batch_size={batch_size} must be a multiple of training.accumulate={accumulate}."
-        )
-    if batch_size > accumulate:
-        return
-    for key, those in OF_BATCH.items():
-        if (value := get(config, key)) in those:
-            raise InputError(
-                f"{key}={value!r} compares the examples of a batch, so data.batch_size / "
-                "training.accumulate must be at least 2."
-            )
-
-
 def _settings_of_data(config: ConfigDict) -> None:
     data = config.data
     own = is_own(data.name) and data.name.partition(":")[0] not in EMBEDDED and not data.path
@@ -96,14 +59,6 @@ def _settings_of_data(config: ConfigDict) -> None:
         raise InputError(
             f"data.settings.{next(iter(data.settings))} has no effect with data.name={data.name!r} "
             f"and data.path={data.path!r}, only with a function of your own as data.name."
-        )
-
-
-def _whole_matrices(config: ConfigDict) -> None:
-    if config.optimizer.name == "muon" and config.training.shard_state:
-        raise InputError(
-            "optimizer.name='muon' needs whole matrices, which training.shard_state=True spreads "
-            "over the devices; choose 'adam'."
         )
 
 
@@ -122,15 +77,6 @@ def _schedule_of_beta(config: ConfigDict) -> None:
         raise InputError(
             f"objective.beta_schedule={objective.beta_schedule!r} has no effect with "
             "objective.beta_warmup_steps=0."
-        )
-
-
-def _encoder_updates(config: ConfigDict) -> None:
-    training = config.training
-    key, usual = "training.encoder_updates", KEYS["training.encoder_updates"].default
-    if training.encoder_updates != usual and not training.aggressive_steps:
-        raise InputError(
-            f"{key}={training.encoder_updates} has no effect with training.aggressive_steps=0."
         )
 
 
@@ -320,14 +266,11 @@ def _causal_decoders(config: ConfigDict) -> None:
 
 
 CONFIG: tuple[Callable[[ConfigDict], None], ...] = (
+    *STEPS,
     _noise_or_draws,
-    _steps_of_a_call,
-    _micro_batches,
     _settings_of_data,
-    _whole_matrices,
     _groups_of_samples,
     _schedule_of_beta,
-    _encoder_updates,
     _rewarded_mismatch,
     _scale_of_levels,
     _two_dimensions,

@@ -52,6 +52,7 @@ def check_model(config: ConfigDict, model: Any, example: Callable[[], Batch]) ->
       InputError: two parts do not go together.
     """
     objective = objective_of(config.objective)
+    _validated(config, model)
     _latents(config.model, model)
     _causal(config, model)
     _keywords(config.objective, objective)
@@ -247,6 +248,14 @@ def _whole_batches(config: ConfigDict) -> None:
         raise InputError(
             f"training.accumulate={accumulate} takes the mean of what micro-batches keep, but "
             "model.posterior='riemannian_hamiltonian' keeps their examples; leave it at 1."
+        )
+
+
+def _validated(config: ConfigDict, model: Any) -> None:
+    if config.training.patience and not model.encodes:
+        raise InputError(
+            f"training.patience={config.training.patience} waits for a better valid/elbo, which "
+            f"model.name={config.model.name!r} has not; leave it at 0."
         )
 
 

@@ -11,12 +11,10 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import math
 from pathlib import Path
 from typing import Any
 
 from vae.errors import InputError
-from vae.files import check_file
 from vae.training import directory
 
 ENDED = ("completed", "pruned", "diverged", "failed")
@@ -75,16 +73,7 @@ class Trial:
 
     def figures(self, metric: str) -> dict[int, float]:
         """Returns a metric of the run so far, by the step at which it was logged."""
-        found = {}
-        file = self.workdir / "metrics.jsonl"
-        with contextlib.suppress(FileNotFoundError, InputError):
-            check_file(file)
-            for text in file.read_bytes().splitlines():
-                # The last line may be half written.
-                step, figures = directory.read_line(text) or (0, {})
-                if math.isfinite(figures.get(metric, math.nan)):
-                    found[step] = figures[metric]
-        return found
+        return directory.read_metric(self.workdir, metric)
 
     def conclude(self, code: int, objective: str, *, pruned: bool) -> None:
         """Records how its job ended, and the objective that its run reached.

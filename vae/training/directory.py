@@ -192,6 +192,22 @@ def read_line(text: bytes) -> tuple[int, dict[str, float]] | None:
     return (step, figures) if type(step) is int and step >= 0 else None
 
 
+def read_metric(workdir: Path, metric: str) -> dict[int, float]:
+    """Returns a metric of a run so far, by the step at which it was logged.
+
+    It has what can be read: a run may be at work on its last line.
+    """
+    found = {}
+    file = workdir / "metrics.jsonl"
+    with contextlib.suppress(FileNotFoundError, InputError):
+        check_file(file)
+        for text in file.read_bytes().splitlines():
+            step, figures = read_line(text) or (0, {})
+            if math.isfinite(figures.get(metric, math.nan)):
+                found[step] = figures[metric]
+    return found
+
+
 def read_config(workdir: Path) -> ml_collections.ConfigDict | None:
     """Returns the config of a run, None where there is none.
 

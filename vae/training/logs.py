@@ -9,6 +9,7 @@ from __future__ import annotations
 import functools
 import io
 import logging
+import math
 import os
 import platform
 import textwrap
@@ -22,7 +23,8 @@ from PIL import Image
 from vae import terminal
 from vae.files import check_file, named, whole
 from vae.modalities.sheets import Sheet
-from vae.training.directory import as_json, read_line
+from vae.training.directory import as_json, read_line, read_metric
+from vae.training.patience import METRIC
 from vae.training.processes import is_first
 
 logger = logging.getLogger(__name__)
@@ -43,6 +45,7 @@ class Log:
 
     Attributes:
       going: whether a step was taken since the log was opened.
+      elbos: the validation ELBO by its step, in every process.
     """
 
     def __init__(self, workdir: Path, *, tensorboard: bool) -> None:
@@ -50,6 +53,7 @@ class Log:
         check_file(self._path)
         self._writes = is_first()
         self.going = False
+        self.elbos = read_metric(workdir, METRIC)
         self._events = None
         if tensorboard and self._writes:
             try:
@@ -59,6 +63,8 @@ class Log:
 
     def scalars(self, step: int, values: dict[str, float]) -> None:
         """Appends one line; a number that is not finite is written as null."""
+        if math.isfinite(elbo := float(values.get(METRIC, math.nan))):
+            self.elbos[step] = elbo
         if not self._writes:
             return
         line = {"step": step} | {
@@ -84,6 +90,7 @@ class Log:
           The latest value of each remaining metric, without rates, which depend on the machine, and
           without those of the test set.
         """
+        self.elbos = {at: elbo for at, elbo in self.elbos.items() if at <= step}
         if not self._writes:
             return {}
         if self._events:

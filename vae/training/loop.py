@@ -28,6 +28,7 @@ from vae import terminal
 from vae.training.arrays import sizes
 from vae.training.checkpoints import Checkpoints
 from vae.training.logs import Log, Progress
+from vae.training.patience import why_ended
 from vae.training.state import RATES, State
 from vae.training.step import Report
 
@@ -74,11 +75,15 @@ class GoBack(NamedTuple):
 
 
 class End(NamedTuple):
-    """How a run ended: `completed`, `preempted` or `diverged` (then `step` is where it did)."""
+    """How a run ended: `completed`, `preempted` or `diverged` (then `step` is where it did).
+
+    `reason` is why it completed before `training.steps`, a sentence.
+    """
 
     status: str
     step: int
     metrics: dict[str, float]
+    reason: str = ""
 
 
 Request = Train | Read | Validate | Draw | Save | GoBack
@@ -99,15 +104,17 @@ def order(
 ) -> Generator[Request, Any, End]:
     """Yields the requests of a run from the step `start` on to whoever holds the state."""
     total, per_call = config.training.steps, config.training.steps_per_call
-    metrics, step = log.rewind(start, total), start
+    reason, last = why_ended(config, log.elbos, start), False
+    metrics, step = log.rewind(start, start if reason else total), start
 
     def due(every: int) -> bool:
-        return every > 0 and (step % every == 0 or step == total)
+        return every > 0 and (step % every == 0 or last)
 
-    while step < total:
+    while step < total and not reason:
         stopping = yield Train(step)
         log.going = True
         step += per_call
+        last = step == total
         logged = due(config.log.every_steps)
         if not logged:
             progress.at(step)
@@ -133,18 +140,20 @@ def order(
             log.scalars(step, valid)
             progress.validated(valid)
             metrics |= valid
+            reason = "" if last else why_ended(config, log.elbos, step)
+            last = last or bool(reason)
         if due(config.log.images_every_steps):
             yield Draw(step)
         validated = due(config.evaluation.every_steps)
-        saved = due(config.checkpoint.every_steps) or stopping or step == total
+        saved = due(config.checkpoint.every_steps) or stopping or last
         if saved or (validated and config.checkpoint.every_steps):
             report = report or (yield Read())
             # Never go back to a state amid a streak of skipped updates.
-            if step == total or not report.guard.streak:
+            if last or not report.guard.streak:
                 yield Save(step, metrics if validated else None, if_best=not saved)
-        if stopping and step < total:
+        if stopping and not last:
             return End("preempted", step, metrics)
-    return End("completed", step, metrics)
+    return End("completed", step, metrics, reason)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -176,6 +185,7 @@ class Outcome:
     step: int
     state: State
     metrics: dict[str, float]
+    reason: str = ""
 
 
 def run(
@@ -209,8 +219,10 @@ def run(
                 request = requests.send(answer)
             except StopIteration as stop:
                 checkpoints.wait()
-                status, step, metrics = stop.value
-                return Outcome(status, step, state, metrics)
+                status, step, metrics, reason = stop.value
+                if reason:
+                    logger.info("Training ends at step %d: %s.", step, reason)
+                return Outcome(status, step, state, metrics, reason)
             answer = None
             match request:
                 case Train(step):

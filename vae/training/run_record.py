@@ -22,12 +22,13 @@ from vae.data.examples import Dataset
 from vae.data.identity import check_identity
 from vae.errors import InputError
 from vae.networks import lite0_weights
-from vae.probability import schedules
 from vae.training import directory, facts, loop, processes
 from vae.training.arrays import digest
 from vae.training.checkpoint_errors import OtherState, Unreadable
 from vae.training.checkpoints import Checkpoints
+from vae.training.history import history
 from vae.training.logs import Log
+from vae.training.patience import METRIC, why_ended
 from vae.training.provenance import provenance
 from vae.training.state import State
 
@@ -51,8 +52,11 @@ def completed(config: ml_collections.ConfigDict, workdir: Path) -> dict[str, Any
         return None
     if not result or not described or result["status"] != "completed":
         return None
-    if result["step"] < config.training.steps:
-        return None
+    reason = ""
+    if (step := result["step"]) < config.training.steps:
+        reason = why_ended(config, directory.read_metric(workdir, METRIC), step)
+        if not reason:
+            return None
     asked = ("evaluation.num_samples", "evaluation.seed", *PLACES)
     changed = [key for key in asked if key in _changes(config, workdir)]
     # The run may have been stopped after the config was written and before it was evaluated.
@@ -61,7 +65,9 @@ def completed(config: ml_collections.ConfigDict, workdir: Path) -> dict[str, Any
         numbers = [name for name in ("num_samples", "seed") if name in protocol]
         changed += [f"evaluation.{name}" for name in numbers if protocol[name] != now[name]]
     if not changed:
-        _say_if_beyond(result["step"], config, workdir)
+        _say_if_beyond(step, config, workdir)
+        if reason:
+            logger.info("%s ended at step %d: %s.", workdir, step, reason)
         return result
     logger.info("%s is complete and evaluated again: another %s.", workdir, changed[0])
     return None
@@ -127,6 +133,8 @@ class Record(NamedTuple):
             "metrics": outcome.metrics | (figures or {}),
             "params_sha256": digest(outcome.state.params),
         }
+        if outcome.reason:
+            result["reason"] = outcome.reason
         if outcome.status == "preempted" and not self.checkpoints.steps():
             result["step"] = 0  # amid skipped updates nothing is saved: it starts again
         if figures is not None:
@@ -209,7 +217,7 @@ def recorded(
                 *(workdir, dataset.description),
             )
         _say_if_beyond(max(saved, default=0), config, workdir)
-        made_with = {"members": members, "history": _history(config, workdir, earlier, saved)}
+        made_with = {"members": members, "history": history(config, workdir, earlier, saved)}
         if sha := _pretrained_sha256(config, workdir, earlier, pretrained):
             made_with["pretrained_sha256"] = sha
         if config.model.image_loss == "lite0":
@@ -234,35 +242,6 @@ def _earlier(workdir: Path) -> dict[str, Any]:
     with contextlib.suppress(directory.Damaged):
         return directory.read_json(workdir / "provenance.json", {"data": dict}) or {}
     return {}
-
-
-def _history(
-    config: ml_collections.ConfigDict, workdir: Path, earlier: dict[str, Any], saved: list[int]
-) -> list[dict[str, int]]:
-    """Returns how many steps were planned from which step on: a decaying rate depends on it."""
-    steps, start = config.training.steps, max(saved, default=0)
-    with directory.described(workdir / "provenance.json"):
-        history = [
-            {name: int(plan[name]) for name in ("from_step", "training.steps")}
-            for plan in earlier.get("history", [])
-        ]
-    if not history and (before := directory.read_config(workdir)):
-        history = [{"from_step": 0, "training.steps": before.training.steps}]
-    history = [plan for plan in history if plan["from_step"] < start]
-    if history and history[-1]["training.steps"] == steps:
-        return history
-    if history and config.optimizer.schedule != "constant" and start < steps:
-        before, now = (
-            float(schedules.decay(config.optimizer.schedule, start, total))
-            for total in (history[-1]["training.steps"], steps)
-        )
-        logger.warning(
-            "training.steps is %d now, and the learning rate falls to 0 there, not at step %d: "
-            "from step %d on it is %.2g of optimizer.learning_rate instead of %.2g. The run "
-            "differs from one of %d steps from the start, and provenance.json says so.",
-            *(steps, history[-1]["training.steps"], start, now, before, steps),
-        )
-    return [*history, {"from_step": start, "training.steps": steps}]
 
 
 def _pretrained_sha256(

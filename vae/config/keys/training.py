@@ -9,6 +9,7 @@ from vae.config.values import (
     POSITIVE,
     SEED,
     STEPS,
+    WEIGHT,
     Real,
     Whole,
 )
@@ -60,6 +61,15 @@ KEYS = {
         Real(0, BELOW_ONE),
         "The decay of averaged weights; 0 has none.\n"
         "If there are averaged weights, evaluations use them.",
+    ),
+    "training.patience": Key(
+        0,
+        STEPS,
+        "Validations without a better valid/elbo that end training.\n"
+        "0 takes all steps. The best state is kept: --step=best.",
+    ),
+    "training.min_delta": Key(
+        0.0, WEIGHT, "Nats per example by which valid/elbo must rise to be better."
     ),
     "training.max_nonfinite": Key(
         20,
