@@ -1,4 +1,13 @@
-"""The network of a recurrent prior: from latents at one place of time to those at the next."""
+"""The network of a recurrent prior: from latents at one place of time to those at the next.
+
+It expects the numbers m_t, sees z_t, and expects
+
+    m_{t+1} = m_t + g (z_t - m_t) + d,
+
+where GRU layers that read z_t and z_t - m_t give the gain g, between 0 and 1, and the change d, for
+each number. So what stays the same, such as which object is seen, needs nothing of the network, and
+a gain below 1 takes the noise of single latents out, as Kalman's filter does.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +21,9 @@ Array = jax.Array
 
 
 class Step(nn.Module):
-    """GRU layers: (memory, z [N, E]) to (memory, [N, 2 E]), the mean and log std of the next z.
+    """(memory, z [N, E]) to (memory, [N, 2 E]), the mean and log std of the next z.
+
+    The memory is what the GRU layers keep, and the mean.
 
     Attributes:
       widths: the widths of the layers.
@@ -20,14 +31,19 @@ class Step(nn.Module):
 
     widths: tuple[int, ...]
 
-    def blank(self, number: int) -> tuple[Array, ...]:
-        """Returns the memory before the first place, for so many rows."""
-        return tuple(jnp.zeros((number, width)) for width in self.widths)
+    def blank(self, number: int, channels: int) -> tuple[Array, ...]:
+        """Returns the memory before the first place, for so many rows of E numbers."""
+        return tuple(jnp.zeros((number, width)) for width in (*self.widths, channels))
 
     @nn.compact
     def __call__(self, memory: tuple[Array, ...], z: Array) -> tuple[tuple[Array, ...], Array]:
-        h, grown = z, []
-        for layer, (width, state) in enumerate(zip(self.widths, memory, strict=True)):
+        *states, mean = memory
+        error, grown = z - mean, []
+        h = jnp.concatenate([z, error], -1)
+        for layer, (width, state) in enumerate(zip(self.widths, states, strict=True)):
             state, h = nn.GRUCell(width, name=f"layer_{layer}")(state, h)
             grown.append(state)
-        return tuple(grown), nn.Dense(2 * z.shape[-1], kernel_init=SMALL, name="head")(h)
+        outputs = nn.Dense(3 * z.shape[-1], kernel_init=SMALL, name="head")(h)
+        change, gain, log_std = jnp.split(outputs, 3, -1)
+        mean = mean + nn.sigmoid(gain) * error + change
+        return (*grown, mean), jnp.concatenate([mean, log_std], -1)

@@ -173,7 +173,7 @@ class Recurrent(Density, flax.struct.PyTreeNode):
     Attributes:
       step: (memory, z_t-1 [N, E]) to (memory, mean and log std of z_t [N, 2 E]); a pytree. Before
         the first place z is 0.
-      blank: a number of rows N to the memory before the first place.
+      blank: a number of rows N, and E, to the memory before the first place.
       channels: E.
       length: T.
       log_temperature: of the standard deviations.
@@ -181,7 +181,7 @@ class Recurrent(Density, flax.struct.PyTreeNode):
 
     step: Callable[[Any, Array], tuple[Any, Array]]
     log_temperature: Array
-    blank: Callable[[int], Any] = flax.struct.field(pytree_node=False)
+    blank: Callable[[int, int], Any] = flax.struct.field(pytree_node=False)
     channels: int = flax.struct.field(pytree_node=False)
     length: int = flax.struct.field(pytree_node=False)
 
@@ -227,7 +227,7 @@ class Recurrent(Density, flax.struct.PyTreeNode):
         return flattened(jax.lax.scan(step, self._first(len(z)), places)[1])
 
     def _first(self, number: int) -> Any:
-        return self.blank(number), jnp.zeros((number, self.channels))
+        return self.blank(number, self.channels), jnp.zeros((number, self.channels))
 
     def _next(self, memory: Any, before: Array) -> tuple[Any, Array, Array]:
         memory, outputs = self.step(memory, before)

@@ -63,7 +63,7 @@ class Linear(Prior):
 
 @dataclasses.dataclass(frozen=True)
 class Recurring(Prior):
-    """Gaussians by a recurrent network; each z_t starts as N(0, I), about."""
+    """Gaussians by a recurrent network; z_1 starts as N(0, I), about, others near those before."""
 
     channels: int
     length: int
@@ -71,7 +71,7 @@ class Recurring(Prior):
 
     def init(self, *, key: Array) -> parts.Variables:
         z = jnp.zeros((1, self.channels))
-        return parts.of_module(self.network, self.network.blank(1), z, key=key)
+        return parts.of_module(self.network, self.network.blank(1, self.channels), z, key=key)
 
     def distribution(
         self,

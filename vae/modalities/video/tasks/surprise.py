@@ -39,6 +39,7 @@ def surprise(
     of the same number of validation clips. The clips are drawn, each with its least usual frame.
 
     Examples:
+      vae surprise --workdir=runs/moving_digits --num=500
       vae surprise --workdir=runs/moving_digits --files=DIR
 
     Args:
