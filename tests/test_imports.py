@@ -34,6 +34,7 @@ ORDER = (
     "loading",
     "experiment",
     "train",
+    "dry_run",
     "population",
     "tasks",
     "modalities.images.tasks",

@@ -21,6 +21,7 @@ def train(
     coordinator: str | None = None,
     num_processes: Count | None = None,
     process_id: int | None = None,
+    dry_run: bool = False,
 ) -> Output:
     """Trains and evaluates an experiment; the same command again goes on where it stopped.
 
@@ -36,6 +37,7 @@ def train(
       coordinator: HOST:PORT of process 0, to train on several hosts.
       num_processes: How many processes there are on these.
       process_id: Which of them this is, from 0.
+      dry_run: Only says what the run would take (shapes, parameters, memory, operations, time).
     """
     workdir = workdir or Path("runs") / experiment.file.stem
     if processes > 1:
@@ -45,6 +47,7 @@ def train(
             raise InputError("--processes starts its own coordinator; leave --coordinator out.")
         command = [*launcher.COMMAND, "train", *experiment.arguments(), f"--workdir={workdir}"]
         command += [f"--cpu_devices={cpu_devices}"] if cpu_devices else []
+        command += ["--dry_run"] if dry_run else []
         raise SystemExit(launcher.launch(command, processes, share_accelerators=not cpu_devices))
     with Progress("starting"):
         from vae.train import train
@@ -54,6 +57,11 @@ def train(
 
         prepare(cpu_devices)
         join(coordinator, num_processes, process_id)
+    if dry_run:
+        from vae.dry_run import dry_run as rehearse
+
+        text, figures = rehearse(experiment.config, workdir)
+        return Output([], figures, text)
     try:
         result = train(experiment.config, workdir, overrides=experiment.overrides)
     except Interrupted:

@@ -70,8 +70,8 @@ def check_fits(
             f"a model of these sizes cannot be built: {error}; reduce the largest of model.*."
         ) from None
     copies = 1 if config.training.shard_state else jax.local_device_count()
-    weights = (_bytes(state) + _bytes(state.params)) * copies  # and the gradient
-    step = held_bytes(trace) + _bytes(batch.x)
+    weights = (nbytes(state) + nbytes(state.params)) * copies  # and the gradient
+    step = held_bytes(trace) + nbytes(batch.x)
     if weights + step > present:
         number = sum(x.size for x in jax.tree.leaves(state.params))
         raise InputError(
@@ -122,7 +122,8 @@ def memory() -> int:
         return installed
 
 
-def _bytes(tree: Any) -> int:
+def nbytes(tree: Any) -> int:
+    """Returns the bytes of a tree of arrays, or of their shapes."""
     return sum(x.size * x.dtype.itemsize for x in jax.tree.leaves(tree))
 
 
