@@ -76,6 +76,7 @@ class Fake:
 
     shape = (1, 1, 1)
     lengths = None
+    blocks = None
 
     def __init__(self, count, bad=(), error_at=None):
         self.count, self.bad, self.error_at, self.reads = count, set(bad), error_at, 0

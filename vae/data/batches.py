@@ -2,6 +2,7 @@
 
 Ragged examples (those with `Examples.lengths`) are batched with others of like lengths, and a batch
 is cut to one of a few lengths that none of its examples exceeds, if the model takes any length.
+Those that are read by blocks (`Examples.blocks`) come in an order that needs few of them at a time.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ import numpy as np
 from vae import terminal
 from vae.data.examples import Examples, Raw, read_complete
 from vae.data.lengths import rounded
-from vae.data.order import LikeLengths, indices
+from vae.data.order import ByBlocks, LikeLengths, indices
 
 
 class HostBatch(NamedTuple):
@@ -106,7 +107,9 @@ class Batches:
         self._rows = _rows(batch_size, process_index, process_count)
         self._cuts: np.ndarray | None = None
         self._indices: Callable[[int], np.ndarray]
-        if examples.lengths is None or not cut:
+        if examples.blocks is not None:
+            self._indices = ByBlocks(examples.blocks, batch_size=batch_size, seed=seed).indices
+        elif examples.lengths is None or not cut:
             self._indices = functools.partial(
                 indices, num_examples=len(examples), batch_size=batch_size, seed=seed
             )
@@ -179,7 +182,8 @@ def evaluation_batches(
 ) -> Iterator[HostBatch]:
     """Yields every example once, in batches of as many examples, b = batch_size / processes.
 
-    Examples are in order; ragged ones that are cut in that of their length, the longest first.
+    Examples are in order; ragged ones that are cut in that of their length, the longest first; and
+    of those that are read by blocks, each of several processes has as few blocks as can be.
 
     `raw` is None where the examples have a table. `counted` is False for the padding of the last
     batch (index 0, values 0) and for examples that cannot be decoded: leave those out of every
@@ -188,6 +192,9 @@ def evaluation_batches(
     rows = _rows(batch_size, process_index, process_count)
     resident = examples.table() is not None
     order, cuts = _by_length(examples.lengths if cut else None, len(examples), batch_size)
+    if examples.blocks is not None and process_count > 1:
+        by_blocks = ByBlocks(examples.blocks, batch_size=batch_size, seed=0)
+        order = by_blocks.places(0, np.arange(len(examples))).astype(np.int32)
 
     def read(start: int) -> HostBatch:
         whole = order[start : start + batch_size]

@@ -20,6 +20,7 @@ import numpy as np
 
 from vae import terminal
 from vae.data.lengths import lengths_of
+from vae.data.order import Blocks
 from vae.data.scales import Scales, unit_scales
 from vae.data.splits import digests
 from vae.errors import InputError
@@ -28,6 +29,7 @@ from vae.probability.event import Event, Values
 logger = logging.getLogger(__name__)
 
 _HASHED_BYTES = 4 * 2**30  # larger sets are not searched for duplicates
+_RUNS = 16  # of examples that are looked at, where these are read by blocks
 
 
 class Raw(NamedTuple):
@@ -55,11 +57,13 @@ class Examples(Protocol):
         known. Models are not given it.
       lengths: [N] int32, the positions along the first axis that each ragged example has; None
         where all have as many as the shape, or where that is not known.
+      blocks: which consecutive examples are read together; None where each is read by itself.
     """
 
     shape: tuple[int, ...]
     identities: np.ndarray | None
     lengths: np.ndarray | None = None
+    blocks: Blocks | None = None
 
     @abstractmethod
     def __len__(self) -> int: ...
@@ -255,9 +259,7 @@ class Dataset:
         At most 2,000 evenly spaced examples are averaged: enough to start a decoder from, and read
         in less than a second even where each has to be decoded.
         """
-        count = min(len(self.train), 2000)
-        chosen = np.linspace(0, len(self.train) - 1, count).astype(int)
-        raw, _ = read_complete(self.train, chosen)
+        raw, _ = read_complete(self.train, spread(self.train, 2000))
         values = self.event.values
         if values.missing:
             x = values.to_x(raw.values)
@@ -265,6 +267,19 @@ class Dataset:
         return ((raw.values.mean(0, dtype=np.float64) - values.offset) / values.scale).astype(
             np.float32
         )
+
+
+def spread(examples: Examples, count: int) -> np.ndarray:
+    """Returns the indices of up to `count` examples, evenly spaced.
+
+    Of examples that are read by blocks they are `_RUNS` evenly spaced runs, in few blocks.
+    """
+    count = min(len(examples), count)
+    if examples.blocks is None or count < _RUNS:
+        return np.linspace(0, len(examples) - 1, count).astype(int)
+    size = count // _RUNS
+    starts = np.linspace(0, len(examples) - size, _RUNS).astype(int)
+    return (starts[:, None] + np.arange(size)).ravel()
 
 
 def read_complete(examples: Examples, indices: np.ndarray) -> tuple[Raw, np.ndarray]:

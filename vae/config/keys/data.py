@@ -55,15 +55,21 @@ KEYS = {
         Text(200),
         "The column of a table that has texts.\nEmpty takes one named text or sentence.",
     ),
+    "data.image_column": Key(
+        "",
+        Text(200),
+        "The column of shards that has images.\nEmpty takes the only one, or that named image.",
+    ),
     "data.label_column": Key(
         "label",
         Text(200),
-        "The column with the classes of texts, or of cells.\nA table without it has no labels.",
+        "The column with the classes of texts, of cells, or of what is in shards.\n"
+        "A table without it has no labels.",
     ),
     "data.covariates": Key(
         "",
         Text(2000),
-        "Columns of cells that are attributes.\n"
+        "Columns of cells, or of shards, that are attributes.\n"
         "With commas between, in place of a class: a column of text is a field, batch=a; one of "
         "numbers an attribute.",
     ),

@@ -20,6 +20,7 @@ import numpy as np
 from ml_collections import ConfigDict
 
 from vae.data import arrays as saved
+from vae.data import columns
 from vae.data.examples import Source
 from vae.errors import InputError, readable
 from vae.files import user_path
@@ -71,7 +72,7 @@ def from_arrays(
 def fitted(config: ConfigDict, event: Event) -> ConfigDict:
     """See `vae/modalities`: labels, and the layer, are those of the run's own files."""
     config = config.copy_and_resolve_references()
-    config.modality, config.label_column, config.covariates = NAME, cells.LABEL, ""
+    config.modality, config.label_column, config.covariates = NAME, columns.LABEL, ""
     return config
 
 

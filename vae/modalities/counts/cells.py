@@ -20,12 +20,11 @@ from typing import NamedTuple
 import numpy as np
 from ml_collections import ConfigDict
 
-from vae.data.attributes import Table
+from vae.data.columns import told
 from vae.data.examples import Examples, Fitted, Raw, Source
-from vae.data.fields import one_hot
 from vae.data.labels import classes_of, numbered
 from vae.data.splits import digest, order
-from vae.errors import InputError, did_you_mean
+from vae.errors import InputError
 from vae.files import check_memory
 from vae.modalities.counts import variable
 from vae.modalities.counts.matrices import Matrix, chunks
@@ -33,7 +32,6 @@ from vae.probability.event import Event, Values
 
 logger = logging.getLogger(__name__)
 
-LABEL = "label"  # the default of data.label_column
 LARGEST = 2**24  # float32 tells whole numbers apart up to here
 
 
@@ -126,7 +124,7 @@ def source(cells: Cells, config: ConfigDict) -> Source:
         twice = next(name for i, name in enumerate(cells.genes) if name in cells.genes[:i])
         raise InputError(f"{cells.what}: two genes are called {twice!r}: rename one.")
     every = np.arange(len(cells.names))
-    given = numbered({"train": labels_of(cells, config)})
+    given = numbered({"train": told(cells.columns, config, cells.what, "cells")})
     labels, _, classes, number, attributes = classes_of(given, {"train": every}, cells.what)
     rows = order([(digest(name.encode()), i) for i, name in enumerate(cells.names.tolist())])
     genes = np.arange(len(cells.genes))
@@ -141,45 +139,6 @@ def source(cells: Cells, config: ConfigDict) -> Source:
         names=cells.genes,
         fit=functools.partial(fit, names=cells.genes, wanted=config.genes, what=cells.what),
     )
-
-
-def labels_of(cells: Cells, config: ConfigDict) -> np.ndarray | Table | None:
-    """Returns the classes [N] or, as a table, the attributes of cells that a config names.
-
-    Raises:
-      InputError: there is no such column, or it has no value in some cells.
-    """
-    covariates = [name.strip() for name in config.covariates.split(",") if name.strip()]
-    label = config.label_column
-    for name in covariates or [label] * (label != LABEL):
-        if name not in cells.columns:
-            there = ", ".join(cells.columns) or "none"
-            key = "covariates" if covariates else "label_column"
-            raise InputError(
-                f"{cells.what} has no column {name!r}, which data.{key} names; there are {there}"
-                f"{did_you_mean(name, cells.columns)}"
-            )
-    if not covariates:
-        return cells.columns.get(label)
-    names: list[str] = []
-    parts: list[np.ndarray] = []
-    for name in covariates:
-        column = cells.columns[name]
-        is_text = column.dtype.kind == "U"
-        bad = column == "" if is_text else ~np.isfinite(column.astype(float))
-        if bad.any():
-            raise InputError(
-                f"{cells.what}: {name!r} is missing in {int(bad.sum())} of {len(column)} cells: "
-                "fill it, or leave the column or the cells out."
-            )
-        if is_text:
-            of, numbers = np.unique(column, return_inverse=True)
-            more, values = one_hot(name, of.tolist(), numbers)
-        else:
-            more, values = [name], column[:, None]
-        names += more
-        parts.append(values)
-    return Table(tuple(names), np.concatenate(parts, axis=1).astype(np.float32), None)
 
 
 def fit(

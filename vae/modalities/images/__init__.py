@@ -11,6 +11,7 @@
 | an .npz or .mat file, or a directory with some      | `pixels.py`   |
 | a directory with the tables of CelebA               | `celeba.py`   |
 | a directory, a zip or a tar with images in it       | `folder.py`   |
+| Parquet, ArrayRecord or WebDataset, one or more     | `in_shards.py` |
 """
 
 from __future__ import annotations
@@ -19,17 +20,30 @@ import logging
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from ml_collections import ConfigDict
 
 from vae.data import arrays as saved
 from vae.data import places
 from vae.data.examples import Source
+from vae.data.shards.find import Found, find
+from vae.data.shards.shard_examples import check_unread
+from vae.data.shards.web_dataset import is_one
 from vae.data.walk import has_files
 from vae.errors import readable
 from vae.files import user_path
-from vae.modalities.images import amat, celeba, digits, dsprites, faces, folder, idx, tfds
+from vae.modalities.images import (
+    amat,
+    celeba,
+    digits,
+    dsprites,
+    faces,
+    folder,
+    idx,
+    in_shards,
+    tfds,
+)
 from vae.modalities.images.decoding import IMAGES, Fit, fit_of
 from vae.modalities.images.pixels import arrays_source
 from vae.modalities.images.pixels import as_x as check
@@ -56,13 +70,19 @@ COMPARES = False
 SETS = (*saved.SUFFIXES, ".amat", *places.ARCHIVES)
 READS = (
     "an .npz, .mat or .amat file, a zip or tar of images, or a directory with idx files, files of "
-    "arrays, or images"
+    "arrays, images, or shards (.parquet, .array_record, .tar)"
 )
 
 
 def read(config: ConfigDict, like: Event | None = None) -> Source | None:
     """See `vae/modalities`: any other name is taken to be a set of tensorflow-datasets."""
-    fit = _fit(config, like)
+    source = _read(config, _fit(config, like))
+    if source and like is None:
+        check_unread(config, source)
+    return source
+
+
+def _read(config: ConfigDict, fit: Fit) -> Source | None:
     if config.path:
         return _read_path(user_path(config.path), fit, config)
     if config.name == "digits":
@@ -101,6 +121,8 @@ def _read_path(path: Path, fit: Fit, config: ConfigDict) -> Source | None:
             return _arrays(path, fit)
         if path.suffix == ".amat":
             return amat.read(path, fit)
+        if (found := find(path)) and (not places.is_archive(path) or is_one(path, IMAGES)):
+            return in_shards.read(path, found, fit, config)
         if places.is_archive(path):
             return folder.read(
                 places.in_archive(path, IMAGES), fit, config.threads, config.label_pattern
@@ -123,6 +145,7 @@ def _read_directory(path: Path, fit: Fit, config: ConfigDict) -> Source | None:
         ".mat files": (lambda path: saved.has_files(path, ".mat"), lambda: _arrays(path, fit)),
         "CelebA's tables": (celeba.has_tables, lambda: celeba.read(path, fit, config.threads)),
         "images": (lambda path: has_files(path, IMAGES), in_folder),
+        "shards": (find, lambda: in_shards.read(path, cast(Found, find(path)), fit, config)),
     }
     kind, *others = [name for name, (finds, _) in readers.items() if finds(path)] or [""]
     if not kind:

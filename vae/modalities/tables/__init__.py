@@ -5,6 +5,7 @@
 | name "wine" or "breast_cancer", or a class of these     | `sets.py`      |
 | a .csv file, or a directory with nothing else           | `csv_file.py`  |
 | an .npz or .mat file of [N, F], or a directory of these | `rows.py`      |
+| .parquet files of nothing but numbers                   | `in_parquet.py` |
 """
 
 from __future__ import annotations
@@ -19,9 +20,11 @@ from ml_collections import ConfigDict
 
 from vae.data import arrays as saved
 from vae.data.examples import Source
+from vae.data.shards.find import parquet_columns
+from vae.data.shards.shard_examples import check_unread
 from vae.errors import readable
 from vae.files import user_path
-from vae.modalities.tables import rows, sets
+from vae.modalities.tables import in_parquet, rows, sets
 from vae.modalities.tables.show import (
     animate,
     check,
@@ -41,7 +44,7 @@ logger = logging.getLogger(__name__)
 
 NAME = "tables"
 COMPARES = True
-READS = "a .csv file of numbers under a header, or an .npz or .mat file of rows [N, F]"
+READS = "a .csv or .parquet file of numbers, or an .npz or .mat file of rows [N, F]"
 SETS = ()
 
 
@@ -53,6 +56,9 @@ def read(config: ConfigDict, like: Event | None = None) -> Source | None:
     """
     if config.path:
         path = user_path(config.path)
+        if in_parquet.is_table(path, config) or (config.modality == NAME and parquet_columns(path)):
+            source = in_parquet.read(path, config)
+            return replace(source, values=like.values, fit=None) if like else source
         found, description = rows.from_path(path), f"table {readable(path)}"
     elif sets.find(config.name):
         found = {"train": sets.read(config.name)}
@@ -62,6 +68,8 @@ def read(config: ConfigDict, like: Event | None = None) -> Source | None:
     if not found:
         return None
     source = _source(found, description, config, like)
+    if like is None:
+        check_unread(config, source)
     if config.path.endswith(saved.SUFFIXES):
         logger.info(
             "%s: rows of %d numbers are a table; if they are images, save them as [N, H, W]",

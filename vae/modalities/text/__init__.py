@@ -5,6 +5,7 @@
 | name "topics"                                            | `topics.py`   |
 | a .txt file, or a directory with no other kind of files  | `files.py`    |
 | a .csv or .tsv file with a column of text                | `columns.py`  |
+| .parquet files with a column of text                     | `in_parquet.py` |
 | an .npz or .mat file of text [N]                         | `arrays.py`   |
 
 `data.modality="text"` takes a directory that has other files beside its .txt, and an archive.
@@ -28,7 +29,7 @@ from vae.data.examples import Source
 from vae.data.places import ARCHIVES, Place, in_archive, in_folder, is_archive
 from vae.errors import InputError, readable
 from vae.files import user_path
-from vae.modalities.text import columns, files, topics
+from vae.modalities.text import columns, files, in_parquet, topics
 from vae.modalities.text.examples import TextExamples, as_texts, labelled, source
 from vae.modalities.text.given import check, lost, read_files
 from vae.modalities.text.show import animate, file, media, sheet, surface, table
@@ -40,7 +41,7 @@ logger = logging.getLogger(__name__)
 NAME = "text"
 COMPARES = False
 SETS = ()
-READS = "a .txt file, a directory of these, or a .csv or .tsv file with a column of text"
+READS = "a .txt file, a directory of these, or a .csv, .tsv or .parquet with a column of text"
 
 
 def read(config: ConfigDict, like: Event | None = None) -> Source | None:
@@ -57,6 +58,8 @@ def read(config: ConfigDict, like: Event | None = None) -> Source | None:
         return files.read(place, path, config)
     if columns.is_text(path, config):
         return columns.read(path, config)
+    if in_parquet.is_text(path, config):
+        return in_parquet.read(path, config)
     if path.is_dir() and (files.only_text(path) or (asked and walk.has_files(path, files.TEXT))):
         return files.read(in_folder(path, files.TEXT), path, config)
     if path.is_file() and asked and is_archive(path):
