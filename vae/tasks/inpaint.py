@@ -73,10 +73,8 @@ def inpaint(
         )
     given = repair.read(run, files, num, labels, attributes)
     missing, what = _missing(run, mask, box)
-    shown = np.float32(GREY if missing.ndim == 2 else 0)
-    x = np.where(missing[..., None], shown, given.x)
     weight = repair.known_weight(run, given)
-    observation = Masked(x, np.broadcast_to(~missing, x.shape[:-1]), weight)
+    observation = observed(given.x, missing, weight)
     return repair.repair(
         run,
         given,
@@ -84,7 +82,7 @@ def inpaint(
         task="inpaint",
         how=what,
         title="Missing positions filled in",
-        damaged={"damaged": x},
+        damaged={"damaged": observation.x},
         region=missing,
         baselines={"mean": given.dataset.mean()} if given.dataset else {},
         facts={"missing_pixels": int(missing.sum()), "weight": weight},
@@ -126,3 +124,13 @@ def _missing(
             f"where {unit}s are missing."
         )
     return missing, name
+
+
+def observed(x: np.ndarray, missing: np.ndarray, weight: float) -> Masked:
+    """Returns what is known of x [N, *places, C] without the positions [*places] that are missing.
+
+    These are grey in it, or empty in solids. See `repair.known_weight` for the weight.
+    """
+    shown = np.float32(GREY if missing.ndim == 2 else 0)
+    x = np.where(missing[..., None], shown, x)
+    return Masked(x, np.broadcast_to(~missing, x.shape[:-1]), weight)

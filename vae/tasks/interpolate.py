@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
@@ -115,13 +115,9 @@ def interpolate(
             f"{len(ends.x)} examples and --steps={steps} are not possible; give an even number."
         )
     t = np.linspace(0, 1, steps, dtype=np.float32)
-    chosen, way = _way(run, method)
-    mean = run.encode(ends.x, ends.y).mean
-    z = jax.tree.map(lambda leaf: _between(leaf, t, way), mean)
-    told = None if ends.y is None else _told(ends.y, t)
+    chosen = chosen_method(run, method)
     decoding = Decoding(beam=beam) if beam else None
-    shown = run.decode(z, told, decoding=decoding)
-    shown = shown.reshape(number, steps, *shown.shape[1:])
+    shown = between(run, ends.x, ends.y, t, chosen, decoding)
 
     settings = {"steps": (steps, STEPS), "num": (num or NUM, NUM), "beam": (beam, None)}
     path = names.picture(run, "interpolation", chosen, ends.tag, **settings)
@@ -150,19 +146,47 @@ def interpolate(
     return Output([*paths, path.with_suffix(".json")], figures, sheet.text)
 
 
-def _way(run: Run, method: str | None) -> tuple[str, Callable[..., np.ndarray]]:
-    """Returns the method and its function, like `slerp`; chooses where the method is None."""
+def between(
+    run: Run,
+    x: np.ndarray,
+    y: np.ndarray | None,
+    t: np.ndarray,
+    method: str,
+    decoding: Decoding | None = None,
+) -> np.ndarray:
+    """Returns the way from x[0] to x[1], x[2] to x[3], ..., decoded at each of t [T].
+
+    Args:
+      run: the run.
+      x: the ends, [2 N, *places, C].
+      y: their condition, as `Given` has it.
+      t: shares of the way.
+      method: as `chosen_method` returns it.
+      decoding: how a decoder that reads x takes its values.
+
+    Returns:
+      Examples [N, T, *places, C].
+    """
+    way = run.model.posterior.geodesic if method == GEODESIC else METHODS[method]
+    z = jax.tree.map(lambda leaf: _between(leaf, t, way), run.encode(x, y).mean)
+    shown = run.decode(z, None if y is None else _told(y, t), decoding=decoding)
+    return shown.reshape(len(x) // 2, len(t), *shown.shape[1:])
+
+
+def chosen_method(run: Run, method: str | None) -> str:
+    """Returns the method, or where it is None the best that there is for the run's latents.
+
+    Raises:
+      InputError: it is "geodesic", and there are none.
+    """
     posterior = run.model.posterior
     curved = posterior is not None and posterior.has_geodesics
-    method = method or (GEODESIC if curved else "spherical")
-    if method != GEODESIC:
-        return method, METHODS[method]
-    if not curved:
+    if method == GEODESIC and not curved:
         raise InputError(
             f"--method=geodesic is for hyperbolic latents, which those of {run.workdir} are not; "
             "'spherical' turns about their origin."
         )
-    return method, posterior.geodesic
+    return method or (GEODESIC if curved else "spherical")
 
 
 def _between(z: np.ndarray, t: np.ndarray, method: Any) -> np.ndarray:

@@ -80,7 +80,7 @@ def _errors(run: Run, given: Given) -> np.ndarray:
     return x - run.reconstruct(x, y)
 
 
-def _with_scale(run: Run, given: Given) -> tuple[Run, dict[str, float]]:
+def with_measured_scale(run: Run, given: Given) -> tuple[Run, dict[str, float]]:
     """Returns the run with a fixed scale of p(x | z) as its errors have it, and that deviation.
 
     A fixed scale is often only the weight of the loss: one of 1 says of any picture in [0, 1] that
@@ -160,7 +160,7 @@ def repair(
     """
     if sweeps is not None and sweeps < 1:
         raise InputError(f"--sweeps={sweeps} must be at least 1; {SWEEPS} is the default.")
-    run, measured_scale = _with_scale(run, given)
+    run, measured_scale = with_measured_scale(run, given)
     posterior = run.posterior(observation, given.y, chains=samples, sweeps=sweeps, seed=seed)
     there = run.event.values.there(given.x) if run.event.values.missing else None
     posterior = posterior._replace(
@@ -178,7 +178,7 @@ def repair(
     }
     rows: list[dict[str, Any]] = [{"name": name} for name in given.names]
     if posterior.rhat is not None:
-        found, each = _mixing(posterior, SWEEPS if sweeps is None else sweeps)
+        found, each = mixing(posterior, SWEEPS if sweeps is None else sweeps)
         figures |= found
         rows = [row | one for row, one in zip(rows, each, strict=True)]
     before = dict(damaged)
@@ -215,7 +215,7 @@ def repair(
     return Output([*paths, path.with_suffix(".json")], figures)
 
 
-def _mixing(posterior: Any, sweeps: int) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+def mixing(posterior: Posterior, sweeps: int) -> tuple[dict[str, Any], list[dict[str, Any]]]:
     """Returns what tells how the chains have mixed, over all examples and for each."""
     acceptance, rhat, ess = posterior.acceptance, posterior.rhat, posterior.ess
     unmixed = int((rhat > MIXED).sum())

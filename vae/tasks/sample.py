@@ -78,19 +78,12 @@ def sample(
       InputError: the model takes no labels or attributes, or not these, its prior has no
         temperature or no path, or its decoder finds all values at once.
     """
-    kind = run.model.condition.kind if run.model.condition else ""
     decoding = Decoding(decoder_temperature, top_p, beam)
     path_solver = solver_for(prior, solver, steps, guidance)
-    fields = fields_of(run.attributes) if kind == "attributes" else ()
-    if labels and not (kind == "label" or fields):
-        raise InputError("this model takes no labels; one with model.condition='label' does.")
-    if attributes and kind != "attributes":
-        raise InputError(
-            "this model takes no attributes; one with model.condition='attributes' does."
-        )
+    given = condition(run, num, labels, attributes)
     classes = (
         [as_text(each) for each in read_sets(labels, run.attributes)]
-        if fields
+        if fields_of(run.attributes)
         else list(map(str, run.class_numbers(labels)))
     )
     path = names.picture(
@@ -109,16 +102,6 @@ def sample(
         beam=(beam, None),
     )
     fitted = fit_prior(run, prior) if prior else None
-    given = np.arange(num) % run.model.condition.size if kind == "label" else None
-    if kind == "label" and labels:
-        given = np.resize(run.class_numbers(labels), num)
-    if kind == "attributes" and (attributes or without_field(run.attributes)):
-        y = first_examples(run.dataset(), "test", num, run.config).y
-        given = np.array(y[np.arange(num) % len(y)], np.float32)
-        for i, one in enumerate(attributes):
-            given[i :: len(attributes)] = with_attributes(given[i :: len(attributes)], one, run)
-    if fields:
-        given = told(labels, num, run.attributes, given, in_turn=True)
     x = run.sample(
         num,
         labels=given,
@@ -137,6 +120,42 @@ def sample(
     captions = called(given, run.attributes or run.classes)
     sheet = run.modality.sheet(x, run.event, title, data=data, captions=captions)
     return Output(sheet.save(path), text=sheet.text)
+
+
+def condition(
+    run: Run,
+    num: int,
+    labels: Sequence[int | str] = (),
+    attributes: Sequence[Mapping[str, float]] = (),
+) -> np.ndarray | None:
+    """Returns what a model is told of `num` samples: classes [num], or attributes [num, A].
+
+    See `sample` for the arguments.
+
+    Returns:
+      None where the model is told nothing.
+
+    Raises:
+      InputError: the model takes no labels or attributes, or not these.
+    """
+    kind = run.model.condition.kind if run.model.condition else ""
+    fields = fields_of(run.attributes) if kind == "attributes" else ()
+    if labels and not (kind == "label" or fields):
+        raise InputError("this model takes no labels; one with model.condition='label' does.")
+    if attributes and kind != "attributes":
+        raise InputError(
+            "this model takes no attributes; one with model.condition='attributes' does."
+        )
+    if kind == "label":
+        each = run.class_numbers(labels) if labels else np.arange(run.model.condition.size)
+        return np.resize(each, num)
+    given = None
+    if kind and (attributes or without_field(run.attributes)):
+        y = first_examples(run.dataset(), "test", num, run.config).y
+        given = np.array(y[np.arange(num) % len(y)], np.float32)
+        for i, one in enumerate(attributes):
+            given[i :: len(attributes)] = with_attributes(given[i :: len(attributes)], one, run)
+    return told(labels, num, run.attributes, given, in_turn=True) if fields else given
 
 
 def solver_for(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
@@ -75,23 +76,17 @@ def traverse(
         refuse("has no effect with --manifold, which draws two.", dimensions=dimensions)
         return plane.manifold(run, around, steps or plane.STEPS)
     dimensions, steps = dimensions or DIMENSIONS, steps or STEPS
-    known = encodings(run)
-    activity, middle, std = known.mean.var(0), known.z.mean(0), known.z.std(0)
-    order = np.argsort(-activity, kind="stable")
-    active = [int(d) for d in order if activity[d] > ACTIVE_VARIANCE]
-    if not active:
-        raise InputError(f"no dimension of the latents of {run.workdir} is active: all are noise.")
-    shown = active[:dimensions]
+    axes = axes_of(run)
+    shown = active(axes, run)[:dimensions]
     reach = np.linspace(-REACH, REACH, steps)
     centre = run.encode(around.x, around.y).mean[0]
     z = np.tile(centre, (len(shown), steps, 1))
-    for row, d in enumerate(shown):
-        z[row, :, d] = middle[d] + reach * std[d]
+    for row, axis in enumerate(shown):
+        z[row, :, axis.dimension] = axis.mean + reach * axis.std
     y = None if around.y is None else around.y.repeat(len(shown) * steps, axis=0)
     decoded = run.decode(z.reshape(-1, len(centre)), y)
 
     settings = {"steps": (steps, STEPS), "dimensions": (dimensions, DIMENSIONS)}
-    grid = places_of(run.model)
     path = names.picture(run, "traversal", around.tag or "test0", **settings)
     decoded = decoded.reshape(len(shown), steps, *decoded.shape[1:])
     title = (
@@ -106,26 +101,69 @@ def traverse(
         run.event,
         title,
         columns=[f"{r:+.3g}" if r else "0" for r in reach],
-        rows=[f"{_called(d, grid)}, activity {activity[d]:.2f}" for d in shown],
+        rows=[f"{axis.name}, activity {axis.activity:.2f}" for axis in shown],
         before={"given": same, "decoded": found},
     )
     paths = sheet.save(path)
     figures = {
         "step": run.step,
         "example": around.names[0],
-        "active": len(active),
+        "active": len(active(axes, run)),
         "dimensions": [
             {
-                "dimension": int(d),
-                "activity": float(activity[d]),
-                "mean": float(middle[d]),
-                "std": float(std[d]),
+                "dimension": axis.dimension,
+                "activity": axis.activity,
+                "mean": axis.mean,
+                "std": axis.std,
             }
-            for d in order
+            for axis in axes
         ],
     }
     write_json(path.with_suffix(".json"), figures)
     return Output([*paths, path.with_suffix(".json")], figures, sheet.text)
+
+
+class Axis(NamedTuple):
+    """A dimension of the latents, as the training set has it.
+
+    Attributes:
+      dimension: its number.
+      name: "z5", or "z channel 1 at 2,0" where z has places.
+      activity: Var_x(E_q[z_d]).
+      mean, std: the mean and the standard deviation of z_d ~ q(z | x).
+    """
+
+    dimension: int
+    name: str
+    activity: float
+    mean: float
+    std: float
+
+
+def axes_of(run: Run) -> list[Axis]:
+    """Returns all dimensions of the latents, the most active first.
+
+    Raises:
+      InputError: the latents are not one vector in R^D.
+    """
+    known, grid = encodings(run), places_of(run.model)
+    activity, mean, std = known.mean.var(0), known.z.mean(0), known.z.std(0)
+    order = np.argsort(-activity, kind="stable").tolist()
+    return [
+        Axis(d, _called(d, grid), float(activity[d]), float(mean[d]), float(std[d])) for d in order
+    ]
+
+
+def active(axes: Sequence[Axis], run: Run) -> list[Axis]:
+    """Returns those of the axes that are active.
+
+    Raises:
+      InputError: there is none.
+    """
+    found = [axis for axis in axes if axis.activity > ACTIVE_VARIANCE]
+    if not found:
+        raise InputError(f"no dimension of the latents of {run.workdir} is active: all are noise.")
+    return found
 
 
 def _called(dimension: int, grid: tuple[int, ...]) -> str:
