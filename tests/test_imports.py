@@ -41,6 +41,7 @@ ORDER = (
     "modalities.counts.tasks",
     "modalities.video.tasks",
     "report",
+    "explorer",
     "sweeps",
     "experiment_commands",
     "commands",

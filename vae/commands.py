@@ -56,6 +56,7 @@ GROUPS = {
         "compress": f"{TASKS}.compress:compress",
         "decompress": f"{TASKS}.decompress:decompress",
         "express": f"{OF_COUNTS}.express:express",
+        "explore": "vae.explorer.explore:explore",
     },
     "What it repairs": {
         "inpaint": f"{TASKS}.inpaint:inpaint",

@@ -37,6 +37,13 @@ def quiet() -> None:
         _line = None
 
 
+def doing() -> str:
+    """Returns the line of the innermost task within the command; "" where there is none."""
+    with _lock:
+        parts = _tasks[-1].parts() if len(_tasks) > 1 else []
+    return "  ".join(part.text for part in parts)
+
+
 class Part(NamedTuple):
     """A piece of a line; if there is no room for all, those of the lowest `rank` are kept."""
 
