@@ -107,6 +107,8 @@ def parse(
         if words and not word.startswith("-"):
             values.setdefault(words, []).append(word)
             continue
+        if "config" in parameters and "config" not in values and not word.startswith("-"):
+            word = f"--config={word}"  # `vae config FILE`
         if not word.startswith("--"):
             raise InputError(f"{word!r} is not understood; a flag is written --name=value.")
         flag, equals, text = word[2:].partition("=")

@@ -20,6 +20,7 @@ from vae.annotations import Count
 from vae.command_line import WIDTH, explain, parse, start_logging
 from vae.config import own
 from vae.config.help import help_text
+from vae.config.keys import SECTIONS
 from vae.errors import InputError, did_you_mean, reason
 from vae.experiment_commands import prepare
 from vae.experiments import ExperimentFile, load
@@ -37,6 +38,7 @@ GROUPS = {
     "Experiments": {
         "train": "vae.experiment_commands:train",
         "sweep": "vae.sweeps.commands:sweep",
+        "config": "vae.experiment_commands:config",
         "list": "vae.experiment_commands:listing",
         "compare": "vae.experiment_commands:compare",
         "results": "vae.experiment_commands:results",
@@ -113,8 +115,9 @@ def _run(arguments: list[str]) -> int:
     if arguments and arguments[0].startswith("--config"):
         arguments = ["train", *arguments]
     words = [word for word in arguments if word not in ("--help", "-h")]
-    asked = len(words) < len(arguments) or words[:1] == ["help"]
-    if words[:1] == ["help"]:
+    told = words[:1] == ["help"]
+    asked = told or len(words) < len(arguments)
+    if told:
         del words[0]
     if not words:
         print(overview())
@@ -124,8 +127,9 @@ def _run(arguments: list[str]) -> int:
     command, folder = (last, folder) if own.is_own(last) else (command, "")  # as ../mine.py:task
     if not own.is_own(command):
         command = command.replace("-", "_")
-        if asked and command not in COMMANDS:
-            print(help_text(words[0], others=COMMANDS))  # of the config
+        of_config = told and command in ("config", *SECTIONS)  # config and data are commands, too
+        if asked and (of_config or command not in COMMANDS):
+            print(help_text(words[0], others=COMMANDS))
             return 0
     module, name, file = _place(command, rest, folder)
     function = signature.read(file, name)
@@ -142,8 +146,6 @@ def _run(arguments: list[str]) -> int:
     with contextlib.ExitStack() as stack:
         first: list[Any] = []
         if function.first == EXPERIMENT:
-            if "cpu_devices" in shared:
-                prepare(given.get("cpu_devices"))
             first = [load(str(given["config"]), settings)]
         elif function.first:
             stack.enter_context(Progress(command))
@@ -254,7 +256,7 @@ def _shared(function: Signature) -> dict[str, Parameter]:
         shared = signature.read(signature.file_of(__name__), "_load").parameters
         shared |= {f"config.{key}": PLACE for key in PLACES}
     if function.first == EXPERIMENT:
-        shared = {"config": CONFIG, "cpu_devices": shared["cpu_devices"]}
+        shared = {"config": CONFIG}
     shared |= {"json": JSON}
     return {name: each for name, each in shared.items() if name not in function.parameters}
 

@@ -5,11 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 
 from vae.annotations import Count, Split
+from vae.config import flatten, to_dict
+from vae.config.keys import KEYS
+from vae.config.values import shown
 from vae.errors import InputError
-from vae.experiments import FOLDER, ExperimentFile, docstring_line
+from vae.experiments import FOLDER, ExperimentFile, changes, docstring_line
 from vae.files import user_path
 from vae.tasks.output import Output
-from vae.terminal import Progress
+from vae.terminal import Progress, aligned
 
 
 def train(
@@ -69,6 +72,43 @@ def train(
     except CheckpointError as error:
         result = {"status": "failed", "error": str(error)}
     return Output([workdir] if is_first() else [], result)
+
+
+def config(experiment: ExperimentFile, *, full: bool = False) -> Output:
+    """Shows the config of an experiment: what is not the default, and what set it.
+
+    What set a value is the experiment's file, its variant (FILE:VARIANT), or the command line. The
+    config is checked as `vae train` does before it reads the data.
+
+    Examples:
+      vae config experiments/digits.py
+      vae config experiments/iwae.py:iwae-5 --config.optimizer.learning_rate=3e-4
+      vae config experiments/digits.py --full
+
+    Args:
+      experiment: the experiment.
+      full: Shows the defaults, too.
+
+    Raises:
+      InputError: there is no such experiment, or its config is wrong.
+    """
+    from vae.rules.config import check_config
+
+    check_config(experiment.config)
+    found, values = changes(experiment), flatten(experiment.config)
+    rows = [("key", "value", "default", "set by")]
+    for key in values if full else found:
+        change = found.get(key)
+        if change is None:
+            rows.append((key, shown(values[key]), "", ""))
+            continue
+        before = f" (before: {shown(change.before)})" if change.before is not None else ""
+        default = shown(change.default) if key in KEYS else "(a setting)"
+        rows.append((key, shown(change.value), default, f"{change.by}{before}"))
+    head = f"{experiment.name}: {len(found)} of {len(values)} values are set"
+    figures = {"config": to_dict(experiment.config)}
+    figures["changes"] = {key: change._asdict() for key, change in found.items()}
+    return Output([], figures, "\n".join([head, "", *aligned(rows, ())]))
 
 
 def results(*, workdir: str | Path = "runs", out: Path | None = None) -> Output:

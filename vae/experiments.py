@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 import ml_collections
 
-from vae.config import flatten, get, override, own
+from vae.config import base, flatten, get, override, own
 from vae.config.keys import KEYS
 from vae.errors import InputError, did_you_mean
 from vae.files import user_path
@@ -50,6 +50,22 @@ class ExperimentFile(NamedTuple):
         )
 
 
+class Change(NamedTuple):
+    """A value of an experiment that is not just the default.
+
+    Attributes:
+      value: what it is.
+      default: what it would be; None where the key is a setting of a part, which has no default.
+      by: what set it: "file", "variant" or "command line".
+      before: what the file or its variant had, where the command line set something else.
+    """
+
+    value: Any
+    default: Any
+    by: str
+    before: Any = None
+
+
 def load(name: str, settings: Mapping[str, str]) -> ExperimentFile:
     """Reads an experiment.
 
@@ -60,14 +76,44 @@ def load(name: str, settings: Mapping[str, str]) -> ExperimentFile:
     Raises:
       InputError: there is no such file, it cannot be run, or a value is wrong.
     """
-    file = find(name)
+    config = _configured(name)
+    known = flatten(config)
+    for key, text in settings.items():
+        override(config, {key: _value(text, known.get(key), free=key not in KEYS)})
+    return ExperimentFile(name, config, {key: get(config, key) for key in settings})
+
+
+def changes(experiment: ExperimentFile) -> dict[str, Change]:
+    """Returns what an experiment changes, by dotted key, and what the command line gives."""
+    default, now = flatten(base()), flatten(experiment.config)
+    named, colon, _ = experiment.name.partition(":")
+    of_variant = flatten(_configured(experiment.name))
+    try:
+        of_file = flatten(_configured(named)) if colon else of_variant
+    except InputError:
+        of_file = default  # the file is nothing without a variant
+    found = {}
+    for key, value in now.items():
+        by = "file" if of_variant.get(key) == of_file.get(key) else "variant"
+        if key in experiment.overrides:
+            other = of_variant.get(key)
+            before = other if other not in (default.get(key), value) else None
+            found[key] = Change(value, default.get(key), "command line", before)
+        elif key not in default or value != default[key]:
+            found[key] = Change(value, default.get(key), by)
+    return found
+
+
+def _configured(name: str) -> ml_collections.ConfigDict:
+    """Returns the config that a file returns for a variant, which may be named after a colon."""
+    file, variant = find(name), name.split(":", 1)[1:]
     own.look_in(file.parent)
     try:
         # The whole path, so that an error is seen to be in this file.
         found = runpy.run_path(str(file.parent.resolve() / file.name), run_name=file.stem)
         if "get_config" not in found:
             raise InputError(f"--config={name} has no function get_config.")
-        config = found["get_config"](*name.split(":", 1)[1:])
+        config = found["get_config"](*variant)
         if not isinstance(config, ml_collections.ConfigDict):
             kind = type(config).__name__
             raise InputError(
@@ -77,10 +123,7 @@ def load(name: str, settings: Mapping[str, str]) -> ExperimentFile:
         raise
     except own.FAILURES as error:  # whatever a file of somebody's own raises
         raise own.told(error, f"--config={name}") from None
-    known = flatten(config)
-    for key, text in settings.items():
-        override(config, {key: _value(text, known.get(key), free=key not in KEYS)})
-    return ExperimentFile(name, config, {key: get(config, key) for key in settings})
+    return config
 
 
 def find(name: str) -> Path:

@@ -71,7 +71,11 @@ def measure(config: ml_collections.ConfigDict, most: int) -> Packing:
 
 
 def packing(
-    experiment: ExperimentFile, *, members: Count = MOST, workdir: Path | None = None
+    experiment: ExperimentFile,
+    *,
+    members: Count = MOST,
+    workdir: Path | None = None,
+    cpu_devices: Count | None = None,
 ) -> Output:
     """Measures how many runs of an experiment are worth training in one program.
 
@@ -85,10 +89,13 @@ def packing(
       experiment: the experiment.
       members: The number of runs that are tried together, at most.
       workdir: The directory that packing.json is written into; none if absent.
+      cpu_devices: Makes the CPU appear as so many devices.
 
     Raises:
       InputError: the config or its data are wrong.
     """
+    if cpu_devices:
+        devices.simulate_cpu_devices(cpu_devices)
     found = {"members": 1}
     if jax.default_backend() != "cpu":
         found = measure(experiment.config, members)._asdict()
