@@ -223,7 +223,8 @@ class VAE(Autoencoder):
             shared = jax.tree.map(lambda leaf: leaf[None], variables | {"params": params})
             log_joint = functools.partial(self._log_joint, train=train)
             q = self.posterior.moved(q, own, jax.tree_util.Partial(log_joint, shared, batch))
-        return origin.shifted(q, own["statistics"], self._code(batch.y)), tracked
+        q = origin.shifted(q, own["statistics"], self._code(batch.y))
+        return self.prior.left_out(q, batch.mask), tracked
 
     def _log_joint(self, shared: Any, batch: Batch, u: Array, *, train: bool) -> Array:
         """Returns log p(x, z) [K, B] of u = z + o [K, B, D]; variables are [1, ...], as in q."""

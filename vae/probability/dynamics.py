@@ -12,6 +12,9 @@ Beside what every density answers, these have
     log_probs(z)            log p(z_t | z_<t) [T, ...] of z [..., E T]
     given(z, seen, keys)    draws z [B, E T] from p(z | z_t where seen [T]), one from each key [B]
     foresees                whether `given` takes any frames; else the first ones alone
+    there                   [B, T] bool, the places that each of B examples has; None: all of them.
+                            At others z_t ~ N(0, I), whatever is before, as in q(z | x): this is the
+                            density of the latents that there are, and log p - log q is theirs.
 """
 
 from __future__ import annotations
@@ -42,6 +45,15 @@ def flattened(z: Array) -> Array:
     return z.reshape(*z.shape[:-2], -1)
 
 
+def _of_those_there(log_probs: Array, frames: Array, there: Array | None) -> Array:
+    """Returns log p(z_t | z_<t) [T, ..., B] of z [T, ..., B, E], where some are not `there`."""
+    if there is None:
+        return log_probs
+    places, examples = there.T.shape
+    there = there.T.reshape(places, *[1] * (log_probs.ndim - 2), examples)
+    return jnp.where(there, log_probs, normal_log_prob(frames, 0.0, 0.0).sum(-1))
+
+
 class LinearDynamics(Density, flax.struct.PyTreeNode):
     """A linear Gaussian state space; the letters are those above.
 
@@ -51,6 +63,7 @@ class LinearDynamics(Density, flax.struct.PyTreeNode):
       mean: m [S].
       log_start, log_step, log_noise: log a [S], log q [S] and log r [E].
       length: T.
+      there: see above.
     """
 
     transition: Array
@@ -60,6 +73,7 @@ class LinearDynamics(Density, flax.struct.PyTreeNode):
     log_step: Array
     log_noise: Array
     length: int = flax.struct.field(pytree_node=False)
+    there: Array | None = None
 
     foresees = True
 
@@ -69,7 +83,9 @@ class LinearDynamics(Density, flax.struct.PyTreeNode):
 
     def log_probs(self, z: Array) -> Array:
         """Returns log p(z_t | z_<t) [T, ...] of z [..., E T]."""
-        return self._filtered(in_time(z, self.length), jnp.ones(self.length, bool))[1][-1]
+        frames = in_time(z, self.length)
+        log_probs = self._filtered(frames, jnp.ones(self.length, bool))[1][-1]
+        return _of_those_there(log_probs, frames, self.there)
 
     def sample(self, *, keys: Array) -> Array:
         """Draws z [B, E T], one from each key [B]."""
@@ -177,6 +193,7 @@ class Recurrent(Density, flax.struct.PyTreeNode):
       channels: E.
       length: T.
       log_temperature: of the standard deviations.
+      there: see above.
     """
 
     step: Callable[[Any, Array], tuple[Any, Array]]
@@ -184,6 +201,7 @@ class Recurrent(Density, flax.struct.PyTreeNode):
     blank: Callable[[int, int], Any] = flax.struct.field(pytree_node=False)
     channels: int = flax.struct.field(pytree_node=False)
     length: int = flax.struct.field(pytree_node=False)
+    there: Array | None = None
 
     foresees = False
 
@@ -201,7 +219,8 @@ class Recurrent(Density, flax.struct.PyTreeNode):
             return (memory, after), normal_log_prob(after, mean, log_std).sum(-1)
 
         _, log_prob = jax.lax.scan(step, self._first(frames.shape[1]), frames)
-        return log_prob.reshape(-1, *z.shape[:-1])
+        log_probs = log_prob.reshape(-1, *z.shape[:-1])
+        return _of_those_there(log_probs, in_time(z, self.length), self.there)
 
     def sample(self, *, keys: Array) -> Array:
         """Draws z [B, E T], one from each key [B]."""

@@ -92,6 +92,11 @@ def _latents(config: ConfigDict, model: Any) -> None:
             f"model.prior={config.prior!r} is made of densities q(z | x) at any z, which "
             f"model.posterior={config.posterior!r} does not have; 'gaussian' has it."
         )
+    if prior.in_time and model.event.ragged and config.posterior != "gaussian":
+        raise InputError(
+            f"model.prior={config.prior!r} leaves out what examples lack, and some have fewer "
+            "frames than others: choose model.posterior='gaussian'."
+        )
     if posterior.uses_joint and not prior.exact:
         raise InputError(
             f"model.posterior={config.posterior!r} follows the gradient of log p(z), which "

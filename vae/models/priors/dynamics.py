@@ -18,6 +18,7 @@ from vae.models import parts
 from vae.models.priors.prior import Prior
 from vae.networks.dynamics import Step
 from vae.probability.density import Variational
+from vae.probability.distributions import DiagonalGaussian
 from vae.probability.dynamics import LinearDynamics, Recurrent
 from vae.probability.terms import Batch
 
@@ -28,11 +29,33 @@ SEEN = 0.5  # the share of a latent's variance that is of the state, at the star
 
 
 @dataclasses.dataclass(frozen=True)
-class Linear(Prior):
-    """A linear Gaussian state space of `states` numbers; each z_t starts as N(0, I), about."""
+class Dynamics(Prior):
+    """What both have: z of `channels` numbers at each of `length` places of time."""
 
     channels: int
     length: int
+
+    in_time = True
+
+    def there(self, mask: Array | None) -> Array | None:
+        """Returns the places of z that each example has, [B, T]; None where they are no frames."""
+        if mask is None or mask.shape[1] != self.length:
+            return None
+        return mask.reshape(*mask.shape[:2], -1).any(-1)
+
+    def left_out(self, q: Variational, mask: Array | None) -> Variational:
+        there = self.there(mask)
+        if there is None or not isinstance(q, DiagonalGaussian):
+            return q
+        each = jnp.tile(there, (1, self.channels))  # z is laid out channel by channel
+        mean, log_std = (jnp.where(each, leaf, 0.0) for leaf in (q.mean, q.log_std))
+        return q.replace(mean=mean, log_std=log_std)
+
+
+@dataclasses.dataclass(frozen=True)
+class Linear(Dynamics):
+    """A linear Gaussian state space of `states` numbers; each z_t starts as N(0, I), about."""
+
     states: int
 
     def init(self, *, key: Array) -> parts.Variables:
@@ -58,15 +81,14 @@ class Linear(Prior):
         *,
         train: bool,
     ) -> LinearDynamics:
-        return LinearDynamics(**variables["params"], length=self.length)
+        there = self.there(batch.mask)
+        return LinearDynamics(**variables["params"], length=self.length, there=there)
 
 
 @dataclasses.dataclass(frozen=True)
-class Recurring(Prior):
+class Recurring(Dynamics):
     """Gaussians by a recurrent network; z_1 starts as N(0, I), about, others near those before."""
 
-    channels: int
-    length: int
     network: Step
 
     def init(self, *, key: Array) -> parts.Variables:
@@ -83,7 +105,12 @@ class Recurring(Prior):
     ) -> Recurrent:
         step = jax.tree_util.Partial(self.network.apply, {"params": variables["params"]})
         return Recurrent(
-            step, jnp.zeros(()), self.network.blank, channels=self.channels, length=self.length
+            step,
+            jnp.zeros(()),
+            self.network.blank,
+            channels=self.channels,
+            length=self.length,
+            there=self.there(batch.mask),
         )
 
 

@@ -39,6 +39,7 @@ class Prior(Protocol):
       exact: whether `estimate` of its densities is log p(z) itself, without noise.
       estimated: where it is not, what the figures then are, for the protocol of an evaluation.
       reads_condition: whether p(z) depends on the model's condition.
+      in_time: whether p(z) follows the frames of x, and leaves out those that an example lacks.
       path: the path from noise at whose end p(z) is, as a `PathDensity`; None where there is none.
     """
 
@@ -47,6 +48,7 @@ class Prior(Protocol):
     exact: bool = True
     estimated: str = "log p(z) is estimated: nll is -elbo"
     reads_condition: bool = False
+    in_time: bool = False
     path: Path | None = None
 
     def init(self, *, key: Array) -> parts.Variables:
@@ -62,6 +64,15 @@ class Prior(Protocol):
         They are averaged over the devices, so that they must be linear in what each device sees.
         """
         return variables["statistics"]
+
+    def left_out(self, q: Variational, mask: Array | None) -> Variational:
+        """Returns q(z | x) without the latents of what examples lack.
+
+        Args:
+          q: q(z | x) of B examples.
+          mask: [B, *places] bool, the positions that there are; None where all are.
+        """
+        return q
 
     def with_solver(self, solver: Solver) -> Self:
         """Returns the same family, whose samples are found by `solver`.

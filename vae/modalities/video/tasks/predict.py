@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -21,9 +22,12 @@ from vae.modalities.video.tasks.dynamics import dynamics
 from vae.probability.distributions import example_keys
 from vae.run import BATCH, Run
 from vae.tasks import names
+from vae.tasks.inputs import Given
 from vae.tasks.inputs import given as read
 from vae.tasks.output import Output
 from vae.training.directory import write_json
+
+logger = logging.getLogger(__name__)
 
 NUM, SAMPLES, FIRST = 8, 8, 5
 SHOWN = 3  # possible clips of each that are on the sheet
@@ -68,7 +72,7 @@ def predict(
         draw what lies between; or as `vae.tasks.inputs.given`.
     """
     seen, how = _seen(run, first, every, dynamics(run).foresees)
-    own = read(run, files=files, num=num, usual=NUM)
+    own = _whole(read(run, files=files, num=num, usual=NUM), seen)
     made = draw(run, own.x, seen, samples=samples, seed=seed)
     metrics, frames = _figures(run, own.x, made, seen)
     path = names.picture(
@@ -119,6 +123,12 @@ def draw(run: Run, x: np.ndarray, seen: np.ndarray, *, samples: int, seed: int =
     return np.where(seen[:, None, None, None], x[:, None], run.modality.perceived(made, run.event))
 
 
+def predictable(x: np.ndarray, seen: np.ndarray) -> np.ndarray:
+    """Returns which clips x [N, T, H, W, C] have all frames that are `seen` [T] and another."""
+    there = ~np.isnan(x).any((2, 3, 4))
+    return there[:, seen].all(1) & there[:, ~seen].any(1)
+
+
 def copied(x: np.ndarray, seen: np.ndarray) -> np.ndarray:
     """Returns clips [N, T, H, W, C] in which the last frame that was `seen` [T] stands still."""
     last = np.maximum.accumulate(np.where(seen, np.arange(len(seen)), 0))
@@ -144,6 +154,21 @@ def _seen(run: Run, first: int | None, every: int | None, foresees: bool) -> tup
             f"--{how.replace('-', '=')} leaves no frame of {len(at)} to draw: give fewer."
         )
     return seen, how
+
+
+def _whole(own: Given, seen: np.ndarray) -> Given:
+    """Returns the clips that are `predictable`, and says how many are not.
+
+    Raises:
+      InputError: none is.
+    """
+    kept = np.flatnonzero(predictable(own.x, seen))
+    if len(kept) < len(own.x):
+        left = f"{len(own.x) - len(kept)} of {len(own.x)} clips lack frames that are to be given"
+        if not len(kept):
+            raise InputError(f"{left}, or have no other frame: give fewer, with --first.")
+        logger.warning("%s, or have no other frame: they are left out", left)
+    return own._replace(x=own.x[kept], names=[own.names[row] for row in kept])
 
 
 def _figures(

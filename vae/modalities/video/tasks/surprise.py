@@ -79,7 +79,9 @@ def surprise(
         "step": run.step,
         "clips": len(own.x),
         "validation": len(valid),
-        "mean": {name: np.nanmean(values, axis=0).tolist() for name, values in scored.items()},
+        "mean": {
+            name: [_mean(of_frame) for of_frame in values.T] for name, values in scored.items()
+        },
         "p<=5%": {name: float((_there(p) <= LEVEL).mean()) for name, p in under.items()},
         "least_usual": least.tolist(),
     }
@@ -98,6 +100,12 @@ def scores(run: Run, x: np.ndarray) -> dict[str, np.ndarray]:
     found = apply_in_batches(lambda z: function(run.variables, z), z, BATCH, "scoring frames")
     error = ((run.decode(z) - x) ** 2).mean((2, 3, 4))
     return {"surprise": np.where(np.isnan(error), np.nan, -found), "reconstruction": error}
+
+
+def _mean(values: np.ndarray) -> float | None:
+    """Returns the mean of the values that are no NaN; None where all are."""
+    there = _there(values)
+    return float(there.mean()) if len(there) else None
 
 
 def _there(values: np.ndarray) -> np.ndarray:
