@@ -25,6 +25,7 @@ def train(
     num_processes: Count | None = None,
     process_id: int | None = None,
     dry_run: bool = False,
+    profile: bool = False,
 ) -> Output:
     """Trains and evaluates an experiment; the same command again goes on where it stopped.
 
@@ -41,6 +42,7 @@ def train(
       num_processes: How many processes there are on these.
       process_id: Which of them this is, from 0.
       dry_run: Only says what the run would take (shapes, parameters, memory, operations, time).
+      profile: Writes a trace of a few steps, for Perfetto, into the run directory.
     """
     workdir = workdir or Path("runs") / experiment.file.stem
     if processes > 1:
@@ -50,7 +52,7 @@ def train(
             raise InputError("--processes starts its own coordinator; leave --coordinator out.")
         command = [*launcher.COMMAND, "train", *experiment.arguments(), f"--workdir={workdir}"]
         command += [f"--cpu_devices={cpu_devices}"] if cpu_devices else []
-        command += ["--dry_run"] if dry_run else []
+        command += ["--dry_run"] * dry_run + ["--profile"] * profile
         raise SystemExit(launcher.launch(command, processes, share_accelerators=not cpu_devices))
     with Progress("starting"):
         from vae.train import train
@@ -66,7 +68,7 @@ def train(
         text, figures = rehearse(experiment.config, workdir)
         return Output([], figures, text)
     try:
-        result = train(experiment.config, workdir, overrides=experiment.overrides)
+        result = train(experiment.config, workdir, overrides=experiment.overrides, profile=profile)
     except Interrupted:
         result = read_result(user_path(workdir)) or {"status": "preempted"}
     except CheckpointError as error:

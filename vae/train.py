@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import dataclasses
 import functools
 import logging
 import time
@@ -28,6 +30,7 @@ from vae.rules.config import check_config
 from vae.run import Run
 from vae.training import devices, loop, processes
 from vae.training.logs import Log
+from vae.training.profiling import profiled
 from vae.training.run_record import check_data, check_resume, completed, recorded
 from vae.training.state import State, evaluation_variables
 from vae.training.step import Report
@@ -40,6 +43,7 @@ def train(
     workdir: str | Path,
     *,
     overrides: dict[str, Any] | None = None,
+    profile: bool = False,
 ) -> dict[str, Any]:
     """Trains and evaluates an experiment, or resumes where an earlier call stopped.
 
@@ -47,6 +51,7 @@ def train(
       config: the experiment, from `vae.config.base()` or a file under `experiments/`.
       workdir: the run directory.
       overrides: what the command line changed, for the record.
+      profile: writes a trace of a few steps into the run directory, see `training.profiling`.
 
     Returns:
       The content of `result.json`: `status` ("completed", "preempted", "diverged", "failed"),
@@ -63,7 +68,8 @@ def train(
     check(config, workdir, mesh)
     if result := completed(config, workdir):
         check_data(config, [workdir])
-        logger.info("%s is complete at step %d.", workdir, result["step"])
+        untraced = ", so that there are no steps to trace" if profile else ""
+        logger.info("%s is complete at step %d%s.", workdir, result["step"], untraced)
         return result
     experiment = prepare(config, started=any((workdir / "checkpoints").glob("[0-9]*")))
     with (
@@ -78,8 +84,11 @@ def train(
             started=started,
         ) as record,
         experiment.batches() as batches,
+        profiled(workdir) if profile else contextlib.nullcontext() as traced,
     ):
         program = make_program(experiment, workdir, mesh, batches, record.log)
+        if traced:
+            program = dataclasses.replace(program, step=traced(program.step))
         outcome = loop.run(program, config, record.checkpoints, record.log, stop_requested)
         if outcome.status != "completed":
             return record.finish(outcome)
