@@ -35,6 +35,7 @@ ORDER = (
     "experiment",
     "train",
     "dry_run",
+    "lr_range",
     "population",
     "tasks",
     "modalities.images.tasks",

@@ -39,6 +39,7 @@ GROUPS = {
         "train": "vae.experiment_commands:train",
         "sweep": "vae.sweeps.commands:sweep",
         "config": "vae.experiment_commands:config",
+        "lr_range": "vae.experiment_commands:lr_range",
         "list": "vae.experiment_commands:listing",
         "compare": "vae.experiment_commands:compare",
         "results": "vae.experiment_commands:results",

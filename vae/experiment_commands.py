@@ -113,6 +113,49 @@ def config(experiment: ExperimentFile, *, full: bool = False) -> Output:
     return Output([], figures, "\n".join([head, "", *aligned(rows, ())]))
 
 
+def lr_range(
+    experiment: ExperimentFile,
+    *,
+    workdir: Path | None = None,
+    steps: Count = 200,
+    low: float = 1e-6,
+    high: float = 1.0,
+    cpu_devices: Count | None = None,
+) -> Output:
+    """Suggests a learning rate: trains for some steps while the rate rises, and draws the loss.
+
+    The suggestion is a tenth of the rate at which the smoothed loss is lowest. No weights are kept.
+
+    Examples:
+      vae lr_range experiments/digits.py
+      vae lr_range experiments/faces.py --steps=100 --low=1e-5
+
+    Args:
+      experiment: the experiment.
+      workdir: Where the page is written; runs/NAME of the experiment's file if absent.
+      steps: The number of steps, or of calls of several (training.steps_per_call).
+      low: The first rate.
+      high: The last rate.
+      cpu_devices: Makes the CPU appear as so many devices.
+
+    Raises:
+      InputError: the experiment would be refused.
+    """
+    with Progress("starting"):
+        from vae.lr_range import lr_range
+        from vae.report.lr_range import write
+
+        prepare(cpu_devices)
+    workdir = user_path(workdir or Path("runs") / experiment.file.stem)
+    found = lr_range(experiment.config, workdir, calls=steps, low=low, high=high)
+    paths = write(found, workdir, experiment.name, experiment.config.optimizer.learning_rate)
+    text = found.said
+    if found.suggestion:
+        text += f"\n--config.optimizer.learning_rate={found.suggestion:g}"
+    figures = {"lowest": found.lowest, "suggestion": found.suggestion, "said": found.said}
+    return Output(paths, figures, text)
+
+
 def results(*, workdir: str | Path = "runs", out: Path | None = None) -> Output:
     """Writes a table of all runs in a directory, beside published figures; or what a sweep found.
 
