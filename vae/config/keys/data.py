@@ -63,13 +63,13 @@ KEYS = {
     "data.label_column": Key(
         "label",
         Text(200),
-        "The column with the classes of texts, of cells, or of what is in shards.\n"
-        "A table without it has no labels.",
+        "The column that has the classes.\n"
+        "Of cells, texts or shards; a table without it has no labels.",
     ),
     "data.covariates": Key(
         "",
         Text(2000),
-        "Columns of cells, or of shards, that are attributes.\n"
+        "Columns of cells or shards that are attributes.\n"
         "With commas between, in place of a class: a column of text is a field, batch=a; one of "
         "numbers an attribute.",
     ),

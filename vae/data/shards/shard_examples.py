@@ -162,6 +162,9 @@ class _Known(Mapping[str, np.ndarray]):
             raise KeyError(name)
         return np.concatenate([shards.known(name) for shards in self._splits])
 
+    def __contains__(self, name: object) -> bool:  # without reading the column
+        return name in self._names
+
     def __iter__(self) -> Iterator[str]:
         return iter(self._names)
 
