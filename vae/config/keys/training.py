@@ -65,11 +65,13 @@ KEYS = {
     "training.patience": Key(
         0,
         STEPS,
-        "Validations without a better valid/elbo that end training.\n"
-        "0 takes all steps. The best state is kept: --step=best.",
+        "Validations without a better one that end it.\n"
+        "Better is a higher valid/elbo; 0 takes all steps. The best state is kept: --step=best.",
     ),
     "training.min_delta": Key(
-        0.0, WEIGHT, "Nats per example by which valid/elbo must rise to be better."
+        0.0,
+        WEIGHT,
+        "Nats by which a validation must be better.\nPer example, of valid/elbo.",
     ),
     "training.max_nonfinite": Key(
         20,
