@@ -17,7 +17,7 @@ improved R-hat for assessing convergence of MCMC"; the ESS is their bulk-ESS.)
 from __future__ import annotations
 
 import numpy as np
-import scipy.stats
+from scipy.special import ndtri
 
 MIXED = 1.1  # chains below this R-hat count as mixed
 LOOKED_AT = 1024  # values of an example whose R-hat is found, evenly spaced if it has more
@@ -69,9 +69,11 @@ def _halves(draws: np.ndarray) -> np.ndarray:
 
 def _normalised(draws: np.ndarray) -> np.ndarray:
     """Returns the normal quantiles of the ranks of all draws; ties share their mean rank."""
+    from scipy.stats import rankdata  # half a second of imports, and training needs none of it
+
     number = draws.shape[0] * draws.shape[1]
-    ranks = scipy.stats.rankdata(draws.reshape(number, -1), axis=0)
-    return scipy.stats.norm.ppf((ranks - 0.375) / (number + 0.25)).reshape(draws.shape)
+    ranks = rankdata(draws.reshape(number, -1), axis=0)
+    return ndtri((ranks - 0.375) / (number + 0.25)).reshape(draws.shape)
 
 
 def _variances(draws: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

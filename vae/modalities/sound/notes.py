@@ -24,7 +24,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import signal
 
 from vae.data.drawn import DrawnExamples
 from vae.data.examples import Raw, Source
@@ -100,6 +99,8 @@ def _string(
 
         y = b + z^-D g (1 + z^-1) / 2 (c + z^-1) / (1 + c z^-1) y
     """
+    from scipy import signal  # half a second of imports
+
     period = rate / frequency
     delay = int(period - 0.5 - 0.1)
     rest = period - 0.5 - delay  # in [0.1, 1.1), where the all-pass filter delays all alike
