@@ -18,12 +18,11 @@ class Section(ml_collections.ConfigDict):
     """
 
     def __setitem__(self, key: Any, value: Any) -> None:
-        if isinstance(self.get(key), Settings) and isinstance(
-            value, Mapping | ml_collections.ConfigDict
-        ):
+        known = self[key] if key in self else None  # `get` would look for names alike
+        if isinstance(known, Settings) and isinstance(value, Mapping | ml_collections.ConfigDict):
             value = Settings(value)
         wrong = isinstance(value, int) and (isinstance(value, bool) or abs(value) > HUGE)
-        if not (wrong and isinstance(self.get(key), float)):
+        if not (wrong and isinstance(known, float)):
             super().__setitem__(key, value)
             return
         with self.unlocked():
