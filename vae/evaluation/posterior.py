@@ -232,6 +232,12 @@ def make_sampler(model: Any, variables: Any) -> Callable[..., Posterior]:
         lambda variables, observation, y, z: observation.expected(*decoded(variables, y, z)[1])
     )
 
+    @jit
+    def tally(sums: tuple, new: tuple[Array, Array], shown: Array, share: float) -> tuple:
+        """Adds a share of (x, the acceptance) to their sums; also returns x where it is shown."""
+        trace = jnp.take_along_axis(jnp.reshape(new[0], (len(shown), -1)), shown, axis=1)
+        return jax.tree.map(lambda total, each: total + share * each, sums, new), trace
+
     def sample_some(
         variables: Any, observation: Any, y: Array | None, sweeps: int, keys: Array, tell: Any
     ) -> tuple[Any, ...]:
@@ -242,7 +248,7 @@ def make_sampler(model: Any, variables: Any) -> Callable[..., Posterior]:
         betas, burn_in = schedule(sweeps)
         shown = some_values(observation.unknown, model.event.channels)
         log_step, since = jnp.full(len(z), math.log(FIRST_STEP)), 0
-        mean, acceptance = jnp.zeros(()), jnp.zeros(())
+        sums: Any = None
         kept, traces = [], []
         for sweep, beta in enumerate(betas):
             renewed = RENEWED if beta < 1 else RENEWED_LATER
@@ -261,13 +267,14 @@ def make_sampler(model: Any, variables: Any) -> Callable[..., Posterior]:
                 log_step, since = adapt(log_step, probability, np.int32(since)), since + 1
             else:
                 x = expected(*given, z)
-                share = 1 / (sweeps - burn_in)
-                mean, acceptance = mean + share * x, acceptance + share * probability
+                new = x, probability
+                sums = sums or tuple(np.zeros(each.shape, each.dtype) for each in new)
+                sums, trace = tally(sums, new, shown, 1 / (sweeps - burn_in))
                 kept.append(z)
-                traces.append(np.take_along_axis(np.reshape(x, (len(x), -1)), shown, axis=1))
+                traces.append(trace)
             tell(sweep, probability)
-        mean, x, z, acceptance = jax.device_get((mean, x, jnp.stack(kept), acceptance))
-        return mean, x, z, acceptance, np.stack(traces)
+        (mean, acceptance), x, z, traces = jax.device_get((sums, x, kept, traces))
+        return mean, x, np.stack(z), acceptance, np.stack(traces)
 
     def sample(
         variables: Any,
