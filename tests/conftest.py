@@ -20,6 +20,7 @@ os.environ.setdefault(
     "--xla_backend_optimization_level=0"
     + (" --xla_cpu_use_fusion_emitters=false" if version("jaxlib") < "0.11" else ""),
 )
+os.environ.setdefault("JAX_TRACEBACK_IN_LOCATIONS_LIMIT", "0")  # a twentieth of tracing a run
 os.environ.setdefault(
     "JAX_COMPILATION_CACHE_DIR", f"{tempfile.gettempdir()}/vae-test-cache-{os.getuid()}"
 )

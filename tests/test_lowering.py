@@ -33,7 +33,7 @@ PLATFORMS = ("cuda", "tpu")
 
 @pytest.fixture
 def lowered(monkeypatch):
-    """What was lowered, (name, program); `jax.jit` lowers as long as the test lasts.
+    """What was lowered, (name, what returns its text); `jax.jit` lowers as long as the test lasts.
 
     No picture is drawn of the zeros, but for sounds, which are made by a program of their own.
     """
@@ -50,8 +50,8 @@ def lowered(monkeypatch):
             if shapes not in outputs:
                 started = time.perf_counter()
                 traced = compiling(function, **options).trace(*arguments, **named)
-                program = traced.lower(lowering_platforms=PLATFORMS).as_text()
-                programs.append((traced.fun_name, program))
+                program = traced.lower(lowering_platforms=PLATFORMS)
+                programs.append((traced.fun_name, program.as_text))
                 print(f"    {traced.fun_name:20} {time.perf_counter() - started:6.2f} s")
                 outputs[shapes] = traced.out_info
             return jax.tree.map(_zeros, outputs[shapes])
@@ -124,8 +124,8 @@ def test_a_call_of_several_steps_is_a_loop_on_an_accelerator(tmp_path, lowered):
     config.model.encoder_widths = config.model.decoder_widths = (4, 4)
     config.training.steps_per_call, config.training.accumulate = 5, 2
     programs(config, tmp_path)
-    step = next(program for name, program in lowered if name == "step")
-    assert step.count("stablehlo.while") >= 2  # on a CPU a body with convolutions is written out
+    text = next(text for name, text in lowered if name == "step")
+    assert text().count("stablehlo.while") >= 2  # on a CPU a body with convolutions is written out
 
 
 def test_samples_and_repairs_lower(tmp_path, lowered):
