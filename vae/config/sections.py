@@ -18,7 +18,9 @@ class Section(ml_collections.ConfigDict):
     """
 
     def __setitem__(self, key: Any, value: Any) -> None:
-        known = self[key] if key in self else None  # `get` would look for names alike
+        known = None
+        if key in self:  # `get` would look for names alike
+            known = self[key]
         if isinstance(known, Settings) and isinstance(value, Mapping | ml_collections.ConfigDict):
             value = Settings(value)
         wrong = isinstance(value, int) and (isinstance(value, bool) or abs(value) > HUGE)
