@@ -7,6 +7,7 @@ import jax
 import numpy as np
 import pytest
 from configs import tiny
+from markupsafe import escape
 from PIL import Image
 
 import vae
@@ -144,6 +145,22 @@ def test_pictures_lie_in_the_folder_of_the_modality(trained):
     for path in (sample(run, num=6, draw=True).paths[0], reconstruct(run, num=6).paths[0]):
         assert path.parent == run.workdir / name
         assert np.ptp(np.asarray(Image.open(path))) > 100  # something is on it
+
+
+def test_a_report_has_what_was_drawn_and_what_is_read_or_heard(trained):
+    name, _, run = trained
+    page = (run.workdir / "report.html").read_text()
+    for what in ("samples", "reconstructions"):
+        drawn = run.workdir / name / f"{what}_00000040.png"
+        assert f'<h2 id="{what}">' in page
+        if drawn.with_suffix(".txt").is_file():
+            assert str(escape(drawn.with_suffix(".txt").read_text().splitlines()[-1])) in page
+        else:
+            assert f'alt="{what.capitalize()}"' in page
+        if any(drawn.with_suffix("").glob("*.wav")):
+            assert "data:audio/wav;base64," in page
+    assert "How improbable test examples are" in page and '<h2 id="curves">' in page
+    assert len(page) < 3e6
 
 
 def test_the_test_examples_are_put_to_use(trained):

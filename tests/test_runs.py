@@ -50,6 +50,11 @@ def test_a_run_leaves_what_it_promises(finished):
     assert record["data"]["train"] + record["data"]["valid"] + record["data"]["test"] == 1797
     assert [line["step"] for line in lines(workdir)] == [4, 8, 10, 12, 16, 20, 20, 20]
     assert {p.name for p in (workdir / "checkpoints").iterdir()} >= {"15", "20"}
+    assert sum(result["parameters"].values()) > 1000 and result["memory"]["host"] > 1e7
+    details = json.loads((workdir / "details.json").read_text())
+    assert details["step"] == 20 and details["examples"] == record["data"]["test"]
+    page = (workdir / "report.html").read_text()
+    assert "test nll, nats" in page and record["data"]["digest"] in page
 
 
 def test_a_run_is_loaded_without_a_word_and_shown_in_two_lines(finished, caplog):

@@ -40,6 +40,7 @@ GROUPS = {
         "sweep": "vae.sweeps.commands:sweep",
         "config": "vae.experiment_commands:config",
         "lr_range": "vae.experiment_commands:lr_range",
+        "report": "vae.experiment_commands:report",
         "list": "vae.experiment_commands:listing",
         "compare": "vae.experiment_commands:compare",
         "results": "vae.experiment_commands:results",

@@ -1,4 +1,4 @@
-"""The commands on experiments and their runs: train, list, compare, results and others."""
+"""The commands on experiments and their runs: train, report, list, compare and others."""
 
 from __future__ import annotations
 
@@ -178,6 +178,33 @@ def results(*, workdir: str | Path = "runs", out: Path | None = None) -> Output:
     return Output([write(Path(workdir), out)], {})
 
 
+def report(*, workdir: Path) -> Output:
+    """Writes the report of a run, or of a sweep: report.html, one page that needs no network.
+
+    A run writes its report when it ends. This writes it anew, with what tasks have made since, or
+    while the run is going on. What an older run lacks (its latents, pictures) is measured first.
+
+    Examples:
+      vae report --workdir=runs/digits
+      vae report --workdir=sweeps/digits
+
+    Args:
+      workdir: The directory of a run or of a sweep.
+    """
+    workdir = user_path(workdir)
+    if (workdir / "sweep.json").is_file():
+        from vae.sweeps import results
+
+        return Output([workdir / results.REPORT], {}, results.write(workdir))
+    with Progress("starting"):
+        from vae.report.complete import complete
+        from vae.report.report import write
+
+        prepare(None)
+    complete(workdir)
+    return Output([write(workdir)])
+
+
 def listing(*, workdir: Path | None = None) -> Output:
     """Lists the experiments that there are, or the runs and sweeps in a directory.
 
@@ -201,17 +228,26 @@ def listing(*, workdir: Path | None = None) -> Output:
     return Output([], {}, "\n".join(lines))
 
 
-def compare(*workdirs: str) -> Output:
+def compare(*workdirs: str, out: Path | None = None) -> Output:
     """Compares runs: what differs in their configs, and what each came to.
 
     Examples:
       vae compare runs/digits runs/wide
+      vae compare runs/digits runs/wide --out=wide.html
       vae compare sweeps/digits/trials/0000 sweeps/digits/trials/0001 --json
+
+    Args:
+      *workdirs: the directories of two runs or more.
+      out: A page of HTML to write, which also has their curves, and samples side by side.
     """
     from vae.report.compare import compare
 
     text, figures = compare(workdirs)
-    return Output([], figures, text)
+    if out is None:
+        return Output([], figures, text)
+    from vae.report.compare_page import write
+
+    return Output([write(workdirs, user_path(out))], figures, text)
 
 
 def udr(*workdirs: str, split: Split = "test", num: Count = 5000) -> Output:

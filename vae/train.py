@@ -22,16 +22,18 @@ from vae.data.batches import Batches, stack
 from vae.data.labels import called
 from vae.data.prepare import first_examples
 from vae.errors import InputError
+from vae.evaluation.details import details
 from vae.evaluation.evaluator import Evaluator, Stopped
 from vae.experiment import Experiment, prepare
 from vae.files import user_path
 from vae.probability.terms import Batch
+from vae.report import report
 from vae.rules.config import check_config
 from vae.run import Run
 from vae.training import devices, loop, processes
 from vae.training.logs import Log
 from vae.training.profiling import profiled
-from vae.training.run_record import check_data, check_resume, completed, recorded
+from vae.training.run_record import Record, check_data, check_resume, completed, recorded
 from vae.training.state import State, evaluation_variables
 from vae.training.step import Report
 
@@ -90,15 +92,29 @@ def train(
         if traced:
             program = dataclasses.replace(program, step=traced(program.step))
         outcome = loop.run(program, config, record.checkpoints, record.log, stop_requested)
-        if outcome.status != "completed":
-            return record.finish(outcome)
-        test = experiment.test(mesh)
-        variables = devices.whole(evaluation_variables(outcome.state), mesh)
-        try:
-            figures = test.figures(test.estimate(variables, stop_requested))
-        except Stopped:
-            return record.finish(outcome)
-        return record.finish(outcome, figures, test.protocol)
+        result = _finished(experiment, record, outcome, mesh, stop_requested)
+    report.write_if_possible(workdir)
+    return result
+
+
+def _finished(
+    experiment: Experiment,
+    record: Record,
+    outcome: loop.Outcome,
+    mesh: jax.sharding.Mesh,
+    stop_requested: Callable[[], bool],
+) -> dict[str, Any]:
+    """Evaluates the test set of a run that has taken all its steps, and records how it ended."""
+    if outcome.status != "completed":
+        return record.finish(outcome)
+    test = experiment.test(mesh)
+    variables = devices.whole(evaluation_variables(outcome.state), mesh)
+    try:
+        estimate = test.estimate(variables, stop_requested)
+    except Stopped:
+        return record.finish(outcome)
+    found = details(estimate, experiment.dataset.test)
+    return record.finish(outcome, test.figures(estimate), test.protocol, found)
 
 
 def check(config: ml_collections.ConfigDict, workdir: Path, mesh: jax.sharding.Mesh) -> None:

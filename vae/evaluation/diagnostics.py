@@ -151,22 +151,33 @@ def summary(
 
 def collapse_warning(estimate: Estimate) -> str | None:
     """Returns one sentence if the posterior has collapsed onto the prior, else None."""
-    if not np.isfinite(estimate.kl).all():
-        return None  # a model that diverged, about which this says nothing
-    counted, active, total = activity(estimate)
-    if active >= min(total, max(1, total / 10)):
+    return collapse(*activity(estimate), float(estimate.kl.mean()))
+
+
+def collapse(counted: str, active: int, total: int, kl: float) -> str | None:
+    """Returns one sentence if so few latents are active that there is a collapse, else None.
+
+    Args:
+      counted, active, total: see `activity`.
+      kl: the mean KL in nats; of one that is not finite nothing is said, for the model diverged.
+    """
+    if not math.isfinite(kl) or active >= min(total, max(1, total / 10)):
         return None
     return (
         f"Posterior collapse: {active} of {total} latent {counted} are active and the KL is "
-        f"{estimate.kl.mean():.3g} nats; a lower objective.beta, objective.beta_warmup_steps, "
+        f"{kl:.3g} nats; a lower objective.beta, objective.beta_warmup_steps, "
         "objective.free_bits, training.aggressive_steps or model.posterior='batch_normalized' "
         "keeps the latents in use."
     )
 
 
-def few_samples_warning(estimate: Estimate, num_samples: int) -> str | None:
-    """Returns one sentence if almost none of the K samples carry the NLL, else None."""
-    ess = estimate.ess.mean()
+def few_samples_warning(ess: float, num_samples: int) -> str | None:
+    """Returns one sentence if almost none of the K samples carry the NLL, else None.
+
+    Args:
+      ess: the mean effective sample size; NaN where samples are not weighed.
+      num_samples: K.
+    """
     if num_samples < MANY_SAMPLES or not ess < FEW_SAMPLES:
         return None
     return (

@@ -125,7 +125,8 @@ def make_evaluator(
             return own | {f"{split}/examples": len(estimated.elbo)}
         if warn and (warning := collapse_warning(estimated)):
             logger.warning(warning)
-        if warn and weighed and (warning := few_samples_warning(estimated, num_samples)):
+        ess = float(estimated.ess.mean())
+        if warn and weighed and (warning := few_samples_warning(ess, num_samples)):
             logger.warning(warning)
         if warn and not bounded:
             logger.warning("%s.", NO_BOUND)

@@ -33,9 +33,11 @@ from vae.compiled import Compiled
 from vae.config.traced import static
 from vae.data.batches import Batches
 from vae.errors import InputError
+from vae.evaluation.details import details
 from vae.evaluation.evaluator import Stopped
 from vae.experiment import Experiment, prepare
 from vae.population.stacked import initial_states, make_batch, make_step, unstacked
+from vae.report import report
 from vae.train import check, drawer
 from vae.training import devices, loop
 from vae.training.arrays import sizes
@@ -114,7 +116,7 @@ def _train(members: list[Member], started: float) -> list[dict[str, Any]]:
         outcomes = population.run()
 
         whole = [outcome.status == "completed" for outcome in outcomes]
-        figures, protocol = [None] * number, None
+        figures, found, protocol = [None] * number, [None] * number, None
         if any(whole):
             test = experiment.test(mesh, number)
             variables = population.stack([evaluation_variables(o.state) for o in outcomes])
@@ -125,10 +127,16 @@ def _train(members: list[Member], started: float) -> list[dict[str, Any]]:
                     test.figures(estimate) if trained else None
                     for estimate, trained in zip(estimates, whole, strict=True)
                 ]
-        return [
-            record.finish(outcome, named, protocol)
-            for record, outcome, named in zip(records, outcomes, figures, strict=True)
+                found = [details(estimate, experiment.dataset.test) for estimate in estimates]
+        results = [
+            record.finish(outcome, named, protocol, detailed)
+            for record, outcome, named, detailed in zip(
+                records, outcomes, figures, found, strict=True
+            )
         ]
+    for member in members:
+        report.write_if_possible(member.workdir)
+    return results
 
 
 class _Population:

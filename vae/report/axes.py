@@ -70,14 +70,14 @@ def axis(
     if low == high:
         low, high = (low / 2, high * 2) if log else (low - (abs(low) or 1) / 2, high + (high or 1))
         low, high = min(low, high), max(low, high)
-    if log:
-        return Axis(low, high, start, end, True, _decades(low, high, most))
     step = _step((high - low) / most)
+    if log:
+        ticks = _decades(low, high, most) or _multiples(step, low, high)
+        return Axis(low, high, start, end, True, ticks)
     margin = (high - low) * 0.04
     low = low if zero and low == 0 else low - margin
     high = high if zero and high == 0 else high + margin
-    first, last = math.ceil(low / step - 1e-9), math.floor(high / step + 1e-9)
-    return Axis(low, high, start, end, False, tuple(i * step for i in range(first, last + 1)))
+    return Axis(low, high, start, end, False, _multiples(step, low, high))
 
 
 def labels(values: Sequence[float]) -> tuple[str, ...]:
@@ -114,11 +114,16 @@ def _step(least: float) -> float:
     return next(power * m for m in (1, 2, 2.5, 5, 10) if power * m >= least * (1 - 1e-9))
 
 
+def _multiples(step: float, low: float, high: float) -> tuple[float, ...]:
+    first, last = math.ceil(low / step - 1e-9), math.floor(high / step + 1e-9)
+    return tuple(i * step for i in range(first, last + 1))
+
+
 def _decades(low: float, high: float, most: int) -> tuple[float, ...]:
-    """Returns round numbers between the ends of a logarithmic axis."""
+    """Returns round numbers between the ends of a logarithmic axis; none if these are near."""
     powers = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
     for factors in ((1,), (1, 3), (1, 2, 5)):
         ticks = [f * 10.0**p for p in powers for f in factors if low <= f * 10.0**p <= high]
         if len(ticks) >= 3:
             return tuple(ticks[:: math.ceil(len(ticks) / (2 * most))])
-    return (low, high)
+    return ()

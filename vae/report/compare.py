@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from vae.config import flatten
 from vae.config.values import shown
@@ -16,6 +16,37 @@ from vae.terminal import aligned, number
 from vae.training.directory import read_config
 
 SAME = "(the same configs)"
+
+
+class Comparison(NamedTuple):
+    """Runs side by side; a row has a name and a cell for each run.
+
+    Attributes:
+      names: what the runs are called: their directories, without what these share.
+      runs: the runs.
+      about: what they are, and what decided their figures beside the config, where it differs.
+      configs: {key: values} of the keys in which they differ.
+      figures: {metric: values}, the test set's first; None where a run has none.
+    """
+
+    names: list[str]
+    runs: list[Summary]
+    about: list[list[str]]
+    configs: dict[str, list[Any]]
+    figures: dict[str, list[float | None]]
+
+    @property
+    def differences(self) -> list[list[str]]:
+        """Returns the rows of `configs`."""
+        return [
+            [key, *("" if value is None else shown(value) for value in values)]
+            for key, values in self.configs.items()
+        ]
+
+    def metrics(self, split: str) -> list[list[str]]:
+        """Returns the rows of a split's figures, with their errors."""
+        own = [name for name in self.figures if name.startswith(split)]
+        return [[name, *(run.figure(name) for run in self.runs)] for name in own]
 
 
 def compare(directories: Sequence[str | Path]) -> tuple[str, dict[str, Any]]:
@@ -30,6 +61,19 @@ def compare(directories: Sequence[str | Path]) -> tuple[str, dict[str, Any]]:
     Raises:
       InputError: there are fewer than two, or one is no run directory.
     """
+    found = read(directories)
+    blank = [""] * (len(found.runs) + 1)
+    rows = [["", *found.names], *found.about, blank]
+    rows += found.differences or [[SAME, *blank[1:]]]
+    for split in runs.SPLITS:
+        own = found.metrics(split)
+        rows += [blank, *own] if own else []
+    text = aligned(rows, range(1, len(blank)))
+    return "\n".join(text), {"configs": found.configs, "figures": found.figures}
+
+
+def read(directories: Sequence[str | Path]) -> Comparison:
+    """Reads runs to compare; raises as `compare`."""
     folders = [user_path(directory) for directory in directories]
     if len(folders) < 2:
         raise InputError("compare needs two runs or more: vae compare runs/a runs/b.")
@@ -37,20 +81,17 @@ def compare(directories: Sequence[str | Path]) -> tuple[str, dict[str, Any]]:
     configs = [flatten(read_config(folder) or {}) for folder in folders]
     keys = sorted({key for config in configs for key in config})
     values = {key: [config.get(key) for config in configs] for key in keys}
-    differing = {key: row for key, row in values.items() if any(x != row[0] for x in row)}
     names = [name for split in runs.SPLITS for name in _names(found, split)]
-    figures = {name: [run.metrics.get(name) for run in found] for name in names}
+    return Comparison(
+        names=_short([str(directory) for directory in directories]),
+        runs=found,
+        about=_about(found),
+        configs={key: row for key, row in values.items() if any(x != row[0] for x in row)},
+        figures={name: [run.metrics.get(name) for run in found] for name in names},
+    )
 
-    rows = _rows(found, differing, names)
-    head = ["", *_short([str(directory) for directory in directories])]
-    right = range(1, len(head))
-    text = aligned([head, *rows], right)
-    return "\n".join(text), {"configs": differing, "figures": figures}
 
-
-def _rows(
-    found: list[Summary], differing: dict[str, list[Any]], names: list[str]
-) -> list[list[str]]:
+def _about(found: list[Summary]) -> list[list[str]]:
     said: dict[str, Callable[[Summary], str]] = {
         "experiment": lambda run: run.experiment,
         "status": lambda run: run.status,
@@ -66,18 +107,6 @@ def _rows(
     }.items():
         if len({of(run) for run in found}) > 1:
             rows.append([name, *map(of, found)])
-    blank = [""] * (len(found) + 1)
-    rows.append(blank)
-    rows += [
-        [key, *("" if value is None else shown(value) for value in values)]
-        for key, values in differing.items()
-    ]
-    if not differing:
-        rows.append([SAME, *blank[1:]])
-    for split in runs.SPLITS:
-        own = [name for name in names if name.startswith(split)]
-        rows += [blank] if own else []
-        rows += [[name, *(run.figure(name) for run in found)] for name in own]
     return rows
 
 

@@ -8,7 +8,7 @@ function returns a whole `<figure>` with its title and a legend.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from markupsafe import Markup, escape
@@ -16,7 +16,7 @@ from markupsafe import Markup, escape
 from vae.report.axes import Axis, axis
 
 WIDTH, HEIGHT = 360, 220  # of a chart, in its own pixels
-TOP, RIGHT, BOTTOM = 8, 12, 34  # around what is drawn
+TOP, RIGHT, BOTTOM = 8, 16, 34  # around what is drawn
 LETTER = 6.1  # the mean width of a letter of a tick
 COLOURS = 10  # variables --c0 to --c9 of the style; an eleventh group has the first one again
 MOST = 300  # places along a line; more cannot be told apart
@@ -33,6 +33,7 @@ class Series(NamedTuple):
       dashed: whether its line is dashed.
       colour: the number of its colour; its place among the series if None.
       titles: what is said of each point that is pointed at.
+      joined: whether a chart of lines joins its values; else it has points.
     """
 
     name: str
@@ -42,6 +43,7 @@ class Series(NamedTuple):
     dashed: bool = False
     colour: int | None = None
     titles: Sequence[str] = ()
+    joined: bool = True
 
 
 def lines(
@@ -66,11 +68,11 @@ def lines(
       note: a sentence below it.
     """
     series = [_numbered(each, i) for i, each in enumerate(series)]
-    frame = _Frame.of(series, log_x=log_x, log_y=log_y, robust=True)
-    drawn = [_line(each, frame) for each in series]
-    if marked:
-        drawn += [_marks(each, frame, 3) for each in series]
-    return _figure(frame.drawn(x, y, drawn), series, title, note)
+    robust = all(each.joined for each in series)
+    frame = _Frame.of(series, log_x=log_x, log_y=log_y, robust=robust)
+    drawn = [_line(each, frame) for each in series if each.joined]
+    drawn += [_marks(each, frame, 3) for each in series if marked or not each.joined]
+    return figure(frame.drawn(x, y, drawn), title=title, series=series, note=note)
 
 
 def points(
@@ -88,7 +90,7 @@ def points(
     frame = _Frame.of(series, log_x=log_x, height=height)
     number = sum(len(each.x) for each in series)
     drawn = [_marks(each, frame, 2 if number > 200 else 3) for each in series]
-    return _figure(frame.drawn(x, y, drawn), series, title, note)
+    return figure(frame.drawn(x, y, drawn), title=title, series=series, note=note)
 
 
 def columns(
@@ -98,6 +100,7 @@ def columns(
     x: str = "",
     y: str = "",
     level: float | None = None,
+    names: Sequence[str] = (),
     note: str = "",
 ) -> Markup:
     """Returns a chart of upright bars, one beside the other.
@@ -107,6 +110,7 @@ def columns(
       title: its title.
       x, y: what the axes are, with units.
       level: bars of at least this height stand out, and a line is drawn at it.
+      names: the name of each bar, which is said when it is pointed at.
       note: a sentence below it.
     """
     numbers = [float(i) for i in range(len(values))]
@@ -117,16 +121,17 @@ def columns(
     for i, value in enumerate(values):
         if math.isfinite(value):
             ends = sorted((frame.y.at(value), frame.y.at(0)))
+            said = f"{escape(names[i])}: " if names else ""
             faint = "" if level is None or value >= level else ' class="faint"'
             drawn.append(
                 f'<rect x="{frame.x.at(i) - width / 2:.1f}" y="{ends[0]:.1f}" width="{width:.1f}" '
-                f'height="{max(0.5, ends[1] - ends[0]):.1f}"{faint}><title>{i}: {value:.4g}'
+                f'height="{max(0.5, ends[1] - ends[0]):.1f}"{faint}><title>{said}{value:.4g}'
                 "</title></rect>"
             )
     if level is not None and frame.y.low <= level <= frame.y.high:
         at = frame.y.at(level)
         drawn.append(f'<path class="level" d="M{frame.x.start:.1f} {at:.1f}H{frame.x.end:.1f}"/>')
-    return _figure(frame.drawn(x, y, drawn), [], title, note)
+    return figure(frame.drawn(x, y, drawn), title=title, note=note)
 
 
 def bars(
@@ -144,28 +149,88 @@ def bars(
       error: half the length of an error bar at each; none if it is empty.
       note: a sentence below it.
     """
-    longest = max((len(name) for name, *_ in values), default=0)
-    left = min(0.45 * WIDTH, 10 + LETTER * longest)
+    left = _room(name for name, *_ in values)
     room = LETTER * max((len(text) for *_, text in values), default=0) + 10
     errors = list(error) or [0.0] * len(values)
     ends = [value + e for (_, value, _), e in zip(values, errors, strict=True)]
     along = axis([0.0, *ends], left, WIDTH - room, zero=True)
     drawn = []
     for i, ((name, value, text), e) in enumerate(zip(values, errors, strict=True)):
-        middle, end = BAR * (i + 0.5), along.at(value)
-        first, last = sorted((along.at(0), end))
-        short = name if LETTER * len(name) <= left - 8 else f"…{name[-int((left - 14) / LETTER) :]}"
+        middle = BAR * (i + 0.5)
+        first, last = sorted((along.at(0), along.at(value)))
         drawn.append(
             f'<rect x="{first:.1f}" y="{middle - 7}" width="{max(0.5, last - first):.1f}" '
-            f'height="14" rx="2"/><text x="{left - 6:.1f}" y="{middle + 4}" text-anchor="end">'
-            f"{escape(short)}<title>{escape(name)}</title></text>"
+            f'height="14" rx="2"/>{_row_name(name, left, middle)}'
         )
         if e:
             at = f"M{along.at(value - e):.1f} {middle}H{along.at(value + e):.1f}"
             drawn.append(f'<path class="error" d="{at}"/>')
         beside = along.at(max(0.0, value + e)) + 6
         drawn.append(f'<text x="{beside:.1f}" y="{middle + 4}">{escape(text)}</text>')
-    return _figure(_svg(BAR * len(values) + 4, drawn), [], title, note)
+    return figure(_svg(BAR * len(values) + 4, drawn), title=title, note=note)
+
+
+def strips(groups: Mapping[str, Sequence[float]], *, title: str, x: str = "") -> Markup:
+    """Returns a chart of values in named rows, a point for each, over one axis `x`."""
+    left, bottom = _room(groups), BAR * len(groups) + 4
+    along = axis([x for own in groups.values() for x in own], left, WIDTH - RIGHT)
+    drawn = [
+        f'<path class="grid" d="{"".join(f"M{along.at(t):.1f} 0V{bottom}" for t in along.ticks)}"/>'
+    ]
+    for i, (name, values) in enumerate(groups.items()):
+        middle = BAR * (i + 0.5)
+        marks = (f'<circle cx="{along.at(v):.1f}" cy="{middle}" r="3.5"/>' for v in values)
+        drawn += [_row_name(name, left, middle), f'<g style="fill:var(--c0)">{"".join(marks)}</g>']
+    drawn += [
+        f'<text x="{along.at(t):.1f}" y="{bottom + 14}" text-anchor="middle">{label}</text>'
+        for t, label in zip(along.ticks, along.labels, strict=True)
+    ]
+    middle = (left + WIDTH - RIGHT) / 2
+    drawn.append(
+        f'<text class="name" x="{middle:.1f}" y="{bottom + 30}" text-anchor="middle">'
+        f"{escape(x)}</text>"
+    )
+    return figure(_svg(bottom + 34, drawn), title=title)
+
+
+def figure(
+    drawn: str, *, title: str, series: Sequence[Series] = (), note: str = "", width: float = WIDTH
+) -> Markup:
+    """Returns a chart with its title, a legend of series, and a sentence below it.
+
+    Args:
+      drawn: the chart, as SVG of `width` pixels.
+      title: its title.
+      series: those that the legend names.
+      note: the sentence.
+      width: its width in its own pixels; a wider one is moved sideways on a narrow page.
+    """
+    legend = "".join(
+        f'<span class="key"><i style="background:var(--c{each.colour})"></i>{escape(each.name)}'
+        "</span>"
+        for each in series
+        if each.name
+    )
+    said = f"<p>{escape(note)}</p>" if note else ""
+    caption = f"<figcaption><b>{escape(title)}</b>{legend}</figcaption>"
+    if width > WIDTH:
+        drawn = f'<div class="wide"><div style="width:{width}px">{drawn}</div></div>'
+    kind = "chart broad" if width > WIDTH else "chart"
+    return Markup(f'<figure class="{kind}">{caption}{drawn}{said}</figure>')
+
+
+def _room(names: Iterable[str]) -> float:
+    """Returns the width of names at the left."""
+    return min(0.45 * WIDTH, 10 + LETTER * max(map(len, names), default=0))
+
+
+def _row_name(name: str, left: float, middle: float) -> str:
+    """Returns a name at the left of a row; the end of one that is too long."""
+    short = name if LETTER * len(name) <= left - 8 else f"…{name[-int((left - 14) / LETTER) :]}"
+    return (
+        f'<text x="{left - 6:.1f}" y="{middle + 4}" text-anchor="end">{escape(short)}'
+        f"<title>{escape(name)}</title></text>"
+    )
 
 
 class _Frame(NamedTuple):
@@ -266,15 +331,3 @@ def _marks(series: Series, frame: _Frame, radius: float) -> str:
 
 def _svg(height: float, inside: Sequence[str]) -> str:
     return f'<svg viewBox="0 0 {WIDTH} {height:g}" role="img">{"".join(inside)}</svg>'
-
-
-def _figure(drawn: str, series: Sequence[Series], title: str, note: str) -> Markup:
-    legend = "".join(
-        f'<span class="key"><i style="background:var(--c{each.colour})"></i>{escape(each.name)}'
-        "</span>"
-        for each in series
-        if each.name
-    )
-    said = f"<p>{escape(note)}</p>" if note else ""
-    caption = f"<figcaption><b>{escape(title)}</b>{legend}</figcaption>"
-    return Markup(f'<figure class="chart">{caption}{drawn}{said}</figure>')

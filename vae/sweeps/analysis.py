@@ -1,18 +1,15 @@
-"""The points of a sweep as an Optuna study: which keys matter to the objective, and its plots.
+"""The points of a sweep as an Optuna study, which says which keys matter to the objective.
 
-Optuna's plots show a study. This one is made from the sweep's points, each with its mean over
-seeds, so that grids have the plots too and the coordinator alone touches the search's own study.
+It is made from the sweep's points, each with its mean over seeds, so that grids are asked, too, and
+the coordinator alone touches the search's own study.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from functools import partial
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import optuna
-import plotly.graph_objects as go
-from optuna import visualization
 from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution
 from optuna.importance import FanovaImportanceEvaluator
 from optuna.trial import TrialState, create_trial
@@ -63,25 +60,6 @@ def importances(made: optuna.Study) -> dict[str, float]:
     if not _can_be_compared(made):
         return {}
     return optuna.importance.get_param_importances(made, evaluator=ANOVA)
-
-
-def figures(made: optuna.Study, objective: str) -> list[tuple[str, go.Figure]]:
-    """Returns Optuna's plots with their titles, those that there are enough points for."""
-    complete = made.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
-    if not any(trial.params for trial in complete):
-        return []
-    found: list[tuple[str, Callable[..., Any]]] = [
-        ("Optimisation history", visualization.plot_optimization_history)
-    ]
-    if _can_be_compared(made):
-        found.append(
-            ("Importances", partial(visualization.plot_param_importances, evaluator=ANOVA))
-        )
-    found += [
-        ("Parallel coordinates", visualization.plot_parallel_coordinate),
-        ("Slices", visualization.plot_slice),
-    ]
-    return [(title, plot(made, target_name=objective)) for title, plot in found]
 
 
 def _can_be_compared(made: optuna.Study) -> bool:

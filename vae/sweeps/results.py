@@ -2,7 +2,7 @@
 
     results.csv, results.json   a row for each point: what was swept, and its metrics
     best.py                     the best point, as a config file that can be launched
-    report.html                 the table and Optuna's plots, on one page that needs no network
+    report.html                 all of it, with charts, on one page that needs no network
 
 Trials that differ only in their seeds make one row, with metrics averaged over seeds and their
 standard errors. Beside metrics are figures that tasks left in the trials, and published ones
@@ -18,17 +18,18 @@ import pprint
 import statistics
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from vae.errors import InputError
-from vae.report import sweep as report
 from vae.report.results import SEEDS
-from vae.sweeps import analysis, measured, progress, record
+from vae.sweeps import analysis, measured, progress, record, sweep_page
+from vae.sweeps.rows import Figure, Row
 from vae.sweeps.trials import Trial
 from vae.terminal import aligned
 from vae.training import directory
 
 SHOWN = ("test/nll", "test/elbo", "test/bits_per_dim")  # beside the objective, in the tables
+REPORT = "report.html"
 MAX_SHOWN = 30  # rows of the terminal's table
 
 BEST = '''"""{headline}
@@ -50,42 +51,6 @@ def get_config():
     override(config, OVERRIDES)
     return config
 '''
-
-
-class Figure(NamedTuple):
-    """A metric over the runs that completed."""
-
-    mean: float
-    stderr: float | None  # over seeds; None of a single run
-    runs: int
-
-    def __str__(self) -> str:
-        return f"{self.mean:.5g}" + ("" if self.stderr is None else f" +- {self.stderr:.2g}")
-
-
-class Row(NamedTuple):
-    """A point of the sweep: trials that differ only in their seeds.
-
-    Attributes:
-      values: what was swept, without seeds, by dotted key.
-      trials: the trials with these values.
-      statuses: how many of them have each status.
-      objective: the objective of those that completed, None if none did.
-      figures: the objective and their other main metrics, by name.
-      seconds: the mean time of a run that completed.
-    """
-
-    values: dict[str, Any]
-    trials: list[Trial]
-    statuses: dict[str, int]
-    objective: Figure | None
-    figures: dict[str, Figure]
-    seconds: float | None
-
-    @property
-    def whole(self) -> bool:
-        """Returns whether every one of its trials completed."""
-        return self.statuses.keys() == {"completed"}
 
 
 def write(workdir: Path) -> str:
@@ -118,14 +83,15 @@ def write(workdir: Path) -> str:
     headline = f"{workdir}: {progress.describe(trials, sweep)}"
     header, cells = _cells(ranked, sweep)
     remarks = [*_remarks(trials), *measured.protocols([trial.workdir for trial in trials])]
-    report.write(
-        workdir / "report.html",
-        title=f"Sweep of {sweep['config']}",
-        headline=headline,
-        header=header,
-        rows=cells,
+    sweep_page.write(
+        workdir / REPORT,
+        sweep=sweep,
+        headline=progress.describe(trials, sweep),
+        rows=rows,
+        ranked=ranked,
+        table=(header, cells),
         remarks=remarks,
-        figures=analysis.figures(study, sweep["objective"]),
+        importances=importances,
     )
     return "\n".join(
         [
@@ -137,7 +103,7 @@ def write(workdir: Path) -> str:
             *remarks,
             *_shares(importances),
             *([f"best: vae train --config={workdir / 'best.py'}"] if best else []),
-            f"more: {workdir / 'report.html'}, results.csv, results.json",
+            f"more: {workdir / REPORT}, results.csv, results.json",
         ]
     )
 

@@ -36,9 +36,14 @@ def arrays_of(tree: Any) -> dict[str, str]:
     return {dotted(path): NOTHING if nothing(x) else type_of(x) for path, x in leaves}
 
 
+def parameters(params: dict[str, Any]) -> dict[str, int]:
+    """Returns the number of weights of each part of a model."""
+    return {key: sum(x.size for x in jax.tree.leaves(tree)) for key, tree in params.items()}
+
+
 def sizes(params: dict[str, Any]) -> str:
     """Returns the number of weights: "172,629 parameters: decoder 84,800, encoder 87,828, ..."."""
-    number = {key: sum(x.size for x in jax.tree.leaves(tree)) for key, tree in params.items()}
+    number = parameters(params)
     parts = ", ".join(f"{key} {size:,}" for key, size in number.items() if size)
     return f"{sum(number.values()):,} parameters: {parts}"
 

@@ -19,6 +19,7 @@ from vae.files import check_file, whole
 
 STATUSES = ("completed", "preempted", "diverged", "failed")
 NUMBER = int | float
+DETAILS = "details.json"  # what the figures are means of, see vae/evaluation/details.py
 STOP = "stop"  # a file that asks one of several runs trained together to save and end
 
 

@@ -22,8 +22,8 @@ from vae.data.examples import Dataset
 from vae.data.identity import check_identity
 from vae.errors import InputError
 from vae.networks import lite0_weights
-from vae.training import directory, facts, loop, processes
-from vae.training.arrays import digest
+from vae.training import directory, facts, loop, memory, processes
+from vae.training.arrays import digest, parameters
 from vae.training.checkpoint_errors import OtherState, Unreadable
 from vae.training.checkpoints import Checkpoints
 from vae.training.history import history
@@ -121,9 +121,11 @@ class Record(NamedTuple):
         outcome: loop.Outcome,
         figures: dict[str, float] | None = None,
         protocol: dict[str, Any] | None = None,
+        details: dict[str, Any] | None = None,
     ) -> dict[str, Any]:
-        """Writes `result.json`, with the test set's metrics and their protocol.
+        """Writes `result.json`, with the test set's metrics, their protocol, and what it took.
 
+        `details.json` has what the metrics are means of, see `vae/evaluation/details.py`.
         A run that has taken all its steps is `completed` if it has these metrics, `preempted`
         before, and `diverged` if they are not finite.
         """
@@ -145,8 +147,13 @@ class Record(NamedTuple):
         if error := fault(outcome, result["metrics"]):
             result |= {"status": "diverged", "error": error}
         result["seconds"] = time.monotonic() - self.started
+        result |= {"parameters": parameters(outcome.state.params), "memory": memory.peaks()}
         result = directory.finite(result)
         if processes.is_first():
+            if details:
+                directory.write_json(
+                    self.workdir / directory.DETAILS, {"step": outcome.step} | details
+                )
             directory.write_json(self.workdir / "result.json", result)
         return result
 
