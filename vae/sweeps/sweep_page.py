@@ -108,7 +108,7 @@ def _charts(
         for key in sorted(keys, key=lambda k: -importances.get(k, 0))[:KEYS]
     ]
     curves = [
-        Series(_name(row), list(logged), list(logged.values()))
+        Series(_short(row), list(logged), list(logged.values()))
         for row in found[:BEST]
         if len(logged := _logged(row.trials, objective)) > 1
     ]
@@ -134,6 +134,12 @@ def _name(row: Row) -> str:
     """Returns what a point is called in a legend."""
     values = (f"{key.rpartition('.')[2]}={_shown(value)}" for key, value in row.values.items())
     return " ".join(values) or row.trials[0].workdir.name
+
+
+def _short(row: Row) -> str:
+    """Returns what it is called where there is little room: its values, without their keys."""
+    values = [_shown(value) for value in row.values.values()]
+    return ", ".join(values) if len(values) > 1 else _name(row)
 
 
 def _shown(value: Any) -> str:
