@@ -116,7 +116,9 @@ def _train(members: list[Member], started: float) -> list[dict[str, Any]]:
         outcomes = population.run()
 
         whole = [outcome.status == "completed" for outcome in outcomes]
-        figures, found, protocol = [None] * number, [None] * number, None
+        figures: list[Any] = [None] * number
+        found: list[Any] = [None] * number
+        protocol = None
         if any(whole):
             test = experiment.test(mesh, number)
             variables = population.stack([evaluation_variables(o.state) for o in outcomes])

@@ -90,8 +90,9 @@ def _marked(found: compare.Comparison, split: str, *, one_data: bool) -> list[li
     for name, *cells in found.metrics(split):
         values = [x for x in found.figures[name] if x is not None]
         better = BETTER.get(name.removeprefix(split))
-        told = better and one_data and len(set(values)) > 1
-        best = better(values) if told else None
+        best = None
+        if better and one_data and len(set(values)) > 1:
+            best = better(values)
         rows.append(
             [
                 name.removeprefix(split).replace("_", " "),
