@@ -51,7 +51,7 @@ def test_seeds_make_one_point_and_points_are_in_the_order_of_beta(tmp_path):
 def undrawn(monkeypatch):
     """Leaves the picture out."""
     blank = np.zeros((1, 1, 3), np.uint8)
-    monkeypatch.setattr("vae.report.rate_distortion_page.page", lambda *_: blank)
+    monkeypatch.setattr("vae.report.rate_distortion.page.page", lambda *_: blank)
 
 
 def test_what_else_differs_makes_curves_of_their_own(tmp_path, undrawn):

@@ -101,7 +101,7 @@ def measure(
         },
     }
     from vae.modalities import pictures
-    from vae.report.rate_distortion_page import page
+    from vae.report.rate_distortion.page import page
 
     path = folder / f"{FILE}.png"
     pictures.save(page(points, key, values), path)

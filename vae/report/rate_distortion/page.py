@@ -1,4 +1,4 @@
-"""The page of rate-distortion and rate-accuracy curves, see `rate_distortion.py`."""
+"""The page of rate-distortion and rate-accuracy curves, see `__init__.py`."""
 
 from __future__ import annotations
 
