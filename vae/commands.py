@@ -39,6 +39,7 @@ GROUPS = {
         "train": "vae.experiment_commands:train",
         "sweep": "vae.sweeps.commands:sweep",
         "config": "vae.experiment_commands:config",
+        "data": "vae.experiment_commands:data",
         "lr_range": "vae.experiment_commands:lr_range",
         "report": "vae.experiment_commands:report",
         "list": "vae.experiment_commands:listing",

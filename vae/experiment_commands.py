@@ -113,6 +113,33 @@ def config(experiment: ExperimentFile, *, full: bool = False) -> Output:
     return Output([], figures, "\n".join([head, "", *aligned(rows, ())]))
 
 
+def data(experiment: ExperimentFile, *, workdir: Path | None = None) -> Output:
+    """Shows the data of an experiment: examples, counts, ranges, copies, and what leaks.
+
+    A page, data.html, has examples of each split, the classes, the columns and attributes, what is
+    missing, and which examples or identities are in two splits.
+
+    Examples:
+      vae data experiments/digits.py
+      vae data experiments/folder.py --config.data.path=DIR
+
+    Args:
+      experiment: the experiment.
+      workdir: Where the page is written; runs/NAME of the experiment's file if absent.
+
+    Raises:
+      InputError: the data cannot be read.
+    """
+    from vae.report.data import write
+    from vae.rules.config import check_config
+
+    check_config(experiment.config)
+    with Progress("looking at the data"):
+        folder = user_path(workdir or Path("runs") / experiment.file.stem)
+        text, paths, figures = write(experiment.name, experiment.config.data, folder)
+    return Output(paths, figures, text)
+
+
 def lr_range(
     experiment: ExperimentFile,
     *,

@@ -24,7 +24,7 @@ def check_splits(splits: Mapping[str, Examples], description: str) -> None:
             description,
             ", ".join(few),
         )
-    marks = {name: set(found) for name, found in _marks(splits).items()}
+    marks = {name: set(found) for name, found in marks_of(splits).items()}
     names = list(marks)
     for i, first in enumerate(names):
         for second in names[i + 1 :]:
@@ -54,7 +54,7 @@ def check_outliers(values: np.ndarray, low: float, high: float, what: str) -> No
         )
 
 
-def _marks(splits: Mapping[str, Examples]) -> dict[str, Sequence[Hashable]]:
+def marks_of(splits: Mapping[str, Examples]) -> dict[str, Sequence[Hashable]]:
     """Returns each split's marks, equal for equal examples; {} where they are not known."""
     kinds = {type(examples) for examples in splits.values()}
     if len(kinds) > 1:

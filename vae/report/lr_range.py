@@ -21,12 +21,13 @@ def write(found: Range, workdir: Path, experiment: str, now: float) -> list[Path
       experiment: the name of the experiment.
       now: the rate of its config.
     """
+    rates = found.rates.tolist()
     known = found.smoothed[np.isfinite(found.smoothed)]
     ends = [float(known.min()), float(known.max())] if len(known) else []
     series = [
-        Series("of each call", found.rates, found.losses, colour=7),
-        Series("smoothed", found.rates, found.smoothed, colour=0),
-        Series(f"of the config, {now:g}", [now] * len(ends), ends, dashed=True, colour=7),
+        Series("of each call", rates, found.losses.tolist(), colour=7),
+        Series("smoothed", rates, found.smoothed.tolist(), colour=0),
+        Series(f"of the config, {now:g}", [now] * len(ends), ends, dashed=True, colour=2),
     ]
     if found.suggestion:
         rate = found.suggestion
