@@ -5,10 +5,37 @@ import os
 import signal
 import struct
 import time
+from typing import ClassVar
 
 from tensorboard.compat.proto.event_pb2 import Event, SessionLog
 
 from vae.training import loop
+from vae.training.trackers import Tracker
+
+
+class Kept(Tracker):
+    """A tracker that keeps what it is told; `fails` names the call that it cannot take."""
+
+    told: ClassVar[list] = []
+    fails = ""
+    known, place = {"id": "7"}, "Kept is nowhere"
+
+    def __init__(self, run):
+        self.take("begin", run)
+
+    def scalars(self, step, values):
+        self.take("scalars", step, values)
+
+    def sheet(self, step, name, sheet):
+        self.take("sheet", step, name, sheet)
+
+    def end(self, result):
+        self.take("end", result)
+
+    def take(self, call, *what):
+        if call == self.fails:
+            raise ConnectionError(f"nobody\nanswers {call}")
+        self.told.append((call, *what))
 
 
 def lines(workdir):

@@ -14,7 +14,7 @@ import jax
 import numpy as np
 import pytest
 from configs import tiny
-from logged import events, interrupt_at, lines, shown_by_tensorboard, wait_for_checkpoint
+from logged import Kept, events, interrupt_at, lines, shown_by_tensorboard, wait_for_checkpoint
 
 import vae
 from vae import experiment
@@ -33,7 +33,9 @@ ROOT = Path(__file__).resolve().parents[1]
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory):
     workdir = tmp_path_factory.mktemp("finished")
-    return workdir, vae.train(tiny(log__tensorboard=True, log__images_every_steps=20), workdir)
+    Kept.told.clear()
+    told = {"log__tensorboard": True, "log__trackers": ("logged:Kept",)}
+    return workdir, vae.train(tiny(**told, log__images_every_steps=20), workdir)
 
 
 def test_a_run_leaves_what_it_promises(finished):
@@ -79,6 +81,18 @@ def test_tensorboard_has_the_pictures_that_are_on_disk(finished):
     }
     assert shown.keys() == {"samples_00000020.png", "reconstructions_00000020.png"}
     assert shown == {path.name: path.read_bytes() for path in (workdir / "images").iterdir()}
+
+
+def test_a_tracker_is_told_what_is_logged_and_how_the_run_ended(finished):
+    workdir, result = finished
+    begin, *calls, end = Kept.told
+    assert begin[1].name == workdir.name and begin[1].config["training"]["steps"] == 20
+    assert end == ("end", result)
+    figures = [{"step": step} | what[0] for call, step, *what in calls if call == "scalars"]
+    logged = (workdir / "metrics.jsonl").read_text().splitlines()
+    assert figures == [json.loads(line) for line in logged]
+    sheets = [(step, what[0]) for call, step, *what in calls if call == "sheet"]
+    assert sheets == [(20, "samples"), (20, "reconstructions")]
 
 
 def test_a_complete_run_says_so_and_is_not_trained_again(finished, caplog):

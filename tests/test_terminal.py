@@ -154,6 +154,53 @@ def test_what_there_is_room_for_is_shown(width, monkeypatch):
     )
 
 
+class Training(terminal.Progress):
+    curve = "loss"
+
+
+def test_a_terminal_shows_the_course_of_the_loss(monkeypatch):
+    now = [100.0]
+    monkeypatch.setattr("time.monotonic", lambda: now[0])
+    task = Training("training", 20_000, "steps", examples=128)
+    losses = [900.0, float("nan"), *range(200, 80, -10), *range(80, 91), 91.0]
+    for step, loss in enumerate(losses):
+        now[0] += 1
+        task.at(100 * step, {"loss": loss, "kl": 13.6367})
+
+    def shown(width, encoding="utf-8"):
+        file = io.TextIOWrapper(io.BytesIO(), encoding)
+        return live.render(task, Console(width=width, file=file), Spinner("line")).plain[2:]
+
+    # The latter half of the finite losses: 90, and 80 to 91.
+    expected = "training   2,500/20,000  loss  91.00  ▇▁▂▂▃▄▅▅▆▇▇█  kl  13.64   2:55 left"
+    assert shown(80) == expected
+    assert "█" not in shown(80, "ascii") and "  100.0 steps/s" in shown(80, "ascii")
+    assert "▇▁▂▂▃▄▅▅▆▇▇█  kl  13.64   100.0 steps/s" in shown(120)
+    assert not any(set(part.text) & set(terminal.BLOCKS) for part in task.parts())  # of a pipe
+
+
+@pytest.mark.parametrize(
+    ("values", "shown"),
+    [([3, 2, 1], "█▅▁"), ([5.0, 5.0, 5.0], "▁▁▁"), (range(24), "▁▂▂▃▄▄▅▅▆▇▇█")],
+)
+def test_a_curve_has_a_block_for_each_share(values, shown):
+    assert terminal.spark(values) == shown
+
+
+@pytest.mark.parametrize(
+    ("value", "error", "shown"),
+    [
+        (-157.6123, 0.971, "-157.61±0.97"),
+        (-7.184e-06, 0.0033, "0.0000±0.0033"),
+        (-148_412.3, 103.0, "-148,412±103"),
+        (3.55, 0.0, "3.550±0"),
+        (3.55, float("nan"), "3.550±nan"),
+    ],
+)
+def test_a_figure_and_its_error_have_the_same_places(value, error, shown):
+    assert terminal.measured(value, error) == shown
+
+
 def test_a_pipe_has_plain_lines_now_and_then(monkeypatch, capsys):
     now = [100.0]
     monkeypatch.setattr("time.monotonic", lambda: now[0])

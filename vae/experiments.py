@@ -6,6 +6,7 @@ The package's own experiments are modules here: `from vae.experiments import dig
 from __future__ import annotations
 
 import ast
+import re
 import runpy
 from collections.abc import Mapping
 from pathlib import Path
@@ -162,7 +163,8 @@ def _value(text: str, now: Any, *, free: bool) -> Any:
     try:
         value = ast.literal_eval(text)
     except (ValueError, SyntaxError, TypeError, MemoryError, RecursionError):
-        return text
+        names = isinstance(now, tuple) and re.fullmatch(r"[\w.:]+(,[\w.:]+)*", text)
+        return tuple(text.split(",")) if names else text
     if isinstance(now, str) and not isinstance(value, str):
         return text
     return (value,) if isinstance(now, tuple) and not isinstance(value, tuple | list) else value

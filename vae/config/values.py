@@ -126,6 +126,18 @@ class Choices(NamedTuple):
         return any(choice.part for choice in AXES[self.axis].values())
 
 
+class Known(NamedTuple):
+    """One of some names, or "module:Name"."""
+
+    names: tuple[str, ...]
+
+    def allows(self, value: Any) -> bool:
+        return isinstance(value, str) and (value in self.names or is_own(value))
+
+    def __str__(self) -> str:
+        return f'one of {", ".join(self.names)} or "module:Name"'
+
+
 class Setting(NamedTuple):
     """A setting of a part of one's own: a value that a config's file can hold."""
 
@@ -146,6 +158,7 @@ STEPS, WEIGHT, ABOVE_ZERO = Whole(0), Real(), Real(TINY)
 WIDTHS = Each(Whole(1, SIZE))
 DEPTH, SOME = Whole(1, LAYERS), Whole(1, SIZE)
 SETTING = Setting()
+TRACKER = Known(("wandb", "mlflow", "aim"))
 
 
 def shown(value: Any, longest: int = 80) -> str:

@@ -20,12 +20,20 @@ class Sheet(NamedTuple):
       text: the same as lines of text, where examples are read; "" where they are looked at.
       files: the contents of files of a format of its own, for what a picture cannot hold, by the
         ends of their names: ".csv"; "/03.wav" is a file in a folder with the picture's name. A
-        .wav file is also heard in TensorBoard.
+        .wav file is also heard in TensorBoard and trackers.
     """
 
     picture: np.ndarray
     text: str = ""
     files: Mapping[str, bytes] = {}
+
+    def sounds(self) -> dict[str, bytes]:
+        """Returns the .wav files by name: "03" of "/03.wav", "sound" of ".wav"."""
+        return {
+            end.strip("/_").removesuffix(".wav") or "sound": content
+            for end, content in self.files.items()
+            if end.endswith(".wav")
+        }
 
     def save(self, path: Path) -> list[Path]:
         """Writes the picture at `path`, a .png, the text as .txt and the files beside it.

@@ -210,7 +210,7 @@ class _Population:
                     status, step, metrics, reason = stop.value
                     if reason:
                         folder = self._members[m].workdir
-                        logger.info("%s ends at step %d: %s.", folder, step, reason)
+                        logger.info("%s ends at step %d by %s.", folder, step, reason)
                     self._records[m].checkpoints.wait()
                     outcomes[m] = loop.Outcome(status, step, self._member(m), metrics, reason)
                     waiting.pop(m, None)

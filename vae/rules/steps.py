@@ -1,13 +1,15 @@
-"""The rules of how a run is trained and validated: steps, batches, optimizer."""
+"""The rules of how a run is trained, validated and logged: steps, batches, optimizer."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from importlib.util import find_spec
 
 from ml_collections import ConfigDict
 
 from vae.config import get
 from vae.config.keys import KEYS
+from vae.config.own import is_own
 from vae.errors import InputError
 
 COUPLED = ("beta_tc", "dip_i", "dip_ii", "info_vae", "wae")  # objectives of a whole batch
@@ -79,10 +81,23 @@ def _patience(config: ConfigDict) -> None:
         )
 
 
+def _trackers(config: ConfigDict) -> None:
+    named, usual = config.log.trackers, KEYS["log.project"].default
+    if config.log.project != usual and not named:
+        raise InputError(f"log.project={config.log.project!r} has no effect with log.trackers=().")
+    for name in named:
+        if not is_own(name) and find_spec(name) is None:
+            raise InputError(
+                f"log.trackers={name!r} needs the package {name}, which is not installed: pip "
+                f"install {name}."
+            )
+
+
 STEPS: tuple[Callable[[ConfigDict], None], ...] = (
     _steps_of_a_call,
     _micro_batches,
     _whole_matrices,
     _encoder_updates,
     _patience,
+    _trackers,
 )

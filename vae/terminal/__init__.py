@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import itertools
 import math
 import numbers
 import sys
@@ -21,6 +22,8 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any, NamedTuple, Self
 
 EVERY = 30.0  # seconds between two plain lines of a task
+BLOCKS = "▁▂▃▄▅▆▇█"
+CELLS = 12  # of a curve
 
 _lock = threading.RLock()
 _tasks: list[Progress] = []  # the innermost last
@@ -60,7 +63,12 @@ class Progress:
       unit: the name of a unit, in the plural, if its speed is to be shown.
       start: how many units were done before.
       examples: how many examples a unit is, if their speed is to be shown.
+
+    Attributes:
+      curve: the name of the figure that a terminal shows as a curve, too.
     """
+
+    curve = ""
 
     def __init__(
         self,
@@ -74,6 +82,7 @@ class Progress:
         self.doing, self.total, self.unit, self.examples = doing, total, unit, examples
         self.done = start
         self.figures: Mapping[str, float | str] = {}
+        self._course: list[float] = []  # of the figure that is shown as a curve
         self._began = self._said = time.monotonic()
         self._inside = 0.0  # seconds spent in tasks within this one
         self._first: tuple[int, float] | None = None  # units, and seconds, at the first `at`
@@ -122,6 +131,9 @@ class Progress:
         self.done = done
         if figures is not None:
             self.figures = figures
+            value = figures.get(self.curve)
+            if isinstance(value, numbers.Real) and math.isfinite(value):
+                self._course.append(float(value))
         if _line is None and (tell or time.monotonic() > self._said + EVERY):
             self.tell()
 
@@ -138,8 +150,11 @@ class Progress:
         before, self._lap = self._lap, (self.done, self.seconds)
         return _rate(before, self._lap)
 
-    def parts(self) -> list[Part]:
-        """Returns the pieces of the line, in their order."""
+    def parts(self, *, curve: bool = False) -> list[Part]:
+        """Returns the pieces of the line, in their order.
+
+        With `curve` they have the course of a figure, of late: of the latter half of the task.
+        """
         if self.total is None:
             return [Part(0, self.doing), Part(1, duration(self.seconds))]
         rate = _rate(self._first, (self.done, self.seconds))
@@ -148,12 +163,15 @@ class Progress:
         for i, (name, value) in enumerate(self.figures.items()):
             text = value if isinstance(value, str) else f"{number(value):>6}"
             parts.append(Part(3 + 2 * i, f"{name} {text}".strip()))
+            if curve and name == self.curve and len(self._course) > 2:
+                first = max(0, min(len(self._course) // 2, len(self._course) - CELLS))
+                parts.append(Part(4, spark(self._course[first:])))
         if not rate and self.done < self.total and self.seconds > 1:
             parts.append(Part(2, duration(self.seconds)))
         if rate and self.unit:
-            parts.append(Part(4, speed(rate, self.unit)))
+            parts.append(Part(6, speed(rate, self.unit)))
         if rate and self.examples:
-            parts.append(Part(6, speed(rate * self.examples, "examples")))
+            parts.append(Part(8, speed(rate * self.examples, "examples")))
         if rate and self.done < self.total:
             parts.append(Part(2, f"{duration((self.total - self.done) / rate):>5} left"))
         return parts
@@ -208,6 +226,24 @@ def speed(rate: float, unit: str) -> str:
     """Returns "12.50 steps/s", or "1.250 s/step" if a unit takes longer than a second."""
     named, rate = (f"{unit}/s", rate) if rate >= 1 else (f"s/{unit[:-1]}", 1 / rate)
     return f"{number(rate):>6} {named}"
+
+
+def spark(values: Sequence[float]) -> str:
+    """Returns a curve of figures, at most `CELLS` wide: each block is the mean of its share."""
+    cells = min(CELLS, len(values))
+    ends = [round(i * len(values) / cells) for i in range(cells + 1)]
+    means = [math.fsum(values[a:b]) / (b - a) for a, b in itertools.pairwise(ends)]
+    low, high = min(means), max(means)
+    scale = (len(BLOCKS) - 1) / (high - low) if high > low else 0.0
+    return "".join(BLOCKS[round((mean - low) * scale)] for mean in means)
+
+
+def measured(value: float, error: float) -> str:
+    """Returns a figure with its standard error, both to the second digit of the error."""
+    if not (math.isfinite(value) and math.isfinite(error) and error > 0):
+        return f"{number(value)}±{error:.2g}"
+    places = max(0, 1 - math.floor(math.log10(error)))
+    return f"{round(value, places) + 0.0:,.{places}f}±{error:,.{places}f}"
 
 
 def number(value: float) -> str:

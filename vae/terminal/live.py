@@ -120,7 +120,8 @@ def open_line(task: Callable[[], Progress]) -> Line | None:
 def render(task: Progress, console: Console, spinner: Spinner) -> Text:
     """Returns the line of a task, in one row of the console."""
     room = console.width - SPARE - 2  # behind the spinner
-    parts = task.parts()
+    ascii_only = console.options.ascii_only
+    parts = task.parts(curve=not ascii_only)
     kept: list[Part] = []
     for part in sorted(parts, key=lambda part: part.rank):
         length = sum(cell_len(other.text) + 2 for other in kept) + cell_len(part.text)
@@ -129,7 +130,7 @@ def render(task: Progress, console: Console, spinner: Spinner) -> Text:
     room -= sum(cell_len(part.text) + 2 for part in kept)
     texts = [Text(part.text) for part in parts if part in kept]
     if task.total and room >= BAR[0]:
-        width, ascii_only = min(room, BAR[1]), console.options.ascii_only
+        width = min(room, BAR[1])
         filled = round(width * min(1.0, task.done / task.total))
         bar = Text(("#" if ascii_only else "━") * filled, style="bar.complete")
         texts.insert(1, bar.append(("-" if ascii_only else "━") * (width - filled), "bar.back"))

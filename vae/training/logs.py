@@ -1,7 +1,7 @@
 """What a run writes during training: JSON lines always, TensorBoard if installed, and progress.
 
 `metrics.jsonl` has one object per logged step; the event file has the same metrics, and sheets of
-examples: pictures, text and sounds.
+examples: pictures, text and sounds. Trackers are told the same (`vae/training/trackers/`).
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import os
 import platform
 import textwrap
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,7 @@ from vae.modalities.sheets import Sheet
 from vae.training.directory import as_json, read_line, read_metric
 from vae.training.patience import METRIC
 from vae.training.processes import is_first
+from vae.training.trackers import Follower
 
 logger = logging.getLogger(__name__)
 
@@ -46,13 +48,18 @@ class Log:
     Attributes:
       going: whether a step was taken since the log was opened.
       elbos: the validation ELBO by its step, in every process.
+      result: how the run ended, or stopped, as result.json has it.
     """
 
-    def __init__(self, workdir: Path, *, tensorboard: bool) -> None:
+    def __init__(
+        self, workdir: Path, *, tensorboard: bool, trackers: Sequence[Follower] = ()
+    ) -> None:
         self._path = workdir / "metrics.jsonl"
         check_file(self._path)
         self._writes = is_first()
         self.going = False
+        self.result: dict[str, Any] = {"status": "preempted"}
+        self._trackers = trackers
         self.elbos = read_metric(workdir, METRIC)
         self._events = None
         if tensorboard and self._writes:
@@ -63,22 +70,25 @@ class Log:
 
     def scalars(self, step: int, values: dict[str, float]) -> None:
         """Appends one line; a number that is not finite is written as null."""
-        if math.isfinite(elbo := float(values.get(METRIC, math.nan))):
+        figures = {name: float(value) for name, value in values.items() if value is not None}
+        if math.isfinite(elbo := figures.get(METRIC, math.nan)):
             self.elbos[step] = elbo
         if not self._writes:
             return
-        line = {"step": step} | {
-            name: None if value is None else float(value) for name, value in values.items()
-        }
+        line = {"step": step, **dict.fromkeys(values), **figures}
         with named(self._path), open(self._path, "a", encoding="utf-8") as file:
             file.write(as_json(line) + "\n")
         if self._events:
-            self._events.scalars(step, values)
+            self._events.scalars(step, figures)
+        for tracker in self._trackers:
+            tracker.scalars(step, figures)
 
     def sheet(self, step: int, name: str, sheet: Sheet) -> None:
-        """Writes a sheet of examples to TensorBoard: its picture, its text and its .wav files."""
+        """Gives TensorBoard and trackers a sheet: its picture, its text and its .wav files."""
         if self._events:
             self._events.sheet(step, name, sheet)
+        for tracker in self._trackers:
+            tracker.sheet(step, name, sheet)
 
     def rewind(self, step: int, total: int) -> dict[str, float]:
         """Forgets the lines that a run of `total` steps will write again from `step` on.
@@ -129,6 +139,8 @@ class Log:
     def close(self) -> None:
         if self._events:
             self._events.close()
+        for tracker in self._trackers:
+            tracker.end(self.result)
 
 
 class _Events:
@@ -171,11 +183,9 @@ class _Events:
             lines = textwrap.indent(sheet.text, "    ", lambda line: True)  # shown as they are
             tensor = self._tensor(string_val=[lines.encode()])
             values.append(Value(tag=f"{name}/text", tensor=tensor, **self._text))
-        for end, content in sheet.files.items():
-            if end.endswith(".wav"):
-                sound = self._summary.Audio(encoded_audio_string=content, content_type="audio/wav")
-                tag = f"{name}/{end.strip('/_').removesuffix('.wav') or 'sound'}"
-                values.append(Value(tag=tag, audio=sound))
+        for key, wav in sheet.sounds().items():
+            sound = self._summary.Audio(encoded_audio_string=wav, content_type="audio/wav")
+            values.append(Value(tag=f"{name}/{key}", audio=sound))
         self._write(step=step, summary=self._summary(value=values))
 
     def close(self) -> None:
@@ -189,6 +199,8 @@ class _Events:
 
 class Progress(terminal.Progress):
     """The progress of a run's training, as it is shown."""
+
+    curve = "loss"
 
     def __init__(self, config: ml_collections.ConfigDict, start: int, *, members: int = 1) -> None:
         total, examples = config.training.steps, config.data.batch_size * members
@@ -211,6 +223,8 @@ class Progress(terminal.Progress):
         for name, value in figures.items():
             if not name.endswith(ASIDE):
                 own, error = name.split("/", 1)[-1], figures.get(f"{name}_stderr")
-                beside = "" if error is None else f"±{error:.2g}"
-                shown.append(f"{SHORT.get(own, own)} {terminal.number(value)}{beside}")
+                text = terminal.number(value) if error is None else terminal.measured(value, error)
+                if own != "elbo":  # the line is short; the end of a run shows all errors
+                    text = text.partition("±")[0]
+                shown.append(f"{SHORT.get(own, own)} {text}")
         logger.info("step %s  valid  %s", f"{self.done:,}", "  ".join(shown))

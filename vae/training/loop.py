@@ -221,7 +221,7 @@ def run(
                 checkpoints.wait()
                 status, step, metrics, reason = stop.value
                 if reason:
-                    logger.info("Training ends at step %d: %s.", step, reason)
+                    logger.info("Training ends at step %d by %s.", step, reason)
                 return Outcome(status, step, state, metrics, reason)
             answer = None
             match request:

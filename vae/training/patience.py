@@ -17,7 +17,7 @@ METRIC = "valid/elbo"
 
 
 def why_ended(config: ml_collections.ConfigDict, elbos: Mapping[int, float], step: int) -> str:
-    """Returns why a run ends at this step, in a sentence; "" if it goes on.
+    """Returns why a run ends at this step, "early stopping: ..."; "" if it goes on.
 
     Args:
       config: the experiment.
@@ -40,4 +40,5 @@ def why_ended(config: ml_collections.ConfigDict, elbos: Mapping[int, float], ste
     since = f"since step {best_step:,}, where it was {number(best)}" if best_step else "at all"
     least = config.training.min_delta
     by = f" by more than {least:g}" if least else ""
-    return f"{METRIC} has not risen{by} {since}, in {waited} validations"
+    counted = f"{waited} validation{'s' * (waited > 1)}"
+    return f"early stopping: {METRIC} has not risen{by} {since}, in {counted}"

@@ -22,7 +22,7 @@ from vae.data.examples import Dataset
 from vae.data.identity import check_identity
 from vae.errors import InputError
 from vae.networks import lite0_weights
-from vae.training import directory, facts, loop, memory, processes
+from vae.training import directory, facts, loop, memory, processes, trackers
 from vae.training.arrays import digest, parameters
 from vae.training.checkpoint_errors import OtherState, Unreadable
 from vae.training.checkpoints import Checkpoints
@@ -67,7 +67,7 @@ def completed(config: ml_collections.ConfigDict, workdir: Path) -> dict[str, Any
     if not changed:
         _say_if_beyond(step, config, workdir)
         if reason:
-            logger.info("%s ended at step %d: %s.", workdir, step, reason)
+            logger.info("%s ended at step %d by %s.", workdir, step, reason)
         return result
     logger.info("%s is complete and evaluated again: another %s.", workdir, changed[0])
     return None
@@ -148,7 +148,7 @@ class Record(NamedTuple):
             result |= {"status": "diverged", "error": error}
         result["seconds"] = time.monotonic() - self.started
         result |= {"parameters": parameters(outcome.state.params), "memory": memory.peaks()}
-        result = directory.finite(result)
+        self.log.result = result = directory.finite(result)
         if processes.is_first():
             if details:
                 directory.write_json(
@@ -234,7 +234,8 @@ def recorded(
         if saved:
             own.say_changed(earlier.get("parts", {}), workdir)
         processes.meet("read")  # all have read before the first one writes
-        log = Log(workdir, tensorboard=config.log.tensorboard)
+        followers = trackers.begin(config, workdir)
+        log = Log(workdir, tensorboard=config.log.tensorboard, trackers=followers)
         stack.enter_context(contextlib.closing(log))
         stack.enter_context(_recorded_failure(workdir, started, status, log))
         if processes.is_first():
@@ -325,6 +326,7 @@ def _recorded_failure(
             "seconds": time.monotonic() - started,
             "error": f"{type(error).__name__}: {error}".removesuffix(": "),
         }
+        log.result = result
         with contextlib.suppress(OSError):
             if processes.is_first():
                 directory.write_json(workdir / "result.json", result)

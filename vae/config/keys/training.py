@@ -8,8 +8,11 @@ from vae.config.values import (
     PATH,
     POSITIVE,
     SEED,
+    SPLIT,
     STEPS,
+    TRACKER,
     WEIGHT,
+    Each,
     Real,
     Whole,
 )
@@ -65,8 +68,8 @@ KEYS = {
     "training.patience": Key(
         0,
         STEPS,
-        "Validations without a better one that end it.\n"
-        "Better is a higher valid/elbo; 0 takes all steps. The best state is kept: --step=best.",
+        "Validations without a better ELBO before training ends.\n"
+        "0 takes all steps. It is valid/elbo, and the best state is kept: --step=best.",
     ),
     "training.min_delta": Key(
         0.0,
@@ -113,4 +116,12 @@ KEYS = {
     ),
     "log.num_images": Key(64, POSITIVE, "Examples on each of these pictures."),
     "log.tensorboard": Key(True, FLAG, "Writes for TensorBoard, too."),
+    "log.trackers": Key(
+        (),
+        Each(TRACKER, longest=8),
+        "Trackers that are told of the run, too.\n"
+        "They write where they do by themselves, and use no network unless their own environment "
+        "variables (WANDB_MODE, MLFLOW_TRACKING_URI) say so.",
+    ),
+    "log.project": Key("vae", SPLIT, "The project of the run in log.trackers."),
 }

@@ -231,9 +231,9 @@ class _Preparing(terminal.Progress):
         self._places = self._downloads, Path(builder.data_path).parent
         self._before = self._written()
 
-    def parts(self) -> list[terminal.Part]:
+    def parts(self, *, curve: bool = False) -> list[terminal.Part]:
         written = (self._written() - self._before) / 2**20
-        return [*super().parts(), terminal.Part(2, f"{written:,.0f} MiB")]
+        return [*super().parts(curve=curve), terminal.Part(2, f"{written:,.0f} MiB")]
 
     def _written(self) -> int:
         """Returns the bytes of the files in these places, and in folders there."""
