@@ -18,7 +18,7 @@ import ml_collections
 
 from vae.config import base
 
-PRIORS = {"recurrent": (256,), "linear": (32,)}
+PRIORS = {"recurrent": (128,), "linear": (32,)}
 
 
 def get_config(prior: str = "recurrent") -> ml_collections.ConfigDict:
@@ -33,13 +33,15 @@ def get_config(prior: str = "recurrent") -> ml_collections.ConfigDict:
     config.model.encoder_widths = (16, 32, 64)
     config.model.decoder = "per_frame"
     config.model.decoder_widths = (64, 32, 16)
-    config.model.latent_channels = 24  # numbers for each frame
+    config.model.latent_channels = 28  # numbers for each frame
+    config.model.static_channels = 24  # which digit it is; the others, where it is
     config.model.prior = "linear_dynamics" if prior == "linear" else prior
     config.model.prior_widths = PRIORS[prior]
     config.model.likelihood = "gaussian"
     config.model.scale = "optimal"
 
-    config.optimizer.learning_rate = 2e-3
+    config.optimizer.name = "muon"
+    config.optimizer.learning_rate = 2e-2
     config.optimizer.schedule = "cosine"
     config.optimizer.warmup_steps = 100
     config.training.steps = 2_000

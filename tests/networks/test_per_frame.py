@@ -34,6 +34,26 @@ def test_a_frame_is_decoded_from_its_own_numbers():
     np.testing.assert_allclose(made.mean(), 0.7, atol=0.1)
 
 
+def test_static_channels_are_those_of_the_first_frame():
+    encoder = Encoder((4,), 2 * 3 * FRAMES, static_channels=2)
+    variables = encoder.init(jax.random.key(0), X)
+    made = encoder.apply(variables, X).reshape(4, 2, 3, FRAMES)
+    assert (made[:, :, 1:, 1:] == 0).all() and (made[:, :, :1] != 0).all()
+    assert (made[:, :, 1:, 0] != 0).all()
+    decoder = Decoder((4,), (FRAMES, 5, 4), 1, static_channels=2)
+    z = np.random.default_rng(1).normal(size=(1, 3, FRAMES)).astype(np.float32)
+    variables = decoder.init(jax.random.key(0), z.reshape(1, -1))
+    decode = jax.jit(lambda z: decoder.apply(variables, z.reshape(1, -1)))
+
+    def changes(channel, frame):
+        other = z.copy()
+        other[:, channel, frame] += 1
+        return (np.abs(decode(other) - decode(z)).max((0, 2, 3, 4)) > 0).tolist()
+
+    assert changes(2, 0) == [True] * FRAMES and changes(2, 1) == [False] * FRAMES
+    assert changes(0, 1) == [False, True, False]
+
+
 def test_latents_without_time_have_no_dynamics():
     with pytest.raises(InputError, match="choose 'per_frame'"):
         linear_dynamics(6, (), (4,))

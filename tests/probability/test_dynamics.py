@@ -84,6 +84,27 @@ def test_what_follows_and_what_lies_between_is_drawn_from_the_conditional_gaussi
         np.testing.assert_allclose(np.cov(drawn[:, ~each].T), left, atol=0.1)
 
 
+def test_channels_that_stay_are_independent_and_keep_what_is_seen():
+    moving = linear()
+    p, z = dynamics.beside(moving, 2), jax.random.normal(jax.random.key(0), (3, 4 * LENGTH))
+    size = CHANNELS * LENGTH
+    stays = scipy.stats.norm.logpdf(z[:, size:]).sum(-1)
+    np.testing.assert_allclose(p.log_prob(z), moving.log_prob(z[:, :size]) + stays, rtol=1e-5)
+    warm = p.tempered(2.0)
+    stays = scipy.stats.norm.logpdf(z[:, size:], scale=2).sum(-1)
+    own = moving.tempered(2.0).log_prob(z[:, :size])
+    np.testing.assert_allclose(warm.log_prob(z), own + stays, rtol=1e-5)
+    drawn = np.asarray(warm.sample(keys=KEYS))
+    np.testing.assert_allclose(drawn[:, size:].std(0), 2, rtol=0.05)
+    both = np.corrcoef(drawn.T)[:size, size:]
+    np.testing.assert_allclose(both, 0, atol=0.05)
+    given = p.given(z, jnp.arange(LENGTH) < 2, keys=KEYS[:3])
+    np.testing.assert_array_equal(given[:, size:], z[:, size:])
+    np.testing.assert_array_equal(
+        given[:, :size], moving.given(z[:, :size], jnp.arange(LENGTH) < 2, keys=KEYS[:3])
+    )
+
+
 def of_prior(prior):
     variables = prior.init(key=jax.random.key(0))
     # Larger weights, so that what is before matters.

@@ -4,9 +4,10 @@ It expects the numbers m_t, sees z_t, and expects
 
     m_{t+1} = m_t + g (z_t - m_t) + d,
 
-where GRU layers that read z_t and z_t - m_t give the gain g, between 0 and 1, and the change d, for
-each number. So what stays the same, such as which object is seen, needs nothing of the network, and
-a gain below 1 takes the noise of single latents out, as Kalman's filter does.
+where GRU layers that read z_t and z_t - m_t, and a dense layer that reads these beside them, give
+the gain g, between 0 and 1, and the change d, for each number. So what stays the same, such as
+which object is seen, needs nothing of the network, and a gain below 1 takes the noise of single
+latents out, as Kalman's filter does.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
-from vae.networks.blocks import SMALL
+from vae.networks.blocks import HE, SMALL
 
 Array = jax.Array
 
@@ -26,7 +27,7 @@ class Step(nn.Module):
     The memory is what the GRU layers keep, and the mean.
 
     Attributes:
-      widths: the widths of the layers.
+      widths: the widths of the GRU layers; the dense one is as wide as the last.
     """
 
     widths: tuple[int, ...]
@@ -39,10 +40,11 @@ class Step(nn.Module):
     def __call__(self, memory: tuple[Array, ...], z: Array) -> tuple[tuple[Array, ...], Array]:
         *states, mean = memory
         error, grown = z - mean, []
-        h = jnp.concatenate([z, error], -1)
+        h = seen = jnp.concatenate([z, error], -1)
         for layer, (width, state) in enumerate(zip(self.widths, states, strict=True)):
             state, h = nn.GRUCell(width, name=f"layer_{layer}")(state, h)
             grown.append(state)
+        h = nn.relu(nn.Dense(self.widths[-1], kernel_init=HE)(jnp.concatenate([h, seen], -1)))
         outputs = nn.Dense(3 * z.shape[-1], kernel_init=SMALL, name="head")(h)
         change, gain, log_std = jnp.split(outputs, 3, -1)
         mean = mean + nn.sigmoid(gain) * error + change

@@ -1,7 +1,9 @@
 """Networks that encode and decode the frames of a clip apart, all by the same weights.
 
 z has E numbers for each frame, [E, T], flattened: its grid is time. What one frame has to do with
-another is left to the prior (`vae/models/priors/dynamics.py`).
+another is left to the prior (`vae/models/priors/dynamics.py`). All frames share the first frame's
+last `static_channels` of the E numbers, which say what moves; those of others are N(0, I) and have
+no use.
 """
 
 from __future__ import annotations
@@ -26,6 +28,7 @@ class Encoder(network.Encoder):
     activation: Callable[[Array], Array] = nn.relu
     dtype: jnp.dtype = jnp.float32
     blocks: int = 1
+    static_channels: int = 0
 
     ranks = (2, 3)
 
@@ -38,6 +41,11 @@ class Encoder(network.Encoder):
         settings = self.activation, self.dtype, self.blocks
         each = conv.Encoder(self.widths, self.outputs // frames, *settings, name="frame")
         h = each(x.reshape(-1, *x.shape[2:])).reshape(batch, frames, -1)
+        if self.static_channels:
+            halves = h.reshape(batch, frames, 2, -1)  # the means of q, and the log variances
+            static = jnp.arange(halves.shape[-1]) >= halves.shape[-1] - self.static_channels
+            later = jnp.arange(frames)[:, None, None] > 0
+            h = jnp.where(static & later, 0.0, halves).reshape(h.shape)
         return jnp.moveaxis(h, 1, 2).reshape(batch, self.outputs)
 
 
@@ -54,6 +62,7 @@ class Decoder(network.Decoder):
     dtype: jnp.dtype = jnp.float32
     blocks: int = 1
     output_bias: Array | None = None
+    static_channels: int = 0
 
     ranks = (2, 3)
 
@@ -67,4 +76,8 @@ class Decoder(network.Decoder):
         settings = self.outputs, self.activation, self.dtype, self.blocks, bias
         each = conv.Decoder(self.widths, tuple(places), *settings, name="frame")
         h = jnp.moveaxis(z.reshape(*z.shape[:-1], -1, frames), -1, -2)  # [..., T, E]
+        if self.static_channels:
+            moving, static = jnp.split(h, [h.shape[-1] - self.static_channels], -1)
+            static = jnp.broadcast_to(static[..., :1, :], static.shape)
+            h = jnp.concatenate([moving, static], -1)
         return each(with_code(h, code, 1))

@@ -7,6 +7,9 @@ z has E numbers at each of T places, laid out channel by channel, [E, T], flatte
                filter of Kalman (1960) gives p(z_t | z_<t) and so p(z) exactly.
     recurrent  p(z_t | z_<t) = N(mean_t, diag(std_t)^2), both of a network that has read z_<t.
 
+Beside these there may be numbers that stay: the last S channels of z, N(0, I) at every place, of
+which the first place alone has a use (`vae/networks/per_frame.py`).
+
 Beside what every density answers, these have
 
     log_probs(z)            log p(z_t | z_<t) [T, ...] of z [..., E T]
@@ -27,10 +30,16 @@ import jax
 import jax.numpy as jnp
 
 from vae.probability.density import Density
-from vae.probability.distributions import einsum, normal_log_prob, standard_normal
+from vae.probability.distributions import (
+    einsum,
+    normal_log_prob,
+    other_keys,
+    standard_normal,
+)
 
 Array = jax.Array
 
+STAYS = 4  # names the noise of channels that stay, see `other_keys`
 LARGEST = 3.0  # of |log std| of a recurrent density, so that training leaves no finite numbers
 
 
@@ -252,3 +261,57 @@ class Recurrent(Density, flax.struct.PyTreeNode):
         memory, outputs = self.step(memory, before)
         mean, log_std = jnp.split(outputs, 2, axis=-1)
         return memory, mean, LARGEST * jnp.tanh(log_std / LARGEST) + self.log_temperature
+
+
+class Beside(Density, flax.struct.PyTreeNode):
+    """A density of the channels that move, and N(0, I) of those that stay.
+
+    Attributes:
+      moving: the density of the first E - S channels.
+      static: S.
+      log_temperature: of the standard deviation of those that stay.
+    """
+
+    moving: Any
+    log_temperature: Array
+    static: int = flax.struct.field(pytree_node=False)
+
+    @property
+    def foresees(self) -> bool:
+        return self.moving.foresees
+
+    def log_prob(self, z: Array) -> Array:
+        """Returns log p(z) [...] of z [..., E T]."""
+        return self.log_probs(z).sum(0)
+
+    def log_probs(self, z: Array) -> Array:
+        """Returns log p(z_t | z_<t) [T, ...] of z [..., E T]."""
+        moving, static = self._split(z)
+        stays = normal_log_prob(in_time(static, self.moving.length), 0.0, self.log_temperature)
+        return self.moving.log_probs(moving) + stays.sum(-1)
+
+    def sample(self, *, keys: Array) -> Array:
+        """Draws z [B, E T], one from each key [B]."""
+        noise = standard_normal(other_keys(keys, STAYS), self.static * self.moving.length)
+        static = jnp.exp(self.log_temperature) * noise
+        return jnp.concatenate([self.moving.sample(keys=keys), static], -1)
+
+    def tempered(self, temperature: Array) -> Beside:
+        """Returns the density in which all noise has `temperature` times the deviation."""
+        log_temperature = self.log_temperature + jnp.log(temperature)
+        return self.replace(
+            moving=self.moving.tempered(temperature), log_temperature=log_temperature
+        )
+
+    def given(self, z: Array, seen: Array, *, keys: Array) -> Array:
+        """Draws z [B, E T] given those at places that are `seen` [T], of which the first is one."""
+        moving, static = self._split(z)
+        return jnp.concatenate([self.moving.given(moving, seen, keys=keys), static], -1)
+
+    def _split(self, z: Array) -> tuple[Array, Array]:
+        return jnp.split(z, [z.shape[-1] - self.static * self.moving.length], -1)
+
+
+def beside(moving: Any, static: int) -> Any:
+    """Returns the density of latents in time with so many channels that stay."""
+    return Beside(moving, jnp.zeros(()), static) if static else moving

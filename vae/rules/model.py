@@ -97,6 +97,11 @@ def _latents(config: ConfigDict, model: Any) -> None:
             f"model.prior={config.prior!r} leaves out what examples lack, and some have fewer "
             "frames than others: choose model.posterior='gaussian'."
         )
+    if config.static_channels and config.posterior != "gaussian":
+        raise InputError(
+            f"model.static_channels={config.static_channels} is for a mean and a variance of each "
+            "latent: choose model.posterior='gaussian', or leave it out."
+        )
     if posterior.uses_joint and not prior.exact:
         raise InputError(
             f"model.posterior={config.posterior!r} follows the gradient of log p(z), which "

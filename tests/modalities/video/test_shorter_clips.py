@@ -26,7 +26,7 @@ LACKING[0, SHORT:] = False
 def config_of(**overrides):
     keys = {"model__encoder": "per_frame", "model__decoder": "per_frame"}
     keys |= {"model__encoder_widths": (2,), "model__decoder_widths": (2,)}
-    keys |= {"model__latent_channels": 2, "model__prior_widths": (3,)}
+    keys |= {"model__latent_channels": 3, "model__static_channels": 1, "model__prior_widths": (3,)}
     return tiny(**keys | {"model__prior": "recurrent", "model__likelihood": "gaussian"} | overrides)
 
 
@@ -39,7 +39,7 @@ def test_a_shorter_clip_has_the_weights_of_a_model_of_so_many_frames():
     model, short = model_of(FRAMES), model_of(SHORT)
     variables, statistics = small(model), small(short)["statistics"]
     for frames, each in (FRAMES, variables["statistics"]), (SHORT, statistics):
-        each["posterior"]["origin"] = np.zeros(2 * frames, np.float32)
+        each["posterior"]["origin"] = np.zeros(3 * frames, np.float32)
     keys = sample_keys(jax.random.split(jax.random.key(1), 2), 3)
 
     @jax.jit

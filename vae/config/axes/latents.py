@@ -110,12 +110,12 @@ AXES: dict[str, dict[str, Choice]] = {
             "Latents in time that a linear Gaussian state space makes, on a grid of one "
             "axis; exact.",
             "vae.models.priors.dynamics:linear_dynamics",
-            ("prior_widths",),
+            ("prior_widths", "static_channels"),
         ),
         "recurrent": Choice(
             "Latents in time, each given those before it by GRU layers, on a grid of one axis.",
             "vae.models.priors.dynamics:recurrent",
-            ("prior_widths",),
+            ("prior_widths", "static_channels"),
         ),
         "uniform_sphere": Choice(
             "Uniform on the unit sphere.", "vae.models.priors.fixed:uniform_sphere"

@@ -28,6 +28,7 @@ AXES: dict[str, dict[str, Choice]] = {
         "per_frame": Choice(
             "Strided convolutions of each frame apart: z has numbers for each of them.",
             "vae.networks.per_frame:Encoder",
+            ("static_channels",),
         ),
         "spatial": Choice(
             "Residual blocks at several resolutions, whose z has places: for large images.",
@@ -64,6 +65,7 @@ AXES: dict[str, dict[str, Choice]] = {
         "per_frame": Choice(
             "Strided convolutions of each frame apart: z has numbers for each of them.",
             "vae.networks.per_frame:Decoder",
+            ("static_channels",),
         ),
         "spatial": Choice(
             "Residual blocks at several resolutions, whose z has places: for large images.",

@@ -117,6 +117,12 @@ KEYS = {
         "With 0, model.latent_dim says how many numbers z has. Networks without dense layers, "
         "grid and spatial, have one.",
     ),
+    "model.static_channels": Key(
+        0,
+        Whole(0, SIZE),
+        "How many of latent_channels all frames share.\n"
+        "They are read from the first frame; the prior's dynamics are of the others.",
+    ),
     "model.top_dim": Key(16, SOME, "Numbers in the upper z of two layers."),
     "model.top_widths": Key(
         (64,),

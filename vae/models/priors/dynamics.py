@@ -17,9 +17,9 @@ from vae.errors import InputError
 from vae.models import parts
 from vae.models.priors.prior import Prior
 from vae.networks.dynamics import Step
-from vae.probability.density import Variational
+from vae.probability.density import Density, Variational
 from vae.probability.distributions import DiagonalGaussian
-from vae.probability.dynamics import LinearDynamics, Recurrent
+from vae.probability.dynamics import LinearDynamics, Recurrent, beside
 from vae.probability.terms import Batch
 
 Array = jax.Array
@@ -30,9 +30,10 @@ SEEN = 0.5  # the share of a latent's variance that is of the state, at the star
 
 @dataclasses.dataclass(frozen=True)
 class Dynamics(Prior):
-    """What both have: z of `channels` numbers at each of `length` places of time."""
+    """What both have: z of `channels` + `static` numbers at each of `length` places of time."""
 
     channels: int
+    static: int
     length: int
 
     in_time = True
@@ -47,7 +48,8 @@ class Dynamics(Prior):
         there = self.there(mask)
         if there is None or not isinstance(q, DiagonalGaussian):
             return q
-        each = jnp.tile(there, (1, self.channels))  # z is laid out channel by channel
+        moving = jnp.tile(there, (1, self.channels))  # z is laid out channel by channel
+        each = jnp.pad(moving, ((0, 0), (0, self.static * self.length)), constant_values=True)
         mean, log_std = (jnp.where(each, leaf, 0.0) for leaf in (q.mean, q.log_std))
         return q.replace(mean=mean, log_std=log_std)
 
@@ -80,9 +82,10 @@ class Linear(Dynamics):
         encode: Callable[[Batch], Variational],
         *,
         train: bool,
-    ) -> LinearDynamics:
+    ) -> Density:
         there = self.there(batch.mask)
-        return LinearDynamics(**variables["params"], length=self.length, there=there)
+        moving = LinearDynamics(**variables["params"], length=self.length, there=there)
+        return beside(moving, self.static)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -102,9 +105,9 @@ class Recurring(Dynamics):
         encode: Callable[[Batch], Variational],
         *,
         train: bool,
-    ) -> Recurrent:
+    ) -> Density:
         step = jax.tree_util.Partial(self.network.apply, {"params": variables["params"]})
-        return Recurrent(
+        moving = Recurrent(
             step,
             jnp.zeros(()),
             self.network.blank,
@@ -112,32 +115,42 @@ class Recurring(Dynamics):
             length=self.length,
             there=self.there(batch.mask),
         )
+        return beside(moving, self.static)
 
 
-def linear_dynamics(size: int, grid: tuple[int, ...], widths: tuple[int, ...]) -> Linear:
+def linear_dynamics(
+    size: int, grid: tuple[int, ...], widths: tuple[int, ...], static_channels: int = 0
+) -> Linear:
     """Returns a linear prior, whose state has the first of `widths` numbers.
 
     Raises:
-      InputError: z has no places along one axis.
+      InputError: z has no places along one axis, or nothing moves.
     """
-    return Linear(*_laid_out("linear_dynamics", size, grid), widths[0])
+    return Linear(*_laid_out("linear_dynamics", size, grid, static_channels), widths[0])
 
 
-def recurrent(size: int, grid: tuple[int, ...], widths: tuple[int, ...]) -> Recurring:
+def recurrent(
+    size: int, grid: tuple[int, ...], widths: tuple[int, ...], static_channels: int = 0
+) -> Recurring:
     """Returns a recurrent prior, with a layer of each of `widths`.
 
     Raises:
-      InputError: z has no places along one axis.
+      InputError: z has no places along one axis, or nothing moves.
     """
-    return Recurring(*_laid_out("recurrent", size, grid), Step(widths))
+    return Recurring(*_laid_out("recurrent", size, grid, static_channels), Step(widths))
 
 
-def _laid_out(name: str, size: int, grid: tuple[int, ...]) -> tuple[int, int]:
-    """Returns how many numbers z has at each place of time, and how many places."""
+def _laid_out(name: str, size: int, grid: tuple[int, ...], static: int) -> tuple[int, int, int]:
+    """Returns how many numbers of z move at each place of time, how many do not, and the places."""
     if len(grid) != 1:
         raise InputError(
             f"model.prior={name!r} is of latents that follow one another in time, and those of "
             "this model do not: choose 'per_frame' as model.encoder and model.decoder, of video, "
             "or 'grid', of sound."
         )
-    return size // grid[0], grid[0]
+    if static >= size // grid[0]:
+        raise InputError(
+            f"model.static_channels={static} leaves none of the {size // grid[0]} numbers of a "
+            "frame to move: set fewer."
+        )
+    return size // grid[0] - static, static, grid[0]
