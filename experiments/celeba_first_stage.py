@@ -23,6 +23,7 @@ PUBLISHED = {v: ("test/elbo", None, "") for v in ("", "patches", "large", "large
 
 def get_config(variant: str = "") -> ml_collections.ConfigDict:
     config = base()
+    config.data.name = ""
     config.data.crop = (148 / 218, 148 / 178)
     config.data.image_size = (64, 64)
     config.data.train = "train"

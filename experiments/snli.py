@@ -34,6 +34,7 @@ from vae.config import base
 
 def get_config() -> ml_collections.ConfigDict:
     config = base()
+    config.data.name = ""
     config.data.train = "valid[:90%]"
     config.data.valid = "valid[90%:]"
     config.data.test = "test[:20%]"
