@@ -26,8 +26,8 @@ WIDTH = 560  # pixels, at most
 HEAD = """# Gallery
 
 Every experiment of the repository, by its own first sentence. `vae list` prints the same, and each
-file says what it found, with which command and on which hardware. A picture is of samples, after the
-training that the file tells or a shorter one.
+file says what it found, with which command and on which hardware. A picture is of samples, after
+the training that the file tells or a shorter one.
 """
 NO_DOWNLOAD, OTHERS = "Without a download", "With data that you bring"
 
