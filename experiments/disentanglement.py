@@ -113,7 +113,7 @@ class Encoder(parts.Encoder):
     def __call__(self, x: jax.Array) -> jax.Array:
         for i, width in enumerate(self.widths):
             x = nn.relu(Conv(width, kernel_size=4 if i < 2 else 2, dtype=self.dtype)(x))
-        h = nn.relu(nn.Dense(HIDDEN, dtype=self.dtype)(x.reshape(len(x), -1)))
+        h = nn.relu(nn.Dense(HIDDEN, dtype=self.dtype)(x.reshape(x.shape[0], -1)))
         return nn.Dense(self.outputs)(h)
 
 

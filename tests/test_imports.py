@@ -46,6 +46,7 @@ ORDER = (
     "report.lr_range",
     "report.rate_distortion",
     "explorer",
+    "export",
     "sweeps",
     "experiment_commands",
     "commands",

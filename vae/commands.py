@@ -63,6 +63,11 @@ GROUPS = {
         "express": f"{OF_COUNTS}.express:express",
         "explore": "vae.explorer.explore:explore",
     },
+    "Models that travel": {
+        "export": "vae.export.export:export",
+        "push": "vae.export.hub:push",
+        "pull": "vae.export.hub:pull",
+    },
     "What it repairs": {
         "inpaint": f"{TASKS}.inpaint:inpaint",
         "denoise": f"{TASKS}.denoise:denoise",

@@ -61,6 +61,9 @@ and one may have
     lost(paths, x, event, config)
         Returns what x [N, *places, C], made of the user's files, lacks of them, in words; "" where
         it is nothing.
+    script()
+        Returns JavaScript with a function `show(place, x, facts)`, which shows one example in an
+        element of a page: x is flat, `facts` are those of `export/page.py`.
     formats(x)
         Returns the bytes [N] that x take in usual formats of files without loss, by their names.
 

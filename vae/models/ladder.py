@@ -127,7 +127,7 @@ class Ladder(Autoencoder):
             return q.mean
 
         self.emission.outputs(
-            variables, len(batch.x), self.up(variables, batch), choose, self._code(batch.y)
+            variables, batch.x.shape[0], self.up(variables, batch), choose, self._code(batch.y)
         )
         return Centre(tuple(means))
 
@@ -136,7 +136,7 @@ class Ladder(Autoencoder):
     ) -> tuple[Any, ...]:
         """Returns what makes the path down take z_g [B, D_g], group after group."""
         latents = iter(z)
-        return len(z[0]), None, lambda p, q: next(latents), self._code(y)
+        return z[0].shape[0], None, lambda p, q: next(latents), self._code(y)
 
     def begin(self, variables: Variables, number: int, y: Array | None = None) -> Array:
         """Returns the path down before the topmost group, of so many examples."""

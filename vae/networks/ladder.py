@@ -109,7 +109,7 @@ class Group(nn.Module):
         head = nn.Dense(2 * self.channels, kernel_init=SMALL, dtype=jnp.float32, name=name)
         mean, log_std = jnp.split(head(h), 2, axis=-1)
         log_std = MAX_LOG_STD * jnp.tanh(log_std / MAX_LOG_STD)
-        return mean.reshape(len(h), -1), log_std.reshape(len(h), -1)
+        return mean.reshape(h.shape[0], -1), log_std.reshape(h.shape[0], -1)
 
 
 class TopDown(nn.Module):

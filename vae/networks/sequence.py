@@ -80,7 +80,7 @@ class Recurrent(network.Encoder):
         h, there = Stem(self.event, self.widths[0], self.dtype, name="stem")(x)
         for number, width in enumerate(w for w in self.widths for _ in range(self.blocks)):
             layer = Layer(width, self.cell, self.dtype, name=f"layer_{number}")
-            h, state = layer(h, layer.blank(len(x)), present=there)
+            h, state = layer(h, layer.blank(x.shape[0]), present=there)
         return nn.Dense(self.outputs, kernel_init=SMALL, dtype=jnp.float32, name="head")(state[0])
 
 

@@ -55,6 +55,7 @@ from vae.modalities.images.show import (
     likeness,
     media,
     perceived,
+    script,
     sheet,
     surface,
     table,

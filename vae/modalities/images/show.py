@@ -136,3 +136,8 @@ def _size(image: Image.Image, kind: str, **settings: Any) -> int:
     file = io.BytesIO()
     image.save(file, kind, **settings)
     return file.tell()
+
+
+def script() -> str:
+    """See `vae/modalities`: `show.js`."""
+    return Path(__file__).with_suffix(".js").read_text("utf-8")

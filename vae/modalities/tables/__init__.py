@@ -33,6 +33,7 @@ from vae.modalities.tables.show import (
     likeness,
     media,
     perceived,
+    script,
     sheet,
     surface,
     table,

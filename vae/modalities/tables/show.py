@@ -160,3 +160,8 @@ def _raw(x: np.ndarray, event: Event) -> np.ndarray:
     if event.values.kind == "counts":  # whose means are no whole numbers
         raw = x * event.values.scale
     return raw.astype(np.float64)
+
+
+def script() -> str:
+    """See `vae/modalities`: `show.js`."""
+    return Path(__file__).with_suffix(".js").read_text("utf-8")

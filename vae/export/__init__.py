@@ -1,0 +1,1 @@
+"""Models that travel: files of a run for other programs, a page, a card, and the hub."""
