@@ -32,6 +32,7 @@ logger = logging.getLogger(__name__)
 WAIT = 60.0  # seconds in which a tracker must have taken everything, at the end of a run
 FILE = "trackers.json"
 _file = threading.Lock()  # of FILE, which several trackers write
+_behind: set[str] = set()  # trackers that a run of this process has left behind
 
 
 class Tracked(NamedTuple):
@@ -92,11 +93,15 @@ class Follower:
         self._tell(lambda tracker: tracker.sheet(step, name, sheet))
 
     def end(self, result: dict[str, Any]) -> None:
-        """Ends the run, and waits a while for all that was told to be taken."""
+        """Ends the run, and waits a while for all that was told to be taken.
+
+        If many runs end together, the first alone waits for a server that does not answer.
+        """
         self._tell(lambda tracker: tracker.end(result))
         self._told.put(None)
-        self._thread.join(WAIT)
-        if self._thread.is_alive():
+        self._thread.join(min(WAIT, 1.0) if self._name in _behind else WAIT)
+        if self._thread.is_alive() and self._name not in _behind:
+            _behind.add(self._name)
             logger.warning(
                 "%s has not taken all figures within %g s, and is left behind; the run is whole "
                 "without it.",
@@ -120,7 +125,7 @@ class Follower:
         except own.FAILURES as error:  # whatever a package, a server or a disk may raise
             said = " ".join(str(error).split())[:300]
             logger.warning(
-                "%s failed (%s: %s); the run goes on and is not told to it any more.",
+                "%s failed (%s: %s); the run goes on without it.",
                 *(self._name, type(error).__name__, said),
             )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import tempfile
 import time
@@ -23,6 +24,8 @@ class Run(Tracker):
     def __init__(self, run: Tracked) -> None:
         os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")  # of its use, over the network
         os.environ.setdefault("MLFLOW_LOGGING_LEVEL", "WARNING")
+        # A server that does not answer is asked again for minutes: what came of it is said once.
+        logging.getLogger("urllib3.connectionpool").setLevel(logging.ERROR)
         from mlflow import MlflowClient, entities
 
         # A URI of the environment may have a password, and is kept nowhere.

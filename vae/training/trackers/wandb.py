@@ -40,12 +40,11 @@ class Run(Tracker):
         # W&B's own steps only rise, but those of a run that went back do not.
         self._run.define_metric("step")
         self._run.define_metric("*", step_metric="step")
-        self.place = f"W&B has this run as {self._run.url}"
-        if mode == "offline":
+        if mode == "offline":  # W&B warns of its having no URL then
             folder = self._run.settings.sync_dir
-            self.place = (
-                f"W&B is offline: `wandb sync {folder}` sends it what this run leaves there"
-            )
+            self.place = f"W&B is offline; send it this run with `wandb sync {folder}`"
+        else:
+            self.place = f"W&B has this run as {self._run.url}"
 
     def scalars(self, step: int, values: dict[str, float]) -> None:
         self._run.log({"step": step, **values})
