@@ -89,10 +89,15 @@ def shown(picture: Path, name: str, budget: Budget) -> Shown:
         moving, its_size = embedded(animation, budget)
         address, size = (moving, its_size) if moving else (address, size)
     single, folder = picture.with_suffix(".wav"), picture.with_suffix("")
-    files = [single] if single.is_file() else sorted(folder.glob("*.wav"))
+    files = [single] if single.is_file() else sorted(folder.glob("*.wav"), key=_heard)
     sounds = list(_sounds(files[:SOUNDS], budget))
     lost = not address and not words
     return Shown(name, address, size, words, sounds, len(files) - len(sounds) + lost)
+
+
+def _heard(file: Path) -> tuple[str, bool]:
+    """Returns what sounds are sorted by: their number, and what was given before what was made."""
+    return file.stem.partition("_")[0], "given" not in file.stem
 
 
 def _sounds(files: Iterable[Path], budget: Budget) -> Iterable[tuple[str, str]]:

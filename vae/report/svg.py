@@ -115,7 +115,8 @@ def columns(
     """
     numbers = [float(i) for i in range(len(values))]
     frame = _Frame.of([Series("", [-0.5, len(values) - 0.5], [0, 0]), Series("", numbers, values)])
-    frame = frame._replace(y=axis(values, frame.y.start, frame.y.end, zero=True))
+    ends = values if level is None else [*values, level]
+    frame = frame._replace(y=axis(ends, frame.y.start, frame.y.end, zero=True))
     width = max(0.5, (frame.x.end - frame.x.start) / max(1, len(values)) - (len(values) < 120))
     drawn = []
     for i, value in enumerate(values):
