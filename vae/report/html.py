@@ -30,8 +30,13 @@ def _environment() -> jinja2.Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    made.filters["code"] = code
+    made.filters |= {"code": code, "breakable": breakable}
     return made
+
+
+def breakable(key: str) -> Markup:
+    """Returns a dotted key that a narrow page may break after a dot or an underscore."""
+    return Markup(re.sub("([._])", r"\1<wbr>", str(escape(key))))
 
 
 def code(text: str) -> Markup:
