@@ -29,8 +29,10 @@ TINY = (
 @pytest.fixture(scope="module")
 def workdir(tmp_path_factory):
     workdir = tmp_path_factory.mktemp("run")
-    result = launch("train", *TINY, f"--workdir={workdir}", "--cpu_devices=2")
+    result = launch("train", *TINY, f"--workdir={workdir}", "--cpu_devices=2", "--profile")
     assert result.returncode == 0, result.stderr
+    (trace,) = workdir.rglob("perfetto_trace.json.gz")
+    assert str(trace) in result.stderr
     status, *_, path = result.stdout.splitlines()
     assert status.split() == ["status", "completed"] and path == str(workdir)
     return workdir

@@ -126,6 +126,15 @@ def test_keys_of_the_config_before_and_after_it():
     assert settings == {"a.b": "1", "c": "2", "d": "True", "e": "False"}
 
 
+def test_an_experiment_may_be_named_without_its_flag_but_not_twice():
+    shared = {"config": signature.Parameter("str", REQUIRED, "The file.")}
+    values, settings = parse(["x.py:v", "--config.a.b=1"], "config", shared)
+    assert values == {"config": "x.py:v"} and settings == {"a.b": "1"}
+    for twice in (["x.py", "--config=y.py"], ["--config", "y.py", "x.py"], ["x.py", "y.py"]):
+        with pytest.raises(InputError, match=r"'[xy]\.py' is not understood"):
+            parse(twice, "config", shared)
+
+
 def test_what_is_no_function_of_a_file_is_said(tmp_path):
     (tmp_path / "own.py").write_text("def task(run):\n    pass\n")
     with pytest.raises(InputError, match=r"own\.py has no function 'tasks'; did you mean 'task'"):

@@ -107,7 +107,8 @@ def parse(
         if words and not word.startswith("-"):
             values.setdefault(words, []).append(word)
             continue
-        if "config" in parameters and "config" not in values and not word.startswith("-"):
+        named = any(each.split("=")[0] == "--config" for each in arguments)
+        if "config" in parameters and not named and "config" not in values and word[:1] != "-":
             word = f"--config={word}"  # `vae config FILE`
         if not word.startswith("--"):
             raise InputError(f"{word!r} is not understood; a flag is written --name=value.")

@@ -217,7 +217,7 @@ def _counts(dataset: Dataset, found: Summary) -> list[list[str]]:
     row("to", lambda part: _figure(part.values.high))
     if dataset.event.values.kind != "tokens":
         row("mean", lambda part: _figure(part.values.mean))
-        row("standard deviation", lambda part: _figure(part.values.std))
+        row("std", lambda part: _figure(part.values.std))
     row("missing", lambda part: f"{part.values.missing:.1%}" if part.values.missing else "")
     row("lengths", lambda part: " / ".join(map(str, part.lengths)) if part.lengths else "")
     row("without a class", lambda part: f"{part.unlabelled:,}" if part.unlabelled else "")
@@ -260,7 +260,7 @@ def _tables(dataset: Dataset, found: Summary) -> Iterator[tuple[str, list[list[s
         ("Attributes", train.attributes),
     ):
         if columns:
-            header = ["", "from", "to", "mean", "standard deviation"]
+            header = ["", "from", "to", "mean", "std"]
             lacking = any(each.missing for each in columns)
             yield (
                 title,
