@@ -74,7 +74,7 @@ def pull(*, repo: str, out: Path, revision: str = "main") -> Output:
 
     Examples:
       vae pull --repo=USER/faces --out=runs/faces
-      vae sample --workdir=runs/faces
+      vae pull --repo=USER/faces --out=runs/first --revision=v1
 
     Args:
       repo: USER/NAME on the hub.

@@ -214,7 +214,7 @@ class Quantized(Autoencoder):
     def _encode(self, variables: Variables, batch: Batch) -> Array:
         """Returns the vectors to be quantized, [B, *places, E]."""
         e = parts.apply(self.encoder, variables["params"]["encoder"], self._told(batch))
-        e = e.reshape(len(e), self.quantizer.size, *self.places)
+        e = e.reshape(e.shape[0], self.quantizer.size, *self.places)
         return self.quantizer.bound(jnp.moveaxis(e, 1, -1))
 
 
@@ -237,4 +237,4 @@ class FSQ(Quantized):
 
 def _flat(z: Array) -> Array:
     """Returns vectors [B, *places, E] as a decoder takes them, number by number: [B, E L]."""
-    return jnp.moveaxis(z, -1, 1).reshape(len(z), -1)
+    return jnp.moveaxis(z, -1, 1).reshape(z.shape[0], -1)

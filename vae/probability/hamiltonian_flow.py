@@ -100,7 +100,7 @@ def moved(
     first, *factors = coolings(tempering, num)
     point = point_at(log_density, z.reshape(-1, shape[-1]))
     momentum = first * noise.reshape(point.z.shape)
-    scale, whole = jnp.broadcast_to(step, point.z.shape), jnp.ones(len(point.z))
+    scale, whole = jnp.broadcast_to(step, point.z.shape), jnp.ones(point.z.shape[0])
     for factor in factors:
         point, momentum = leapfrog(log_density, point, momentum, whole, scale)
         momentum = factor * momentum
