@@ -302,7 +302,7 @@ def test_a_shard_that_is_cut_off_is_named(suffix, tmp_path, configure):
     broken(tmp_path / f"a-1.{suffix}")
     with pytest.raises(InputError, match=rf"a-1\.{suffix} cannot be read") as raised:
         modalities.load(configure(path=tmp_path))
-    assert str(raised.value).endswith("again.")
+    assert "again" in str(raised.value)
 
 
 def test_a_row_group_that_was_damaged_is_found_when_it_is_read(tmp_path, configure):

@@ -280,5 +280,6 @@ def _damage(path: Path) -> Iterator[None]:
     except (ValueError, OSError) as error:
         reason = getattr(error, "strerror", None) or str(error).rstrip(".")
         raise InputError(
-            f"{readable(path)} cannot be read as a tar ({reason}): unpack or fetch it again."
+            f"{readable(path)} cannot be read as a tar ({reason}): fetch it again, or write it "
+            "without compression."
         ) from None

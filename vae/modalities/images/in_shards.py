@@ -197,7 +197,7 @@ def _probed(
     if isinstance(contents, list) and not any(x.startswith(_NUMPY) for x in contents):
         found = {place(shards, int(i)): x for i, x in zip(some, contents, strict=True)}
         return *folder.probe(shards.what, found.__getitem__, list(found), fit, threads), None
-    highest, sizes = 0, dict[tuple[int, ...], str]()
+    highest, sizes = 0, dict[tuple[int, int, int], str]()
     for record, content in zip(some.tolist(), contents, strict=True):
         one = _stacked([content] if isinstance(content, bytes) else content[None])
         if one is None:
@@ -206,7 +206,8 @@ def _probed(
             )
         image = _arrays(fit, one, shards.what)[0]
         highest = max(highest, int(image.max(initial=0)))
-        sizes.setdefault(image.shape, place(shards, record))
+        height, width, channels = image.shape
+        sizes.setdefault((height, width, channels), place(shards, record))
     if len(sizes) > 1:
         (first, _), (second, where) = list(sizes.items())[:2]
         raise folder.sizes_differ(shards.what, where, second[:2], first[:2])
