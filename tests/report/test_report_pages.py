@@ -51,7 +51,11 @@ def test_a_report_says_what_was_run_and_what_it_came_to(tmp_path):
     folder = made(tmp_path / "run", **{"model.latent_dim": 7})
     page = report.write(folder).read_text()
     said = text_of(page)
-    assert "83.22 ± 0.88 test nll, nats" in said and "1:15 took" in said
+    assert (
+        "<title>run: digits</title>" in page
+        and "83.22 ± 0.88 test nll, nats" in said
+        and "1:15 took" in said
+    )
     assert "vae train --config=experiments/digits.py &#39;--workdir=a &amp; b&#39;" in page
     assert (
         re.search(r"model.latent_dim 7 \d+", said)
@@ -114,6 +118,9 @@ def test_a_page_has_a_budget(tmp_path):
     assert shown.picture.startswith("data:image/webp") and shown.size == (400, 300)
     assert 0 <= budget.left < whole // 2
     assert media.shown(tmp_path / "noise.png", "noise", media.Budget(10)).left_out == 1
+    Image.new("RGB", (8, 8)).save(tmp_path / "noise.gif")  # the same, moving
+    moving = media.shown(tmp_path / "noise.png", "noise", media.Budget())
+    assert moving.picture.startswith("data:image/gif") and moving.size == (8, 8)
 
 
 def test_runs_are_compared_on_a_page(tmp_path):

@@ -85,7 +85,9 @@ def shown(picture: Path, name: str, budget: Budget) -> Shown:
     words = text.read_text("utf-8", "replace")[:LONGEST] if text.is_file() else ""
     animation = picture.with_suffix(".gif")
     address, size = ("", (0, 0)) if words else embedded(picture, budget)
-    if animation.is_file() and animation != picture:
+    # One that would leave little for others is left to its first frames, which the picture has.
+    small = animation.is_file() and animation.stat().st_size <= budget.left / 2
+    if small and animation != picture:
         moving, its_size = embedded(animation, budget)
         address, size = (moving, its_size) if moving else (address, size)
     single, folder = picture.with_suffix(".wav"), picture.with_suffix("")

@@ -43,7 +43,7 @@ def write_if_possible(folder: Path) -> None:
     if not processes.is_first():
         return
     try:
-        write(folder)
+        logger.info("The report is %s.", write(folder))
     except Exception as error:  # whatever it is: the run is done, and its result is written
         logger.warning("No report was written: %s: %s", type(error).__name__, error)
 
@@ -70,7 +70,7 @@ def write(folder: Path) -> Path:
     write_page(
         folder / FILE,
         "run.html",
-        title=run.experiment or folder.name,
+        title=_title(run),
         run=run,
         folder=folder,
         facts=_facts(run),
@@ -129,6 +129,12 @@ def changed(config: Mapping[str, Any]) -> list[tuple[str, str, str, str]]:
     return rows
 
 
+def _title(run: Summary) -> str:
+    """Returns the names of the experiment and of the directory."""
+    name = run.directory.resolve().name
+    return run.experiment if run.experiment.startswith(name) else f"{name}: {run.experiment}"
+
+
 def _facts(run: Summary) -> list[tuple[str, str]]:
     """Returns the few numbers at the head of the page, as (name, value)."""
     found = []
@@ -152,6 +158,8 @@ def _about(run: Summary) -> str:
     if described := data.get("description"):
         said.append(str(described))
     said.append(f"{run.changed:%Y-%m-%d %H:%M}")
+    if reason := run.result.get("reason"):
+        said.append(f"ended early: {reason}")
     return " · ".join(said)
 
 
@@ -188,7 +196,7 @@ def _latents(details: Mapping[str, Any]) -> list[Markup]:
                 x=f"latent {units['counted']}",
                 y="variance of the mean of q(z | x)" if measured else "nats",
                 level=level,
-                names=[f"z{i}" for i in units["latent"]],
+                names=[f"z{i}" if measured else f"group {i}" for i in units["latent"]],
                 note=f"{units['active']} of {total} are active: above {level}, the dashed line."
                 + (f" {listed} of them are drawn." if listed < total else ""),
             )
