@@ -33,6 +33,7 @@ autodoc_typehints = "none"  # signatures have them
 default_role = "code"
 napoleon_google_docstring = True
 napoleon_numpy_docstring = False
+napoleon_use_rtype = False
 napoleon_use_ivar = True  # fields are told once
 
 html_theme = "furo"
