@@ -236,7 +236,8 @@ def _cells(group: list[Trial], metric: str, known: str) -> tuple[str, ...]:
     if len(values) > 1:
         error = f"{np.std(values, ddof=1) / math.sqrt(len(values)):.2g}"
     else:
-        error = f"{first['metrics'].get(f'{metric}_stderr') or math.nan:.2g}*"
+        known_error = first["metrics"].get(f"{metric}_stderr")
+        error = f"{math.nan if known_error is None else known_error:.2g}*"
     protocol = first["protocol"]
     chosen, path = group[0].data["name"], Path(group[0].data["path"]).name
     source = path if path and chosen in ("", *EMBEDDED) else chosen
