@@ -12,7 +12,8 @@ diffusion models", 2022). The third leaves both networks as they are and learns 
 matching. `:named` learns p(z | attributes) instead, for faces on request:
 
     python launch.py train --config=experiments/faces_sharp.py:named --workdir=runs/faces_named
-    python launch.py sample --workdir=runs/faces_named --attributes=Eyeglasses=1,Wearing_Hat=1 --guidance=3
+    python launch.py sample --workdir=runs/faces_named --guidance=3 \\
+        --attributes=Eyeglasses=1,Wearing_Hat=1
 
 The perceptual distance is that of EfficientNet-Lite0 where its weights are installed (the extra
 `perceptual`), and else that of untrained features; config.json tells which.

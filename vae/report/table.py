@@ -134,7 +134,8 @@ def _own(path: Path) -> dict[str, Section]:
 
 def _text(sections: dict[str, Section], date: str) -> str:
     names = sorted(sections, key=lambda name: ("." in name, name))  # your own files at the end
-    rendered = [_render(name, sections[name]) for name in names]
+    sections = {name: sections[name] for name in names}
+    rendered = [_render(name, section) for name, section in sections.items()]
     return "\n".join([f"{HEADER}\n{date}\n", *rendered, *_compared(sections)])
 
 
