@@ -38,6 +38,7 @@ def model_of(data=BITS, **settings):
     return model, far_from_the_start(variables)
 
 
+@jax.jit
 def far_from_the_start(variables):
     """A decoder in which each value depends on those before it, and on z."""
     leaves, tree = jax.tree.flatten(variables["params"]["decoder"])
@@ -57,6 +58,10 @@ def probabilities(model, variables, y):
     return jax.tree.map(lambda z: z[0, :1], terms.z), np.exp(terms.log_px[0])
 
 
+def at_the_start(emission, z):
+    return parts.join(jax.jit(lambda: emission.init(z, None, key=jax.random.key(0)))())
+
+
 TOKENS = Event((3, 1), Values("tokens", levels=4))
 COLOUR = Event((2, 1, 2), Values("levels", scale=2.0, levels=3))
 
@@ -71,7 +76,7 @@ def test_tokens_and_colours_are_drawn_with_their_probabilities(name, likelihood,
         widths=(8, 8), event=event, outputs=likelihood.outputs(event.channels)
     )
     emission, z = Emission(decoder, likelihood, event), jnp.array([[0.3, -1.0]])
-    variables = far_from_the_start(parts.join(emission.init(z, None, key=jax.random.key(0))))
+    variables = far_from_the_start(at_the_start(emission, z))
     numbers = np.array(list(itertools.product(range(levels), repeat=event.size)))
     x = decoder.from_numbers(jnp.array(numbers)).reshape(-1, *event.shape)
 
@@ -253,7 +258,7 @@ def test_positions_after_the_end_are_missing(drawn):
     event = Event((6, 1), Values("tokens", levels=3, missing=True, end=1))
     decoder = parts_of("model.decoder")["gru"](widths=(8,), event=event, outputs=3)
     p, z = Emission(decoder, Tokens(3), event), jax.random.normal(jax.random.key(1), (40, 2))
-    variables = far_from_the_start(parts.join(p.init(z[:1], None, key=jax.random.key(0))))
+    variables = far_from_the_start(at_the_start(p, z[:1]))
     keys = jax.random.split(jax.random.key(2), 40) if drawn else None
     x = np.asarray(p.decode(variables, z, None, keys=keys))[..., 0]
     for sentence in x.tolist():
