@@ -20,6 +20,8 @@ LONG = {
     "data__batch_size": 64,
     "optimizer__learning_rate": 5e-3,
     "training__steps": 300,
+    "training__steps_per_call": 20,
+    "log__every_steps": 20,
     "training__ema_decay": 0.0,
     "evaluation__every_steps": 0,
     "checkpoint__every_steps": 0,
@@ -59,6 +61,8 @@ def run(tmp_path_factory):
     workdir = tmp_path_factory.mktemp("run")
     config = tiny(
         training__steps=300,
+        training__steps_per_call=20,
+        log__every_steps=20,
         optimizer__learning_rate=3e-3,
         evaluation__every_steps=0,
         checkpoint__every_steps=300,

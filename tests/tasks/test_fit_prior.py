@@ -26,6 +26,8 @@ def run(tmp_path_factory):
         "optimizer__learning_rate": 3e-3,
         "evaluation__every_steps": 0,
         "checkpoint__every_steps": 200,
+        "training__steps_per_call": 20,
+        "log__every_steps": 20,
     }
     vae.train(tiny(training__steps=200, **overrides), workdir)
     return vae.load(workdir)

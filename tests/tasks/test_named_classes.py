@@ -50,6 +50,8 @@ def lit(tmp_path_factory):
         model__decoder_widths=(32,),
         optimizer__learning_rate=1e-2,
         training__steps=150,
+        training__steps_per_call=25,
+        log__every_steps=25,
         training__ema_decay=0.0,
         evaluation__every_steps=0,
         checkpoint__every_steps=0,
