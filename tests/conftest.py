@@ -36,7 +36,28 @@ from vae.config import base
 # A shell has what it starts in the background ignore Ctrl-C, and so what the tests start.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 gc.set_threshold(50_000)  # traces are many small objects, none of them garbage soon
+PROGRAMS = 1500  # that are kept in memory, of 1 to 2 MB each
+_compiled = 0
 jax.config.update("jax_num_cpu_devices", 4)
+
+
+def _count(event: str, *_, **__) -> None:
+    global _compiled
+    _compiled += event == "/jax/core/compile/backend_compile_duration"
+
+
+jax.monitoring.register_event_duration_secs_listener(_count)
+
+
+@pytest.fixture(autouse=True, scope="module")
+def few_programs():
+    """Forgets what was compiled, between files, before it fills the memory."""
+    yield
+    global _compiled
+    if _compiled > PROGRAMS:
+        jax.clear_caches()
+        _compiled = 0
+
 
 DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
 
