@@ -1,11 +1,12 @@
 """Digits that move and bounce: frames are encoded apart, and the prior says what follows.
 
-    p(x, z) = prod_t p(z_t | z_<t) p(x_t | z_t),    q(z | x) = prod_t q(z_t | x_t)
+    p(x, w, z) = p(w) prod_t p(z_t | z_<t) p(x_t | w, z_t)
+    q(w, z | x) = q(w | x_1) prod_t q(z_t | x_t)
 
-by GRU layers (Chung et al. 2015, with latents that are encoded apart) or, with `:linear`, by a
-linear Gaussian state space, whose p(z) the Kalman filter gives (Fraccaro et al. 2017, with one
-transition). Clips of 16 frames of 32x32 are drawn as they are read;
-`vae/modalities/video/drawn.py` lists the factors.
+w says which digit it is, z_t where it is. p(z) is of GRU layers (Chung et al. 2015, with latents
+that are encoded apart) or, with `:linear`, a linear Gaussian state space, whose p(z) the Kalman
+filter gives (Fraccaro et al. 2017, with one transition). Clips of 16 frames of 32x32 are drawn as
+they are read; `vae/modalities/video/drawn.py` lists the factors.
 
     python launch.py train --config=experiments/moving_digits.py
     python launch.py predict --workdir=runs/moving_digits --first=5 --num=100
@@ -33,15 +34,14 @@ def get_config(prior: str = "recurrent") -> ml_collections.ConfigDict:
     config.model.encoder_widths = (16, 32, 64)
     config.model.decoder = "per_frame"
     config.model.decoder_widths = (64, 32, 16)
-    config.model.latent_channels = 28  # numbers for each frame
+    config.model.latent_channels = 30  # numbers for each frame
     config.model.static_channels = 24  # which digit it is; the others, where it is
     config.model.prior = "linear_dynamics" if prior == "linear" else prior
     config.model.prior_widths = PRIORS[prior]
     config.model.likelihood = "gaussian"
     config.model.scale = "optimal"
 
-    config.optimizer.name = "muon"
-    config.optimizer.learning_rate = 2e-2
+    config.optimizer.learning_rate = 3e-3
     config.optimizer.schedule = "cosine"
     config.optimizer.warmup_steps = 100
     config.training.steps = 2_000

@@ -15,7 +15,7 @@ import jax
 import jax.numpy as jnp
 
 from vae.networks import conv, network
-from vae.networks.blocks import with_code
+from vae.networks.blocks import HE, with_code
 
 Array = jax.Array
 
@@ -52,7 +52,8 @@ class Encoder(network.Encoder):
 class Decoder(network.Decoder):
     """Decoder(widths, places, outputs): [..., D] -> [..., T, *places, outputs], frame by frame.
 
-    A code is the same for all frames. The rest is as in `conv.Decoder`.
+    A code is the same for all frames. With static channels a dense layer comes first, which puts
+    what moves where it is. The rest is as in `conv.Decoder`.
     """
 
     widths: tuple[int, ...]
@@ -80,4 +81,5 @@ class Decoder(network.Decoder):
             moving, static = jnp.split(h, [h.shape[-1] - self.static_channels], -1)
             static = jnp.broadcast_to(static[..., :1, :], static.shape)
             h = jnp.concatenate([moving, static], -1)
+            h = self.activation(nn.Dense(4 * self.widths[0], kernel_init=HE, dtype=self.dtype)(h))
         return each(with_code(h, code, 1))

@@ -309,7 +309,8 @@ class Beside(Density, flax.struct.PyTreeNode):
         return jnp.concatenate([self.moving.given(moving, seen, keys=keys), static], -1)
 
     def _split(self, z: Array) -> tuple[Array, Array]:
-        return jnp.split(z, [z.shape[-1] - self.static * self.moving.length], -1)
+        moving, static = jnp.split(z, [z.shape[-1] - self.static * self.moving.length], -1)
+        return moving, static
 
 
 def beside(moving: Any, static: int) -> Any:
