@@ -93,6 +93,8 @@ def test_a_directory_that_cannot_be_written_is_said_before_anything_is_computed(
     assert result.returncode == 2
     assert result.stderr.startswith("error: /proc/out cannot be written: ")
     assert "give --out=DIR" in result.stderr and result.stderr.count("\n") == 1
+    result = launch("lr_range", TINY[0], "--workdir=/proc/out")
+    assert result.returncode == 2 and "give --workdir=DIR" in result.stderr
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")

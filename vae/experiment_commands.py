@@ -134,8 +134,8 @@ def data(experiment: ExperimentFile, *, workdir: Path | None = None) -> Output:
     from vae.rules.config import check_config
 
     check_config(experiment.config)
+    folder = _writable(workdir, experiment)
     with Progress("looking at the data"):
-        folder = user_path(workdir or Path("runs") / experiment.file.stem)
         text, paths, figures = write(experiment.name, experiment.config.data, folder)
     return Output(paths, figures, text)
 
@@ -173,7 +173,7 @@ def lr_range(
         from vae.report.lr_range import write
 
         prepare(cpu_devices)
-    workdir = user_path(workdir or Path("runs") / experiment.file.stem)
+    workdir = _writable(workdir, experiment)
     found = lr_range(experiment.config, workdir, calls=steps, low=low, high=high)
     paths = write(found, workdir, experiment.name, experiment.config.optimizer.learning_rate)
     text = found.said
@@ -324,6 +324,19 @@ def rate_distortion(*, workdir: Path, key: str | None = None, probe: bool = Fals
     prepare(None)
     text, paths, figures = measure(user_path(workdir), key, probe=probe)
     return Output(paths, figures, text)
+
+
+def _writable(workdir: Path | None, experiment: ExperimentFile) -> Path:
+    """Returns where a command on an experiment writes, by default its run directory.
+
+    Raises:
+      InputError: nothing can be written there.
+    """
+    from vae.training.directory import check_writable
+
+    folder = user_path(workdir or Path("runs") / experiment.file.stem)
+    check_writable(folder, flag="workdir")
+    return folder
 
 
 def prepare(cpu_devices: int | None) -> None:

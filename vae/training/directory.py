@@ -62,8 +62,12 @@ def is_owned(workdir: Path) -> bool:
     return False
 
 
-def check_writable(folder: Path) -> None:
+def check_writable(folder: Path, flag: str = "out") -> None:
     """Refuses a folder that a task could not make or write into, and leaves nothing behind.
+
+    Args:
+      folder: the folder.
+      flag: the flag that gives it.
 
     Raises:
       InputError: it cannot be written.
@@ -73,8 +77,8 @@ def check_writable(folder: Path) -> None:
         tempfile.TemporaryFile(dir=existing).close()
     except OSError as error:
         raise InputError(
-            f"{folder} cannot be written: {error.strerror}; give --out=DIR, a directory for what "
-            "the command makes."
+            f"{folder} cannot be written: {error.strerror}; give --{flag}=DIR, a directory for "
+            "what the command makes."
         ) from None
 
 
