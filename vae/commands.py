@@ -181,6 +181,7 @@ def _show(text: str) -> None:
 def overview() -> str:
     """Returns a text with a line or two for each command."""
     lines = ["vae COMMAND --flag=value ...   trains, evaluates and uses variational autoencoders"]
+    column = max(map(len, COMMANDS)) + 1
     for group, commands in GROUPS.items():
         lines += ["", f"{group}:"]
         for name in commands:
@@ -188,7 +189,10 @@ def overview() -> str:
             file = signature.file_of(module)
             summary = signature.read(file, function).summary
             lines += textwrap.wrap(
-                summary, WIDTH, initial_indent=f"  {name:15}", subsequent_indent=" " * 17
+                summary,
+                WIDTH,
+                initial_indent=f"  {name:{column}}",
+                subsequent_indent=" " * (column + 2),
             )
     lines += [
         "",
