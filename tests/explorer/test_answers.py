@@ -73,8 +73,11 @@ def test_the_way_begins_and_ends_at_the_examples(explorer):
 def test_samples_are_those_of_the_run_and_can_be_kept(explorer):
     found = pictures(explorer.sampled(seed=5, temperature=0.5))
     assert found == of(explorer, explorer.run.sample(SAMPLES, seed=5, temperature=0.5))
+    beyond = np.linspace(-0.2, 1.2, 64, dtype=np.float32).reshape(1, 8, 8, 1)
+    explorer._sampled = 5, np.repeat(beyond, SAMPLES, 0), None  # as of a Gaussian p(x | z)
     kept = explorer.kept(2)
-    assert pictures(explorer.chosen(kept["first"]))[0] == found[2]
+    wanted = np.rint(16 * np.clip(beyond, 0, 1)) / 16
+    assert pictures(explorer.chosen(kept["first"]))[0] == of(explorer, wanted)[0]
     assert kept["examples"][0]["title"] == "sample 3 of seed 5"
     with pytest.raises(InputError, match="takes no labels"):
         explorer.sampled(labels=["3"])

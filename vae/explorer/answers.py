@@ -25,7 +25,7 @@ from vae.report.html import data_uri
 from vae.run import Run
 from vae.tasks.fit_prior import fit_prior
 from vae.tasks.inpaint import observed
-from vae.tasks.inputs import Given, given
+from vae.tasks.inputs import Given, as_data, given
 from vae.tasks.interpolate import between, chosen_method
 from vae.tasks.repair import known_weight, mixing, with_measured_scale
 from vae.tasks.sample import condition, solver_for
@@ -47,6 +47,7 @@ class Example(NamedTuple):
       y: its condition, [1, ...]; None where the model is told none.
       z: the mean of q(z | x), a tree of [1, ...].
       decoded: x decoded from it, [1, *places, C].
+      item: x as the page shows it.
     """
 
     name: str
@@ -54,6 +55,7 @@ class Example(NamedTuple):
     y: np.ndarray | None
     z: Any
     decoded: np.ndarray
+    item: Json
 
 
 class Explorer:
@@ -97,12 +99,14 @@ class Explorer:
     def chosen(self, example: int) -> Json:
         """Returns an example, its reconstruction, and where it lies along the latents."""
         one = self._example(example)
-        alike = self.run.modality.likeness(one.x, one.decoded, self.run.event)
+        event = self.run.event
+        # Of one row no share of the variance is explained.
+        alike = self.run.modality.likeness(one.x, one.decoded, event) if event.places else {}
         position = {
             axis.dimension: float((one.z[0, axis.dimension] - axis.mean) / axis.std)
             for axis in self.offers.axes
         }
-        items = [self._item("given", one.x[0]), self._item("decoded", one.decoded[0])]
+        items = [{**one.item, "title": "given"}, self._item("decoded", one.decoded[0])]
         return {"items": items, "likeness": alike, "position": position}
 
     def changed(
@@ -195,7 +199,9 @@ class Explorer:
         seed, x, y = self._sampled
         rows = slice(index, index + 1)
         name = f"sample {index + 1} of seed {seed}"
-        return self._added(Given(x[rows], None if y is None else y[rows], [name], None))
+        # What a model makes may be none of its data: a pixel above white, a mean between levels.
+        x = as_data(self.run.modality.perceived(x[rows], self.run.event), self.run)
+        return self._added(Given(x, None if y is None else y[rows], [name], None))
 
     def filled(self, example: int, painted: str, sweeps: int, samples: int, seed: int = 0) -> Json:
         """Returns what may have been where an image was painted over, and the mean of it.
@@ -254,8 +260,8 @@ class Explorer:
 
     def _added(self, found: Given) -> Json:
         first, number = len(self.examples), len(found.x)
-        few = [None if part is None else part[:MOST] for part in found[:3]]
-        self._add(Given(*few, None))  # type: ignore[arg-type]  # x and names are there
+        y = None if found.y is None else found.y[:MOST]
+        self._add(Given(found.x[:MOST], y, found.names[:MOST], None))
         note = f"The first {MOST} of {number} are shown." if number > MOST else ""
         return {"first": first, "examples": self._listed(first), "note": note}
 
@@ -265,10 +271,10 @@ class Explorer:
 
         for i, name in enumerate(found.names):
             one = jax.tree.map(lambda leaf, i=i: leaf[i : i + 1], (found.x, found.y, z, decoded))
-            self.examples.append(Example(name, *one))
+            self.examples.append(Example(name, *one, self._item(name, one[0][0])))
 
     def _listed(self, first: int) -> list[Json]:
-        return [self._item(one.name, one.x[0]) for one in self.examples[first:]]
+        return [one.item for one in self.examples[first:]]
 
     def _example(self, number: int) -> Example:
         return self.examples[number]

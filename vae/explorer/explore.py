@@ -39,8 +39,5 @@ def explore(run: Run, *, port: Seed = PORT) -> Output:
         explorer = Explorer(run)
     with Server(explorer, port) as server:
         print(f"{run.workdir} is open at {server.address} (Ctrl-C ends it)", flush=True)
-        try:
-            server.serve_forever()
-        except KeyboardInterrupt:
-            return Output([], text=f"closed {server.address}")
+        server.serve_forever()
     return Output([])

@@ -1,7 +1,7 @@
 "use strict";
 const state = {
   first: 0, last: 1, slot: "first", // the chosen examples, and which of them is chosen next
-  latents: {}, edits: {}, label: "", position: {}, share: 0.5,
+  items: [], latents: {}, edits: {}, label: "", position: {}, share: 0.5, ends: [],
 };
 
 // Examples.
@@ -37,14 +37,14 @@ function mark() {
 }
 
 const labels = run.labels.map(({ name, prefix, classes }) =>
-  Object.assign(select("its " + name, classes.map((of) => [of, of]), () => {}), { prefix }));
+  select("its " + name, classes.map((of) => [prefix + of, of]), () => {}));
 $("told").append(...labels);
 $("told").hidden = !labels.length;
 
 async function own(name, content) {
   say("");
   $("drop").classList.add("busy");
-  const query = new URLSearchParams([["name", name], ...labels.map((one) => ["labels", one.prefix + one.value()])]);
+  const query = new URLSearchParams([["name", name], ...labels.map((one) => ["labels", one.chosen()])]);
   try {
     const { first, examples: found, note } = await post("/files?" + query, content);
     list(found);
@@ -84,15 +84,19 @@ $("slots").querySelectorAll("button").forEach((button, i, both) => {
 const change = latest(async () => {
   const { first: example, latents, edits, label } = state;
   const residual = $("residual").firstElementChild.checked;
-  show($("moved"), (await ask("changed", { example, latents, edits, label, residual })).items);
+  const { items } = await ask("changed", { example, latents, edits, label, residual });
+  if (isRow(items[0])) show($("shown"), [...state.items, ...items]); // one table of all
+  else show($("moved"), items);
 });
 
 const first = latest(async () => {
   const { items, likeness, position } = await ask("chosen", { example: state.first });
-  show($("shown"), items);
+  state.items = items;
+  if (!isRow(items[0])) show($("shown"), items);
   state.position = position;
   const figures = Object.entries(likeness).filter(([, value]) => value !== null);
   $("likeness").textContent = "Of the reconstruction: " + figures.map(([name, value]) => `${name} ${number(value)}`).join(", ");
+  $("likeness").hidden = !figures.length;
   axes.forEach((axis) => { if (!(axis.key in state.latents)) axis.put(position[axis.key]); });
   if (run.painted.length) canvas();
   await change();
@@ -135,17 +139,17 @@ $("residual").firstElementChild.onchange = change;
 // Between two.
 
 const method = () => $("way").querySelector("select").value;
+const asked = (shares) => ask("between", { first: state.first, last: state.last, method: method(), shares });
 const along = latest(async () => {
-  const settings = { first: state.first, last: state.last, method: method() };
-  const { items } = await ask("between", { ...settings, shares: [0, state.share, 1] });
-  items[0].title = "first, decoded"; items[2].title = "last, decoded";
-  show($("ends"), items);
+  const { items } = await asked([state.share]);
+  show($("ends"), [state.ends[0], ...items, state.ends[1]]);
 });
-const strip = latest(async () => {
-  const settings = { first: state.first, last: state.last, method: method() };
-  show($("strip"), (await ask("between", { ...settings, shares: run.strip })).items);
+const way = latest(async () => {
+  const { items } = await asked(run.strip);
+  show($("strip"), items);
+  state.ends = [{ ...items[0], title: "first, decoded" }, { ...items.at(-1), title: "last, decoded" }];
+  await along();
 });
-const way = () => { along(); strip(); };
 $("way").append(
   slider("share of the way", { low: 0, high: 1, step: 0.01, value: 0.5, format: (v) => `${Math.round(100 * v)}%`,
     told: (value) => { state.share = value; along(); } }),
@@ -202,10 +206,11 @@ $("settings").append(...controls);
 $("again").onclick = () => { sampling.seed += 1; sampled(); };
 $("keep").hidden = !run.encodes;
 $("samples").onclick = async (event) => {
-  const figure = event.target.closest("figure");
-  if (!figure || event.target.closest("audio") || !run.encodes) return;
+  const figure = event.target.closest("figure"), cell = event.target.closest("td, th");
+  const index = cell ? cell.cellIndex - 1 : [...$("samples").children].indexOf(figure);
+  if (index < 0 || event.target.closest("audio") || !run.encodes) return;
   try {
-    const { first, examples: found } = await ask("kept", { index: [...$("samples").children].indexOf(figure) });
+    const { first, examples: found } = await ask("kept", { index });
     list(found);
     choose(first, "first");
     open("change");
@@ -218,7 +223,7 @@ $("samples").onclick = async (event) => {
 
 const [rows, columns] = run.painted.length ? run.painted : [1, 1];
 const paint = new Uint8Array(rows * columns);
-let picture = null, brush = Math.max(1, Math.round(columns / 10)), repairs = 3, sweeps = 40;
+let picture = null, brush = Math.max(1, Math.round(columns / 10)), repairs = 3, sweeps = 100;
 
 function canvas() {
   picture = new Image();
@@ -272,7 +277,7 @@ $("start").onclick = async () => {
 // Tabs.
 
 const TABS = { change: "Change", between: "Between two", sample: "Sample", fill: "Fill in" };
-if (!run.encodes) { delete TABS.change; delete TABS.between; $("own").hidden = true; }
+if (!run.encodes) { delete TABS.change; delete TABS.between; $("aside").hidden = true; }
 if (!run.painted.length || !run.encodes) delete TABS.fill;
 let tab = "";
 

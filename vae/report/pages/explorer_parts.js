@@ -19,7 +19,7 @@ async function post(path, body) {
     throw new Error("The explorer does not answer: is `vae explore` still running?");
   }
   const found = await answer.json();
-  if (found.error) throw new Error(found.error[0].toUpperCase() + found.error.slice(1));
+  if (found.error) throw new Error(found.error);
   return found;
 }
 const ask = (question, settings) => post("/ask/" + question, JSON.stringify(settings));
@@ -82,7 +82,7 @@ function show(box, items) {
   } else if (box.dataset.form !== form) {
     box.replaceChildren(...items.map((item) => {
       const figure = element("figure", {}, element("figcaption", { textContent: item.title }), ...item.media.map(medium));
-      figure.classList.toggle("text", item.media[0].kind === "text/plain");
+      figure.classList.toggle("words", item.media[0].kind === "text/plain");
       return figure;
     }));
   } else {
@@ -124,7 +124,7 @@ function select(name, choices, told) {
   input.onchange = () => told(input.value);
   const control = element("div", { className: "control" }, element("label", {}, element("span", { textContent: name })), input);
   control.put = () => { input.selectedIndex = 0; };
-  control.value = () => input.value;
+  control.chosen = () => input.value;
   return control;
 }
 
