@@ -13,6 +13,7 @@ from exporting import on_disk
 
 import vae
 from vae.errors import InputError
+from vae.export import card
 from vae.export.hub import pull, push
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
@@ -102,6 +103,17 @@ def hub(monkeypatch, tmp_path):
 @pytest.fixture(scope="module")
 def run(tmp_path_factory):
     return on_disk(tmp_path_factory.mktemp("run"))
+
+
+@pytest.fixture(autouse=True)
+def short_card(monkeypatch):
+    """The card is written without samples, which take long to compile."""
+
+    def write(run, folder, license):
+        (folder / "README.md").write_text("A card.")
+        return [folder / "README.md"]
+
+    monkeypatch.setattr(card, "write", write)
 
 
 def test_a_model_goes_to_the_hub_and_comes_back(hub, run, tmp_path):

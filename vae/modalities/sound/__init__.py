@@ -29,6 +29,7 @@ from vae.modalities.sound.show import (
     file,
     likeness,
     media,
+    script,
     sheet,
     surface,
     table,

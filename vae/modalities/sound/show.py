@@ -274,3 +274,8 @@ def _wave(sound: np.ndarray, samples: int) -> np.ndarray:
         inked = (rows >= top) & (rows <= bottom)
         picture[:, : len(starts)] = (inked * INK)[..., None]
     return picture
+
+
+def script() -> str:
+    """See `vae/modalities`: `show.js`."""
+    return Path(__file__).with_suffix(".js").read_text("utf-8")
