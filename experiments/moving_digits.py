@@ -13,6 +13,17 @@ they are read; `vae/modalities/video/drawn.py` lists the factors.
 
     python launch.py train --config=experiments/moving_digits.py:linear
     python launch.py predict --workdir=runs/linear --every=3
+
+2026-11-27, one core of an AMD EPYC under other work, 900 of the 2,000 steps (training.steps=900),
+0.1 seconds of processor time a step. Frames 6 to 16 of 100 test clips, 20 samples of each:
+
+|             | mean of samples | a sample | best sample | the last frame |
+|-------------|-----------------|----------|-------------|----------------|
+| PSNR, dB    | 18.7            | 17.0     | 19.7        | 13.0           |
+| SSIM        | 0.593           | 0.592    | 0.736       | 0.342          |
+
+by `predict` as above, with --samples=20. After so few steps the samples are digits that move and
+bounce, but often not the one that was given.
 """
 
 import ml_collections

@@ -45,7 +45,7 @@ class Plain(nn.Module):
     def __call__(self, x: Array) -> Array:
         batch, frames, *shape = x.shape
         read = conv.Encoder(self.encoder_widths, self.width)(x.reshape(-1, *shape))
-        read = read.reshape(batch, frames, -1)
+        read = nn.LayerNorm()(read.reshape(batch, frames, -1))  # the encoder's head starts small
         reads, writes = (nn.GRUCell(self.width, name=name) for name in ("reads", "writes"))
         state = jnp.zeros((batch, self.width))
         for t in range(frames):
@@ -58,13 +58,13 @@ class Plain(nn.Module):
         return jax.nn.sigmoid(decoder(jnp.stack(made, 1)))
 
 
-def plain(run: vae.Run, seed: int) -> Any:
+def plain(run: vae.Run, learning_rate: float, seed: int) -> Any:
     """Returns a trained plain network as a function of the first frames."""
     config, train = run.config, run.dataset().train
     widths = tuple(config.model.encoder_widths), tuple(config.model.decoder_widths)
     network, steps = Plain(*widths), config.training.steps
     schedule = optax.warmup_cosine_decay_schedule(
-        0.0, config.optimizer.learning_rate, config.optimizer.warmup_steps, steps
+        0.0, learning_rate, config.optimizer.warmup_steps, steps
     )
     optimizer = optax.adam(schedule)
     rng = np.random.default_rng(seed)
@@ -99,6 +99,7 @@ def main() -> None:
     parser.add_argument("--workdir", required=True)
     parser.add_argument("--num", type=int, default=100)
     parser.add_argument("--samples", type=int, default=20)
+    parser.add_argument("--learning_rate", type=float, default=1e-3, help="of the plain network")
     parser.add_argument("--seed", type=int, default=0)
     args = parser.parse_args()
     run = vae.load(args.workdir)
@@ -109,7 +110,7 @@ def main() -> None:
     best = ((futures - true[:, None]) ** 2).mean((2, 3, 4, 5)).argmin(1)
     made = {
         "the last frame": copied(x, seen)[:, FIRST:LAST],
-        "a plain recurrent network": plain(run, args.seed)(x),
+        "a plain recurrent network": plain(run, args.learning_rate, args.seed)(x),
         "the mean of the samples": futures.mean(1),
         "a sample": futures[:, 0],
         f"the best of {args.samples} samples": futures[np.arange(len(x)), best],
