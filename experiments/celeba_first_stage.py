@@ -11,6 +11,11 @@ discriminator of patches. DIR is as for `celeba_vae.py`. `celeba_latent_flow.py`
 wider networks in bfloat16. Encoders and decoders take larger pictures as well, in tiles:
 
     python launch.py reconstruct --workdir=runs/celeba_sharp --files=PHOTO --tile=128
+
+2026-11-27, one core of an AMD EPYC beside other work, 10,000 faces at half size, 26 and 9 minutes:
+reconstructions of the 960 test faces have a PSNR of 29.0 dB and an SSIM of .899, and to
+EfficientNet-Lite0 (`launch.py fidelity --features=lite0 --num=960`) a Frechet distance of 265 from
+them, where other real faces have 314.
 """
 
 import ml_collections
