@@ -270,8 +270,9 @@ class Explorer:
         decoded = self.run.decode(z, found.y)
 
         for i, name in enumerate(found.names):
-            one = jax.tree.map(lambda leaf, i=i: leaf[i : i + 1], (found.x, found.y, z, decoded))
-            self.examples.append(Example(name, *one, self._item(name, one[0][0])))
+            parts = (found.x, found.y, z, decoded)
+            x, y, one, made = jax.tree.map(lambda leaf, i=i: leaf[i : i + 1], parts)
+            self.examples.append(Example(name, x, y, one, made, self._item(name, x[0])))
 
     def _listed(self, first: int) -> list[Json]:
         return [one.item for one in self.examples[first:]]

@@ -215,7 +215,7 @@ def repair(
     return Output([*paths, path.with_suffix(".json")], figures)
 
 
-def mixing(posterior: Posterior, sweeps: int) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+def mixing(posterior: Any, sweeps: int) -> tuple[dict[str, Any], list[dict[str, Any]]]:
     """Returns what tells how the chains have mixed, over all examples and for each."""
     acceptance, rhat, ess = posterior.acceptance, posterior.rhat, posterior.ess
     unmixed = int((rhat > MIXED).sum())
