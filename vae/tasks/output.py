@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 from collections.abc import Iterator, Mapping, Sequence
 from html import escape
-from numbers import Number
+from numbers import Real
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -56,5 +56,5 @@ def _single(figures: Mapping[str, Any]) -> Iterator[tuple[str, float]]:
     for name, value in figures.items():
         if isinstance(value, Mapping):
             yield from _single(value)
-        elif isinstance(value, Number):
+        elif isinstance(value, Real):
             yield name, float(value)
