@@ -218,7 +218,8 @@ def repair(
 def mixing(posterior: Any, sweeps: int) -> tuple[dict[str, Any], list[dict[str, Any]]]:
     """Returns what tells how the chains have mixed, over all examples and for each."""
     acceptance, rhat, ess = posterior.acceptance, posterior.rhat, posterior.ess
-    unmixed = int((rhat > MIXED).sum())
+    assert acceptance is not None and rhat is not None and ess is not None  # of chains
+    unmixed = int(np.sum(rhat > MIXED))
     figures: dict[str, Any] = {
         "acceptance": float(acceptance.mean()),
         "rhat": _number(rhat.max()),
