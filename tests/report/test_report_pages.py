@@ -86,8 +86,22 @@ def test_a_report_that_fails_is_only_logged(tmp_path, caplog):
     folder = made(tmp_path / "run")
     (folder / "details.json").write_text('{"step": 200, "nats": 3}')
     report.write_if_possible(folder)
-    assert "No report was written: TypeError" in caplog.text
+    assert "No report was written: Damaged: " in caplog.text
     assert not (folder / "report.html").exists()
+
+
+def test_damage_is_one_sentence_and_a_damaged_picture_is_left_out(tmp_path):
+    folder, other = made(tmp_path / "run"), made(tmp_path / "other")
+    (folder / "images" / "samples_00000200.png").write_bytes(b"")
+    (folder / "images" / "mine.png").write_bytes(b"\x89PNG\r\n\x1a\n" + bytes(media.LARGE))
+    (folder / "images" / "gone.gif").symlink_to(tmp_path / "nowhere")
+    (folder / "images" / "folder.png").mkdir()
+    page = report.write(folder).read_text()
+    assert page.count("1 more file is") == 2 and "gone.gif" not in page
+    (folder / "provenance.json").write_text(json.dumps({"command": [], "data": None}))
+    for write in (report.write, lambda run: write_comparison([run, other], tmp_path / "a.html")):
+        with pytest.raises(InputError, match="run is damaged: "):
+            write(folder)
 
 
 def test_details_of_another_step_are_left_out(tmp_path):

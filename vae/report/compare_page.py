@@ -12,7 +12,7 @@ from vae.errors import InputError
 from vae.report import compare, curves, html, media, runs
 from vae.report.diagnoses import diagnoses
 from vae.report.report import FILE, evidence_of
-from vae.training.directory import check_writable
+from vae.training.directory import check_writable, described
 
 # Which way is better, of the figures for which that is plain.
 BETTER = {
@@ -39,9 +39,14 @@ def write(directories: Sequence[str | Path], out: Path) -> Path:
     if path.suffix != ".html":
         raise InputError(f"--out={out} is no page: give a name that ends in .html.")
     check_writable(path.parent)
-    evidence = [evidence_of(run) for run in found.runs]
+    evidence, findings, digests = [], [], set()
+    for run in found.runs:
+        with described(run.directory):  # JSON of another shape than was written
+            evidence.append(evidence_of(run))
+            findings.append(diagnoses(evidence[-1]))
+            digests.add(_digest(run))
     budget = media.Budget()
-    one_data = len({_digest(run) for run in found.runs}) == 1
+    one_data = len(digests) == 1
     html.write(
         path,
         "compare.html",
@@ -58,7 +63,7 @@ def write(directories: Sequence[str | Path], out: Path) -> Path:
             if found.metrics(split)
         ],
         one_data=one_data,
-        findings=[diagnoses(each) for each in evidence],
+        findings=findings,
         curves=curves.charts(
             {name: each.curves for name, each in zip(found.names, evidence, strict=True)}
         ),

@@ -59,13 +59,14 @@ class Budget:
 
 def latest(folder: Path, name: str) -> Path | None:
     """Returns the picture NAME_STEP.png of a run's newest step, in whatever folder it lies."""
-    found = [(m[2], p) for p in folder.glob(f"*/{name}_*.png") if (m := STEP.fullmatch(p.stem))]
+    files = (path for path in folder.glob(f"*/{name}_*.png") if path.is_file())
+    found = [(m[2], p) for p in files if (m := STEP.fullmatch(p.stem))]
     return max(found)[1] if found else None
 
 
 def of_tasks(folder: Path) -> list[Path]:
     """Returns the pictures and animations that tasks left in a run, the newest first."""
-    found = [p for end in ("png", "gif") for p in folder.glob(f"*/*.{end}")]
+    found = [p for end in ("png", "gif") for p in folder.glob(f"*/*.{end}") if p.is_file()]
     found = [p for p in found if not (m := STEP.fullmatch(p.stem)) or m[1] not in DRAWN]
     return sorted(found, key=lambda p: (-p.stat().st_mtime, p.name))
 
@@ -110,12 +111,15 @@ def _sounds(files: Iterable[Path], budget: Budget) -> Iterable[tuple[str, str]]:
 
 
 def embedded(path: Path, budget: Budget) -> tuple[str, tuple[int, int]]:
-    """Returns a picture's address and size in pixels; "" if there is no room for it."""
-    content, kind = path.read_bytes(), f"image/{path.suffix[1:]}"
-    with Image.open(io.BytesIO(content)) as picture:
-        size = picture.size
-        if len(content) > LARGE and path.suffix == ".png":
-            smaller = io.BytesIO()
-            picture.convert("RGB").save(smaller, "WEBP", quality=QUALITY, method=EFFORT)
-            content, kind = smaller.getvalue(), "image/webp"
+    """Returns a picture's address and size; "" if it is damaged, or there is no room for it."""
+    try:
+        content, kind = path.read_bytes(), f"image/{path.suffix[1:]}"
+        with Image.open(io.BytesIO(content)) as picture:
+            size = picture.size
+            if len(content) > LARGE and path.suffix == ".png":
+                smaller = io.BytesIO()
+                picture.convert("RGB").save(smaller, "WEBP", quality=QUALITY, method=EFFORT)
+                content, kind = smaller.getvalue(), "image/webp"
+    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError):  # half written
+        return "", (0, 0)
     return (data_uri(content, kind), size) if budget.takes(len(content)) else ("", size)

@@ -56,39 +56,40 @@ def write(folder: Path) -> Path:
       InputError: the directory holds no run.
     """
     run = runs.read(folder)
-    evidence = evidence_of(run)
-    budget = media.Budget()
-    sheets = [
-        media.shown(picture, title, budget)
-        for name, title in (("samples", "Samples"), ("reconstructions", "Reconstructions"))
-        if (picture := media.latest(folder, name))
-    ]
-    tasks = [
-        media.shown(path, str(path.relative_to(folder)), budget)
-        for path in media.of_tasks(folder)[:TASKS]
-    ]
-    write_page(
-        folder / FILE,
-        "run.html",
-        title=_title(run),
-        run=run,
-        folder=folder,
-        facts=_facts(run),
-        about=_about(run),
-        findings=diagnoses(evidence),
-        figures=_figures(run),
-        protocol=_protocol(run.result.get("protocol", {})),
-        curves=curves.charts({"": evidence.curves}),
-        machine=curves.charts({"": evidence.curves}, machine=True),
-        latents=_latents(evidence.details),
-        sheets=sheets,
-        tasks=tasks,
-        cost=_cost(run),
-        command=command(run),
-        changed=changed(run.config),
-        config=sorted(flatten(run.config).items()),
-        record=_record(run),
-    )
+    with directory.described(folder):  # JSON of another shape than was written
+        evidence = evidence_of(run)
+        budget = media.Budget()
+        sheets = [
+            media.shown(picture, title, budget)
+            for name, title in (("samples", "Samples"), ("reconstructions", "Reconstructions"))
+            if (picture := media.latest(folder, name))
+        ]
+        tasks = [
+            media.shown(path, str(path.relative_to(folder)), budget)
+            for path in media.of_tasks(folder)[:TASKS]
+        ]
+        write_page(
+            folder / FILE,
+            "run.html",
+            title=_title(run),
+            run=run,
+            folder=folder,
+            facts=_facts(run),
+            about=_about(run),
+            findings=diagnoses(evidence),
+            figures=_figures(run),
+            protocol=_protocol(run.result.get("protocol", {})),
+            curves=curves.charts({"": evidence.curves}),
+            machine=curves.charts({"": evidence.curves}, machine=True),
+            latents=_latents(evidence.details),
+            sheets=sheets,
+            tasks=tasks,
+            cost=_cost(run),
+            command=command(run),
+            changed=changed(run.config),
+            config=sorted(flatten(run.config).items()),
+            record=_record(run),
+        )
     return folder / FILE
 
 

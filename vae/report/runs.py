@@ -86,7 +86,7 @@ def read(folder: Path) -> Summary:
       Damaged: one of its files does not say what it should.
       InputError: it holds no run.
     """
-    config = directory.read_json(folder / "config.json", {"data": dict})
+    config = directory.read_json(folder / "config.json", {"data": dict, "model": dict})
     if config is None:
         raise InputError(f"{folder} holds no run: it has no config.json.")
     file = folder / "provenance.json"
