@@ -265,6 +265,11 @@ def test_what_tensors_and_structs_of_parquet_hold_is_read(tmp_path, configure):
         modalities.load(configure(path=tmp_path))
 
 
+def test_transposed_arrays_are_read(tmp_path, configure):
+    in_three(tmp_path, "tar", lambda image: npy(np.asfortranarray(image)))
+    assert len(rows_of(everything(modalities.load(configure(path=tmp_path)))[0])) == N
+
+
 def test_arrays_of_0_and_1_are_binary(tmp_path, configure):
     write(tmp_path / "a.tar", ({"image": npy(image // 128)} for image in IMAGES))
     found = modalities.load(configure(path=tmp_path, device_bytes=1))
@@ -340,6 +345,13 @@ def test_what_else_is_wrong_is_said(tmp_path, configure):
     write(tmp_path / "s" / "a.tar", sizes)
     with pytest.raises(InputError, match="the images differ in size"):
         modalities.load(configure(path=tmp_path / "s"))
+    write(tmp_path / "o" / "a.tar", ({"image": npy(np.array([{}]))} for _ in range(20)))
+    with pytest.raises(InputError, match=r"a.tar record 0 is no .npy array of numbers"):
+        modalities.load(configure(path=tmp_path / "o"))
+    twice = pa.table([pa.array([png(IMAGES[0])] * 9)] * 2, names=["image", "image"])
+    pq.write_table(twice, tmp_path / "t.parquet")
+    with pytest.raises(InputError, match="several columns named 'image'"):
+        modalities.load(configure(path=tmp_path / "t.parquet"))
     pq.write_table(pa.table({"name": ["a"] * 9}), tmp_path / "e.parquet")
     with pytest.raises(InputError, match="has no column of images, only name"):
         modalities.load(configure(path=tmp_path / "e.parquet"))

@@ -56,6 +56,11 @@ class ParquetShards(Shards):
     def _check_schemas(self) -> None:
         first = {field.name: field.type for field in self._schema}
         for name, footer in zip(self.names, self._footers, strict=True):
+            named = footer.schema.to_arrow_schema().names
+            if twice := next((column for column in named if named.count(column) > 1), None):
+                raise InputError(
+                    f"{self.what}: {name} has several columns named {twice!r}: rename them."
+                )
             own = {field.name: field.type for field in footer.schema.to_arrow_schema()}
             for column in first | own:
                 if own.get(column) != first.get(column):

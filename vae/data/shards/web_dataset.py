@@ -261,7 +261,7 @@ def _told(content: bytes, what: str) -> dict[str, float | str]:
     """Returns the numbers and texts of a .json member."""
     try:
         found = json.loads(content)
-    except ValueError:
+    except (ValueError, RecursionError):
         raise InputError(f"{what}: its .json cannot be read: write it again.") from None
     if not isinstance(found, dict):
         return {}

@@ -151,9 +151,28 @@ def _stacked(contents: Sequence[bytes] | np.ndarray) -> np.ndarray | None:
     head = first[: _head_size(first)]
     if not all(len(x) == len(first) and x.startswith(head) for x in contents):
         return None
-    shape, dtype = _header(head)
+    try:
+        shape, dtype = _header(head)
+    except (ValueError, SyntaxError, TypeError):  # they are read one by one
+        return None
     whole = np.frombuffer(b"".join([x[len(head) :] for x in contents]), dtype)
     return whole.reshape(len(contents), *shape)
+
+
+def _array(content: bytes | np.ndarray, what: str) -> np.ndarray:
+    """Returns one array, read from its .npy file where it is one.
+
+    Raises:
+      InputError: it is no .npy file, or a damaged one.
+    """
+    if isinstance(content, np.ndarray):
+        return content
+    if not content.startswith(_NUMPY):
+        raise InputError(f"{what} is no .npy array, as others are: write one kind.")
+    try:
+        return np.load(io.BytesIO(content), allow_pickle=False)
+    except Exception as error:  # numpy raises many kinds for damage
+        raise InputError(f"{what} is no .npy array of numbers ({error}): write it again.") from None
 
 
 def _head_size(file: bytes) -> int:
@@ -199,12 +218,8 @@ def _probed(
         return *folder.probe(shards.what, found.__getitem__, list(found), fit, threads), None
     highest, sizes = 0, dict[tuple[int, int, int], str]()
     for record, content in zip(some.tolist(), contents, strict=True):
-        one = _stacked([content] if isinstance(content, bytes) else content[None])
-        if one is None:
-            raise InputError(
-                f"{shards.what}: some images are files and some .npy arrays: write one kind."
-            )
-        image = _arrays(fit, one, shards.what)[0]
+        array = _array(content, f"{shards.what}: {place(shards, record)}")
+        image = _arrays(fit, array[None], shards.what)[0]
         highest = max(highest, int(image.max(initial=0)))
         height, width, channels = image.shape
         sizes.setdefault((height, width, channels), place(shards, record))
