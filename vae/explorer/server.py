@@ -86,7 +86,8 @@ class Handler(BaseHTTPRequestHandler):
             self._send(HTTPStatus.NOT_FOUND, "text/plain", b"There is no such page.")
 
     def do_POST(self) -> None:
-        length = int(self.headers.get("Content-Length", 0))
+        told = self.headers.get("Content-Length", "0")
+        length = int(told) if told.isdecimal() else LARGEST + 1
         if length > LARGEST:
             self.close_connection = True
             self._refuse(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "the file is too large.")
