@@ -216,6 +216,7 @@ def test_a_commands_help_fits_a_screen_and_its_examples_are_understood(name):
         (("train", TINY[0], "latent_dim=3"), "'latent_dim=3' is not understood"),
         (("train", TINY[0], "--cpu_devices=3"), "number of devices, 3"),
         (("sample",), "--workdir=PATH is missing"),
+        (("report", "runs/a"), "is written --name=value, such as --workdir=runs/a."),
         (("inpaint", "--workdir=x", "--box=left"), "--box=left must be whole numbers"),
         (("sample", "--workdir=nowhere"), "nowhere holds no run"),
         (("evaluate", "--workdir=x", "--split=tets"), "--split=tets must be one of train, valid, "),

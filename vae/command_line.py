@@ -111,7 +111,10 @@ def parse(
         if "config" in parameters and not named and "config" not in values and word[:1] != "-":
             word = f"--config={word}"  # `vae config FILE`
         if not word.startswith("--"):
-            raise InputError(f"{word!r} is not understood; a flag is written --name=value.")
+            meant = "--name=value"
+            if "workdir" in parameters and "workdir" not in values and "=" not in word:
+                meant = f"--name=value, such as --workdir={word}"
+            raise InputError(f"{word!r} is not understood; a flag is written {meant}.")
         flag, equals, text = word[2:].partition("=")
         name = _spelt(flag)
         positive = _spelt(flag.removeprefix("no").removeprefix("-").removeprefix("_"))

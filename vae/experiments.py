@@ -6,9 +6,10 @@ The package's own experiments are modules here: `from vae.experiments import dig
 from __future__ import annotations
 
 import ast
+import inspect
 import re
 import runpy
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -114,6 +115,7 @@ def _configured(name: str) -> ml_collections.ConfigDict:
         found = runpy.run_path(str(file.parent.resolve() / file.name), run_name=file.stem)
         if "get_config" not in found:
             raise InputError(f"--config={name} has no function get_config.")
+        _check_variant(name, found["get_config"], variant)
         config = found["get_config"](*variant)
         if not isinstance(config, ml_collections.ConfigDict):
             kind = type(config).__name__
@@ -125,6 +127,18 @@ def _configured(name: str) -> ml_collections.ConfigDict:
     except own.FAILURES as error:  # whatever a file of somebody's own raises
         raise own.told(error, f"--config={name}") from None
     return config
+
+
+def _check_variant(name: str, get_config: Any, variant: Sequence[str]) -> None:
+    """Refuses a variant of a file that has none, and a file without the variant that it needs."""
+    signature = inspect.signature(get_config)
+    try:
+        signature.bind(*variant)
+    except TypeError:
+        file = name.partition(":")[0]
+        wrong = f"{file} has no variants: leave :{variant[0]} away" if variant else ""
+        wrong = wrong or f"{file} needs a variant: --config={file}:NAME"
+        raise InputError(f"--config={name}: {wrong}.") from None
 
 
 def find(name: str) -> Path:

@@ -9,6 +9,7 @@ import pytest
 
 from vae.data.examples import Dataset, in_memory
 from vae.data.summary import columns, summarise
+from vae.modalities.text.examples import TokenExamples
 from vae.probability.event import Event, Values
 from vae.report.data import findings_of, write
 
@@ -94,3 +95,18 @@ def test_the_page_shows_examples_and_the_file_has_all(tmp_path, configure):
     assert "&lt;b&gt;own" in page and "<b>own" not in page and "://" not in page
     assert json.loads(paths[1].read_text()) == json.loads(json.dumps(figures))
     assert figures["parts"]["train"]["classes"] == {"0": 40, "1": 40, "2": 40}
+
+
+def test_texts_too_short_to_be_compared_are_told_from_texts_without_copies():
+    x = np.full((200, 30, 1), -1, np.int32)
+    x[:, :5] = 7  # all equal, and short
+    x[:100, :25] = 8  # half of them long
+    three = {"train": x[:100], "valid": x[100:150], "test": x[150:]}
+    parts = {k: TokenExamples(in_memory(v).raw, np.ones(len(v), bool)) for k, v in three.items()}
+    event = Event((30, 1), Values("tokens", 9, missing=True))
+    found = summarise(Dataset(**parts, event=event, num_classes=0, description="", modality="text"))
+    assert [(part.compared, part.copies) for part in found.parts.values()] == [
+        (100, 99),
+        (0, 0),
+        (0, 0),
+    ]

@@ -318,6 +318,16 @@ def test_a_wrong_experiment_is_refused_in_a_sentence(text, said, tmp_path, monke
         experiments.load("exp.py", {})
 
 
+def test_a_variant_too_many_or_too_few_is_named(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "one.py").write_text("def get_config():\n    return 1")
+    (tmp_path / "some.py").write_text("def get_config(variant):\n    return 1")
+    with pytest.raises(InputError, match=r"one\.py has no variants: leave :mine away\.$"):
+        experiments.load("one.py:mine", {})
+    with pytest.raises(InputError, match=r"some\.py needs a variant: --config=some\.py:NAME\.$"):
+        experiments.load("some.py", {})
+
+
 def test_a_part_of_the_script_itself(tmp_path):
     """As of a notebook: it is found again from its file."""
     script = tmp_path / "script.py"

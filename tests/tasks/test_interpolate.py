@@ -79,8 +79,10 @@ def test_a_ladder_and_what_a_model_is_told(ladder, told, halves_read):
         interpolate(ladder, method="means")
     with pytest.raises(InputError, match="is for hyperbolic latents"):
         interpolate(told, num=2, method="geodesic")
-    with pytest.raises(InputError, match="give an even number"):
+    with pytest.raises(InputError, match=r"in pairs.*: 3 cannot be paired; give an even number"):
         interpolate(told, num=3)
+    with pytest.raises(InputError, match="--steps=1 must be 2 or more"):
+        interpolate(told, num=2, steps=1)
 
 
 def test_the_groups_of_a_ladder(ladder):

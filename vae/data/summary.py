@@ -49,7 +49,9 @@ class Part(NamedTuple):
       channels: those of each channel, if there are several.
       attributes: those of each attribute.
       lengths: the least, the median and the largest length of ragged examples; None of others.
-      copies: how many examples are copies of others in the split; None where that is not known.
+      compared: how many examples `copies` is of: all but unreadable ones and texts so short that
+        they are equal by chance; None where that is not known.
+      copies: how many of these are copies of others in the split; None where that is not known.
     """
 
     number: int
@@ -61,6 +63,7 @@ class Part(NamedTuple):
     channels: tuple[Column, ...]
     attributes: tuple[Column, ...]
     lengths: tuple[int, int, int] | None
+    compared: int | None
     copies: int | None
 
 
@@ -139,6 +142,7 @@ def _part(dataset: Dataset, examples: Examples, marks: Sequence[Hashable] | None
         lengths=None
         if lengths is None
         else (int(lengths.min()), int(np.median(lengths)), int(lengths.max())),
+        compared=None if marks is None else len(marks),
         copies=None if marks is None else len(marks) - len(set(marks)),
     )
 

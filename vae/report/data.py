@@ -205,6 +205,8 @@ def _counts(dataset: Dataset, found: Summary) -> list[list[str]]:
     row("examples", lambda part: f"{part.number:,}")
     row("looked at", lambda part: f"{part.looked:,}" if part.looked < part.number else "")
     row("not readable", lambda part: f"{part.unreadable:,}" if part.unreadable else "")
+    if any(part.compared not in (None, part.number) for part in parts.values()):
+        row("compared with others", lambda part: _known(part.compared))
     row("copies within", lambda part: _known(part.copies))
     for what in ("examples", "identities"):
         for first in dict.fromkeys(pair.first for pair in found.shared):
@@ -218,7 +220,7 @@ def _counts(dataset: Dataset, found: Summary) -> list[list[str]]:
     if dataset.event.values.kind != "tokens":
         row("mean", lambda part: _figure(part.values.mean))
         row("std", lambda part: _figure(part.values.std))
-    row("missing", lambda part: f"{part.values.missing:.1%}" if part.values.missing else "")
+        row("missing", lambda part: f"{part.values.missing:.1%}" if part.values.missing else "")
     row("lengths", lambda part: " / ".join(map(str, part.lengths)) if part.lengths else "")
     row("without a class", lambda part: f"{part.unlabelled:,}" if part.unlabelled else "")
     return rows

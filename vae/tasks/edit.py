@@ -125,7 +125,7 @@ def edit(
         edited,
         run.event,
         title,
-        columns=[f"{called} {s:+.3g}" for s in strengths],
+        columns=[f"{s:+.3g}" for s in strengths],
         rows=shown.names,
         before={"given": shown.x, "decoded": reconstructed},
     )

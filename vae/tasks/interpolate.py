@@ -109,10 +109,12 @@ def interpolate(
         raise InputError(not_one_of(f"--method={method}", method, known))
     ends = given(run, files=files, num=num, usual=NUM, labels=labels, attributes=attributes)
     number = len(ends.x) // 2
-    if len(ends.x) % 2 or steps < 2:
+    if steps < 2:
+        raise InputError(f"--steps={steps} must be 2 or more: both ends of a way count.")
+    if len(ends.x) % 2:
         raise InputError(
-            f"interpolation goes from one example to the next in 2 --steps or more, so "
-            f"{len(ends.x)} examples and --steps={steps} are not possible; give an even number."
+            f"interpolation takes examples in pairs, the first with the second, the third with the "
+            f"fourth: {len(ends.x)} cannot be paired; give an even number."
         )
     t = np.linspace(0, 1, steps, dtype=np.float32)
     chosen = chosen_method(run, method)
