@@ -201,7 +201,9 @@ MEMBERS = POSTERIORS | PRIORS | LIKELIHOODS | OBJECTIVES | MODELS | ADVERSARIES
 )
 def test_every_choice_has_a_member(key):
     used = {get(tiny(**overrides), key) for overrides in MEMBERS.values()}
-    alone = {"model.prior": {"flow_matching"}, "objective.name": {"prior"}}  # second stages
+    # Second stages, and priors of clips (tests/modalities/video).
+    of_clips = {"linear_dynamics", "recurrent"}
+    alone = {"model.prior": {"flow_matching", *of_clips}, "objective.name": {"prior"}}
     assert used | alone.get(key, set()) == set(AXES[key])
 
 

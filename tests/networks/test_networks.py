@@ -14,8 +14,9 @@ from vae.networks.strided import halvings
 ENCODERS, DECODERS = parts("model.encoder"), parts("model.decoder")
 ACTIVATIONS = parts("model.activation")
 SHAPES = [(13,), (21, 3), (13, 10, 3), (28, 28, 1), (5, 4, 3, 2)]
-# Two take z of a grid (test_grid.py, test_spatial.py), two read sequences (test_sequence.py).
-NAMES = sorted(set(ENCODERS) - {"grid", "spatial", "lstm", "transformer"})
+# Two take z of a grid (test_grid.py, test_spatial.py), two read sequences (test_sequence.py), and
+# one takes clips apart, with a grid of frames (test_per_frame.py).
+NAMES = sorted(set(ENCODERS) - {"grid", "spatial", "lstm", "transformer", "per_frame"})
 
 
 @pytest.mark.parametrize(

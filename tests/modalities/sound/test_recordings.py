@@ -216,7 +216,7 @@ def test_arrays_are_sounds_where_the_config_says_so(configure, tmp_path):
         ({"flip": True}, "data.flip is for images"),
         (
             {"binarize": "dynamic"},
-            "data.binarize is for tables, images, volumes, but the data are sound",
+            "data.binarize is for tables, images, video, volumes, but the data are sound",
         ),
         ({"image_size": (8, 8)}, "data.image_size is for images"),
     ],

@@ -95,7 +95,7 @@ const first = latest(async () => {
   if (!isRow(items[0])) show($("shown"), items);
   state.position = position;
   const figures = Object.entries(likeness).filter(([, value]) => value !== null);
-  $("likeness").textContent = "Of the reconstruction: " + figures.map(([name, value]) => `${name} ${number(value)}`).join(", ");
+  $("likeness").textContent = "The reconstruction: " + figures.map(([name, value]) => `${name} ${number(value)}`).join(", ");
   $("likeness").hidden = !figures.length;
   axes.forEach((axis) => { if (!(axis.key in state.latents)) axis.put(position[axis.key]); });
   if (run.painted.length) canvas();
