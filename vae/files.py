@@ -1,7 +1,8 @@
-"""Checks of files that a person names, and files that are written as a whole or not at all."""
+"""Files: checks of those a person names, writing as a whole or not at all, and as an address."""
 
 from __future__ import annotations
 
+import base64
 import contextlib
 import os
 from collections.abc import Iterator
@@ -94,3 +95,8 @@ def whole(path: Path, mode: str = "wb") -> Iterator[IO]:
 def _short(name: str | os.PathLike) -> str:
     text = ascii(os.fspath(name))[1:-1]
     return text if len(text) <= 80 else f"{text[:60]}... ({len(text)} characters)"
+
+
+def data_uri(content: bytes, kind: str) -> str:
+    """Returns what stands in the place of an address: the content, of a kind as "image/png"."""
+    return f"data:{kind};base64,{base64.b64encode(content).decode()}"

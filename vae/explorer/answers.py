@@ -20,8 +20,8 @@ from vae.data.labels import called
 from vae.errors import InputError
 from vae.evaluation.posterior import why_not
 from vae.explorer import offered
+from vae.files import data_uri
 from vae.models.one_by_one import Decoding
-from vae.report.html import data_uri
 from vae.run import Run
 from vae.tasks.fit_prior import fit_prior
 from vae.tasks.inpaint import observed

@@ -18,6 +18,7 @@ from vae.data.checks import FEW
 from vae.data.examples import Dataset, read_complete, spread
 from vae.data.labels import called
 from vae.data.summary import Column, Part, Summary, summarise
+from vae.files import data_uri
 from vae.modalities.sheets import Sheet
 from vae.report import html, svg
 from vae.terminal import aligned, number
@@ -174,9 +175,9 @@ def _shown(title: str, sheet: Sheet) -> dict[str, Any]:
     sounds = [x for end, x in sheet.files.items() if end.endswith(".wav")]
     return {
         "title": title,
-        "picture": html.data_uri(png.getvalue(), "image/png"),
+        "picture": data_uri(png.getvalue(), "image/png"),
         "text": sheet.text,
-        "sounds": [html.data_uri(sound, "audio/wav") for sound in sounds[:SOUNDS]],
+        "sounds": [data_uri(sound, "audio/wav") for sound in sounds[:SOUNDS]],
     }
 
 

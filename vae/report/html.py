@@ -7,7 +7,6 @@ such as the charts of `svg.py`.
 
 from __future__ import annotations
 
-import base64
 import functools
 import re
 from pathlib import Path
@@ -59,8 +58,3 @@ def write(path: Path, template: str, **values: Any) -> None:
     text = render(template, **values)
     with whole(path, "w") as file:
         file.write(text)
-
-
-def data_uri(content: bytes, kind: str) -> str:
-    """Returns what stands in the place of an address: the content, of a kind as "image/png"."""
-    return f"data:{kind};base64,{base64.b64encode(content).decode()}"

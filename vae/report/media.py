@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 from PIL import Image
 
-from vae.report.html import data_uri
+from vae.files import data_uri
 
 BUDGET = 2_000_000  # bytes of a page, which base64 makes 4 / 3 of
 LARGE = 200_000  # bytes of a picture that is compressed

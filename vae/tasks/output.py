@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import base64
 from collections.abc import Iterator, Mapping, Sequence
 from html import escape
 from numbers import Real
 from pathlib import Path
 from typing import Any, NamedTuple
+
+from vae.files import data_uri
 
 SHOWN = {".png": "image/png", ".gif": "image/gif", ".wav": "audio/wav"}
 
@@ -35,7 +36,7 @@ class Output(NamedTuple):
 
 def _player(path: Path) -> str:
     kind = SHOWN[path.suffix]
-    data = f"data:{kind};base64,{base64.b64encode(path.read_bytes()).decode()}"
+    data = data_uri(path.read_bytes(), kind)
     if kind.startswith("audio"):
         return f'<audio controls src="{data}"></audio>'
     return f'<img src="{data}" alt="{escape(path.stem)}">'
