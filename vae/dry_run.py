@@ -240,8 +240,9 @@ def _of_time(figures: dict[str, Any]) -> list[tuple[str, str]]:
     if "test_seconds" in figures:
         validations, test = duration(figures["validation_seconds"]), figures["test_seconds"]
         how = "told by their operations, at the speed of the steps"
+        number = "once" if figures["validations"] == 1 else f"{figures['validations']} times"
         lines += [
-            ("validation", f"{validations}, {figures['validations']} times; {how}"),
+            ("validation", f"{validations}, {number}; {how}"),
             ("test", f"{duration(test)}, {figures['test_samples']:,} samples of z; {how}"),
         ]
     return lines
