@@ -272,7 +272,7 @@ class Dataset:
 def spread(examples: Examples, count: int) -> np.ndarray:
     """Returns the indices of up to `count` examples, evenly spaced.
 
-    Of examples that are read by blocks they are `_RUNS` evenly spaced runs, in few blocks.
+    Where examples are read by blocks, they are `_RUNS` evenly spaced runs, in few blocks.
     """
     count = min(len(examples), count)
     if examples.blocks is None or count < _RUNS:

@@ -18,7 +18,6 @@ from vae.training.directory import read_json, read_result
 
 FILE, PICTURE = "README.md", "samples.png"
 SAMPLES = 16
-HOME = "https://pypi.org/project/vae-experiments"
 SHOWN = ("nll", "elbo", "bits_per_dim", "kl", "active_units", "accuracy")  # of the splits
 UNITS = {"nll": "nats per example", "elbo": "nats per example", "kl": "nats per example"}
 
@@ -62,7 +61,6 @@ def text_of(run: Run, license: str | None) -> str:
         metadata={name: json.dumps(value) for name, value in metadata.items()},
         title=title,
         model=f"model.name={run.config.model.name}",
-        home=HOME,
         data=name,
         step=f"{run.step:,}",
         figures=[(_called(key), number(x), _error(e)) for key, x, e in figures],
