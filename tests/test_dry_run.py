@@ -29,7 +29,7 @@ def test_operations_of_products_and_convolutions():
     assert counted(convolution, (2, 8, 8, 3), (3, 3, 3, 5)) == 2 * 2 * 8 * 8 * 5 * 9 * 3
     by_channel = counted(lambda x, w: convolution(x, w, groups=4), (2, 8, 8, 4), (3, 3, 1, 4))
     assert by_channel == 2 * 2 * 8 * 8 * 4 * 9
-    # Of the 9 factors of an output, a quarter meet numbers and the rest the zeros between them.
+    # A quarter of the 9 factors of an output meet numbers, the rest the zeros between them.
     transposed = counted(lambda x, w: convolution(x, w, (2, 2)), (2, 8, 8, 3), (3, 3, 3, 5))
     assert transposed == 2 * 2 * 15 * 15 * 5 * 9 * 3 // 4
 

@@ -59,7 +59,7 @@ def test_linear_dynamics_have_the_density_and_the_moments_of_the_joint_gaussian(
     drawn = p.sample(keys=KEYS)
     np.testing.assert_allclose(drawn.mean(0), mean, atol=0.06)
     np.testing.assert_allclose(np.cov(drawn.T), covariance, atol=0.12)
-    # Of examples that have two places, the density of these; N(0, I) at the others.
+    # The density of the two places that examples have; N(0, I) at the others.
     two = np.flatnonzero(np.tile(np.arange(LENGTH) < 2, CHANNELS))
     first = scipy.stats.multivariate_normal(mean[two], covariance[np.ix_(two, two)])
     rest = scipy.stats.norm.logpdf(np.delete(z, two, -1)).sum(-1)

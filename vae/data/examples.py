@@ -164,7 +164,7 @@ class ArrayExamples(Examples):
         start, stop = (int(indices[0]), int(indices[-1]) + 1) if len(indices) else (0, 0)
         consecutive = np.array_equal(indices, np.arange(start, stop))
         at = slice(start, stop) if consecutive else indices  # a view
-        known = (None if each is None else each[at] for each in (self.identities, self.lengths))
+        known = (rows_at(each, at) for each in (self.identities, self.lengths))
         return ArrayExamples(self.raw.at(at), self.ok[at], self.resident, *known)
 
     def table(self) -> Raw | None:
@@ -174,6 +174,11 @@ class ArrayExamples(Examples):
     def measured(self) -> ArrayExamples:
         """Returns them with their lengths, as the marks of missing positions tell them."""
         return replace(self, lengths=lengths_of(self.values))
+
+
+def rows_at(known: np.ndarray | None, indices: Any) -> np.ndarray | None:
+    """Returns these rows of what is known of examples; None where it is not known."""
+    return None if known is None else known[indices]
 
 
 def in_memory(values: np.ndarray, labels: np.ndarray | None = None) -> ArrayExamples:

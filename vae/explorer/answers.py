@@ -100,7 +100,7 @@ class Explorer:
         """Returns an example, its reconstruction, and where it lies along the latents."""
         one = self._example(example)
         event = self.run.event
-        # Of one row no share of the variance is explained.
+        # No share of the variance is explained by one row.
         alike = self.run.modality.likeness(one.x, one.decoded, event) if event.places else {}
         position = {
             axis.dimension: float((one.z[0, axis.dimension] - axis.mean) / axis.std)

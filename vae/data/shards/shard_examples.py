@@ -13,7 +13,7 @@ import numpy as np
 from ml_collections import ConfigDict
 
 from vae.data.columns import LABEL, told
-from vae.data.examples import Examples, Raw, Source
+from vae.data.examples import Examples, Raw, Source, rows_at
 from vae.data.labels import classes_of, numbered
 from vae.data.order import BUFFER, Blocks
 from vae.data.shards.base import NUMBER, TEXT, Reader, Shards, hashed
@@ -75,7 +75,7 @@ class ShardExamples(Examples):
         return Raw(values, self.labels[indices]), ok
 
     def take(self, indices: np.ndarray) -> ShardExamples:
-        identities = None if self.identities is None else self.identities[indices]
+        identities = rows_at(self.identities, indices)
         records, labels = self.records[indices], self.labels[indices]
         return replace(self, records=records, labels=labels, identities=identities)
 
@@ -204,7 +204,7 @@ def in_splits(
             *(None, shape, itemsize),
         )
         people = told.identities[split]
-        made[split] = replace(every, identities=None if people is None else people[records])
+        made[split] = replace(every, identities=rows_at(people, records))
     return made
 
 

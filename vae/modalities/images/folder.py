@@ -16,7 +16,7 @@ import numpy as np
 from PIL import Image, ImageSequence
 
 from vae.data import folders
-from vae.data.examples import Examples, Raw, Source
+from vae.data.examples import Examples, Raw, Source, rows_at
 from vae.data.places import Place
 from vae.data.unreadable import Unreadable
 from vae.errors import InputError, readable
@@ -63,7 +63,7 @@ class FileExamples(Examples):
             self,
             paths=self.paths[indices],
             labels=self.labels[indices],
-            identities=None if self.identities is None else self.identities[indices],
+            identities=rows_at(self.identities, indices),
         )
 
     marks = staticmethod(duplicates.marks)

@@ -18,7 +18,7 @@ import numpy as np
 from ml_collections import ConfigDict
 
 from vae.data import folders
-from vae.data.examples import Examples, Raw, Source
+from vae.data.examples import Examples, Raw, Source, rows_at
 from vae.data.places import Place
 from vae.data.unreadable import Unreadable
 from vae.errors import InputError, readable
@@ -57,8 +57,8 @@ class FileExamples(Examples):
 
     def take(self, indices: np.ndarray) -> FileExamples:
         known: dict[str, Any] = {
-            name: None if (each := getattr(self, name)) is None else each[indices]
-            for name in ("identities", "lengths")
+            "identities": rows_at(self.identities, indices),
+            "lengths": rows_at(self.lengths, indices),
         }
         return replace(self, paths=self.paths[indices], labels=self.labels[indices], **known)
 

@@ -16,7 +16,7 @@ import numpy as np
 
 from vae.data import arrays as saved
 from vae.data import standardise
-from vae.data.examples import Source, in_memory
+from vae.data.examples import Source, in_memory, rows_at
 from vae.data.labels import classes_of, numbered
 from vae.data.splits import digests, files_by_split, order
 from vae.errors import InputError, did_you_mean, readable
@@ -106,7 +106,7 @@ def source(splits: Mapping[str, Rows], description: str) -> Source:
         rows = order(digests(values, keys[split]))
         examples = in_memory(values[rows], labels[split][rows])
         known = people[split]
-        ordered[split] = replace(examples, identities=None if known is None else known[rows])
+        ordered[split] = replace(examples, identities=rows_at(known, rows))
     return Source(
         splits={name: ordered[name] for name in ("train", "valid", "test") if name in ordered},
         values=BINARY if binary else Values("real"),

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 from ml_collections import ConfigDict
 
-from vae.data.examples import ArrayExamples, Examples, Fitted, Raw, Source
+from vae.data.examples import ArrayExamples, Examples, Fitted, Raw, Source, rows_at
 from vae.data.labels import classes_of
 from vae.data.splits import digest, order
 from vae.errors import InputError
@@ -57,7 +57,7 @@ class TextExamples(Examples):
             yield text.encode()
 
     def take(self, indices: np.ndarray) -> TextExamples:
-        identities = None if self.identities is None else self.identities[indices]
+        identities = rows_at(self.identities, indices)
         return TextExamples(self.texts[indices], self.labels[indices], identities)
 
     def ordered(self) -> TextExamples:

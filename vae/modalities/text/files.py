@@ -24,7 +24,7 @@ from ml_collections import ConfigDict
 
 from vae.data import folders
 from vae.data.attributes import FILE as TABLE
-from vae.data.examples import Source
+from vae.data.examples import Source, rows_at
 from vae.data.places import Place, files_at
 from vae.data.splits import FILES
 from vae.data.unreadable import MAX_UNREADABLE
@@ -105,7 +105,7 @@ def read(place: Place, path: Path, config: ConfigDict) -> Source:
         index += [i] * len(inside)
     bad.check()
     where = np.array(index, int)
-    people = None if named.identities is None else named.identities[where]
+    people = rows_at(named.identities, where)
     every = TextExamples(as_texts(texts), named.labels[where], people)
     names = sorted(set(split.tolist()))
     return source(

@@ -13,7 +13,7 @@ import numpy as np
 
 from vae.files import whole
 from vae.modalities import grids, images
-from vae.modalities.sheets import Sheet, in_rows
+from vae.modalities.sheets import Sheet, along, in_rows
 from vae.modalities.video import encoding
 from vae.probability.event import Event
 
@@ -74,8 +74,7 @@ def table(
 
 def surface(x: np.ndarray, event: Event, title: str, across: np.ndarray, up: np.ndarray) -> Sheet:
     """See `vae/modalities`: a grid of clips, with the latents' values over and beside them."""
-    columns = [f"z0 {value:.2f}" for value in across]
-    return table(x, event, title, columns=columns, rows=[f"z1 {value:.2f}" for value in up])
+    return table(x, event, title, columns=along("z0", across), rows=along("z1", up))
 
 
 def animate(

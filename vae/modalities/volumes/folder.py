@@ -13,7 +13,7 @@ from ml_collections import ConfigDict
 
 from vae import terminal
 from vae.data import folders
-from vae.data.examples import ArrayExamples, Raw, Source
+from vae.data.examples import ArrayExamples, Raw, Source, rows_at
 from vae.data.places import Place
 from vae.data.unreadable import Unreadable
 from vae.errors import InputError, readable
@@ -49,7 +49,7 @@ def read(place: Place, config: ConfigDict, size: Size, known: Range = ()) -> Sou
         name: ArrayExamples(
             Raw(unit[name], named.labels[rows]),
             ok[rows],
-            identities=None if named.identities is None else named.identities[rows],
+            identities=rows_at(named.identities, rows),
         )
         for name, rows in ordered.items()
     }
