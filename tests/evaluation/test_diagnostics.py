@@ -45,6 +45,11 @@ def test_units_are_active_where_the_mean_moves():
     assert "0 of 3 latent units" in collapse_warning(estimate(0 * mean, np.zeros((2, 0))))
 
 
+def test_of_one_example_no_units_are_counted():
+    one = estimate(np.ones((1, 3)), np.zeros((1, 0)))
+    assert "valid/active_units" not in figures(one) and collapse_warning(one) is None
+
+
 def test_groups_are_active_where_there_is_no_mean_and_they_carry_nats():
     none = np.zeros((2, 0))
     one = estimate(none, np.array([[0.0, 0.3], [0.0, 0.2]]))

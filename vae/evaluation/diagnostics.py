@@ -36,8 +36,13 @@ def active_groups(estimate: Estimate) -> int:
 
 
 def activity(estimate: Estimate) -> tuple[str, int, int]:
-    """Returns what is counted ("units" or "groups"), how many are active, and how many exist."""
+    """Returns what is counted ("units" or "groups"), how many are active, and how many exist.
+
+    One example says nothing of how means vary with x: no units are then counted.
+    """
     if dimensions := estimate.mean.shape[1]:
+        if len(estimate.mean) < 2:
+            return "units", 0, 0
         return "units", active_units(estimate), dimensions
     return "groups", active_groups(estimate), estimate.group_kl.shape[1]
 
