@@ -68,7 +68,7 @@ def save(folder, name, z, log_p, seconds, facts):
     print(f"{name}: {log_p.mean():.2f} +- {log_p.std() / len(log_p) ** 0.5:.2f}, {seconds}")
 
 
-def here(folder, epochs, zeros, samples):
+def here(folder, epochs, zeros, samples, weight_decay):
     import jax
 
     import vae
@@ -90,6 +90,8 @@ def here(folder, epochs, zeros, samples):
         config.data.batch_size = BATCH
         config.model.encoder_widths = config.model.decoder_widths = (HIDDEN,)
         config.model.latent_dim = LATENT
+        if weight_decay:
+            config.optimizer.weight_decay = weight_decay
         if zeros:
             config.model.likelihood = "zero_inflated_negative_binomial"
         per_call = config.training.steps_per_call
@@ -255,13 +257,14 @@ def main():
     parser.add_argument("--file", default="")
     parser.add_argument("--epochs", type=int, default=200)
     parser.add_argument("--samples", type=int, default=SAMPLES)
+    parser.add_argument("--weight_decay", type=float, help="of `here`, for few cells")
     parser.add_argument("--zeros", action="store_true")
     args = parser.parse_args()
     match args.part:
         case "data":
             data(args.folder, args.file)
         case "here":
-            here(args.folder, args.epochs, args.zeros, args.samples)
+            here(args.folder, args.epochs, args.zeros, args.samples, args.weight_decay)
         case "scvi":
             scvi(args.folder, args.epochs, args.zeros, args.samples)
         case "table":

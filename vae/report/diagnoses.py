@@ -23,6 +23,10 @@ UNUSED = 0.5  # the share of latents that may be idle before it is worth a word
 FAR = 8.0  # spreads from the median: an outlier. Spreads are half of the middle half's width
 SPIKE = 100.0  # times the median norm of the gradient
 SKIPPED = 0.01  # of the updates
+REGULARISERS = (  # not every decoder reads model.dropout, nor every optimizer a weight decay
+    "optimizer.weight_decay (of adamw or muon), a smaller network, more examples, or model.dropout "
+    "where the decoder reads it"
+)
 
 
 class Evidence(NamedTuple):
@@ -142,7 +146,7 @@ def overfitting(run: Evidence) -> Finding | None:
             "Overfitting",
             f"The validation ELBO was best at step {best_step:,}, {number(best)} nats, and fell to "
             f"{number(last)} at step {step:,}; take that checkpoint by --step=best, or try fewer "
-            "steps, model.dropout, optimizer.weight_decay, a smaller network or more examples.",
+            f"steps, {REGULARISERS}.",
         )
     train = (run.curves.get("train/elbo") or Curve([], [])).finite
     if train and run.config.get("objective.name") == "elbo":
@@ -153,7 +157,7 @@ def overfitting(run: Evidence) -> Finding | None:
                 "Overfitting",
                 f"The ELBO is {number(train[-1][1])} nats in training and {number(last)} in "
                 "validation: the model knows its training examples much better than others; try "
-                "model.dropout, optimizer.weight_decay, a smaller network or more examples.",
+                f"{REGULARISERS}.",
             )
     return None
 
