@@ -97,6 +97,8 @@ def grid(
 ) -> np.ndarray:
     """Lays images [N, H, W, C] out in rows; returns uint8 [H', W', 3].
 
+    Clips [N, T, H, W, C] are laid out alike, as pages [T, H', W', 3].
+
     Args:
       images: see `as_bytes`. Small ones are enlarged by a whole factor. One that is all NaN is no
         image: its cell stays empty.
@@ -108,15 +110,15 @@ def grid(
     """
     from vae.modalities import page  # whose library takes half a second to import
 
-    number, height, width, _ = images.shape
+    number, (height, width) = len(images), images.shape[-3:-1]
     across = len(columns) or _across(number, math.sqrt(number))
     down = math.ceil(number / across)
     titled = (columns or rows or captions) and across <= MANY
     smallest = SMALLEST_TITLED if titled else SMALLEST
     factor = max(1, math.ceil(smallest / max(height, width)))
-    empty = np.isnan(images).all((1, 2, 3))
+    empty = np.isnan(images).reshape(number, -1).all(1)
     images = as_bytes(np.asarray(images, np.float32))
-    images = images.repeat(factor, axis=1).repeat(factor, axis=2)
+    images = images.repeat(factor, axis=-3).repeat(factor, axis=-2)
     height, width = height * factor, width * factor
 
     beside = [page.wrapped(text, WIDEST, page.SMALL)[: height // page.LINE] for text in rows]

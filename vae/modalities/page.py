@@ -74,10 +74,10 @@ def composed(
     *,
     ground: int = GROUND,
 ) -> np.ndarray:
-    """Returns a page [H, W, 3] uint8 of pictures and labels, under a title.
+    """Returns a page [H, W, 3] uint8 of pictures and labels, under a title; of clips, [T, H, W, 3].
 
     Args:
-      pictures: for each its left and upper end, in pixels, and [h, w, 3] uint8.
+      pictures: for each its left and upper end, in pixels, and [h, w, 3] or [T, h, w, 3] uint8.
       labels: the texts between the pictures.
       title: broken into lines where it is wider than the page; may be empty.
       width: width of the part under the title, in pixels; a titled page has at least `NARROWEST`.
@@ -101,9 +101,11 @@ def composed(
     for label in filter(lambda label: label.text, labels):
         write(label.x, top + label.y, cut(label.text, label.width), SMALL, label.align)
     drawn = pixels(page)
+    frames = pictures[0][2].shape[:-3] if pictures else ()
+    drawn = np.broadcast_to(drawn, (*frames, *drawn.shape)).copy()
     for left, upper, picture in pictures:
-        high, wide = picture.shape[:2]
-        drawn[top + upper : top + upper + high, left : left + wide] = picture
+        high, wide = picture.shape[-3:-1]
+        drawn[..., top + upper : top + upper + high, left : left + wide, :] = picture
     return drawn
 
 

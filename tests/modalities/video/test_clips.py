@@ -9,7 +9,7 @@ from PIL import Image
 from vae import modalities
 from vae.config import base
 from vae.errors import InputError
-from vae.modalities import video
+from vae.modalities import grids, page, video
 from vae.modalities.images.decoding import Fit
 from vae.modalities.video import clips, drawn, encoding, show
 from vae.modalities.video.clips import Part
@@ -131,12 +131,35 @@ def test_digits_of_splits_are_different_images_and_are_a_function_of_the_index()
     assert mine + other + sum(map(len, drawn._written("valid"))) == 1797
 
 
+def test_a_sheet_has_so_many_rows_at_most(monkeypatch):
+    monkeypatch.setattr(show, "ROWS", 4)
+    monkeypatch.setattr(show, "PLAYED", 3)
+    x, event = np.zeros((9, 2, 4, 4, 1), np.float32), Event((2, 4, 4, 1), BYTES)
+    many, few = (
+        show.sheet(x, event, "Clips", beside=x),
+        show.sheet(x[:2], event, "Two", beside=x[:2]),
+    )
+    assert many.picture.shape == few.picture.shape
+    three = show.sheet(x[:3], event, "Three", beside=x[:3])
+    sizes = [
+        clips.header([Part("a.gif", lambda made=made: made.files[".gif"])])
+        for made in (many, three)
+    ]
+    assert sizes[0] == sizes[1]
+
+
 def test_what_is_shown_plays_and_likeness_leaves_missing_frames_out():
     event = Event((5, 6, 8, 1), BYTES)
     x = np.stack([CLIP, CLIP[::-1]]) / np.float32(255)
     sheet = show.sheet(x, event, "Clips", beside=x)
     with Image.open(io.BytesIO(sheet.files[".gif"])) as gif:
         assert gif.n_frames == 5
+        gif.seek(3)
+        frame = np.asarray(gif.convert("L"))
+    top = page.TITLE_LINE + page.MARGIN + page.LINE + grids.GAP  # under the titles
+    larger = CLIP[3, ..., 0].repeat(12, 0).repeat(12, 1)
+    for left in (grids.GAP, 2 * grids.GAP + larger.shape[1]):
+        np.testing.assert_array_equal(frame[top:, left:][: len(larger), : larger.shape[1]], larger)
     less = x.copy()
     less[:, 3:] = np.nan
     x[:, 3:] = 0.25

@@ -18,7 +18,8 @@ from vae.modalities.video import encoding
 from vae.probability.event import Event
 
 ACROSS = 10  # frames of a clip in a row
-PLAYED = 64  # of the clips of a sheet, so many are played
+ROWS = 40  # rows of a sheet
+PLAYED = 64  # clips of a sheet that are played
 LINE = 0.5  # grey
 
 
@@ -32,19 +33,39 @@ def sheet(
     data: np.ndarray | None = None,
     captions: Sequence[str] = (),
 ) -> Sheet:
-    """See `vae/modalities`: a row of frames for each clip, or two; files play all of them."""
-    each = chosen(x.shape[1])
-    columns = [f"frame {number + 1}" for number in each]
+    """See `vae/modalities`: a row of frames for each clip, or two; files play the clips."""
     if beside is None:
-        drawn = grids.rows_of(x[:, each], title, columns=columns, rows=captions)
-        return Sheet(drawn, files=played(x[:PLAYED, None]))
-    both = np.stack([x, beside], 1)
-    under = captions or [""] * len(x)
-    rows = [f"{name} {caption}".strip() for caption in under for name in names]
+        return side_by_side(x[:, None], title, captions=captions)
+    return side_by_side(np.stack([x, beside], 1), title, kinds=names, captions=captions)
+
+
+def side_by_side(
+    x: np.ndarray,
+    title: str,
+    *,
+    kinds: Sequence[str] = ("",),
+    captions: Sequence[str] = (),
+    said: Sequence[str] = (),
+) -> Sheet:
+    """Returns clips [N, K, T, H, W, C], a row of frames for each; files play each K at once.
+
+    Args:
+      x: the clips. So many of the N are drawn as make `ROWS` rows, and the first `PLAYED` played.
+      title: the title of the page.
+      kinds: what each of the K is.
+      captions: what each of the N is, or none.
+      said: a word on each of the T frames, or none.
+    """
+    each, fit = chosen(x.shape[2]), max(1, ROWS // x.shape[1])
+    said = said or [""] * x.shape[2]
+    named = captions or [""] * len(x)
     drawn = grids.rows_of(
-        both[:, :, each].reshape(-1, *both[0, 0, each].shape), title, columns=columns, rows=rows
+        x[:fit, :, each].reshape(-1, len(each), *x.shape[3:]),
+        title if fit >= len(x) else f"{title}; the first {fit} of {len(x)} clips",
+        columns=[f"frame {t + 1} {said[t]}" for t in each],
+        rows=[f"{name} {kind}".strip() for name in named[:fit] for kind in kinds],
     )
-    return Sheet(drawn, files=played(both[:PLAYED]))
+    return Sheet(drawn, files=played(x, title, kinds, captions, said))
 
 
 def table(
@@ -69,7 +90,9 @@ def table(
         after=ends[1],
         captions=captions,
     )
-    return Sheet(drawn, files=played(in_rows(x, before or {}, after or {})[:PLAYED]))
+    before, after = before or {}, after or {}
+    over = [*before, *columns, *after]
+    return Sheet(drawn, files=played(in_rows(x, before, after), title, over, rows))
 
 
 def surface(x: np.ndarray, event: Event, title: str, across: np.ndarray, up: np.ndarray) -> Sheet:
@@ -115,22 +138,36 @@ def _four(x: np.ndarray) -> np.ndarray:
     return np.concatenate([rows[0], level, rows[1]], -3)
 
 
-def played(x: np.ndarray) -> dict[str, bytes]:
-    """Returns files that play clips [R, C, T, H, W, C], C of them side by side, at once."""
-    number, across, frames, height, width, _ = x.shape
-    groups = max(1, math.ceil(math.sqrt(number * height / (across * width))))
-    down, gap = math.ceil(number / groups), grids.GAP
-    larger = max(1, math.ceil(grids.SMALLEST / max(height, width)))
-    small = grids.as_bytes(x).repeat(larger, -3).repeat(larger, -2)
-    height, width = height * larger, width * larger
-    step = across * (width + gap) + grids.APART
-    page = np.full((frames, down * (height + gap), groups * step, 3), 224, np.uint8)
-    for row, clips in enumerate(small):
-        group, line = divmod(row, down)
-        for column, clip in enumerate(clips):
-            top, left = line * (height + gap), group * step + column * (width + gap)
-            page[:, top : top + height, left : left + width] = clip
-    made = {".gif": encoding.gif(page), ".mp4": encoding.mp4(page)}
+def played(
+    x: np.ndarray,
+    title: str,
+    columns: Sequence[str],
+    captions: Sequence[str],
+    said: Sequence[str] = (),
+) -> dict[str, bytes]:
+    """Returns files that play clips [N, K, T, H, W, C], each K of them side by side, at once.
+
+    The `columns` have titles, a caption stands under the first of each K, and under all of them
+    which frame it is, and what is `said` of it.
+    """
+    from vae.modalities import page  # whose library takes half a second to import
+
+    number, (across, frames, height, width) = len(x), x.shape[1:5]
+    x = x[:PLAYED]
+    groups = max(1, math.ceil(math.sqrt(len(x) * height / (across * width))))
+    drawn = grids.grid(
+        x.reshape(-1, *x.shape[2:]),
+        title if len(x) == number else f"{title}; the first {len(x)} of {number} clips",
+        columns=[*columns] * groups,
+        groups=[across] * groups,
+        captions=[text for caption in captions for text in (caption, *[""] * (across - 1))],
+    )
+    size = drawn.shape[-2], page.LINE
+    words = [f"frame {t + 1} of {frames} {word}" for t, word in enumerate(said or [""] * frames)]
+    labels = [page.Label(page.MARGIN, page.LINE / 2, text, size[0], "left") for text in words]
+    under = [page.composed([], [label], "", *size) for label in labels]
+    drawn = np.concatenate([np.broadcast_to(drawn, (frames, *drawn.shape[-3:])), under], 1)
+    made = {".gif": encoding.gif(drawn), ".mp4": encoding.mp4(drawn)}
     return {end: content for end, content in made.items() if content}
 
 

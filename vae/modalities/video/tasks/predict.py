@@ -15,7 +15,6 @@ from vae.annotations import Count, Seed
 from vae.data import given as from_python
 from vae.data.batches import apply_in_batches
 from vae.errors import InputError
-from vae.modalities import grids
 from vae.modalities.sheets import Sheet
 from vae.modalities.video import show
 from vae.modalities.video.tasks.dynamics import dynamics
@@ -200,10 +199,8 @@ def _sheet(
     x: np.ndarray, made: np.ndarray, clips: Sequence[str], seen: np.ndarray, title: str
 ) -> Sheet:
     """Returns a sheet with rows of the true clip, the mean and some of the samples of each."""
-    rows = ["true", "mean", *(f"sample {i + 1}" for i in range(min(SHOWN, made.shape[1])))]
+    samples = made.shape[1]
+    kinds = ["true", f"mean of {samples}", *(f"sample {i + 1}" for i in range(min(SHOWN, samples)))]
     shown = np.concatenate([x[:, None], made.mean(1, keepdims=True), made[:, :SHOWN]], 1)
-    each = show.chosen(len(seen))
-    columns = [f"{t + 1}{' given' if seen[t] else ''}" for t in each]
-    flat = shown[:, :, each].reshape(-1, len(each), *x.shape[2:])
-    names = [f"{clip} {row}" for clip in clips for row in rows]
-    return Sheet(grids.rows_of(flat, title, columns=columns, rows=names), files=show.played(shown))
+    said = ["given" if there else "drawn" for there in seen]
+    return show.side_by_side(shown, title, kinds=kinds, captions=clips, said=said)
