@@ -3,6 +3,7 @@ import pytest
 from configs import tiny
 
 from vae import modalities
+from vae.data.given import class_numbers
 from vae.data.labels import called, classes_of, keep, numbered
 from vae.errors import InputError
 from vae.rules.data import check_labels
@@ -75,3 +76,24 @@ def test_labels_of_whole_numbers_are_ordered_as_numbers():
     assert classes.names == ("-2", "9", "10")
     assert classes.labels["train"].tolist() == [2, -1, 1]
     assert classes.labels["test"].tolist() == [0, -1, 1]
+
+
+def test_a_number_is_a_class_unless_classes_are_called_by_numbers(tmp_path):
+    def numbers(labels, *names):
+        return class_numbers(labels, size=2, names=names, workdir=tmp_path)
+
+    assert numbers(["dogs", "0", 1], "cats", "dogs") == [1, 0, 1]
+    assert numbers(["1"]) == [1] and numbers(["02", 0], "01", "02") == [1, 0]
+    with pytest.raises(
+        InputError, match=r"no class '1' in .*; its 2 are 01, 02; did you mean '01'"
+    ):
+        numbers(["1"], "01", "02")
+    with pytest.raises(InputError, match="its 2 are 5, 7"):
+        numbers(["0"], "5", "7")
+
+
+def test_floats_that_may_have_been_other_whole_numbers_are_no_labels():
+    ids = {"train": np.array([2**62, 2**62 + 1])}
+    assert classes_of(ids, ids, "own").names == (str(2**62), str(2**62 + 1))
+    with pytest.raises(InputError, match=r"beyond 2\*\*53, .*: give them as text"):
+        classes_of({"train": ids["train"].astype(float)}, ids, "own")

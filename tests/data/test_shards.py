@@ -357,6 +357,40 @@ def test_what_else_is_wrong_is_said(tmp_path, configure):
         modalities.load(configure(path=tmp_path / "e.parquet"))
 
 
+def test_several_formats_in_one_directory_are_refused(tmp_path):
+    for name in ("train.parquet", "valid.tar", "test.tar"):
+        (tmp_path / name).touch()
+    with pytest.raises(InputError, match=r"formats, such as test.tar and train.parquet: keep"):
+        find(tmp_path)
+
+
+def test_two_members_of_one_name_are_no_record(tmp_path, configure):
+    with tarfile.open(tmp_path / "a.tar", "w") as tar:
+        for name in ("0.png", "0.cls", "1.png", "1.cls", "1.PNG"):
+            content = png(IMAGES[0]) if "png" in name.lower() else b"1"
+            info = tarfile.TarInfo(name)
+            info.size = len(content)
+            tar.addfile(info, io.BytesIO(content))
+    with pytest.raises(InputError, match=r"a.tar has two members 1.PNG of one record: give"):
+        modalities.load(configure(path=tmp_path))
+
+
+@pytest.mark.parametrize("suffix", ["parquet", "tar"])
+def test_numbers_that_floats_do_not_tell_apart_are_no_labels(suffix, tmp_path, configure):
+    def rows(**more):
+        return ({"image": png(image), **{k: v + i for k, v in more.items()}} for i, image in each)
+
+    each = list(enumerate(IMAGES))
+    write(tmp_path / "a" / f"a.{suffix}", rows(label=0, hash=2**62))
+    modalities.load(configure(path=tmp_path / "a", device_bytes=1))
+    write(tmp_path / "b" / f"b.{suffix}", rows(label=2**62))
+    with pytest.raises(InputError, match=r"beyond 2\*\*53, .*: give them as text"):
+        modalities.load(configure(path=tmp_path / "b"))
+    if suffix == "tar":  # JSON has whole numbers of any size
+        write(tmp_path / "c" / "c.tar", rows(label=0, hash=10**400))
+        modalities.load(configure(path=tmp_path / "c", device_bytes=1))
+
+
 def test_an_image_that_cannot_be_decoded_is_skipped(tmp_path, configure, caplog):
     rows = list(records([i % N for i in range(300)]))
     rows[17]["image"] = b"no image"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,9 @@ import numpy as np
 
 from vae.data import fields
 from vae.data.labels import class_name
-from vae.errors import InputError, whole_number
+from vae.errors import InputError, did_you_mean, whole_number
+
+_NUMBER = re.compile(r"-?\d+(\.\d+)?")
 
 
 def as_array(given: Any, what: str) -> np.ndarray:
@@ -146,18 +149,23 @@ def class_numbers(
 ) -> list[int]:
     """Returns the classes of labels: numbers are classes; text is a class's name, or its number.
 
+    Where the names of classes are numbers themselves (01, 02), text is a name.
+
     Raises:
       InputError: there is no such class.
     """
-    number = {str(i): i for i in range(size)} | {name: i for i, name in enumerate(names)}
+    number = {name: i for i, name in enumerate(names)}
+    if not any(map(_NUMBER.fullmatch, names)):
+        number |= {str(i): i for i in range(size) if str(i) not in number}
     found: list[int] = []
     for label in labels:
         of = number.get(label) if isinstance(label, str) else int(label)
         if of is None or of not in range(size):
-            few = ", ".join(class_name(i, names) for i in range(size)[:10])
+            every = [class_name(i, names) for i in range(size)]
+            few = ", ".join(every[:10]) + (", ..." if size > 10 else "")
             raise InputError(
                 f"there is no class {str(label)!r} in {workdir}; its {size} are "
-                f"{few}{', ...' if size > 10 else ''}."
+                f"{few}{did_you_mean(str(label), every)}"
             )
         found.append(of)
     return found

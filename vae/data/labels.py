@@ -18,6 +18,7 @@ from vae.errors import InputError
 
 logger = logging.getLogger(__name__)
 
+EXACT = 2**53  # up to here float64 has every whole number
 MANY = 100  # more classes are rarely meant as such
 _WHOLE = re.compile("0|-?[1-9][0-9]{0,14}|(?i:nan)|")  # a number that float64 holds, or no label
 
@@ -142,7 +143,20 @@ def _column(values: np.ndarray | None, count: int, what: str) -> np.ndarray:
         raise InputError(f"{what} are {values.dtype}: give numbers or text.")
     if values.dtype.kind == "f" and np.isinf(values).any():
         raise InputError(f"{what} have infinity: give numbers, NaN where there is no label.")
+    check_exact(values, what)
     return values.astype(np.int64) if values.dtype == bool else values
+
+
+def check_exact(values: np.ndarray, what: str) -> None:
+    """Refuses floats, meant as whole numbers, so large that different ones may have become equal.
+
+    Raises:
+      InputError: some are beyond 2**53.
+    """
+    if values.dtype.kind == "f" and (np.abs(values) > EXACT).any():
+        raise InputError(
+            f"{what} are numbers beyond 2**53, which floats do not tell apart: give them as text."
+        )
 
 
 def _is_key(value: Any) -> bool:

@@ -29,11 +29,11 @@ class Found(NamedTuple):
 def find(path: Path) -> Found | None:
     """Returns the shards at a path, a file or a directory; None where there are none.
 
-    In a directory they are in it, or in its folders named data or after splits; several formats are
-    not mixed, the first in the order of the names is taken.
+    In a directory they are in it, or in its folders named data or after splits.
 
     Raises:
-      InputError: the names of some files say their splits, and those of others do not.
+      InputError: there are several formats; or the names of some files say their splits, and those
+        of others do not.
     """
     if not path.is_dir():
         kind = _format(path.name)
@@ -48,11 +48,16 @@ def find(path: Path) -> Found | None:
     if not names:
         return None
     files = [(name, path / name) for name in names]
-    kind = _format(names[0])
+    first = {_format(name): name for name in reversed(names)}
+    if len(first) > 1:
+        few = " and ".join(sorted(first.values()))
+        raise InputError(
+            f"{path} has shards of several formats, such as {few}: keep those of one format there."
+        )
+    (kind,) = first
     splits: dict[str, list[tuple[str, Path]]] = {}
     for name, file in files:
-        if _format(name) == kind:
-            splits.setdefault(_split(name), []).append((name, file))
+        splits.setdefault(_split(name), []).append((name, file))
     if "" in splits and len(splits) > 1:
         raise InputError(
             f"{path}: the name of {splits[''][0][0]} says no split, and those of others do: name "

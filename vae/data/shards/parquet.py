@@ -87,7 +87,7 @@ class ParquetShards(Shards):
                         for x in codes.chunks
                     ]
                 else:
-                    found.append(column.cast("float64").to_numpy())
+                    found.append(column.cast("float64", safe=False).to_numpy())
         return np.concatenate(found)
 
     def reader(self, names: Sequence[str]) -> Reader:
@@ -144,7 +144,7 @@ def _column(column: Any, kind: str, what: str) -> Any:
     if kind == CONTENT and pa.types.is_struct(array.type):
         array = array.flatten()[array.type.get_field_index("bytes")]
     if kind == NUMBER:  # NaN where there is none
-        return array.cast("float64").to_numpy(zero_copy_only=False)
+        return array.cast("float64", safe=False).to_numpy(zero_copy_only=False)
     if array.null_count:
         raise InputError(
             f"{what} is empty in {array.null_count} of {len(array)} rows: fill it, or leave the "

@@ -14,7 +14,7 @@ from ml_collections import ConfigDict
 
 from vae.data.columns import LABEL, told
 from vae.data.examples import Examples, Raw, Source, rows_at
-from vae.data.labels import classes_of, numbered
+from vae.data.labels import check_exact, classes_of, numbered
 from vae.data.order import BUFFER, Blocks
 from vae.data.shards.base import NUMBER, TEXT, Reader, Shards, hashed
 from vae.errors import InputError
@@ -126,6 +126,7 @@ def told_by(splits: Mapping[str, Shards], config: ConfigDict) -> Told:
     identities: dict[str, np.ndarray | None] = dict.fromkeys(splits)
     if IDENTITY in columns:
         people = columns[IDENTITY]
+        check_exact(people, f"{first.what}: identities")
         _, numbers = np.unique(people, return_inverse=True)
         nobody = people == "" if people.dtype.kind == "U" else np.isnan(people)
         numbers = np.where(nobody, -1, numbers).astype(np.int32)

@@ -18,6 +18,7 @@ from __future__ import annotations
 import functools
 import json
 import logging
+import math
 import mmap
 import os
 from collections import Counter
@@ -169,14 +170,19 @@ def is_one(path: Path, kind: Kind) -> bool:
     """
     try:
         _, members = next(_records(path))
-    except (ValueError, OSError, StopIteration):
+    except (ValueError, OSError, StopIteration, InputError):
         return False
     told = members.keys() & {"cls", "json"}
     return "npy" in members or bool(told and any(kind.has(f"_.{name}") for name in members))
 
 
 def _records(path: Path) -> Iterator[tuple[str, dict[str, Member]]]:
-    """Yields the records of a tar: the key, and the members by the rest of their names."""
+    """Yields the records of a tar: the key, and the members by the rest of their names.
+
+    Raises:
+      ValueError: it is no tar, or is cut off.
+      InputError: a record has two members of one name.
+    """
     key, found = "", dict[str, Member]()
     for member in members_of(path):
         folder, slash, name = member.name.rpartition("/")
@@ -188,7 +194,12 @@ def _records(path: Path) -> Iterator[tuple[str, dict[str, Member]]]:
             yield key, found
             found = {}
         key = own
-        found[rest.lower()] = member
+        if (rest := rest.lower()) in found:
+            raise InputError(
+                f"{readable(path)} has two members {readable(member.name)} of one record: give "
+                "each record a name of its own, and each of its members an ending of its own."
+            )
+        found[rest] = member
     if found:
         yield key, found
 
@@ -266,10 +277,18 @@ def _told(content: bytes, what: str) -> dict[str, float | str]:
     if not isinstance(found, dict):
         return {}
     return {
-        name: value if isinstance(value, str) else float(value)
+        name: value if isinstance(value, str) else _number_of(value)
         for name, value in found.items()
         if isinstance(value, str | int | float)
     }
+
+
+def _number_of(value: float) -> float:
+    """Returns a number, infinity where a whole one is beyond what a float holds."""
+    try:
+        return float(value)
+    except OverflowError:
+        return math.inf if value > 0 else -math.inf
 
 
 @contextmanager
