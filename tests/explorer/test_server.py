@@ -55,14 +55,47 @@ def test_a_question_is_answered_and_a_wrong_one_is_a_sentence(asked, explorer):
     assert asked("/ask/doing", "{}")[0] == asked("/ask/_add", "{}")[0] == 404
 
 
-def test_an_error_of_the_program_is_no_end_of_it(asked, caplog):
-    status, answer = asked("/ask/changed", '{"example": 1000000}')
+@pytest.mark.parametrize(
+    ("question", "settings", "said"),
+    [
+        ("changed", {"example": 99}, "there is no example 99: they are numbered from 0 to 11"),
+        ("changed", {"example": -1}, "there is no example -1"),
+        ("changed", {"example": 1.5}, "example is no int"),
+        ("changed", {"example": 0, "latents": {"99": 1.0}}, "there is no slider of the latent 99"),
+        ("changed", {"example": 0, "latents": {"0": "1"}}, "latents is no Mapping"),
+        ("changed", {"example": 0, "latents": {"0": 1e300}}, "latents is no Mapping"),
+        ("changed", {"example": 0, "label": 7}, "label is no str"),
+        ("between", {"first": 0, "last": 1, "shares": [0, "1"]}, "shares is no Sequence"),
+        ("sampled", {"seed": 2**70}, "seed is no int"),
+        ("sampled", {"temperature": -1}, "temperature=-1 must be one number and not negative"),
+        (
+            "filled",
+            {"example": 0, "painted": "01", "sweeps": 1, "samples": 1},
+            "each of the places",
+        ),
+    ],
+)
+def test_numbers_out_of_range_are_a_sentence(asked, caplog, question, settings, said):
+    status, answer = asked(f"/ask/{question}", json.dumps(settings))
+    assert status == 422 and said in answer["error"] and not caplog.text
+
+
+def test_an_error_of_the_program_is_no_end_of_it(asked, caplog, explorer, monkeypatch):
+    with monkeypatch.context() as patch:
+        patch.setattr(explorer, "_item", lambda *_: [][0])
+        status, answer = asked("/ask/changed", '{"example": 1}')
     assert status == 500 and "error of the program" in answer["error"]
     assert "IndexError" in caplog.text and asked("/ask/changed", '{"example": 1}')[0] == 200
 
 
 @pytest.mark.parametrize(
-    "headers", [{"Host": "evil.example"}, {"Origin": "http://evil.example"}, {"Origin": "null"}]
+    "headers",
+    [
+        {"Host": "evil.example"},
+        {"Host": "[bad"},
+        {"Origin": "http://evil.example"},
+        {"Origin": "null"},
+    ],
 )
 def test_other_sites_may_not_ask(asked, headers):
     for path, body in (("/", None), ("/ask/changed", '{"example": 1}'), ("/files?name=a", b"")):

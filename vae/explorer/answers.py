@@ -6,6 +6,7 @@ beside the run there are only the examples that it may ask about, which grow by 
 
 from __future__ import annotations
 
+import math
 import tempfile
 import threading
 from collections.abc import Mapping, Sequence
@@ -17,7 +18,7 @@ import numpy as np
 
 from vae import terminal
 from vae.data.labels import called
-from vae.errors import InputError
+from vae.errors import InputError, readable
 from vae.evaluation.posterior import why_not
 from vae.explorer import offered
 from vae.files import data_uri
@@ -132,9 +133,13 @@ class Explorer:
             axes = {str(axis.dimension): axis for axis in self.offers.axes}
             z = np.array(z)
             for dimension, value in latents.items():
+                if dimension not in axes:
+                    raise InputError(f"there is no slider of the latent {dimension}.")
                 axis = axes[dimension]
                 z[0, axis.dimension] = axis.mean + value * axis.std
         for name, strength in edits.items():
+            if self.offers.editor is None:
+                raise InputError("this run has nothing to edit.")
             z, y = self.offers.editor(z, y, name, strength)
         if label:
             y = np.array(self.run.class_numbers([label]))
@@ -197,6 +202,7 @@ class Explorer:
         if self._sampled is None:
             raise InputError("There is no sample yet: draw some.")
         seed, x, y = self._sampled
+        index = _index(index, len(x), "sample")
         rows = slice(index, index + 1)
         name = f"sample {index + 1} of seed {seed}"
         # What a model makes may be none of its data: a pixel above white, a mean between levels.
@@ -217,9 +223,11 @@ class Explorer:
           InputError: nothing is painted over, or everything.
         """
         one = self._example(example)
-        missing = (np.frombuffer(painted.encode(), np.uint8) == ord("1")).reshape(
-            self.run.event.places
-        )
+        missing = np.frombuffer(painted.encode(), np.uint8) == ord("1")
+        places = self.run.event.places
+        if missing.size != math.prod(places):
+            raise InputError(f"the mask must have a 0 or 1 for each of the places {places}.")
+        missing = missing.reshape(places)
         if not missing.any():
             raise InputError("Nothing is painted: paint over what is to be filled in.")
         if missing.all():
@@ -247,7 +255,7 @@ class Explorer:
         if not self.run.model.encodes:
             raise InputError("this run's model does not encode examples: it can only be sampled.")
         with tempfile.TemporaryDirectory() as folder:
-            path = Path(folder) / (Path(name).name or "file")
+            path = Path(folder) / (Path(readable(name)).name or "file")
             path.write_bytes(content)
             try:
                 return self._added(given(self.run, files=[path], labels=labels))
@@ -278,7 +286,7 @@ class Explorer:
         return [one.item for one in self.examples[first:]]
 
     def _example(self, number: int) -> Example:
-        return self.examples[number]
+        return self.examples[_index(number, len(self.examples), "example")]
 
     def _item(self, title: str, x: np.ndarray) -> Json:
         """Returns an example under a title, as the page shows it."""
@@ -299,3 +307,14 @@ class Explorer:
             weight = known_weight(self.run, about)
             self._repairs = with_measured_scale(self.run, about)[0], weight
         return self._repairs
+
+
+def _index(number: int, size: int, what: str) -> int:
+    """Returns the number of one of several things, counted from 0.
+
+    Raises:
+      InputError: there is none of this number.
+    """
+    if not 0 <= number < size:
+        raise InputError(f"there is no {what} {number}: they are numbered from 0 to {size - 1}.")
+    return number

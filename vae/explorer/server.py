@@ -16,6 +16,7 @@ from __future__ import annotations
 import inspect
 import json
 import logging
+import re
 import urllib.parse
 from collections.abc import Callable
 from http import HTTPStatus
@@ -30,9 +31,10 @@ from vae.training.directory import as_json
 logger = logging.getLogger(__name__)
 
 HOST = "127.0.0.1"
-LOCAL = (HOST, "localhost")
+LOCAL = re.compile(rf"({re.escape(HOST)}|localhost)(:\d+)?")
 ASKED = ("chosen", "changed", "between", "sampled", "kept", "filled")
 LARGEST = 2**28  # bytes of a file
+FLOAT = 1e38  # beyond, a number is infinite to a model
 
 
 class Server(ThreadingHTTPServer):
@@ -100,7 +102,7 @@ class Handler(BaseHTTPRequestHandler):
         if path == "/files":
             given = urllib.parse.parse_qs(query)
             labels = given.get("labels", ())
-            self._answer(lambda: explorer.added(given["name"][0], content, labels))
+            self._answer(lambda: explorer.added(given.get("name", [""])[0], content, labels))
         elif path.startswith("/ask/") and question in ASKED:
             self._answer(lambda: _called(getattr(explorer, question), content))
         else:
@@ -123,8 +125,7 @@ class Handler(BaseHTTPRequestHandler):
     def _is_ours(self) -> bool:
         """Refuses what another site has a browser ask, and returns whether it is our own page."""
         host, origin = self.headers.get("Host", ""), self.headers.get("Origin")
-        local = urllib.parse.urlsplit(f"//{host}").hostname in LOCAL
-        if local and origin in (None, f"http://{host}"):
+        if LOCAL.fullmatch(host) and origin in (None, f"http://{host}"):
             return True
         self._refuse(HTTPStatus.FORBIDDEN, "only the explorer's own page may ask.")
         return False
@@ -152,9 +153,30 @@ def _called(answer: Callable[..., Any], content: bytes) -> Any:
     Raises:
       InputError: they are no settings of the question.
     """
+    signature = inspect.signature(answer)
     try:
         settings = json.loads(content)
-        inspect.signature(answer).bind(**settings)
-    except (ValueError, TypeError) as error:
+        signature.bind(**settings)
+    except (ValueError, TypeError, RecursionError) as error:
         raise InputError(f"the page asked what cannot be read: {error}.") from None
+    for name, value in settings.items():
+        if not _fits(value, kind := signature.parameters[name].annotation):
+            raise InputError(f"the page asked what cannot be read: {name} is no {kind}.")
     return answer(**settings)
+
+
+def _fits(value: Any, kind: str) -> bool:
+    """Returns whether a value of JSON is of the kind that an annotation of a question names."""
+    outer, bracket, inner = kind.removesuffix("]").partition("[")
+    if bracket and outer == "Sequence":
+        return isinstance(value, list) and all(_fits(each, inner) for each in value)
+    if bracket:
+        of = inner.removeprefix("str, ")
+        return isinstance(value, dict) and all(_fits(each, of) for each in value.values())
+    if kind.endswith(" | None"):
+        return value is None or _fits(value, kind.removesuffix(" | None"))
+    if kind in ("str", "bool"):
+        return type(value).__name__ == kind
+    if kind == "int":
+        return type(value) is int and abs(value) < 2**63
+    return type(value) in (int, float) and abs(value) <= FLOAT
