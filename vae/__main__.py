@@ -7,7 +7,8 @@ from vae.training import signals
 
 def main() -> None:
     """Runs the command that this process was started with, and exits with its code."""
-    signals.listen(signals.end)  # before the imports, which may take seconds
+    # Before the imports, which may take seconds, and compilations, which may take minutes.
+    signals.listen(signals.end, signals.end)
     from vae.commands import main
 
     sys.exit(main(sys.argv[1:]))

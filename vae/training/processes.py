@@ -168,22 +168,35 @@ def stop_requests() -> Iterator[Callable[[], bool]]:
 
     Raises:
       Interrupted: at the end, if Ctrl-C was among the signals, so that nothing follows the run; a
-        second Ctrl-C is a KeyboardInterrupt at once.
+        second Ctrl-C is a KeyboardInterrupt at once or, during a compilation, the end. A second
+        SIGTERM is not: clusters send several, and one would lose what is being saved.
     """
     requested = threading.Event()
     came: set[int] = set()
+    waiting: list[int] = []  # signals that came during a compilation
     answer = requested.is_set if jax.process_count() == 1 else _any_process(requested)
 
     def ask(number: int) -> None:
         if number == signal.SIGINT and number in came:
             raise KeyboardInterrupt
-        if not came and is_first():
-            again = "; Ctrl-C again ends at once" if number == signal.SIGINT else ""
-            signals.say(f"{signal.Signals(number).name}: saving and stopping{again}")
+        if not (came or waiting):
+            tell(number)
         came.add(number)
         requested.set()
 
-    with signals.heard(ask):
+    def meanwhile(number: int) -> None:
+        if number == signal.SIGINT and (number in came or number in waiting):
+            signals.end(number)
+        if not (came or waiting):
+            tell(number)
+        waiting.append(number)
+
+    def tell(number: int) -> None:
+        if is_first():
+            again = "; Ctrl-C again ends at once" if number == signal.SIGINT else ""
+            signals.say(f"{signal.Signals(number).name}: saving and stopping{again}")
+
+    with signals.heard(ask, meanwhile):
         yield answer
     if signal.SIGINT in came:
         raise Interrupted

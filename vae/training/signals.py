@@ -1,41 +1,102 @@
 """Signals that ask a program to stop: Ctrl-C, and those of closed terminals and clusters.
 
 Nothing here needs JAX, so that a program can listen before its slow imports.
+
+Python calls a handler once the main thread returns from a library, and a compilation in it may take
+minutes. A thread meanwhile answers the person at the keyboard.
 """
 
 from __future__ import annotations
 
 import contextlib
+import math
 import os
 import signal
 import threading
+import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
 ASKING = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2)
+SOON = 0.5  # seconds that a signal waits for the main thread
+
+_meanwhile: Callable[[int], None] | None = None
+_handled: dict[int, float] = {}  # when the main thread last came to each signal
+_watches = False
 
 
-def listen(act: Callable[[int], None]) -> dict[int, Any]:
+def listen(
+    act: Callable[[int], None], meanwhile: Callable[[int], None] | None = None
+) -> dict[int, Any]:
     """Calls `act` with the number of each such signal from now on; returns the old handlers.
 
     A signal that this process was started to ignore (by nohup, or in the background) stays ignored.
     Outside the main thread it does nothing.
+
+    Args:
+      act: is called in the main thread.
+      meanwhile: is called in another thread if the main thread does not come to a signal soon.
     """
+    global _meanwhile
     if threading.current_thread() is not threading.main_thread():
         return {}
+    _meanwhile = meanwhile
+    if meanwhile:
+        _watch()
+
+    def handle(number: int, _: Any) -> None:
+        _handled[number] = time.monotonic()
+        act(number)
+
     heard = [number for number in ASKING if signal.getsignal(number) is not signal.SIG_IGN]
-    return {number: signal.signal(number, lambda n, _: act(n)) for number in heard}
+    return {number: signal.signal(number, handle) for number in heard}
 
 
 @contextlib.contextmanager
-def heard(act: Callable[[int], None]) -> Iterator[None]:
+def heard(
+    act: Callable[[int], None], meanwhile: Callable[[int], None] | None = None
+) -> Iterator[None]:
     """Listens in this context, see `listen`."""
-    previous = listen(act)
+    global _meanwhile
+    before = _meanwhile
+    previous = listen(act, meanwhile)
     try:
         yield
     finally:
+        _meanwhile = before
         for number, handler in previous.items():
             signal.signal(number, handler)
+
+
+def _watch() -> None:
+    """Starts the thread, unless another library is told of signals as they come."""
+    global _watches
+    if _watches:
+        return
+    read, write = os.pipe()
+    os.set_blocking(write, False)
+    before = signal.set_wakeup_fd(write, warn_on_full_buffer=False)
+    if before != -1:
+        signal.set_wakeup_fd(before)
+        return
+    _watches = True
+    os.register_at_fork(after_in_child=lambda: signal.set_wakeup_fd(-1))  # its signals are not ours
+    threading.Thread(target=_look, args=(read,), daemon=True).start()
+
+
+def _look(pipe: int) -> None:
+    """Has each signal in the pipe answered if the main thread does not come to it soon."""
+    while numbers := os.read(pipe, 64):
+        came = time.monotonic() - SOON / 10  # the main thread may have been faster than this one
+        for number in filter(ASKING.__contains__, numbers):
+            timer = threading.Timer(SOON, _answer, (number, came))
+            timer.daemon = True
+            timer.start()
+
+
+def _answer(number: int, came: float) -> None:
+    if _meanwhile and _handled.get(number, -math.inf) < came:
+        _meanwhile(number)
 
 
 def end(number: int) -> None:
