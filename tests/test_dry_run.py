@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 from configs import tiny
 
-from vae.dry_run import dry_run
+from vae.dry_run import _data, dry_run
+from vae.modalities.images import faces
 from vae.training.flops import flops
 
 
@@ -70,3 +71,17 @@ def test_a_dry_run_tells_parameters_shapes_memory_and_time_and_writes_nothing(tm
     assert figures["test_samples"] == 4 and figures["validations"] == 200
     for said in ("encoder", "[32, 8, 8, 1]", f"{encoder + decoder + 1:,}", "2,000 steps"):
         assert said in text
+
+
+def test_a_few_faces_stand_for_all_that_training_draws_first(monkeypatch):
+    drawn = []
+    monkeypatch.setattr(faces, "render", lambda y, size: drawn.append(len(y)) or np.zeros(0))
+    monkeypatch.setattr(
+        faces, "fit_images", lambda x, fit: np.full((drawn[-1], 8, 8, 3), 7, np.uint8)
+    )
+    config = tiny(data__name="faces", data__image_size=(8, 8), data__train="train[:5000]").data
+    found = _data(config)
+    assert sum(drawn) < 500 and found.train.table().values.shape == (5000, 8, 8, 3)
+    assert [len(found.valid), len(found.test)] == [10_000, 10_000]
+    config.device_bytes = 1000
+    assert _data(config).train.table() is None

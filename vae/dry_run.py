@@ -9,6 +9,7 @@ from __future__ import annotations
 import functools
 import time
 from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
 
@@ -16,9 +17,17 @@ import jax
 import ml_collections
 import numpy as np
 
-from vae import terminal
+from vae import modalities, terminal
 from vae.data.batches import Batches, HostBatch
-from vae.data.examples import Raw
+from vae.data.examples import (
+    ArrayExamples,
+    Dataset,
+    Examples,
+    Raw,
+    in_memory,
+    read_complete,
+    spread,
+)
 from vae.data.prepare import prepare as prepare_batch
 from vae.evaluation.likelihood import useful_samples
 from vae.experiment import Experiment, prepare
@@ -34,6 +43,7 @@ from vae.training.flops import flops
 from vae.training.loop import Flight
 
 SECONDS, FEWEST, MOST = 3.0, 3, 50  # of the calls that are timed
+READ = 64  # examples that stand for all of a split
 LOOKED_AT = 20  # batches of ragged examples, whose mean length the time is for
 
 
@@ -52,7 +62,7 @@ def dry_run(config: ml_collections.ConfigDict, workdir: str | Path) -> tuple[str
     """
     mesh = devices.make_mesh()
     check(config, user_path(workdir), mesh)
-    experiment = prepare(config)
+    experiment = prepare(config, _data(config.data))
     with experiment.batches() as batches:
         host = batches.batch(0)
         examples, terms, calls = _traced(experiment, host)
@@ -62,6 +72,31 @@ def dry_run(config: ml_collections.ConfigDict, workdir: str | Path) -> tuple[str
     figures["parts"] = _parts(experiment)
     figures["calls"] = [call._asdict() for call in calls]
     return _text(examples, terms, calls, figures), figures
+
+
+def _data(config: ml_collections.ConfigDict) -> Dataset:
+    """Returns the data as training has them.
+
+    Where it would first draw or decode all that it then keeps in memory, a few stand for all. Of
+    ragged examples all are read, for their lengths decide how long a step takes.
+    """
+    dataset = modalities.load(config, whole=False)
+    splits = {name: getattr(dataset, name) for name in ("train", "valid", "test")}
+    if dataset.event.ragged:
+        return modalities.load(config)
+    if sum(examples.nbytes for examples in splits.values()) > config.device_bytes:
+        return dataset
+    return replace(dataset, **{name: _stand_in(examples) for name, examples in splits.items()})
+
+
+def _stand_in(examples: Examples) -> ArrayExamples:
+    """Returns as many examples in memory, of which a few are read, again and again."""
+    if isinstance(examples, ArrayExamples):
+        return examples
+    raw, _ = read_complete(examples, spread(examples, READ))
+    every = np.arange(len(examples))
+    found = in_memory(raw.values, raw.labels).take(every % len(raw.values))
+    return replace(found, resident=True, identities=examples.identities)
 
 
 def _ask(
@@ -221,7 +256,7 @@ def _of_step(figures: dict[str, Any]) -> list[tuple[str, str]]:
     gflops, seconds = figures["gflops_per_step"], figures["seconds_per_step"]
     each = "" if figures["devices"] == 1 else f", on each of {figures['devices']} devices"
     return [
-        ("memory", f"{parts}{each}; here are {figures['memory_present'] / 1e9:,.1f} GB"),
+        ("memory", f"{parts}{each}; there are {figures['memory_present'] / 1e9:,.1f} GB"),
         ("a step", f"{gflops:,.4g} GFLOP of products and convolutions{each}"),
         ("", f"{1e3 * seconds:,.4g} ms, the mean of {figures['timed_steps']} steps"),
         ("", f"{gflops / seconds:,.4g} GFLOP/s{each}"),

@@ -131,17 +131,20 @@ class Experiment(NamedTuple):
 
 
 @terminal.shown("preparing the model")
-def prepare(config: ml_collections.ConfigDict, *, started: bool = False) -> Experiment:
+def prepare(
+    config: ml_collections.ConfigDict, dataset: Dataset | None = None, *, started: bool = False
+) -> Experiment:
     """Loads the data and builds the model.
 
     Args:
       config: the experiment.
+      dataset: its data; None to load them.
       started: whether the run has a checkpoint, and no longer needs its initial weights.
 
     Raises:
       InputError: a file is missing or wrong, or data, model and objective do not go together.
     """
-    dataset = modalities.load(config.data)
+    dataset = dataset or modalities.load(config.data)
     check_data(
         config,
         dataset.event,
