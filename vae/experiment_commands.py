@@ -128,7 +128,7 @@ def data(experiment: ExperimentFile, *, workdir: Path | None = None) -> Output:
       workdir: Where the page is written; runs/NAME of the experiment's file if absent.
 
     Raises:
-      InputError: the data cannot be read.
+      InputError: the data cannot be read, or the directory holds a run of others.
     """
     from vae.report.data import write
     from vae.rules.config import check_config

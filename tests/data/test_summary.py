@@ -9,6 +9,7 @@ import pytest
 
 from vae.data.examples import Dataset, in_memory
 from vae.data.summary import columns, summarise
+from vae.errors import InputError
 from vae.modalities.text.examples import TokenExamples
 from vae.probability.event import Event, Values
 from vae.report.data import findings_of, write
@@ -95,6 +96,9 @@ def test_the_page_shows_examples_and_the_file_has_all(tmp_path, configure):
     assert "&lt;b&gt;own" in page and "<b>own" not in page and "://" not in page
     assert json.loads(paths[1].read_text()) == json.loads(json.dumps(figures))
     assert figures["parts"]["train"]["classes"] == {"0": 40, "1": 40, "2": 40}
+    (tmp_path / "run" / "provenance.json").write_text('{"data": {"digest": "of others"}}')
+    with pytest.raises(InputError, match="run holds a run of other data; choose another --workdir"):
+        write("own.py", data, tmp_path / "run")
 
 
 def test_texts_too_short_to_be_compared_are_told_from_texts_without_copies():
@@ -107,6 +111,8 @@ def test_texts_too_short_to_be_compared_are_told_from_texts_without_copies():
     found = summarise(Dataset(**parts, event=event, num_classes=0, description="", modality="text"))
     assert [(part.compared, part.copies) for part in found.parts.values()] == [
         (100, 99),
-        (0, 0),
-        (0, 0),
+        (0, None),
+        (0, None),
     ]
+    assert [pair.examples for pair in found.shared] == [None] * 3
+    assert type(parts["train"].take(np.arange(9))) is TokenExamples

@@ -160,18 +160,20 @@ class ArrayExamples(Examples):
             return None
         return [digests(x.values[x.ok] if not x.ok.all() else x.values) for x in splits]
 
-    def take(self, indices: np.ndarray) -> ArrayExamples:
+    def take(self, indices: np.ndarray) -> Self:
         start, stop = (int(indices[0]), int(indices[-1]) + 1) if len(indices) else (0, 0)
         consecutive = np.array_equal(indices, np.arange(start, stop))
         at = slice(start, stop) if consecutive else indices  # a view
-        known = (rows_at(each, at) for each in (self.identities, self.lengths))
-        return ArrayExamples(self.raw.at(at), self.ok[at], self.resident, *known)
+        identities, lengths = (rows_at(each, at) for each in (self.identities, self.lengths))
+        return replace(
+            self, raw=self.raw.at(at), ok=self.ok[at], identities=identities, lengths=lengths
+        )
 
     def table(self) -> Raw | None:
         """Returns all examples, unless they are ragged: the host cuts their batches."""
         return self.raw if self.resident and self.lengths is None else None
 
-    def measured(self) -> ArrayExamples:
+    def measured(self) -> Self:
         """Returns them with their lengths, as the marks of missing positions tell them."""
         return replace(self, lengths=lengths_of(self.values))
 

@@ -51,7 +51,8 @@ class Part(NamedTuple):
       lengths: the least, the median and the largest length of ragged examples; None of others.
       compared: how many examples `copies` is of: all but unreadable ones and texts so short that
         they are equal by chance; None where that is not known.
-      copies: how many of these are copies of others in the split; None where that is not known.
+      copies: how many of these are copies of others in the split; None where that is not known, or
+        there are none of these.
     """
 
     number: int
@@ -143,7 +144,7 @@ def _part(dataset: Dataset, examples: Examples, marks: Sequence[Hashable] | None
         if lengths is None
         else (int(lengths.min()), int(np.median(lengths)), int(lengths.max())),
         compared=None if marks is None else len(marks),
-        copies=None if marks is None else len(marks) - len(set(marks)),
+        copies=len(marks) - len(set(marks)) if marks else None,
     )
 
 
@@ -180,7 +181,7 @@ def _shared(
     a, b = splits[first], splits[second]
     examples, identities = None, None
     places: list[tuple[int, int]] = []
-    if marks:
+    if marks and marks[first] and marks[second]:
         at = {mark: i for i, mark in reversed(list(enumerate(marks[first])))}
         both = [(at[mark], j) for j, mark in enumerate(marks[second]) if mark in at]
         examples = len(both)

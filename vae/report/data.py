@@ -18,15 +18,17 @@ from vae.data.checks import FEW
 from vae.data.examples import Dataset, read_complete, spread
 from vae.data.labels import called
 from vae.data.summary import Column, Part, Summary, summarise
+from vae.errors import InputError
 from vae.files import data_uri
 from vae.modalities.sheets import Sheet
 from vae.report import html, svg
 from vae.terminal import aligned, number
-from vae.training.directory import write_json
+from vae.training.directory import read_json, write_json
 
 EXAMPLES = 24  # of each split, on a sheet
 SOUNDS = 8  # of them are heard
 ROWS = 40  # channels, attributes or classes in a table; the file has all
+LONG = "long enough to be compared"  # of texts
 UNEVEN = 20.0  # times as many examples of one class as of another are worth a remark
 LARGE = 0.2  # a share of missing values that is worth a remark
 
@@ -52,9 +54,12 @@ def write(
       A text for a person, the paths and the figures.
 
     Raises:
-      InputError: the data cannot be read.
+      InputError: the data cannot be read, or the folder holds a run of others.
     """
     dataset = modalities.load(config)
+    record = read_json(folder / "provenance.json", {"data": dict}) or {"data": {}}
+    if record["data"].get("digest", dataset.digest) != dataset.digest:
+        raise InputError(f"{folder} holds a run of other data; choose another --workdir.")
     found = summarise(dataset)
     findings = findings_of(found, dataset)
     figures = {
@@ -79,6 +84,7 @@ def write(
         chart=_chart(found),
         tables=list(_tables(dataset, found)),
         rows=ROWS,
+        long=LONG,
     )
     write_json(folder / "data.json", figures)
     return _text(dataset, found, findings), [folder / "data.html", folder / "data.json"], figures
@@ -206,9 +212,10 @@ def _counts(dataset: Dataset, found: Summary) -> list[list[str]]:
     row("examples", lambda part: f"{part.number:,}")
     row("looked at", lambda part: f"{part.looked:,}" if part.looked < part.number else "")
     row("not readable", lambda part: f"{part.unreadable:,}" if part.unreadable else "")
+    short = dataset.event.values.kind == "tokens"  # may be equal by chance, and are left out
     if any(part.compared not in (None, part.number) for part in parts.values()):
-        row("compared with others", lambda part: _known(part.compared))
-    row("copies within", lambda part: _known(part.copies))
+        row(LONG if short else "compared", lambda part: _known(part.compared))
+    row("copies among these" if short else "copies within", lambda part: _known(part.copies))
     for what in ("examples", "identities"):
         for first in dict.fromkeys(pair.first for pair in found.shared):
             numbers = {p.second: getattr(p, what) for p in found.shared if p.first == first}
