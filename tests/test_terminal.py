@@ -36,7 +36,7 @@ with terminal.Progress("training", 2000, "steps", examples=128) as line:
     for step in range(100, 1300, 100):
         line.at(step, {"loss": 20.0 + step / 1000, "kl": 12.5})
         if step == 600:
-            logging.getLogger("vae").info("step 600  valid  elbo -20.31±0.12")
+            logging.getLogger("vae").info("step 600  valid  elbo -20.31 ± 0.12")
             warnings.warn("careful", stacklevel=1)
             print("printed")
             print("and read by a file", file=sys.stderr)
@@ -112,7 +112,7 @@ def on_terminal(program, width):
 def test_the_line_neither_wraps_nor_runs_into_what_is_said():
     screen, seen, code = on_terminal(TRAINING, 60)
     assert code == 0
-    said = ["step 600  valid  elbo -20.31±0.12", "<string>:18: UserWarning: careful", "printed"]
+    said = ["step 600  valid  elbo -20.31 ± 0.12", "<string>:18: UserWarning: careful", "printed"]
     said += ["and read by a file", "whole"]
     assert [row for row in screen.rows if row] == said  # the line has gone
     assert screen.x == 0 and screen.rows[screen.y] == ""
@@ -190,11 +190,14 @@ def test_a_curve_has_a_block_for_each_share(values, shown):
 @pytest.mark.parametrize(
     ("value", "error", "shown"),
     [
-        (-157.6123, 0.971, "-157.61±0.97"),
-        (-7.184e-06, 0.0033, "0.0000±0.0033"),
-        (-148_412.3, 103.0, "-148,412±103"),
-        (3.55, 0.0, "3.550±0"),
-        (3.55, float("nan"), "3.550±nan"),
+        (-157.6123, 0.971, "-157.61 ± 0.97"),
+        (-7.184e-06, 0.0033, "0.0000 ± 0.0033"),
+        (-148_412.3, 103.0, "-148,412 ± 103"),
+        (3.55, 0.0, "3.550 ± 0"),
+        (3.55, float("nan"), "3.550 ± nan"),
+        (87.341, 0.9, "87.34 ± 0.90"),
+        (87.341, 0.0996, "87.34 ± 0.10"),
+        (87.341, None, "87.34"),
     ],
 )
 def test_a_figure_and_its_error_have_the_same_places(value, error, shown):

@@ -97,8 +97,10 @@ CONFIG = Parameter(
     REQUIRED,
     "The experiment's file, or its name in `vae list`; --config.KEY=VALUE changes a value.",
 )
-PLACES = ("data.path", "data.manual_dir")
-PLACE = Parameter("str", None, "Where the run's data are now.")
+PLACES = {
+    "data.path": Parameter("str", None, "Where the run's data are now."),
+    "data.manual_dir": Parameter("str", None, "Where files downloaded by hand are now."),
+}
 
 
 def main(arguments: list[str]) -> int:
@@ -266,7 +268,7 @@ def _shared(function: Signature) -> dict[str, Parameter]:
     shared = {}
     if function.first:
         shared = signature.read(signature.file_of(__name__), "_load").parameters
-        shared |= {f"config.{key}": PLACE for key in PLACES}
+        shared |= {f"config.{key}": place for key, place in PLACES.items()}
     if function.first == EXPERIMENT:
         shared = {"config": CONFIG}
     shared |= {"json": JSON}

@@ -73,6 +73,7 @@ def train(
         untraced = ", so that there are no steps to trace" if profile else ""
         logger.info("%s is complete at step %d%s.", workdir, result["step"], untraced)
         return result
+    logger.info("The run directory is %s.", workdir)
     experiment = prepare(config, started=any((workdir / "checkpoints").glob("[0-9]*")))
     with (
         processes.stop_requests() as stop_requested,

@@ -42,7 +42,7 @@ def test_seeds_make_one_point_and_points_are_in_the_order_of_beta(tmp_path):
     assert figures["key"] == "objective.beta" and figures["values"] == {"accuracy": 0.9}
     header, line = text.splitlines()[:2]
     assert header.split("  ")[0] == "objective.beta" and line.split()[:4] == [
-        *("0.5", "20.50", "±", "0.5"),
+        *("0.5", "20.50", "±", "0.50"),
     ]
     assert np.ptp(np.asarray(Image.open(picture))) > 100
 

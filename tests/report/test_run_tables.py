@@ -56,7 +56,7 @@ def test_a_list_says_what_each_run_is_and_what_it_came_to(runs):
     header, *rows = rows
     assert header == ["run", "experiment", "data", "status", "step", "figure", "when", "took"]
     assert [row[:6] for row in rows[:2]] == [
-        ["a", "binarized_mnist:iwae", "mnist", "diverged", "1,500", "test/elbo -90.00 ± 0.5"],
+        ["a", "binarized_mnist:iwae", "mnist", "diverged", "1,500", "test/elbo -90.00 ± 0.50"],
         ["b", "digits", "digits", "completed", "1,500", "test/nll 83.22 ± 0.88"],
     ]
     assert [row[-1] for row in rows[:2]] == ["1:15"] * 2
@@ -84,7 +84,7 @@ def test_runs_are_compared_by_what_differs(runs):
     assert text.splitlines()[0].split() == ["a", "b"]
     assert rows["status"] == ["diverged", "completed"]
     assert rows["test/nll"] == ["83.22", "±", "0.88"]  # of the second alone
-    assert rows["test/elbo"] == ["-90.00", "±", "0.5", "-87.00"]
+    assert rows["test/elbo"] == ["-90.00", "±", "0.50", "-87.00"]
     assert rows["optimizer.learning_rate"] == ["0.003", "0.001"]
     differing = ["data.path", "model.latent_dim", "optimizer.learning_rate"]
     assert list(found["configs"]) == differing

@@ -51,6 +51,7 @@ def runs(base, tmp_path, monkeypatch):
         folder, own = tmp_path / "trials" / f"{i:04d}", config.copy_and_resolve_references()
         own.seed, own.data.seed, own.objective.beta = i, i, 1.0 + (i == 2)
         folder.mkdir(parents=True)
+        write_json(folder / "config.json", {"data": {}, "model": {}})
         write_json(folder / "result.json", RESULT | {"status": "completed"})
         known[folder] = dataclasses.replace(base, variables=weights, config=own, workdir=folder)
         object.__setattr__(known[folder], "_dataset", base._dataset)
@@ -77,16 +78,27 @@ def test_a_sweep(runs):
     assert head.startswith("run ") and rows[-1].split()[0] == str(list(known)[2])
 
 
+def test_a_trial_that_cannot_be_read_is_left_out(runs, caplog):
+    sweep, known = runs
+    damaged, *others = known
+    (damaged / "config.json").write_text("{")
+    _, paths, _ = measure([sweep], split="test", num=150)
+    assert [path.parent for path in paths] == others
+    assert "config.json is damaged" in caplog.text and "is left out" in caplog.text
+    with pytest.raises(InputError, match="is no directory"):
+        measure([sweep / "none"], split="test", num=150)
+
+
 def test_what_cannot_be_compared_is_refused(runs):
     sweep, known = runs
     folders = list(known)
-    with pytest.raises(InputError, match="here are 1: give the directory of a sweep"):
+    with pytest.raises(InputError, match="there are 1: give the directory of a sweep"):
         measure(folders[:1], split="test", num=150)
     with pytest.raises(InputError, match="these are 20 of the test split"):
         measure(folders, split="test", num=20)
     for folder in folders[1:]:
         write_json(folder / "result.json", RESULT | {"status": "diverged"})
-    with pytest.raises(InputError, match="here are 1"):
+    with pytest.raises(InputError, match="there are 1"):
         measure([sweep], split="test", num=150)
     known[folders[2]] = dataclasses.replace(known[folders[2]], data={"digest": "other"})
     with pytest.raises(InputError, match="are runs of different data"):

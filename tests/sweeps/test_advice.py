@@ -46,7 +46,7 @@ def test_the_ends_of_a_grid_are_those_of_its_values():
 def test_many_lost_trials_are_said_and_few_are_not():
     lost = rows([1.0, 2.0], status="diverged")
     found = advice.lost([*rows([3.0, 4.0]), *lost])
-    assert found.level == "warn" and "Of 4 trials 2 diverged" in found.said
+    assert found.level == "warn" and "2 diverged of 4 trials" in found.said
     assert advice.lost(lost).level == "bad"
     assert advice.lost([*rows(range(10)), *lost[:1]]) is None
 

@@ -17,6 +17,7 @@ from vae import commands
 from vae.errors import InputError
 from vae.sweeps import results
 from vae.sweeps.trials import Trial
+from vae.terminal import measured
 
 ROOT = Path(__file__).resolve().parents[2]
 SPACE = {
@@ -83,8 +84,8 @@ def test_seeds_make_one_row_with_mean_and_standard_error(tmp_path):
     values = [value for _, value in points[3:6]]
     error = statistics.stdev(values) / 3**0.5
     assert rows[0] == [
-        *("0.001", f"{statistics.mean(values):.5g} +- {error:.2g}"),
-        *(f"{-statistics.mean(values):.5g} +- {error:.2g}", "3", "14.0", "0003-0005"),
+        *("0.001", measured(statistics.mean(values), error)),
+        *(measured(-statistics.mean(values), error), "3", "14.0", "0003-0005"),
     ]
 
     with open(workdir / "results.csv", newline="") as file:
@@ -223,8 +224,8 @@ def test_figures_of_tasks_stand_beside_published_ones(tmp_path):
     rows = [re.findall("<td>(.*?)</td>", row) for row in re.findall("<tr.*?><td>.*</tr>", page)]
     first, second, published = (dict(zip(header, row, strict=True)) for row in rows)
     assert header[0] == "point" and header[-5:] == ["MIG", "UDR", "runs", "seconds", "trials"]
-    assert (first["point"], first["MIG"], first["UDR"]) == ("beta=4", "0.15 +- 0.05", "")
-    assert (second["point"], second["MIG"], second["UDR"]) == ("name=dip_i", "0.4 +- 0", "0.5")
+    assert (first["point"], first["MIG"], first["UDR"]) == ("beta=4", "0.150 ± 0.050", "")
+    assert (second["point"], second["MIG"], second["UDR"]) == ("name=dip_i", "0.4000 ± 0", "0.5")
     assert (published["point"], published["MIG"]) == ("theirs (2019)", "0.102")
     said = "disentanglement_test: num 15000, split test, seed 0, bins 20/0 or 20/1 or 20/2 or 20/3"
     assert said in text.splitlines() and said in page and "theirs (2019)" in text

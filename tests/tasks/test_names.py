@@ -54,7 +54,7 @@ def test_other_settings_give_other_files(plain, halves_read):
 def test_scores_of_other_images_lie_in_other_files(run, folders):
     for folder in folders:
         anomaly(run, files=[folder], num_samples=2)
-    assert len(list(run.workdir.glob("anomaly_0+1_*.csv"))) == 2
+    assert len(list(run.workdir.glob("anomaly_0_and_1_more_*.csv"))) == 2
 
 
 def test_names_are_plain_and_short(plain):

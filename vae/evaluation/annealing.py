@@ -146,7 +146,7 @@ class _Turns(NamedTuple):
 
 
 class _Found(NamedTuple):
-    """Of S transitions, [S, R]: log p(x | z) before each, log step size and acceptance."""
+    """What S transitions left, [S, R]: log p(x | z) before each, log step size and acceptance."""
 
     log_px: Any
     log_step: Any

@@ -8,14 +8,17 @@ from __future__ import annotations
 
 import dataclasses
 import datetime
+import logging
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from vae.errors import InputError
-from vae.terminal import duration, number
+from vae.terminal import duration, measured
 from vae.training import directory
+
+logger = logging.getLogger(__name__)
 
 MAIN = ("test/nll", "test/elbo", "valid/elbo")  # the metric of a run, the first that it has
 SPLITS = ("test/", "valid/", "train/")
@@ -74,9 +77,7 @@ class Summary:
     def figure(self, name: str) -> str:
         """Returns a metric with its standard error; "" if it has none."""
         value, error = self.metrics.get(name), self.metrics.get(f"{name}_stderr")
-        if value is None:
-            return ""
-        return number(value) + ("" if error is None else f" ± {error:.2g}")
+        return "" if value is None else measured(value, error)
 
 
 def read(folder: Path) -> Summary:
@@ -136,6 +137,28 @@ def find(folder: Path, depth: int = DEEPEST) -> Iterator[Path]:
             inside = sorted(entry.name for entry in entries if entry.is_dir())
         for name in inside:
             yield from find(folder / name, depth - 1)
+
+
+def completed(folder: Path) -> list[Summary]:
+    """Returns the completed runs of a sweep, or below a directory; or else the run in it.
+
+    What cannot be read is left out, with a warning.
+
+    Raises:
+      InputError: there is no such directory.
+    """
+    if not folder.is_dir():
+        raise InputError(f"{folder} is no directory: give that of a sweep, or of runs.")
+    if (folder / "config.json").is_file():
+        return [read(folder)]
+    found = []
+    for each in find(folder / "trials" if (folder / "sweep.json").is_file() else folder):
+        if (each / "config.json").is_file():
+            try:
+                found.append(read(each))
+            except InputError as error:
+                logger.warning("%s The run is left out.", error)
+    return [run for run in found if run.status == "completed"]
 
 
 def config_file(words: Sequence[str]) -> str:

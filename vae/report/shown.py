@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from vae.tasks.output import Output
-from vae.terminal import aligned, number
+from vae.terminal import aligned, measured, number
 from vae.training import directory
 
 WIDTH = 100
@@ -85,5 +85,4 @@ def _cell(value: Any, beside: Mapping[str, Any] = {}, name: str = "") -> str:
         return f"{number(min(value))} to {number(max(value))} ({len(value)})"
     if not isinstance(value, int | float):
         return ""
-    error = beside.get(name + STDERR)
-    return number(value) + (f" ± {error:.2g}" if error is not None else "")
+    return measured(value, beside.get(name + STDERR))

@@ -19,10 +19,11 @@ from vae.models.priors.fixed import Fixed
 from vae.probability.distributions import DiagonalGaussian, StandardNormal
 from vae.probability.terms import Batch
 from vae.report.results import ASIDE
+from vae.report.runs import completed
 from vae.run import Run
 from vae.terminal import aligned, number
 from vae.training.arrays import digest
-from vae.training.directory import check_writable, read_result, write_json
+from vae.training.directory import check_writable, write_json
 
 FILE = "udr.json"
 FEWEST = 30  # examples
@@ -53,7 +54,8 @@ def measure(
     """Measures how alike the latents of runs are, and writes its scores into each run directory.
 
     Args:
-      directories: run directories, and those of sweeps, whose completed trials are taken.
+      directories: run directories, and those of sweeps or of several runs, of which the completed
+        ones are taken.
       split: the split whose first examples are encoded.
       num: the most examples.
 
@@ -65,10 +67,10 @@ def measure(
       InputError: there are fewer than two runs, they are of different data, or a model has no
         diagonal Gaussian q(z | x) with N(0, I) as its prior.
     """
-    folders = [run for each in directories for run in _runs(user_path(each))]
+    folders = [run.directory for each in directories for run in completed(user_path(each))]
     if len(folders) < 2:
         raise InputError(
-            f"udr compares runs with each other, and here are {len(folders)}: give the directory "
+            f"udr compares runs with each other, and there are {len(folders)}: give the directory "
             "of a sweep, or two run directories or more."
         )
     for folder in folders:
@@ -107,14 +109,6 @@ def measure(
     matrices = {method: found.tolist() for method, found in similar.items()}
     paths = [each.folder / FILE for each in coded]
     return _table(records), paths, {"runs": records, "similarity": matrices}
-
-
-def _runs(folder: Path) -> list[Path]:
-    """Returns the completed trials of a sweep's directory, or else the directory itself."""
-    if not (folder / "sweep.json").is_file():
-        return [folder]
-    trials = sorted(path.parent for path in folder.glob("trials/*/result.json"))
-    return [trial for trial in trials if (read_result(trial) or {}).get("status") == "completed"]
 
 
 def _coded(folders: Sequence[Path], split: str, num: int) -> list[Coded]:

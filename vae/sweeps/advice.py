@@ -38,7 +38,7 @@ def lost(rows: Sequence[Row]) -> Finding | None:
     return Finding(
         WARN if ended else BAD,
         "Lost trials",
-        f"Of {sum(counts.values())} trials {' and '.join(parts)}; the reasons are below the table. "
+        f"{' and '.join(parts)} of {sum(counts.values())} trials; the reasons are below the table. "
         "Try a narrower space, such as smaller learning rates, or optimizer.clip_norm.",
     )
 

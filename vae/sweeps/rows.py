@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 from vae.sweeps.trials import Trial
+from vae.terminal import measured
 
 
 class Figure(NamedTuple):
@@ -15,7 +16,7 @@ class Figure(NamedTuple):
     runs: int
 
     def __str__(self) -> str:
-        return f"{self.mean:.5g}" + ("" if self.stderr is None else f" +- {self.stderr:.2g}")
+        return f"{self.mean:.5g}" if self.stderr is None else measured(self.mean, self.stderr)
 
 
 class Row(NamedTuple):

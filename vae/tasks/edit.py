@@ -117,7 +117,8 @@ def edit(
     )
     called = attribute if run.attributes else f"class {attribute}"
     title = (
-        f"{called} edited, step {run.step:,}: strength 1 goes from without it to with it; "
+        f"{called} edited, step {run.step:,}: a strength of 1 is the way from examples without "
+        "it to those with it; "
         + HOW[how]
         + ("; what the reconstruction lacks is added" if residual else "")
     )

@@ -23,6 +23,7 @@ from vae.tasks import charts, names
 from vae.tasks.fit_prior import fit_prior
 from vae.tasks.output import Output
 from vae.tasks.sample import solver_for
+from vae.terminal import measured
 from vae.training import kept
 from vae.training.directory import write_json
 
@@ -242,9 +243,14 @@ def _page(
     title = (
         f"Samples among test examples, step {run.step:,}, as {whose} sees them: "
         f"Frechet distance {figures['frechet']:.4g}, "
-        f"kernel distance {figures['kernel']:.3g} ± {figures['kernel_stderr']:.2g}, "
-        f"precision {figures['precision']:.3f} ± {figures['precision_stderr']:.2g}, "
-        f"recall {figures['recall']:.3f} ± {figures['recall_stderr']:.2g}"
+        + ", ".join(
+            f"{name} {measured(figures[of], figures[f'{of}_stderr'])}"
+            for name, of in (
+                ("kernel distance", "kernel"),
+                ("precision", "precision"),
+                ("recall", "recall"),
+            )
+        )
     )
     first_axis, second = (f"component {i + 1} of the features ({share[i]:.0%})" for i in (0, 1))
     placed = {name: (features - centre) @ plane for name, features in known.items()}

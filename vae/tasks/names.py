@@ -39,7 +39,9 @@ def differing(**settings: tuple[Any, Any]) -> str:
 
 
 def tag(names: Sequence[str], *arrays: np.ndarray | None) -> str:
-    """Returns a tag that tells files made from a user's examples from others, "anna+2_81f0c3".
+    """Returns a tag that tells files made from a user's examples from others, "anna_81f0c3".
+
+    Several files are "anna_and_2_more_81f0c3"; several examples of one file have its name alone.
 
     Args:
       names: the names of the examples.
@@ -48,7 +50,8 @@ def tag(names: Sequence[str], *arrays: np.ndarray | None) -> str:
     hashed = hashlib.blake2b(digest_size=3)
     for array in arrays:
         hashed.update(b"" if array is None else np.asarray(array).tobytes())
-    more = f"+{len(names) - 1}" if names[1:] else ""
+    others = len(set(names)) - 1
+    more = f"_and_{others}_more" if others else ""
     return plain(f"{names[0]}{more}_{hashed.hexdigest()}")
 
 

@@ -28,7 +28,7 @@ from vae.tasks.encodings import in_order, make_encoder
 from vae.tasks.inputs import embed
 from vae.tasks.output import Output
 from vae.tasks.targets import Target, targets_of
-from vae.terminal import aligned
+from vae.terminal import aligned, measured
 from vae.training.directory import write_json
 
 logger = logging.getLogger(__name__)
@@ -320,4 +320,4 @@ def _rows(own: Mapping[str, Any], kinds: Sequence[str]) -> dict[str, list[str]]:
 
 
 def _cell(figures: Mapping[str, float], name: str) -> str:
-    return f"{figures[name]:.3f} ± {figures[f'{name}_stderr']:.3f}"
+    return measured(figures[name], figures[f"{name}_stderr"])

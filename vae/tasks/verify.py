@@ -26,6 +26,7 @@ from vae.tasks.inputs import OF_FILES, Given, as_data, embed, given, refuse
 from vae.tasks.names import picture, plain
 from vae.tasks.output import Output
 from vae.tasks.pairs import Pairs, draw_pairs, read_pairs
+from vae.terminal import measured
 from vae.training.directory import write_json
 
 NUM, PAIRS = 5000, 3000  # test examples, and pairs of each kind
@@ -271,7 +272,7 @@ def _picture(
     labelled = {}
     for name, curve in curves.items():
         area, error = figures[name]["auroc"], figures[name]["auroc_stderr"]
-        labelled[f"{names[name]}: AUROC {area:.3f} ± {error:.2g}"] = curve
+        labelled[f"{names[name]}: AUROC {measured(area, error)}"] = curve
     title = (
         f"Are two examples of one person (or class)? ROC of the cosine of {what}, step {run.step:,}"
     )

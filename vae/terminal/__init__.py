@@ -238,12 +238,17 @@ def spark(values: Sequence[float]) -> str:
     return "".join(BLOCKS[round((mean - low) * scale)] for mean in means)
 
 
-def measured(value: float, error: float) -> str:
-    """Returns a figure with its standard error, both to the second digit of the error."""
+def measured(value: float, error: float | None) -> str:
+    """Returns a figure with its standard error, both to the second digit of the error.
+
+    Without an error it is as `number` has it.
+    """
+    if error is None:
+        return number(value)
     if not (math.isfinite(value) and math.isfinite(error) and error > 0):
-        return f"{number(value)}±{error:.2g}"
-    places = max(0, 1 - math.floor(math.log10(error)))
-    return f"{round(value, places) + 0.0:,.{places}f}±{error:,.{places}f}"
+        return f"{number(value)} ± {error:.2g}"
+    places = max(0, 1 - math.floor(math.log10(float(f"{error:.1e}"))))  # 0.0996 is 0.10
+    return f"{round(value, places) + 0.0:,.{places}f} ± {error:,.{places}f}"
 
 
 def number(value: float) -> str:

@@ -223,8 +223,8 @@ class Progress(terminal.Progress):
         for name, value in figures.items():
             if not name.endswith(ASIDE):
                 own, error = name.split("/", 1)[-1], figures.get(f"{name}_stderr")
-                text = terminal.number(value) if error is None else terminal.measured(value, error)
+                text = terminal.measured(value, error)
                 if own != "elbo":  # the line is short; the end of a run shows all errors
-                    text = text.partition("±")[0]
+                    text = text.partition(" ±")[0]
                 shown.append(f"{SHORT.get(own, own)} {text}")
         logger.info("step %s  valid  %s", f"{self.done:,}", "  ".join(shown))

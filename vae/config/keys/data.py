@@ -64,7 +64,7 @@ KEYS = {
         "label",
         Text(200),
         "The column that has the classes.\n"
-        "Of cells, texts or shards; a table without it has no labels.",
+        "For cells, texts and shards; without such a column they have no labels.",
     ),
     "data.covariates": Key(
         "",

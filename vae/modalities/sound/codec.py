@@ -129,7 +129,7 @@ class Codec:
             return (
                 f"mel spectrograms in dB ({self.mels} bands, a frame each "
                 f"{1000 * self.hop / self.sample_rate:.3g} ms, {self.sample_rate} Hz), whose "
-                "density is none of sound"
+                "density is not that of the sound"
             )
         return f"mu-law waveforms of 256 levels at {self.sample_rate} Hz"
 

@@ -27,7 +27,7 @@ from vae.errors import InputError, did_you_mean
 from vae.report import runs
 from vae.report.results import ASIDE
 from vae.report.runs import Summary
-from vae.terminal import Progress, aligned, number
+from vae.terminal import Progress, aligned, measured, number
 from vae.training.directory import read_json, write_json
 
 BETA = "objective.beta"
@@ -110,16 +110,12 @@ def measure(
 
 
 def _completed(folder: Path) -> list[Summary]:
-    """Returns the completed runs of a sweep, or of a directory that holds runs.
+    """Returns the completed runs in a directory, see `runs.completed`.
 
     Raises:
       InputError: there are fewer than two.
     """
-    if not folder.is_dir():
-        raise InputError(f"--workdir={folder} is no directory; give that of a sweep.")
-    inside = folder / "trials" if (folder / "sweep.json").is_file() else folder
-    found = [runs.read(each) for each in runs.find(inside) if (each / "config.json").is_file()]
-    found = [run for run in found if run.status == "completed"]
+    found = runs.completed(folder)
     if len(found) < 2:
         raise InputError(
             f"--workdir={folder} holds {len(found)} completed run{'s' * (len(found) != 1)}, and a "
@@ -239,8 +235,7 @@ def _table(points: Sequence[Point], key: str, values: Mapping[str, float]) -> st
         cells = []
         for name in names:
             value, error = point.figures.get(name), point.figures.get(f"{name}_stderr")
-            told = "" if error is None else f" ± {error:.2g}"
-            cells.append("" if value is None else number(value) + told)
+            cells.append("" if value is None else measured(value, error))
         curve = [point.curve] if several else []
         rows.append([*curve, shown(point.value), *cells, str(point.runs)])
     lines = aligned(rows, range(int(several), len(rows[0])))
