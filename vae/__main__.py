@@ -8,7 +8,7 @@ from vae.training import signals
 def main() -> None:
     """Runs the command that this process was started with, and exits with its code."""
     # Before the imports, which may take seconds, and compilations, which may take minutes.
-    signals.listen(signals.end, signals.end)
+    signals.listen(signals.end, signals.end_if_unheard)
     from vae.commands import main
 
     sys.exit(main(sys.argv[1:]))

@@ -171,34 +171,32 @@ def stop_requests() -> Iterator[Callable[[], bool]]:
         second Ctrl-C is a KeyboardInterrupt at once or, during a compilation, the end. A second
         SIGTERM is not: clusters send several, and one would lose what is being saved.
     """
-    requested = threading.Event()
-    came: set[int] = set()
-    waiting: list[int] = []  # signals that came during a compilation
+    requested, said = threading.Event(), list[int]()
+    came, handled = collections.Counter[int](), collections.Counter[int]()
     answer = requested.is_set if jax.process_count() == 1 else _any_process(requested)
 
     def ask(number: int) -> None:
-        if number == signal.SIGINT and number in came:
+        handled[number] += 1
+        if number == signal.SIGINT and handled[number] > 1:
             raise KeyboardInterrupt
-        if not (came or waiting):
-            tell(number)
-        came.add(number)
+        tell(number)
         requested.set()
 
     def meanwhile(number: int) -> None:
-        if number == signal.SIGINT and (number in came or number in waiting):
+        tell(number)
+        came[number] += 1
+        if number == signal.SIGINT and came[number] > 1 and handled[number] < 2:
             signals.end(number)
-        if not (came or waiting):
-            tell(number)
-        waiting.append(number)
 
     def tell(number: int) -> None:
-        if is_first():
+        if not said and is_first():
+            said.append(number)
             again = "; Ctrl-C again ends at once" if number == signal.SIGINT else ""
             signals.say(f"{signal.Signals(number).name}: saving and stopping{again}")
 
     with signals.heard(ask, meanwhile):
         yield answer
-    if signal.SIGINT in came:
+    if handled[signal.SIGINT]:
         raise Interrupted
 
 

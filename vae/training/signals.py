@@ -18,7 +18,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 ASKING = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2)
-SOON = 0.5  # seconds that a signal waits for the main thread
+SOON = 0.5  # seconds in which a main thread that is not in a library comes to a signal
 
 _meanwhile: Callable[[int], None] | None = None
 _handled: dict[int, float] = {}  # when the main thread last came to each signal
@@ -35,7 +35,7 @@ def listen(
 
     Args:
       act: is called in the main thread.
-      meanwhile: is called in another thread if the main thread does not come to a signal soon.
+      meanwhile: is called in another thread, SOON after each signal.
     """
     global _meanwhile
     if threading.current_thread() is not threading.main_thread():
@@ -85,18 +85,13 @@ def _watch() -> None:
 
 
 def _look(pipe: int) -> None:
-    """Has each signal in the pipe answered if the main thread does not come to it soon."""
+    """Calls `_meanwhile` with each signal in the pipe, SOON after it came."""
     while numbers := os.read(pipe, 64):
-        came = time.monotonic() - SOON / 10  # the main thread may have been faster than this one
         for number in filter(ASKING.__contains__, numbers):
-            timer = threading.Timer(SOON, _answer, (number, came))
-            timer.daemon = True
-            timer.start()
-
-
-def _answer(number: int, came: float) -> None:
-    if _meanwhile and _handled.get(number, -math.inf) < came:
-        _meanwhile(number)
+            if _meanwhile:
+                timer = threading.Timer(SOON, _meanwhile, (number,))
+                timer.daemon = True
+                timer.start()
 
 
 def end(number: int) -> None:
@@ -109,6 +104,12 @@ def end(number: int) -> None:
         os._exit(130)
     say(f"stopped by {signal.Signals(number).name}; run the same command again to go on")
     os._exit(75)
+
+
+def end_if_unheard(number: int) -> None:
+    """Ends the process, see `end`, if the main thread has not come to a signal of late."""
+    if time.monotonic() - _handled.get(number, -math.inf) > 4 * SOON:
+        end(number)
 
 
 def say(line: str) -> None:
