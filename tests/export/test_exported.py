@@ -14,7 +14,7 @@ from exporting import closest, on_disk
 
 import vae
 from vae.errors import InputError
-from vae.export import functions, onnx_file, page, runtime, safetensors_directory
+from vae.export import onnx_file, page, runtime, safetensors_directory
 from vae.export.card import text_of
 from vae.export.export import LARGEST, export
 from vae.training import tensors
@@ -126,13 +126,14 @@ def test_the_page_holds_all_that_it_needs(run, monkeypatch):
     assert 0 < len(facts["sliders"]) <= 4 and all(s["low"] < s["high"] for s in facts["sliders"])
 
 
-def test_models_without_a_decoder_or_encoder_say_so(run, monkeypatch):
-    class Causal:
-        encodes, causal, condition, event = False, True, None, run.model.event
+def test_a_model_without_an_encoder_says_so(run, tmp_path, monkeypatch, caplog):
+    monkeypatch.setattr(type(run.model), "encodes", False)
+    (path,) = export(dataclasses.replace(run, out=tmp_path), format="onnx").paths
+    assert path.name == "decoder.onnx"
+    assert "has no encoder: a model.name='vae' has none" in caplog.text
 
-    found, missing = functions.functions_of(dataclasses.replace(run, model=Causal()))
-    assert not found
-    assert "has no encoder" in missing["encoder"] and "in a loop" in missing["decoder"]
+
+def test_a_modality_without_a_script_has_no_page(run, monkeypatch):
     monkeypatch.delattr("vae.modalities.images.script")
     with pytest.raises(InputError, match="a page cannot show images"):
         export(run, format="html")

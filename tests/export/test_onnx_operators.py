@@ -130,6 +130,28 @@ def test_a_loop_is_a_loop():
     assert closest(states[:, 3], x[:, 3] + 0.5 * x[:, 4]) < 1e-6
 
 
+def test_a_loop_ends_when_the_values_say():
+    """x is halved until all are at most 1: each as often as its logarithm is rounded up."""
+    x = np.array([3.0, 20.0, 0.5], np.float32)
+
+    def run(_, x):
+        def step(carry):
+            index, x, seen = carry
+            seen = jax.lax.dynamic_update_slice_in_dim(seen, x[:, None], index, 1)
+            return index + 1, jnp.where(x > 1, x / 2, x), seen
+
+        start = jnp.int32(0), x, jnp.zeros((x.shape[0], 8))
+        index, last, seen = jax.lax.while_loop(lambda carry: (carry[1] > 1).any(), step, start)
+        return last, seen, jnp.broadcast_to(index, x.shape)
+
+    last, seen, steps = computed(run, x)
+    halved = np.maximum(np.ceil(np.log2(x)), 0)
+    assert np.array_equal(last, x / 2**halved)
+    assert np.array_equal(steps, [5, 5, 5])
+    assert np.array_equal(seen[:, :5], x[:, None] / 2 ** np.minimum(np.arange(5), halved[:, None]))
+    assert not seen[:, 5:].any()
+
+
 def test_what_has_no_form_in_onnx_is_named():
     function = Function(
         "encoder", lambda _, x: (jnp.sort(x),), {}, (Input("x", (3,), np.float32),), ("mean",)

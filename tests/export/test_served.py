@@ -17,7 +17,7 @@ PAGE = Path(__file__).resolve().parents[2] / "docs" / "export.md"
 
 def test_the_server_of_the_page_decodes(tmp_path, monkeypatch):
     run = on_disk(tmp_path)
-    decoder = functions.functions_of(run)[0]["decoder"]
+    decoder = functions.decoder_of(run)
     (tmp_path / "decoder.onnx").write_bytes(onnx_file.content_of(run, decoder))
     (program,) = [text for language, text in blocks(PAGE) if "HTTPServer(" in text]
     assert "8000" in program

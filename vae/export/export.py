@@ -62,9 +62,9 @@ def export(
         return page.write(run, folder)
     content = {"onnx": _onnx, "stablehlo": _stablehlo}[format]
     paths, figures, missing = [], {}, []
-    found, reasons = functions.functions_of(run)
-    missing += [f"no {name}: {why}" for name, why in reasons.items()]
-    for name, function in found.items():
+    if not run.model.encodes:
+        missing.append(f"no encoder: a model.name={run.config.model.name!r} has none")
+    for name, function in functions.functions_of(run).items():
         try:
             written, figures[name] = content(run, function)
         except InputError as error:

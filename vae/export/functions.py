@@ -69,21 +69,13 @@ class Function:
         return jax.jit(self.call)
 
 
-def functions_of(run: Run) -> tuple[dict[str, Function], dict[str, str]]:
-    """Returns the functions of a run's model by name, and why it lacks those that it lacks."""
-    found, missing = {}, {}
-    for name, make in {"encoder": _encoder, "decoder": _decoder}.items():
-        try:
-            found[name] = make(run)
-        except InputError as error:
-            missing[name] = str(error)
-    return found, missing
+def functions_of(run: Run) -> dict[str, Function]:
+    """Returns the functions of a run's model by name; some models have no encoder."""
+    return ({"encoder": _encoder(run)} if run.model.encodes else {}) | {"decoder": decoder_of(run)}
 
 
 def _encoder(run: Run) -> Function:
     model = run.model
-    if not model.encodes:
-        raise InputError(f"a model.name={run.config.model.name!r} has no encoder")
 
     def encode(variables: Variables, x: Array, y: Array | None = None) -> tuple[Array, ...]:
         x, mask = model.event.values.known(x)
@@ -102,13 +94,13 @@ def _encoder(run: Run) -> Function:
     return Function("encoder", encode, run.variables, inputs, names)
 
 
-def _decoder(run: Run) -> Function:
+def decoder_of(run: Run) -> Function:
+    """Returns the function from z to x as p(x | z) is shown.
+
+    A causal decoder finds each value given those before it: the most probable, or the nearest to
+    the mean.
+    """
     model = run.model
-    if model.causal:
-        raise InputError(
-            "its decoder takes each value given those before it, in a loop whose end the values "
-            "decide"
-        )
     latents, condition = _latents(run), model.condition
     structure = jax.tree.structure(run.compiled.latents(run.variables))
 

@@ -84,29 +84,17 @@ def _condition(graph: Graph, eqn: Any, index: Value, *inputs: Value) -> list[Val
 @handles("scan")
 def _scan(graph: Graph, eqn: Any, *inputs: Value) -> list[Value]:
     """A loop over positions, whose body reads the tensors around it."""
-    import onnx
-
     params, closed = eqn.params, eqn.params["jaxpr"]
     shared, carried = params["num_consts"], params["num_carry"]
     body = Graph(graph)
     variables = closed.jaxpr.invars[shared:]
     names = [body.fresh("state" if i < carried else "each") for i in range(len(variables))]
-    outputs = convert(body, closed.jaxpr, closed.consts, [*inputs[:shared], *names])
-    # An output is made within the body, and is no input of it.
-    outputs = [body.node("Identity", output) for output in outputs]
-    types = [variable.aval.dtype for variable in variables]
+    made = convert(body, closed.jaxpr, closed.consts, [*inputs[:shared], *names])
+    taken = [(n, v.aval.dtype, v.aval.shape) for n, v in zip(names, variables, strict=True)]
     over = list(inputs[shared + carried :])
     if not over:  # ONNX counts the steps by what is read
-        over, names = [np.arange(params["length"])], [*names, body.fresh("step")]
-        types = [*types, np.int64]
-    info = onnx.helper.make_tensor_value_info
-    made = closed.jaxpr.outvars
-    loop = onnx.helper.make_graph(
-        body.nodes,
-        body.fresh("body"),
-        [info(n, onnx_type(t), None) for n, t in zip(names, types, strict=True)],
-        [info(n, onnx_type(v.aval.dtype), None) for n, v in zip(outputs, made, strict=True)],
-    )
+        over, taken = [np.arange(params["length"])], [*taken, (body.fresh("step"), np.int64, ())]
+    loop = _body(body, taken, made, closed.jaxpr.outvars)
     settings: dict[str, Any] = {"body": loop, "num_scan_inputs": len(over)}
     if params["reverse"]:
         settings["scan_input_directions"] = [1] * len(over)
@@ -114,3 +102,52 @@ def _scan(graph: Graph, eqn: Any, *inputs: Value) -> list[Value]:
             settings["scan_output_directions"] = [1] * (len(made) - carried)
     carries = inputs[shared : shared + carried]
     return [*graph.nodes_of("Scan", len(made), *carries, *over, **settings)]
+
+
+@handles("while")
+def _while(graph: Graph, eqn: Any, *inputs: Value) -> list[Value]:
+    """A loop whose end the values decide; ONNX asks after each step whether there is another."""
+    goes_on, step = eqn.params["cond_jaxpr"], eqn.params["body_jaxpr"]
+    asked, shared = eqn.params["cond_nconsts"], eqn.params["body_nconsts"]
+    of_cond, of_body, carries = np.split(np.arange(len(inputs)), [asked, asked + shared])
+    told, known_to_body, start = ([inputs[i] for i in own] for own in (of_cond, of_body, carries))
+    body = Graph(graph)
+    variables = step.jaxpr.invars[shared:]
+    states = [body.fresh("state") for _ in variables]
+    made = convert(body, step.jaxpr, step.consts, [*known_to_body, *states])
+    more = convert(body, goes_on.jaxpr, goes_on.consts, [*told, *made])
+    taken = [(body.fresh("step"), np.int64, ()), (body.fresh("more"), np.bool_, ())]
+    taken += [(n, v.aval.dtype, v.aval.shape) for n, v in zip(states, variables, strict=True)]
+    outputs = [*goes_on.jaxpr.outvars, *step.jaxpr.outvars]
+    loop = _body(body, taken, [*more, *made], outputs)
+    (first,) = convert(graph, goes_on.jaxpr, goes_on.consts, [*told, *start])
+    return [*graph.nodes_of("Loop", len(start), "", first, *start, body=loop)]
+
+
+def _body(
+    body: Graph, inputs: list[tuple[str, Any, Any]], made: list[Value], outputs: list[Any]
+) -> Any:
+    """Returns the graph of a loop's step.
+
+    Args:
+      body: its nodes.
+      inputs: their names, types and shapes.
+      made: the values of its outputs.
+      outputs: these in the traced function.
+    """
+    import onnx
+
+    # An output is made within the body, and is no input of it.
+    names = [body.node("Identity", value) for value in made]
+    ends = [(n, v.aval.dtype, v.aval.shape) for n, v in zip(names, outputs, strict=True)]
+    return onnx.helper.make_graph(
+        body.nodes, body.fresh("body"), [_info(*each) for each in inputs], [_info(*e) for e in ends]
+    )
+
+
+def _info(name: str, dtype: Any, shape: Any) -> Any:
+    """Returns what ONNX is told of a tensor; a size that depends on the batch has a name."""
+    import onnx
+
+    sizes = [size if isinstance(size, int) else str(size) for size in shape]
+    return onnx.helper.make_tensor_value_info(name, onnx_type(dtype), sizes)

@@ -71,6 +71,25 @@ def _dynamic_slice(graph: Graph, eqn: Any, x: Value, *indices: Value) -> Value:
     return x
 
 
+@handles("dynamic_update_slice")
+def _dynamic_update_slice(graph: Graph, eqn: Any, x: Value, new: Value, *indices: Value) -> Value:
+    """Numbers put at a place along one axis that the values decide."""
+    shape, sizes = shape_of(eqn), shape_of(eqn, 1)
+    cut = [axis for axis, (a, b) in enumerate(zip(shape, sizes, strict=True)) if a != b]
+    if not cut:
+        return new
+    if len(cut) > 1:
+        raise Unsupported("pieces put at a place along several axes")
+    (axis,) = cut
+    start = graph.cast(indices[axis], np.int64)
+    start = graph.node("Max", start, np.array(0))
+    start = graph.node("Min", start, np.array(shape[axis] - sizes[axis]))
+    order = [axis, *(each for each in range(len(shape)) if each != axis)]
+    places = graph.node("Add", np.arange(sizes[axis])[:, None], start)
+    made = graph.node("ScatterND", graph.transpose(x, order), places, graph.transpose(new, order))
+    return graph.transpose(made, np.argsort(order))
+
+
 @handles("split")
 def _split(graph: Graph, eqn: Any, x: Value) -> list[Value]:
     sizes = np.array(eqn.params["sizes"], np.int64)

@@ -19,7 +19,7 @@ from markupsafe import Markup
 
 from vae.errors import InputError
 from vae.export import onnx_file, runtime
-from vae.export.functions import Function, Input, examples_of, functions_of
+from vae.export.functions import Function, Input, decoder_of, examples_of
 from vae.report import html
 from vae.run import Run
 from vae.tasks.output import Output
@@ -43,12 +43,7 @@ def write(run: Run, folder: Path) -> Output:
             f"a page cannot show {run.modality.NAME}: use --format=onnx, whose decoder.onnx a page "
             "of your own can run."
         )
-    found, reasons = functions_of(run)
-    if "decoder" not in found:
-        raise InputError(
-            f"a page runs the decoder, and {run.workdir} has none: {reasons['decoder']}."
-        )
-    decoder = found["decoder"]
+    decoder = decoder_of(run)
     model = onnx_file.content_of(run, decoder)
     parts = runtime.read()
     packed = {
@@ -103,6 +98,7 @@ def _facts(run: Run, decoder: Function) -> dict[str, Any]:
     first = [np.ravel(x[0]) for x in draws]
     return {
         "shape": event.shape,
+        "kind": values.kind,
         "names": event.names or [str(i) for i in range(event.channels)],
         "codec": json.loads(event.codec) if event.codec else None,
         "scale": values.scale,
@@ -158,7 +154,9 @@ def _sliders(
         given = [x.reshape(len(numbers), *i.shape) for x, i in zip(z, latents, strict=True)]
         told = [] if y is None else [np.repeat(y[:1], len(numbers), axis=0)]
         made.append(decoder(*given, *told)[0].reshape(len(numbers), -1))
-    change = np.square(made[1] - made[0]).mean(1)
+    # Tokens are names: they differ, and by nothing more.
+    apart = made[1] - made[0] if made[0].dtype.kind == "f" else made[1] != made[0]
+    change = np.square(apart).mean(1)
     order = np.argsort(-change, kind="stable")[:SLIDERS]
     return [
         {

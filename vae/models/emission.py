@@ -158,7 +158,7 @@ class Emission:
         inputs = before[:, None], memory, index
         params = variables["params"]["decoder"]
         outputs, memory = parts.apply(decoder, params, *inputs, method="read")
-        return outputs.reshape(len(before), *(1 for _ in self.event.places), -1), memory
+        return outputs.reshape(before.shape[0], *(1 for _ in self.event.places), -1), memory
 
     def log_each(self, variables: Variables, outputs: Array) -> Array:
         """Returns log p of each of V values [N, V], for the outputs of one, [N, 1, ..., O].

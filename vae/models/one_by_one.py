@@ -143,7 +143,7 @@ def in_turn(
         ended = ended if end is None else ended | (number == end)
         return index + 1, numbers, number, ended, memory
 
-    count = len(jax.tree.leaves(memory)[0])
+    count = jax.tree.leaves(memory)[0].shape[0]
     assert event.values.levels is not None  # by the rules of a causal decoder
     before = jnp.full(count, event.values.levels, jnp.int32)
     numbers = jnp.full((count, length), -1, jnp.int32)
@@ -170,7 +170,7 @@ def beam_search(
     """
     length, end, levels = event.size, event.values.end, event.values.levels
     assert levels is not None  # by the rules of a causal decoder
-    count = len(jax.tree.leaves(memory)[0])
+    count = jax.tree.leaves(memory)[0].shape[0]
     rows = jnp.arange(count)[:, None]
     stay = jnp.where(jnp.arange(levels) == 0, 0.0, -jnp.inf)  # what has ended goes on in one way
 

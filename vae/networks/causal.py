@@ -77,7 +77,7 @@ class Decoder(Causal):
     def begin(self, z: Array, code: Array | None = None, length: int | None = None) -> Any:
         given = with_code(z, code)
         given = given.reshape(-1, given.shape[-1])
-        nothing = jnp.zeros((len(given), 1, self.widths[0]), self.dtype)
+        nothing = jnp.zeros((given.shape[0], 1, self.widths[0]), self.dtype)
         h = nothing if self.latent_input == "state" else self.given(given)[:, None]
         memory = self.first(given, (length or self.event.size) + self._prefix)
         if not self._prefix:
@@ -119,7 +119,7 @@ class Transformer(Decoder):
         return [Block(self.dtype) for _ in widths]
 
     def first(self, given: Array, length: int) -> list[Any]:
-        shape = (len(given), length, HEADS, self.widths[0] // HEADS)
+        shape = (given.shape[0], length, HEADS, self.widths[0] // HEADS)
         return [(jnp.zeros(shape, self.dtype),) * 2 for _ in self.layers]
 
     @property
@@ -136,8 +136,9 @@ class Recurrent(Decoder):
         return [Layer(width, self.cell, self.dtype) for width in widths]
 
     def first(self, given: Array, length: int) -> list[Any]:
-        told = self.latent_input in ("everywhere", "state")
-        return [layer.first(given) if told else layer.blank(len(given)) for layer in self.layers]
+        if self.latent_input in ("everywhere", "state"):
+            return [layer.first(given) for layer in self.layers]
+        return [layer.blank(given.shape[0]) for layer in self.layers]
 
 
 class Dropout:

@@ -64,7 +64,7 @@ class WaveNet(Causal):
     def begin(self, z: Array, code: Array | None = None, length: int | None = None) -> Any:
         given = with_code(z, code)
         given = self.given(given.reshape(-1, given.shape[-1]))[:, None]
-        return given, [layer.blank(len(given)) for layer in self.layers]
+        return given, [layer.blank(given.shape[0]) for layer in self.layers]
 
     def read(
         self, before: Array, memory: Any, start: Array | int, keys: Array | None = None
@@ -74,7 +74,7 @@ class WaveNet(Causal):
         if self.event.channels > 1:
             channel = (start + jnp.arange(before.shape[1])) % self.event.channels
             h = h + self.channels[channel].astype(self.dtype)
-        samples = len(given) // len(before)
+        samples = given.shape[0] // before.shape[0]
         h = jnp.broadcast_to(h, (samples, *h.shape)).reshape(-1, *h.shape[1:])
         total, grown = jnp.zeros((), self.dtype), []
         own = jnp.split(given, len(self.layers), axis=-1)

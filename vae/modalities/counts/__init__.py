@@ -25,7 +25,7 @@ from vae.data.examples import Source
 from vae.errors import InputError, readable
 from vae.files import user_path
 from vae.modalities.counts import cells, drawn, files, h5ad
-from vae.modalities.counts.show import likeness, sheet
+from vae.modalities.counts.show import likeness, script, sheet
 from vae.modalities.tables.show import (
     animate,
     check,

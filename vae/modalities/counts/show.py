@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 
 import numpy as np
 
@@ -58,3 +59,8 @@ def likeness(x: np.ndarray, others: np.ndarray, event: Event) -> dict[str, float
     there = norm > 0
     of = (a * b).sum(1)[there] / norm[there]
     return {"mse": error, "correlation": float(of.mean()) if len(of) else 0.0}
+
+
+def script() -> str:
+    """See `vae/modalities`: `show.js`."""
+    return Path(__file__).with_suffix(".js").read_text("utf-8")

@@ -32,7 +32,7 @@ from vae.files import user_path
 from vae.modalities.text import columns, files, in_parquet, topics
 from vae.modalities.text.examples import TextExamples, as_texts, labelled, source
 from vae.modalities.text.given import check, lost, read_files
-from vae.modalities.text.show import animate, file, media, sheet, surface, table
+from vae.modalities.text.show import animate, file, media, script, sheet, surface, table
 from vae.modalities.text.tokens import texts
 from vae.probability.event import Event
 

@@ -101,6 +101,11 @@ def animate(
     return []
 
 
+def script() -> str:
+    """See `vae/modalities`: `show.js`."""
+    return Path(__file__).with_suffix(".js").read_text("utf-8")
+
+
 def _shown(x: np.ndarray, event: Event) -> list:
     """Returns the texts of x [..., T, 1], in lists [...]; "" where all of one is missing."""
     there = (np.asarray(x)[..., 0] >= 0).any(-1)

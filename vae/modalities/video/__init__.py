@@ -32,6 +32,7 @@ from vae.modalities.video.show import (
     likeness,
     media,
     perceived,
+    script,
     sheet,
     surface,
     table,

@@ -30,6 +30,7 @@ from vae.modalities.volumes.show import (
     likeness,
     media,
     perceived,
+    script,
     sheet,
     surface,
     table,

@@ -153,3 +153,8 @@ def perceived(x: np.ndarray, event: Event) -> np.ndarray:
 def code_length(x: np.ndarray) -> None:
     """Returns None: there is no code for solids of any values."""
     return
+
+
+def script() -> str:
+    """See `vae/modalities`: `show.js`."""
+    return Path(__file__).with_suffix(".js").read_text("utf-8")
