@@ -49,6 +49,8 @@ def text_of(page):
 
 def test_a_report_says_what_was_run_and_what_it_came_to(tmp_path):
     folder = made(tmp_path / "run", **{"model.latent_dim": 7})
+    (folder / "data.html").touch()
+    Image.new("RGB", (20, 20)).save(folder / "images" / "traversal_test0.png")
     page = report.write(folder).read_text()
     said = text_of(page)
     assert (
@@ -66,6 +68,7 @@ def test_a_report_says_what_was_run_and_what_it_came_to(tmp_path):
     assert len(re.findall(r"<a href=\"#(\w+)\"", page)) == len(re.findall("<h2", page))
     for target in re.findall(r"<a href=\"#(\w+)\"", page):
         assert f'id="{target}"' in page
+    assert '<a href="data.html">The data</a>' in page and "lr_range" not in page
 
 
 def test_what_was_run_from_python_is_told_in_python(tmp_path):

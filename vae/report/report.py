@@ -33,6 +33,7 @@ FILE = "report.html"
 GROUPS = 10  # classes that have a colour on the map of the latents
 TASKS = 12  # pictures of tasks at most
 ASIDE = ("_stderr", "/examples")
+BESIDE = {"data.html": "The data", "lr_range.html": "Learning rates"}  # pages of other commands
 
 
 def write_if_possible(folder: Path) -> None:
@@ -89,6 +90,7 @@ def write(folder: Path) -> Path:
             changed=changed(run.config),
             config=sorted(flatten(run.config).items()),
             record=_record(run),
+            beside=[(name, file) for file, name in BESIDE.items() if (folder / file).is_file()],
         )
     return folder / FILE
 
