@@ -3,14 +3,15 @@
     python docs/make_gallery.py                # after a change of an experiment's docstring
     python docs/make_gallery.py --runs=runs    # also takes pictures from runs/NAME, for each NAME
 
-A picture is the newest of the samples in a run's directory. Take them from runs on data that may be
-passed on.
+A picture is the newest of the samples in a run's directory, or of what TELLING names: make that
+first by its task. Take them from runs on data that may be passed on.
 """
 
 from __future__ import annotations
 
 import argparse
 import ast
+import io
 import re
 from pathlib import Path
 
@@ -22,12 +23,26 @@ from vae.experiments import load
 DOCS = Path(__file__).resolve().parent
 PICTURES = DOCS / "gallery"
 EXPERIMENTS = DOCS.parent / "experiments"
-WIDTH = 560  # pixels, at most
+LARGEST = 150_000  # bytes of a file
+WIDTHS = (1100, 900, 750, 560)  # pixels
+SAMPLES = ("samples_*.png", "samples")
+# What tells most of a run where that is not its samples: its file, and what it shows.
+TELLING = {
+    "cells": (
+        "map_*.png",
+        "a map of the latents of test cells, by `vae probe`: five groups, as there are types; "
+        "colours are the batches, which latents need not tell",
+    ),
+    "disentanglement": ("traversal_*.png", "a latent in each row, by `vae traverse`"),
+    "factor_vae": ("traversal_*.png", "a latent in each row, by `vae traverse`"),
+    "moving_digits": ("samples_*.gif", "samples"),
+    "text": ("samples_*.txt", "samples"),
+}
 HEAD = """# Gallery
 
 Every experiment of the repository, by its own first sentence. `vae list` prints the same, and each
-file says what it found, with which command and on which hardware. A picture is of samples, after
-the training that the file tells or a shorter one.
+file says what it found, with which command and on which hardware. A picture is of samples, unless
+it says otherwise, after the training that the file tells or a shorter one.
 """
 NO_DOWNLOAD, OTHERS = "Without a download", "With data that you bring"
 
@@ -46,18 +61,30 @@ def files() -> list[Path]:
 
 
 def take(run: Path, name: str) -> None:
-    """Copies the newest picture of samples in a run's directory, small enough for a page."""
-    found = sorted(run.glob("**/samples*.*"), key=lambda path: path.stat().st_mtime)
-    found = [path for path in found if path.suffix in (".png", ".gif")]
+    """Copies what tells most of a run from its directory, small enough for a page."""
+    pattern, _ = TELLING.get(name, SAMPLES)
+    found = sorted(run.glob(f"*/{pattern}"), key=lambda path: path.stat().st_mtime)
     if not found:
         return
     PICTURES.mkdir(exist_ok=True)
-    if found[-1].suffix == ".gif":
-        (PICTURES / f"{name}.gif").write_bytes(found[-1].read_bytes())
-        return
-    picture = Image.open(found[-1]).convert("RGB")
-    picture.thumbnail((WIDTH, WIDTH))
-    picture.save(PICTURES / f"{name}.jpg", quality=88)
+    for old in PICTURES.glob(f"{name}.*"):
+        old.unlink()
+    content, end = found[-1].read_bytes(), found[-1].suffix
+    if end == ".png" and len(content) > LARGEST:
+        content, end = small(found[-1]), ".jpg"
+    assert len(content) <= LARGEST, f"{found[-1]} is larger than {LARGEST:,} bytes"
+    (PICTURES / f"{name}{end}").write_bytes(content)
+
+
+def small(file: Path) -> bytes:
+    """Returns a picture as JPEG, as wide as goes into LARGEST bytes."""
+    for width in WIDTHS:
+        picture, content = Image.open(file).convert("RGB"), io.BytesIO()
+        picture.thumbnail((width, picture.height))
+        picture.save(content, "JPEG", quality=88)
+        if content.tell() <= LARGEST:
+            break
+    return content.getvalue()
 
 
 def page() -> str:
@@ -78,7 +105,14 @@ def entry(name: str, text: str) -> str:
     command = re.search(r"^ +(python launch\.py train (?:.*\\\n)*.*)$", text, re.MULTILINE)
     assert command, f"{name}.py: its docstring has no command that trains it"
     lines = [f"### {name}\n", f"{title}\n"]
-    lines += [f"![samples](gallery/{path.name})\n" for path in sorted(PICTURES.glob(f"{name}.*"))]
+    _, what = TELLING.get(name, SAMPLES)
+    for path in sorted(PICTURES.glob(f"{name}.*")):
+        if path.suffix == ".txt":
+            lines.append(f"```text\n{path.read_text('utf-8').strip()}\n```\n")
+        else:
+            lines.append(f"![{what.partition(',')[0]}](gallery/{path.name})\n")
+        if what != "samples":
+            lines.append(f"{what[0].upper()}{what[1:]}.\n")
     said = " ".join(command[1].replace("\\\n", " ").split()).replace("python launch.py", "vae")
     return "\n".join([*lines, f"```bash\n{said}\n```\n\n"])
 
