@@ -11,6 +11,8 @@ them. There are 100,000 faces to train on, at any size:
     python launch.py train --config=experiments/faces.py --config.data.train=train \\
         --config.data.image_size='(128, 128)'
 
+`:small` is for a first look: 32x32 pixels, 4,000 faces, 800 steps.
+
 2026-11-21, 2 cores of an AMD EPYC, 8.8 minutes with start-up, drawing and evaluation, a picture a
 minute: test ELBO 17,790 nats of a density of grey values (a reconstruction of 17,919, KL 129), on
 1,000 faces. Samples are faces with hair, hats and glasses, their eyes still soft.
@@ -20,9 +22,12 @@ minute: test ELBO 17,790 nats of a density of grey values (a reconstruction of 1
 import ml_collections
 
 from vae.config import base
+from vae.errors import InputError
 
 
-def get_config() -> ml_collections.ConfigDict:
+def get_config(variant: str = "") -> ml_collections.ConfigDict:
+    if variant not in ("", "small"):
+        raise InputError(f"the variant {variant!r} must be small, or none.")
     config = base()
     config.data.name = "faces"
     config.data.image_size = (64, 64)
@@ -50,4 +55,14 @@ def get_config() -> ml_collections.ConfigDict:
     config.evaluation.num_samples = 10
     config.checkpoint.every_steps = 500
     config.log.images_every_steps = 500
+    if variant == "small":
+        config.data.image_size = (32, 32)
+        config.data.train = "train[:4000]"
+        config.data.valid = "valid[:200]"
+        config.data.test = "test[:200]"
+        config.model.encoder_widths = (32, 64, 128)
+        config.model.decoder_widths = (128, 64, 32)
+        config.training.steps = 800
+        config.evaluation.every_steps = 400
+        config.evaluation.num_samples = 1
     return config
