@@ -1,6 +1,7 @@
 """What is done with a trained model of counts: expression, changes between groups, integration."""
 
 import csv
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -13,7 +14,7 @@ from vae.compiled import Compiled
 from vae.data.scales import unit_scales
 from vae.errors import InputError
 from vae.modalities.counts import drawn, h5ad
-from vae.modalities.counts.asked import ALL, asked, references, shares
+from vae.modalities.counts.asked import ALL, asked, everywhere, references, shares
 from vae.modalities.counts.integration import integration
 from vae.modalities.counts.tasks.differential import differential, of_changes
 from vae.modalities.counts.tasks.express import express
@@ -96,12 +97,15 @@ def test_what_is_asked_wrongly_is_refused(run, tmp_path):
 
 
 def test_changes_have_a_line_for_each_gene(run):
-    paths, figures, _ = differential(run, column="type", group="T", against="B", pairs=40)
+    paths, figures, text = differential(run, column="type", group="T", against="B", pairs=40)
     assert figures["pairs"] == 40 and all(path.is_file() for path in paths)
     with open(paths[1], encoding="utf-8") as file:
         lines = list(csv.DictReader(file))
     p = [float(line["p_change"]) for line in lines]
     assert len(lines) == 200 and p == sorted(p, reverse=True)
+    assert [row.split()[0] for row in text.splitlines()[3:]] == [
+        each["gene"] for each in lines[:10]
+    ]
 
 
 def test_references_of_a_condition(run):
@@ -109,6 +113,31 @@ def test_references_of_a_condition(run):
     assert references(run, None, y) == [y] or (references(run, None, y)[0] == y).all()
     assert [each.tolist() for each in references(run, "b", y)] == [[1, 1]]
     assert [each.tolist() for each in references(run, ALL, y)] == [[0, 0], [1, 1], [2, 2]]
+
+
+def test_a_column_that_the_model_is_told_stays_each_cells_own():
+    """A mean over the classes that are compared would hide what is between them."""
+    told = SimpleNamespace(
+        model=SimpleNamespace(condition=SimpleNamespace(kind="attributes", size=5)),
+        attributes=("batch=a", "batch=b", "age", "sex=f", "sex=m"),
+        config=tiny(data__label_column="batch"),
+    )
+    y = np.array([[1, 0, 0.3, 1, 0], [0, 1, 0.6, 0, 1]], np.float32)
+    combined = [[1, 0, 1, 0], [1, 0, 0, 1], [0, 1, 1, 0], [0, 1, 0, 1]]
+    found = np.array(references(told, ALL, y))
+    np.testing.assert_array_equal(found[:, :, 2], np.tile(y[:, 2], (4, 1)))
+    np.testing.assert_array_equal(found[:, 0][:, [0, 1, 3, 4]], combined)
+    own = np.array(everywhere(told, y, own="sex"))
+    np.testing.assert_array_equal(own[:, :, 3:], [y[:, 3:]] * 2)
+    np.testing.assert_array_equal(own[:, 0, :2], [[1, 0], [0, 1]])
+    told.model.condition.kind = "label"
+    (same,) = everywhere(told, np.array([4, 2]), own="batch")
+    assert same.tolist() == [4, 2] and everywhere(told, None) == [None]
+    told.model.condition.kind, told.attributes = "attributes", ("age",)
+    with pytest.raises(InputError, match="told no batch"):
+        references(told, ALL, y)
+    (same,) = everywhere(told, y)
+    assert same is not None and (same == y).all()
 
 
 def test_what_samples_of_changes_say():

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import itertools
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple, cast
 
@@ -95,7 +96,7 @@ def references(run: Any, batch: str | None, y: np.ndarray | None) -> list[np.nda
     Args:
       run: the run.
       batch: None for each cell's own; a class, or a class of a field, batch=a; "all" for every
-        class in turn.
+        class in turn, and of several fields for every combination.
       y: the cells' own conditions.
 
     Raises:
@@ -105,30 +106,45 @@ def references(run: Any, batch: str | None, y: np.ndarray | None) -> list[np.nda
         return [y]
     if y is None:
         raise InputError("the model of this run is not told a batch: leave --batch out.")
-    if run.model.condition.kind == "label":
-        every = range(run.model.condition.size)
-        numbers = every if batch == ALL else run.class_numbers([batch])
-        return [np.full(len(y), number, np.int32) for number in numbers]
-    fields = {field.name: field for field in fields_of(run.attributes)}
-    if batch == ALL and len(fields) != 1:
-        raise InputError(
-            f"--batch=all is for one field, but there are {', '.join(fields) or 'none'}: write one "
-            "of its classes, as field=class."
-        )
     if batch == ALL:
-        (field,) = fields.values()
-        sets = [{field.name: each} for each in field.classes]
-    else:
-        sets = read_sets([batch], run.attributes)
-    found: list[np.ndarray | None] = []
-    for chosen in sets:
-        told = y.copy()
-        for name, each in chosen.items():
-            field = fields[name]
+        if run.model.condition.kind == "attributes" and not fields_of(run.attributes):
+            raise InputError(
+                "the model of this run is told no batch, but numbers: leave --batch out."
+            )
+        return everywhere(run, y)
+    if run.model.condition.kind == "label":
+        return [np.full(len(y), run.class_numbers([batch])[0], np.int32)]
+    return [_in(run, y, chosen) for chosen in read_sets(batch, run.attributes)]
+
+
+def everywhere(run: Any, y: np.ndarray | None, own: str = "") -> list[np.ndarray | None]:
+    """Returns the conditions with every class that the model is told, each in turn for all cells.
+
+    Args:
+      run: the run.
+      y: the cells' own conditions; None for a model without one.
+      own: a column of the cells: if the model is told it, it stays as in `y`.
+    """
+    if y is None:
+        return [None]
+    if run.model.condition.kind == "label":
+        if own == run.config.data.label_column:
+            return [y]
+        return [np.full(len(y), number, np.int32) for number in range(run.model.condition.size)]
+    fields = [field for field in fields_of(run.attributes) if field.name != own]
+    names = [field.name for field in fields]
+    every = itertools.product(*(field.classes for field in fields))
+    return [_in(run, y, dict(zip(names, chosen, strict=True))) for chosen in every]
+
+
+def _in(run: Any, y: np.ndarray, chosen: Mapping[str, str]) -> np.ndarray:
+    """Returns conditions [N, A] with some of their fields at other classes, by name."""
+    told = y.copy()
+    for field in fields_of(run.attributes):
+        if field.name in chosen:
             told[:, field.columns] = 0
-            told[:, field.columns[field.classes.index(each)]] = 1
-        found.append(told)
-    return found
+            told[:, field.columns[field.classes.index(chosen[field.name])]] = 1
+    return told
 
 
 def shares(run: Any, z: np.ndarray, told: Sequence[np.ndarray | None]) -> np.ndarray:

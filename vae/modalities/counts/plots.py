@@ -162,7 +162,7 @@ def changes(
         (second, lines["mean_of_others"], lines["mean"]),
     ):
         axes.plot(x[~found], y[~found], ".", color=FAINT, markersize=3, label="other genes")
-        told = f"{int(found.sum())} found, 5% of them falsely"
+        told = f"{int(found.sum())} found" + (", 5% of them falsely" if found.any() else "")
         axes.plot(x[found], y[found], ".", color=COLOURS[1], markersize=4, label=told)
         axes.tick_params(labelsize=SMALL - 2)
     for gene in np.argsort(-np.abs(lines["lfc_median"]) * found)[: min(12, found.sum())]:

@@ -17,7 +17,7 @@ scaled to a cell of median size, the change of a gene is
 from __future__ import annotations
 
 import csv
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +27,7 @@ from vae.annotations import Count, Seed
 from vae.errors import InputError, not_one_of
 from vae.files import whole
 from vae.modalities import pictures
-from vae.modalities.counts.asked import ALL, Asked, asked, known, references, shares
+from vae.modalities.counts.asked import Asked, asked, everywhere, known, shares
 from vae.modalities.counts.integration import MOST
 from vae.run import Run
 from vae.tasks.names import plain
@@ -35,6 +35,7 @@ from vae.tasks.output import Output
 from vae.training.directory import write_json
 
 PSEUDO = 0.05  # counts in a cell of median size
+PRINTED = 10  # genes
 RATE = 0.05  # false discoveries among those found
 PAIRS = 500  # at once
 
@@ -52,8 +53,9 @@ def differential(
 ) -> Output:
     """Finds the genes that two groups of cells express differently, by samples of the posterior.
 
-    It writes a table with a line for each gene, the surest first, and a picture of the changes.
-    Batches that the model is told are averaged over, so that they make no difference.
+    It writes a table with a line for each gene, the surest first, and a picture of the changes; the
+    genes that are found are printed. Batches that the model is told are averaged over, so that they
+    make no difference; if it is told the column itself, each group is decoded as it is.
 
     Examples:
       vae differential --workdir=runs/cells --column=type --group=T --against=B
@@ -93,7 +95,7 @@ def differential(
         for own, (mean, log_std, y) in zip(rows, posteriors, strict=True):
             at = rng.integers(len(own), size=number)
             z = mean[at] + np.exp(log_std[at]) * rng.standard_normal(mean[at].shape)
-            told = references(run, None if y is None else ALL, None if y is None else y[at])
+            told = everywhere(run, None if y is None else y[at], own=column)
             scaled.append(shares(run, z.astype(np.float32), told) * run.event.values.total)
         means += [each.sum(0) / pairs for each in scaled]
         changes.append(np.log2((scaled[0] + PSEUDO) / (scaled[1] + PSEUDO)))
@@ -121,7 +123,8 @@ def differential(
     title = f"{group} against {against or 'all others'}, {column}, step {run.step:,}"
     picture = run.out / run.modality.NAME / f"{called}_{run.step:08d}.png"
     pictures.save(plots.changes(lines, run.event.names, delta, title), picture)
-    return Output([picture, path, path.with_suffix(".json")], figures)
+    paths = [picture, path, path.with_suffix(".json")]
+    return Output(paths, figures, _printed(lines, run.event.names, order, figures))
 
 
 def of_changes(changes: np.ndarray, delta: float) -> dict[str, np.ndarray]:
@@ -141,6 +144,26 @@ def of_changes(changes: np.ndarray, delta: float) -> dict[str, np.ndarray]:
         "p_change": p,
         "found": found,
     }
+
+
+def _printed(
+    lines: Mapping[str, np.ndarray], genes: Sequence[str], order: np.ndarray, figures: Any
+) -> str:
+    """Returns the surest genes, and how many are found, as text."""
+    number, (own, others) = figures["found"], figures["cells"]
+    told = [
+        f"{own:,} cells against {others:,}, step {figures['step']}: {number:,} of {len(order):,} "
+        f"genes change by more than {figures['delta']:g} in log2, at a false discovery rate of "
+        f"{RATE:.0%}" + ("; the surest are" if number else "; the surest, none of which is found:"),
+        "",
+    ]
+    width = max(len("gene"), *(len(genes[gene]) for gene in order[:PRINTED]))
+    told.append(f"{'gene':{width}}  change (log2)  P(change)    mean  of others")
+    for gene in order[:PRINTED]:
+        change, p = lines["lfc_median"][gene], lines["p_change"][gene]
+        means = f"{lines['mean'][gene]:6.3g}  {lines['mean_of_others'][gene]:9.3g}"
+        told.append(f"{genes[gene]:{width}}  {change:+13.2f}  {p:9.3f}  {means}")
+    return "\n".join(told)
 
 
 def _posterior(
