@@ -198,6 +198,7 @@ def test_a_curve_has_a_block_for_each_share(values, shown):
         (87.341, 0.9, "87.34 ± 0.90"),
         (87.341, 0.0996, "87.34 ± 0.10"),
         (87.341, None, "87.34"),
+        (6.9077553, 3.8e-8, "6.908 ± 3.8e-08"),
     ],
 )
 def test_a_figure_and_its_error_have_the_same_places(value, error, shown):

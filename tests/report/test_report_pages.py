@@ -107,6 +107,18 @@ def test_damage_is_one_sentence_and_a_damaged_picture_is_left_out(tmp_path):
             write(folder)
 
 
+def test_classes_on_the_map_of_latents_have_their_names(tmp_path):
+    folder = made(tmp_path / "run")
+    record = json.loads((folder / "provenance.json").read_text())
+    record["data"]["classes"] = ["bell", "flute"]
+    (folder / "provenance.json").write_text(json.dumps(record))
+    placed = {"x": [0.0, 1.0], "y": [1.0, 0.0], "label": [1, 2], "axes": ["z0", "z1"]}
+    details = {"step": 200, "map": placed | {"share": [0.5, 0.5]}}
+    (folder / "details.json").write_text(json.dumps(details))
+    page = report.write(folder).read_text()
+    assert "class flute" in page and "class 2" in page and "class 1" not in page
+
+
 def test_details_of_another_step_are_left_out(tmp_path):
     folder = made(tmp_path / "run")
     units = {"counted": "units", "active": 1, "total": 2, "latent": [1, 0], "value": [2.0, None]}
@@ -147,7 +159,7 @@ def test_runs_are_compared_on_a_page(tmp_path):
     page = write_comparison([tmp_path / "a", tmp_path / "b"], tmp_path / "both.html").read_text()
     assert '<a href="a/report.html">a</a>' in page and "b/report.html" not in page
     assert "<b>80.00 ± 0.88</b>" in page and "<b>83.22" not in page
-    assert "model.latent_dim" in page and page.count("<img") == 2
+    assert "model.<wbr>latent_<wbr>dim" in page and page.count("<img") == 2
     assert page.count('<path class="line"') == 2  # of two runs
     assert (
         commands.main(

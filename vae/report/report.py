@@ -82,7 +82,7 @@ def write(folder: Path) -> Path:
             protocol=_protocol(run.result.get("protocol", {})),
             curves=curves.charts({"": evidence.curves}),
             machine=curves.charts({"": evidence.curves}, machine=True),
-            latents=_latents(evidence.details),
+            latents=_latents(evidence.details, run.record.get("data", {}).get("classes", [])),
             sheets=sheets,
             tasks=tasks,
             cost=_cost(run),
@@ -185,7 +185,7 @@ def _protocol(protocol: Mapping[str, Any]) -> list[tuple[str, str]]:
     return [(name.replace("_", " "), str(value)) for name, value in protocol.items()]
 
 
-def _latents(details: Mapping[str, Any]) -> list[Markup]:
+def _latents(details: Mapping[str, Any], classes: Sequence[str]) -> list[Markup]:
     """Returns charts of the latents' activity, of where examples lie, and of their nats."""
     made = []
     if units := details.get("units"):
@@ -208,7 +208,7 @@ def _latents(details: Mapping[str, Any]) -> list[Markup]:
         first, second = placed["share"]
         made.append(
             svg.points(
-                _grouped(placed),
+                _grouped(placed, classes),
                 title="Where test examples lie",
                 x=placed["axes"][0],
                 y=placed["axes"][1],
@@ -232,18 +232,19 @@ def _latents(details: Mapping[str, Any]) -> list[Markup]:
     return made
 
 
-def _grouped(placed: Mapping[str, Any]) -> list[Series]:
+def _grouped(placed: Mapping[str, Any], names: Sequence[str]) -> list[Series]:
     """Returns the examples of each class as points; others, and all without classes, are grey."""
     label = placed.get("label") or [-1] * len(placed["x"])
-    classes = sorted({x for x in label if x >= 0})[:GROUPS]
+    called = {x: names[x] if x < len(names) else str(x) for x in label if x >= 0}
+    classes = sorted(called)[:GROUPS]
     series = []
     for name in (-1, *classes):
         own = [i for i, x in enumerate(label) if (x if x in classes else -1) == name]
         if own:
             x, y = (_numbers([placed[axis][i] for i in own]) for axis in "xy")
-            titles = ["" if label[i] < 0 else f"class {label[i]}" for i in own]
+            titles = [f"class {called[label[i]]}" if label[i] >= 0 else "" for i in own]
             colour = classes.index(name) if name in classes else 7 if classes else 0
-            said = str(name) if name in classes else "others" if classes else ""
+            said = called[name] if name in classes else "others" if classes else ""
             series.append(Series(said, x, y, titles=titles, colour=colour))
     return series
 

@@ -241,11 +241,11 @@ def spark(values: Sequence[float]) -> str:
 def measured(value: float, error: float | None) -> str:
     """Returns a figure with its standard error, both to the second digit of the error.
 
-    Without an error it is as `number` has it.
+    Without an error, or with one that is nothing beside it, it is as `number` has it.
     """
     if error is None:
         return number(value)
-    if not (math.isfinite(value) and math.isfinite(error) and error > 0):
+    if not (math.isfinite(value) and math.isfinite(error) and error > 1e-5 * abs(value)):
         return f"{number(value)} ± {error:.2g}"
     places = max(0, 1 - math.floor(math.log10(float(f"{error:.1e}"))))  # 0.0996 is 0.10
     return f"{round(value, places) + 0.0:,.{places}f} ± {error:,.{places}f}"

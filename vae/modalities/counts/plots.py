@@ -11,6 +11,7 @@ from vae.modalities.page import COLOURS, FAINT, SMALL, figure, pixels, titled
 
 CELLS, GENES = 60, 50  # the most that a map shows
 LEGEND = 4  # the size of points in a legend
+APART = 0.4, 0.12  # powers of ten, across and up, between the names of points
 
 
 def page(
@@ -117,6 +118,8 @@ def _sums(panels: Sequence[Axes], raw: Mapping[str, np.ndarray], paired: bool) -
         last.set_xlabel("counts of each cell", fontsize=SMALL)
         last.set_ylabel("share of cells", fontsize=SMALL)
         last.legend(fontsize=SMALL - 2)
+    if np.ptp(sizes[-1]) < 1e-3 * sizes[-1].mean():
+        last.set_title(f"all {names[-1]} have the median size", fontsize=SMALL - 1)
     for axes in panels:
         axes.tick_params(labelsize=SMALL - 2)
 
@@ -165,15 +168,18 @@ def changes(
         told = f"{int(found.sum())} found" + (", 5% of them falsely" if found.any() else "")
         axes.plot(x[found], y[found], ".", color=COLOURS[1], markersize=4, label=told)
         axes.tick_params(labelsize=SMALL - 2)
+    named: list[np.ndarray] = []  # where there are names, so that none stands over another
     for gene in np.argsort(-np.abs(lines["lfc_median"]) * found)[: min(12, found.sum())]:
-        place = lines["mean_of_others"][gene], lines["mean"][gene]
-        second.annotate(_short(genes[gene]), place, fontsize=SMALL - 2)
+        place = np.array([lines["mean_of_others"][gene], lines["mean"][gene]])
+        if all((np.abs(np.log10(place / other)) > APART).any() for other in named):
+            second.annotate(_short(genes[gene]), place.tolist(), fontsize=SMALL - 2)
+            named.append(place)
     for edge in (-delta, delta):
         first.axvline(edge, color=FAINT, linewidth=0.8)
     first.set_xlabel("median change, log2", fontsize=SMALL)
     first.set_ylabel(f"P(change by more than {delta:g})", fontsize=SMALL)
     second.set(xscale="log", yscale="log")
-    second.set_xlabel("counts in a cell of median size, the others", fontsize=SMALL)
+    second.set_xlabel("counts in a cell of median size: the others", fontsize=SMALL)
     second.set_ylabel("the group", fontsize=SMALL)
     first.legend(fontsize=SMALL - 2)
     return titled(pixels(drawn), title)
