@@ -58,7 +58,7 @@ def test_a_report_says_what_was_run_and_what_it_came_to(tmp_path):
         and "83.22 ± 0.88 test nll, nats" in said
         and "1:15 took" in said
     )
-    assert "vae train --config=experiments/digits.py &#39;--workdir=a &amp; b&#39;" in page
+    assert "vae train --config=experiments/digits.py &#39;--workdir=a &amp; b&#39;" in said
     assert (
         re.search(r"model.latent_dim 7 \d+", said)
         and "data.batch_size" not in said.split("All ")[0]

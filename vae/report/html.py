@@ -29,13 +29,18 @@ def _environment() -> jinja2.Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    made.filters |= {"code": code, "breakable": breakable}
+    made.filters |= {"code": code, "breakable": breakable, "words": words}
     return made
 
 
 def breakable(key: str) -> Markup:
     """Returns a dotted key that a narrow page may break after a dot or an underscore."""
     return Markup(re.sub("([._])", r"\1<wbr>", str(escape(key))))
+
+
+def words(command: str) -> Markup:
+    """Returns a command that a page breaks between its words, and not after their hyphens."""
+    return Markup(re.sub(r"(\S+)", r'<span class="word">\1</span>', str(escape(command))))
 
 
 def code(text: str) -> Markup:

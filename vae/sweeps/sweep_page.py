@@ -54,7 +54,7 @@ def write(
     html.write(
         path,
         "sweep.html",
-        title=f"Sweep of {sweep['config']}",
+        title=f"Sweep of {Path(sweep['config']).name}",
         headline=headline.replace("  ", " · "),
         findings=advice(ranked, sweep),
         header=header,

@@ -119,7 +119,8 @@ if (run.decoded_as.length) {
   edits.push(select("decoded as", [["", "its own class"], ...run.decoded_as.map((of) => [of, of])],
     (value) => { state.label = value; change(); }));
 }
-group($("edits"), "Attributes", "0 leaves an example as it is; 1 is the way from examples without it to those with it", run.why_no_edits, edits);
+const meant = run.edits.length ? "0 leaves an example as it is; 1 is the way from examples without it to those with it" : "";
+group($("edits"), "Attributes", meant, run.why_no_edits, edits);
 const axes = run.latents.map(({ key, name, activity }) => Object.assign(
   slider(name, { low: -run.reach, high: run.reach, step: 0.05, value: 0,
     told: (value) => { state.latents[key] = value; change(); } }),

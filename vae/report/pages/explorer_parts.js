@@ -25,17 +25,21 @@ async function post(path, body) {
 const ask = (question, settings) => post("/ask/" + question, JSON.stringify(settings));
 
 /** Runs `work` one at a time, and once more where it was called meanwhile; shows what goes wrong. */
+let running = 0;
 function latest(work) {
   let busy = false, again = false;
+  const count = (change) => { running += change; $("tabs").classList.toggle("running", running > 0); };
   return async () => {
     if (busy) { again = true; return; }
     busy = true;
+    count(1);
     try {
       do { again = false; await work(); } while (again);
     } catch (error) {
       say(error.message);
     } finally {
       busy = false;
+      count(-1);
     }
   };
 }
