@@ -57,7 +57,7 @@ def test_codes_that_are_the_factors_have_the_best_scores(of_shapes, caplog):
     assert figures["factors"]["Size"]["classes"] == 10 and figures["factors"]["Size"]["cut"]
     assert figures["left_out"] == ["Same"] and figures["constant"] == [1]
     assert "left out: Same" in caplog.text and "the same for all: 1" in caplog.text
-    assert "200 examples are few" in caplog.text and "is bias: shape, Size" in caplog.text
+    assert "200 examples are few" in caplog.text and "these factors: shape, Size" in caplog.text
     for name in ("beta_vae", "modularity", "infom", "infoc", "dci_disentanglement", "explicitness"):
         assert figures["scores"][name] > 0.8, name
         low, high = figures["intervals"][name]

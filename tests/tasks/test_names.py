@@ -76,6 +76,9 @@ def test_names_are_plain_and_short(plain):
         ("a.png", "a"),
         (".hidden", ".hidden"),
         ("/data/snli test 17", "snli test 17"),
+        ("/a/pbmc.h5ad AAAG-1", "pbmc AAAG-1"),
+        ("/a/pbmc.h5ad T/B.1", "pbmc T/B.1"),
+        ("/a/filtered AAAG.1", "filtered AAAG.1"),
     ],
 )
 def test_a_short_name_tells_the_examples_of_a_file_apart(name, expected):

@@ -116,8 +116,10 @@ def test_trained_features_without_their_package_are_refused(run, monkeypatch):
 def test_noise_scores_as_an_outlier_and_so_do_files_of_any_size(run, tmp_path):
     rng = np.random.default_rng(0)
     np.savez(tmp_path / "noise.npz", images=rng.integers(0, 256, (30, 20, 16, 3)).astype(np.uint8))
-    result = anomaly(run, outliers=[tmp_path / "noise.npz"], num=60, num_samples=5).figures
+    _, result, text = anomaly(run, outliers=[tmp_path / "noise.npz"], num=60, num_samples=5)
     assert result == read(run, "anomaly_noise.json")
+    most = text[text.index("Most unusual, by nll") :].splitlines()[1:]
+    assert len(most) == 10 and all(" noise " in line for line in most)
     assert result["examples"] == 60 and result["outliers"] == 30
     for name in ("negative_elbo", "nll", "reconstruction"):
         assert result["auroc"][name] > 0.9

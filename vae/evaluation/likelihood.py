@@ -176,7 +176,9 @@ def make_estimator(
     compute = terminal.first(
         COMPILING,
         lambda size, *given: compile_chunk(size)(*given),
-        lambda size, _, batch, *others: f"{batch.positions}, {size} samples at once",
+        lambda size, _, batch, *others: (
+            f"{batch.positions}, {size} sample{'s' * (size > 1)} at once"
+        ),
     )
 
     def estimate(

@@ -19,8 +19,9 @@ UNITS = {
     **dict.fromkeys(("elbo", "nll", "kl", "mutual_information", "off_centre"), "nats"),
     **dict.fromkeys(("negative_elbo", "ratio"), "nats"),
     **dict.fromkeys(("nll_ais", "nll_reverse", "nll_minus_ais", "bracket", "chains_error"), "nats"),
-    "psnr": "dB",
+    **dict.fromkeys(("psnr", "lsd", "snr"), "dB"),
     "seconds": "s",
+    "memory": "bytes",
 }
 
 

@@ -54,7 +54,7 @@ UNITS = {
 }
 OF_TOKENS = {"reconstruction": "share of tokens that differ"}
 DRAWS = 10  # draws of y where it is not known
-PRINTED = 10  # examples that are read
+PRINTED = 10  # examples that are named
 
 
 def anomaly(
@@ -73,7 +73,7 @@ def anomaly(
     for each example (its file or index, whether it is an outlier, its scores with their p-values
     under validation examples, and the example if it is text) and a JSON of figures, both named
     after the outliers or your files. It also says whether p-values of test examples are uniform:
-    how often an alarm at 1% and 5% is false. The most unusual texts are printed.
+    how often an alarm at 1% and 5% is false. The most unusual examples are printed.
 
     Examples:
       vae anomaly --workdir=runs/digits --outliers=DIR
@@ -184,7 +184,7 @@ def anomaly(
     picture = run.out / run.modality.NAME / f"{path.stem}_{run.step:08d}.png"
     own = {} if files else {name: p[:given] for name, p in under.items()}
     pictures.save(_page(run, scored, sets, own, result), picture)
-    shown = "" if texts is None else _printed(run, scored, sets, names, texts, result)
+    shown = _printed(run, scored, sets, names, texts, result)
     return Output([picture, path, path.with_suffix(".json")], result, shown)
 
 
@@ -206,7 +206,7 @@ def _printed(
     scored: Mapping[str, np.ndarray],
     sets: Mapping[str, slice],
     names: Sequence[str],
-    texts: np.ndarray,
+    texts: np.ndarray | None,
     figures: Mapping[str, Any],
 ) -> str:
     """Returns the figures of each score, and the examples with the highest scores, as text."""
@@ -223,12 +223,15 @@ def _printed(
                 f"examples, KS distance {figures['ks'][name]:.3f} (by chance "
                 f"{figures['ks_chance']:.3f})"
             )
-    by = "nll_per_value" if "nll_per_value" in scored else next(iter(scored))
+    by = next(name for name in ("nll_per_value", "nll", "reconstruction") if name in scored)
     most = np.argsort(-scored[by], kind="stable")[:PRINTED]
     called = {row: short(names[row]) for row in most}
     width = max(map(len, called.values()))
     lines += ["", f"Most unusual, by {by.replace('_', ' ')} ({units[by]}):"]
-    lines += [f"{scored[by][row]:8.3f}  {called[row]:{width}}  {texts[row]}" for row in most]
+    said = {row: "" if texts is None else texts[row] for row in most}
+    lines += [
+        f"{scored[by][row]:#10.5g}  {called[row]:{width}}  {said[row]}".rstrip() for row in most
+    ]
     return "\n".join(lines)
 
 

@@ -186,6 +186,7 @@ def _histogram(axes: Axes, sets: Mapping[str, np.ndarray]) -> None:
                 inside, edges.tolist(), weights=shares, color=colour, alpha=0.5, label=_plain(name)
             )
         axes.legend(fontsize=SMALL)
+    axes.locator_params(axis="x", nbins=5)  # more long numbers would overlap
     axes.tick_params(labelsize=SMALL)
 
 

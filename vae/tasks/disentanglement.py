@@ -221,8 +221,8 @@ def _warn(result: dict[str, Any]) -> None:
     factors = result["factors"]
     if few := [name for name, of in factors.items() if of["bias"] > MOST_BIAS * of["entropy"]]:
         logger.warning(
-            "%d examples are few: of what a latent seems to say by histogram (MIG, modularity) "
-            "about these factors, more than a tenth of their entropy is bias: %s",
+            "%d examples are few: the mutual information that MIG and modularity are made of, by "
+            "histogram, is too high by more than a tenth of the entropy of these factors: %s",
             *(result["num"], *_few(few)),
         )
     if missing := [SCORES[name] for name in SCORES if name not in result["scores"]]:

@@ -13,6 +13,7 @@ import numpy as np
 from vae.errors import readable
 from vae.run import Run
 
+SETS = r"h5ad|mtx|mtx\.gz|npz|mat|csv"  # of files whose examples have names of their own
 LONGEST = 150  # bytes: a digest stands for the rest of a longer name
 
 
@@ -57,8 +58,9 @@ def tag(names: Sequence[str], *arrays: np.ndarray | None) -> str:
 
 def short(name: str) -> str:
     """Returns an example's name without its folder and its file's ending, "own line 4"."""
-    found = re.fullmatch(r"(.+?)\.\w+((?: \w+ \d+)?)", Path(name).name)
-    return readable("".join(found.groups()) if found else Path(name).stem)
+    if found := re.fullmatch(rf"(?:.*/)?([^/]+?)\.(?:\w+ (\w+ \d+)|(?:{SETS}) (.+))", name, re.S):
+        return readable(" ".join(filter(None, found.groups())))
+    return readable(re.sub(r"(?<=.)\.\w*[^\W\d]\w*$", "", Path(name).name))  # ".1" is no ending
 
 
 def plain(name: str) -> str:

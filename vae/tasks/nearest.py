@@ -101,8 +101,8 @@ def _sheet(
     own, test = np.median(distances[:num, 0]), np.median(distances[num:, 0])
     title = (
         f"Samples and the training examples nearest to them, step {run.step:,}, by the distance of "
-        f"the {of} (with each); the median distance to the nearest is {own:.3g}, and of test "
-        f"examples, of which none is a copy, {test:.3g}"
+        f"the {of}, which stands beside each; the median distance to the nearest is {own:.3g}, and "
+        f"of test examples, of which none is a copy, {test:.3g}"
     )
     ways = np.where(mirrored, ", mirrored", "")
     return run.modality.table(
