@@ -231,9 +231,10 @@ def given(
     y = None
     if kind == "label":
         if len(labels) not in (1, len(x)) and not run.model.takes_unlabelled:
+            few = ",".join("0" * min(len(x), 4)) + (",..." if len(x) > 4 else "")
             raise InputError(
-                f"this model is conditional: give --labels={','.join('0' * len(x))}, one for "
-                f"each of the {len(x)} examples, or one for all."
+                f"this model is conditional: give --labels={few}, one for each of the {len(x)} "
+                "examples, or one for all."
             )
         y = np.resize(run.class_numbers(labels) or [-1], len(x))
     elif condition:
