@@ -8,6 +8,8 @@ from configs import tiny
 
 from vae.dry_run import _data, dry_run
 from vae.modalities.images import faces
+from vae.models.calls import noted
+from vae.networks.dynamics import Step
 from vae.training.flops import flops
 
 
@@ -85,3 +87,9 @@ def test_a_few_faces_stand_for_all_that_training_draws_first(monkeypatch):
     assert [len(found.valid), len(found.test)] == [10_000, 10_000]
     config.device_bytes = 1000
     assert _data(config).train.table() is None
+
+
+def test_what_is_asked_of_a_network_without_its_parameters_is_no_call():
+    with noted({}) as seen:
+        assert Step((3,)).blank(1, 2)[0].shape == (1, 3)
+    assert not seen

@@ -46,7 +46,8 @@ def noted(params: Any) -> Iterator[list[Call]]:
             made = call(*arguments, **named)
         finally:
             within -= 1
-        if not within and context.method_name != "setup":
+        # What is asked of a module that has no variables yet, such as its grid, is no call.
+        if not within and context.module.scope and context.method_name != "setup":
             own = context.module.variables.get("params", {})
             leaf = next(iter(jax.tree.leaves(own)), None)
             # A gradient that is stopped makes other leaves of the same shapes.

@@ -78,6 +78,21 @@ def test_what_is_damaged_is_an_error():
             files.decode(name, content)
 
 
+def test_a_solid_that_is_too_large_is_not_unpacked(tmp_path, monkeypatch):
+    monkeypatch.setattr(files, "_LARGEST", 100)
+    large = np.ones((5, 5, 5), np.uint8)
+    (tmp_path / "a.npy").write_bytes(npy(large))
+    given = {
+        "a.npy": str(tmp_path / "a.npy"),
+        "a.npy.z": zlib.compress(npy(large)),
+        "a.nii.gz": gzip.compress(bytes(101)),
+        "a.binvox": b"#binvox 1\ndim 5 5 5\ndata\n\x01\x7d",
+    }
+    for name, content in given.items():
+        with pytest.raises(ValueError, match="more than"):
+            files.decode(name, content)
+
+
 def test_a_tar_has_classes_by_folder_or_by_name(tmp_path):
     solids = RNG.integers(0, 2, (8, 4, 4, 4), dtype=np.uint8)
     with tarfile.open(tmp_path / "solids.tar", "w") as archive:

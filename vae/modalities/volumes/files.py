@@ -13,6 +13,7 @@ from __future__ import annotations
 import gzip
 import importlib.util
 import io
+import os
 import zlib
 from collections.abc import Iterable
 from pathlib import Path
@@ -24,7 +25,8 @@ from vae.errors import InputError, readable
 
 SOLIDS = Kind("solids", (".npy", ".npy.z", ".binvox", ".nii", ".nii.gz"))
 _SCANS = (".nii", ".nii.gz")
-_LARGEST = 2**30  # bytes of a solid, unpacked: very few may unpack to very many
+_LARGEST = 2**30  # bytes of a solid, also unpacked: very few may unpack to very many
+_TOO_LARGE = f"it has more than {_LARGEST:,} bytes"
 
 
 def decode(name: str, content: str | bytes) -> np.ndarray:
@@ -37,6 +39,8 @@ def decode(name: str, content: str | bytes) -> np.ndarray:
     Raises:
       Exception: many kinds, where the file is damaged.
     """
+    if isinstance(content, str) and os.path.getsize(content) > _LARGEST:
+        raise ValueError(_TOO_LARGE)
     data = content if isinstance(content, bytes) else Path(content).read_bytes()
     name = name.lower()
     if name.endswith(_SCANS):
@@ -47,7 +51,7 @@ def decode(name: str, content: str | bytes) -> np.ndarray:
         unpacked = zlib.decompressobj()
         data = unpacked.decompress(data, _LARGEST)
         if not unpacked.eof:
-            raise ValueError(f"it is cut off, or has more than {_LARGEST} bytes")
+            raise ValueError(f"it is cut off, or {_TOO_LARGE}")
     return np.load(io.BytesIO(data), allow_pickle=False)
 
 
@@ -70,7 +74,7 @@ def _unzipped(data: bytes) -> bytes:
     with gzip.GzipFile(fileobj=io.BytesIO(data)) as packed:
         unpacked = packed.read(_LARGEST + 1)
     if len(unpacked) > _LARGEST:
-        raise ValueError(f"it has more than {_LARGEST} bytes")
+        raise ValueError(_TOO_LARGE)
     return unpacked
 
 
@@ -91,6 +95,8 @@ def _binvox(data: bytes) -> np.ndarray:
         raise ValueError("it has no header of a .binvox file")
     runs = np.frombuffer(rest[: len(rest) // 2 * 2], np.uint8).reshape(-1, 2)
     x, z, y = map(int, sizes)
+    if x * z * y > _LARGEST:
+        raise ValueError(_TOO_LARGE)
     if runs[:, 1].sum(dtype=np.int64) != x * z * y:
         raise ValueError(f"it has {runs[:, 1].sum(dtype=np.int64)} voxels, not {x}x{z}x{y}")
     return runs[:, 0].repeat(runs[:, 1]).reshape(x, z, y).swapaxes(1, 2)  # y is fastest
