@@ -10,7 +10,7 @@ from vae.compiled import Compiled
 from vae.data.prepare import first_examples
 from vae.data.scales import unit_scales
 from vae.errors import InputError
-from vae.modalities.video.tasks.predict import copied, draw, predict
+from vae.modalities.video.tasks.predict import _figures, copied, draw, predict
 from vae.modalities.video.tasks.surprise import scores, surprise
 from vae.models.data import Data
 from vae.run import Run
@@ -78,6 +78,10 @@ def test_the_figures_are_of_the_frames_that_are_not_given(run):
     assert figures["metrics"]["best"]["mse"] <= figures["metrics"]["sample"]["mse"]
     every = copied(x, np.array([True, False, True, False]))
     np.testing.assert_array_equal(every, x[:, [0, 0, 2, 2]])
+    fewer = x.copy()
+    fewer[:, 3] = np.nan  # a frame that no clip has
+    frames = _figures(run, fewer, np.zeros((3, 2, *x.shape[1:])), SEEN)[1]
+    assert [frame["frame"] for frame in frames] == [3]
 
 
 def test_a_frame_that_is_changed_is_the_one_that_surprises(run):

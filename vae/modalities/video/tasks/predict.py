@@ -137,6 +137,8 @@ def copied(x: np.ndarray, seen: np.ndarray) -> np.ndarray:
 def _seen(run: Run, first: int | None, every: int | None, foresees: bool) -> tuple[np.ndarray, str]:
     """Returns which frames [T] are given, and a name for that."""
     at = np.arange(run.event.shape[0])
+    if len(at) == 1:
+        raise InputError(f"the clips of {run.workdir} have one frame, which nothing follows.")
     if first and every:
         raise InputError("--first and --every both say which frames are given: give one of them.")
     if every and not foresees:
@@ -191,7 +193,8 @@ def _figures(
             for name, (a, b) in pairs.items()
         }
 
-    each = [{"frame": int(t) + 1, **alike(t)} for t in np.flatnonzero(other)]
+    there = ~np.isnan(x).any((2, 3, 4)).all(0)  # a frame that all clips lack has no figures
+    each = [{"frame": int(t) + 1, **alike(t)} for t in np.flatnonzero(other & there)]
     return alike(other), each
 
 
