@@ -219,6 +219,18 @@ def test_a_pipe_has_plain_lines_now_and_then(monkeypatch, capsys):
     ]
 
 
+def test_the_time_left_forgets_what_was_slow_or_fast_at_first(monkeypatch):
+    now = [100.0]
+    monkeypatch.setattr("time.monotonic", lambda: now[0])
+    with terminal.Progress("encoding", 1000, "examples") as task:
+        for done, seconds in ((1, 0), (2, 0.1), (3, 50), (4, 50), *((n, 1) for n in range(5, 41))):
+            now[0] += seconds
+            task.at(done)
+            if done == 2:
+                assert [part.text for part in task.parts()] == ["encoding", "    2/1,000"]
+    assert task.parts()[-1].text == "16:00 left"
+
+
 def test_the_time_of_a_task_is_not_that_of_those_within(monkeypatch):
     now = [100.0]
     monkeypatch.setattr("time.monotonic", lambda: now[0])

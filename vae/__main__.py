@@ -1,5 +1,6 @@
 """The command `vae`: `vae help`, or `python -m vae help`."""
 
+import os
 import sys
 
 from vae.training import signals
@@ -11,7 +12,11 @@ def main() -> None:
     signals.listen(signals.end, signals.end_if_unheard)
     from vae.commands import main
 
-    sys.exit(main(sys.argv[1:]))
+    code = main(sys.argv[1:])
+    if code == signals.BY_CTRL_C:
+        sys.stdout.flush()
+        os._exit(code)  # at once: threads that still compile would crash as the interpreter ends
+    sys.exit(code)
 
 
 if __name__ == "__main__":

@@ -29,6 +29,7 @@ from vae.report.shown import as_text
 from vae.signature import REQUIRED, Parameter, Signature
 from vae.tasks.output import Output
 from vae.terminal import Progress
+from vae.training import signals
 
 EXIT_CODES = {"completed": 0, "failed": 1, "diverged": 3, "preempted": 75}
 
@@ -118,7 +119,7 @@ def main(arguments: list[str]) -> int:
         return 1
     except KeyboardInterrupt:
         print("stopped by Ctrl-C", file=sys.stderr)
-        return 130
+        return signals.BY_CTRL_C
 
 
 def _run(arguments: list[str]) -> int:

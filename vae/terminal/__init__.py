@@ -22,6 +22,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any, NamedTuple, Self
 
 EVERY = 30.0  # seconds between two plain lines of a task
+SHORTEST = 0.2  # seconds of which a speed is told: two steps may be begun before one has ended
 BLOCKS = "▁▂▃▄▅▆▇█"
 CELLS = 12  # of a curve
 
@@ -86,7 +87,7 @@ class Progress:
         self._began = self._said = time.monotonic()
         self._inside = 0.0  # seconds spent in tasks within this one
         self._first: tuple[int, float] | None = None  # units, and seconds, at the first `at`
-        self._lap: tuple[int, float] | None = None
+        self._since = self._mark = self._lap = self._first
 
     def __enter__(self) -> Self:
         global _line
@@ -123,11 +124,17 @@ class Progress:
     ) -> None:
         """Notes how many units are done, and figures to show by name.
 
-        Speeds are counted from the first call on, because compilation came before it. With `tell`
-        a pipe or a file gets a line at once.
+        Speeds are those of the latter half, or somewhat more, of the units since the first call:
+        what came before it, and some of the first units, took time to be compiled. With `tell` a
+        pipe or a file gets a line at once.
         """
-        if self._first is None or done < self.done:
-            self._first = self._lap = (done, self.seconds)
+        now = (done, self.seconds)
+        if self._first is None or self._mark is None or done < self.done:
+            self._first = self._since = self._mark = self._lap = now
+        elif done - self._first[0] >= 2 * (self._mark[0] - self._first[0]) > 0:
+            self._since, self._mark = self._mark, now
+        elif self._mark == self._first:
+            self._mark = now
         self.done = done
         if figures is not None:
             self.figures = figures
@@ -157,7 +164,7 @@ class Progress:
         """
         if self.total is None:
             return [Part(0, self.doing), Part(1, duration(self.seconds))]
-        rate = _rate(self._first, (self.done, self.seconds))
+        rate = _rate(self._since, (self.done, self.seconds), SHORTEST)
         whole = f"{self.total:,}"
         parts = [Part(0, self.doing), Part(1, f"{self.done:>{len(whole)},}/{whole}")]
         for i, (name, value) in enumerate(self.figures.items()):
@@ -215,9 +222,11 @@ def first(
     return call
 
 
-def _rate(before: tuple[int, float] | None, now: tuple[int, float]) -> float | None:
-    """Returns units per second between two moments."""
-    if before is None or now[0] <= before[0] or now[1] <= before[1]:
+def _rate(
+    before: tuple[int, float] | None, now: tuple[int, float], shortest: float = 0.0
+) -> float | None:
+    """Returns units per second between two moments; None if they are no longer apart than that."""
+    if before is None or now[0] <= before[0] or now[1] <= before[1] + shortest:
         return None
     return (now[0] - before[0]) / (now[1] - before[1])
 

@@ -18,6 +18,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 ASKING = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2)
+BY_CTRL_C = 130  # the exit code
 SOON = 0.5  # seconds in which a main thread that is not in a library comes to a signal
 
 _meanwhile: Callable[[int], None] | None = None
@@ -101,7 +102,7 @@ def end(number: int) -> None:
     """
     if number == signal.SIGINT:
         say("stopped by Ctrl-C")
-        os._exit(130)
+        os._exit(BY_CTRL_C)
     say(f"stopped by {signal.Signals(number).name}; run the same command again to go on")
     os._exit(75)
 
