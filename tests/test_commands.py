@@ -15,7 +15,8 @@ from PIL import Image
 
 from vae import signature
 from vae.command_line import explain, parse
-from vae.commands import COMMANDS, _place, _shared
+from vae.commands import COMMANDS, _place, _shared, main
+from vae.errors import InputError
 
 TINY = (
     "--config=experiments/digits.py",
@@ -110,6 +111,24 @@ def test_a_run_that_cannot_be_written_is_used_with_out(workdir, tmp_path):
     finally:
         for path in (copy, *copy.rglob("*")):
             path.chmod(0o755)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "folder"),
+    [
+        (("sample",), "run"),
+        (("sample", "--out=other"), "other"),
+        (("encode", "--out=other/z.npz"), "other"),  # a file
+    ],
+)
+def test_what_is_checked_is_where_a_task_writes(arguments, folder, monkeypatch, capsys):
+    def check(path):
+        raise InputError(f"{path} is checked.")
+
+    monkeypatch.setattr("vae.commands.check_writable", check)
+    monkeypatch.setattr("vae.commands.start_logging", lambda **_: None)  # of this process
+    assert main([*arguments, "--workdir=run"]) == 2
+    assert capsys.readouterr().err == f"error: {folder} is checked.\n"
 
 
 @pytest.mark.parametrize(

@@ -9,12 +9,14 @@ import subprocess
 import sys
 import termios
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from rich.console import Console
 from rich.spinner import Spinner
 
 from vae import terminal
+from vae.command_line import without_closed_loops
 from vae.terminal import live
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -305,3 +307,14 @@ open({str(tmp_path / "done")!r}, "w").close()
 )
 def test_figures_have_four_digits(value, shown):
     assert terminal.number(value) == shown
+
+
+def test_what_follows_a_checkpoint_on_a_full_disk_is_not_shown():
+    shown = []
+    hook = without_closed_loops(shown.append)
+    for error, of in (("Event loop is closed", None), ("other", None), ("Event loop is closed", 3)):
+        hook(SimpleNamespace(exc_value=RuntimeError(error), object=of))
+    assert [(str(each.exc_value), each.object) for each in shown] == [
+        ("other", None),
+        ("Event loop is closed", 3),
+    ]

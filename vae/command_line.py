@@ -140,7 +140,9 @@ def parse(
             values[name] = _value(name, text, known)
     for name, parameter in parameters.items():
         if parameter.default is REQUIRED and name not in values:
-            about = parameter.about[:1].lower() + parameter.about[1:]
+            about = parameter.about
+            if not about[1:2].isupper():  # USER/NAME
+                about = about[:1].lower() + about[1:]
             raise InputError(f"--{name}={_metavar(parameter)} is missing: {about}")
     return values, settings
 
@@ -249,3 +251,18 @@ def start_logging(*, several: bool) -> None:
     # Orbax logs a remark through absl on each checkpoint without a validation figure, and the
     # traceback of a failure that is raised, and reported in one line, anyway.
     logging.getLogger("absl").setLevel(logging.CRITICAL)
+    sys.unraisablehook = without_closed_loops(sys.unraisablehook)
+
+
+def without_closed_loops(show: Callable[[Any], None]) -> Callable[[Any], None]:
+    """Returns a `sys.unraisablehook` that leaves out what follows a checkpoint on a full disk.
+
+    TensorStore's threads then tell Orbax's event loop, which has been closed; the failure itself is
+    raised, and reported in one line.
+    """
+
+    def hook(found: Any) -> None:
+        if found.object is not None or str(found.exc_value) != "Event loop is closed":
+            show(found)
+
+    return hook

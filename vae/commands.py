@@ -30,6 +30,7 @@ from vae.signature import REQUIRED, Parameter, Signature
 from vae.tasks.output import Output
 from vae.terminal import Progress
 from vae.training import signals
+from vae.training.directory import check_writable
 
 EXIT_CODES = {"completed": 0, "failed": 1, "diverged": 3, "preempted": 75}
 
@@ -160,6 +161,8 @@ def _run(arguments: list[str]) -> int:
             first = [load(str(given["config"]), settings)]
         elif function.first:
             stack.enter_context(Progress(command))
+            file = values.get("out")  # of a task that has such a flag of its own
+            check_writable(user_path(file).parent if file else given.get("out", given["workdir"]))
             first = [_load(**given)]
         output = _called(command, task, *first, *values.pop(function.rest, ()), **values)
     if shown := as_text(output, as_json=as_json):
@@ -293,9 +296,7 @@ def _load(
       cpu_devices: Makes the CPU appear as so many devices.
     """
     from vae.loading import load
-    from vae.training.directory import check_writable
 
     prepare(cpu_devices)
-    check_writable(user_path(out or workdir))
     places = {key.removeprefix("config."): value for key, value in places.items()}
     return load(workdir, step=step, out=out, places=places)

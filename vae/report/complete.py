@@ -28,9 +28,9 @@ def complete(folder: Path) -> None:
     """Measures the latents and examples of a run at its last step, and draws pictures.
 
     What is there is not made again. Without checkpoints, or without the data, the report has what
-    there is, and why is logged. A run that is going on is left alone.
+    there is, and why is logged. A run that is going on, and what is none, are left alone.
     """
-    if is_owned(folder):
+    if is_owned(folder) or not (folder / "config.json").exists():
         return
     try:
         run = loading.load(folder)

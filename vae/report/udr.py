@@ -74,7 +74,7 @@ def measure(
             "of a sweep, or two run directories or more."
         )
     for folder in folders:
-        check_writable(folder)
+        check_writable(folder, flag="")
     coded = _coded(folders, split, num)
     groups = [each.settings for each in coded]
     similar = {

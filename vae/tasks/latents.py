@@ -17,7 +17,7 @@ import numpy as np
 
 from vae.config.values import shown
 from vae.errors import InputError
-from vae.files import check_file, user_path, whole
+from vae.files import check_file, named, user_path, whole
 
 
 def in_places(z: np.ndarray, grid: Sequence[int]) -> np.ndarray:
@@ -45,10 +45,11 @@ def write(path: Path, pieces: Iterable[Mapping[str, np.ndarray]], facts: Mapping
     with contextlib.ExitStack() as stack:
         for piece in pieces:
             for name, some in piece.items():
-                if name not in rows:
-                    kept: IO = stack.enter_context(tempfile.TemporaryFile(dir=path.parent))
-                    rows[name] = [kept, 0, some]
-                rows[name][0].write(np.ascontiguousarray(some).tobytes())
+                with named(path):
+                    if name not in rows:
+                        kept: IO = stack.enter_context(tempfile.TemporaryFile(dir=path.parent))
+                        rows[name] = [kept, 0, some]
+                    rows[name][0].write(np.ascontiguousarray(some).tobytes())
                 rows[name][1:] = rows[name][1] + len(some), some
         with whole(path) as file, zipfile.ZipFile(file, "w") as archive:
             for name, (kept, number, some) in rows.items():

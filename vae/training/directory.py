@@ -67,7 +67,7 @@ def check_writable(folder: Path, flag: str = "out") -> None:
 
     Args:
       folder: the folder.
-      flag: the flag that gives it.
+      flag: the flag that gives another; "" where none does.
 
     Raises:
       InputError: it cannot be written.
@@ -76,10 +76,8 @@ def check_writable(folder: Path, flag: str = "out") -> None:
     try:
         tempfile.TemporaryFile(dir=existing).close()
     except OSError as error:
-        raise InputError(
-            f"{folder} cannot be written: {error.strerror}; give --{flag}=DIR, a directory for "
-            "what the command makes."
-        ) from None
+        advice = f"; give --{flag}=DIR, a directory for what the command makes" if flag else ""
+        raise InputError(f"{folder} cannot be written: {error.strerror}{advice}.") from None
 
 
 def as_json(value: Any, *, indent: int | None = None) -> str:
