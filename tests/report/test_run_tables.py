@@ -10,6 +10,7 @@ from vae.config import base, flatten, to_dict
 from vae.config.mapping import override
 from vae.errors import InputError
 from vae.report.compare import compare
+from vae.report.runs import config_file
 from vae.sweeps.listing import listing
 from vae.training import directory
 
@@ -110,3 +111,19 @@ def test_a_narrow_terminal_has_fewer_columns(runs, monkeypatch):
     lines = listing(runs)[0].splitlines()
     assert lines[0].split() == ["run", "experiment", "status", "step", "figure"]
     assert max(map(len, lines)) <= 80
+
+
+@pytest.mark.parametrize(
+    ("words", "file"),
+    [
+        ("vae train --config=a.py:v --workdir=r", "a.py:v"),
+        ("vae train --workdir r --config a.py", "a.py"),
+        ("vae train a.py --config.seed=1", "a.py"),
+        ("vae train --profile --workdir r a.py --config.seed 1", "a.py"),
+        ("vae train --workdir r", ""),
+        ("own.py a.py", ""),
+        ("", ""),
+    ],
+)
+def test_the_experiment_of_a_command_is_known_however_it_was_named(words, file):
+    assert config_file(words.split()) == file

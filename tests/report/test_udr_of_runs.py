@@ -93,7 +93,7 @@ def test_what_cannot_be_compared_is_refused(runs):
     sweep, known = runs
     folders = list(known)
     with pytest.raises(InputError, match="there are 1: give the directory of a sweep"):
-        measure(folders[:1], split="test", num=150)
+        measure([folders[0], folders[0]], split="test", num=150)
     with pytest.raises(InputError, match="these are 20 of the test split"):
         measure(folders, split="test", num=20)
     for folder in folders[1:]:

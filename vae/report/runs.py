@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import datetime
+import itertools
 import logging
 import os
 from collections.abc import Iterator, Mapping, Sequence
@@ -162,12 +163,19 @@ def completed(folder: Path) -> list[Summary]:
 
 
 def config_file(words: Sequence[str]) -> str:
-    """Returns the experiment's file, with its variant, from the command line of a run."""
+    """Returns the experiment's file, with its variant, from the command line of a run.
+
+    It follows --config or, in `vae train FILE`, neither a flag nor one that takes a value.
+    """
     for word, after in zip(words, [*words[1:], ""], strict=False):  # there may be none
         if word.startswith("--config="):
             return word.removeprefix("--config=")
         if word == "--config":
             return after
+    for before, word in itertools.pairwise(words[1:] if words[1:2] == ["train"] else ()):
+        value = before.startswith("--") and "=" not in before and before != "--profile"
+        if not (value or word.startswith("-")):
+            return word
     return ""
 
 

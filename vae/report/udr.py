@@ -67,7 +67,8 @@ def measure(
       InputError: there are fewer than two runs, they are of different data, or a model has no
         diagonal Gaussian q(z | x) with N(0, I) as its prior.
     """
-    folders = [run.directory for each in directories for run in completed(user_path(each))]
+    found = (run.directory for each in directories for run in completed(user_path(each)))
+    folders = list({folder.resolve(): folder for folder in found}.values())  # each once
     if len(folders) < 2:
         raise InputError(
             f"udr compares runs with each other, and there are {len(folders)}: give the directory "

@@ -61,8 +61,13 @@ def _row(path: Path, name: str) -> dict[str, str]:
         if sweep := record.read(path):
             return _of_sweep(path, name, sweep)
         return _of_run(path, name)
-    except InputError as error:  # it is damaged, or cannot be read
-        return dict.fromkeys(HEADER, "") | {"run": name, "status": "damaged", "figure": str(error)}
+    except InputError as error:
+        return _damaged(name, error)
+
+
+def _damaged(name: str, error: InputError) -> dict[str, str]:
+    """Returns the row of what is damaged, or cannot be read."""
+    return dict.fromkeys(HEADER, "") | {"run": name, "status": "damaged", "figure": str(error)}
 
 
 def _of_run(path: Path, name: str, experiment: str = "") -> dict[str, str]:
@@ -107,7 +112,10 @@ def _of_trial(trial: Trial, sweep: dict[str, Any]) -> dict[str, str]:
     if not (trial.workdir / "config.json").is_file():  # it has not started
         known = {"run": name, "experiment": what, "status": trial.status}
         return dict.fromkeys(HEADER, "") | known
-    row = _of_run(trial.workdir, name, what) | {"status": trial.status}
+    try:
+        row = _of_run(trial.workdir, name, what) | {"status": trial.status}
+    except InputError as error:
+        return _damaged(name, error) | {"experiment": what}
     if trial.value is not None:
         row["figure"] = f"{sweep['objective']} {trial.value:.5g}"
     return row
