@@ -203,7 +203,9 @@ def run(
       CheckpointError: a checkpoint could not be written.
     """
     with terminal.Progress("preparing the weights"):
-        state = checkpoints.restore_latest(program.like()) or program.initialise()
+        # Shapes are traced, which takes as long as the tracing of the initial weights.
+        saved = checkpoints.restore_latest(program.like()) if checkpoints.steps() else None
+        state = saved or program.initialise()
         start = int(state.step)
     if start:
         logger.info("Going on from step %d.", start)
