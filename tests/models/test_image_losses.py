@@ -1,10 +1,12 @@
 """Losses of an image beside its likelihood."""
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 from configs import tiny
 from facts import facts
+from untrained import small
 
 from vae import models
 from vae.errors import InputError
@@ -23,10 +25,18 @@ def test_the_loss_is_that_of_the_mean_of_each_sample():
         model__image_loss="ms_ssim", model__image_loss_weight=0.5, model__likelihood="gaussian"
     )
     model = models.build(config.model, FACTS)
-    variables = model.init(key=jax.random.key(0))
+    variables = small(model)
     x = np.random.default_rng(0).random((3, 8, 8, 1)).astype(np.float32)
-    terms = model.terms(variables, Batch(x), keys=jax.random.split(jax.random.key(1), (2, 3)))
-    similarities = [ms_ssim(model.decode(variables, z), x) for z in terms.z]
+    keys = jax.random.split(jax.random.key(1), (2, 3))
+
+    @jax.jit
+    def found(x):
+        terms = model.terms(variables, Batch(x), keys=keys, train=True)
+        return terms, jnp.array([ms_ssim(model.decode(variables, z), x) for z in terms.z])
+
+    terms, similarities = found(x)
+    without = jax.eval_shape(lambda: model.terms(variables, Batch(x), keys=keys))
+    assert not without.losses
     expected = 0.5 * 64 * (1 - np.mean(similarities, axis=0))
     np.testing.assert_allclose(terms.losses["image"], expected, rtol=1e-4)
 
@@ -34,7 +44,7 @@ def test_the_loss_is_that_of_the_mean_of_each_sample():
 def test_features_are_those_of_plain_convolutions():
     x = np.random.default_rng(0).random((2, 7, 8, 3)).astype(np.float32)
     h = 2 * x - 1
-    for layer, features in enumerate(random_features(x)):
+    for layer, features in enumerate(jax.jit(random_features)(x)):
         rows, columns = (-(-n // 2) for n in h.shape[1:3])
         pads = [
             max(0, (m - 1) * 2 + 4 - n) for m, n in zip((rows, columns), h.shape[1:3], strict=True)
@@ -52,7 +62,7 @@ def test_what_is_seen_weighs_more_than_what_is_not():
     blurred = np.mean([np.roll(x, s, (1, 2)) for s in [(0, 0), (2, 0), (0, 2), (2, 2)]], axis=0)
     brighter = x + np.sqrt(((blurred - x) ** 2).mean())
     x, blurred, brighter = (np.float32(image) for image in (x, blurred, brighter))
-    distance = Perceptual(1.0).each
+    distance = jax.jit(Perceptual(1.0).each)
     assert distance(x, x) == 0
     assert distance(blurred, x) > 2 * distance(brighter, x) > 0
 

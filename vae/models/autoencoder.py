@@ -108,7 +108,7 @@ class Autoencoder(Model):
         train: bool,
         axis: str | None,
     ) -> tuple[Array, dict[str, Array], dict[str, Any]]:
-        """Returns log p(x | z) or what replaces it, the losses [B], and the statistics.
+        """Returns log p(x | z) or what replaces it, the losses [B] in training, and the statistics.
 
         The arguments are those of `Drawn`. log p(x | z) is [K, B], or [B] for a certain q. The
         statistics are the model's after this batch, except those of its latents.
@@ -128,7 +128,8 @@ class Autoencoder(Model):
             keys=keys,
             axis=axis,
         )
-        charge = losses.charge(self.losses, variables, drawn, train=train)
+        # No figure reads a loss, and tracing the network of an image loss takes a second.
+        charge = losses.charge(self.losses if train else (), variables, drawn)
         likelihood = {"likelihood": self.emission.update(variables, one, batch)}
         log_px = log_px if charge.log_px is None else charge.log_px
         return log_px, charge.losses, variables["statistics"] | likelihood | charge.statistics

@@ -71,9 +71,7 @@ def judged(losses: tuple[Loss, ...], outputs: Array, axis: str | None) -> tuple[
     return balanced(outputs, weights[0], axis) if weights else (outputs, outputs)
 
 
-def charge(
-    losses: tuple[Loss, ...], variables: parts.Variables, drawn: Drawn, *, train: bool
-) -> Charge:
+def charge(losses: tuple[Loss, ...], variables: parts.Variables, drawn: Drawn) -> Charge:
     """Returns the sum of all charges: losses by name, and statistics by part."""
     lost: dict[str, Array] = {}
     statistics: dict[str, Any] = {}
@@ -81,7 +79,7 @@ def charge(
     for loss in losses:
         if not loss.part:
             lost |= loss.charge(parts.nothing(), drawn).losses
-        elif train:
+        else:
             one = loss.charge(parts.part(variables, loss.part), drawn)
             lost |= one.losses
             statistics[loss.part] = one.statistics
