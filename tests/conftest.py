@@ -32,10 +32,12 @@ import pytest
 from PIL import Image
 
 from vae.config import base
+from vae.modalities.tables import plots
 
 # A shell has what it starts in the background ignore Ctrl-C, and so what the tests start.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 gc.set_threshold(50_000)  # traces are many small objects, none of them garbage soon
+plots.PAIRED, plots.MARGINALS, plots.MOVED = 3, 4, 2  # the others of a page take a second to draw
 PROGRAMS = 1500  # that are kept in memory, of 1 to 2 MB each
 _compiled = 0
 jax.config.update("jax_num_cpu_devices", 4)

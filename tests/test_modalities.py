@@ -7,6 +7,7 @@ import jax
 import numpy as np
 import pytest
 from configs import tiny
+from logged import interrupt_at
 from markupsafe import escape
 from PIL import Image
 
@@ -106,10 +107,12 @@ def trained(request, tmp_path_factory):
     """A modality's name and a run of it that was stopped half-way, and gone on with."""
     name, workdir = request.param, tmp_path_factory.mktemp(request.param) / "run"
     shown = {"log__images_every_steps": 40, "log__num_images": 6}
-    config = tiny(**SPLITS, **TINY[name], **shown, optimizer__learning_rate=1e-2)
-    for steps in (20, 40):
-        config.training.steps = steps
-        result = vae.train(config, workdir)
+    schedule = {"training__steps": 40, "evaluation__every_steps": 40, "checkpoint__every_steps": 20}
+    config = tiny(**SPLITS, **TINY[name], **shown, **schedule, optimizer__learning_rate=1e-2)
+    with pytest.MonkeyPatch.context() as patch:
+        interrupt_at(patch, 20)
+        assert vae.train(config, workdir)["step"] == 21
+    result = vae.train(config, workdir)
     assert result["status"] == "completed" and np.isfinite(result["metrics"]["test/nll"])
     return name, config, vae.load(workdir)
 
@@ -121,7 +124,7 @@ def test_every_modality_is_tried():
 def test_a_run_that_was_stopped_has_the_weights_of_one_that_was_not(trained, tmp_path):
     _, config, run = trained
     whole = config.copy_and_resolve_references()
-    whole.log.images_every_steps = 0
+    whole.log.images_every_steps = whole.evaluation.every_steps = 0
     vae.train(whole, tmp_path / "whole")
     other = vae.load(tmp_path / "whole")
     jax.tree.map(np.testing.assert_array_equal, run.params, other.params)
