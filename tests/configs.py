@@ -4,6 +4,9 @@ import ml_collections
 
 from vae.config import base
 
+# No validation, and a checkpoint after the last step alone: for tests of neither.
+QUIET = {"evaluation__every_steps": 0, "checkpoint__every_steps": 20}
+
 
 def tiny(**overrides) -> ml_collections.ConfigDict:
     """An MLP VAE on the digits, 20 steps; `overrides` are dotted keys with __ for the dots."""

@@ -1,5 +1,7 @@
 """The command line in a process of its own, forked from one that has imported what it needs."""
 
+import functools
+import importlib
 import multiprocessing
 import os
 import sys
@@ -36,6 +38,25 @@ def launch(*arguments, first=None) -> Launched:
             process.kill()
             raise TimeoutError(f"vae {' '.join(map(str, arguments))}")
         return Launched(process.exitcode, *(file.read_text() for file in files))
+
+
+def end_at(place, number, after, sign):
+    """Sends this process a signal before or after the `number`-th call of a function."""
+    module, _, path = place.partition(":")
+    *names, name = path.split(".")
+    owner = functools.reduce(getattr, names, importlib.import_module(module))
+    function, calls = getattr(owner, name), []
+
+    def counted(*args, **kwargs):
+        calls.append(1)
+        if len(calls) == number and not after:
+            os.kill(os.getpid(), sign)
+        result = function(*args, **kwargs)
+        if len(calls) == number and after:
+            os.kill(os.getpid(), sign)
+        return result
+
+    setattr(owner, name, counted)
 
 
 def _main(arguments: list[str], files: list[Path], first: Callable[[], None] | None) -> None:

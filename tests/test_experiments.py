@@ -150,6 +150,7 @@ def shrink(config):
         config.model.prior_widths, config.model.prior_blocks = (8,), 1
     config.training.steps = 2
     config.training.steps_per_call = 1
+    config.evaluation.every_steps = 0  # the test set is evaluated by the same program
     config.evaluation.num_samples = 2
     config.evaluation.batch_size = 8
     config.log.every_steps = 1
@@ -242,9 +243,10 @@ def test_combinations_learn(tmp_path, overrides):
 
 
 def test_bits_per_dim_of_dequantised_values_counts_the_levels(tmp_path):
-    config = tiny(model__likelihood="gaussian", data__dequantize=True)
+    short = {"training__steps": 4, "evaluation__every_steps": 0, "checkpoint__every_steps": 0}
+    config = tiny(model__likelihood="gaussian", data__dequantize=True, **short)
     metrics = vae.train(config, tmp_path)["metrics"]
     expected = metrics["test/nll"] / (64 * math.log(2)) + math.log2(17)
     assert metrics["test/bits_per_dim"] == pytest.approx(expected)
-    plain = vae.train(tiny(model__likelihood="gaussian"), tmp_path / "plain")["metrics"]
+    plain = vae.train(tiny(model__likelihood="gaussian", **short), tmp_path / "plain")["metrics"]
     assert "test/bits_per_dim" not in plain  # a density of values on a grid has none

@@ -7,7 +7,7 @@ import shutil
 
 import numpy as np
 import pytest
-from configs import tiny
+from configs import QUIET, tiny
 from logged import interrupt_at, lines
 
 import vae
@@ -15,8 +15,6 @@ from vae.errors import InputError
 from vae.population import population
 from vae.tasks.evaluate import evaluate
 from vae.training.arrays import digest
-
-QUIET = {"evaluation__every_steps": 10, "checkpoint__every_steps": 10}
 
 
 def on(path, **overrides):

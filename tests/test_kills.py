@@ -2,16 +2,14 @@
 
 import functools
 import gc
-import importlib
 import json
-import os
 import shutil
 import signal
 
 import numpy as np
 import pytest
 from configs import tiny
-from launching import launch
+from launching import end_at, launch
 from logged import lines
 
 import vae
@@ -33,25 +31,6 @@ COMMAND = (
     "--config.evaluation.num_samples=2",
     "--config.checkpoint.every_steps=10",
 )
-
-
-def end_at(place, number, after, sign):
-    """Sends this process a signal before or after the `number`-th call of a function."""
-    module, _, path = place.partition(":")
-    *names, name = path.split(".")
-    owner = functools.reduce(getattr, names, importlib.import_module(module))
-    function, calls = getattr(owner, name), []
-
-    def counted(*args, **kwargs):
-        calls.append(1)
-        if len(calls) == number and not after:
-            os.kill(os.getpid(), sign)
-        result = function(*args, **kwargs)
-        if len(calls) == number and after:
-            os.kill(os.getpid(), sign)
-        return result
-
-    setattr(owner, name, counted)
 
 
 @pytest.fixture(scope="module")

@@ -1,5 +1,6 @@
 """Whole runs: resumed, killed, diverged, on other devices, with bad input."""
 
+import functools
 import json
 import logging
 import math
@@ -8,13 +9,13 @@ import signal
 import subprocess
 import sys
 import time
-from pathlib import Path
 
 import jax
 import numpy as np
 import pytest
-from configs import tiny
-from logged import Kept, events, interrupt_at, lines, shown_by_tensorboard, wait_for_checkpoint
+from configs import QUIET, tiny
+from launching import ROOT, end_at, launch
+from logged import Kept, events, interrupt_at, lines, shown_by_tensorboard
 
 import vae
 from vae import experiment
@@ -26,8 +27,6 @@ from vae.training import step as step_module
 from vae.training.arrays import digest
 from vae.training.directory import owned
 from vae.training.processes import Interrupted
-
-ROOT = Path(__file__).resolve().parents[1]
 
 
 @pytest.fixture(scope="module")
@@ -176,14 +175,14 @@ def test_so_does_a_gan_with_figures_of_its_own(tmp_path, monkeypatch):
 
 def test_a_gan_that_is_not_finite_goes_back_and_ends_as_diverged(tmp_path):
     limits = {"training__max_nonfinite": 3, "optimizer__discriminator_learning_rate": 1e30}
-    result = vae.train(tiny(optimizer__learning_rate=1e30, **limits, **GAN), tmp_path)
+    result = vae.train(tiny(optimizer__learning_rate=1e30, **limits, **QUIET, **GAN), tmp_path)
     assert result["status"] == "diverged"
 
 
 def test_a_longer_schedule_goes_on(finished, tmp_path):
     _, result = finished
-    vae.train(tiny(training__steps=10), tmp_path)
-    longer = vae.train(tiny(), tmp_path)
+    vae.train(tiny(training__steps=10, **QUIET), tmp_path)
+    longer = vae.train(tiny(**QUIET), tmp_path)
     assert longer["step"] == 20
     assert longer["params_sha256"] == result["params_sha256"]
 
@@ -200,19 +199,18 @@ def test_the_step_is_traced_once(tmp_path, monkeypatch):
     with monkeypatch.context() as patch:
         interrupt_at(patch, 10, signal.SIGINT)
         with pytest.raises(Interrupted):  # which ends what called the run; it is saved
-            vae.train(tiny(), tmp_path)
+            vae.train(tiny(**QUIET), tmp_path)
     assert len(traces) == 1
     result = json.loads((tmp_path / "result.json").read_text())
     assert result["status"] == "preempted" and result["step"] == 11
-    vae.train(tiny(), tmp_path)
+    vae.train(tiny(**QUIET), tmp_path)
     assert len(traces) == 2  # once in each process' worth of training
 
 
 def test_steps_per_call_and_accumulation_leave_the_numbers_as_they_are(finished, tmp_path):
     _, result = finished
-    cadence = {"log__every_steps": 4, "evaluation__every_steps": 8, "checkpoint__every_steps": 8}
-    together = vae.train(tiny(training__steps_per_call=4, **cadence), tmp_path / "together")
-    parts = vae.train(tiny(training__accumulate=2), tmp_path / "parts")
+    together = vae.train(tiny(training__steps_per_call=4, **QUIET), tmp_path / "together")
+    parts = vae.train(tiny(training__accumulate=2, **QUIET), tmp_path / "parts")
     for other in (together, parts):
         for name in ("test/elbo", "train/loss", "test/nll"):
             assert other["metrics"][name] == pytest.approx(result["metrics"][name], rel=1e-4)
@@ -220,7 +218,7 @@ def test_steps_per_call_and_accumulation_leave_the_numbers_as_they_are(finished,
 
 def test_nothing_finite_goes_back_once_then_ends_as_diverged(tmp_path, caplog):
     config = tiny(
-        optimizer__learning_rate=1e30, training__max_nonfinite=3, training__retry_scale=0.5
+        optimizer__learning_rate=1e30, training__max_nonfinite=3, training__retry_scale=0.5, **QUIET
     )
     with caplog.at_level(logging.WARNING):
         result = vae.train(config, tmp_path)
@@ -263,10 +261,10 @@ def test_the_players_are_the_same_on_one_device(tmp_path, overrides, monkeypatch
 
     from vae.training import devices
 
-    several = vae.train(tiny(**overrides), tmp_path / "several")["metrics"]
+    several = vae.train(tiny(**overrides, **QUIET), tmp_path / "several")["metrics"]
     mesh = Mesh(np.array(jax.devices()[:1]), (devices.AXIS,), axis_types=(AxisType.Auto,))
     monkeypatch.setattr(devices, "make_mesh", lambda: mesh)
-    one = vae.train(tiny(**overrides), tmp_path / "one")["metrics"]
+    one = vae.train(tiny(**overrides, **QUIET), tmp_path / "one")["metrics"]
     for name in ("train/adversarial", "train/discriminator"):
         assert several[name] == pytest.approx(one[name], rel=1e-4)
 
@@ -365,7 +363,7 @@ def test_a_run_refuses_the_arrays_of_another_environment(finished, tmp_path):
 
 def test_a_run_starts_from_the_weights_of_another(finished, tmp_path):
     workdir, _ = finished
-    still = {"training__pretrained": str(workdir), "optimizer__learning_rate": 1e-30}
+    still = {"training__pretrained": str(workdir), "optimizer__learning_rate": 1e-30, **QUIET}
     short = {"training__steps": 5, "objective__beta": 0.5}
     result = vae.train(tiny(**still, **short), tmp_path / "run")
     start = digest(vae.load(workdir).params)
@@ -385,11 +383,14 @@ def test_a_run_starts_from_the_weights_of_another(finished, tmp_path):
         vae.train(tiny(training__pretrained=str(tmp_path)), tmp_path / "other")
 
 
-COMMAND = (sys.executable, str(ROOT / "launch.py"), "train", "--config=experiments/digits.py")
 KILLED = (
+    "train",
+    "--config=experiments/digits.py",
+    "--config.model.encoder_widths=(16,)",
+    "--config.model.decoder_widths=(16,)",
     "--config.training.steps=200",
     "--config.data.batch_size=32",
-    "--config.checkpoint.every_steps=20",
+    "--config.checkpoint.every_steps=40",
     "--config.evaluation.every_steps=100",
     "--config.evaluation.num_samples=2",
     "--config.log.images_every_steps=0",
@@ -397,16 +398,9 @@ KILLED = (
 )
 
 
-def launch(workdir):
-    workdir.mkdir(exist_ok=True)
-    with open(workdir / "output.txt", "a") as output:
-        return subprocess.Popen(
-            [*COMMAND, *KILLED, f"--workdir={workdir}"], cwd=ROOT, stdout=output, stderr=output
-        )
-
-
 def finish(workdir):
-    assert launch(workdir).wait(timeout=240) == 0, (workdir / "output.txt").read_text()
+    result = launch(*KILLED, f"--workdir={workdir}")
+    assert result.returncode == 0, result.stderr
     return json.loads((workdir / "result.json").read_text())["params_sha256"]
 
 
@@ -417,10 +411,9 @@ def undisturbed(tmp_path_factory):
 
 @pytest.mark.parametrize(("sign", "code"), [(signal.SIGTERM, 75), (signal.SIGKILL, -9)])
 def test_a_killed_process_goes_on_to_the_same_weights(tmp_path, undisturbed, sign, code):
-    process = launch(tmp_path)
-    wait_for_checkpoint(tmp_path, process)
-    process.send_signal(sign)
-    assert process.wait(timeout=120) == code
+    kill = functools.partial(end_at, "vae.training.checkpoints:Checkpoints.save", 2, True, sign)
+    assert launch(*KILLED, f"--workdir={tmp_path}", first=kill).returncode == code
+    assert (tmp_path / "checkpoints" / "40").is_dir()
     assert finish(tmp_path) == undisturbed
 
 
@@ -430,7 +423,8 @@ def test_twenty_kills_at_random_moments(tmp_path, undisturbed, sign):
     rng = np.random.default_rng(0)
     for trial in range(20):
         workdir = tmp_path / str(trial)
-        process = launch(workdir)
+        command = [sys.executable, "launch.py", *KILLED, f"--workdir={workdir}"]
+        process = subprocess.Popen(command, cwd=ROOT)
         time.sleep(rng.uniform(2.0, 8.0))
         process.send_signal(sign)
         assert process.wait(timeout=120) in (0, 75, -9, -15)

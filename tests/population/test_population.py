@@ -7,7 +7,7 @@ import signal
 import jax
 import numpy as np
 import pytest
-from configs import tiny
+from configs import QUIET, tiny
 from logged import lines
 
 import vae
@@ -132,7 +132,7 @@ def test_a_population_compiles_its_step_once(tmp_path, monkeypatch):
         return lambda *args: traces.append(1) or body(*args)
 
     monkeypatch.setattr(population.Experiment, "step", counted)
-    population.train(members(tmp_path, VARIANTS[:2], training__steps=8))
+    population.train(members(tmp_path, VARIANTS[:2], training__steps=8, **QUIET))
     assert len(traces) == 1
 
 
