@@ -6,12 +6,16 @@ from pathlib import Path
 import jax
 import numpy as np
 from configs import tiny
-from untrained import untrained
+from test_weights import config_of
+from untrained import small, untrained
 
 from vae import modalities
+from vae.compiled import Compiled
 from vae.config import to_dict
+from vae.experiment import prepare
 from vae.export.functions import Function, Input
 from vae.export.onnx_file import model_of, session
+from vae.run import Run
 from vae.training import facts
 from vae.training.directory import write_json
 
@@ -38,6 +42,27 @@ def on_disk(workdir: Path, *, result=None, **keys):
     if result:
         write_json(workdir / "result.json", result)
     return dataclasses.replace(run, data=facts.of(dataset), variables=jax.device_put(run.variables))
+
+
+def of_case(case, folder):
+    """A run of one of the cases of `test_weights.py`, with small random weights."""
+    experiment = prepare(config_of(case, folder))
+    dataset, model = experiment.dataset, experiment.model
+    start = jax.jit(lambda: model.init(key=jax.random.key(0))["statistics"])()
+    return Run(
+        config=experiment.config,
+        model=model,
+        variables=small(model) | {"statistics": start},
+        event=dataset.event,
+        step=0,
+        workdir=folder,
+        out=folder,
+        attributes=dataset.attributes,
+        scales=dataset.scales,
+        compiled=Compiled(model),
+        classes=dataset.classes,
+        data=facts.of(dataset),
+    )
 
 
 def closest(a, b):

@@ -8,7 +8,7 @@ function show(place, x, facts) {
   }
   const end = x.findIndex((n) => n <= 0), found = Array.from(end < 0 ? x : x.slice(0, end), (n) => token[n]);
   const text = typeof token[1] === "string" ? found.join(" ") : new TextDecoder().decode(Uint8Array.from(found.flat()));
-  place.querySelector(".text").textContent = text.trim().replace(/\s+/g, " ") || "∅";
+  place.querySelector(".text").textContent = text.replace(/[\s\u0000-\u001f\u007f-\u009f]+/g, " ").trim() || "∅";
 }
 
 function vocabulary(model) {
