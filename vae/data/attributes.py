@@ -59,7 +59,7 @@ def read_csv(file: Path, content: bytes, wanted: Sequence[str], others: Collecti
         if len(row) != len(header):
             raise InputError(
                 f"{file}: the row of {row[0]} has {len(row)} columns and the header {len(header)}: "
-                "complete it."
+                "give it as many."
             )
     if len(set(header)) < len(header):
         raise InputError(f"{file}: two columns have one name: rename one.")

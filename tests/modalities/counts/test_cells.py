@@ -13,8 +13,8 @@ from vae import modalities
 from vae.data.examples import ArrayExamples
 from vae.errors import InputError
 from vae.modalities import counts
-from vae.modalities.counts import drawn, h5ad, variable
-from vae.modalities.counts.cells import CellExamples, Cells, dense
+from vae.modalities.counts import drawn, h5ad, plots, variable
+from vae.modalities.counts.cells import CellExamples, Cells, check_counts, dense, source
 from vae.modalities.counts.matrices import InFile, InMemory, runs
 
 N, F = 40, 6
@@ -145,6 +145,21 @@ def test_columns_become_classes_fields_and_attributes(tmp_path, load):
 def test_what_cannot_be_read_is_said_in_a_sentence(tmp_path, load, keys, reason):
     with pytest.raises(InputError, match=reason):
         load(write_new(tmp_path / "cells.h5ad", "csr"), **keys)
+
+
+def test_a_file_without_cells_and_a_count_that_is_too_large(tmp_path, configure):
+    with pytest.raises(InputError, match="there are 0 of them and 6 genes"):
+        source(CELLS._replace(names=NAMES[:0]), configure())
+    with pytest.raises(InputError, match=r"here has 1e[+]12; a count is below"):
+        check_counts(np.array([3, 10.0**12]), "here")
+
+
+def test_cells_of_zeros_are_drawn():
+    """A model that has hardly learned may have no other samples."""
+    assert (
+        plots.page({"samples": np.zeros((4, 3), np.int32)}, GENES[:3], "Samples", paired=False).ndim
+        == 3
+    )
 
 
 def test_a_damaged_file_and_one_of_another_kind(tmp_path, load):

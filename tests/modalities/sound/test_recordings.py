@@ -114,6 +114,17 @@ def test_lengths_are_cut_or_missing_or_silence(write, configure, caplog):
     assert ((every(levels) == -1).sum((1, 2)) > 0).sum() == 6
 
 
+def test_a_recording_that_makes_all_examples_long_is_said(write, configure, caplog):
+    names = ("train", "valid", "test")
+    sounds = {f"{name}/{i}.wav": tone(0.04, hertz=300 + i) for i, name in enumerate(2 * names)}
+    folder = write(sounds | {"train/long.wav": tone(0.4)})
+    load(configure, folder, **{name: name for name in names})
+    assert "all examples 0.4 s long, and half of them have at most 0.04 s" in caplog.text
+    caplog.clear()
+    load(configure, folder, seconds=0.4, **{name: name for name in names})
+    assert "half of them" not in caplog.text
+
+
 def test_what_is_no_recording_is_named_and_left_out(write, configure, caplog):
     sounds = {f"{i}.wav": tone(0.02, hertz=200 + 5 * i) for i in range(700)}
     whole = write({"x.wav": tone()}).joinpath("x.wav").read_bytes()

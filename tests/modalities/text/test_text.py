@@ -127,6 +127,21 @@ def test_tables_with_a_column_of_text(load, tmp_path, suffix):
     assert load(named, tokens="bytes").event.shape == found.event.shape
 
 
+@pytest.mark.parametrize(
+    ("content", "keys", "message"),
+    [
+        ("text\tlabel\na b\t1\nc\n", {}, "line 3 has 1 cells and the header 2"),
+        ("text\ttext\na b\tc\n", {}, "two columns have one name"),
+        ("text\tlabel\n", {}, "no rows below its header"),
+        ("words\tlabel\na b\t1\n", {}, "no column 'text' of texts, only words, label"),
+        ("text\tmood\na b\t1\n", {"label_column": "mod"}, "'mod', which .*did you mean 'mood'"),
+    ],
+)
+def test_a_tsv_that_cannot_be_read_says_why(load, tmp_path, content, keys, message):
+    with pytest.raises(InputError, match=message):
+        load(write(tmp_path / "t.tsv", content), **keys)
+
+
 def test_a_tsv_may_have_no_quotes(load, tmp_path):
     rows = [f'{line} said "no\t1' for line in LINES]
     found = load(write(tmp_path / "t.tsv", "\n".join(["sentence\tlabel", *rows])))

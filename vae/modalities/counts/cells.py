@@ -108,8 +108,10 @@ def check_counts(found: np.ndarray, what: str) -> None:
         return
     bad = ~((found >= 0) & (found < LARGEST)) | (found != np.rint(found))
     if bad.any():
+        if np.isfinite(first := found[bad][0]) and first >= LARGEST:
+            raise InputError(f"{what} has {first:g}; a count is below {LARGEST:,}: leave it out.")
         raise InputError(
-            f"{what} has {found[bad][0]:g}, which is no count: name the layer that has counts, or "
+            f"{what} has {first:g}, which is no count: name the layer that has counts, or "
             "raw, as data.layer, or train on a table with a Gaussian likelihood instead."
         )
 
@@ -118,8 +120,14 @@ def source(cells: Cells, config: ConfigDict) -> Source:
     """Returns cells as a source with one split.
 
     Raises:
-      InputError: two genes have one name, or a column is missing or has no value in some cells.
+      InputError: there are no cells, two genes have one name, or a column is missing or has no
+        value in some cells.
     """
+    if not len(cells.names) or not cells.genes:
+        raise InputError(
+            f"{cells.what}: there are {len(cells.names)} of them and {len(cells.genes)} genes, "
+            "which is nothing to learn from: give others."
+        )
     if len(set(cells.genes)) < len(cells.genes):
         twice = next(name for i, name in enumerate(cells.genes) if name in cells.genes[:i])
         raise InputError(f"{cells.what}: two genes are called {twice!r}: rename one.")

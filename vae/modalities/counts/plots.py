@@ -95,15 +95,17 @@ def _sums(panels: Sequence[Axes], raw: Mapping[str, np.ndarray], paired: bool) -
     for mean, variance, name, colour in zip(means, variances, names, COLOURS, strict=False):
         kept = (mean > 0) & (variance > 0)
         second.plot(mean[kept], variance[kept], ".", color=colour, markersize=2, label=name)
-    ends = [min(m[m > 0].min() for m in means if (m > 0).any()), max(m.max() for m in means)]
-    second.plot(ends, ends, color=FAINT, linewidth=1, label="Poisson")
-    second.set(xscale="log", yscale="log")
+    counted = np.concatenate([mean[mean > 0] for mean in means])
+    if len(counted):  # else there are zeros alone, which no logarithmic axis takes
+        ends = [counted.min(), counted.max()]
+        second.plot(ends, ends, color=FAINT, linewidth=1, label="Poisson")
+        second.set(xscale="log", yscale="log")
+        third.set(xscale="log")
     second.set_xlabel("mean of each gene", fontsize=SMALL)
     second.set_ylabel("variance", fontsize=SMALL)
     second.legend(fontsize=SMALL - 2, markerscale=LEGEND)
     for mean, zero, name, colour in zip(means, zeros, names, COLOURS, strict=False):
         third.plot(mean[mean > 0], zero[mean > 0], ".", color=colour, markersize=2, label=name)
-    third.set(xscale="log")
     third.set_xlabel("mean of each gene", fontsize=SMALL)
     third.set_ylabel("share of cells below half a count", fontsize=SMALL)
     third.legend(fontsize=SMALL - 2, markerscale=LEGEND)
@@ -132,7 +134,8 @@ def _against(
     if log:
         kept = (x > 0) & (y > 0)
         x, y = x[kept], y[kept]
-        axes.set(xscale="log", yscale="log")
+        if len(x):
+            axes.set(xscale="log", yscale="log")
     if len(x):
         ends = [min(x.min(), y.min()), max(x.max(), y.max())]
         axes.plot(ends, ends, color=FAINT, linewidth=1)

@@ -29,6 +29,8 @@ from vae.modalities.sound.recordings import RECORDINGS, Header
 
 logger = logging.getLogger(__name__)
 
+LONG = 8  # times the median length: so much longer recordings are rather mistakes
+
 
 @dataclass(frozen=True)
 class FileExamples(Examples):
@@ -127,6 +129,12 @@ def read(place: Place, config: ConfigDict, like: Codec | None) -> Source:
     codec = like or _codec(headers, split, root, config)
     seconds = np.array([header.seconds for header in headers if header])
     longest = codec.samples / codec.sample_rate
+    if not config.seconds and not like and longest > LONG * (middle := np.median(seconds)):
+        logger.warning(
+            "%s: the longest recording makes all examples %.3g s long, and half of them have at "
+            "most %.3g s: cut them there with a smaller data.seconds, which is faster",
+            *(root, longest, middle),
+        )
     beyond = seconds > longest + 1 / codec.sample_rate
     if beyond.any():
         logger.info(

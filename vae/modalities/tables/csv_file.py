@@ -104,7 +104,7 @@ def read_cells(file: Path) -> tuple[list[str], list[list[str]], list[int]]:
                 if len(row) != len(header):
                     raise InputError(
                         f"{file}: row {reader.line_num} has {len(row)} cells and the header "
-                        f"{len(header)}: complete it."
+                        f"{len(header)}: give it as many."
                     )
                 cells.append(row)
                 where.append(reader.line_num)

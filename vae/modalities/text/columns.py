@@ -28,6 +28,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from ml_collections import ConfigDict
 
+from vae.data.columns import LABEL
 from vae.data.examples import Source
 from vae.data.labels import numbered
 from vae.data.splits import files_by_split
@@ -60,7 +61,7 @@ def is_text(path: Path, config: ConfigDict) -> bool:
     """
     try:
         file = next(iter(_files(path).values()))
-        if config.text_column:
+        if config.text_column or file.suffix.lower() == ".tsv":  # no other kind of data reads it
             return True
         check_file(file)
         with open(file, "rb") as opened:
@@ -107,22 +108,32 @@ def _read(file: Path, config: ConfigDict) -> tuple[list[str], np.ndarray | None,
         line = error.object.count(b"\n", 0, error.start) + 1
         raise InputError(f"{file}: line {line} is not UTF-8: save it as UTF-8.") from None
     found = _parsed(text, file)
+    if not found.rows:
+        raise InputError(f"{file} has no rows below its header: give some, or leave it out.")
     name = _column(found, config)
     if not name:
-        few = [name if len(name) <= 40 else f"{name[:40]}..." for name in found.header[:8]]
-        known = ", ".join([*few, "..."] if len(found.header) > 8 else few)
         hint = did_you_mean(config.text_column, found.header) if config.text_column else "."
         wanted = config.text_column or "text"
         raise InputError(
-            f"{file} has no column {wanted!r} of texts, only {known}: name one of them as "
-            f"data.text_column{hint}"
+            f"{file} has no column {wanted!r} of texts, only {_few(found.header)}: name one of "
+            f"them as data.text_column{hint}"
         )
     column = found.header.index(name)
     labels = None
+    if config.label_column != LABEL and config.label_column not in found.header:
+        raise InputError(
+            f"{file} has no column {config.label_column!r}, which data.label_column names; there "
+            f"are {_few(found.header)}{did_you_mean(config.label_column, found.header)}"
+        )
     if config.label_column in found.header:
         where = found.header.index(config.label_column)
         labels = np.array([row[where].strip() for row in found.rows])
     return [row[column] for row in found.rows], labels, found.numbers
+
+
+def _few(header: Sequence[str]) -> str:
+    few = [name if len(name) <= 40 else f"{name[:40]}..." for name in header[:8]]
+    return ", ".join([*few, "..."] if len(header) > 8 else few)
 
 
 def _files(path: Path) -> dict[str, Path]:
@@ -175,7 +186,7 @@ def _rows(text: str, file: Path, delimiter: str, quoting: Any, most: int | None)
             if len(row) != len(header):
                 raise InputError(
                     f"{file}: line {reader.line_num} has {len(row)} cells and the header "
-                    f"{len(header)}: complete it."
+                    f"{len(header)}: give it as many."
                 )
             rows.append(row)
             numbers.append(number)
