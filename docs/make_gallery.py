@@ -33,9 +33,13 @@ TELLING = {
         "a map of the latents of test cells, by `vae probe`: five groups, as there are types; "
         "colours are the batches, which latents need not tell",
     ),
-    "disentanglement": ("traversal_*.png", "a latent in each row, by `vae traverse`"),
+    "disentanglement": (
+        "traversal_*.png",
+        "a latent in each row, by `vae traverse`, of the variant `beta_vae`",
+    ),
     "factor_vae": ("traversal_*.png", "a latent in each row, by `vae traverse`"),
     "moving_digits": ("samples_*.gif", "samples"),
+    "tables": ("samples_*.png", "samples beside the data, of the variant `wine`"),
     "text": ("samples_*.txt", "samples"),
 }
 HEAD = """# Gallery

@@ -17,6 +17,7 @@ from vae.errors import InputError
 from vae.export import onnx_file, page, runtime, safetensors_directory
 from vae.export.card import text_of
 from vae.export.export import LARGEST, export
+from vae.modalities import MODALITIES
 from vae.training import tensors
 
 RESULT = {
@@ -131,6 +132,11 @@ def test_a_model_without_an_encoder_says_so(run, tmp_path, monkeypatch, caplog):
     (path,) = export(dataclasses.replace(run, out=tmp_path), format="onnx").paths
     assert path.name == "decoder.onnx"
     assert "has no encoder: a model.name='vae' has none" in caplog.text
+
+
+@pytest.mark.parametrize("modality", MODALITIES.values(), ids=MODALITIES)
+def test_every_modality_has_a_script_that_shows_an_example(modality):
+    assert "\nfunction show(place, x, facts) {" in modality.script()
 
 
 def test_a_modality_without_a_script_has_no_page(run, monkeypatch):
