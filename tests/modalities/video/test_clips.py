@@ -1,6 +1,7 @@
 """Clips are read from every kind of file, and arrays; shorter ones lack frames; digits bounce."""
 
 import io
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -67,7 +68,9 @@ def test_frames_are_in_the_order_of_their_numbers():
     }
 
 
-def test_folders_of_frames_have_labels_and_those_that_are_shorter_lack_frames(tmp_path):
+def test_folders_of_frames_have_labels_and_those_that_are_shorter_lack_frames(
+    tmp_path, monkeypatch
+):
     for i in range(8):
         save_frames(CLIP[: 3 + i % 3], tmp_path / "ab"[i % 2] / f"clip_{i}")
     dataset = modalities.load(config_of(tmp_path, modality="video"))
@@ -83,8 +86,13 @@ def test_folders_of_frames_have_labels_and_those_that_are_shorter_lack_frames(tm
     x, names = video.read_files([tmp_path / "a" / "clip_0"], dataset.event, base().data)
     np.testing.assert_array_equal(x[0, :3], dataset.event.values.to_x(CLIP[:3]))
     assert np.isnan(x[0, 3:]).all() and len(names) == 1
-    with pytest.raises(InputError, match="3 frames, and examples of these data 5"):
+    with pytest.raises(InputError, match="3 frames, and clips of these data have 5: give a longer"):
         video.read_files([tmp_path / "a" / "clip_0"], Event((5, 6, 8, 1), BYTES), base().data)
+    monkeypatch.chdir(tmp_path / "a" / "clip_0")
+    frames = sorted(path.name for path in Path.cwd().iterdir())
+    again, names = video.read_files(frames, dataset.event, base().data)
+    np.testing.assert_array_equal(again, x)
+    assert names == ["clip_0"]
 
 
 def test_arrays_are_clips_where_it_is_said(tmp_path):

@@ -47,8 +47,9 @@ class Form:
             there, wanted = ("x".join(map(str, s)) for s in (clip.shape[1:], self.shape[1:]))
             raise ValueError(f"its frames are {there}, those of others {wanted}")
         if len(clip) < self.shape[0] and not self.missing:
+            number = f"{len(clip)} frame{'s' * (len(clip) != 1)}"
             raise ValueError(
-                f"it has {len(clip)} frames, and examples of these data {self.shape[0]}"
+                f"it has {number}, and clips of these data have {self.shape[0]}: give a longer one"
             )
         raw = np.full(self.shape, -1 if self.missing else 0, self.dtype)
         raw[: len(clip)] = clip

@@ -33,7 +33,8 @@ def read_files(
       InputError: a clip cannot be read, or it is too short and the run's data have no such clips.
     """
     files = dict(files_at(paths, CLIPS))
-    found = clips.together(list(files))
+    here = Path.cwd().name  # frames without a folder lie in this one
+    found = {name or here: parts for name, parts in clips.together(list(files)).items()}
     _, height, width, channels = event.shape
     fit = _cropped(config, height, width, channels)
     x, into = np.empty((len(found), *event.shape), np.float32), form.of_event(event)
