@@ -66,6 +66,7 @@ def test_a_question_is_answered_and_a_wrong_one_is_a_sentence(asked, explorer):
         ("changed", {"example": 0, "latents": {"0": 1e300}}, "latents is no Mapping"),
         ("changed", {"example": 0, "label": 7}, "label is no str"),
         ("between", {"first": 0, "last": 1, "shares": [0, "1"]}, "shares is no Sequence"),
+        ("between", {"first": 0, "last": 1, "shares": [0.5], "method": "no"}, "must be one of"),
         ("sampled", {"seed": 2**70}, "seed is no int"),
         ("sampled", {"temperature": -1}, "temperature=-1 must be one number and not negative"),
         (

@@ -154,6 +154,8 @@ def class_numbers(
     Raises:
       InputError: there is no such class.
     """
+    if len(labels) and not size:
+        raise InputError(f"the model of {workdir} is told no class: leave labels out.")
     number = {name: i for i, name in enumerate(names)}
     if not any(map(_NUMBER.fullmatch, names)):
         number |= {str(i): i for i in range(size) if str(i) not in number}

@@ -105,8 +105,7 @@ def interpolate(
       InputError: the number of examples is odd, the model does not encode, or its latents have no
         geodesics; or as `given`.
     """
-    if method is not None and method not in (known := (GEODESIC, *METHODS)):
-        raise InputError(not_one_of(f"--method={method}", method, known))
+    chosen = chosen_method(run, method)
     ends = given(run, files=files, num=num, usual=NUM, labels=labels, attributes=attributes)
     number = len(ends.x) // 2
     if steps < 2:
@@ -117,7 +116,6 @@ def interpolate(
             f"fourth: {len(ends.x)} cannot be paired; give an even number."
         )
     t = np.linspace(0, 1, steps, dtype=np.float32)
-    chosen = chosen_method(run, method)
     decoding = Decoding(beam=beam) if beam else None
     shown = between(run, ends.x, ends.y, t, chosen, decoding)
 
@@ -179,8 +177,10 @@ def chosen_method(run: Run, method: str | None) -> str:
     """Returns the method, or where it is None the best that there is for the run's latents.
 
     Raises:
-      InputError: it is "geodesic", and there are none.
+      InputError: there is no such method, or it is "geodesic", and there are none.
     """
+    if method is not None and method not in (known := (GEODESIC, *METHODS)):
+        raise InputError(not_one_of(f"--method={method}", method, known))
     posterior = run.model.posterior
     curved = posterior is not None and posterior.has_geodesics
     if method == GEODESIC and not curved:
