@@ -1,8 +1,8 @@
 // Shows a row of counts: each name, its count, and a bar of the logarithm of that.
 function show(place, x, facts) {
   if (!place.querySelector("table")) {
-    const table = place.appendChild(document.createElement("div")).appendChild(document.createElement("table"));
-    Object.assign(table.parentNode.style, { maxHeight: innerWidth < 700 ? "35vh" : "70vh", overflowY: "auto" });
+    const box = place.appendChild(Object.assign(document.createElement("div"), { className: "rows" }));
+    const table = box.appendChild(document.createElement("table"));
     for (const name of facts.names) {
       const row = table.insertRow();
       row.insertCell().textContent = name;
