@@ -162,7 +162,8 @@ def _run(arguments: list[str]) -> int:
         elif function.first:
             stack.enter_context(Progress(command))
             file = values.get("out")  # of a task that has such a flag of its own
-            check_writable(user_path(file).parent if file else given.get("out", given["workdir"]))
+            there: Path = given.get("out", given["workdir"])
+            check_writable(file.parent if isinstance(file, Path) else there)
             first = [_load(**given)]
         output = _called(command, task, *first, *values.pop(function.rest, ()), **values)
     if shown := as_text(output, as_json=as_json):

@@ -48,6 +48,13 @@ def doing() -> str:
     return "  ".join(part.text for part in parts)
 
 
+class Moment(NamedTuple):
+    """How many units are done, and the seconds that they took."""
+
+    done: int
+    seconds: float
+
+
 class Part(NamedTuple):
     """A piece of a line; if there is no room for all, those of the lowest `rank` are kept."""
 
@@ -86,8 +93,10 @@ class Progress:
         self._course: list[float] = []  # of the figure that is shown as a curve
         self._began = self._said = time.monotonic()
         self._inside = 0.0  # seconds spent in tasks within this one
-        self._first: tuple[int, float] | None = None  # units, and seconds, at the first `at`
-        self._since = self._mark = self._lap = self._first
+        self._first: Moment | None = None  # at the first `at`
+        self._since: Moment | None = None  # where the latter half begins,
+        self._mark: Moment | None = None  # and where the next one will
+        self._lap: Moment | None = None
 
     def __enter__(self) -> Self:
         global _line
@@ -128,10 +137,10 @@ class Progress:
         what came before it, and some of the first units, took time to be compiled. With `tell` a
         pipe or a file gets a line at once.
         """
-        now = (done, self.seconds)
+        now = Moment(done, self.seconds)
         if self._first is None or self._mark is None or done < self.done:
             self._first = self._since = self._mark = self._lap = now
-        elif done - self._first[0] >= 2 * (self._mark[0] - self._first[0]) > 0:
+        elif done - self._first.done >= 2 * (self._mark.done - self._first.done) > 0:
             self._since, self._mark = self._mark, now
         elif self._mark == self._first:
             self._mark = now
@@ -154,7 +163,7 @@ class Progress:
 
     def lap(self) -> float | None:
         """Returns units per second since the lap before; None without one."""
-        before, self._lap = self._lap, (self.done, self.seconds)
+        before, self._lap = self._lap, Moment(self.done, self.seconds)
         return _rate(before, self._lap)
 
     def parts(self, *, curve: bool = False) -> list[Part]:
@@ -164,7 +173,7 @@ class Progress:
         """
         if self.total is None:
             return [Part(0, self.doing), Part(1, duration(self.seconds))]
-        rate = _rate(self._since, (self.done, self.seconds), SHORTEST)
+        rate = _rate(self._since, Moment(self.done, self.seconds), SHORTEST)
         whole = f"{self.total:,}"
         parts = [Part(0, self.doing), Part(1, f"{self.done:>{len(whole)},}/{whole}")]
         for i, (name, value) in enumerate(self.figures.items()):
@@ -222,13 +231,11 @@ def first(
     return call
 
 
-def _rate(
-    before: tuple[int, float] | None, now: tuple[int, float], shortest: float = 0.0
-) -> float | None:
+def _rate(before: Moment | None, now: Moment, shortest: float = 0.0) -> float | None:
     """Returns units per second between two moments; None if they are no longer apart than that."""
-    if before is None or now[0] <= before[0] or now[1] <= before[1] + shortest:
+    if before is None or now.done <= before.done or now.seconds <= before.seconds + shortest:
         return None
-    return (now[0] - before[0]) / (now[1] - before[1])
+    return (now.done - before.done) / (now.seconds - before.seconds)
 
 
 def speed(rate: float, unit: str) -> str:
