@@ -57,6 +57,10 @@ def test_other_weights_arithmetic_and_content_are_refused(run, packed, monkeypat
         decompress(run, str(other))
     with pytest.raises(InputError, match="takes one file"):
         decompress(run)
+    with pytest.raises(InputError, match="is a file: give a directory"):
+        decompress(run, str(path), out=other)
+    with pytest.raises(InputError, match="is a directory: give a file"):
+        compress(run, split="test", out=tmp_path)
 
 
 def test_pictures_of_ones_own_come_back_as_files(run, tmp_path, caplog):

@@ -268,8 +268,9 @@ def read(config: ConfigDict, like: Event | None = None) -> Source:
         ) from None
     if not there:
         raise InputError(f"data.path = {config.path} does not exist: give --config.data.path=DIR.")
+    key = "path" if config.path else "name"
     raise InputError(
-        f"data.path = {config.path} holds nothing that can be read: give "
+        f"data.{key} = {config[key]} holds nothing that can be read: give "
         f"{', or '.join(modality.READS for modality in candidates.values())}."
     )
 

@@ -23,6 +23,7 @@ from vae.compression import codec, file
 from vae.compression.chains import chain_of
 from vae.compression.numbers import count_of, numbers_of, x_of
 from vae.data.prepare import first_examples
+from vae.errors import InputError
 from vae.files import user_path
 from vae.run import Run
 from vae.tasks.inputs import OF_FILES, OF_THE_DATA, as_data, given, refuse
@@ -82,8 +83,11 @@ def compress(
         "megabytes_per_second"  of the values as bytes (bits, where they are binary)
 
     Raises:
-      InputError: the values are not discrete, or the model has no code; or as `given`.
+      InputError: the values are not discrete, the model has no code, or `out` is a directory; or as
+        `given`.
     """
+    if out and user_path(out).is_dir():  # else known when all is coded
+        raise InputError(f"--out={out} is a directory: give a file, which ends in .vae.")
     chain = chain_of(run.model, jax.device_put(run.variables))
     files = (*paths, *files)
     lost = ""

@@ -49,6 +49,8 @@ def decompress(run: Run, *files: str, out: Path | None = None) -> Output:
     """
     if len(files) != 1:
         raise InputError("decompress takes one file, which `vae compress` wrote.")
+    if out and user_path(out).is_file():
+        raise InputError(f"--out={out} is a file: give a directory for what is restored.")
     path = user_path(files[0])
     header, words = file.read(path)
     if header["weights"] != (own := digest(run.params)):

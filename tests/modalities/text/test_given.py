@@ -78,6 +78,8 @@ def test_files_are_read_with_the_words_of_the_run(run, tmp_path, caplog):
     ]
     said = [record.getMessage() for record in caplog.records]
     assert "1 of 4 texts are cut to 4 tokens" in said and "1 of 13 tokens are <unk>" in said
+    config.label_column = "mood"  # of the run's own table
+    assert len(text.read_files([tmp_path / "own.csv"], event, config)[0]) == 2
     (tmp_path / "none.txt").write_text("\n")
     with pytest.raises(InputError, match=r"none\.txt has no text in it"):
         text.read_files([tmp_path / "none.txt"], event, config)

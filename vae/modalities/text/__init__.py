@@ -25,6 +25,7 @@ from ml_collections import ConfigDict
 
 from vae.data import arrays as saved
 from vae.data import walk
+from vae.data.columns import LABEL
 from vae.data.examples import Source
 from vae.data.places import ARCHIVES, Place, in_archive, in_folder, is_archive
 from vae.errors import InputError, readable
@@ -86,6 +87,7 @@ def from_arrays(
 def fitted(config: ConfigDict, event: Event) -> ConfigDict:
     """See `vae/modalities`: the event's codec says how another text is read."""
     config = config.copy_and_resolve_references()
+    config.modality, config.label_column = NAME, LABEL
     config.label_pattern = ""  # it is for the run's own files
     return config
 

@@ -82,7 +82,8 @@ def read(path: Path, config: ConfigDict) -> Source:
     """
     texts, labels = {}, {}
     for split, file in _files(path).items():
-        texts[split or "train"], labels[split or "train"], _ = _read(file, config)
+        base = split or "train"
+        texts[base], labels[base], _ = _read(file, config, labelled=True)
     return labelled(texts, numbered(labels), f"text {readable(path)}", config)
 
 
@@ -92,12 +93,18 @@ def read_file(file: Path, config: ConfigDict) -> tuple[list[str], list[str]]:
     Raises:
       InputError: the table cannot be read, or has no column of text.
     """
-    texts, _, numbers = _read(file, config)
+    texts, _, numbers = _read(file, config, labelled=False)
     found = [(text, number) for text, number in zip(texts, numbers, strict=True) if clean(text)]
     return [text for text, _ in found], [f"{readable(file)} row {number}" for _, number in found]
 
 
-def _read(file: Path, config: ConfigDict) -> tuple[list[str], np.ndarray | None, list[int]]:
+def _read(
+    file: Path, config: ConfigDict, *, labelled: bool
+) -> tuple[list[str], np.ndarray | None, list[int]]:
+    """Returns the texts of a table, its labels and the numbers of its rows.
+
+    With `labelled` it must have the column of labels that a config names.
+    """
     check_file(file)
     check_memory(_UNPACKED * file.stat().st_size, readable(file))
     content = file.read_bytes()
@@ -120,7 +127,7 @@ def _read(file: Path, config: ConfigDict) -> tuple[list[str], np.ndarray | None,
         )
     column = found.header.index(name)
     labels = None
-    if config.label_column != LABEL and config.label_column not in found.header:
+    if labelled and config.label_column not in (LABEL, *found.header):
         raise InputError(
             f"{file} has no column {config.label_column!r}, which data.label_column names; there "
             f"are {_few(found.header)}{did_you_mean(config.label_column, found.header)}"
