@@ -161,9 +161,9 @@ def _run(arguments: list[str]) -> int:
             first = [load(str(given["config"]), settings)]
         elif function.first:
             stack.enter_context(Progress(command))
-            file = values.get("out")  # of a task that has such a flag of its own
+            given_file = values.get("out")  # of a task that has such a flag of its own
             there: Path = given.get("out", given["workdir"])
-            check_writable(file.parent if isinstance(file, Path) else there)
+            check_writable(given_file.parent if isinstance(given_file, Path) else there)
             first = [_load(**given)]
         output = _called(command, task, *first, *values.pop(function.rest, ()), **values)
     if shown := as_text(output, as_json=as_json):
