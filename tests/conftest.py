@@ -36,7 +36,8 @@ from vae.modalities.tables import plots
 
 # A shell has what it starts in the background ignore Ctrl-C, and so what the tests start.
 signal.signal(signal.SIGINT, signal.default_int_handler)
-gc.set_threshold(50_000)  # traces are many small objects, none of them garbage soon
+# Traces are many small objects, none of them garbage soon: all are looked at between files alone.
+gc.set_threshold(50_000, 10, 1_000)
 plots.PAIRED, plots.MARGINALS, plots.MOVED = 3, 4, 2  # the others of a page take a second to draw
 PROGRAMS = 1500  # that are kept in memory, of 1 to 2 MB each
 _compiled = 0
@@ -58,6 +59,7 @@ def few_programs():
     global _compiled
     if _compiled > PROGRAMS:
         jax.clear_caches()
+        gc.collect()
         _compiled = 0
 
 

@@ -220,7 +220,6 @@ def test_member(name, tmp_path):
     overrides = {
         "optimizer__learning_rate": 3e-3,
         "training__steps": 60,
-        "training__steps_per_call": 10,
         "log__every_steps": 10,
         "evaluation__every_steps": 0,
         "evaluation__num_samples": 3,
