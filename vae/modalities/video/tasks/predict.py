@@ -202,8 +202,7 @@ def _sheet(
     x: np.ndarray, made: np.ndarray, clips: Sequence[str], seen: np.ndarray, title: str
 ) -> Sheet:
     """Returns a sheet with rows of the true clip, the mean and some of the samples of each."""
-    samples = made.shape[1]
-    kinds = ["true", f"mean of {samples}", *(f"sample {i + 1}" for i in range(min(SHOWN, samples)))]
+    kinds = ["true", "mean", *(f"sample {i + 1}" for i in range(min(SHOWN, made.shape[1])))]
     shown = np.concatenate([x[:, None], made.mean(1, keepdims=True), made[:, :SHOWN]], 1)
     said = ["given" if there else "drawn" for there in seen]
     return show.side_by_side(shown, title, kinds=kinds, captions=clips, said=said)
