@@ -81,7 +81,7 @@ def reconstruct(
     figures = run.modality.likeness(x, reconstructions, run.event)
     whose = "Your own examples" if files else f"{what.capitalize()} examples"
     units = {"psnr": " dB", "lsd": " dB", "snr": " dB"}
-    written = {k: k.upper() for k in figures} | {"accuracy": "accuracy"}
+    written = {k: k.upper() if len(k) < 5 else k.replace("_", " ") for k in figures}
     alike = (f"{written[k]} {value:.4g}{units.get(k, '')}" for k, value in figures.items())
     how = f" ({decoding.named})" if decoding else ""
     title = f"{whose} and their reconstructions{how}, step {run.step:,}: {', '.join(alike)}"
