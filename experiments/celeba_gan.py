@@ -20,6 +20,8 @@ real faces 2.3), precision 0.82, recall 0.77. Without the normalisation (R1 0.1,
 generator's rate) all faces were alike after 1,000 steps.
 """
 
+from typing import Literal
+
 import ml_collections
 
 from vae.config import base
@@ -27,7 +29,7 @@ from vae.config import base
 PUBLISHED = {"": ("test/real_judged_right", None, "")}
 
 
-def get_config(variant: str = "") -> ml_collections.ConfigDict:
+def get_config(variant: Literal["", "hinge"] = "") -> ml_collections.ConfigDict:
     config = base()
     config.data.name = ""
     config.data.crop = (148 / 218, 148 / 178)

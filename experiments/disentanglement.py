@@ -30,6 +30,8 @@ with FactorVAE's discriminator (of which drawing the images is .001 s), so the s
 core. It has not been run.
 """
 
+from typing import Literal
+
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
@@ -137,7 +139,7 @@ class Decoder(parts.Decoder):
         return convolutions(h, code)
 
 
-def get_config(method: str = "vae") -> ml_collections.ConfigDict:
+def get_config(method: Literal["vae", *METHODS] = "vae") -> ml_collections.ConfigDict:
     config = base()
     config.data.name = "dsprites"
     config.data.train = "train[:700000]"

@@ -18,6 +18,8 @@ test images, NLL 80.97 (K = 10). After 500 steps the training ELBO was -93.3 wit
 -96.8 with AdamW at 2e-3.
 """
 
+from typing import Literal
+
 import ml_collections
 
 from vae.config import base
@@ -28,7 +30,7 @@ PUBLISHED = {
 }
 
 
-def get_config(variant: str = "") -> ml_collections.ConfigDict:
+def get_config(variant: Literal["", "large"] = "") -> ml_collections.ConfigDict:
     config = base()
     config.data.name = "binarized_mnist"
     config.data.train = "train"

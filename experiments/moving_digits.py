@@ -28,6 +28,8 @@ network is beside these in `experiments/benchmarks/README.md`. With objective.be
 latents that can be foreseen.
 """
 
+from typing import Literal
+
 import ml_collections
 
 from vae.config import base
@@ -35,7 +37,7 @@ from vae.config import base
 PRIORS = {"recurrent": (256,), "linear": (32,)}
 
 
-def get_config(prior: str = "recurrent") -> ml_collections.ConfigDict:
+def get_config(prior: Literal["recurrent", "linear"] = "recurrent") -> ml_collections.ConfigDict:
     config = base()
     config.data.name = "moving_digits"
     config.data.train = "train[:20000]"

@@ -20,6 +20,8 @@ weight decay and likelihood were chosen by the validation ELBO of 8 short runs. 
 and `causal_transformer` have not been trained to the end.
 """
 
+from typing import Literal
+
 import ml_collections
 
 from vae.config import base
@@ -27,7 +29,9 @@ from vae.config import base
 WIDTHS = {"gru": (128, 128), "lstm": (128, 128), "causal_transformer": (64, 64)}
 
 
-def get_config(decoder: str = "gru") -> ml_collections.ConfigDict:
+def get_config(
+    decoder: Literal["gru", "lstm", "causal_transformer"] = "gru",
+) -> ml_collections.ConfigDict:
     config = base()
     config.data.name = "digits"
     config.data.train = "train[:80%]"

@@ -19,12 +19,14 @@ where NUMBER is the class. There is no training set among these: they are split 
 that no figure is one of the published split.
 """
 
+from typing import Literal
+
 import ml_collections
 
 from vae.config import base
 
 
-def get_config(kind: str = "") -> ml_collections.ConfigDict:
+def get_config(kind: Literal["", "modelnet10"] = "") -> ml_collections.ConfigDict:
     config = base()
     if kind == "modelnet10":
         config.data.modality = "volumes"

@@ -34,6 +34,7 @@ partials are out of tune with the others.
 """
 
 import sys
+from typing import Literal
 
 import ml_collections
 import numpy as np
@@ -41,7 +42,7 @@ import numpy as np
 from vae.config import base
 
 
-def get_config(kind: str = "") -> ml_collections.ConfigDict:
+def get_config(kind: Literal["", "folder", "conditional"] = "") -> ml_collections.ConfigDict:
     config = base()
     if kind == "folder":
         config.data.modality = "sound"

@@ -9,6 +9,7 @@ import ast
 import inspect
 import re
 import runpy
+import typing
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -130,7 +131,10 @@ def _configured(name: str) -> ml_collections.ConfigDict:
 
 
 def _check_variant(name: str, get_config: Any, variant: Sequence[str]) -> None:
-    """Refuses a variant of a file that has none, and a file without the variant that it needs."""
+    """Refuses a variant that a file does not have, and a file without the variant that it needs.
+
+    Those that a file has are the choices of its parameter, if they are written as a Literal.
+    """
     signature = inspect.signature(get_config)
     try:
         signature.bind(*variant)
@@ -139,6 +143,14 @@ def _check_variant(name: str, get_config: Any, variant: Sequence[str]) -> None:
         wrong = f"{file} has no variants: leave :{variant[0]} away" if variant else ""
         wrong = wrong or f"{file} needs a variant: --config={file}:NAME"
         raise InputError(f"--config={name}: {wrong}.") from None
+    for parameter in list(signature.parameters.values())[: len(variant)]:
+        known = typing.get_args(parameter.annotation)  # of Literal["", "small"]
+        if known and variant[0] not in known:
+            named = [each for each in known if each]
+            raise InputError(
+                f"--config={name}: the file has no variant {variant[0]!r}, only "
+                f"{', '.join(named)}{did_you_mean(variant[0], named)}"
+            )
 
 
 def find(name: str) -> Path:

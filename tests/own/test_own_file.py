@@ -326,6 +326,13 @@ def test_a_variant_too_many_or_too_few_is_named(tmp_path, monkeypatch):
         experiments.load("one.py:mine", {})
     with pytest.raises(InputError, match=r"some\.py needs a variant: --config=some\.py:NAME\.$"):
         experiments.load("some.py", {})
+    (tmp_path / "two.py").write_text(
+        "from typing import Literal\nfrom vae.config import base\n"
+        "def get_config(kind: Literal['', 'small', 'large'] = ''):\n    return base()"
+    )
+    with pytest.raises(InputError, match=r"no variant 'smal', only small, large; .*mean 'small'"):
+        experiments.load("two.py:smal", {})
+    assert experiments.load("two.py:large", {}).name == "two.py:large"
 
 
 def test_a_part_of_the_script_itself(tmp_path):
