@@ -45,6 +45,16 @@ def joint(p):
     return mean, covariance.reshape(mean.size, mean.size)
 
 
+@jax.jit
+def log_prob(p, z):
+    return p.log_prob(z)
+
+
+@jax.jit
+def sample(p, keys):
+    return p.sample(keys=keys)
+
+
 def conditioned(mean, covariance, z, seen):
     """The mean and covariance of what is not seen [M], given z at what is."""
     known, other = np.flatnonzero(seen), np.flatnonzero(~seen)
@@ -57,8 +67,8 @@ def test_linear_dynamics_have_the_density_and_the_moments_of_the_joint_gaussian(
     p, (mean, covariance) = linear(), joint(linear())
     z = np.random.default_rng(0).normal(size=(3, 4, mean.size)).astype(np.float32)
     exact = scipy.stats.multivariate_normal(mean, covariance).logpdf(z)
-    np.testing.assert_allclose(p.log_prob(z), exact, rtol=1e-5)
-    drawn = p.sample(keys=KEYS)
+    np.testing.assert_allclose(log_prob(p, z), exact, rtol=1e-5)
+    drawn = np.asarray(sample(p, KEYS))
     np.testing.assert_allclose(drawn.mean(0), mean, atol=0.06)
     np.testing.assert_allclose(np.cov(drawn.T), covariance, atol=0.12)
     # The density of the two places that examples have; N(0, I) at the others.
@@ -66,11 +76,11 @@ def test_linear_dynamics_have_the_density_and_the_moments_of_the_joint_gaussian(
     first = scipy.stats.multivariate_normal(mean[two], covariance[np.ix_(two, two)])
     rest = scipy.stats.norm.logpdf(np.delete(z, two, -1)).sum(-1)
     there = np.arange(LENGTH) < np.array([[LENGTH], [2], [2], [2]])
-    parts = p.replace(there=jnp.asarray(there)).log_prob(z)
+    parts = log_prob(p.replace(there=jnp.asarray(there)), z)
     np.testing.assert_allclose(parts[:, :1], exact[:, :1], rtol=1e-5)
     np.testing.assert_allclose(parts[:, 1:], (first.logpdf(z[..., two]) + rest)[:, 1:], rtol=1e-5)
     warm = scipy.stats.multivariate_normal(mean, 4 * covariance).logpdf(z)
-    np.testing.assert_allclose(p.tempered(2.0).log_prob(z), warm, rtol=1e-5)
+    np.testing.assert_allclose(log_prob(p.tempered(2.0), z), warm, rtol=1e-5)
 
 
 def test_what_follows_and_what_lies_between_is_drawn_from_the_conditional_gaussian():
@@ -91,12 +101,13 @@ def test_channels_that_stay_are_independent_and_keep_what_is_seen():
     p, z = dynamics.beside(moving, 2), jax.random.normal(jax.random.key(0), (3, 4 * LENGTH))
     size = CHANNELS * LENGTH
     stays = scipy.stats.norm.logpdf(z[:, size:]).sum(-1)
-    np.testing.assert_allclose(p.log_prob(z), moving.log_prob(z[:, :size]) + stays, rtol=1e-5)
+    z = np.asarray(z)
+    np.testing.assert_allclose(log_prob(p, z), log_prob(moving, z[:, :size]) + stays, rtol=1e-5)
     warm = p.tempered(2.0)
     stays = scipy.stats.norm.logpdf(z[:, size:], scale=2).sum(-1)
-    own = moving.tempered(2.0).log_prob(z[:, :size])
-    np.testing.assert_allclose(warm.log_prob(z), own + stays, rtol=1e-5)
-    drawn = np.asarray(warm.sample(keys=KEYS))
+    own = log_prob(moving.tempered(2.0), z[:, :size])
+    np.testing.assert_allclose(log_prob(warm, z), own + stays, rtol=1e-5)
+    drawn = np.asarray(sample(warm, KEYS))
     np.testing.assert_allclose(drawn[:, size:].std(0), 2, rtol=0.05)
     both = np.corrcoef(drawn.T)[:size, size:]
     np.testing.assert_allclose(both, 0, atol=0.05)
@@ -108,9 +119,9 @@ def test_channels_that_stay_are_independent_and_keep_what_is_seen():
 
 
 def of_prior(prior):
-    variables = prior.init(key=jax.random.key(0))
+    variables = jax.jit(prior.init)(key=jax.random.key(0))
     # Larger weights, so that what is before matters.
-    params = jax.tree.map(lambda leaf: leaf + 0.3, variables["params"])
+    params = jax.tree.map(lambda leaf: np.asarray(leaf) + np.float32(0.3), variables["params"])
     return prior.distribution(variables | {"params": params}, Batch(None), None, train=False)
 
 
@@ -118,22 +129,23 @@ def test_a_recurrent_density_is_the_product_of_its_steps_and_draws_what_it_says(
     p = of_prior(recurrent(LENGTH * CHANNELS, (LENGTH,), (4, 3)))
     z = np.asarray(jax.random.normal(jax.random.key(3), (2, LENGTH * CHANNELS)))
     frames = z.reshape(2, CHANNELS, LENGTH)
-    memory, before, log_prob = p.blank(2, CHANNELS), jnp.zeros((2, CHANNELS)), 0
+    memory, before, each = p.blank(2, CHANNELS), np.zeros((2, CHANNELS), np.float32), 0
+    step = jax.jit(p.step)
     for t in range(LENGTH):
-        memory, outputs = p.step(memory, before)
+        memory, outputs = step(memory, before)
         mean, log_std = np.split(np.asarray(outputs), 2, -1)
         std = np.exp(3 * np.tanh(log_std / 3))
-        log_prob = log_prob + scipy.stats.norm.logpdf(frames[..., t], mean, std).sum(-1)
+        each = each + scipy.stats.norm.logpdf(frames[..., t], mean, std).sum(-1)
         before = frames[..., t]
-    np.testing.assert_allclose(p.log_prob(z[:, None])[:, 0], log_prob, rtol=1e-5)
+    np.testing.assert_allclose(jax.jit(p.log_prob)(z[:, None])[:, 0], each, rtol=1e-5)
     seen = np.arange(LENGTH) < LENGTH - 1
     keys = KEYS[: len(KEYS) // 4]
-    drawn = p.given(jnp.tile(z[0], (len(keys), 1)), jnp.asarray(seen), keys=keys)
+    drawn = jax.jit(p.given)(np.tile(z[0], (len(keys), 1)), seen, keys=keys)
     drawn = np.asarray(drawn).reshape(-1, CHANNELS, LENGTH)
     np.testing.assert_array_equal(drawn[..., seen], np.tile(frames[0][:, seen], (len(keys), 1, 1)))
     np.testing.assert_allclose(drawn[..., -1].mean(0), mean[0], atol=0.06 * std.max())
     np.testing.assert_allclose(drawn[..., -1].std(0), std[0], rtol=0.05)
-    cold = p.tempered(jnp.float32(1e-6)).sample(keys=keys[:2])
+    cold = jax.jit(p.tempered(jnp.float32(1e-6)).sample)(keys=keys[:2])
     np.testing.assert_allclose(cold[0], cold[1], rtol=1e-4)
 
 
@@ -154,6 +166,10 @@ def test_a_recurrent_density_starts_as_one_that_expects_half_of_what_was_new_and
 
 def start(prior):
     """Draws from a prior as it starts, [N, E, T]."""
-    variables = prior.init(key=jax.random.key(0))
-    p = prior.distribution(variables, Batch(None), None, train=False)
-    return p.sample(keys=KEYS[:2000]).reshape(-1, CHANNELS, LENGTH)
+
+    @jax.jit
+    def drawn(keys):
+        variables = prior.init(key=jax.random.key(0))
+        return prior.distribution(variables, Batch(None), None, train=False).sample(keys=keys)
+
+    return drawn(KEYS[:2000]).reshape(-1, CHANNELS, LENGTH)
