@@ -1,3 +1,5 @@
+import functools
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -87,6 +89,7 @@ def test_sticking_the_landing_is_the_elbo_with_another_gradient():
     noise = jax.random.normal(jax.random.key(0), (50_000, 1, 1))
     at = jnp.array([[0.4]]), jnp.array([[-0.2]])
 
+    @functools.partial(jax.jit, static_argnums=0)
     def slopes(objective, at, noise):
         return jax.value_and_grad(lambda at: objective(gaussian(*at, noise), beta=2.0).sum())(at)
 
