@@ -69,7 +69,10 @@ class Bad:
         """
         if not self.lines:
             return
-        few = ", ".join(self.lines[:3]) + (", ..." if self.lines[3:] else "")
+        here = f" of {self.what} with"  # the only file is named once
+        few = ", ".join(line.replace(here, " with") for line in self.lines[:3]) + (
+            ", ..." if self.lines[3:] else ""
+        )
         if len(self.lines) > MAX_UNREADABLE * self.total:
             raise InputError(
                 f"{self.what}: {len(self.lines)} of {self.total} lines are not UTF-8 ({few}): save "
@@ -189,7 +192,9 @@ def check_encoding(content: bytes, file: str | Path) -> None:
             raise InputError(f"{file} is {encoding}: save it as UTF-8.")
     zeros = content.count(b"\0")
     if zeros > 1 + content.count(b"\n") + content.count(b"\r"):  # without a mark
-        raise InputError(f"{file} has {zeros} zero bytes, as UTF-16 has: save it as UTF-8.")
+        raise InputError(
+            f"{file} has {zeros} zero bytes, as UTF-16 has, or what is no text: save it as UTF-8."
+        )
 
 
 def only_text(directory: Path) -> bool:
