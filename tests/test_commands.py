@@ -251,6 +251,7 @@ def test_a_commands_help_fits_a_screen_and_its_examples_are_understood(name):
         (("sample", "--workdir=x", "--draw=maybe"), "--draw=maybe must be True or False"),
         (("sample", "--workdir=x", TINY[0]), "sample does not read --config"),
         (("train", TINY[0], "--num=3"), "train does not read --num"),
+        (("train", TINY[0], "--dry_run", "--profile"), "--profile has no effect on --dry_run"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, tuple) else "",
 )

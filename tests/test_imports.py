@@ -49,6 +49,7 @@ ORDER = (
     "export",
     "sweeps",
     "experiment_commands",
+    "run_commands",
     "commands",
     "__main__",
 )
