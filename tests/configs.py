@@ -20,7 +20,7 @@ def tiny(**overrides) -> ml_collections.ConfigDict:
     config.training.ema_decay = 0.9
     config.evaluation.every_steps = 10
     config.evaluation.num_samples = 4
-    config.checkpoint.every_steps = 5
+    config.checkpoint.every_steps = 10
     config.log.every_steps = 4
     config.log.images_every_steps = 0
     config.log.tensorboard = False

@@ -189,14 +189,16 @@ def test_a_full_disk_at_any_moment_loses_nothing(finished, tmp_path, monkeypatch
 
     with monkeypatch.context() as patch:
         patch.setattr("orbax.checkpoint.CheckpointManager.save", no_space)
-        with pytest.raises(CheckpointError, match=r"checkpoint 5 could not be written: .*No space"):
+        with pytest.raises(
+            CheckpointError, match=r"checkpoint 10 could not be written: .*No space"
+        ):
             vae.train(config, tmp_path)
 
     picture = full(tmp_path / "images" / ".samples_00000020.png.tmp")
     with pytest.raises(OSError, match=r"No space left on device.*samples_00000020.png"):
         vae.train(config, tmp_path)
     assert not picture.is_symlink() and read(tmp_path)["status"] == "failed"
-    assert {"10", "15"} & {path.name for path in (tmp_path / "checkpoints").iterdir()}
+    assert "10" in {path.name for path in (tmp_path / "checkpoints").iterdir()}
 
     (tmp_path / "result.json").unlink()
     full(tmp_path / ".result.json.tmp")

@@ -12,8 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from configs import tiny
-from launching import ROOT, launch
-from test_kills import end_at
+from launching import ROOT, end_at, launch
 
 import vae
 from vae import experiments
