@@ -21,7 +21,8 @@ class Busy:
         os.write(self._write, b".")
 
     def send(self, number, seconds=10.0):
-        os.kill(os.getpid(), number)
+        """Sends a signal once the main thread waits: os.kill would come to it in the same thread."""
+        threading.Timer(0.2, os.kill, (os.getpid(), number)).start()
         if select.select([self._read], [], [], seconds)[0]:
             os.read(self._read, 1)
 
@@ -57,7 +58,7 @@ def test_a_second_ctrl_c_ends_a_compilation_and_a_second_sigterm_does_not(busy, 
     monkeypatch.setattr(signal, "getsignal", lambda _: signal.SIG_DFL)  # nothing is ignored here
     with processes.stop_requests() as stop_requested:
         busy.send(signal.SIGTERM)
-        busy.send(signal.SIGTERM, seconds=0.1)
+        busy.send(signal.SIGTERM, seconds=0.4)
         assert stop_requested() and len(said) == 1 and not ended
     with pytest.raises(processes.Interrupted), processes.stop_requests() as stop_requested:
         busy.send(signal.SIGINT)
