@@ -23,7 +23,7 @@ from vae.experiments import load
 DOCS = Path(__file__).resolve().parent
 PICTURES = DOCS / "gallery"
 EXPERIMENTS = DOCS.parent / "experiments"
-LARGEST = 150_000  # bytes of a file
+LARGEST = 250_000  # bytes of a file
 WIDTHS = (1100, 900, 750, 560)  # pixels
 SAMPLES = ("samples_*.png", "samples")
 # What tells most of a run where that is not its samples: its file, and what it shows.
@@ -38,7 +38,11 @@ TELLING = {
         "a latent in each row, by `vae traverse`, of the variant `beta_vae`",
     ),
     "factor_vae": ("traversal_*.png", "a latent in each row, by `vae traverse`"),
-    "moving_digits": ("samples_*.gif", "samples"),
+    "moving_digits": (
+        "prediction_*.gif",
+        "what follows five frames, by `vae predict --first=5 --num=2 --samples=20`: the truth, the "
+        "mean of the samples, and three of them",
+    ),
     "tables": ("samples_*.png", "samples beside the data, of the variant `wine`"),
     "text": ("samples_*.txt", "samples"),
 }

@@ -14,7 +14,7 @@ they are read; `vae/modalities/video/drawn.py` lists the factors.
     python launch.py train --config=experiments/moving_digits.py:linear
     python launch.py predict --workdir=runs/linear --every=3
 
-2026-11-28, one core of an AMD EPYC that a dozen other programs were using, one seed. Frames 6 to 16
+2026-11-28, AMD EPYC, one seed: 137 s on two quiet cores, with start and evaluation. Frames 6 to 16
 of 100 test clips, 20 samples of each:
 
 |             | mean of samples | a sample | best sample | the last frame |

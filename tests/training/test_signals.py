@@ -21,7 +21,7 @@ class Busy:
         os.write(self._write, b".")
 
     def send(self, number, seconds=10.0):
-        """Sends a signal once the main thread waits: os.kill would come to it in the same thread."""
+        """Sends a signal once the main thread waits, for os.kill looks at signals as it ends."""
         threading.Timer(0.2, os.kill, (os.getpid(), number)).start()
         if select.select([self._read], [], [], seconds)[0]:
             os.read(self._read, 1)
