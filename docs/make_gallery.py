@@ -43,6 +43,7 @@ TELLING = {
         "what follows five frames, by `vae predict --first=5 --num=2 --samples=20`: the truth, the "
         "mean of the samples, and three of them",
     ),
+    "solids": ("samples_mixture_*.png", "samples, by `vae sample --prior=mixture`"),
     "tables": ("samples_*.png", "samples beside the data, of the variant `wine`"),
     "text": ("samples_*.txt", "samples"),
 }

@@ -1,7 +1,7 @@
 """A VAE of solids, 32x32x32 voxels: no download.
 
     python launch.py train --config=experiments/solids.py
-    python launch.py sample --workdir=runs/solids
+    python launch.py sample --workdir=runs/solids --prior=mixture
     python launch.py traverse --workdir=runs/solids
     python launch.py inpaint --workdir=runs/solids --box=0,0,0,32,32,16
 

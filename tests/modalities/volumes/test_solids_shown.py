@@ -46,9 +46,11 @@ def test_an_example_does_not_depend_on_what_is_read_beside_it():
 
 
 def test_a_ball_is_seen_as_a_disc_that_is_brightest_towards_the_light():
-    picture = view.shaded(BALL[..., 0])
+    reach = view.extent(BALL)
+    assert reach == pytest.approx(1 + np.linalg.norm(np.argwhere(BALL[..., 0]) - 7.5, axis=1).max())
+    picture = view.shaded(BALL[..., 0], reach=reach)
     seen = picture[..., 0] < 1
-    radius = 6 * view.PIXELS / (0.9 * 16 * np.sqrt(3))  # of the disc, in pixels
+    radius = 6 * view.PIXELS / (2 * reach)  # of the disc, in pixels
     assert abs(seen.sum() / (np.pi * radius**2) - 1) < 0.1
     rows, columns = np.nonzero(seen)
     brightness = picture[seen].mean(-1)
@@ -56,13 +58,13 @@ def test_a_ball_is_seen_as_a_disc_that_is_brightest_towards_the_light():
     middle = (view.PIXELS - 1) / 2
     assert rows[bright].mean() < middle - 5 and columns[bright].mean() < middle - 5
     np.testing.assert_allclose(
-        picture, view.shaded(BALL[..., 0], 125.0), atol=1e-3
+        picture, view.shaded(BALL[..., 0], 125.0, reach=reach), atol=1e-3
     )  # a quarter turn
 
 
 def test_what_is_missing_stays_empty_and_an_empty_solid_is_ground():
     x = np.stack([np.full(EVENT.shape, np.nan), np.zeros(EVENT.shape), BALL]).astype(np.float32)
-    seen = view.pictures(x, EVENT)
+    seen = view.pictures(x, EVENT, reach=view.extent(x))
     assert np.isnan(seen[0]).all() and (seen[1] == 1).all() and (seen[2] < 1).any()
 
 

@@ -32,11 +32,12 @@ def sheet(
 
     A file has the meshes of binary solids, or of what stands beside, as objects of one scene.
     """
-    seen = view.pictures(x, event)
+    reach = view.extent(x) if beside is None else view.extent(x, beside)
+    seen = view.pictures(x, event, reach=reach)
     files = _scene(x if beside is None else beside, event)
     if beside is None:
         return Sheet(grids.grid(seen, title, captions=captions), files=files)
-    other = view.pictures(beside, event)
+    other = view.pictures(beside, event, reach=reach)
     return Sheet(grids.pairs(seen, other, title, names, captions), files=files)
 
 
@@ -52,12 +53,14 @@ def table(
     captions: Sequence[Sequence[str]] = (),
 ) -> Sheet:
     """See `vae/modalities`: R rows of views or slices, with titles over and beside them."""
+    before, after = before or {}, after or {}
+    reach = view.extent(x, *before.values(), *after.values())
     ends = [
-        {name: view.pictures(each, event) for name, each in (end or {}).items()}
+        {name: view.pictures(each, event, reach=reach) for name, each in end.items()}
         for end in (before, after)
     ]
     drawn = grids.rows_of(
-        view.pictures(x, event),
+        view.pictures(x, event, reach=reach),
         title,
         columns=columns,
         rows=rows,
@@ -83,14 +86,12 @@ def animate(
     columns = x.shape[1]
     turns = event.values.kind == "binary"
     frames = max(columns, FRAMES) if turns else columns
-    drawn = [
-        grids.grid(
-            view.pictures(x[:, i * columns // frames], event, view.AZIMUTH + 360 * i / frames),
-            title,
-            captions=captions,
-        )
-        for i in range(frames)
-    ]
+    reach = view.extent(x)
+    drawn = []
+    for i in range(frames):
+        azimuth = view.AZIMUTH + 360 * i / frames
+        seen = view.pictures(x[:, i * columns // frames], event, azimuth, reach=reach)
+        drawn.append(grids.grid(seen, title, captions=captions))
     pictures.save_animation(np.stack(drawn), path)
     return [path]
 
@@ -106,7 +107,9 @@ def file(x: np.ndarray, event: Event) -> tuple[str, bytes]:
 
 def media(x: np.ndarray, event: Event) -> list[tuple[str, bytes]]:
     """See `vae/modalities`: the view of the solid, or its slices."""
-    return [("image/png", pictures.png(grids.as_bytes(view.pictures(x, event))))]
+    return [
+        ("image/png", pictures.png(grids.as_bytes(view.pictures(x, event, reach=view.extent(x)))))
+    ]
 
 
 def _scene(x: np.ndarray, event: Event) -> dict[str, bytes]:

@@ -22,16 +22,17 @@ SURFACE = 0.5  # what divides full from empty
 SMOOTH = 0.8  # voxels, of the field whose slope lights the surface
 
 
-def pictures(x: np.ndarray, event: Event, azimuth: float = AZIMUTH) -> np.ndarray:
+def pictures(x: np.ndarray, event: Event, azimuth: float = AZIMUTH, *, reach: float) -> np.ndarray:
     """Returns solids [..., D, H, W, C] as pictures [..., h, w, 3] in [0, 1], NaN where x is NaN.
 
-    Binary ones are seen from outside; others are three slices through the middle, side by side.
+    Binary ones are seen from outside, as far as `reach` around the middle, which pictures beside
+    each other share; others are three slices through the middle, side by side.
     """
     flat = x.reshape(-1, *event.shape)
     missing = np.isnan(flat).all((1, 2, 3, 4))
     flat = np.nan_to_num(flat, nan=0.0)
     if event.values.kind == "binary":
-        made = np.stack([shaded(solid.max(-1), azimuth) for solid in flat])
+        made = np.stack([shaded(solid.max(-1), azimuth, reach=reach) for solid in flat])
     else:
         made = np.stack([slices(solid) for solid in flat])
         factor = max(1, PIXELS // max(event.places))
@@ -40,14 +41,29 @@ def pictures(x: np.ndarray, event: Event, azimuth: float = AZIMUTH) -> np.ndarra
     return made.reshape(*x.shape[:-4], *made.shape[1:])
 
 
-def shaded(solid: np.ndarray, azimuth: float = AZIMUTH) -> np.ndarray:
+def extent(*solids: np.ndarray) -> float:
+    """Returns how far from the middle solids [..., D, H, W, C] are full, in voxels.
+
+    So far they are seen whole from all sides; where none is full, it is half the diagonal.
+    """
+    farthest = 0.0
+    for x in solids:
+        full = np.argwhere((x.reshape(-1, *x.shape[-4:]) >= SURFACE).any((0, -1)))
+        if len(full):
+            middle = (np.array(x.shape[-4:-1]) - 1) / 2
+            farthest = max(farthest, float(np.linalg.norm(full - middle, axis=1).max()) + 1)
+    return farthest or float(np.linalg.norm(solids[0].shape[-4:-1])) / 2
+
+
+def shaded(solid: np.ndarray, azimuth: float = AZIMUTH, *, reach: float) -> np.ndarray:
     """Returns the view of a solid [D, H, W] in [0, 1] from outside, [PIXELS, PIXELS, 3] in [0, 1].
 
     Args:
       solid: how full each voxel is.
       azimuth: degrees about the upright axis, of where it is seen from.
+      reach: voxels from the middle to each side of the picture.
     """
-    start, along, axes = _rays(solid.shape, azimuth)
+    start, along, axes = _rays(solid.shape, azimuth, reach)
     picture = np.full((PIXELS, PIXELS, 3), GROUND)
     if solid.max() < SURFACE:
         return picture
@@ -94,7 +110,9 @@ def slices(solid: np.ndarray) -> np.ndarray:
 
 
 @functools.lru_cache(128)
-def _rays(shape: tuple[int, int, int], azimuth: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def _rays(
+    shape: tuple[int, int, int], azimuth: float, reach: float
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Returns where rays start [3, PIXELS, PIXELS], and their direction [3], in voxels.
 
     The third, [3, 3], are the axes of who looks: to the right, away, and up.
@@ -103,11 +121,10 @@ def _rays(shape: tuple[int, int, int], azimuth: float) -> tuple[np.ndarray, np.n
     away = np.array([-np.sin(turn) * np.cos(rise), np.cos(turn) * np.cos(rise), -np.sin(rise)])
     right = np.array([np.cos(turn), np.sin(turn), 0.0])
     up = np.cross(right, away)
-    reach = np.linalg.norm(shape) / 2
-    offsets = ((np.arange(PIXELS) + 0.5) / PIXELS * 2 - 1) * reach * 0.9
+    offsets = ((np.arange(PIXELS) + 0.5) / PIXELS * 2 - 1) * reach
     middle = (np.array(shape) - 1) / 2
     start = (
-        (middle - away * reach)[:, None, None]
+        (middle - away * np.linalg.norm(shape) / 2)[:, None, None]
         + right[:, None, None] * offsets
         - up[:, None, None] * offsets[:, None]
     )
