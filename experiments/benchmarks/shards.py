@@ -12,7 +12,7 @@ A million images of 32x32x3, discs of ten colours on shaded grounds, are written
 - step    examples a second of the training step of the default networks (a dense layer of 512),
           on some of the images in memory
 
-    python experiments/benchmarks/shards.py --format=parquet --directory=/tmp/shards
+    python experiments/benchmarks/shards.py --format=parquet --directory=DIR
 
 Files are deleted at the end: 3.2 GB as arrays, 0.6 GB as PNG.
 """
