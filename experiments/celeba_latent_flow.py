@@ -21,6 +21,7 @@ the 35 of the first stages. `launch.py fidelity --features=lite0 --num=960`, aga
 | `celeba_vae.py`, 1,500 steps, its learned prior      | 2,045            | .37       | .00    |
 | the same, `--prior=mixture`                          | 1,939            | .37       | .00    |
 | the same, `--prior=vae`, a second stage              | 1,904            | .40       | .01    |
+| `celeba_gan.py`, 1,500 steps of its 20,000           | 2,241            | .09       | .00    |
 | other real faces                                     | 314              | .71       | .74    |
 
 Most samples are sharp faces, and some are none; the loss of the flow, 1.02, was still falling, and

@@ -63,6 +63,21 @@ def test_figures_of_tasks_stand_below(tmp_path, experiments):
     )
 
 
+def test_tasks_of_runs_that_differ_in_their_data_alone_stay_apart(tmp_path, experiments):
+    out = tmp_path / "RESULTS.md"
+    for name, images, overrides in (("a", 50, {}), ("b", 60, {"data.name": "faces"})):
+        run = tmp_path / name / "run"
+        finished(run, "experiments/small.py", 80.0, **overrides)
+        settings = {"name": overrides.get("data.name", ""), "path": "" if overrides else "x/photos"}
+        (run / "config.json").write_text(json.dumps({"data": settings}))
+        (run / "verify.json").write_text(json.dumps({"images": images, "pixels": {"auroc": 0.5}}))
+        text = write(run.parent, out, experiments=experiments).read_text()
+        assert name == "b" or "| `small`, 1,500 steps | `verify` | 50 |" in text
+    assert "| `small`, photos, 1,500 steps | `verify` | 50 |" in text
+    assert "| `small`, faces, 1,500 steps | `verify` | 60 |" in text
+    assert text == write(run.parent, out, experiments=experiments).read_text()
+
+
 def test_fidelity_of_all_runs_stands_in_one_table(tmp_path, experiments):
     figures = {"frechet": 12.5, "precision": 0.75, "recall": 1e-05}
     for name, experiment in (("a", "small"), ("b", "unpublished")):

@@ -189,7 +189,7 @@ def _section(
             command = ["vae", "train", f"--config={config}", *overrides]
             row = Row((label, *_cells(group, metric, known)), shlex.join(command) if file else "")
             rows.append(row)
-            tasks += [(row.of_tasks, *t) for trial in group for t in _of_tasks(trial.directory)]
+            tasks += [(label, *t) for trial in group for t in _of_tasks(trial.directory)]
     return Section(title, rows, tasks)
 
 

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import datetime
 import re
+from collections.abc import Sequence
 from itertools import zip_longest
 from pathlib import Path
 from typing import NamedTuple
@@ -42,7 +43,7 @@ COLUMNS = (
     "minutes a run",
     "hardware",
 )
-HERE, STEPS = COLUMNS.index("here"), COLUMNS.index("steps")
+DATA, HERE, STEPS = (COLUMNS.index(name) for name in ("data", "here", "steps"))
 NOT_RUN = "not run"
 TASK_COLUMNS = ("variant", "of its tasks", "examples", "figures")
 COMPARED = "Samples and reconstructions compared"
@@ -67,14 +68,28 @@ class Row(NamedTuple):
     def was_run(self) -> bool:
         return self.cells[HERE] != NOT_RUN
 
-    @property
-    def of_tasks(self) -> str:
-        """Returns the first cell of the row of its tasks."""
-        return f"{self.variant}, {self.cells[STEPS]} steps"
+
+def of_tasks(rows: Sequence[Row]) -> dict[str, str]:
+    """Returns what the runs of each row are called beside their tasks, by the row's first cell.
+
+    It is the variant and the steps; where others would be called so, too, with the name of the
+    data, or else all of the first cell.
+    """
+    names: dict[str, str] = {}
+    for form in (
+        lambda row: row.cells[0],
+        lambda row: f"{row.variant}, {row.cells[DATA].partition(',')[0]}",
+        lambda row: row.variant,
+    ):
+        called = [f"{form(row)}, {row.cells[STEPS]} steps" for row in rows]
+        for row, name in zip(rows, called, strict=True):
+            if called.count(name) == 1:
+                names[row.cells[0]] = name
+    return names
 
 
 class Section(NamedTuple):
-    """An experiment file's rows, and those of the tasks on its runs."""
+    """An experiment file's rows, and those of tasks, each with its run's first cell in front."""
 
     title: str
     rows: list[Row]
@@ -90,7 +105,7 @@ def merge(old: Section, new: Section) -> Section:
     order = list(dict.fromkeys(row.variant for row in (*new.rows, *old.rows)))
     merged = sorted(rows.values(), key=lambda row: order.index(row.variant))
     tasks = {row[:2]: row for row in (*old.tasks, *new.tasks)}
-    named = {row.of_tasks for row in merged}
+    named = {row.cells[0] for row in merged}
     return Section(new.title, merged, [row for row in tasks.values() if row[0] in named])
 
 
@@ -146,12 +161,15 @@ def _compared(sections: dict[str, Section]) -> list[str]:
     """
     found = []
     for name, section in sections.items():
-        data = {row.of_tasks: row.cells[1] for row in section.rows}
+        data, called = (
+            {row.cells[0]: row.cells[DATA] for row in section.rows},
+            of_tasks(section.rows),
+        )
         for variant, task, examples, figures in section.tasks:
             of_each = dict(_FIGURE.findall(figures))
             if task.startswith("`fidelity") and of_each:
                 features = task.partition("features")[2]
-                row = (data.get(variant, ""), name, variant, task, examples)
+                row = (data[variant], name, called[variant], task, examples)
                 found.append((row[0], features, row, of_each))
     if not found:
         return []
@@ -165,7 +183,9 @@ def _compared(sections: dict[str, Section]) -> list[str]:
 def _render(name: str, section: Section) -> str:
     lines = [f"## {name}", "", section.title, "", *_table(COLUMNS, [r.cells for r in section.rows])]
     if section.tasks:
-        lines += ["", *_table(TASK_COLUMNS, section.tasks)]
+        called = of_tasks(section.rows)
+        tasks = [(called[first], *cells) for first, *cells in section.tasks]
+        lines += ["", *_table(TASK_COLUMNS, tasks)]
     commands = [row.command for row in section.rows]
     return "\n".join([*lines, "", "```", *commands, "```", ""])
 
@@ -193,5 +213,7 @@ def _parse(text: str) -> dict[str, Section] | None:
         commands += [""] * (len(rows) - len(commands))
         title = lines[1] if len(lines) > 1 else ""
         made = [Row(cells, command) for cells, command in zip(rows, commands, strict=False)]
-        sections[name] = Section(title, made, tasks)
+        first = {name: cell for cell, name in of_tasks(made).items()}
+        known = [(first[c[0]], *c[1:]) for c in tasks if c[0] in first]
+        sections[name] = Section(title, made, known)
     return sections
