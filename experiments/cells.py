@@ -20,7 +20,7 @@ Your own cells are an .h5ad file, a folder of Cell Ranger, a Market matrix, or a
 Fewer than a thousand cells are learned by heart: give them `--config.optimizer.weight_decay=2`.
 
 2026-11-27, two quiet cores of an AMD EPYC, one seed: 22 s with start and evaluation, 28 s of
-processor time. scvi-tools, beside it on the same cells, took 2 to 6.5 times as long and reached a
+processor time. scvi-tools, beside it on the same cells, took 1.8 to 6.5 times as long and reached a
 lower likelihood (`experiments/benchmarks/README.md`). The negative ELBO of the 400 test cells is
 450.8 +- 4.0, their NLL 449.0 +- 4.0 nats (K = 1000).
 What is recovered, by `python experiments/benchmarks/cells.py recovery --workdir=runs/cells`:
