@@ -120,7 +120,10 @@ class Checkpoints:
         if if_best and not (math.isfinite(score) and score > best):
             return
         scores = {BEST: float(score)} if math.isfinite(score) else {}
-        state = _on_host(state)
+        # One copy on the host: from devices Orbax copies all again, and cuts arrays by a program
+        # for each shape. Several processes write their own parts.
+        if jax.process_count() == 1:
+            state = jax.device_get(state)
         record = {"sha256": digest(state), "arrays": arrays_of(state), "metrics": scores}
         if scores:
             self._scores[step] = scores[BEST]
@@ -328,17 +331,6 @@ class Checkpoints:
     def _best(self, steps: Sequence[int]) -> int | None:
         scores = {step: self._scores[step] for step in steps if step in self._scores}
         return max(scores, key=lambda step: (scores[step], step), default=None)
-
-
-def _on_host(state: Any) -> Any:
-    """Returns the arrays as one copy on the host, which is digested and written.
-
-    From the devices Orbax would copy them a second time, and cut each there into as many parts as
-    there are devices, by a program for each shape. Several processes write their own parts.
-    """
-    if jax.process_count() > 1:
-        return state
-    return jax.device_get(state)
 
 
 class _Keep(policies.PreservationPolicy):

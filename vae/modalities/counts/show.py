@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 
 import numpy as np
 
+from vae.modalities import scripts
 from vae.modalities.sheets import Sheet
 from vae.modalities.tables import show as tables
 from vae.probability.event import Event
@@ -61,6 +61,4 @@ def likeness(x: np.ndarray, others: np.ndarray, event: Event) -> dict[str, float
     return {"mse": error, "correlation": float(of.mean()) if len(of) else 0.0}
 
 
-def script() -> str:
-    """See `vae/modalities`: `show.js`."""
-    return Path(__file__).with_suffix(".js").read_text("utf-8")
+script = scripts.beside(__file__)

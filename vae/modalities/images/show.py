@@ -12,7 +12,7 @@ import jax
 import numpy as np
 from PIL import Image
 
-from vae.modalities import grids, pictures
+from vae.modalities import grids, pictures, scripts
 from vae.modalities.sheets import Sheet, along
 from vae.probability import similarity
 from vae.probability.event import Event
@@ -138,6 +138,4 @@ def _size(image: Image.Image, kind: str, **settings: Any) -> int:
     return file.tell()
 
 
-def script() -> str:
-    """See `vae/modalities`: `show.js`."""
-    return Path(__file__).with_suffix(".js").read_text("utf-8")
+script = scripts.beside(__file__)

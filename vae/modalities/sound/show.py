@@ -12,7 +12,7 @@ import numpy as np
 from PIL import Image
 
 from vae.data.distance import errors
-from vae.modalities import grids, pictures
+from vae.modalities import grids, pictures, scripts
 from vae.modalities.sheets import Sheet, along, in_rows
 from vae.modalities.sound import spectral
 from vae.modalities.sound.codec import Codec, of_event
@@ -276,6 +276,4 @@ def _wave(sound: np.ndarray, samples: int) -> np.ndarray:
     return picture
 
 
-def script() -> str:
-    """See `vae/modalities`: `show.js`."""
-    return Path(__file__).with_suffix(".js").read_text("utf-8")
+script = scripts.beside(__file__)

@@ -10,6 +10,7 @@ import numpy as np
 
 from vae.data.given import as_array
 from vae.errors import InputError
+from vae.modalities import scripts
 from vae.modalities.sheets import Sheet, in_rows
 from vae.modalities.tables.csv_file import write_csv
 from vae.probability.event import Event
@@ -162,6 +163,4 @@ def _raw(x: np.ndarray, event: Event) -> np.ndarray:
     return raw.astype(np.float64)
 
 
-def script() -> str:
-    """See `vae/modalities`: `show.js`."""
-    return Path(__file__).with_suffix(".js").read_text("utf-8")
+script = scripts.beside(__file__)

@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from vae.modalities import scripts
 from vae.modalities.sheets import Sheet, in_rows
 from vae.modalities.text.tokens import texts
 from vae.probability.event import Event
@@ -101,11 +102,6 @@ def animate(
     return []
 
 
-def script() -> str:
-    """See `vae/modalities`: `show.js`."""
-    return Path(__file__).with_suffix(".js").read_text("utf-8")
-
-
 def _shown(x: np.ndarray, event: Event) -> list:
     """Returns the texts of x [..., T, 1], in lists [...]; "" where all of one is missing."""
     there = (np.asarray(x)[..., 0] >= 0).any(-1)
@@ -158,3 +154,6 @@ def _page(blocks: Sequence[Block], title: str) -> np.ndarray:
                 y += page.LINE
         y += page.LINE / 2
     return page.composed([], labels, title, WIDTH, int(y), ground=255)
+
+
+script = scripts.beside(__file__)

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from vae.files import whole
-from vae.modalities import grids, images
+from vae.modalities import grids, images, scripts
 from vae.modalities.sheets import Sheet, along, in_rows
 from vae.modalities.video import encoding
 from vae.probability.event import Event
@@ -196,6 +196,4 @@ def code_length(x: np.ndarray) -> None:
     return
 
 
-def script() -> str:
-    """See `vae/modalities`: `show.js`."""
-    return Path(__file__).with_suffix(".js").read_text("utf-8")
+script = scripts.beside(__file__)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from vae.modalities import grids, pictures
+from vae.modalities import grids, pictures, scripts
 from vae.modalities.sheets import Sheet, along
 from vae.modalities.volumes import mesh, view
 from vae.probability.event import Event
@@ -158,6 +158,4 @@ def code_length(x: np.ndarray) -> None:
     return
 
 
-def script() -> str:
-    """See `vae/modalities`: `show.js`."""
-    return Path(__file__).with_suffix(".js").read_text("utf-8")
+script = scripts.beside(__file__)
