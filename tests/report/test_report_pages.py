@@ -11,6 +11,7 @@ from vae import commands
 from vae.config import base, to_dict
 from vae.config.mapping import override
 from vae.errors import InputError
+from vae.evaluation.evaluator import NO_BOUND
 from vae.report import media, report
 from vae.report.compare_page import write as write_comparison
 from vae.report.curves import Curve, charts
@@ -172,6 +173,17 @@ def test_runs_are_compared_on_a_page(tmp_path):
     assert "different data" in page and "<b>80" not in page
     with pytest.raises(InputError, match=r"ends in \.html"):
         write_comparison([tmp_path / "a", tmp_path / "b"], tmp_path / "both.pdf")
+
+
+def test_figures_that_are_no_bounds_are_not_the_best(tmp_path):
+    folders = [tmp_path / name for name in "abc"]
+    for folder, elbo in zip(folders, (-90.0, -80.0, -12.0), strict=True):
+        made(folder, metrics={"test/elbo": elbo, "test/psnr": -elbo})
+    result = json.loads((folders[2] / "result.json").read_text())
+    result["protocol"]["bound"] = NO_BOUND
+    (folders[2] / "result.json").write_text(json.dumps(result))
+    page = write_comparison(folders, tmp_path).read_text()
+    assert re.findall(r"<b>(-?\d.*)</b>", page) == ["-80.00", "90.00"]
 
 
 def test_curves_of_one_run_are_by_split_and_of_several_by_run():

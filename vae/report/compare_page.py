@@ -19,6 +19,7 @@ BETTER = {
     **dict.fromkeys(("elbo", "nll_reverse", "psnr", "ssim", "accuracy"), max),
     **dict.fromkeys(("nll", "nll_ais", "bits_per_dim", "perplexity"), min),
 }
+OF_DENSITY = ("elbo", "nll", "bits_per_dim", "perplexity")  # of some models they are no bounds
 
 
 def write(directories: Sequence[str | Path], out: Path) -> Path:
@@ -92,18 +93,22 @@ def _digest(run: runs.Summary) -> str:
 def _marked(found: compare.Comparison, split: str, *, one_data: bool) -> list[list[str | Markup]]:
     """Returns the rows of a split's figures, of one data set with the best of a row in bold."""
     rows: list[list[str | Markup]] = []
+    bounded = [run.bounded for run in found.runs]
     for name, *cells in found.metrics(split):
-        values = [x for x in found.figures[name] if x is not None]
-        better = BETTER.get(name.removeprefix(split))
-        best = None
-        if better and one_data and len(set(values)) > 1:
-            best = better(values)
+        own = name.removeprefix(split)
+        values = [
+            x if own not in OF_DENSITY or bound else None
+            for x, bound in zip(found.figures[name], bounded, strict=True)
+        ]
+        known = {x for x in values if x is not None}
+        better = BETTER.get(own)
+        best = better(known) if better and one_data and len(known) > 1 else None
         rows.append(
             [
-                name.removeprefix(split).replace("_", " "),
+                own.replace("_", " "),
                 *(
                     Markup("<b>{}</b>").format(cell) if best is not None and x == best else cell
-                    for cell, x in zip(cells, found.figures[name], strict=True)
+                    for cell, x in zip(cells, values, strict=True)
                 ),
             ]
         )

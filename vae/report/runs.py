@@ -75,6 +75,13 @@ class Summary:
         own = [n for s in SPLITS for n in metrics if n.startswith(s) and not n.endswith("_stderr")]
         return next((name for name in (*MAIN, *own) if name in metrics), "")
 
+    @property
+    def bounded(self) -> bool:
+        """Returns whether its figures of log p(x) are those of a density, as far as is known."""
+        from vae.evaluation.evaluator import NO_BOUND, NO_DENSITY
+
+        return self.result.get("protocol", {}).get("bound") not in (NO_BOUND, NO_DENSITY)
+
     def figure(self, name: str) -> str:
         """Returns a metric with its standard error; "" if it has none."""
         value, error = self.metrics.get(name), self.metrics.get(f"{name}_stderr")

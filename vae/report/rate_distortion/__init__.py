@@ -161,12 +161,9 @@ def _check(found: Sequence[Summary]) -> None:
     Raises:
       InputError: one has none, or its data are others.
     """
-    from vae.evaluation.evaluator import NO_BOUND
-
     first = found[0]
     for run in found:
-        bound = run.result.get("protocol", {}).get("bound")
-        if bound == NO_BOUND or any(run.metrics.get(name) is None for name in NEEDED.values()):
+        if not run.bounded or any(run.metrics.get(name) is None for name in NEEDED.values()):
             raise InputError(
                 f"{run.directory} has no rate: its result has no KL of a density q(z | x) to the "
                 "prior over test examples; leave it out."
