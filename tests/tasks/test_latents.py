@@ -39,6 +39,7 @@ def test_a_file_has_the_latents_of_every_example_in_order(spatial, tmp_path):
     output = encode(spatial, split="all", log_std=True, out=path)
     assert output.figures == {"step": 0, "examples": 350, "z": [2, 2, 3]}
     found, dataset = latents.read(path), spatial.dataset()
+    assert "name" not in found
     assert [len(found[name]) for name in ("z", "log_std", "labels", "split", "index")] == [350] * 5
     raw, _ = dataset.test.read(np.arange(40))
     q = spatial.encode(raw.values / np.float32(16))

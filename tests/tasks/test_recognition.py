@@ -256,6 +256,7 @@ def test_a_training_image_is_found_as_its_own_nearest(run, monkeypatch):
     for space in ("values", "latents"):
         np.testing.assert_allclose(result[space]["samples"], 0, atol=1e-5)
         assert min(result[space]["test"]) > 0.01
+        assert result[space]["nearest"] == ["train 7", "train 1200"]
 
 
 def test_a_mirrored_training_image_is_found_where_training_mirrors(run, monkeypatch):

@@ -23,7 +23,7 @@ from vae.data.lengths import lengths_of
 from vae.data.order import Blocks
 from vae.data.scales import Scales, unit_scales
 from vae.data.splits import digests
-from vae.errors import InputError
+from vae.errors import InputError, readable
 from vae.probability.event import Event, Values
 
 logger = logging.getLogger(__name__)
@@ -55,6 +55,8 @@ class Examples(Protocol):
       shape: (*places, C).
       identities: [N] int32, whose each example is (who is in a picture), or None where that is not
         known. Models are not given it.
+      names: [N] str, what each example is called where it comes from: a file in its folder, a cell
+        by its barcode; None where they have no names.
       lengths: [N] int32, the positions along the first axis that each ragged example has; None
         where all have as many as the shape, or where that is not known.
       blocks: which consecutive examples are read together; None where each is read by itself.
@@ -62,6 +64,7 @@ class Examples(Protocol):
 
     shape: tuple[int, ...]
     identities: np.ndarray | None
+    names: np.ndarray | None = None
     lengths: np.ndarray | None = None
     blocks: Blocks | None = None
 
@@ -124,6 +127,7 @@ class ArrayExamples(Examples):
     ok: np.ndarray
     resident: bool = False  # small enough for the device, see `table`
     identities: np.ndarray | None = None
+    names: np.ndarray | None = None
     lengths: np.ndarray | None = None
 
     @property
@@ -164,9 +168,13 @@ class ArrayExamples(Examples):
         start, stop = (int(indices[0]), int(indices[-1]) + 1) if len(indices) else (0, 0)
         consecutive = np.array_equal(indices, np.arange(start, stop))
         at = slice(start, stop) if consecutive else indices  # a view
-        identities, lengths = (rows_at(each, at) for each in (self.identities, self.lengths))
         return replace(
-            self, raw=self.raw.at(at), ok=self.ok[at], identities=identities, lengths=lengths
+            self,
+            raw=self.raw.at(at),
+            ok=self.ok[at],
+            identities=rows_at(self.identities, at),
+            names=rows_at(self.names, at),
+            lengths=rows_at(self.lengths, at),
         )
 
     def table(self) -> Raw | None:
@@ -181,6 +189,12 @@ class ArrayExamples(Examples):
 def rows_at(known: np.ndarray | None, indices: Any) -> np.ndarray | None:
     """Returns these rows of what is known of examples; None where it is not known."""
     return None if known is None else known[indices]
+
+
+def called(examples: Examples, split: str, rows: Sequence[int] | np.ndarray) -> list[str]:
+    """Returns what examples of a split are called: "test 3", where they have no names."""
+    names = examples.names
+    return [f"{split} {row}" if names is None else readable(names[row]) for row in rows]
 
 
 def in_memory(values: np.ndarray, labels: np.ndarray | None = None) -> ArrayExamples:
@@ -343,4 +357,10 @@ def load_in_memory(examples: Examples, threads: int) -> ArrayExamples:
             pool.shutdown(wait=False, cancel_futures=True)
             raise
     raw, ok = jax.tree.map(lambda *columns: np.concatenate(columns), *parts)
-    return ArrayExamples(raw, ok, identities=examples.identities, lengths=examples.lengths)
+    return ArrayExamples(
+        raw,
+        ok,
+        identities=examples.identities,
+        names=examples.names,
+        lengths=examples.lengths,
+    )

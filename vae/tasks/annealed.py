@@ -13,7 +13,7 @@ import numpy as np
 from scipy.special import logsumexp
 
 from vae.data.batches import apply_in_batches
-from vae.data.examples import Raw
+from vae.data.examples import Raw, called
 from vae.data.prepare import first_examples
 from vae.errors import InputError
 from vae.evaluation import annealing
@@ -49,7 +49,7 @@ def of_split(run: Run, split: str, num: int, settings: Settings) -> dict[str, An
     """Returns the figures of the first examples of a split."""
     dataset = run.dataset()
     x, y, *_ = first_examples(dataset, split, num, run.config)
-    names = [f"{split} {i}" for i in range(len(x))]
+    names = called(getattr(dataset, split), split, range(len(x)))
     facts = {
         "data": dataset.description,
         "split": f"{run.config.data[split]} (its first {len(x)} examples)",

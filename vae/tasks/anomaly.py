@@ -31,6 +31,7 @@ from scipy.special import logsumexp
 
 from vae.annotations import Count, Seed
 from vae.data.distance import errors
+from vae.data.examples import called
 from vae.data.prepare import first_examples
 from vae.evaluation import calibration
 from vae.evaluation.detection import auroc, complexity_warning, rank_correlation, roc
@@ -70,7 +71,7 @@ def anomaly(
     """Scores how unusual examples are, and how well the scores tell outliers from them.
 
     It draws the histogram of each score and, with outliers, the ROCs. It writes a CSV with a line
-    for each example (its file or index, whether it is an outlier, its scores with their p-values
+    for each example (its name or index, whether it is an outlier, its scores with their p-values
     under validation examples, and the example if it is text) and a JSON of figures, both named
     after the outliers or your files. It also says whether p-values of test examples are uniform:
     how often an alarm at 1% and 5% is false. The most unusual examples are printed.
@@ -113,7 +114,7 @@ def anomaly(
         x = as_data(x, run)
     else:
         x, labels, *_ = first_examples(run.dataset(), "test", num, run.config)
-        names = [f"test {i}" for i in range(len(x))]
+        names = called(run.dataset().test, "test", range(len(x)))
     given = len(x)
     if outliers:
         others, other_names = read_outliers(outliers, run, num)

@@ -11,6 +11,7 @@ from typing import Any, Literal
 import numpy as np
 
 from vae.annotations import Count
+from vae.data.examples import Examples
 from vae.errors import InputError
 from vae.files import user_path
 from vae.run import Run
@@ -47,8 +48,9 @@ def encode(
     """Writes the latents of a data set, or of your own examples, into an .npz file.
 
     z has the means of q(z | x): [N, h, w, c] where latents have places, else [N, D]. Beside it are
-    the labels or attributes with their names, split and index (file for your own), the mean and
-    std of each channel of z over training examples, and step and params_sha256 of the run.
+    the labels or attributes with their names, split and index (file for your own), name where
+    examples have one (a file, a cell's barcode), the mean and std of each channel of z over
+    training examples, and step and params_sha256 of the run.
 
     Examples:
       vae encode --workdir=runs/digits --split=all --log_std --out=latents.npz
@@ -148,8 +150,10 @@ def _splits(
     run: Run, encoder: Any, names: Sequence[str], grid: tuple[int, ...], log_std: bool
 ) -> Iterator[dict[str, np.ndarray]]:
     """Yields the columns of the file for some splits, batch by batch."""
-    for name in names:
-        for batch in encoder()(getattr(run.dataset(), name)):
+    splits = {name: getattr(run.dataset(), name) for name in names}
+    called = _names(splits)
+    for name, split in splits.items():
+        for batch in encoder()(split):
             ok, columns = batch.ok, {"z": latents.in_places(batch.mean, grid)}
             if log_std:
                 if batch.log_std is None:
@@ -160,7 +164,18 @@ def _splits(
                 columns["log_std"] = latents.in_places(batch.log_std, grid)
             columns["attributes" if run.attributes else "labels"] = batch.label
             columns |= {"split": np.full(len(ok), name, "U5"), "index": batch.row}
+            if called:
+                columns["name"] = called[name][batch.row]
             yield {key: column[ok] for key, column in columns.items()}
+
+
+def _names(splits: Mapping[str, Examples]) -> dict[str, np.ndarray]:
+    """Returns the names of the examples of each split, all of one width; {} without names."""
+    found = {name: split.names for name, split in splits.items() if split.names is not None}
+    if len(found) < len(splits):
+        return {}
+    width = max(len(each) for names in found.values() for each in names)
+    return {name: names.astype(f"U{width}") for name, names in found.items()}
 
 
 def _own(

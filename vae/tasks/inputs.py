@@ -13,7 +13,7 @@ import numpy as np
 from vae import modalities
 from vae.data.attributes import FILE
 from vae.data.batches import HostBatch
-from vae.data.examples import Dataset, Raw, read_complete
+from vae.data.examples import Dataset, Raw, called, read_complete
 from vae.data.fields import field_with, fields_of, told, without_field
 from vae.data.labels import class_name
 from vae.data.prepare import first_examples, prepare
@@ -224,7 +224,7 @@ def given(
     if not files:
         dataset = run.dataset()
         batch = first_examples(dataset, "test", num or usual, run.config)
-        names = [f"test {i}" for i in range(len(batch.x))]
+        names = called(dataset.test, "test", range(len(batch.x)))
         return Given(batch.x, batch.y if condition else None, names, dataset)
     refuse(OF_THE_DATA, num=num)
     x, names = run.modality.read_files(files, event or run.event, run.config.data)

@@ -9,7 +9,7 @@ import numpy as np
 from vae import terminal
 from vae.annotations import Count, Seed
 from vae.data.distance import distance
-from vae.data.examples import Dataset, read_complete
+from vae.data.examples import Dataset, called, read_complete
 from vae.data.prepare import first_examples
 from vae.evaluation.fidelity import squared_distances
 from vae.modalities.sheets import Sheet
@@ -53,9 +53,10 @@ def nearest(
 
     Returns:
       The paths of the sheets and the figures, and {"step", "seed", "prior", "values" and
-      "latents": {"samples": [num], "test": [...]}}, the distances to the nearest example: Euclidean
-      ones, or where values are tokens or may be missing, those of `vae/data/distance.py`; if
-      training mirrored, also "mirrored", whether the nearest to a sample is a mirrored one.
+      "latents": {"samples": [num], "test": [...], "nearest": [num]}}, the distances to the nearest
+      example and what the samples' nearest are called. Distances are Euclidean, or where values are
+      tokens or may be missing, those of `vae/data/distance.py`. If training mirrored, there is also
+      "mirrored", whether the nearest to a sample is a mirrored one.
     """
     dataset = run.dataset()
     fitted = fit_prior(run, prior) if prior else None
@@ -80,6 +81,7 @@ def nearest(
         texts.append(sheet.text)
         first = distances[:, 0].tolist()
         result[space] = {"samples": first[:num], "test": first[num:]}
+        result[space]["nearest"] = called(dataset.train, "train", index[:num, 0])
         if run.config.data.flip:
             result[space]["mirrored"] = mirrored[:num, 0].tolist()
     write_json(run.out / "nearest.json", result)

@@ -107,6 +107,8 @@ def test_an_h5ad_is_read_in_memory_and_from_its_file(tmp_path, load, layer, devi
     assert data.event.names == (GENES[::-1] if layer == "raw" else GENES)
     np.testing.assert_array_equal(in_order(rows_of(data)), in_order(expected))
     raw, _ = data.train.read(np.arange(len(data.train)))
+    rows = [int(name[1:]) for name in data.train.names]
+    np.testing.assert_array_equal(raw.values, expected[rows])
     largest, total = raw.values.max(), np.median(raw.values.sum(1))
     assert (data.event.values.scale, data.event.values.total) == (largest, total)
 

@@ -20,6 +20,7 @@ from vae.modalities.counts.tasks.differential import differential, of_changes
 from vae.modalities.counts.tasks.express import express
 from vae.models.data import Data
 from vae.run import Run
+from vae.tasks.encode import encode
 
 
 @pytest.fixture(scope="module")
@@ -80,6 +81,12 @@ def test_expression_and_latents_are_written_beside_the_counts(run, tmp_path):
     np.testing.assert_allclose(imputed[x == 0], own[x == 0], rtol=1e-4)
     each = [shares(run, z, [np.full(240, k)]) for k in range(3)]
     np.testing.assert_allclose(expression, np.mean(each, 0) * run.event.values.total, rtol=1e-4)
+    encode(run, split="all", out=tmp_path / "latents.npz")
+    with np.load(tmp_path / "latents.npz") as found:
+        place = {name: i for i, name in enumerate(cells.names)}
+        rows = [place[name] for name in found["name"]]
+        assert sorted(rows) == list(range(240))
+        np.testing.assert_allclose(found["z"], z[rows], rtol=1e-4, atol=1e-6)
     again = h5ad.read(path, "", 2**30)  # the file is cells again, with what it had
     np.testing.assert_array_equal(again.counts.values.toarray(), x)
     assert again.columns.keys() == cells.columns.keys()

@@ -6,7 +6,7 @@ from PIL import Image
 
 from vae import modalities
 from vae.data.batches import Batches, evaluation_batches
-from vae.data.examples import read_complete
+from vae.data.examples import called, read_complete
 from vae.errors import InputError
 from vae.modalities.images import folder
 from vae.modalities.images.decoding import Fit, fit_image, fit_images, open_image
@@ -50,6 +50,10 @@ def test_lazy_equals_in_memory(configure, write_images, tmp_path):
     assert memory.train.table() is not None and lazy.train.table() is None
     for split in ("train", "valid", "test"):
         a, b = getattr(memory, split), getattr(lazy, split)
+        np.testing.assert_array_equal(a.names, b.names)
+        files = [np.array(Image.open(tmp_path / name)) for name in a.names[a.ok]]
+        np.testing.assert_array_equal(files, a.values[a.ok])
+        assert called(b, split, [0, 1]) == a.names[:2].tolist()
         for x, y in zip(
             evaluation_batches(a, 16), evaluation_batches(b, 16, threads=2), strict=True
         ):

@@ -62,6 +62,7 @@ class CellExamples(Examples):
       rows: [n], which of the N.
       labels: classes [n] int32 or attributes [n, A] float32.
       genes: [f], which of the F.
+      names: [n] str.
     """
 
     counts: Matrix
@@ -69,6 +70,7 @@ class CellExamples(Examples):
     labels: np.ndarray
     genes: np.ndarray
     what: str
+    names: np.ndarray
 
     identities = None
 
@@ -84,7 +86,12 @@ class CellExamples(Examples):
         return len(self.rows)
 
     def take(self, indices: np.ndarray) -> CellExamples:
-        return replace(self, rows=self.rows[indices], labels=self.labels[indices])
+        return replace(
+            self,
+            rows=self.rows[indices],
+            labels=self.labels[indices],
+            names=self.names[indices],
+        )
 
     def evidence(self, sample: np.ndarray) -> Iterator[bytes]:
         yield self.labels.tobytes()
@@ -136,7 +143,9 @@ def source(cells: Cells, config: ConfigDict) -> Source:
     labels, _, classes, number, attributes = classes_of(given, {"train": every}, cells.what)
     rows = order([(digest(name.encode()), i) for i, name in enumerate(cells.names.tolist())])
     genes = np.arange(len(cells.genes))
-    examples = CellExamples(cells.counts, rows, labels["train"][rows], genes, cells.what)
+    examples = CellExamples(
+        cells.counts, rows, labels["train"][rows], genes, cells.what, cells.names[rows]
+    )
     return Source(
         splits={"train": examples},
         values=Values("counts"),
@@ -217,7 +226,7 @@ def dense(cells: Cells, event: Event, rows: np.ndarray) -> np.ndarray:
         genes = places_of(cells.genes, event.names, cells.what)
     check_memory(8 * len(rows) * len(genes), cells.what)
     labels = np.full(len(rows), -1, np.int32)
-    examples = CellExamples(cells.counts, rows, labels, genes, cells.what)
+    examples = CellExamples(cells.counts, rows, labels, genes, cells.what, cells.names[rows])
     return examples.read(np.arange(len(rows)))[0].values
 
 

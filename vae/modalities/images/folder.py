@@ -58,6 +58,10 @@ class FileExamples(Examples):
     def __len__(self) -> int:
         return len(self.paths)
 
+    @property
+    def names(self) -> np.ndarray:  # type: ignore[override]  # a field of others
+        return np.array([pages.shown(path) for path in self.paths], dtype=object)
+
     def take(self, indices: np.ndarray) -> FileExamples:
         return replace(
             self,

@@ -54,6 +54,10 @@ class FileExamples(Examples):
     def nbytes(self) -> int:
         return super().nbytes * np.dtype(self.codec.dtype).itemsize
 
+    @property
+    def names(self) -> np.ndarray:  # type: ignore[override]  # a field of others
+        return self.paths
+
     def __len__(self) -> int:
         return len(self.paths)
 

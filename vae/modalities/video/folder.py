@@ -37,12 +37,12 @@ class FileExamples(Examples):
     root: str  # a folder, or an archive
     content: Callable[[str], str | bytes]  # a path in root -> where the file lies, or its bytes
     files: Mapping[str, Sequence[str]]  # the files of each clip, by its name
-    names: np.ndarray  # [N] of str
     labels: np.ndarray  # [N] int32 or [N, A] float32
     identities: np.ndarray | None
     form: Form
     fit: Fit
     unreadable: Unreadable
+    names: np.ndarray  # [N] of str
     lengths: np.ndarray | None  # as the headers say them
 
     @property
@@ -127,12 +127,12 @@ def read(place: Place, config: ConfigDict, like: Form | None) -> Source:
         place.root,
         place.content,
         files,
-        np.array(kept, dtype=object),
         named.labels,
         named.identities,
         like,
         fit,
         Unreadable(root, len(kept)),
+        np.array(kept, dtype=object),
         lengths,
     )
     found = folders.by_split(split, [folders.digest(name) for name in kept])

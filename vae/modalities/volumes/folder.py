@@ -50,6 +50,7 @@ def read(place: Place, config: ConfigDict, size: Size, known: Range = ()) -> Sou
             Raw(unit[name], named.labels[rows]),
             ok[rows],
             identities=rows_at(named.identities, rows),
+            names=np.array(kept, dtype=object)[rows],
         )
         for name, rows in ordered.items()
     }
