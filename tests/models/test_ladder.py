@@ -1,6 +1,7 @@
 """A ladder of groups: closed forms against samples, one path down for inference and generation."""
 
 import functools
+import math
 
 import jax
 import jax.numpy as jnp
@@ -9,6 +10,8 @@ import pytest
 
 from vae.models.emission import Emission
 from vae.models.ladder import Ladder
+from vae.models.priors.mixture import Mixture
+from vae.models.priors.paths import diffusion
 from vae.networks.ladder import BottomUp, TopDown
 from vae.probability.distributions import example_keys, sample_keys
 from vae.probability.event import BINARY, Event
@@ -16,14 +19,18 @@ from vae.probability.likelihoods import Bernoulli
 from vae.probability.terms import Batch, log_weights
 
 
-def ladder(shape, groups, *, stem_stride=1, width=6, channels=2):
+def ladder(shape, groups, *, stem_stride=1, width=6, channels=2, prior=None):
     common = {"groups": groups, "widths": (width,) * len(groups), "stem_stride": stem_stride}
     likelihood = Bernoulli()
     down = TopDown(
         channels=channels, places=shape[:-1], outputs=likelihood.outputs(shape[-1]), **common
     )
     emission = Emission(down, likelihood, Event(shape, BINARY))
-    return Ladder(encoder=BottomUp(**common), emission=emission)
+    return Ladder(
+        encoder=BottomUp(**common),
+        emission=emission,
+        prior=prior and prior(channels * math.prod(down.top), down.top),
+    )
 
 
 @functools.cache
@@ -104,6 +111,51 @@ def test_closed_form_divergence_is_the_mean_of_the_sampled_one():
     error = np.std(sampled, axis=0) / np.sqrt(len(sampled))
     assert (terms.kl > 0.01).all()
     assert (np.abs(terms.kl.sum(0) - sampled.mean(0)) < 4 * error).all()
+
+
+def topped(prior):
+    """A ladder, the same with a prior of the topmost group, variables of both, and images."""
+    plain, variables, batch = example((3, 4, 1), (1, 2))
+    model = ladder((3, 4, 1), (1, 2), prior=prior)
+    own = model.init(key=jax.random.key(1))
+    own = {name: {**own[name], **variables[name]} for name in own}
+    return plain, variables, model, own, batch
+
+
+def test_a_diffusion_of_the_topmost_group_starts_at_its_gaussian():
+    plain, variables, model, own, batch = topped(
+        lambda size, grid: diffusion(size, grid, None, (8,), 1)
+    )
+    usual, terms = (
+        jax.jit(each.terms)(of, batch, keys=noise(2000))
+        for each, of in ((plain, variables), (model, own))
+    )
+    for name in ("z", "log_qz", "log_pz", "log_px"):
+        jax.tree.map(
+            functools.partial(np.testing.assert_allclose, rtol=1e-4, atol=1e-4),
+            *(getattr(each, name) for each in (terms, usual)),
+        )
+    np.testing.assert_allclose(terms.kl[1:], usual.kl[1:], rtol=1e-4)
+    error = (usual.log_qz - usual.log_pz).std(0) / 2000**0.5  # more than that of one group's
+    assert (np.abs(terms.kl[0] - usual.kl[0]) < 4 * error).all()
+    assert terms.statistics["prior"]["batches"] == own["statistics"]["prior"]["batches"] + 1
+
+
+def test_a_mixture_of_the_topmost_group_has_the_density_of_its_samples():
+    *_, model, own, batch = topped(lambda size, grid: Mixture(size, 3))
+    terms = jax.jit(model.terms)(own, batch, keys=noise(2))
+    z = jax.tree.map(lambda leaf: leaf[1], terms.z)
+    np.testing.assert_allclose(jax.jit(model.joint)(own, z)[0], terms.log_pz[1], rtol=1e-4)
+    keys = example_keys(jax.random.key(3), jnp.arange(4000))
+    top = jax.jit(model.sample)(own, keys=keys)[0]
+    heads, p = [], model._top(own, None, train=False)
+    model.emission.outputs(
+        *(own, 1, None, lambda normal, q: heads.append(normal) or normal.mean, None)
+    )
+    u = model._freed(top, heads[0])
+    np.testing.assert_allclose(model._placed(u, heads[0]), top, rtol=1e-4, atol=1e-5)
+    mean = (jax.nn.softmax(p.logits)[:, None] * p.mean).sum(0)
+    np.testing.assert_allclose(u.mean(0), mean, atol=5 * float(u.std()) / 4000**0.5)
 
 
 def test_samples_do_not_depend_on_how_many_are_drawn():

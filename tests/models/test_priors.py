@@ -141,6 +141,14 @@ def test_a_prior_of_posteriors_needs_their_density(monkeypatch):
         checked(tiny(model__prior="vamp", model__prior_components=4), DATA)
 
 
+LADDER = {
+    "model__name": "ladder",
+    "model__groups": (1, 1),
+    "model__encoder_widths": (4, 4),
+    "model__decoder_widths": (4, 4),
+}
+
+
 @pytest.mark.parametrize(
     ("prior", "overrides", "message"),
     [
@@ -149,6 +157,9 @@ def test_a_prior_of_posteriors_needs_their_density(monkeypatch):
         ("diffusion", {"model__posterior": "point"}, "would shrink latents to a point"),
         ("diffusion", {"objective__name": "iwae", "objective__num_samples": 2}, "a bound on"),
         ("diffusion", {"objective__name": "wae"}, "draws from the prior at every step"),
+        ("vamp", LADDER | {"model__prior_components": 4}, "that of the topmost group"),
+        ("uniform_sphere", LADDER, "that of the topmost group"),
+        ("diffusion", LADDER | {"objective__name": "iwae", "objective__num_samples": 2}, "a bound"),
     ],
 )
 def test_what_a_prior_at_the_end_of_a_path_cannot_do_is_refused(prior, overrides, message):

@@ -318,6 +318,8 @@ def why_not(model: Model) -> str | None:
             "its likelihood has numbers that values share by their channels or an example by its "
             "sum; of counts, model.library='none' and model.dispersion='per_value' have a code."
         )
+    if isinstance(model, Ladder) and model.prior:
+        return "its topmost latents have no code, which those of a standard_normal prior have."
     if isinstance(model, VAE) and latents.of(model) is None:
         return (
             "its latents have no code: bits back is for q(z | x) that is a diagonal Gaussian with "

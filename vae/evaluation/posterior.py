@@ -103,7 +103,7 @@ def why_not(model: Any) -> str | None:
         return "has latents that are not vectors of real numbers, which a 'gaussian' posterior has"
     if not model.is_density:
         return "has a q(z | x) without a density; a 'gaussian' posterior has one"
-    if model.prior and not (model.prior.exact or model.prior.path):
+    if model.prior and not (model.prior.exact or (model.prior.path and model.posterior)):
         return "has a prior whose log p(z) is only estimated; a 'mixture' or 'maf' has it"
     return None
 

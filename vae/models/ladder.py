@@ -6,11 +6,17 @@ A conditional ladder has y in all of these: the path down starts from it, and so
 the encoder is given y. Given sampled groups above it, a group's divergence has a closed form:
 
     KL(q || p) = sum_g E_q(z_<g | x)[ KL(q(z_g | z_<g, x) || p(z_g | z_<g)) ]
+
+The topmost group has nothing above it, and its p is the Gaussian N(m, s^2) of learned m and s, or
+another: with a `model.prior` of u = (z_1 - m) / s, log p(z_1) = log p(u) - sum log s, and the KL of
+that group is log q(z_1 | x) - log p(z_1). A diffusion there is that of Vahdat et al., "Score-based
+generative modeling in latent space", 2021, for the top of a hierarchy.
 """
 
 from __future__ import annotations
 
 import dataclasses
+import functools
 import math
 from typing import Any, NamedTuple, cast
 
@@ -18,6 +24,8 @@ import jax
 import jax.numpy as jnp
 import ml_collections
 
+from vae.config.build import build
+from vae.errors import InputError
 from vae.models import losses, parts
 from vae.models.architecture import activation_of, output_bias
 from vae.models.autoencoder import Autoencoder
@@ -25,12 +33,17 @@ from vae.models.condition import condition_of
 from vae.models.data import Data
 from vae.models.emission import Emission
 from vae.models.likelihoods import likelihood_of
-from vae.models.parts import Variables
+from vae.models.parts import Variables, part
+from vae.models.priors import Prior
 from vae.networks.ladder import BottomUp, Choose, TopDown
-from vae.probability.distributions import DiagonalGaussian, split
+from vae.probability.density import Density
+from vae.probability.distributions import DiagonalGaussian, other_keys, split
+from vae.probability.solver import AT_ONCE, Solver
 from vae.probability.terms import Batch, Terms
 
 Array = jax.Array
+
+PRIOR = 3  # names the noise of an estimate of log p(z), see `other_keys`
 
 
 class Centre(NamedTuple):
@@ -47,9 +60,11 @@ class Ladder(Autoencoder):
 
     Attributes:
       encoder: the path up.
+      prior: the family of p(u) of the topmost group, or None: its p is Gaussian, see above.
     """
 
     encoder: BottomUp
+    prior: Prior | None = None
 
     inference = ("encoder", "decoder")
 
@@ -79,9 +94,19 @@ class Ladder(Autoencoder):
             groups * math.prod(grid)
             for groups, grid in zip(decoder.groups, decoder.grids, strict=True)
         )
+        prior = None
+        if config.prior != "standard_normal":  # it makes the Gaussian that there is without it
+            prior = build(
+                *("model", config, "prior", Prior),
+                size=config.latent_dim * math.prod(decoder.top),
+                grid=decoder.top,
+                condition=condition,
+                data=data,
+            )
         return cls(
             encoder=encoder,
             emission=Emission(decoder, likelihood, data.event),
+            prior=prior,
             condition=condition,
             losses=losses.losses_of(
                 config, data.event, condition, space="layers", size=size * config.latent_dim
@@ -113,10 +138,16 @@ class Ladder(Autoencoder):
         return parts.join(
             {
                 "encoder": {"params": encoder["params"], "statistics": {}},
+                **({"prior": self.prior.init(key=key)} if self.prior else {}),
                 **self.emission.init(*down, key=decoder_key),
                 **losses.init(self.losses, key=key),
             }
         )
+
+    def with_solver(self, solver: Solver) -> Ladder:
+        if self.prior is None:
+            raise InputError(AT_ONCE)
+        return dataclasses.replace(self, prior=self.prior.with_solver(solver))
 
     def encode(self, variables: Variables, batch: Batch, *, train: bool = False) -> Centre:
         """Returns the means of q(z_g | z_<g, x), each given the means above it."""
@@ -167,10 +198,16 @@ class Ladder(Autoencoder):
 
         Every p(z_g | z_<g) has the temperature (Vahdat & Kautz 2020, section 4.2).
         """
-        group_keys, drawn = iter(split(keys, sum(self.decoder.groups))), []
+        group_keys = iter(split(keys, sum(self.decoder.groups)))
+        drawn: list[Array] = []
 
         def choose(p: DiagonalGaussian, q: None) -> Array:
-            drawn.append(parts.tempered(p, temperature).sample(keys=next(group_keys)))
+            own = next(group_keys)
+            if drawn or self.prior is None:
+                drawn.append(parts.tempered(p, temperature).sample(keys=own))
+            else:
+                top = self._top(variables, y, train=False)
+                drawn.append(self._placed(parts.tempered(top, temperature).sample(keys=own), p))
             return drawn[-1]
 
         self.emission.outputs(variables, len(keys), None, choose, self._code(y))
@@ -184,11 +221,16 @@ class Ladder(Autoencoder):
         x: Array | None = None,
     ) -> tuple[Array, Array]:
         """Returns log p(z) [N] and the outputs of p(x | z) [N, *places, P] at any z."""
-        latents, log_pz = iter(z), []
+        latents = iter(z)
+        log_pz: list[Array] = []
 
         def choose(p: DiagonalGaussian, q: None) -> Array:
             z = next(latents)
-            log_pz.append(p.log_prob(z))
+            if log_pz or self.prior is None:
+                log_pz.append(p.log_prob(z))
+            else:
+                log_pu = self._top(variables, y, train=False).log_prob(self._freed(z, p))
+                log_pz.append(log_pu - p.log_std.sum(-1))
             return z
 
         outputs = self.emission.outputs(variables, len(z[0]), None, choose, self._code(y))
@@ -210,11 +252,21 @@ class Ladder(Autoencoder):
             for h in self.up(variables, batch)
         ]
         group_keys = iter(split(keys.reshape(-1), sum(self.decoder.groups)))
-        drawn = []
+        drawn: list[tuple[Array, ...]] = []
+        tracked: dict[str, Any] = {}
 
         def choose(p: DiagonalGaussian, q: Any) -> Array:
             z, log_qz = q.sample_and_log_prob(keys=next(group_keys))
-            drawn.append((z, log_qz, p.log_prob(z), q.kl(p).sum(0)))
+            if drawn or self.prior is None:
+                log_pz, kl = p.log_prob(z), q.kl(p).sum(0)
+            else:
+                u = self._freed(z, p).reshape(num_samples, number, -1)
+                top = self._top(variables, batch.y, train=train)
+                log_pu = top.estimate(u, keys=other_keys(keys, PRIOR)).reshape(-1)
+                log_pz = log_pu - p.log_std.sum(-1)
+                kl = log_qz - log_pz
+                tracked["prior"] = self.prior.tracked(part(variables, "prior"), u)
+            drawn.append((z, log_qz, log_pz, kl))
             return z
 
         def down(number: int, contexts: list[Array] | None, choose: Choose) -> Array:
@@ -256,8 +308,26 @@ class Ladder(Autoencoder):
             q=None,
             p=None,
             losses=lost,
-            statistics=statistics,
+            statistics=statistics | tracked,
         )
+
+    def _top(self, variables: Variables, y: Array | None, *, train: bool) -> Density:
+        """Returns p(u) of the topmost group."""
+        assert self.prior is not None  # the callers know
+        own = part(variables, "prior")
+        encode: Any = functools.partial(self.encode, variables)  # for priors that rules refuse
+        return self.prior.distribution(own, Batch(None, y), encode, train=train)
+
+    def _freed(self, z: Array, p: DiagonalGaussian) -> Array:
+        """Returns u = (z - m) / s of the topmost z [N, D], channel by channel as priors have it."""
+        u = (z - p.mean) * jnp.exp(-p.log_std)
+        u = u.reshape(len(z), *self.decoder.top, -1)
+        return jnp.moveaxis(u, -1, 1).reshape(z.shape)
+
+    def _placed(self, u: Array, p: DiagonalGaussian) -> Array:
+        """Returns the topmost z [N, D] of u, the inverse of `_freed`."""
+        u = jnp.moveaxis(u.reshape(len(u), -1, *self.decoder.top), 1, -1).reshape(u.shape)
+        return p.mean + jnp.exp(p.log_std) * u
 
     def up(self, variables: Variables, batch: Batch) -> list[Array]:
         """Returns each group's features of x, the topmost group first."""

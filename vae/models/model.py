@@ -43,7 +43,8 @@ class Model(Protocol):
       likelihood: p(x | z), or what decoded examples are shown by.
       condition: what y is, or None for a model without one.
       posterior: the family of q(z | x), where z is one vector and q has a family.
-      prior: the family of p(z), where z is one vector and p has a family.
+      prior: the family of p(z), where z is one vector and p has a family; in a ladder that of the
+        topmost group, or None where it is the usual one.
       inference: the names of the parts that q is made of.
       loss_names: the names of the further losses that `terms` has in training.
       certain: whether q has all its mass at one z, so that one sample is enough.

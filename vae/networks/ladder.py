@@ -142,6 +142,11 @@ class TopDown(nn.Module):
         finest = strided_places(self.places, self.stem_stride)
         return halvings(finest, len(self.groups) - 1)[::-1]
 
+    @property
+    def top(self) -> tuple[int, ...]:
+        """Returns the grid of the topmost group."""
+        return self.grids[self._levels[0]]
+
     def setup(self) -> None:
         latent_init = nn.initializers.variance_scaling(
             1 / sum(self.groups), "fan_in", "truncated_normal"

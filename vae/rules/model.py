@@ -79,6 +79,13 @@ def _latents(config: ConfigDict, model: Any) -> None:
             "model.decoder_told=False leaves the condition to a prior that reads it, such as "
             "model.prior='conditional' or 'flow_matching'."
         )
+    other = prior and (prior.uses_encoder or prior.space != "real" or prior.in_time)
+    if other and model.encodes and not posterior:  # a ladder
+        raise InputError(
+            f"model.prior={config.prior!r} does not go with model.name={config.name!r}, where it "
+            "is that of the topmost group; choose 'standard_normal', 'mixture', 'maf' or "
+            "'diffusion'."
+        )
     if not (posterior and prior):
         return
     if posterior.space != prior.space:

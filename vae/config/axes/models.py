@@ -27,7 +27,7 @@ AXES: dict[str, dict[str, Choice]] = {
         "ladder": Choice(
             "Many groups of latents on grids, from coarse to fine (hierarchical).",
             "vae.models.ladder:Ladder",
-            ("condition", "encoder_widths", "groups", "stem_stride", "remat", *_OBSERVED),
+            ("condition", "encoder_widths", "groups", "stem_stride", "remat", "prior", *_OBSERVED),
         ),
         "vq": Choice(
             "Discrete latents, each the nearest of learned codes; a Transformer is their prior.",

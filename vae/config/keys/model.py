@@ -176,6 +176,7 @@ KEYS = {
         "model.prior",
         "standard_normal",
         "The family of p(z).\n"
+        "In a ladder that of the topmost group, measured from its mean in its deviations.\n"
         "Posterior and prior lie in one space: vmf goes with uniform_sphere, categorical "
         "with uniform_categorical, and wrapped_normal or riemannian_normal with either of both.",
     ),
