@@ -23,8 +23,8 @@ class Solver:
       method: "euler", one evaluation of the network a step, or "heun", two (second order).
       steps: the number of steps.
       guidance: w, the weight of the condition (Ho & Salimans, "Classifier-free diffusion guidance",
-        2022): the path follows u + w (c - u), u without and c with the condition. 1 samples from
-        p(z | y); above 1, samples show y more clearly, and are more alike.
+        2022): the path follows u + w (c - u), u without and c with the condition. 0 samples from
+        p(z), 1 from p(z | y); above 1, samples show y more clearly, and are more alike.
 
     Raises:
       InputError: a number is out of its range.
