@@ -29,6 +29,6 @@ def get_config(prior: str = "") -> ml_collections.ConfigDict:
     config.model.prior = prior or "diffusion"
     if not prior:
         config.model.prior_widths = (64,)
-    config.training.steps = 5_000  # 10 epochs
+    config.training.steps = 4_000  # 8 epochs
     config.evaluation.num_samples = 10
     return config

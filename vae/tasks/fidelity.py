@@ -77,8 +77,8 @@ def fidelity(
 ) -> Output:
     """Measures how close samples and reconstructions come to test examples, by their features.
 
-    Samples are means of p(x | z); those of a conditional model have the labels or attributes of the
-    test examples, and a classifier of the data says how many of them show these. Validation
+    Samples are means of p(x | z); those of a conditional model have the labels or attributes of
+    validation examples, and a classifier of the data says how many of them show these. Validation
     examples are compared with the same test examples: a perfect model has their figures. Frechet
     distances compare only between sets of one size and by one network, for they are biased upwards;
     `vae/evaluation/fidelity.py` defines all figures and their errors.
@@ -130,11 +130,11 @@ def fidelity(
     probe = classifier(run, dataset) if run.model.condition or not extractor else None
     extractor = extractor or of_probe(cast(Probe, probe))
     fitted = fit_prior(run, prior) if prior else None
-    x, y, valid, truth = _held_out(dataset, num, labels=probe is not None)
+    x, _, valid, truth = _held_out(dataset, num, labels=probe is not None)
     if min(num, len(x)) <= measures.NEAREST:
         raise InputError(f"--num={num} with {len(x)} test examples is too few to compare.")
     of_test, of_valid = _kept_features(run, f"features_{features}.npz", extractor, (x, valid))
-    given = y[np.arange(num) % len(y)] if run.model.condition else None
+    given = truth[np.arange(num) % len(truth)] if run.model.condition else None
     samples = run.sample(
         num, labels=given, seed=seed, prior=fitted, temperature=temperature, solver=solver_given
     )
