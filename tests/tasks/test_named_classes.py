@@ -1,6 +1,7 @@
 """Tasks with a model that is told classes of two fields."""
 
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -14,7 +15,7 @@ from vae.tasks.directions import means
 from vae.tasks.edit import edit
 from vae.tasks.editor import Editor
 from vae.tasks.evaluate import evaluate
-from vae.tasks.fidelity import fidelity
+from vae.tasks.fidelity import _followed, fidelity
 from vae.tasks.interpolate import interpolate
 from vae.tasks.reconstruct import reconstruct
 from vae.tasks.sample import sample
@@ -163,3 +164,14 @@ def test_a_direction_leaves_another_field_as_it_is_and_not_its_own():
     np.testing.assert_allclose(steps[1], [1, 0], atol=0.01)
     np.testing.assert_allclose(steps[4], [0, 1], atol=0.01)
     assert not means(z, y, range(5)).any()  # of which each would determine the others
+
+
+def test_attributes_of_many_values_are_followed_by_a_correlation():
+    y = np.random.default_rng(0).random((40, 3))
+    y[:, 0] = np.round(y[:, 0])
+    predicted = y * [1, 0.2, -0.5] + [0, 0.3, 0.7]
+    judge = SimpleNamespace(
+        predict=lambda x: x, exclusive=False, fields=(), names=("Hat", "Smile", "Age")
+    )
+    expected = {"correlation_Smile": 1.0, "correlation_Age": -1.0}
+    assert _followed(judge, predicted, y) == pytest.approx(expected)

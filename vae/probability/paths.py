@@ -220,8 +220,10 @@ class PathDensity(Density, flax.struct.PyTreeNode):
 
         def field(x: Array, t: Array) -> Array:
             log_snr = jnp.broadcast_to(self.path.log_snr(t), x.shape[:1])
-            if code is None or weight in (0, 1):
-                return self.velocity(x, log_snr, code if weight else jnp.zeros_like(code))
+            if code is None or weight == 1:
+                return self.velocity(x, log_snr, code)
+            if weight == 0:
+                return self.velocity(x, log_snr, jnp.zeros_like(code))
             twice = (jnp.concatenate([a, b]) for a, b in ((x, x), (log_snr, log_snr)))
             v, free = jnp.split(self.velocity(*twice, jnp.concatenate([code, 0 * code])), 2)
             return free + weight * (v - free)

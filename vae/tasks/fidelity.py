@@ -16,7 +16,7 @@ from vae.data.prepare import first_examples
 from vae.errors import InputError
 from vae.evaluation import fidelity as measures
 from vae.evaluation.extractors import Extractor, of_probe, read
-from vae.evaluation.probe import Probe, first, fit_probe, labelled, right
+from vae.evaluation.probe import Probe, agreement, first, fit_probe, labelled, right
 from vae.modalities import pictures
 from vae.run import Run
 from vae.tasks import charts, names
@@ -114,7 +114,8 @@ def fidelity(
       and "classifier_score", the Inception score of its predictions (for data with fields
       "classifier_score_NAME" of each). For a conditional model there are "shown_NAME", the share
       that the classifier takes for what was asked for, of each field of classes and attribute of
-      two values; and "shown", the same of the samples of each class alone. With other features than
+      two values; "correlation_NAME" of what was asked for and what the classifier says, of each
+      other attribute; and "shown", the shares of each class alone. With other features than
       "probe" there is a classifier for conditional models only; its "digest" and "test" are then in
       "classifier".
 
@@ -177,6 +178,9 @@ def fidelity(
         of_truth = shown_by(probe, valid, truth).items()
         result["valid"] |= {name: float(each.mean()) for name, each in of_truth}
         result["shown"] = _by_class(probe, by_name, given)
+        if not probe.exclusive:
+            result["samples"] |= _followed(probe, samples, given)
+            result["valid"] |= _followed(probe, valid, truth)
     settings: dict[str, tuple[Any, Any]] = {
         "features": (features, "probe"),
         "temperature": (temperature, None),
@@ -261,6 +265,17 @@ def shown_by(probe: Probe, x: np.ndarray, y: np.ndarray) -> dict[str, np.ndarray
     """Returns which examples the classifier takes for what y says, [N] bool, by metric."""
     found = right(probe, probe.predict(x), y)
     return {f"shown_{name}": each for name, each in found.items()}
+
+
+def _followed(probe: Probe, x: np.ndarray, y: np.ndarray) -> dict[str, float]:
+    """Returns how the classifier's attributes of many values correlate with y, by metric."""
+    agreed = agreement(probe, x, y)
+    in_fields = {probe.names[column] for field in probe.fields for column in field.columns}
+    return {
+        f"correlation_{name}": value
+        for name, value in agreed["correlation"].items()
+        if name not in agreed["accuracy"] and name not in in_fields
+    }
 
 
 def _by_class(probe: Probe, shown: Mapping[str, np.ndarray], y: np.ndarray) -> dict[str, Any]:
