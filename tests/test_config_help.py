@@ -38,7 +38,7 @@ def test_a_key_says_its_default_its_choices_and_what_reads_it():
     assert text.startswith("model.prior = standard_normal\n")
     assert "  vamp                 A mixture of posteriors of learned examples.\n" in text
     assert "Reads prior_components." in text and "model.prior_settings.NAME" in text
-    assert "It is read only with\n  model.name: vae, semi_supervised, gan" in text
+    assert "It is read only with\n  model.name: vae, ladder, semi_supervised, gan" in text
     assert "a whole number from 1 to" in help_text("prior_components")
 
 

@@ -190,7 +190,7 @@ def _title(
         "vae": fitted.format("a second VAE"),
         METRIC: "the learned metric's volume",
     }
-    sets = ["_".join(f"{name}={value:g}" for name, value in one.items()) for one in attributes]
+    sets = [" and ".join(f"{name}={value:g}" for name, value in one.items()) for one in attributes]
     parts = [
         f"Samples, step {run.step:,}: z drawn from {densities[prior]}",
         f"temperature {temperature:g}" if temperature is not None else "",
