@@ -97,7 +97,7 @@ def fidelity(
       temperature: scales the standard deviation of the prior; below 1, samples are more alike.
       steps: steps from noise to a sample (32).
       solver: euler takes one pass through the network a step, heun two.
-      guidance: weight of the condition: 0 is without, above 1 it is clearer.
+      guidance: weight of the condition; 0: without, above 1: clearer.
       features: whose features are compared: "probe", a classifier that learns the labels of the
         data; for images "lite0", EfficientNet-Lite0, which has learned ImageNet; or a file with the
         weights of the Inception network of published distances (.pth, .pb or .npz).

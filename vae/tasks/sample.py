@@ -66,7 +66,7 @@ def sample(
       temperature: scales the standard deviation of the prior; below 1, samples are more alike.
       steps: steps from noise to a sample (32).
       solver: euler takes one pass through the network a step, heun two.
-      guidance: weight of the condition: 0 is without, above 1 it is clearer.
+      guidance: weight of the condition; 0: without, above 1: clearer.
       top_p: draws each value from the fewest with this probability (nucleus sampling).
       decoder_temperature: divides the logits of each value; 0 takes the most probable.
       beam: keeps so many most probable beginnings (beam search); 1 is greedy.
