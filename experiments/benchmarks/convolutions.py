@@ -1,9 +1,9 @@
 """The maps that a convolutional step is made of, each alone: milliseconds and GFLOP/s on a CPU.
 
-The four layers of the encoder of `conv_step.py`, which are the decoder's backwards, and three of an
-encoder of solids: their `down`, `up`, `weight_gradient` and gradient of the bias
-(`vae/networks/fast_cpu.py`), beside the same as XLA is given them elsewhere (`maps.py`). Times are
-of the fastest of many calls, on the cores that the process may use.
+The four layers of the encoder of `conv_step.py`, which are the decoder's backwards, three of an
+encoder of solids, and two of residual networks: their `down`, `up`, `weight_gradient` and gradient
+of the bias (`vae/networks/fast_cpu.py`), beside the same as XLA is given them elsewhere
+(`maps.py`). Times are of the fastest of many calls, on the cores that the process may use.
 
     taskset -c 0 python experiments/benchmarks/convolutions.py         # one core; no peers needed
 """
@@ -26,10 +26,10 @@ from vae.networks import fast_cpu, maps
 from vae.training import devices
 from vae.training.memory import keep_freed_memory
 
-STRIDE, TAPS = 2, 4
-LAYERS = (  # batch, axes of places, size, channels in, out
-    *((64, 2, *layer) for layer in ((64, 3, 32), (32, 32, 64), (16, 64, 128), (8, 128, 256))),
-    *((16, 3, *layer) for layer in ((32, 1, 16), (16, 16, 32), (8, 32, 64))),
+LAYERS = (  # stride, taps along an axis, batch, axes of places, size, channels in, out
+    *((2, 4, 64, 2, *layer) for layer in ((64, 3, 32), (32, 32, 64), (16, 64, 128), (8, 128, 256))),
+    *((2, 4, 16, 3, *layer) for layer in ((32, 1, 16), (16, 16, 32), (8, 32, 64))),
+    *((1, 3, 16, 2, *layer) for layer in ((64, 32, 32), (32, 128, 128))),
 )
 
 
@@ -61,16 +61,16 @@ def main(calls: int) -> None:
         return jnp.asarray(rng.normal(size=shape), jnp.float32)
 
     lines = []
-    for batch, rank, size, channels, features in LAYERS:
-        places, taps = (size,) * rank, (TAPS,) * rank
+    for stride, width, batch, rank, size, channels, features in LAYERS:
+        places, taps = (size,) * rank, (width,) * rank
         x, kernel = normal(batch, *places, channels), normal(*taps, channels, features)
-        g = normal(batch, *maps.strided_places(places, STRIDE), features)
+        g = normal(batch, *maps.strided_places(places, stride), features)
         operations = 2 * g.size * kernel.size / features
         rows = {"bias gradient": (bias_gradient, lambda g: g.sum(tuple(range(g.ndim - 1))), (g,))}
         for name, inputs, fixed in (
-            ("down", (x, kernel), (STRIDE,)),
-            ("up", (g, kernel), (STRIDE, places)),
-            ("weight_gradient", (x, g), (STRIDE, taps)),
+            ("down", (x, kernel), (stride,)),
+            ("up", (g, kernel), (stride, places)),
+            ("weight_gradient", (x, g), (stride, taps)),
         ):
             forms = (with_last(getattr(module, name), fixed) for module in (fast_cpu, maps))
             rows[name.replace("_", " ")] = (*forms, inputs)
