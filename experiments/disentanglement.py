@@ -39,7 +39,9 @@ medians over six weights and 50 seeds:
 | annealed, 25 | -162 (14)   | .667 (.039) | .400 (.055) | .030 (.014) | .050 (.015) | .010 (.005) |
 | theirs, beta |             | .823        | .660        | .102        | .186        | .049        |
 
-After so few steps no method disentangles; they differ by what they have learned at all.
+After so few steps no method disentangles; they differ by what they have learned at all. UDR (lasso,
+of seeds with each other): .22 for beta-TC, .18 annealed, .16 for FactorVAE and DIP I, .15 for the
+beta-VAE, .13 for DIP II.
 """
 
 from typing import Literal
