@@ -16,7 +16,6 @@ written by hand (`custom_vjp`): there is no forward mode (`jvp`), and under `sha
 from __future__ import annotations
 
 import functools
-import math
 
 import jax
 import jax.numpy as jnp
@@ -29,9 +28,8 @@ Array = jax.Array
 
 LAYOUT = LAYOUTS[2]
 
-# Where the CPU's paths divide, measured on an EPYC: channels, and computed pixels over needed ones;
-# and on a Xeon places of a strided grid.
-FEW, MORE, LARGE = 4, 1.2, 128
+# Where the CPU's paths divide, measured on an EPYC: channels, and computed pixels over needed ones.
+FEW, MORE = 4, 1.2
 
 
 def down(x: Array, kernel: Array, stride: int) -> Array:
@@ -53,9 +51,16 @@ def down_phases(x: Array, kernel: Array, stride: int) -> Array:
     A CPU gathers the pixels under a window row by row; with one or three channels each row is too
     short to be fast.
     """
-    x = _as_phases(x, kernel.shape[:2], stride)
-    taps = _by_phase(kernel, stride).transpose(0, 2, 1, 3, 4, 5)
-    taps = taps.reshape(*taps.shape[:2], x.shape[-1], -1)
+    batch, height, width, channels = x.shape
+    taps = _by_phase(kernel, stride)
+    rows, columns = taps.shape[0], taps.shape[2]
+    (top, _), (left, _) = _padding(x.shape[1:3], kernel, stride)
+    grid = (-(-height // stride) + rows - 1, -(-width // stride) + columns - 1)
+    bottom, right = grid[0] * stride - top - height, grid[1] * stride - left - width
+    x = jnp.pad(x, ((0, 0), (top, bottom), (left, right), (0, 0)))
+    x = x.reshape(batch, grid[0], stride, grid[1], stride, channels).transpose(0, 1, 3, 2, 4, 5)
+    x = x.reshape(batch, *grid, stride * stride * channels)
+    taps = taps.transpose(0, 2, 1, 3, 4, 5).reshape(rows, columns, x.shape[-1], -1)
     return lax.conv_general_dilated(x, taps, (1, 1), "VALID", dimension_numbers=LAYOUT)
 
 
@@ -83,7 +88,7 @@ def up_phases(y: Array, kernel: Array, stride: int, places: Places) -> Array:
     _, height, width, _ = y.shape
     taps = _by_phase(kernel, stride)[::-1, :, ::-1].transpose(1, 3, 0, 2, 5, 4)
     rows, columns = taps.shape[2:4]
-    (top, _), (left, _) = _padding(places, kernel.shape[:2], stride)
+    (top, _), (left, _) = _padding(places, kernel, stride)
     if kernel.shape[2] <= FEW:
         x = _up_overlapped(y, taps)
     elif (height + rows - 1) * (width + columns - 1) > MORE * height * width:
@@ -131,21 +136,6 @@ def _up_phase(y: Array, taps: Array, row: int, column: int) -> Array:
     return lax.conv_general_dilated(y, taps[a, b], (1, 1), edges, dimension_numbers=LAYOUT)
 
 
-def _as_phases(x: Array, taps: Places, stride: int) -> Array:
-    """Returns the s x s phases of x, padded as `down` does, as channels.
-
-    [B, H, W, C] -> [B, ceil(H/s) + ceil(k/s) - 1, ceil(W/s) + ceil(k/s) - 1, s s C].
-    """
-    batch, height, width, channels = x.shape
-    grid = [-(-n // stride) - (-k // stride) - 1 for n, k in zip(x.shape[1:3], taps, strict=True)]
-    (top, _), (left, _) = _padding((height, width), taps, stride)
-    bottom, right = grid[0] * stride - top - height, grid[1] * stride - left - width
-    edges = ((0, 0, 0), (top, bottom, 0), (left, right, 0), (0, 0, 0))
-    x = lax.pad(x, jnp.zeros((), x.dtype), edges)
-    x = x.reshape(batch, grid[0], stride, grid[1], stride, channels).transpose(0, 1, 3, 2, 4, 5)
-    return x.reshape(batch, *grid, stride * stride * channels)
-
-
 def _by_phase(kernel: Array, stride: int) -> Array:
     """Reshapes [k, k, C, F] to [ceil(k/s), s, ceil(k/s), s, C, F]; missing taps are 0."""
     rows, columns = (-(-k // stride) for k in kernel.shape[:2])
@@ -154,49 +144,21 @@ def _by_phase(kernel: Array, stride: int) -> Array:
     return kernel.reshape(rows, stride, columns, stride, *kernel.shape[2:])
 
 
-def _padding(places: Places, taps: Places, stride: int) -> list[tuple[int, int]]:
+def _padding(places: Places, kernel: Array, stride: int) -> list[tuple[int, int]]:
     """Returns what `down` pads a grid of this size with: (top, bottom), (left, right)."""
-    return lax.padtype_to_pads(places, taps, (stride, stride), "SAME")
+    return lax.padtype_to_pads(places, kernel.shape[:2], (stride, stride), "SAME")
 
 
 def weight_gradient(x: Array, g: Array, stride: int, taps: Places) -> Array:
-    """Computes `maps.weight_gradient`; on a CPU in another form for solids and large planes."""
-    rank = x.ndim - 2
-    if rank == 1 or (rank == 2 and (math.prod(g.shape[1:3]) < LARGE or x.shape[-1] <= FEW)):
+    """Computes `maps.weight_gradient`; on a CPU in another form for solids."""
+    if x.ndim - 2 < 3:
         return maps.weight_gradient(x, g, stride, taps)
-    form = weight_gradient_rows if rank == 2 else weight_gradient_planes
     return lax.platform_dependent(
         x,
         g,
-        cpu=functools.partial(form, stride=stride, taps=taps),
+        cpu=functools.partial(weight_gradient_planes, stride=stride, taps=taps),
         default=functools.partial(maps.weight_gradient, stride=stride, taps=taps),
     )
-
-
-def weight_gradient_rows(x: Array, g: Array, stride: int, taps: Places) -> Array:
-    """Computes `maps.weight_gradient` of planes as products of matrices, example by example.
-
-    XLA's form transposes the whole batch. Here what the taps of a row read of one example is laid
-    out side by side; it stays in the cache, and taps of other rows read the same rows further down.
-    """
-    x = _as_phases(x, taps, stride)
-    height, width = g.shape[1:3]
-    rows, columns = x.shape[1] - height + 1, x.shape[2] - width + 1
-
-    def add(total: Array, example: tuple[Array, Array]) -> tuple[Array, None]:
-        x, g = example
-        across = jnp.concatenate([x[:, u : u + width] for u in range(columns)], axis=-1)
-        read = [across[t : t + height].reshape(height * width, -1) for t in range(rows)]
-        g = g.reshape(height * width, -1).T
-        return total + jnp.stack([g @ each for each in read]), None
-
-    start = jnp.zeros((rows, g.shape[-1], columns * x.shape[-1]), x.dtype)
-    kernel = lax.scan(add, start, (x, g))[0].transpose(0, 2, 1)
-    kernel = kernel.reshape(rows, columns, stride, stride, -1, g.shape[-1])
-    kernel = kernel.transpose(0, 2, 1, 3, 4, 5).reshape(
-        rows * stride, columns * stride, -1, g.shape[-1]
-    )
-    return kernel[: taps[0], : taps[1]]
 
 
 def down_planes(x: Array, kernel: Array, stride: int) -> Array:
@@ -231,7 +193,7 @@ def weight_gradient_planes(x: Array, g: Array, stride: int, taps: Places) -> Arr
     """Computes `maps.weight_gradient` of solids, plane by plane for each tap of the first axis."""
     g = g.reshape(-1, *g.shape[2:])
     planes = _planes(x, taps[0], stride)
-    return jnp.stack([weight_gradient(plane, g, stride, taps[1:]) for plane in planes])
+    return jnp.stack([maps.weight_gradient(plane, g, stride, taps[1:]) for plane in planes])
 
 
 def _planes(x: Array, taps: int, stride: int) -> list[Array]:
