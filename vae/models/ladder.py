@@ -35,6 +35,7 @@ from vae.models.emission import Emission
 from vae.models.likelihoods import likelihood_of
 from vae.models.parts import Variables, part
 from vae.models.priors import Prior
+from vae.models.priors.prior import PRIOR
 from vae.networks.ladder import BottomUp, Choose, TopDown
 from vae.probability.density import Density
 from vae.probability.distributions import DiagonalGaussian, other_keys, split
@@ -42,8 +43,6 @@ from vae.probability.solver import AT_ONCE, Solver
 from vae.probability.terms import Batch, Terms
 
 Array = jax.Array
-
-PRIOR = 3  # names the noise of an estimate of log p(z), see `other_keys`
 
 
 class Centre(NamedTuple):

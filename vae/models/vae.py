@@ -36,6 +36,7 @@ from vae.models.likelihoods import likelihood_of
 from vae.models.parts import Variables, part
 from vae.models.posteriors import Posterior
 from vae.models.priors import Prior
+from vae.models.priors.prior import PRIOR
 from vae.networks.network import Encoder
 from vae.probability.density import Density, Variational
 from vae.probability.distributions import other_keys
@@ -43,8 +44,6 @@ from vae.probability.solver import Solver
 from vae.probability.terms import Batch, Terms
 
 Array = jax.Array
-
-PRIOR = 3  # names the noise of an estimate of log p(z), see `other_keys`
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

@@ -17,6 +17,8 @@ from vae.probability.terms import Batch
 
 Array = jax.Array
 
+PRIOR = 3  # names the noise of an estimate of log p(z), see `other_keys`
+
 
 class Prior(Protocol):
     """A family of distributions p(z), learned or not.
